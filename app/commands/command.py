@@ -1,0 +1,37 @@
+"""What a command is."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Room(Enum):
+    """Where a command works. EVERYWHERE ones work on every screen."""
+
+    EVERYWHERE = "everywhere"
+    ACCOUNTS = "accounts"
+    LOGIN = "login"
+    TOKENS = "tokens"
+    REVEAL = "reveal"
+    AUTO_REVOKE = "auto-revoke"
+    ACTIVITY = "activity"
+    DEMO = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One action of the app.
+
+    `id` is "room.verb" and names the key in the configuration file; `keys` are Textual key names,
+    comma-separated, the first is shown; `action` is the Textual action that runs; `label` is the
+    footer's word, empty = not in the footer; `cli` is the command that does the same, empty where
+    there is nothing to do outside the screen (moving, sorting, help).
+    """
+
+    id: str
+    room: Room
+    keys: str
+    action: str
+    title: str
+    help: str
+    label: str = ""
+    cli: str = ""

@@ -1,0 +1,172 @@
+"""The composition root: the only place that names concrete client-side classes.
+
+Everything is made on first use, so that the first frame waits for none of it.
+"""
+
+from functools import cached_property
+
+from app.domain.ports import AccountStore, ActivityStore, Browser, Claims, Clock, Gateways, Listeners, Vault
+from app.services.activity import Trail
+from app.services.chainloop_session import ChainloopSession
+from app.services.login.chainloop import ChainloopSaver
+from app.services.login.chainloop_browser import ChainloopBrowserLogin
+from app.services.login.chainloop_token import ChainloopTokenLogin
+from app.services.organizations import (
+    DescribeOrganization,
+    ListOrganizations,
+    SwitchOrganization,
+    UpdateThreshold,
+)
+from app.services.sign_out import ChainloopSignOut
+from app.services.status import ChainloopStatus, Overview
+from app.services.tokens import CreateToken, ListTokens, RevokeTokens
+from app.settings import Settings
+
+
+class Container:
+    """Adapters and services of one run.
+
+    `headless` replaces adapters: tests and the demo bring their own clock, vault and browser.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def headless(
+        cls,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        vault: Vault | None = None,
+        browser: Browser | None = None,
+        gateways: Gateways | None = None,
+        listeners: Listeners | None = None,
+    ) -> "Container":
+        """A container in which the given adapters stand in for the real ones."""
+        container = cls(settings)
+        given = {
+            "clock": clock,
+            "vault": vault,
+            "browser": browser,
+            "gateways": gateways,
+            "listeners": listeners,
+        }
+        # A value in the instance's dictionary is what cached_property would have put there.
+        container.__dict__.update({name: adapter for name, adapter in given.items() if adapter is not None})
+        return container
+
+    async def aclose(self) -> None:
+        """Close the connections that were opened."""
+        if "gateways" in self.__dict__:
+            await self.gateways.aclose()
+
+    # ── adapters ──
+
+    @cached_property
+    def clock(self) -> Clock:
+        from app.clients.clock import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def vault(self) -> Vault:
+        from app.vault.keychain import KeychainVault
+
+        return KeychainVault(timeout=self.settings.keychain_timeout)
+
+    @cached_property
+    def browser(self) -> Browser:
+        from app.clients.browser import SystemBrowser
+
+        return SystemBrowser()
+
+    @cached_property
+    def listeners(self) -> Listeners:
+        from app.clients.listener import LoopbackListeners
+
+        return LoopbackListeners()
+
+    @cached_property
+    def gateways(self) -> Gateways:
+        from app.clients.chainloop import ChainloopGateways
+
+        return ChainloopGateways(
+            max_receive=self.settings.chainloop_max_recv, timeout=self.settings.request_timeout
+        )
+
+    @cached_property
+    def claims(self) -> Claims:
+        from app.oidc.claims import read_claims
+
+        return read_claims
+
+    @cached_property
+    def accounts(self) -> AccountStore:
+        from app.store.accounts import TomlAccounts
+
+        return TomlAccounts(self.settings.config_dir / "accounts.toml")
+
+    @cached_property
+    def activity(self) -> ActivityStore:
+        from app.store.activity import JsonLinesActivity
+
+        return JsonLinesActivity(self.settings.state_dir / "activity.jsonl")
+
+    # ── services ──
+
+    @cached_property
+    def session(self) -> ChainloopSession:
+        return ChainloopSession(self.settings.chainloop, self.vault, self.gateways, self.claims)
+
+    @cached_property
+    def trail(self) -> Trail:
+        return Trail(self.activity, self.clock)
+
+    @cached_property
+    def overview(self) -> Overview:
+        return Overview([ChainloopStatus(self.session, self.vault)])
+
+    @cached_property
+    def list_tokens(self) -> ListTokens:
+        return ListTokens(self.session, self.clock)
+
+    @cached_property
+    def create_token(self) -> CreateToken:
+        return CreateToken(self.session, self.trail)
+
+    @cached_property
+    def revoke_tokens(self) -> RevokeTokens:
+        return RevokeTokens(self.session, self.trail)
+
+    @cached_property
+    def describe_organization(self) -> DescribeOrganization:
+        return DescribeOrganization(self.session)
+
+    @cached_property
+    def list_organizations(self) -> ListOrganizations:
+        return ListOrganizations(self.session)
+
+    @cached_property
+    def switch_organization(self) -> SwitchOrganization:
+        return SwitchOrganization(self.session, self.trail)
+
+    @cached_property
+    def update_threshold(self) -> UpdateThreshold:
+        return UpdateThreshold(self.session, self.trail)
+
+    @cached_property
+    def chainloop_sign_out(self) -> ChainloopSignOut:
+        return ChainloopSignOut(self.session, self.vault, self.gateways, self.accounts, self.trail)
+
+    def chainloop_browser_login(self) -> ChainloopBrowserLogin:
+        """A new browser sign-in; each can be run once."""
+        return ChainloopBrowserLogin(self._saver, self.gateways, self.listeners, self.browser, self.clock)
+
+    def chainloop_token_login(self) -> ChainloopTokenLogin:
+        """A new sign-in with a pasted token."""
+        return ChainloopTokenLogin(self._saver, self.clock)
+
+    @cached_property
+    def _saver(self) -> ChainloopSaver:
+        return ChainloopSaver(self.session, self.vault, self.accounts, self.trail)

@@ -1,0 +1,1 @@
+"""Values and rules. Standard library only; every other room may import this one."""

@@ -1,0 +1,50 @@
+"""What this program did, for the local trail. No secrets."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from app.domain.credentials import Provider
+
+
+class Action(Enum):
+    """What was done."""
+
+    LOGIN = "login"
+    LOGOUT = "logout"
+    CREATE = "create"
+    ROTATE = "rotate"
+    REVOKE = "revoke"
+    THRESHOLD = "threshold"
+    SWITCH = "switch"
+    VANISHED = "revoked outside Loopin"
+
+
+class Outcome(Enum):
+    """How it ended. STARTED without a later entry of the same `operation` means: interrupted."""
+
+    STARTED = "started"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityEntry:
+    """One line of the trail: when, what, who, where, on what, how it ended.
+
+    `subject` is a name a person reads (a token's name, "90 days"); `subject_id` the server's id;
+    `operation` ties the entries of one operation together; `detail` is free text (a typed reason).
+    """
+
+    at: datetime
+    action: Action
+    outcome: Outcome
+    provider: Provider
+    identity: str = ""
+    organization: str = ""
+    endpoint: str = ""
+    subject: str = ""
+    subject_id: str = ""
+    detail: str = ""
+    operation: str = ""
+    extra: tuple[tuple[str, str], ...] = field(default=())

@@ -1,0 +1,163 @@
+"""Everything that can go wrong, as one tree.
+
+    LoopinError
+    ├── UsageError               what was asked for makes no sense; nothing was sent
+    ├── ReadOnly                 this credential, role or mode may not change it; nothing was sent
+    ├── Cancelled                the person stopped it
+    ├── NotSignedIn              no usable credential
+    │   └── SessionEnded         there was one: expired, revoked or unknown to the server
+    ├── Refused                  the server understood and said no
+    │   ├── InvalidInput
+    │   ├── PermissionDenied
+    │   ├── NotFound
+    │   ├── AlreadyExists
+    │   └── RateLimited
+    ├── Failed                   the server tried and could not
+    │   ├── BadReply             cut short, not the protocol, not readable
+    │   └── ReplyTooLarge        over the receive limit
+    ├── Unreachable              no answer: name, route, refused, timed out
+    │   └── TLSFailed            an answer, but not from someone we may trust
+    ├── LoginFailed              a sign-in that did not end in a credential
+    │   ├── AccessDenied         the person or the provider said no
+    │   ├── StateMismatch        the answer belongs to another request
+    │   ├── PortBusy             the callback port is taken
+    │   ├── BrowserUnavailable   nothing here opens a page
+    │   └── LoginTimedOut        nobody finished in time
+    └── VaultError               the keychain
+        ├── VaultMissing         there is none, or none that may hold a secret
+        ├── VaultLocked
+        ├── VaultDenied          it is there and refuses us
+        └── VaultSilent          it does not answer
+
+Each carries two sentences: `message` says what happened and why, `hint` the next step. Adapters
+translate the exceptions of their libraries into these; nothing above them knows another.
+"""
+
+
+class LoopinError(Exception):
+    """Base of the tree.
+
+    `message` is one sentence without a final full stop; `hint` is the next step, or empty.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(LoopinError):
+    """What was asked for makes no sense; nothing was sent."""
+
+
+class ReadOnly(LoopinError):
+    """The credential, role or mode in effect may not change this; nothing was sent."""
+
+
+class Cancelled(LoopinError):
+    """The person stopped it."""
+
+
+class NotSignedIn(LoopinError):
+    """There is no usable credential."""
+
+
+class SessionEnded(NotSignedIn):
+    """There was a credential; it expired, was revoked, or the server does not know it."""
+
+
+class Refused(LoopinError):
+    """The server understood the request and said no."""
+
+
+class InvalidInput(Refused):
+    """The server found a value that it cannot accept."""
+
+
+class PermissionDenied(Refused):
+    """The identity in effect may not do this."""
+
+
+class NotFound(Refused):
+    """There is no such thing, or not for this identity."""
+
+
+class AlreadyExists(Refused):
+    """The name is taken."""
+
+
+class RateLimited(Refused):
+    """Too many requests; `retry_after` is in seconds when the server said so."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class Failed(LoopinError):
+    """The server tried and could not."""
+
+
+class BadReply(Failed):
+    """The answer was cut short or is not what the protocol says."""
+
+
+class ReplyTooLarge(Failed):
+    """The answer is over the receive limit."""
+
+
+class Unreachable(LoopinError):
+    """Nobody answered."""
+
+
+class TLSFailed(Unreachable):
+    """Somebody answered whom we may not trust."""
+
+
+class LoginFailed(LoopinError):
+    """A sign-in that did not end in a credential."""
+
+
+class AccessDenied(LoginFailed):
+    """The person, or the provider, refused."""
+
+
+class StateMismatch(LoginFailed):
+    """The answer that arrived belongs to another request (RFC 6749 §10.12)."""
+
+
+class PortBusy(LoginFailed):
+    """The callback port is taken; `holder` names the process where the system tells."""
+
+    def __init__(self, message: str, *, hint: str = "", port: int = 0, holder: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.port = port
+        self.holder = holder
+
+
+class BrowserUnavailable(LoginFailed):
+    """Nothing on this machine opens a page."""
+
+
+class LoginTimedOut(LoginFailed):
+    """Nobody finished the sign-in in time."""
+
+
+class VaultError(LoopinError):
+    """The keychain could not do what was asked."""
+
+
+class VaultMissing(VaultError):
+    """There is no keychain, or none that may hold a secret."""
+
+
+class VaultLocked(VaultError):
+    """The keychain is there and locked."""
+
+
+class VaultDenied(VaultError):
+    """The keychain refused."""
+
+
+class VaultSilent(VaultError):
+    """The keychain did not answer in time."""

@@ -1,0 +1,79 @@
+"""What a sign-in tells while it runs.
+
+A login flow yields LoginStep values; a screen, a command and a test watch the same flow.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from app.domain.credentials import Method, Provider
+from app.domain.errors import LoopinError
+
+
+class Step(Enum):
+    """The steps of every sign-in, in the order in which they happen; a flow uses some of them."""
+
+    KEYCHAIN = "Keychain ready"
+    SERVER = "Server found"
+    LISTENING = "Listening"
+    BROWSER = "Browser opened"
+    WAITING = "Waiting for you to allow access"
+    STATE = "State checked"
+    EXCHANGE = "Code exchanged"
+    VERIFIED = "Verified"
+    SAVED = "Saved"
+
+
+class StepState(Enum):
+    """Where a step is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The end of a sign-in that worked. `stored_in` is the keychain's own name."""
+
+    provider: Provider
+    profile: str
+    method: Method
+    identity: str
+    organization: str
+    role: str
+    endpoint: str
+    expires_at: datetime | None
+    stored_in: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginStep:
+    """One thing that happened.
+
+    `detail` is what the step found (a keychain's name, an address, a browser); `seconds` how long a
+    finished step took. On BROWSER, `url` is the page to open, also when no browser could be. On
+    WAITING, `deadline` says until when and `callback` where the answer is expected. A FAILED step
+    carries its `error`; the last step of a sign-in that worked carries `result`.
+    """
+
+    step: Step
+    state: StepState
+    detail: str = ""
+    seconds: float = 0.0
+    url: str = ""
+    callback: str = ""
+    deadline: datetime | None = None
+    error: LoopinError | None = None
+    result: SignedIn | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserPage:
+    """What the browser shows at the end of a callback. `ok` only after everything was checked."""
+
+    ok: bool
+    title: str
+    text: str

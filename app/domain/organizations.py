@@ -1,0 +1,111 @@
+"""Organizations, roles, and what an identity may do in one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+class Role(Enum):
+    """A person's role in an organization, as shown."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+    CONTRIBUTOR = "contributor"
+    VIEWER = "viewer"
+    UNKNOWN = "unknown role"
+
+
+ADMINISTRATORS = frozenset({Role.OWNER, Role.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An organization. `threshold` is in days, 0 = auto-revocation is off."""
+
+    id: str
+    name: str
+    created_at: datetime | None = None
+    threshold: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A person's place in an organization."""
+
+    id: str
+    organization: Organization
+    role: Role
+    current: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is signed in; under an API token `id` is the token's id and `is_person` is false."""
+
+    id: str
+    email: str
+    first_name: str = ""
+    last_name: str = ""
+    created_at: datetime | None = None
+    is_person: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the control plane says of the credential in use.
+
+    `membership` is None under an API token and for a person without an organization.
+    """
+
+    person: Person | None
+    membership: Membership | None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who acts, where, and until when: the context together with what the token itself says.
+
+    `threshold` is None where it cannot be read. `token_id` and `token_name` are set under an API token.
+    """
+
+    name: str
+    organization: str
+    role: Role | None
+    method: str
+    expires_at: datetime | None = None
+    threshold: int | None = None
+    token_id: str = ""
+    token_name: str = ""
+    project: str = ""
+    person: Person | None = None
+    membership: Membership | None = None
+
+    @property
+    def is_token(self) -> bool:
+        """True under an API token."""
+        return bool(self.token_id)
+
+    def why_no_settings(self) -> str:
+        """Say why this identity may not change the organization's settings; empty when it may."""
+        if self.is_token:
+            return f"API token {self.token_name or self.token_id}: settings need a person's login"
+        if not self.organization:
+            return "no organization is selected"
+        if self.role in ADMINISTRATORS:
+            return ""
+        return (
+            f"your role is {self.role.value if self.role else 'unknown'}: owners and admins change settings"
+        )
+
+    def why_no_tokens(self) -> str:
+        """Say why this identity may not list, create or revoke API tokens; empty when it may."""
+        if self.is_token or self.organization:
+            return "your role is viewer: viewers may not see API tokens" if self.role is Role.VIEWER else ""
+        return "no organization is selected"
+
+    def needs_project(self) -> bool:
+        """True where a new token must name a project."""
+        return self.is_token or self.role in {Role.MEMBER, Role.CONTRIBUTOR}

@@ -1,0 +1,152 @@
+"""What the services need from outside, as Protocols. Adapters satisfy them by shape.
+
+Every method that can fail raises a LoopinError of `errors.py` and nothing else.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from app.domain.activity import ActivityEntry
+from app.domain.credentials import Credential, Endpoint
+from app.domain.login import BrowserPage
+from app.domain.organizations import Context, Membership, Organization
+from app.domain.secret import Secret
+from app.domain.server_info import ServerInfo
+from app.domain.status import VaultStatus
+from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
+
+
+class Clock(Protocol):
+    """Time. Tests bring their own."""
+
+    def now(self) -> datetime:
+        """The current moment, aware, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Vault(Protocol):
+    """Where secrets are stored: (service, account) to one secret."""
+
+    async def probe(self) -> VaultStatus:
+        """Find out whether secrets can be stored, without storing any; never raises."""
+
+    async def read(self, service: str, account: str) -> Secret | None:
+        """Return the entry, or None."""
+
+    async def write(self, service: str, account: str, secret: Secret) -> None:
+        """Create or replace the entry."""
+
+    async def delete(self, service: str, account: str) -> None:
+        """Remove the entry; one that is not there is fine."""
+
+
+class Browser(Protocol):
+    """Opens a page for a person."""
+
+    async def open(self, url: str) -> str:
+        """Open `url` and return the browser's name; raise BrowserUnavailable."""
+
+
+class Callback(Protocol):
+    """One request that arrived at the callback address."""
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """The query parameters, first value of each."""
+
+    async def answer(self, page: BrowserPage) -> None:
+        """Show `page` in the browser, at an address that carries no secret."""
+
+
+class Listener(Protocol):
+    """A loopback HTTP listener for one sign-in (RFC 8252 §7.3). Leaving the context frees the port."""
+
+    @property
+    def address(self) -> str:
+        """The callback address, for example http://127.0.0.1:8765/callback."""
+
+    async def next(self) -> Callback:
+        """Wait for the next request to the callback path; stray requests are answered elsewhere."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Listeners(Protocol):
+    """Makes listeners."""
+
+    async def listen(self, port: int, path: str) -> Listener:
+        """Bind 127.0.0.1:`port` (0 = any free one) before anything else happens; raise PortBusy."""
+
+
+class Claims(Protocol):
+    """Reads what a JWT says, without verifying it: for showing, never for deciding trust."""
+
+    def __call__(self, token: Secret) -> Mapping[str, Any]:
+        """Return the claims; empty when it is not a JWT."""
+
+
+class Gateway(Protocol):
+    """The Chainloop control plane, seen with one credential in one organization."""
+
+    async def server_info(self) -> ServerInfo: ...
+    async def current(self) -> Context: ...
+    async def memberships(self) -> Sequence[Membership]: ...
+    async def select_membership(self, membership_id: str) -> Membership: ...
+
+    async def set_threshold(self, organization: str, days: int) -> Organization:
+        """Set the auto-revoke threshold of the organization in use; 0 turns it off."""
+
+    async def list_tokens(
+        self, status: StatusFilter, scope: ScopeFilter = ScopeFilter.ANY, project: str = ""
+    ) -> Sequence[APIToken]:
+        """All tokens this credential may see, oldest first."""
+
+    async def create_token(self, draft: TokenDraft) -> CreatedToken: ...
+    async def revoke_token(self, token_id: str) -> None: ...
+
+    async def sign_out(self, *, everywhere: bool = False) -> bool:
+        """End the session at the server; False where the server has no such call."""
+
+
+class Gateways(Protocol):
+    """Opens gateways; connections are reused and closed together."""
+
+    def open(self, endpoint: Endpoint, credential: Credential | None, organization: str = "") -> Gateway: ...
+    async def aclose(self) -> None: ...
+
+
+class ActivityStore(Protocol):
+    """The append-only trail."""
+
+    async def append(self, entry: ActivityEntry) -> None: ...
+    async def entries(self) -> Sequence[ActivityEntry]:
+        """All entries, oldest first; lines that cannot be read are skipped."""
+
+
+class AccountStore(Protocol):
+    """What is remembered about logins and is not secret."""
+
+    async def profiles(self, provider: str) -> Sequence[str]:
+        """Names of the profiles that were ever stored here, "default" first."""
+
+    async def remember(self, provider: str, profile: str, facts: Mapping[str, str]) -> None: ...
+    async def facts(self, provider: str, profile: str) -> Mapping[str, str]: ...
+    async def forget(self, provider: str, profile: str) -> None: ...
+
+
+class Clipboard(Protocol):
+    """A way to the clipboard."""
+
+    async def copy(self, text: str) -> str:
+        """Hand `text` over and say in a few words what is known: "copied with wl-copy", "sent to the
+        terminal's clipboard (cannot be confirmed)". Raise Failed when nothing took it."""

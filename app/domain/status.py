@@ -1,0 +1,42 @@
+"""What the Accounts screen and `loopin status` show of one provider."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.credentials import Candidate, Method, Provider, Source
+from app.domain.errors import LoopinError
+from app.domain.organizations import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class VaultStatus:
+    """What a probe of the keychain found: `label` is its real name ("GNOME Keyring").
+
+    `error` None means that it can be used.
+    """
+
+    label: str
+    error: LoopinError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderStatus:
+    """One provider, one profile, as it is now.
+
+    `signed_in` means that a credential is in effect; `identity` is None until the server was asked,
+    `error` says why asking failed (offline, revoked). `stored_in` is empty when nothing is stored.
+    """
+
+    provider: Provider
+    profile: str
+    signed_in: bool
+    method: Method | None
+    source: Source | None
+    endpoint: str
+    candidates: tuple[Candidate, ...]
+    warnings: tuple[str, ...] = ()
+    identity: Identity | None = None
+    team_id: str = ""
+    expires_at: datetime | None = None
+    stored_in: str = ""
+    error: LoopinError | None = None

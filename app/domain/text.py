@@ -1,0 +1,29 @@
+"""The one place where text from outside becomes safe to show.
+
+Whatever a server, a keychain, a JWT or the environment says is data: it must not move the cursor,
+colour the screen, make a link or turn the reading direction around.
+"""
+
+import unicodedata
+
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def clean(text: str, limit: int = 500) -> str:
+    """Return `text` on one line, without control, format or bidirectional characters.
+
+    Line breaks and tabs become a space, every other unsafe character a replacement character, and
+    anything past `limit` characters is cut with an ellipsis.
+    """
+    if text.isascii() and text.isprintable() and len(text) <= limit:
+        return text
+    cut = text[: limit + 1]
+    safe = "".join(_safe(char) for char in cut)
+    return safe if len(cut) <= limit else safe[: limit - 1] + "…"
+
+
+def _safe(char: str) -> str:
+    if char in "\t\n\r\v\f\u2028\u2029":
+        return " "
+    return REPLACEMENT if unicodedata.category(char) in _UNSAFE else char

@@ -1,0 +1,214 @@
+"""The Chainloop account in use: which credential is in effect, and a gateway that speaks with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from app.domain.credentials import (
+    Candidate,
+    ChainloopTarget,
+    Credential,
+    Endpoint,
+    Method,
+    Provider,
+    Resolution,
+    Source,
+)
+from app.domain.errors import NotSignedIn, VaultError
+from app.domain.organizations import Context, Identity
+from app.domain.ports import Claims, Gateway, Gateways, Vault
+from app.domain.secret import Secret
+from app.services.chainloop_vault import ChainloopVault, StoredLogin
+
+API_TOKEN_AUDIENCE = "api-token-auth.chainloop"
+USER_AUDIENCE = "user-auth.chainloop"
+SIGN_IN = "sign in with: loopin chainloop auth login"
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A place where a credential could come from, before anyone won."""
+
+    source: Source
+    label: str
+    secret: Secret | None
+    absent: str
+    method: Method | None = None
+    endpoint: Endpoint | None = None
+
+
+class ChainloopSession:
+    """Decides which credential is in effect, and opens the gateway with it.
+
+    | strongest first   | in effect when                                                     |
+    |-------------------|--------------------------------------------------------------------|
+    | `--token`         | given                                                              |
+    | `CHAINLOOP_TOKEN` | set, and no `--token`                                              |
+    | keychain          | stored for this profile, neither of the above, and the endpoint in |
+    |                   | use is the one that issued it                                      |
+
+    `target` may be replaced while the app runs: another profile, another organization.
+    """
+
+    def __init__(self, target: ChainloopTarget, vault: Vault, gateways: Gateways, claims: Claims) -> None:
+        self.target = target
+        self._stored = ChainloopVault(vault)
+        self._gateways = gateways
+        self._claims = claims
+
+    async def resolve(self) -> Resolution:
+        """Look at every source; a keychain that fails is a warning when something stronger is set."""
+        stored, problem = await self._read_stored()
+        offers = self._offers(stored, problem)
+        winner = next((offer for offer in offers if offer.secret is not None), None)
+        if winner is None and problem is not None:
+            raise problem
+        candidates = tuple(_candidate(offer, winner) for offer in offers)
+        warnings = (f"{problem.message}; {problem.hint}",) if problem is not None else ()
+        return Resolution(self._credential(winner) if winner else None, candidates, warnings)
+
+    async def credential(self) -> Credential:
+        """Return the credential in effect, or raise NotSignedIn."""
+        resolution = await self.resolve()
+        if resolution.credential is not None:
+            return resolution.credential
+        where = self.endpoint(None).address
+        elsewhere = [c.reason for c in resolution.candidates if c.source is Source.KEYCHAIN and c.hint]
+        because = f": {elsewhere[0]}" if elsewhere else ""
+        raise NotSignedIn(f"not signed in at {where}{because}", hint=SIGN_IN)
+
+    async def gateway(self, credential: Credential | None = None) -> Gateway:
+        """Open the gateway with `credential`, or with the one in effect."""
+        credential = credential or await self.credential()
+        return self._gateways.open(credential.endpoint, credential, self.target.organization)
+
+    async def identity(self, credential: Credential | None = None) -> Identity:
+        """Ask the server who we are; raise SessionEnded when it does not accept the credential."""
+        credential = credential or await self.credential()
+        context = await (await self.gateway(credential)).current()
+        return identify(context, self._claims(credential.secret))
+
+    def endpoint(self, stored: StoredLogin | None) -> Endpoint:
+        """The endpoint in use: named for this run, else the stored login's, else the default."""
+        return self.target.endpoint or (stored.endpoint if stored else None) or self.target.default
+
+    def claims(self, credential: Credential) -> Mapping[str, Any]:
+        """What the credential says of itself, unverified."""
+        return self._claims(credential.secret)
+
+    async def _read_stored(self) -> tuple[StoredLogin | None, VaultError | None]:
+        try:
+            return await self._stored.read(self.target.profile), None
+        except VaultError as error:
+            return None, error
+
+    def _offers(self, stored: StoredLogin | None, problem: VaultError | None) -> list[_Offer]:
+        target = self.target
+        return [
+            _Offer(Source.FLAG, "--token", target.flag, "not given", Method.API_TOKEN),
+            _Offer(Source.ENVIRONMENT, "CHAINLOOP_TOKEN", target.environment, "not set", Method.API_TOKEN),
+            self._keychain_offer(stored, problem),
+        ]
+
+    def _keychain_offer(self, stored: StoredLogin | None, problem: VaultError | None) -> _Offer:
+        label = "keychain" if self.target.profile == "default" else f"keychain, profile {self.target.profile}"
+        if stored is None:
+            return _Offer(Source.KEYCHAIN, label, None, problem.message if problem else "nothing stored")
+        endpoint = self.endpoint(stored)
+        if not stored.endpoint.same_origin(endpoint):
+            issued = f"the stored login belongs to {stored.endpoint.address}"
+            return _Offer(Source.KEYCHAIN, label, None, issued, stored.method, stored.endpoint)
+        # An authority named for this run replaces the stored one: it says whom to trust, not where to go.
+        bound = replace(stored.endpoint, ca=endpoint.ca or stored.endpoint.ca)
+        return _Offer(Source.KEYCHAIN, label, stored.secret, "", stored.method, bound)
+
+    def _credential(self, offer: _Offer) -> Credential:
+        if offer.secret is None:
+            raise ValueError("only an offer with a secret can win")
+        method = offer.method or Method.API_TOKEN
+        if offer.source is not Source.KEYCHAIN:
+            method = method_of(self._claims(offer.secret))
+        endpoint = offer.endpoint or self.endpoint(None)
+        return Credential(
+            Provider.CHAINLOOP, method, offer.secret, offer.source, endpoint, self.target.profile
+        )
+
+
+def _candidate(offer: _Offer, winner: _Offer | None) -> Candidate:
+    hint = offer.secret.hint if offer.secret else ("…" if offer.endpoint else "")
+    if offer is winner:
+        return Candidate(offer.source, offer.label, offer.method, hint, True, _why(offer))
+    reason = offer.absent
+    if offer.secret is not None and winner is not None:
+        reason = f"ignored while {winner.label} is {'given' if winner.source is Source.FLAG else 'set'}"
+    return Candidate(offer.source, offer.label, offer.method, hint, False, reason)
+
+
+def _why(winner: _Offer) -> str:
+    match winner.source:
+        case Source.FLAG:
+            return "in effect: a flag beats everything else"
+        case Source.ENVIRONMENT:
+            return "in effect: the environment beats the keychain"
+        case _:
+            return "in effect: no --token, CHAINLOOP_TOKEN not set"
+
+
+def method_of(claims: Mapping[str, Any]) -> Method:
+    """Say from a token's own claims how it was obtained; what cannot be read counts as an API token."""
+    audience = claims.get("aud", "")
+    audiences = audience if isinstance(audience, list) else [audience]
+    if USER_AUDIENCE in audiences:
+        return Method.BROWSER
+    return Method.KEYLESS if "chainloop" in audiences else Method.API_TOKEN
+
+
+def expiry_of(claims: Mapping[str, Any]) -> datetime | None:
+    """The moment a token ends by its own word; None when it says nothing usable."""
+    value = claims.get("exp")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def identify(context: Context, claims: Mapping[str, Any]) -> Identity:
+    """Put together what the server says of a credential and what the credential says of itself.
+
+    Under an API token the server answers no membership: organization and scope come from the claims,
+    and the threshold cannot be read.
+    """
+    method = method_of(claims)
+    if method is Method.API_TOKEN:
+        return _token_identity(context, claims)
+    membership, person = context.membership, context.person
+    organization = membership.organization if membership else None
+    return Identity(
+        name=person.email if person else "",
+        organization=organization.name if organization else "",
+        role=membership.role if membership else None,
+        method=method.title,
+        expires_at=expiry_of(claims),
+        threshold=organization.threshold if organization else None,
+        person=person,
+        membership=membership,
+    )
+
+
+def _token_identity(context: Context, claims: Mapping[str, Any]) -> Identity:
+    name = str(claims.get("token_name", ""))
+    token_id = context.person.id if context.person else str(claims.get("jti", ""))
+    return Identity(
+        name=f"API token {name or token_id}",
+        organization=str(claims.get("org_name", "")),
+        role=None,
+        method=Method.API_TOKEN.title,
+        expires_at=expiry_of(claims),
+        token_id=token_id or "unknown",
+        token_name=name,
+        project=str(claims.get("project_name", "")),
+        person=context.person,
+    )

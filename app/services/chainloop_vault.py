@@ -1,0 +1,70 @@
+"""How a Chainloop login lies in the keychain: one entry a profile, bound to its endpoint."""
+
+import json
+from dataclasses import dataclass
+
+from app.domain.credentials import Endpoint, Method, Provider
+from app.domain.errors import VaultError
+from app.domain.ports import Vault
+from app.domain.secret import Secret
+
+SERVICE = "loopin-chainloop"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLogin:
+    """A Chainloop login as stored."""
+
+    secret: Secret
+    method: Method
+    endpoint: Endpoint
+
+
+class ChainloopVault:
+    """Reads and writes StoredLogin values; the account of an entry is the profile's name.
+
+    The whole login is one entry, so a kill at any moment leaves the old one or the new one.
+    """
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    async def read(self, profile: str) -> StoredLogin | None:
+        """Return the login, or None; raise VaultError for an entry that is not ours."""
+        entry = await self._vault.read(SERVICE, profile)
+        return None if entry is None else _decode(entry, profile)
+
+    async def write(self, profile: str, login: StoredLogin) -> None:
+        """Replace the login of `profile`."""
+        await self._vault.write(SERVICE, profile, _encode(login))
+
+    async def delete(self, profile: str) -> None:
+        """Forget the login of `profile`."""
+        await self._vault.delete(SERVICE, profile)
+
+
+def _encode(login: StoredLogin) -> Secret:
+    fields = {
+        "token": login.secret.reveal(),
+        "method": login.method.value,
+        "endpoint": login.endpoint.address,
+        "insecure": login.endpoint.insecure,
+        "ca": login.endpoint.ca,
+    }
+    return Secret(json.dumps({name: value for name, value in fields.items() if value}))
+
+
+def _decode(entry: Secret, profile: str) -> StoredLogin:
+    try:
+        fields = json.loads(entry.reveal())
+        endpoint = Endpoint(
+            Provider.CHAINLOOP, fields["endpoint"], bool(fields.get("insecure")), str(fields.get("ca", ""))
+        )
+        return StoredLogin(Secret(fields["token"]), Method(fields["method"]), endpoint)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        # The cause would carry the entry, which may be a secret that somebody else put there.
+        raise VaultError(
+            f"the keychain entry {SERVICE}/{profile} is not one that Loopin wrote",
+            hint=f"remove it with your keychain's own tool, or sign in again: "
+            f"loopin chainloop auth login --profile {profile}",
+        ) from None

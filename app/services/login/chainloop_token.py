@@ -1,0 +1,31 @@
+"""Sign in to Chainloop with a token that one already has."""
+
+from collections.abc import AsyncIterator
+
+from app.domain.errors import LoginFailed
+from app.domain.login import LoginStep
+from app.domain.ports import Clock
+from app.domain.secret import Secret
+from app.services.login.chainloop import ChainloopSaver
+from app.services.login.steps import Progress, told
+
+
+class ChainloopTokenLogin:
+    """Keychain ready → verified with Context.Current → saved."""
+
+    def __init__(self, saver: ChainloopSaver, clock: Clock) -> None:
+        self._saver = saver
+        self._clock = clock
+
+    def do(self, pasted: str) -> AsyncIterator[LoginStep]:
+        """Sign in with the token in `pasted` (white space around it does not count)."""
+        progress = Progress(self._clock)
+        return told(lambda: self._steps(pasted, progress), progress)
+
+    async def _steps(self, pasted: str, progress: Progress) -> AsyncIterator[LoginStep]:
+        async for step in self._saver.keychain(progress):
+            yield step
+        if not (token := "".join(pasted.split())):
+            raise LoginFailed("the token is empty", hint="paste the whole token")
+        async for step in self._saver.finish(Secret(token), progress):
+            yield step

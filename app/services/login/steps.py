@@ -1,0 +1,40 @@
+"""What all flows share: timing a step, and ending a flow with the step that failed."""
+
+from collections.abc import AsyncIterator, Callable
+
+from app.domain.errors import LoopinError
+from app.domain.login import LoginStep, SignedIn, Step, StepState
+from app.domain.ports import Clock
+
+
+class Progress:
+    """Makes LoginStep values and remembers which step is under way."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since = clock.monotonic()
+        self.current = Step.KEYCHAIN
+
+    def start(self, step: Step, detail: str = "") -> LoginStep:
+        """`step` begins now."""
+        self.current, self._since = step, self._clock.monotonic()
+        return LoginStep(step, StepState.RUNNING, detail)
+
+    def done(self, detail: str = "", *, url: str = "", result: SignedIn | None = None) -> LoginStep:
+        """The step under way worked."""
+        seconds = self._clock.monotonic() - self._since
+        return LoginStep(self.current, StepState.DONE, detail, seconds, url=url, result=result)
+
+    def failed(self, error: LoopinError) -> LoginStep:
+        """The step under way did not work."""
+        seconds = self._clock.monotonic() - self._since
+        return LoginStep(self.current, StepState.FAILED, error.message, seconds, error=error)
+
+
+async def told(steps: Callable[[], AsyncIterator[LoginStep]], progress: Progress) -> AsyncIterator[LoginStep]:
+    """Pass the steps on; an error becomes the last of them, on the step during which it came."""
+    try:
+        async for step in steps():
+            yield step
+    except LoopinError as error:
+        yield progress.failed(error)

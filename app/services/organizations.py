@@ -1,0 +1,103 @@
+"""Organizations: describe, list, switch, and the auto-revoke threshold."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app.domain.activity import Action, Outcome
+from app.domain.errors import LoopinError, NotFound, ReadOnly
+from app.domain.inactivity import check_threshold
+from app.domain.organizations import Identity, Membership, Organization
+from app.services.activity import Trail
+from app.services.chainloop_session import ChainloopSession
+
+
+class DescribeOrganization:
+    """Who is signed in, in which organization, with which threshold."""
+
+    def __init__(self, session: ChainloopSession) -> None:
+        self._session = session
+
+    async def do(self) -> Identity:
+        """Ask the server now."""
+        return await self._session.identity()
+
+
+class ListOrganizations:
+    """Every organization the person belongs to."""
+
+    def __init__(self, session: ChainloopSession) -> None:
+        self._session = session
+
+    async def do(self) -> Sequence[Membership]:
+        """Memberships, the current one marked; raise ReadOnly under an API token."""
+        try:
+            return await (await self._session.gateway()).memberships()
+        except NotFound:
+            raise ReadOnly(
+                "an API token belongs to one organization", hint="sign in as a person to see your others"
+            ) from None
+
+
+class SwitchOrganization:
+    """Make another organization the person's current one, at the server."""
+
+    def __init__(self, session: ChainloopSession, trail: Trail) -> None:
+        self._session = session
+        self._trail = trail
+
+    async def do(self, name: str) -> Membership:
+        """Switch to the organization called `name`; raise NotFound when the person is not in it."""
+        credential = await self._session.credential()
+        # The organization named for this run may be gone; the switch must work without it.
+        self._session.target = replace(self._session.target, organization="")
+        memberships = await ListOrganizations(self._session).do()
+        wanted = next((m for m in memberships if m.organization.name == name), None)
+        if wanted is None:
+            known = ", ".join(m.organization.name for m in memberships) or "none"
+            raise NotFound(f"you are not a member of {name!r}", hint=f"your organizations: {known}")
+        gateway = await self._session.gateway(credential)
+        chosen = await gateway.select_membership(wanted.id)
+        await self._trail.add(Action.SWITCH, endpoint=credential.endpoint.address, subject=name)
+        return chosen
+
+
+class UpdateThreshold:
+    """Set after how many days without use a token is auto-revoked."""
+
+    def __init__(self, session: ChainloopSession, trail: Trail) -> None:
+        self._session = session
+        self._trail = trail
+
+    async def do(self, days: int, organization: str = "") -> Organization:
+        """Set it to 1-365, or 0 for off, and return the organization as read back from the server.
+
+        `organization` empty means the current one. Raise ReadOnly, before anything is sent, where
+        the identity may not.
+        """
+        check_threshold(days)
+        credential = await self._session.credential()
+        identity = await self._session.identity(credential)
+        if why := identity.why_no_settings():
+            raise ReadOnly(f"the threshold cannot be changed: {why}", hint="sign in as an owner or admin")
+        gateway = await self._session.gateway(credential)
+        before, name = identity.threshold or 0, organization or identity.organization
+        try:
+            await gateway.set_threshold(name, days)
+            saved = (await gateway.current()).membership
+        except LoopinError as error:
+            await self._note(identity, credential.endpoint.address, before, days, error)
+            raise
+        await self._note(identity, credential.endpoint.address, before, days)
+        return saved.organization if saved else Organization("", name, None, days)
+
+    async def _note(
+        self, identity: Identity, endpoint: str, before: int, days: int, error: LoopinError | None = None
+    ) -> None:
+        await self._trail.add(
+            Action.THRESHOLD,
+            outcome=Outcome.FAILED if error else Outcome.DONE,
+            identity=identity,
+            endpoint=endpoint,
+            subject=f"{days} days" if days else "off",
+            detail=error.message if error else f"was {f'{before} days' if before else 'off'}",
+        )

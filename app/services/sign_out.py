@@ -1,0 +1,80 @@
+"""Sign out of Chainloop."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.activity import Action
+from app.domain.credentials import Credential, Method, Provider, Source
+from app.domain.errors import LoopinError
+from app.domain.ports import AccountStore, Gateways, Vault
+from app.services.activity import Trail
+from app.services.chainloop_session import ChainloopSession, expiry_of
+from app.services.chainloop_vault import ChainloopVault
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """Two facts, told apart: what the server did, and what was forgotten here.
+
+    `valid_until` is set when the server goes on accepting the token; `warning` says why it was not
+    told. `still` names a credential that signs one in all the same (an environment variable).
+    """
+
+    forgotten: bool
+    ended_at_server: bool
+    valid_until: datetime | None = None
+    warning: str = ""
+    still: str = ""
+
+
+class ChainloopSignOut:
+    """End the stored login: at the server where it knows how, and always in the keychain.
+
+    Only the stored login is touched. A credential from a flag or the environment is not ours to end.
+    """
+
+    def __init__(
+        self,
+        session: ChainloopSession,
+        vault: Vault,
+        gateways: Gateways,
+        accounts: AccountStore,
+        trail: Trail,
+    ) -> None:
+        self._session = session
+        self._vault = ChainloopVault(vault)
+        self._gateways = gateways
+        self._accounts = accounts
+        self._trail = trail
+
+    async def do(self, *, everywhere: bool = False) -> SignedOut:
+        """Sign the profile out; `everywhere` ends all sessions of the person."""
+        profile = self._session.target.profile
+        still = await self._still()
+        stored = await self._vault.read(profile)
+        if stored is None:
+            return SignedOut(False, False, still=still)
+        credential = Credential(
+            Provider.CHAINLOOP, stored.method, stored.secret, Source.KEYCHAIN, stored.endpoint, profile
+        )
+        ended, warning = await self._end(credential, everywhere)
+        await self._vault.delete(profile)
+        await self._accounts.forget(Provider.CHAINLOOP.value, profile)
+        await self._trail.add(Action.LOGOUT, endpoint=stored.endpoint.address, subject=f"profile {profile}")
+        until = None if ended else expiry_of(self._session.claims(credential))
+        return SignedOut(True, ended, until, warning, still)
+
+    async def _end(self, credential: Credential, everywhere: bool) -> tuple[bool, str]:
+        if credential.method is not Method.BROWSER:
+            return False, ""
+        try:
+            gateway = self._gateways.open(credential.endpoint, credential)
+            return await gateway.sign_out(everywhere=everywhere), ""
+        except LoopinError as error:
+            return False, f"the server could not be told: {error.message}"
+
+    async def _still(self) -> str:
+        target = self._session.target
+        if target.flag is not None:
+            return "--token"
+        return "CHAINLOOP_TOKEN" if target.environment is not None else ""

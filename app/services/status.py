@@ -1,0 +1,72 @@
+"""What `loopin status` and the Accounts screen show: per provider, which credential is in effect and why."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from app.domain.credentials import Provider, Resolution, Source
+from app.domain.errors import LoopinError, VaultError
+from app.domain.ports import Vault
+from app.domain.status import ProviderStatus
+from app.services.chainloop_session import ChainloopSession, expiry_of
+
+
+class ReadStatus(Protocol):
+    """Reads the status of one provider."""
+
+    async def do(self, *, online: bool = True) -> ProviderStatus:
+        """Look at the sources; with `online` ask the server too. What fails is told inside."""
+
+
+class ChainloopStatus:
+    """The Chainloop half."""
+
+    def __init__(self, session: ChainloopSession, vault: Vault) -> None:
+        self._session = session
+        self._vault = vault
+
+    async def do(self, *, online: bool = True) -> ProviderStatus:
+        """Look at the sources; with `online` ask the server too. What fails is told inside."""
+        try:
+            resolution, error = await self._session.resolve(), None
+        except VaultError as problem:
+            resolution, error = Resolution(None, ()), problem
+        status = await self._offline(resolution, error)
+        return await self._ask(status, resolution) if online and status.signed_in else status
+
+    async def _offline(self, resolution: Resolution, error: LoopinError | None) -> ProviderStatus:
+        credential = resolution.credential
+        stored = any(c.source is Source.KEYCHAIN and c.hint for c in resolution.candidates)
+        endpoint = credential.endpoint if credential else self._session.endpoint(None)
+        return ProviderStatus(
+            Provider.CHAINLOOP,
+            self._session.target.profile,
+            credential is not None,
+            credential.method if credential else None,
+            credential.source if credential else None,
+            endpoint.address,
+            resolution.candidates,
+            resolution.warnings,
+            expires_at=expiry_of(self._session.claims(credential)) if credential else None,
+            stored_in=(await self._vault.probe()).label if stored else "",
+            error=error,
+        )
+
+    async def _ask(self, status: ProviderStatus, resolution: Resolution) -> ProviderStatus:
+        try:
+            identity = await self._session.identity(resolution.credential)
+        except LoopinError as error:
+            return replace(status, error=error)
+        return replace(status, identity=identity, expires_at=identity.expires_at or status.expires_at)
+
+
+class Overview:
+    """Both providers at once."""
+
+    def __init__(self, readers: Sequence[ReadStatus]) -> None:
+        self._readers = readers
+
+    async def do(self, *, online: bool = True) -> tuple[ProviderStatus, ...]:
+        """One status a provider, in the order in which the screen shows them."""
+        return tuple(await asyncio.gather(*(reader.do(online=online) for reader in self._readers)))

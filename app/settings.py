@@ -1,0 +1,189 @@
+"""Every client-side setting in one typed table: its key in config.toml, its variable, its default.
+
+A flag beats its variable, a variable the configuration file, the file the default. Secrets come from
+flags and variables only, never from the file.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.domain.credentials import DEFAULT_PROFILE, ChainloopTarget, Endpoint, Provider
+from app.domain.errors import UsageError
+from app.domain.secret import Secret
+
+CHAINLOOP_ADDRESS = "api.cp.chainloop.dev:443"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row: `key` in config.toml (empty = not read from the file), `variable`, `default`, what it does."""
+
+    key: str
+    variable: str
+    default: str
+    help: str
+
+
+TABLE: Mapping[str, Setting] = {
+    "config_dir": Setting("", "LOOPIN_CONFIG_DIR", "", "folder of config.toml and accounts.toml"),
+    "state_dir": Setting("", "LOOPIN_STATE_DIR", "", "folder of the activity trail and logs"),
+    "theme": Setting("theme", "LOOPIN_THEME", "loopin-dark", "theme of the screen"),
+    "near_days": Setting(
+        "near_days", "LOOPIN_NEAR_DAYS", "14", "days before a deadline that count as at risk"
+    ),
+    "keychain_timeout": Setting(
+        "keychain_timeout", "LOOPIN_KEYCHAIN_TIMEOUT", "20", "seconds to wait for the keychain"
+    ),
+    "request_timeout": Setting(
+        "request_timeout", "LOOPIN_REQUEST_TIMEOUT", "30", "seconds to wait for a server"
+    ),
+    "chainloop_profile": Setting("chainloop.profile", "", DEFAULT_PROFILE, "Chainloop login to use"),
+    "chainloop_address": Setting(
+        "chainloop.control_plane", "CHAINLOOP_CONTROL_PLANE_API", "", "host:port of the control plane"
+    ),
+    "chainloop_ca": Setting(
+        "chainloop.control_plane_ca",
+        "CHAINLOOP_CONTROL_PLANE_API_CA",
+        "",
+        "extra authority: path, PEM or base64 PEM",
+    ),
+    "chainloop_insecure": Setting(
+        "chainloop.insecure", "CHAINLOOP_API_INSECURE", "false", "plain text instead of TLS"
+    ),
+    "chainloop_max_recv": Setting(
+        "chainloop.max_recv_msg_size",
+        "CHAINLOOP_API_MAX_RECV_MSG_SIZE",
+        str(32 * 1024 * 1024),
+        "largest answer in bytes",
+    ),
+    "chainloop_token": Setting(
+        "", "CHAINLOOP_TOKEN", "", "API token for this run, instead of the stored login"
+    ),
+    "chainloop_organization": Setting("chainloop.organization", "CHAINLOOP_ORGANIZATION", "", "organization"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What this run works with. Durations in seconds, sizes in bytes."""
+
+    config_dir: Path
+    state_dir: Path
+    theme: str
+    near_days: int
+    keychain_timeout: float
+    request_timeout: float
+    chainloop: ChainloopTarget
+    chainloop_max_recv: int
+    keys: Mapping[str, str] = field(default_factory=dict)
+    demo: bool = False
+
+
+def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | None] | None = None) -> Settings:
+    """Read flags, environment and config.toml; `flags` has the names of TABLE and `chainloop_flag_token`.
+
+    Raise UsageError naming the setting that cannot be read.
+    """
+    environ = os.environ if environ is None else environ
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    config_dir = Path(_first("config_dir", given, environ, {}) or _platform_dir("config"))
+    file = _read_file(config_dir / "config.toml")
+    values = {name: _first(name, given, environ, file) for name in TABLE}
+    return Settings(
+        config_dir=config_dir,
+        state_dir=Path(values["state_dir"] or _platform_dir("state")),
+        theme=values["theme"],
+        near_days=_whole("near_days", values),
+        keychain_timeout=float(_whole("keychain_timeout", values)),
+        request_timeout=float(_whole("request_timeout", values)),
+        chainloop=_chainloop(values, given),
+        chainloop_max_recv=_whole("chainloop_max_recv", values),
+        keys={str(k): str(v) for k, v in _section(file, "keys").items()},
+    )
+
+
+def _chainloop(values: Mapping[str, str], given: Mapping[str, str]) -> ChainloopTarget:
+    insecure, ca = _truth("chainloop_insecure", values), values["chainloop_ca"]
+    named = values["chainloop_address"]
+    default = Endpoint(Provider.CHAINLOOP, CHAINLOOP_ADDRESS, insecure, ca)
+    flag = given.get("chainloop_flag_token", "").strip()
+    environment = values["chainloop_token"].strip()
+    return ChainloopTarget(
+        default=default,
+        endpoint=Endpoint(Provider.CHAINLOOP, named, insecure, ca) if named else None,
+        profile=values["chainloop_profile"],
+        organization=values["chainloop_organization"],
+        flag=Secret(flag) if flag else None,
+        environment=Secret(environment) if environment else None,
+    )
+
+
+def _first(name: str, given: Mapping[str, str], environ: Mapping[str, str], file: Mapping[str, Any]) -> str:
+    row = TABLE[name]
+    if name in given:
+        return given[name]
+    # An empty variable counts as unset, as in the vendors' own programs.
+    if row.variable and (value := environ.get(row.variable)):
+        return value
+    if row.key and (found := _dotted(file, row.key)) is not None:
+        return str(found).lower() if isinstance(found, bool) else str(found)
+    return row.default
+
+
+def _dotted(file: Mapping[str, Any], key: str) -> Any:
+    node: Any = file
+    for part in key.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return None
+        node = node[part]
+    return node
+
+
+def _section(file: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = file.get(name, {})
+    if not isinstance(section, Mapping):
+        raise UsageError(f"[{name}] in config.toml is not a table", hint=f"write it as [{name}]")
+    return section
+
+
+def _read_file(path: Path) -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", hint="mend it, or move it away") from None
+
+
+def _whole(name: str, values: Mapping[str, str]) -> int:
+    try:
+        number = int(values[name])
+    except ValueError:
+        number = 0
+    if number > 0:
+        return number
+    raise UsageError(f"{_called(name)} is {values[name]!r}", hint="use a whole number above 0")
+
+
+def _truth(name: str, values: Mapping[str, str]) -> bool:
+    value = values[name].strip().lower()
+    if value in {"1", "t", "true", "yes", "on"}:
+        return True
+    if value in {"", "0", "f", "false", "no", "off"}:
+        return False
+    raise UsageError(f"{_called(name)} is {values[name]!r}", hint="use true or false")
+
+
+def _called(name: str) -> str:
+    return TABLE[name].variable or TABLE[name].key
+
+
+def _platform_dir(kind: str) -> str:
+    import platformdirs
+
+    folder = platformdirs.user_config_dir if kind == "config" else platformdirs.user_state_dir
+    return folder("loopin", appauthor=False)

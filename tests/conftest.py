@@ -1,0 +1,5 @@
+"""Shared fixtures live in tests/support, one file a subject."""
+
+pytest_plugins = [
+    "tests.support.network",
+]

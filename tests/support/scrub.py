@@ -1,0 +1,33 @@
+"""Loaded before every other plugin: takes away what would make a run depend on the machine.
+
+The snapshot plugin imports textual before any conftest is read, and textual reads its variables at
+import. So this happens here, and not in a fixture.
+"""
+
+import os
+import tempfile
+
+_PREFIXES = ("TEXTUAL", "LOOPIN_", "GUMLOOP_", "CHAINLOOP_", "GITLAB_", "CI_", "ACTIONS_", "XDG_")
+_NAMES = {
+    "NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "BROWSER", "DISPLAY", "WAYLAND_DISPLAY",
+    "SSH_CONNECTION", "SSH_TTY", "TMUX", "CI", "WSL_DISTRO_NAME", "DBUS_SESSION_BUS_ADDRESS", "PYTHON_KEYRING_BACKEND",
+    "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
+    "SSL_CERT_FILE", "SSL_CERT_DIR",
+}  # fmt: skip
+_KEEP = {"LOOPIN_TEST_REQUIRE"}
+
+for name in list(os.environ):
+    if (name in _NAMES or name.startswith(_PREFIXES)) and name not in _KEEP:
+        del os.environ[name]
+
+HOME = tempfile.mkdtemp(prefix="loopin-test-home-")
+os.environ.update(
+    HOME=HOME,
+    TERM="xterm-256color",
+    COLORTERM="truecolor",
+    LANG="C.UTF-8",
+    TZ="UTC",
+    GRPC_VERBOSITY="NONE",
+    # The default keychain of a test is one that fails: no test may touch the machine's own.
+    PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring",
+)
