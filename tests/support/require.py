@@ -9,10 +9,8 @@ import pytest
 
 def tool(name: str, *alternatives: str) -> str:
     """Return the path of the program, else skip; fail under LOOPIN_TEST_REQUIRE=all."""
-    for candidate in (name, *alternatives):
-        if path := shutil.which(candidate):
-            return path
-    missing(f"{name} is not installed")
+    found = next((path for candidate in (name, *alternatives) if (path := shutil.which(candidate))), None)
+    return found or missing(f"{name} is not installed")
 
 
 def missing(reason: str) -> NoReturn:

@@ -9,11 +9,12 @@ import tempfile
 
 _PREFIXES = ("TEXTUAL", "LOOPIN_", "GUMLOOP_", "CHAINLOOP_", "GITLAB_", "CI_", "ACTIONS_", "XDG_")
 _NAMES = {
-    "NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "BROWSER", "DISPLAY", "WAYLAND_DISPLAY",
-    "SSH_CONNECTION", "SSH_TTY", "TMUX", "CI", "WSL_DISTRO_NAME", "DBUS_SESSION_BUS_ADDRESS", "PYTHON_KEYRING_BACKEND",
-    "http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY",
-    "SSL_CERT_FILE", "SSL_CERT_DIR",
-}  # fmt: skip
+    *("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "CI"),
+    *("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "SSH_TTY", "TMUX", "WSL_DISTRO_NAME"),
+    *("DBUS_SESSION_BUS_ADDRESS", "PYTHON_KEYRING_BACKEND", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+}
 _KEEP = {"LOOPIN_TEST_REQUIRE"}
 
 for name in list(os.environ):

@@ -1,0 +1,97 @@
+"""The rooms and what may import what, held by import-linter and by looking."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OURS = sorted(p for room in ("app", "widgets") for p in (ROOT / room).rglob("*.py") if "_pb2" not in p.name)
+
+
+def test_contracts_are_kept() -> None:
+    """The contracts themselves stand in pyproject.toml."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    run = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(
+    "room", ["domain", "services", "clients", "vault", "store", "server", "oidc", "proto"]
+)
+def test_room_never_loads_textual(room: str) -> None:
+    """Import every module of the room in a fresh interpreter, and look what came along."""
+    program = (
+        "import importlib, pkgutil, sys\n"
+        f"import app.{room} as room\n"
+        f"for found in pkgutil.walk_packages(room.__path__, 'app.{room}.'):\n"
+        "    if '.versions' not in found.name and not found.name.endswith('.env'):\n"
+        "        importlib.import_module(found.name)\n"
+        "print(sorted({n.partition('.')[0] for n in sys.modules} & {'textual', 'widgets'}))\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "[]"
+
+
+HEAVY = {"click", "grpc", "authlib", "keyring", "flask", "sqlalchemy", "httpx", "joserfc", "google"}
+
+
+@pytest.mark.parametrize(
+    "module", ["app.__main__", "app.main", "app.container", "app.screens.accounts", "app.services.status"]
+)
+def test_nothing_heavy_is_loaded_at_import(module: str) -> None:
+    """What waits for the network or the keychain is imported on first use."""
+    program = f"import sys, {module}; print(sorted({{n.partition('.')[0] for n in sys.modules}} & {HEAVY!r}))"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "[]"
+
+
+def test_files_stay_short() -> None:
+    """At most 400 lines a file; app/main.py at most 300."""
+    lengths = {str(p.relative_to(ROOT)): len(p.read_text().splitlines()) for p in OURS}
+    too_long = {name: n for name, n in lengths.items() if n > (300 if name == "app/main.py" else 400)}
+    assert too_long == {}
+
+
+def test_functions_stay_short() -> None:
+    """Median at most 10 lines, 95 % at most 45."""
+    lengths = sorted(
+        (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in OURS
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    assert lengths[len(lengths) // 2] <= 10
+    assert lengths[int(len(lengths) * 0.95)] <= 45
+
+
+def test_every_screen_has_its_style_and_nests_it() -> None:
+    """A Screen's CSS_PATH is not scoped: a rule outside the screen's class would reach every other."""
+    styles = sorted((ROOT / "app" / "screens").glob("*.tcss"))
+    assert styles
+    for style in styles:
+        text = style.read_text()
+        top = [line for line in text.splitlines() if line and not line[0].isspace() and line[0] not in "}/*$"]
+        loose = [line for line in top if not line.split()[0].rstrip("{,").isidentifier()]
+        assert loose == [], f"{style.name}: {loose}"
+        assert style.with_suffix(".py").is_file(), f"{style.name} has no screen"
+
+
+def test_generated_code_is_current() -> None:
+    """The modules in app/proto are what protoc makes of the .proto files."""
+    run = subprocess.run(
+        [sys.executable, "scripts/protos.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
