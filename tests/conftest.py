@@ -2,4 +2,5 @@
 
 pytest_plugins = [
     "tests.support.network",
+    "tests.support.terminal",
 ]
