@@ -2,5 +2,6 @@
 
 pytest_plugins = [
     "tests.support.network",
+    "tests.support.server",
     "tests.support.terminal",
 ]

@@ -1,0 +1,89 @@
+"""`loopin server`: the account server of the extra `server`."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from app.domain.errors import LoopinError, UsageError
+
+_MISSING = "the account server is not installed: run  pip install 'loopin[server]'"
+
+
+@click.group()
+def server() -> None:
+    """Run an account server of your own."""
+
+
+@server.command()
+@click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder for keys and database."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--http-port", type=click.IntRange(0, 65535), default=0, help="0 = any free one.")
+@click.option("--grpc-port", type=click.IntRange(0, 65535), default=0, help="0 = any free one.")
+@click.option("--public-url", default="", help="Where browsers reach the HTTP side.")
+@click.option("--trusted-proxy", multiple=True, metavar="CIDR", help="Believe X-Forwarded-For from here.")
+@click.option("--seed", type=click.Choice(["demo"]), default=None, help="Add sample data.")
+@click.option("--session-hours", type=float, default=24, show_default=True, help="Life of a sign-in.")
+@click.option(
+    "--sweep-interval", type=int, default=3600, show_default=True, help="Seconds; 0 = only when asked."
+)
+@click.option("--control-stdin", is_flag=True, help="End with standard input; the line `sweep` sweeps.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the one line as JSON.")
+def start(
+    data: Path | None,
+    host: str,
+    http_port: int,
+    grpc_port: int,
+    public_url: str,
+    trusted_proxy: tuple[str, ...],
+    seed: str | None,
+    session_hours: float,
+    sweep_interval: int,
+    control_stdin: bool,
+    log_level: str,
+    as_json: bool,
+) -> None:
+    """Start the server; it runs until SIGTERM or Ctrl-C and finishes what it has begun."""
+    try:
+        from app.server import log, runner
+        from app.server.settings import ServerSettings, parse_networks
+    except ModuleNotFoundError as error:
+        _stop(_MISSING, 2, error)
+    try:
+        settings = ServerSettings(
+            data=(data or _default_data()).absolute(),
+            host=host,
+            http_port=http_port,
+            grpc_port=grpc_port,
+            public_url=public_url,
+            trusted_proxies=parse_networks(trusted_proxy),
+            seed=seed or "",
+            session_hours=session_hours,
+            sweep_interval=timedelta(seconds=sweep_interval),
+            control_stdin=control_stdin,
+        )
+        log.configure(log_level)
+        runner.run(settings, as_json)
+    except LoopinError as error:
+        line = f"{error.message}: {error.hint}" if error.hint else error.message
+        _stop(line, 2 if isinstance(error, UsageError) else 1, error)
+
+
+def _default_data() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("loopin") / "server"
+
+
+def _stop(message: str, status: int, cause: BaseException) -> NoReturn:
+    click.echo(f"loopin: {message}", err=True)
+    raise SystemExit(status) from cause

@@ -1,0 +1,39 @@
+"""Brings the schema to the newest version, under a lock: replicas that start together must not race."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from filelock import FileLock
+from sqlalchemy import Engine, text
+
+FOLDER = Path(__file__).parent
+LOCK_SECONDS = 120
+# Any number will do, as long as every version of this server uses the same.
+_ADVISORY_LOCK = 4_071_989_310
+
+
+def migrate(engine: Engine) -> None:
+    """Run what is missing; nothing when the schema is up to date."""
+    with _lock(engine), engine.execution_options(writer=True).connect() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+        config.attributes["connection"] = connection
+        with connection.begin():
+            command.upgrade(config, "head")
+
+
+@contextmanager
+def _lock(engine: Engine) -> Iterator[None]:
+    if engine.dialect.name == "sqlite":
+        with FileLock(f"{engine.url.database}.migrate.lock", timeout=LOCK_SECONDS):
+            yield
+        return
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
+        try:
+            yield
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_LOCK})

@@ -1,0 +1,75 @@
+"""The Flask application."""
+
+import hashlib
+
+from flask import Flask, Response, render_template
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import HTTPException
+
+from app.server import log
+from app.server.http import auth, headers, health
+from app.server.parts import Parts
+
+MAX_BODY = 64 * 1024
+FORM_LIFE = 3600
+_SECRET_FOR = "flask session"
+
+
+def make_app(parts: Parts, public_url: str) -> Flask:
+    """An app whose cookies and forms are valid on every replica with the same keys."""
+    app = Flask("app.server.http")
+    secret, https = parts.ring.derive(_SECRET_FOR), public_url.startswith("https://")
+    app.config.update(
+        SECRET_KEY=secret,
+        # Cookies do not tell ports apart; two servers on one machine must not take each other's.
+        SESSION_COOKIE_NAME=f"loopin_{hashlib.sha256(secret).hexdigest()[:8]}",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=https,
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY,
+        WTF_CSRF_TIME_LIMIT=FORM_LIFE,
+        # Our pages ask browsers for no Referer, so there is none to compare.
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    headers.install(app, https)
+    csrf = CSRFProtect(app)
+    app.register_blueprint(auth.make_blueprint(parts))
+    app.register_blueprint(health.make_blueprint(parts.database))
+    # It takes a bearer token, not a cookie: no other site can send it.
+    csrf.exempt("app.server.http.auth.logout")
+    _answer_errors(app)
+    return app
+
+
+def _answer_errors(app: Flask) -> None:
+    @app.errorhandler(CSRFError)
+    def stale(error: CSRFError) -> ResponseReturnValue:
+        return render_template(
+            "problem.html",
+            title="This page was open too long",
+            text="The form is no longer valid, or your browser did not send its cookie back.",
+            step="Go back, reload the page and sign in again.",
+        ), 400
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> ResponseReturnValue:
+        response = error.get_response()
+        page = render_template(
+            "problem.html", title=error.name, text=error.description or "", step="Check the address."
+        )
+        answer = Response(page, error.code or 500)
+        answer.headers.extend((k, v) for k, v in response.headers if k in {"Allow", "Location"})
+        return answer
+
+    # The gate: whatever else a page raises is logged here and told as one sentence.
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> ResponseReturnValue:
+        log.failure("http.failed", error)
+        return render_template(
+            "problem.html",
+            title="Something went wrong here",
+            text="The server could not finish this. It is not your fault.",
+            step="Try again in a moment.",
+        ), 500

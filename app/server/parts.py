@@ -1,0 +1,73 @@
+"""The composition root of the server: builds every use case once, from settings."""
+
+from dataclasses import dataclass
+
+from app.server.clock import Clock, utc_now
+from app.server.database.engine import Database
+from app.server.database.migrate import migrate
+from app.server.jwts import Tokens
+from app.server.keys import KeyRing, load_or_make
+from app.server.settings import ServerSettings
+from app.server.usecases.accounts import SignIn, SignOut
+from app.server.usecases.identities import Identify
+from app.server.usecases.organizations import (
+    ListMemberships,
+    ReadContext,
+    SelectMembership,
+    UpdateOrganization,
+)
+from app.server.usecases.passwords import Passwords
+from app.server.usecases.sweep import Sweep, TidyUp
+from app.server.usecases.tokens import CreateToken, ListTokens, RevokeToken
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that gRPC and HTTP hand requests to."""
+
+    settings: ServerSettings
+    clock: Clock
+    ring: KeyRing
+    tokens: Tokens
+    database: Database
+    passwords: Passwords
+    sign_in: SignIn
+    sign_out: SignOut
+    identify: Identify
+    read_context: ReadContext
+    list_memberships: ListMemberships
+    select_membership: SelectMembership
+    update_organization: UpdateOrganization
+    create_token: CreateToken
+    list_tokens: ListTokens
+    revoke_token: RevokeToken
+    sweep: Sweep
+    tidy_up: TidyUp
+
+
+def build(settings: ServerSettings, clock: Clock = utc_now) -> Parts:
+    """Open keys and database, bring the schema up to date, and put the parts together."""
+    ring = load_or_make(settings.data)
+    database = Database(settings.url)
+    migrate(database.engine)
+    tokens, passwords = Tokens(ring, clock), Passwords()
+    return Parts(
+        settings=settings,
+        clock=clock,
+        ring=ring,
+        tokens=tokens,
+        database=database,
+        passwords=passwords,
+        sign_in=SignIn(database, passwords, tokens, clock, settings.session_life),
+        sign_out=SignOut(database, tokens, clock),
+        identify=Identify(database, tokens, clock),
+        read_context=ReadContext(database),
+        list_memberships=ListMemberships(database),
+        select_membership=SelectMembership(database, clock),
+        update_organization=UpdateOrganization(database, clock),
+        create_token=CreateToken(database, tokens, clock),
+        list_tokens=ListTokens(database),
+        revoke_token=RevokeToken(database, clock),
+        sweep=Sweep(database, clock),
+        tidy_up=TidyUp(database, clock),
+    )

@@ -1,0 +1,1 @@
+"""gRPC: translates messages into use cases and back, errors into status codes."""

@@ -1,0 +1,115 @@
+"""From what is stored to what goes over the wire."""
+
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from app.domain.organizations import Role
+from app.proto.controlplane.v1 import api_token_pb2, organization_pb2, shared_pb2
+from app.server.database.models import Organization, User
+from app.server.usecases.actors import TokenActor
+from app.server.usecases.organizations import Belonging
+from app.server.usecases.tokens import Listing, ProjectRef, TokenRow
+
+TOKEN_EMAIL = "API-token@chainloop"
+_Role = organization_pb2.MembershipRole
+_Strategy = organization_pb2.OrgItem.PolicyViolationBlockingStrategy
+ROLES = {
+    Role.VIEWER: _Role.MEMBERSHIP_ROLE_ORG_VIEWER,
+    Role.ADMIN: _Role.MEMBERSHIP_ROLE_ORG_ADMIN,
+    Role.OWNER: _Role.MEMBERSHIP_ROLE_ORG_OWNER,
+    Role.MEMBER: _Role.MEMBERSHIP_ROLE_ORG_MEMBER,
+    Role.CONTRIBUTOR: _Role.MEMBERSHIP_ROLE_ORG_CONTRIBUTOR,
+    Role.UNKNOWN: _Role.MEMBERSHIP_ROLE_UNSPECIFIED,
+}
+
+
+def timestamp(at: datetime | None) -> Timestamp | None:
+    """A moment, or nothing for none."""
+    if at is None:
+        return None
+    message = Timestamp()
+    message.FromDatetime(at)
+    return message
+
+
+def project_ref(reference: shared_pb2.IdentityReference) -> ProjectRef:
+    """Which project a request names; an empty text counts as not given."""
+    return ProjectRef(reference.id or None, reference.name or None)
+
+
+def token_items(listing: Listing) -> list[api_token_pb2.APITokenItem]:
+    """Every token of a listing."""
+    return [_token_item(row, str(listing.organization_id), listing.organization_name) for row in listing.rows]
+
+
+def _token_item(row: TokenRow, organization_id: str, organization_name: str) -> api_token_pb2.APITokenItem:
+    entity = None
+    if row.project_id is not None:
+        entity = shared_pb2.ScopedEntity(type="project", id=str(row.project_id), name=row.project_name or "")
+    return api_token_pb2.APITokenItem(
+        id=str(row.id),
+        name=row.name,
+        description=row.description,
+        organization_id=organization_id,
+        organization_name=organization_name,
+        created_at=timestamp(row.created_at),
+        revoked_at=timestamp(row.revoked_at),
+        expires_at=timestamp(row.expires_at),
+        last_used_at=timestamp(row.last_used_at),
+        scoped_entity=entity,
+        permissions=row.permissions,
+    )
+
+
+def user(row: User | TokenActor) -> organization_pb2.User:
+    """A person; an API token appears as a user without a name, as on the vendor's server."""
+    if isinstance(row, TokenActor):
+        return organization_pb2.User(id=str(row.id), email=TOKEN_EMAIL, created_at=timestamp(row.created_at))
+    return organization_pb2.User(
+        id=str(row.id),
+        email=row.email,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        created_at=timestamp(row.created_at),
+        updated_at=timestamp(row.updated_at),
+        instance_admin=row.instance_admin,
+    )
+
+
+def organization(row: Organization) -> organization_pb2.OrgItem:
+    """An organization and its settings; without a threshold the field is absent."""
+    blocks = row.block_on_policy_violation
+    strategy = (
+        _Strategy.POLICY_VIOLATION_BLOCKING_STRATEGY_BLOCK
+        if blocks
+        else _Strategy.POLICY_VIOLATION_BLOCKING_STRATEGY_ADVISORY
+    )
+    return organization_pb2.OrgItem(
+        id=str(row.id),
+        name=row.name,
+        created_at=timestamp(row.created_at),
+        updated_at=timestamp(row.updated_at),
+        default_policy_violation_strategy=strategy,
+        policy_allowed_hostnames=row.policy_allowed_hostnames,
+        prevent_implicit_workflow_creation=row.prevent_implicit_workflow_creation,
+        restrict_contract_creation_to_org_admins=row.restrict_contract_creation_to_org_admins,
+        api_token_max_days_inactive=row.api_token_max_days_inactive,
+        enable_ai_agent_collector=row.enable_ai_agent_collector,
+        block_attestations_on_released_versions=row.block_attestations_on_released_versions,
+        skip_runner_env_vars=row.skip_runner_env_vars,
+    )
+
+
+def membership(found: Belonging) -> organization_pb2.OrgMembershipItem:
+    """A membership with its organization and person."""
+    row = found.membership
+    return organization_pb2.OrgMembershipItem(
+        id=str(row.id),
+        org=organization(found.organization),
+        current=row.current,
+        created_at=timestamp(row.created_at),
+        updated_at=timestamp(row.updated_at),
+        role=ROLES[Role(row.role)],
+        user=user(found.user),
+    )

@@ -1,0 +1,35 @@
+"""OrganizationService."""
+
+import grpc
+
+from app.proto.controlplane.v1 import organization_pb2, organization_pb2_grpc
+from app.server.rpc import messages
+from app.server.rpc.calls import current_actor
+from app.server.usecases.organizations import Settings, UpdateOrganization
+
+_OPTIONAL = (
+    "api_token_max_days_inactive",
+    "block_on_policy_violation",
+    "prevent_implicit_workflow_creation",
+    "restrict_contract_creation_to_org_admins",
+    "enable_ai_agent_collector",
+    "block_attestations_on_released_versions",
+    "skip_runner_env_vars",
+)
+
+
+class OrganizationService(organization_pb2_grpc.OrganizationServiceServicer):
+    """Settings of the organization in use."""
+
+    def __init__(self, update: UpdateOrganization) -> None:
+        self._update = update
+
+    def Update(
+        self, request: organization_pb2.OrganizationServiceUpdateRequest, context: grpc.ServicerContext
+    ) -> organization_pb2.OrganizationServiceUpdateResponse:
+        """Change what the request carries, nothing else."""
+        given = {name: getattr(request, name) for name in _OPTIONAL if request.HasField(name)}
+        if request.update_policies_allowed_hostnames:
+            given["policy_allowed_hostnames"] = list(request.policies_allowed_hostnames)
+        row = self._update.do(current_actor(), request.name, Settings(**given))
+        return organization_pb2.OrganizationServiceUpdateResponse(result=messages.organization(row))

@@ -1,0 +1,38 @@
+"""StatusService: what this server is and whether it is well. No sign-in is needed."""
+
+import grpc
+
+import app
+from app.domain.errors import Unreachable
+from app.domain.server_info import SIGN_OUT, TOKEN_PERMISSIONS
+from app.proto.controlplane.v1 import status_pb2, status_pb2_grpc
+from app.server.database.engine import Database
+from app.server.health import is_ready
+
+CAPABILITIES = (TOKEN_PERMISSIONS, SIGN_OUT)
+
+
+class StatusService(status_pb2_grpc.StatusServiceServicer):
+    """`public_url` is where browsers reach the HTTP side."""
+
+    def __init__(self, database: Database, public_url: str) -> None:
+        self._database = database
+        self._public_url = public_url
+
+    def Infoz(
+        self, request: status_pb2.InfozRequest, context: grpc.ServicerContext
+    ) -> status_pb2.InfozResponse:
+        """Name the sign-in page, the version and what this server can do beyond the vendor's."""
+        return status_pb2.InfozResponse(
+            login_url=f"{self._public_url}/auth/login",
+            version=app.__version__,
+            capabilities=CAPABILITIES,
+        )
+
+    def Statusz(
+        self, request: status_pb2.StatuszRequest, context: grpc.ServicerContext
+    ) -> status_pb2.StatuszResponse:
+        """Answer when alive; with `readiness`, only when the database answers too."""
+        if request.readiness and not is_ready(self._database):
+            raise Unreachable("the database does not answer")
+        return status_pb2.StatuszResponse()

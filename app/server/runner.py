@@ -1,0 +1,131 @@
+"""One server process, from its first port to its last answer."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import ip_address
+from queue import SimpleQueue
+from typing import Any
+
+from app.server import log, seed
+from app.server.http.factory import make_app
+from app.server.http.server import HttpServer
+from app.server.parts import Parts, build
+from app.server.rpc.server import RpcServer
+from app.server.settings import ServerSettings
+from app.server.sweeper import Sweeper
+
+SWEEP_LINE = "sweep"
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that answers. `http` is a base URL, `grpc` host and port."""
+
+    http: str
+    grpc: str
+    seed: dict[str, Any] | None
+
+    def as_json(self) -> str:
+        """The line that scripts read."""
+        fields: dict[str, Any] = {"http": self.http, "grpc": self.grpc, "pid": os.getpid()}
+        return json.dumps(fields | ({"seed": self.seed} if self.seed else {}))
+
+    def as_text(self) -> str:
+        """The line that people read."""
+        line = f"Loopin account server: sign-in at {self.http}, gRPC at {self.grpc}, pid {os.getpid()}"
+        if self.seed:
+            line += f"; sample login {self.seed['email']} / {self.seed['password']}"
+        return line
+
+
+class Server:
+    """Both listeners and the sweeper."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings.check()
+        self._parts: Parts = build(settings)
+        self._http = HttpServer(settings.host, settings.http_port)
+        self._rpc = RpcServer(self._parts, settings.host, settings.grpc_port)
+        self.sweeper = Sweeper(self._parts.sweep, self._parts.tidy_up, settings.sweep_interval)
+
+    def start(self) -> Running:
+        """Serve, and return when both ports answer."""
+        settings = self._settings
+        if settings.seed:
+            seed.seed(self._parts)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        http = f"http://{host}:{self._http.port}"
+        public = settings.public_url.rstrip("/") or http
+        self._http.start(make_app(self._parts, public))
+        self._rpc.start(public)
+        for port in (self._http.port, self._rpc.port):
+            _wait_for(settings.host, port)
+        self.sweeper.start()
+        log.event("server.started", http=self._http.port, grpc=self._rpc.port)
+        return Running(http, f"{host}:{self._rpc.port}", seed.logins() if settings.seed else None)
+
+    def stop(self) -> None:
+        """Answer what has arrived and let go of everything, within the time that settings allow."""
+        end = time.monotonic() + self._settings.drain.total_seconds()
+
+        def left() -> timedelta:
+            return timedelta(seconds=max(end - time.monotonic(), 0.5))
+
+        both = [threading.Thread(target=part.stop, args=(left(),)) for part in (self._rpc, self._http)]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+        self.sweeper.stop(left())
+        self._parts.database.close()
+        log.event("server.stopped")
+
+
+def run(settings: ServerSettings, as_json: bool) -> None:
+    """Start, print one line, and serve until SIGTERM or SIGINT; with `control_stdin`, until its end too."""
+    # A queue, not an event: putting into it is safe from a signal handler.
+    stop: SimpleQueue[str] = SimpleQueue()
+    for number in _SIGNALS:
+        signal.signal(number, lambda received, _frame: stop.put(signal.Signals(received).name))
+    # Whatever the folder allows: keys and database are for this account alone.
+    os.umask(0o077)
+    server = Server(settings)
+    running = server.start()
+    _print(running.as_json() if as_json else running.as_text())
+    if settings.control_stdin:
+        threading.Thread(target=_obey, args=(server.sweeper, stop), name="control", daemon=True).start()
+    log.event("server.stopping", reason=stop.get())
+    server.stop()
+
+
+def _obey(sweeper: Sweeper, stop: "SimpleQueue[str]") -> None:
+    for line in sys.stdin:
+        if line.strip() == SWEEP_LINE:
+            _print(json.dumps({"swept": sweeper.once()}))
+    stop.put("end of standard input")
+
+
+def _print(line: str) -> None:
+    # Whoever started the server may be gone; that is no reason to fail.
+    with suppress(BrokenPipeError):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+
+def _wait_for(host: str, port: int) -> None:
+    try:
+        everywhere = ip_address(host).is_unspecified
+    except ValueError:
+        everywhere = False
+    there = ("::1" if ":" in host else "127.0.0.1") if everywhere else host
+    with socket.create_connection((there, port), timeout=10):
+        pass

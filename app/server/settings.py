@@ -1,0 +1,98 @@
+"""Everything the account server can be told, as one checked value."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.domain.errors import UsageError
+from app.domain.inactivity import SWEEP_INTERVAL
+
+SEEDS = ("demo",)
+MAX_SESSION_HOURS = 24 * 365
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and the loopback addresses (RFC 6761 §6.3, RFC 4291 §2.5.3)."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """One server process.
+
+    `data` holds the signing keys and, unless `database_url` names another, the database. Port 0 lets the
+    system choose. `public_url` is what browsers are told; empty means the HTTP listener itself.
+    `trusted_proxies` are networks whose X-Forwarded-For is believed. `sweep_interval` zero means: only when
+    asked. `database_url` may carry a password and is never printed.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    http_port: int = 0
+    grpc_port: int = 0
+    public_url: str = ""
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    seed: str = ""
+    session_hours: float = 24
+    sweep_interval: timedelta = SWEEP_INTERVAL
+    database_url: str = ""
+    control_stdin: bool = False
+    drain: timedelta = timedelta(seconds=20)
+
+    def check(self) -> "ServerSettings":
+        """Return self, or raise UsageError with what to change."""
+        if not is_loopback(self.host) and not self.public_url:
+            raise UsageError(
+                f"{self.host[:80]!r} can be reached from other machines and needs a public address",
+                hint="add --public-url https://accounts.example, the address that browsers use",
+            )
+        if self.public_url:
+            _check_url(self.public_url)
+        if self.seed and self.seed not in SEEDS:
+            raise UsageError(f"there is no sample data {self.seed[:80]!r}", hint="use --seed demo")
+        if not 0 < self.session_hours <= MAX_SESSION_HOURS:
+            raise UsageError("a session must last more than 0 hours and at most a year", hint="try 24")
+        if self.sweep_interval < timedelta(0):
+            raise UsageError("the sweep interval is negative", hint="use 0 to sweep only when asked")
+        return self
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        return self.database_url or f"sqlite:///{self.data / 'loopin.db'}"
+
+    @property
+    def session_life(self) -> timedelta:
+        """How long a person stays signed in."""
+        return timedelta(hours=self.session_hours)
+
+
+def _check_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    bare = not (parts.query or parts.fragment or parts.username or parts.password)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not bare or port == 0:
+        raise UsageError("the public URL cannot be used", hint="write it like https://accounts.example")
+
+
+def parse_networks(values: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Read networks in CIDR notation, or raise UsageError naming the one that is not."""
+    found = []
+    for value in values:
+        try:
+            found.append(ip_network(value))
+        except ValueError as error:
+            raise UsageError(
+                f"{value[:80]!r} is not a network", hint="write it in CIDR notation, for example 10.0.0.0/8"
+            ) from error
+    return tuple(found)

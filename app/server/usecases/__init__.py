@@ -1,0 +1,1 @@
+"""What the account server does, free of gRPC and HTTP. Refusals are errors of app.domain.errors."""

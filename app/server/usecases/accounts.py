@@ -1,0 +1,120 @@
+"""Signing in with a password, and ending sessions."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotSignedIn
+from app.server.clock import Clock
+from app.server.database.engine import Database
+from app.server.database.models import LoginSession, User
+from app.server.jwts import INVALID, PERSON_AUDIENCE, Tokens
+from app.server.usecases import attempts, audit
+from app.server.usecases.passwords import Passwords
+
+WRONG = "the e-mail address or the password is not right"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A fresh session: who, its JWT and its end. The JWT exists here and with the person, nowhere else."""
+
+    email: str
+    jwt: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"SignedIn(email={self.email!r}, jwt=…)"
+
+
+class SignIn:
+    """Turn an e-mail address and a password into a session.
+
+    Raises NotSignedIn when either is wrong (not saying which), RateLimited after too many tries.
+    """
+
+    def __init__(
+        self, database: Database, passwords: Passwords, tokens: Tokens, clock: Clock, life: timedelta
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._tokens = tokens
+        self._clock = clock
+        self._life = life
+
+    def do(self, email: str, password: str, address: str) -> SignedIn:
+        """Check and sign in. `address` is where the request came from."""
+        account = email.strip().lower()[:320]
+        with self._database.write() as session:
+            attempt = attempts.begin(session, attempts.Attempt(account, address), self._clock())
+            user = session.scalar(select(User).where(User.email == account, User.disabled_at.is_(None)))
+        # Outside a transaction: the hash takes long, and nobody should wait for it.
+        if not self._passwords.matches(user.password_hash if user else None, password) or user is None:
+            self._record_failure(user, address)
+            raise NotSignedIn(WRONG)
+        return self._open(user, attempt, password, address)
+
+    def _record_failure(self, user: User | None, address: str) -> None:
+        if user is None:
+            return
+        who = audit.Who("person", user.id, user.email, address)
+        with self._database.write() as session:
+            audit.record(session, who, [audit.What(audit.LOGIN_FAILED)], self._clock())
+
+    def _open(self, user: User, attempt: UUID, password: str, address: str) -> SignedIn:
+        now = self._clock()
+        dated = self._passwords.is_dated(user.password_hash)
+        fresh = self._passwords.hash(password) if dated else user.password_hash
+        with self._database.write() as session:
+            attempts.succeed(session, attempt)
+            # A person who was disabled since the first look stays out.
+            still = update(User).where(User.id == user.id, User.disabled_at.is_(None))
+            if not session.scalar(still.values(password_hash=fresh).returning(User.id)):
+                raise NotSignedIn(WRONG)
+            row = LoginSession(
+                user_id=user.id, address=address[:64], created_at=now, expires_at=now + self._life
+            )
+            session.add(row)
+            session.flush()
+            who = audit.Who("person", user.id, user.email, address)
+            audit.record(session, who, [audit.What(audit.LOGIN, target_id=row.id)], now)
+        return SignedIn(user.email, self._tokens.for_person(user.id, row.id, row.expires_at), row.expires_at)
+
+
+class SignOut:
+    """End the session of a person's JWT, or all of the person's. Raises NotSignedIn for any other bearer."""
+
+    def __init__(self, database: Database, tokens: Tokens, clock: Clock) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._clock = clock
+
+    def do(self, bearer: str, everywhere: bool, address: str) -> int:
+        """Return how many sessions ended."""
+        verified = self._tokens.verify(bearer)
+        if verified.audience != PERSON_AUDIENCE:
+            raise NotSignedIn(INVALID)
+        now = self._clock()
+        with self._database.write() as session:
+            user = session.scalar(
+                select(User)
+                .join(LoginSession, LoginSession.user_id == User.id)
+                .where(LoginSession.id == verified.id, LoginSession.ended_at.is_(None))
+            )
+            if user is None or user.id != verified.user_id:
+                raise NotSignedIn(INVALID)
+            ended = end_sessions(session, user.id, now, None if everywhere else verified.id)
+            what = audit.What(audit.LOGOUT, target_id=verified.id, details={"everywhere": everywhere})
+            audit.record(session, audit.Who("person", user.id, user.email, address), [what], now)
+        return ended
+
+
+def end_sessions(session: Session, user_id: UUID, now: datetime, only: UUID | None = None) -> int:
+    """End a person's sessions, or the one named; return how many were open."""
+    open_ones = update(LoginSession).where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
+    if only is not None:
+        open_ones = open_ones.where(LoginSession.id == only)
+    return len(session.scalars(open_ones.values(ended_at=now).returning(LoginSession.id)).all())

@@ -1,0 +1,107 @@
+"""Who calls, and what that identity may do: the role and permission rules, in one place."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.domain import permissions
+from app.domain.errors import NotFound, PermissionDenied
+from app.domain.organizations import ADMINISTRATORS, Role
+from app.server.usecases.audit import Who
+
+DENIED = "operation not allowed"
+NO_PERSON = "logged in user not found"
+NO_ORGANIZATION = "user is not a member of any organization"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The organization a call is about, and the person's role there."""
+
+    membership_id: UUID
+    organization_id: UUID
+    organization_name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class PersonActor:
+    """A person; `place` is None for someone without an organization."""
+
+    id: UUID
+    email: str
+    session_id: UUID
+    place: Place | None
+    address: str = ""
+
+    @property
+    def who(self) -> Who:
+        """For the audit trail."""
+        return Who("person", self.id, self.email, self.address)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenActor:
+    """An API token of an organization, or of one project in it."""
+
+    id: UUID
+    name: str
+    organization_id: UUID
+    organization_name: str
+    project_id: UUID | None
+    permissions: frozenset[str]
+    created_at: datetime
+    address: str = ""
+
+    @property
+    def who(self) -> Who:
+        """For the audit trail."""
+        return Who("api_token", self.id, self.name, self.address)
+
+
+Actor = PersonActor | TokenActor
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which tokens an actor sees and manages: all, those of projects, or those of one project."""
+
+    organization_id: UUID
+    organization_name: str
+    projects_only: bool = False
+    project_id: UUID | None = None
+
+
+def require_person(actor: Actor) -> PersonActor:
+    """Return the person, or raise NotFound as the vendor's server does under an API token."""
+    if isinstance(actor, PersonActor):
+        return actor
+    raise NotFound(NO_PERSON)
+
+
+def require_administrator(actor: Actor) -> Place:
+    """The place of a person who may change settings there."""
+    place = require_person(actor).place
+    if place is None or place.role not in ADMINISTRATORS:
+        raise PermissionDenied(DENIED)
+    return place
+
+
+def require(actor: Actor, permission: str) -> Reach:
+    """What `actor` may reach with `permission`, or PermissionDenied."""
+    if isinstance(actor, TokenActor):
+        if permission not in actor.permissions:
+            raise PermissionDenied(DENIED)
+        return Reach(actor.organization_id, actor.organization_name, True, actor.project_id)
+    place = actor.place
+    if place is None:
+        raise PermissionDenied(NO_ORGANIZATION)
+    if place.role not in ADMINISTRATORS and place.role not in {Role.MEMBER, Role.CONTRIBUTOR}:
+        raise PermissionDenied(DENIED)
+    return Reach(place.organization_id, place.organization_name, place.role not in ADMINISTRATORS)
+
+
+def require_context(actor: Actor) -> None:
+    """Every person may read their own context; an API token needs the permission."""
+    if isinstance(actor, TokenActor) and permissions.ORGANIZATION_READ not in actor.permissions:
+        raise PermissionDenied(DENIED)

@@ -1,0 +1,118 @@
+"""From a bearer token to the one who calls."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.errors import NotSignedIn, PermissionDenied, SessionEnded
+from app.domain.organizations import Role
+from app.server.clock import Clock
+from app.server.database.engine import Database
+from app.server.database.models import APIToken, LoginSession, Membership, Organization, User
+from app.server.jwts import EXPIRED, INVALID, PERSON_AUDIENCE, Tokens, Verified
+from app.server.usecases.actors import Actor, PersonActor, Place, TokenActor
+
+STAMP_EVERY = timedelta(minutes=1)
+
+
+class Identify:
+    """Find out who a bearer is and which organization the call is about.
+
+    `organization` is the name from the call's metadata; empty means the person's current one. Raises
+    NotSignedIn, SessionEnded, or PermissionDenied for an organization that is not the caller's.
+    """
+
+    def __init__(self, database: Database, tokens: Tokens, clock: Clock) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._clock = clock
+
+    def do(self, bearer: str, organization: str, address: str = "") -> Actor:
+        """Identify the caller; a call with an API token is stamped on it."""
+        verified = self._tokens.verify(bearer)
+        if verified.audience == PERSON_AUDIENCE:
+            return self._person(verified, organization, address)
+        return self._token(verified.id, organization, address)
+
+    def _person(self, verified: Verified, organization: str, address: str) -> PersonActor:
+        now = self._clock()
+        with self._database.read() as session:
+            user = session.scalar(
+                select(User)
+                .join(LoginSession, LoginSession.user_id == User.id)
+                .where(
+                    LoginSession.id == verified.id,
+                    LoginSession.ended_at.is_(None),
+                    LoginSession.expires_at > now,
+                    User.disabled_at.is_(None),
+                )
+            )
+            if user is None or user.id != verified.user_id:
+                raise SessionEnded(INVALID)
+            place = _place(session, user.id, organization)
+        return PersonActor(user.id, user.email, verified.id, place, address)
+
+    def _token(self, token_id: UUID, organization: str, address: str) -> TokenActor:
+        now = self._clock()
+        with self._database.read() as session:
+            found = session.execute(
+                select(APIToken, Organization.name)
+                .join(Organization, Organization.id == APIToken.organization_id)
+                .where(APIToken.id == token_id)
+            ).one_or_none()
+        if found is None:
+            raise NotSignedIn("API token not found")
+        row, name = found.tuple()
+        _check_alive(row, now)
+        if organization and organization != name:
+            raise PermissionDenied(f"API token does not belong to organization {organization[:80]}")
+        if row.last_used_at is None or row.last_used_at <= now - STAMP_EVERY:
+            self._stamp(row.id, now)
+        return TokenActor(
+            row.id,
+            row.name,
+            row.organization_id,
+            name,
+            row.project_id,
+            frozenset(row.permissions),
+            row.created_at,
+            address,
+        )
+
+    def _stamp(self, token_id: UUID, now: datetime) -> None:
+        # The conditions again: several replicas may have seen the same old stamp, and a sweep may have been
+        # faster than this call. Revoked in between means revoked.
+        due = or_(APIToken.last_used_at.is_(None), APIToken.last_used_at <= now - STAMP_EVERY)
+        with self._database.write() as session:
+            session.execute(
+                update(APIToken)
+                .where(APIToken.id == token_id, APIToken.revoked_at.is_(None), due)
+                .values(last_used_at=now)
+            )
+            revoked = session.scalar(select(APIToken.revoked_at).where(APIToken.id == token_id))
+        if revoked is not None:
+            raise SessionEnded("API token revoked")
+
+
+def _check_alive(row: APIToken, now: datetime) -> None:
+    if row.revoked_at is not None:
+        raise SessionEnded("API token revoked")
+    if row.expires_at is not None and row.expires_at <= now:
+        raise SessionEnded(EXPIRED)
+
+
+def _place(session: Session, user_id: UUID, organization: str) -> Place | None:
+    query = (
+        select(Membership.id, Organization.id, Organization.name, Membership.role)
+        .join(Organization, Organization.id == Membership.organization_id)
+        .where(Membership.user_id == user_id)
+    )
+    wanted = Organization.name == organization if organization else Membership.current.is_(True)
+    row = session.execute(query.where(wanted)).one_or_none()
+    if row is not None:
+        return Place(row[0], row[1], row[2], Role(row[3]))
+    if organization:
+        raise PermissionDenied(f"user is not a member of organization {organization[:80]}")
+    return None

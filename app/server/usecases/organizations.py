@@ -1,0 +1,180 @@
+"""Reading and changing organizations, memberships and which of them is the current one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.domain.errors import InvalidInput, NotFound, PermissionDenied, UsageError
+from app.domain.inactivity import check_threshold
+from app.server.clock import Clock
+from app.server.database.engine import Database
+from app.server.database.models import Membership, Organization, User
+from app.server.usecases import audit
+from app.server.usecases.actors import (
+    Actor,
+    PersonActor,
+    TokenActor,
+    require_administrator,
+    require_context,
+    require_person,
+)
+from app.server.usecases.tokens import parse_id
+
+MAX_HOSTNAMES, MAX_HOSTNAME = 200, 253
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """A membership with its organization and its person."""
+
+    membership: Membership
+    organization: Organization
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What Update may change; None leaves a setting as it is. A threshold of 0 turns auto-revocation off."""
+
+    api_token_max_days_inactive: int | None = None
+    block_on_policy_violation: bool | None = None
+    policy_allowed_hostnames: Sequence[str] | None = None
+    prevent_implicit_workflow_creation: bool | None = None
+    restrict_contract_creation_to_org_admins: bool | None = None
+    enable_ai_agent_collector: bool | None = None
+    block_attestations_on_released_versions: bool | None = None
+    skip_runner_env_vars: bool | None = None
+
+
+class ReadContext:
+    """Who calls and in which organization."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def do(self, actor: Actor) -> tuple[User | TokenActor, Belonging | None]:
+        """The person with the membership in use, or the API token and None."""
+        require_context(actor)
+        if isinstance(actor, TokenActor):
+            return actor, None
+        with self._database.read() as session:
+            user = session.get_one(User, actor.id)
+            place = actor.place
+            return user, _one(session, actor.id, place.membership_id) if place else None
+
+
+class ListMemberships:
+    """Every organization of a person, oldest membership first. NotFound under an API token."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def do(self, actor: Actor) -> list[Belonging]:
+        """List them."""
+        person = require_person(actor)
+        with self._database.read() as session:
+            return _belongings(session, person.id)
+
+
+class SelectMembership:
+    """Make another of a person's memberships the current one. NotFound when it is not theirs."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def do(self, actor: Actor, membership_id: str) -> Belonging:
+        """Raises InvalidInput for an id that is none."""
+        person, wanted = require_person(actor), parse_id(membership_id)
+        with self._database.write() as session:
+            if _one(session, person.id, wanted) is None:
+                raise NotFound("membership not found")
+            mine = update(Membership).where(Membership.user_id == person.id)
+            # Off before on: at most one may be current at any moment.
+            session.execute(mine.where(Membership.current).values(current=False))
+            session.execute(
+                mine.where(Membership.id == wanted).values(current=True, updated_at=self._clock())
+            )
+            session.expire_all()
+            found = _one(session, person.id, wanted)
+        if found is None:
+            raise NotFound("membership not found")
+        return found
+
+
+class UpdateOrganization:
+    """Change settings of the organization in use; owners and admins only.
+
+    Raises NotFound under an API token, PermissionDenied, InvalidInput for a threshold outside 0 to 365.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def do(self, actor: Actor, name: str, wanted: Settings) -> Organization:
+        """`name` must be the organization in use."""
+        person = require_person(actor)
+        if person.place is None or person.place.organization_name != name:
+            raise PermissionDenied(self._why_not(person, name))
+        place = require_administrator(actor)
+        values = _values(wanted)
+        now = self._clock()
+        with self._database.write() as session:
+            row = session.get_one(Organization, place.organization_id)
+            before = {key: getattr(row, key) for key in values}
+            for key, value in values.items():
+                setattr(row, key, value)
+            row.updated_at = now
+            changed = {key: value for key, value in values.items() if before[key] != value}
+            what = audit.What(audit.ORGANIZATION_UPDATE, row.id, row.id, row.name, changed)
+            audit.record(session, actor.who, [what], now)
+        return row
+
+    def _why_not(self, person: PersonActor, name: str) -> str:
+        with self._database.read() as session:
+            if any(found.organization.name == name for found in _belongings(session, person.id)):
+                return f"organization {name[:80]} is not the one in use"
+        return f"user is not a member of organization {name[:80]}"
+
+
+def _values(wanted: Settings) -> dict[str, object]:
+    values = {field.name: getattr(wanted, field.name) for field in fields(wanted)}
+    chosen = {key: value for key, value in values.items() if value is not None}
+    if wanted.api_token_max_days_inactive is not None:
+        try:
+            days = check_threshold(wanted.api_token_max_days_inactive)
+        except UsageError as error:
+            raise InvalidInput("invalid api_token_max_days_inactive: use 0 to 365 days") from error
+        chosen["api_token_max_days_inactive"] = days or None
+    if wanted.policy_allowed_hostnames is not None:
+        chosen["policy_allowed_hostnames"] = _hostnames(wanted.policy_allowed_hostnames)
+    return chosen
+
+
+def _hostnames(wanted: Sequence[str]) -> list[str]:
+    if len(wanted) > MAX_HOSTNAMES or any(
+        not 0 < len(host) <= MAX_HOSTNAME or "\x00" in host for host in wanted
+    ):
+        raise InvalidInput(f"invalid policies_allowed_hostnames: up to {MAX_HOSTNAMES} host names")
+    return list(wanted)
+
+
+def _belongings(session: Session, user_id: UUID, only: UUID | None = None) -> list[Belonging]:
+    query = (
+        select(Membership, Organization, User)
+        .join(Organization, Organization.id == Membership.organization_id)
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.user_id == user_id)
+        .order_by(Membership.created_at, Organization.name)
+    )
+    if only is not None:
+        query = query.where(Membership.id == only)
+    return [Belonging(*row) for row in session.execute(query).tuples()]
+
+
+def _one(session: Session, user_id: UUID, membership_id: UUID) -> Belonging | None:
+    return next(iter(_belongings(session, user_id, membership_id)), None)

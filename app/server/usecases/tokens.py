@@ -1,0 +1,263 @@
+"""Creating, listing and revoking API tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.domain import names, permissions
+from app.domain.errors import AlreadyExists, InvalidInput, NotFound, PermissionDenied
+from app.domain.tokens import ScopeFilter, StatusFilter
+from app.server.clock import Clock
+from app.server.database.engine import Database
+from app.server.database.models import APIToken, Project
+from app.server.jwts import Tokens, TokenSubject
+from app.server.usecases import audit
+from app.server.usecases.actors import DENIED, Actor, Reach, TokenActor, require
+
+MAX_DESCRIPTION = 4000
+MAX_LIFE = timedelta(days=36_500)
+NAME_A_PROJECT = "this identity cannot manage API tokens of the organization, name a project"
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRef:
+    """A project by exactly one of id and name."""
+
+    id: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What Create asks for. `permissions` empty means the default set, `expires_in` None means never."""
+
+    name: str
+    description: str = ""
+    expires_in: timedelta | None = None
+    project: ProjectRef | None = None
+    permissions: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """One API token as stored."""
+
+    id: UUID
+    name: str
+    description: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    permissions: Sequence[str]
+    project_id: UUID | None
+    project_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The tokens asked for, oldest first, and the organization they are in."""
+
+    organization_id: UUID
+    organization_name: str
+    rows: Sequence[TokenRow]
+
+
+class CreateToken:
+    """Make an API token. Raises InvalidInput, PermissionDenied, NotFound, AlreadyExists."""
+
+    def __init__(self, database: Database, tokens: Tokens, clock: Clock) -> None:
+        self._database = database
+        self._tokens = tokens
+        self._clock = clock
+
+    def do(self, actor: Actor, wish: Wish) -> tuple[Listing, str]:
+        """Return the new token, as a listing of one, and its JWT."""
+        reach = require(actor, permissions.TOKEN_CREATE)
+        _check(wish)
+        if wish.project is None and reach.projects_only:
+            raise InvalidInput(NAME_A_PROJECT)
+        granted = _grant(actor, wish)
+        now = self._clock()
+        try:
+            with self._database.write() as session:
+                project = _project(session, reach, wish.project) if wish.project else None
+                row = _row(wish, granted, reach, project, now)
+                session.add(_stored(row, reach.organization_id, actor.who.id))
+                session.flush()
+                what = audit.What(audit.TOKEN_CREATE, reach.organization_id, row.id, row.name)
+                audit.record(session, actor.who, [what], now)
+        except IntegrityError as error:
+            raise AlreadyExists("duplicated: name already taken") from error
+        return Listing(reach.organization_id, reach.organization_name, [row]), self._sign(reach, row)
+
+    def _sign(self, reach: Reach, row: TokenRow) -> str:
+        project = (row.project_id, row.project_name or "") if row.project_id else None
+        organization = (reach.organization_id, reach.organization_name)
+        return self._tokens.for_api_token(
+            TokenSubject(row.id, row.name, organization, project, row.expires_at)
+        )
+
+
+class ListTokens:
+    """List the tokens the caller may see, oldest first."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def do(
+        self, actor: Actor, status: StatusFilter, scope: ScopeFilter, project: ProjectRef | None
+    ) -> Listing:
+        """Raises PermissionDenied; InvalidInput or NotFound for the project."""
+        reach = require(actor, permissions.TOKEN_LIST)
+        query = _narrow(_select(reach), status, scope)
+        with self._database.read() as session:
+            if project is not None:
+                query = query.where(APIToken.project_id == _project(session, reach, project)[0])
+            rows = [TokenRow(*row) for row in session.execute(query).tuples()]
+        return Listing(reach.organization_id, reach.organization_name, rows)
+
+
+class RevokeToken:
+    """Revoke one token for good. Unknown, already revoked or out of sight: NotFound."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def do(self, actor: Actor, token_id: str) -> None:
+        """Raises InvalidInput for an id that is none, and for an organization's token out of reach."""
+        reach = require(actor, permissions.TOKEN_REVOKE)
+        wanted = parse_id(token_id)
+        now = self._clock()
+        with self._database.write() as session:
+            row = session.execute(
+                update(APIToken)
+                .where(
+                    APIToken.id == wanted,
+                    APIToken.organization_id == reach.organization_id,
+                    APIToken.revoked_at.is_(None),
+                )
+                .values(revoked_at=now)
+                .returning(APIToken.name, APIToken.project_id)
+            ).one_or_none()
+            if row is None or (reach.project_id and row.project_id not in {reach.project_id, None}):
+                raise NotFound("API token not found")
+            if reach.projects_only and row.project_id is None:
+                raise InvalidInput(NAME_A_PROJECT)
+            what = audit.What(audit.TOKEN_REVOKE, reach.organization_id, wanted, row.name)
+            audit.record(session, actor.who, [what], now)
+
+
+def parse_id(value: str) -> UUID:
+    """Read a UUID in its usual form, or raise InvalidInput."""
+    try:
+        parsed = UUID(value)
+    except ValueError:
+        parsed = None
+    if parsed is None or len(value) != 36:
+        raise InvalidInput(f"invalid uuid {value[:80]!r}")
+    return parsed
+
+
+def _check(wish: Wish) -> None:
+    if why := names.problem(wish.name):
+        raise InvalidInput(f"invalid name: {why}")
+    if len(wish.description) > MAX_DESCRIPTION or "\x00" in wish.description:
+        raise InvalidInput(f"invalid description: up to {MAX_DESCRIPTION} characters, none of them NUL")
+    if wish.expires_in is not None and not timedelta(0) < wish.expires_in <= MAX_LIFE:
+        raise InvalidInput("invalid expires_in: it must lie in the future, at most 100 years")
+
+
+def _grant(actor: Actor, wish: Wish) -> tuple[str, ...]:
+    granted = permissions.check(wish.permissions) or permissions.default(wish.project is not None)
+    # A token cannot hand out on request what it does not hold.
+    if isinstance(actor, TokenActor) and wish.permissions and not actor.permissions.issuperset(granted):
+        raise PermissionDenied(DENIED)
+    return granted
+
+
+def _project(session: Session, reach: Reach, ref: ProjectRef) -> tuple[UUID, str]:
+    if (ref.id is None) == (ref.name is None):
+        raise InvalidInput("name the project by exactly one of id and name")
+    query = select(Project.id, Project.name).where(Project.organization_id == reach.organization_id)
+    if ref.id is not None:
+        query = query.where(Project.id == parse_id(ref.id))
+    else:
+        query = query.where(Project.name == ref.name)
+    row = session.execute(query).one_or_none()
+    if row is None or (reach.project_id and row[0] != reach.project_id):
+        raise NotFound("project not found")
+    return row[0], row[1]
+
+
+def _row(
+    wish: Wish, granted: tuple[str, ...], reach: Reach, project: tuple[UUID, str] | None, now: datetime
+) -> TokenRow:
+    # Whole seconds: the `exp` of a JWT has no finer ones, and both must end together.
+    end = (now + wish.expires_in).replace(microsecond=0) if wish.expires_in else None
+    project_id, project_name = project or (None, None)
+    return TokenRow(
+        uuid4(), wish.name, wish.description, now, end, None, None, granted, project_id, project_name
+    )
+
+
+def _stored(row: TokenRow, organization_id: UUID, creator: UUID | None) -> APIToken:
+    return APIToken(
+        id=row.id,
+        organization_id=organization_id,
+        project_id=row.project_id,
+        name=row.name,
+        description=row.description,
+        permissions=list(row.permissions),
+        created_by=creator,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )
+
+
+_Columns = tuple[
+    UUID, str, str, datetime, datetime | None, datetime | None, datetime | None, list[str], UUID | None, str
+]
+
+
+def _select(reach: Reach) -> Select[*_Columns]:
+    query = (
+        select(
+            APIToken.id,
+            APIToken.name,
+            APIToken.description,
+            APIToken.created_at,
+            APIToken.expires_at,
+            APIToken.last_used_at,
+            APIToken.revoked_at,
+            APIToken.permissions,
+            APIToken.project_id,
+            Project.name,
+        )
+        .outerjoin(Project, Project.id == APIToken.project_id)
+        .where(APIToken.organization_id == reach.organization_id)
+        .order_by(APIToken.created_at, APIToken.id)
+    )
+    if reach.project_id:
+        query = query.where(APIToken.project_id == reach.project_id)
+    elif reach.projects_only:
+        query = query.where(APIToken.project_id.is_not(None))
+    return query
+
+
+def _narrow(query: Select[*_Columns], status: StatusFilter, scope: ScopeFilter) -> Select[*_Columns]:
+    if status is StatusFilter.ACTIVE:
+        query = query.where(APIToken.revoked_at.is_(None))
+    elif status is StatusFilter.REVOKED:
+        query = query.where(APIToken.revoked_at.is_not(None))
+    if scope is ScopeFilter.PROJECT:
+        query = query.where(APIToken.project_id.is_not(None))
+    elif scope is ScopeFilter.GLOBAL:
+        query = query.where(APIToken.project_id.is_(None))
+    return query

@@ -1,0 +1,202 @@
+"""The real account server as a child process, and the few things every test does with it."""
+
+import json
+import re
+import secrets
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 30.0
+_COMMAND = [sys.executable, "-c", "from app.cli.server import server; server()", "start", "--json"]
+CALLBACK = "http://127.0.0.1:9/auth/callback?state=kept"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountServer:
+    """A running server. `http` is a base URL, `grpc` host and port; `seed` as the server printed it."""
+
+    http: str
+    grpc: str
+    pid: int
+    seed: dict[str, Any]
+    data: Path
+    process: "subprocess.Popen[str]"
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """E-mail address and password of the sample owner."""
+        return self.seed["email"], self.seed["password"]
+
+    @property
+    def viewer(self) -> tuple[str, str]:
+        """The sample viewer of the same organization."""
+        return self.seed["viewer"]["email"], self.seed["viewer"]["password"]
+
+    @property
+    def outsider(self) -> tuple[str, str]:
+        """The sample owner of another organization."""
+        return self.seed["outsider"]["email"], self.seed["outsider"]["password"]
+
+    @property
+    def errors(self) -> str:
+        """What it wrote to standard error so far."""
+        return (self.data / "stderr").read_text()
+
+    def database(self) -> sqlite3.Connection:
+        """Its SQLite file, for what no call can do; changes commit at once."""
+        connection = sqlite3.connect(self.data / "loopin.db", isolation_level=None, timeout=PATIENCE)
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+class ServerFactory(Protocol):
+    """Starts a server: `fresh_server("--session-hours", "1", seed="", data=folder)`."""
+
+    def __call__(self, *flags: str, seed: str = "demo", data: Path | None = None) -> AccountServer: ...
+
+
+def start(data: Path, *flags: str, seed: str = "demo") -> AccountServer:
+    """Start a server on free ports and return when both answer."""
+    data.mkdir(parents=True, exist_ok=True)
+    command = [*_COMMAND, "--data", str(data), "--sweep-interval", "0", *flags]
+    with (data / "stderr").open("a") as errors:
+        process = subprocess.Popen(
+            [*command, "--seed", seed] if seed else command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=ROOT,
+        )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        process.wait(PATIENCE)
+        release(process)
+        raise AssertionError(f"the server did not start: {(data / 'stderr').read_text()}")
+    said = json.loads(line)
+    return AccountServer(said["http"], said["grpc"], said["pid"], said.get("seed", {}), data, process)
+
+
+def release(process: "subprocess.Popen[str]") -> None:
+    """End a child whatever state it is in, and close its pipes."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+
+
+@pytest.fixture(scope="session")
+def account_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountServer]:
+    """One server with sample data for the whole run: leave what others rely on as it is."""
+    server = start(tmp_path_factory.mktemp("account-server"))
+    yield server
+    release(server.process)
+
+
+@pytest.fixture
+def fresh_server(tmp_path: Path) -> Iterator[ServerFactory]:
+    """Servers of your own, to change, fill and stop."""
+    started: list[AccountServer] = []
+
+    def make(*flags: str, seed: str = "demo", data: Path | None = None) -> AccountServer:
+        folder = data or tmp_path / f"server-{len(started)}"
+        started.append(start(folder, *flags, seed=seed))
+        return started[-1]
+
+    yield make
+    for server in started:
+        release(server.process)
+
+
+def csrf_of(page: str) -> str:
+    """The token in the form of a page."""
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+    assert found, page
+    return found[1]
+
+
+def submit_login(
+    client: httpx.Client, email: str, password: str, callback: str | None = CALLBACK
+) -> httpx.Response:
+    """Open the sign-in page and send its form, as a browser would; `client` has the server's base URL."""
+    params = {} if callback is None else {"callback": callback, "long-lived": "true"}
+    page = client.get("/auth/login", params=params)
+    assert page.status_code == 200, page.text
+    form = {"csrf_token": csrf_of(page.text), "email": email, "password": password}
+    return client.post("/auth/login", params=params, data=form)
+
+
+def sign_in(server: AccountServer, email: str, password: str) -> str:
+    """Sign in over the real page; return the person's JWT."""
+    with httpx.Client(base_url=server.http, trust_env=False) as client:
+        answer = submit_login(client, email, password)
+    assert answer.status_code == 303, (answer.status_code, answer.text)
+    return parse_qs(urlsplit(answer.headers["location"]).query)["t"][0]
+
+
+def bulk_tokens(server: AccountServer, organization: str, count: int, *, name: str = "bulk") -> None:
+    """Put `count` tokens straight into the database, each with a description of 120 characters."""
+    now = datetime.now(UTC)
+    with server.database() as connection:
+        (org_id,) = connection.execute(
+            "SELECT id FROM organizations WHERE name = ?", (organization,)
+        ).fetchone()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(
+            "INSERT INTO api_tokens"
+            " (id, organization_id, name, description, permissions, created_at, last_used_at)"
+            " VALUES (?, ?, ?, ?, '[\"organization:read\"]', ?, ?)",
+            (
+                (
+                    uuid4().hex,
+                    org_id,
+                    f"{name}-{number}-{secrets.token_hex(4)}",
+                    f"made in bulk, number {number}".ljust(120, "."),
+                    _stored(now - timedelta(days=60, seconds=-number)),
+                    _stored(now - timedelta(hours=number % 1000)),
+                )
+                for number in range(count)
+            ),
+        )
+        connection.execute("COMMIT")
+    connection.close()
+
+
+def age_tokens(server: AccountServer, name: str, used: timedelta | None, created: timedelta) -> None:
+    """Set how long ago the token `name` was made and used (None = never)."""
+    now = datetime.now(UTC)
+    connection = server.database()
+    connection.execute(
+        "UPDATE api_tokens SET created_at = ?, last_used_at = ? WHERE name = ?",
+        (_stored(now - created), _stored(now - used) if used is not None else None, name),
+    )
+    connection.close()
+
+
+def _stored(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
