@@ -1,0 +1,157 @@
+"""The Chainloop control plane over gRPC.
+
+gRPC itself is imported with the first call, in a thread: it takes a while, and the first frame must
+not wait for it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+from app.domain.credentials import Credential, Endpoint
+from app.domain.errors import Failed, SessionEnded, UsageError
+from app.domain.organizations import Context, Membership, Organization
+from app.domain.secret import Secret
+from app.domain.server_info import SIGN_OUT, ServerInfo
+from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
+
+if TYPE_CHECKING:
+    from app.clients.chainloop_wire import Channels, Wire
+
+
+class ChainloopGateways:
+    """Opens gateways. One connection an endpoint, made by the first call, inside the running loop.
+
+    `max_receive` is the largest answer in bytes, `timeout` how long one call may take in seconds.
+    """
+
+    def __init__(self, *, max_receive: int, timeout: float) -> None:
+        self._max_receive = max_receive
+        self._timeout = timeout
+        self._channels: Channels | None = None
+
+    def open(
+        self, endpoint: Endpoint, credential: Credential | None, organization: str = ""
+    ) -> "ChainloopGateway":
+        """Return a gateway; nothing is connected yet."""
+        return ChainloopGateway(self, endpoint, credential, organization)
+
+    async def aclose(self) -> None:
+        """Close all connections; calls that are under way end as cancelled."""
+        channels, self._channels = self._channels, None
+        if channels is not None:
+            await channels.aclose()
+
+    async def wire(self, endpoint: Endpoint) -> "Wire":
+        """The connection to `endpoint`; for gateways."""
+        if self._channels is None:
+            module = await asyncio.to_thread(_load)
+            # Another call may have been here while the thread worked.
+            self._channels = self._channels or module.Channels(self._max_receive, self._timeout)
+        return self._channels.wire(endpoint)
+
+
+def _load() -> Any:
+    from app.clients import chainloop_wire
+
+    return chainloop_wire
+
+
+class ChainloopGateway:
+    """One control plane, seen with one credential in one organization."""
+
+    def __init__(
+        self,
+        gateways: ChainloopGateways,
+        endpoint: Endpoint,
+        credential: Credential | None,
+        organization: str,
+    ) -> None:
+        self._gateways = gateways
+        self._endpoint = endpoint
+        self._credential = credential
+        self._metadata = _metadata(credential, organization)
+
+    async def server_info(self) -> ServerInfo:
+        """StatusService.Infoz, which needs no credential."""
+        return await (await self._wire()).server_info()
+
+    async def current(self) -> Context:
+        """ContextService.Current."""
+        return await (await self._wire()).current(self._metadata)
+
+    async def memberships(self) -> Sequence[Membership]:
+        """UserService.ListMemberships; NotFound under an API token."""
+        return await (await self._wire()).memberships(self._metadata)
+
+    async def select_membership(self, membership_id: str) -> Membership:
+        """UserService.SetCurrentMembership."""
+        return await (await self._wire()).select_membership(self._metadata, membership_id)
+
+    async def set_threshold(self, organization: str, days: int) -> Organization:
+        """OrganizationService.Update with the threshold alone; every other setting is left as it is."""
+        return await (await self._wire()).set_threshold(self._metadata, organization, days)
+
+    async def list_tokens(
+        self, status: StatusFilter, scope: ScopeFilter = ScopeFilter.ANY, project: str = ""
+    ) -> Sequence[APIToken]:
+        """APITokenService.List: all in one answer, oldest first."""
+        return await (await self._wire()).list_tokens(self._metadata, status, scope, project)
+
+    async def create_token(self, draft: TokenDraft) -> CreatedToken:
+        """APITokenService.Create; never repeated."""
+        return await (await self._wire()).create_token(self._metadata, draft)
+
+    async def revoke_token(self, token_id: str) -> None:
+        """APITokenService.Revoke; never repeated."""
+        await (await self._wire()).revoke_token(self._metadata, token_id)
+
+    async def sign_out(self, *, everywhere: bool = False) -> bool:
+        """POST /auth/logout beside the login page; False where the server does not announce it."""
+        if self._credential is None:
+            return False
+        info = await self.server_info()
+        if SIGN_OUT not in info.capabilities:
+            return False
+        from app.clients.chainloop_logout import log_out
+
+        return await log_out(
+            logout_address(info.login_url), self._credential.secret, self._endpoint, everywhere=everywhere
+        )
+
+    async def _wire(self) -> "Wire":
+        return await self._gateways.wire(self._endpoint)
+
+
+def logout_address(login_url: str) -> str:
+    """The sign-out call lies at the login page's origin; raise Failed when that is no web address."""
+    parts = urlsplit(login_url)
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise Failed("the server names no login page, so it cannot be told")
+    return urlunsplit((parts.scheme, parts.netloc, "/auth/logout", "", ""))
+
+
+def _metadata(credential: Credential | None, organization: str) -> tuple[tuple[str, str], ...]:
+    """The metadata that go with each call (names as the vendor's own client sends them)."""
+    from app import __version__
+
+    pairs = [("chainloop-cli-version", f"loopin-{__version__}")]
+    if credential is not None:
+        pairs.append(("authorization", f"Bearer {_header_safe(credential.secret)}"))
+    if organization:
+        if not (organization.isascii() and organization.isprintable()):
+            raise UsageError(
+                f"{organization[:80]!r} cannot be an organization's name", hint="use the name as listed"
+            )
+        pairs.append(("chainloop-organization", organization))
+    return tuple(pairs)
+
+
+def _header_safe(secret: Secret) -> str:
+    value = secret.reveal()
+    if value.isascii() and value.isprintable() and " " not in value:
+        return value
+    raise SessionEnded(
+        "the token has characters that no token has", hint="copy the token again, whole and nothing else"
+    )

@@ -1,0 +1,150 @@
+"""Between gRPC's status codes and our errors, in words that a person understands."""
+
+import re
+from collections.abc import Callable
+
+import grpc
+import grpc.aio
+
+from app.domain.credentials import Endpoint
+from app.domain.errors import (
+    AlreadyExists,
+    BadReply,
+    Cancelled,
+    Failed,
+    InvalidInput,
+    LoopinError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    Refused,
+    ReplyTooLarge,
+    SessionEnded,
+    TLSFailed,
+    Unreachable,
+)
+from app.domain.text import clean
+
+_SIGN_IN = "sign in again: loopin chainloop auth login"
+_GONE = re.compile(r"API token (revoked|not found)\W*$", re.IGNORECASE)
+_HANDSHAKE = ("handshake", "CERTIFICATE", "SSL_ERROR", "WRONG_VERSION_NUMBER", "tsi_", "ALPN")
+_NOT_GRPC = (
+    "http1.x server",
+    "http2 header with status",
+    "content-type",
+    "Stream removed",
+    "framing",
+    "Failed parsing HTTP/2",
+    "settings frame",
+    "Connection preface",
+    "SETTINGS",
+)
+
+
+def translated(
+    error: grpc.aio.AioRpcError, endpoint: Endpoint, timeout: float, lost: str = ""
+) -> LoopinError:
+    """The domain error for a failed call; what the server wrote is cleaned and kept.
+
+    `lost` replaces the hint where the call may have worked although no answer came.
+    """
+    text = clean(error.details() or "", 300).strip().rstrip(".")
+    code = error.code()
+    if (make := _REFUSALS.get(code)) is not None:
+        return make(text)
+    if code is grpc.StatusCode.UNKNOWN and _GONE.search(text):
+        return SessionEnded(text, hint=_SIGN_IN)
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return _exhausted(text)
+    failure = _failure(code, text, endpoint, timeout)
+    if lost and not _never_sent(text):
+        return type(failure)(failure.message, hint=lost)
+    return failure
+
+
+def _failure(code: grpc.StatusCode, text: str, endpoint: Endpoint, timeout: float) -> LoopinError:
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return _unavailable(text, endpoint)
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return Unreachable(f"{endpoint.address} did not answer within {timeout:g} seconds", hint="try again")
+    if _speaks_no_grpc(text):
+        return _not_grpc(endpoint)
+    return Failed(f"{endpoint.address} failed: {text or code.name}", hint="try again later")
+
+
+def _never_sent(text: str) -> bool:
+    return "failed to connect" in text.lower() or "resolution" in text
+
+
+_REFUSALS: dict[grpc.StatusCode, Callable[[str], LoopinError]] = {
+    grpc.StatusCode.UNAUTHENTICATED: lambda text: SessionEnded(
+        text or "the token is not accepted", hint=_SIGN_IN
+    ),
+    grpc.StatusCode.INVALID_ARGUMENT: lambda text: InvalidInput(
+        text or "the server found a value that it cannot accept"
+    ),
+    grpc.StatusCode.OUT_OF_RANGE: lambda text: InvalidInput(text or "a value is out of range"),
+    grpc.StatusCode.PERMISSION_DENIED: lambda text: PermissionDenied(
+        text or "operation not allowed", hint="ask an owner or admin of the organization"
+    ),
+    grpc.StatusCode.NOT_FOUND: lambda text: NotFound(text or "there is no such thing"),
+    grpc.StatusCode.ALREADY_EXISTS: lambda text: AlreadyExists(
+        text or "the name is taken", hint="choose another name"
+    ),
+    grpc.StatusCode.FAILED_PRECONDITION: lambda text: Refused(text or "not possible now"),
+    grpc.StatusCode.ABORTED: lambda text: Refused(text or "somebody else was faster", hint="try again"),
+    grpc.StatusCode.CANCELLED: lambda text: Cancelled("the call was cancelled"),
+    grpc.StatusCode.UNIMPLEMENTED: lambda text: BadReply(
+        "the server does not know this call", hint="check that the address is a Chainloop control plane"
+    ),
+}
+
+
+def _unavailable(text: str, endpoint: Endpoint) -> LoopinError:
+    address = endpoint.address
+    if any(mark in text for mark in _HANDSHAKE):
+        return _tls(text, address)
+    if _speaks_no_grpc(text):
+        return _not_grpc(endpoint)
+    if "resolution" in text or "resolve" in text.lower():
+        return Unreachable(f"the name of {address} cannot be found", hint="check the address and the network")
+    if "refused" in text:
+        return Unreachable(f"nothing answers at {address}", hint="check the address; is the server running?")
+    if "closed" in text or "reset" in text:
+        hint = "it may want TLS: leave out --insecure" if endpoint.insecure else "try again"
+        return Unreachable(f"{address} closed the connection", hint=hint)
+    return Unreachable(f"{address} cannot be reached: {text}", hint="try again")
+
+
+def _tls(text: str, address: str) -> TLSFailed:
+    if "WRONG_VERSION_NUMBER" in text:
+        return TLSFailed(f"{address} does not speak TLS", hint="a plain-text server needs --insecure")
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        why = text.rpartition("CERTIFICATE_VERIFY_FAILED:")[2].strip().split(";")[0][:80]
+        return TLSFailed(
+            f"the certificate of {address} is not trusted: {why or 'no known authority signed it'}",
+            hint="name its authority with --control-plane-ca",
+        )
+    return TLSFailed(f"no secure connection to {address}: {text[:160]}", hint="check the address")
+
+
+def _speaks_no_grpc(text: str) -> bool:
+    return any(mark in text for mark in _NOT_GRPC)
+
+
+def _not_grpc(endpoint: Endpoint) -> BadReply:
+    return BadReply(
+        f"{endpoint.address} does not answer as a control plane does",
+        hint="check the address; it is host:port of the gRPC API, not of the web page",
+    )
+
+
+def _exhausted(text: str) -> LoopinError:
+    if "larger than max" in text.lower():
+        size = re.search(r"\((\d+) vs", text)
+        got = f"{int(size.group(1)) / 2**20:.0f} MiB, " if size else ""
+        return ReplyTooLarge(
+            f"the answer is larger than allowed ({got}see --max-recv-msg-size)",
+            hint="raise --max-recv-msg-size (bytes)",
+        )
+    return RateLimited(text or "too many requests", hint="wait a moment")

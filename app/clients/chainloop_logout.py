@@ -1,0 +1,52 @@
+"""The account server's sign-out call: the one thing of Chainloop that goes over HTTP."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+import httpx
+
+from app.clients import tls
+from app.domain.credentials import Endpoint
+from app.domain.errors import Failed, TLSFailed, Unreachable
+from app.domain.secret import Secret
+
+TIMEOUT = 10.0
+
+
+async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere: bool) -> bool:
+    """End the token's session, or all of the person's; False when the server has no such call.
+
+    Raise Failed for an answer that is not the promised 204, Unreachable when there is none. A
+    session that the server has already ended counts as ended.
+    """
+    host = urlsplit(address).hostname or ""
+    if address.startswith("http:") and not _loopback(host):
+        raise Failed(f"{host} wants the token without encryption", hint="nothing was sent")
+    headers = {"Authorization": f"Bearer {token.reveal()}"}
+    try:
+        async with httpx.AsyncClient(
+            timeout=TIMEOUT, verify=tls.context(endpoint.ca), trust_env=not _loopback(host)
+        ) as client:
+            answer = await client.post(address, headers=headers, json={"everywhere": everywhere})
+    except httpx.ConnectError as error:
+        raise _unreachable(host, error) from None
+    except httpx.HTTPError as error:
+        raise Unreachable(f"{host} did not answer the sign-out: {type(error).__name__}") from None
+    if answer.status_code in {404, 405}:
+        return False
+    if answer.status_code in {200, 204, 401}:
+        return True
+    raise Failed(f"{host} answered the sign-out with HTTP {answer.status_code}")
+
+
+def _unreachable(host: str, error: httpx.ConnectError) -> Unreachable:
+    if "CERTIFICATE" in str(error) or "SSL" in str(error):
+        return TLSFailed(f"the certificate of {host} is not trusted")
+    return Unreachable(f"{host} cannot be reached for the sign-out")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

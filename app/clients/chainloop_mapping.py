@@ -1,0 +1,159 @@
+"""Between the control plane's messages and our values."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from app.domain.errors import BadReply
+from app.domain.organizations import Context, Membership, Organization, Person, Role
+from app.domain.secret import Secret
+from app.domain.server_info import ServerInfo
+from app.domain.tokens import APIToken, CreatedToken, Project, ScopeFilter, StatusFilter, TokenDraft
+from app.proto.controlplane.v1 import api_token_pb2, context_pb2, organization_pb2, shared_pb2, status_pb2
+
+SLICE = 500
+"""How many tokens are mapped before other work gets its turn: about 5 ms."""
+
+# The vendor answers this address in the place of a person when the caller is an API token.
+_TOKEN_EMAIL = "api-token@chainloop"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_List = api_token_pb2.APITokenServiceListRequest
+_STATUS = {
+    StatusFilter.ACTIVE: _List.STATUS_FILTER_ACTIVE,
+    StatusFilter.REVOKED: _List.STATUS_FILTER_REVOKED,
+    StatusFilter.ALL: _List.STATUS_FILTER_ALL,
+}
+_SCOPE = {
+    ScopeFilter.ANY: _List.SCOPE_UNSPECIFIED,
+    ScopeFilter.PROJECT: _List.SCOPE_PROJECT,
+    ScopeFilter.GLOBAL: _List.SCOPE_GLOBAL,
+}
+_ROLES = {
+    organization_pb2.MEMBERSHIP_ROLE_ORG_OWNER: Role.OWNER,
+    organization_pb2.MEMBERSHIP_ROLE_ORG_ADMIN: Role.ADMIN,
+    organization_pb2.MEMBERSHIP_ROLE_ORG_MEMBER: Role.MEMBER,
+    organization_pb2.MEMBERSHIP_ROLE_ORG_CONTRIBUTOR: Role.CONTRIBUTOR,
+    organization_pb2.MEMBERSHIP_ROLE_ORG_VIEWER: Role.VIEWER,
+}
+
+
+def moment(stamp: Timestamp) -> datetime:
+    """An aware moment; what no calendar holds becomes the first or the last moment that one does."""
+    try:
+        return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC) if stamp.seconds > 0 else datetime.min.replace(tzinfo=UTC)
+
+
+def server_info(answer: status_pb2.InfozResponse) -> ServerInfo:
+    """Infoz."""
+    return ServerInfo(
+        answer.login_url, answer.version, answer.ui_dashboard_url, frozenset(answer.capabilities)
+    )
+
+
+def context(result: context_pb2.ContextServiceCurrentResponse.Result) -> Context:
+    """Current."""
+    return Context(
+        person(result.current_user) if result.HasField("current_user") else None,
+        membership(result.current_membership) if result.HasField("current_membership") else None,
+    )
+
+
+def person(user: organization_pb2.User) -> Person:
+    """A user, or what stands for one under an API token."""
+    return Person(
+        user.id,
+        user.email,
+        user.first_name,
+        user.last_name,
+        moment(user.created_at) if user.HasField("created_at") else None,
+        is_person=user.email.lower() != _TOKEN_EMAIL,
+    )
+
+
+def membership(item: organization_pb2.OrgMembershipItem) -> Membership:
+    """A person's place in an organization."""
+    return Membership(
+        item.id,
+        organization(item.org),
+        _ROLES.get(item.role, Role.UNKNOWN),
+        item.current,
+        moment(item.created_at) if item.HasField("created_at") else None,
+        moment(item.updated_at) if item.HasField("updated_at") else None,
+    )
+
+
+def organization(item: organization_pb2.OrgItem) -> Organization:
+    """An organization; a threshold that is absent means off."""
+    return Organization(
+        item.id,
+        item.name,
+        moment(item.created_at) if item.HasField("created_at") else None,
+        item.api_token_max_days_inactive,
+    )
+
+
+def list_request(
+    status: StatusFilter, scope: ScopeFilter, project: str
+) -> api_token_pb2.APITokenServiceListRequest:
+    """List."""
+    return _List(status_filter=_STATUS[status], scope=_SCOPE[scope], project=_reference(project))
+
+
+def create_request(draft: TokenDraft) -> api_token_pb2.APITokenServiceCreateRequest:
+    """Create; what was not asked for is left out."""
+    request = api_token_pb2.APITokenServiceCreateRequest(
+        name=draft.name,
+        description=draft.description or None,
+        project_reference=_reference(draft.project),
+        permissions=draft.permissions,
+    )
+    if draft.expires_in is not None:
+        request.expires_in.FromTimedelta(draft.expires_in)
+    return request
+
+
+def _reference(project: str) -> shared_pb2.IdentityReference | None:
+    return shared_pb2.IdentityReference(name=project) if project else None
+
+
+async def tokens(items: Sequence[api_token_pb2.APITokenItem]) -> Sequence[APIToken]:
+    """Map a long list in slices: 100,000 of them take most of a second."""
+    mapped: list[APIToken] = []
+    for start in range(0, len(items), SLICE):
+        mapped.extend(token(item) for item in items[start : start + SLICE])
+        await asyncio.sleep(0)
+    return tuple(mapped)
+
+
+def token(item: api_token_pb2.APITokenItem) -> APIToken:
+    """One API token."""
+    return APIToken(
+        item.id,
+        item.name,
+        item.description,
+        item.organization_id,
+        item.organization_name,
+        moment(item.created_at),
+        moment(item.expires_at) if item.HasField("expires_at") else None,
+        moment(item.revoked_at) if item.HasField("revoked_at") else None,
+        moment(item.last_used_at) if item.HasField("last_used_at") else None,
+        _project(item),
+        tuple(item.permissions),
+    )
+
+
+def _project(item: api_token_pb2.APITokenItem) -> Project | None:
+    entity = item.scoped_entity
+    return Project(entity.id, entity.name) if item.HasField("scoped_entity") and entity.id else None
+
+
+def created(full: api_token_pb2.APITokenServiceCreateResponse.APITokenFull) -> CreatedToken:
+    """A new token; raise BadReply when the answer lacks its secret."""
+    if not full.jwt:
+        raise BadReply("the answer carries no token")
+    return CreatedToken(token(full.item), Secret(full.jwt))

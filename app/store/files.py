@@ -1,0 +1,61 @@
+"""How this program writes files: whole or not at all, and readable for their owner only."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.domain.errors import Failed
+
+PATIENCE = 10.0
+"""Seconds to wait for another process to finish with a file."""
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock that goes with `path`, across processes; make its folder (0700) first.
+
+    Raise Failed when the folder cannot be made, the lock is not to be had, or the work inside fails
+    with an OSError (a full disk, a read-only folder).
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with FileLock(path.with_name(f".{path.name}.lock"), timeout=PATIENCE, mode=0o600):
+            yield
+    except Timeout:
+        raise Failed(f"{path} is in use by another program", hint="try again in a moment") from None
+    except OSError as error:
+        raise Failed(
+            f"{path} cannot be written: {error.strerror or type(error).__name__}",
+            hint="make room, or make the folder writable",
+        ) from error
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Put `data` in the place of `path` (0600): a crash leaves the old file or the new one."""
+    # mkstemp makes the file 0600, whatever the umask is.
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself last; not every system can open a folder."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,104 @@
+"""The operating system's keychain, through `keyring`.
+
+`keyring` and its backends are imported on the courier's thread with the first call.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from app.domain.errors import LoopinError, VaultError, VaultSilent
+from app.domain.secret import Secret
+from app.domain.status import VaultStatus
+from app.vault.courier import Courier
+
+T = TypeVar("T")
+UNKNOWN = "keychain"
+
+
+class KeychainVault:
+    """Every call has its own daemon thread and at most `timeout` seconds.
+
+    Only backends that keep a secret are used; see `backends.py`. Errors are VaultErrors: missing,
+    locked, denied, silent.
+    """
+
+    def __init__(self, timeout: float) -> None:
+        self._courier = Courier(timeout)
+        self._label = UNKNOWN
+
+    async def probe(self) -> VaultStatus:
+        """Find out whether secrets can be stored, without storing any and without a prompt."""
+        try:
+            await self._do(self._look)
+        except LoopinError as error:
+            return VaultStatus(self._label, error)
+        return VaultStatus(self._label)
+
+    async def read(self, service: str, account: str) -> Secret | None:
+        """Return the entry, or None."""
+
+        def call() -> Secret | None:
+            from app.vault.backends import chosen
+
+            value = chosen().get_password(service, account)
+            return Secret(value) if value else None
+
+        return await self._do(call)
+
+    async def write(self, service: str, account: str, secret: Secret) -> None:
+        """Create or replace the entry."""
+
+        def call() -> None:
+            from app.vault.backends import chosen
+            from app.vault.limits import check_size
+
+            backend = chosen()
+            check_size(backend, secret)
+            backend.set_password(service, account, secret.reveal())
+
+        await self._do(call)
+
+    async def delete(self, service: str, account: str) -> None:
+        """Remove the entry; one that is not there is fine."""
+
+        def call() -> None:
+            from app.vault.backends import chosen
+
+            backend = chosen()
+            # Backends disagree on what deleting a missing entry raises, so it is looked at first.
+            if backend.get_password(service, account) is not None:
+                backend.delete_password(service, account)
+
+        await self._do(call)
+
+    def _look(self) -> None:
+        from app.vault.backends import ALLOWED, chosen, members, module_of
+
+        first = module_of(members(chosen())[0])
+        self._label = ALLOWED[first]
+        if ALLOWED[first] == "Secret Service":
+            from app.vault.secret_service import look
+
+            look(self._found)
+
+    def _found(self, label: str) -> None:
+        self._label = label
+
+    async def _do(self, call: Callable[[], T]) -> T:
+        def translated() -> T:
+            try:
+                return call()
+            except VaultError:
+                raise
+            # The gate of this room: a backend is foreign code that raises what it likes. Its text
+            # may quote the secret, so only what translate() knows is passed on.
+            except Exception as error:
+                from app.vault.failures import translate
+
+                raise translate(error, self._label) from None
+
+        try:
+            return await self._courier.run(translated)
+        except VaultSilent as error:
+            name = "the keychain" if self._label == UNKNOWN else self._label
+            raise VaultSilent(error.message.replace("the keychain", name, 1), hint=error.hint) from None

@@ -1,0 +1,29 @@
+"""A vault that forgets everything with the process: for the demo."""
+
+from app.domain.secret import Secret
+from app.domain.status import VaultStatus
+
+LABEL = "memory (demo)"
+
+
+class MemoryVault:
+    """Keeps secrets in this process only."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str], Secret] = {}
+
+    async def probe(self) -> VaultStatus:
+        """Always usable."""
+        return VaultStatus(LABEL)
+
+    async def read(self, service: str, account: str) -> Secret | None:
+        """Return the entry, or None."""
+        return self._entries.get((service, account))
+
+    async def write(self, service: str, account: str, secret: Secret) -> None:
+        """Create or replace the entry."""
+        self._entries[service, account] = secret
+
+    async def delete(self, service: str, account: str) -> None:
+        """Remove the entry; one that is not there is fine."""
+        self._entries.pop((service, account), None)

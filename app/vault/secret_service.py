@@ -1,0 +1,67 @@
+"""Looks at the Secret Service without storing anything and without a prompt.
+
+Importing this imports `secretstorage` and `jeepney`.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import secretstorage
+from jeepney import DBusAddress, new_method_call
+from jeepney.io.blocking import DBusConnection
+
+from app.domain.errors import VaultLocked, VaultMissing
+
+_BUS = DBusAddress("/org/freedesktop/DBus", bus_name="org.freedesktop.DBus", interface="org.freedesktop.DBus")
+_SERVICE = DBusAddress(
+    "/org/freedesktop/secrets",
+    bus_name="org.freedesktop.secrets",
+    interface="org.freedesktop.Secret.Service",
+)
+_DEFAULT = "/org/freedesktop/secrets/aliases/default"
+# The kernel cuts a process name after 15 characters.
+_NAMES = {
+    "gnome-keyring-d": "GNOME Keyring",
+    "kwalletd5": "KWallet",
+    "kwalletd6": "KWallet",
+    "ksecretd": "KWallet",
+    "keepassxc": "KeePassXC",
+}
+
+
+def look(found: Callable[[str], None]) -> None:
+    """Raise VaultLocked or VaultMissing where the default collection cannot be used as it is.
+
+    `found` is told the service's own name as soon as it is known, which is before the service itself
+    has to answer: the bus knows it.
+    """
+    with closing(secretstorage.dbus_init()) as bus:
+        _ask(bus, "StartServiceByName", "su", ("org.freedesktop.secrets", 0))
+        label = _name(bus)
+        found(label)
+        # The collection's own address answers for a missing one too, so the alias is asked.
+        reply = bus.send_and_get_reply(new_method_call(_SERVICE, "ReadAlias", "s", ("default",)))
+        if reply.body == ("/",):
+            raise VaultMissing(
+                f"{label} has no default keyring yet",
+                hint="make one with your desktop's password program, for example Seahorse",
+            )
+        if secretstorage.Collection(bus, _DEFAULT).is_locked():
+            raise VaultLocked(
+                f"{label} is locked", hint="unlock it (your desktop's password program can), then try again"
+            )
+
+
+def _name(bus: DBusConnection) -> str:
+    pid = _ask(bus, "GetConnectionUnixProcessID", "s", ("org.freedesktop.secrets",))
+    try:
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return "Secret Service"
+    return _NAMES.get(name, "Secret Service")
+
+
+def _ask(bus: DBusConnection, method: str, signature: str, arguments: tuple[object, ...]) -> object:
+    reply = bus.send_and_get_reply(new_method_call(_BUS, method, signature, arguments))
+    return reply.body[0]
