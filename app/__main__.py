@@ -1,0 +1,26 @@
+"""`python -m app` and the `loopin` command."""
+
+import sys
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Open the app when nothing is asked for, else run a command; return the exit code.
+
+    Click is not imported on the way to the app: its first frame waits for nothing.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    from app.cli import exits
+
+    exits.prepare_streams()
+    if not given:
+        from app.cli import start
+
+        return exits.guarded(start.open_app)
+    from app.cli import root
+
+    return root.run(given)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

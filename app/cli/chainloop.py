@@ -1,0 +1,60 @@
+"""The groups of `loopin chainloop`."""
+
+from app.cli.groups import Entry, LazyGroup
+from app.cli.options import group_options
+
+auth = LazyGroup(
+    "auth",
+    help="Sign in to Chainloop and out of it.",
+    params=group_options(),
+    entries=(
+        Entry("login", "app.cli.chainloop_auth:login", "Sign in, in the browser or with an API token"),
+        Entry("logout", "app.cli.chainloop_auth:logout", "Sign out, here and at the server"),
+    ),
+)
+
+api_token = LazyGroup(
+    "api-token",
+    aliases=("token",),
+    help="Manage API tokens to authenticate with the Chainloop API.",
+    params=group_options(),
+    entries=(
+        Entry("create", "app.cli.chainloop_tokens:create", "Create an API Token"),
+        Entry("list", "app.cli.chainloop_tokens:list_", "List API tokens in this organization", ("ls",)),
+        Entry("revoke", "app.cli.chainloop_tokens:revoke", "revoke API Token"),
+    ),
+)
+
+organization = LazyGroup(
+    "organization",
+    aliases=("org",),
+    help="Organizations, their API tokens, and how long an unused token lives.",
+    params=group_options(),
+    entries=(
+        Entry("api-token", "app.cli.chainloop:api_token", "Manage API tokens", ("token",)),
+        Entry(
+            "describe",
+            "app.cli.chainloop_organization:describe",
+            "Describe the current organization",
+            ("current-context",),
+        ),
+        Entry("list", "app.cli.chainloop_organization:list_", "List your organizations", ("ls",)),
+        Entry("set", "app.cli.chainloop_organization:set_", "Make another organization your current one"),
+        Entry("update", "app.cli.chainloop_organization:update", "Change the auto-revoke threshold"),
+    ),
+)
+
+chainloop = LazyGroup(
+    "chainloop",
+    help="Chainloop: sign in, organizations, API tokens.",
+    params=group_options(),
+    entries=(
+        Entry("auth", "app.cli.chainloop:auth", "Sign in and out"),
+        Entry(
+            "organization",
+            "app.cli.chainloop:organization",
+            "Organizations and their API tokens",
+            ("org",),
+        ),
+    ),
+)

@@ -1,0 +1,121 @@
+"""`loopin chainloop auth login | logout`."""
+
+import click
+
+from app.cli import exits, shapes
+from app.cli.groups import Leaf
+from app.cli.login_view import LoginView, paste_from
+from app.cli.options import flags, output_option, shared, token_on_command_line
+from app.cli.output import moment, show, show_json
+from app.cli.running import run
+from app.cli.terminal import can_ask
+from app.container import Container
+from app.domain.login import SignedIn
+from app.services.login.chainloop_browser import BrowserLogin
+from app.services.sign_out import SignedOut
+
+
+@click.command("login", cls=Leaf)
+@click.option(
+    "--skip-browser", is_flag=True, help="Open no browser: print a page that shows a token to paste."
+)
+@click.option(
+    "--callback-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="Port for the browser's answer, for example behind ssh -L. [any]",
+)
+@output_option("table", "json")
+@shared
+@click.pass_context
+def login(ctx: click.Context, skip_browser: bool, callback_port: int, output: str) -> None:
+    """Sign in to Chainloop, in the browser or with --token, and store the login in the keychain.
+
+    --token - reads an API token from standard input.
+    """
+    token = flags(ctx).pop("chainloop_flag_token", None)
+    if token and token_on_command_line(ctx):
+        show(
+            "A token on the command line stays in the shell's history and shows in the list of processes; "
+            "--token - reads it from standard input.",
+            err=True,
+        )
+    view = LoginView(quiet=output == "json")
+    how = BrowserLogin(callback_port, not skip_browser, skip_browser)
+    done = run(ctx, lambda container: _sign_in(container, view, token, how))
+    if output == "json":
+        show_json(shapes.signed_in(done.result))
+    else:
+        show(_welcome(done.result))
+    if done.overruled:
+        show(
+            "CHAINLOOP_TOKEN is set and still wins over this login; unset it to use the login. "
+            "(chainloop releases before June 2026 prefer the login.)",
+            err=True,
+        )
+
+
+class _Done:
+    """How it ended: the login, and whether the environment overrules it."""
+
+    def __init__(self, result: SignedIn, overruled: bool) -> None:
+        self.result = result
+        self.overruled = overruled
+
+
+async def _sign_in(container: Container, view: LoginView, token: str | None, how: BrowserLogin) -> _Done:
+    if token:
+        result = await view.watch(container.chainloop_token_login().do(token))
+    else:
+        flow = container.chainloop_browser_login()
+        async with paste_from(flow, headless=how.headless, terminal=can_ask(), view=view):
+            result = await view.watch(flow.do(how))
+    return _Done(result, container.settings.chainloop.environment is not None)
+
+
+def _welcome(done: SignedIn) -> str:
+    from app.cli.output import pairs
+
+    organization = done.organization or "none yet: loopin chainloop organization list"
+    facts = [
+        ("Signed in as", done.identity),
+        ("Organization", f"{organization} · {done.role}" if done.role else organization),
+        ("Server", done.endpoint),
+        ("Until", moment(done.expires_at, "no end")),
+        ("Stored in", done.stored_in),
+    ]
+    if done.profile != "default":
+        facts.append(("Profile", done.profile))
+    return pairs(facts)
+
+
+@click.command("logout", cls=Leaf)
+@click.option("--everywhere", is_flag=True, help="End all your sessions at the server, on every machine.")
+@output_option("table", "json")
+@shared
+@click.pass_context
+def logout(ctx: click.Context, everywhere: bool, output: str) -> int:
+    """Sign out: forget the stored login here, and end it at the server where the server can."""
+    done = run(ctx, lambda container: container.chainloop_sign_out.do(everywhere=everywhere))
+    if output == "json":
+        show_json(shapes.signed_out(done))
+    else:
+        for line in _farewell(done, everywhere):
+            show(line)
+    if done.still:
+        show(f"{done.still} still signs you in; it is not Loopin's to end.", err=True)
+    if done.warning:
+        show(f"loopin: {done.warning}", err=True)
+        return exits.PARTLY
+    return exits.DONE
+
+
+def _farewell(done: SignedOut, everywhere: bool) -> list[str]:
+    if not done.forgotten:
+        return ["Nothing was stored here."]
+    if done.ended_at_server:
+        sessions = "all your sessions" if everywhere else "the session"
+        return ["Here:   forgotten.", f"Server: {sessions} ended."]
+    end = f"until {moment(done.valid_until)}" if done.valid_until else "until it is revoked"
+    return ["Here:   forgotten.", f"Server: not ended; the server keeps it valid {end}."]

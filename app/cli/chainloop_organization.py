@@ -1,0 +1,160 @@
+"""`loopin chainloop organization describe | list | set | update`."""
+
+from dataclasses import dataclass
+
+import click
+
+from app.cli import shapes
+from app.cli.groups import Leaf
+from app.cli.options import output_option, said_yes, shared
+from app.cli.output import moment, pairs, plural, show, show_json, table
+from app.cli.running import run
+from app.cli.terminal import ask, can_ask
+from app.container import Container
+from app.domain.errors import Cancelled, Refused, UsageError
+from app.domain.inactivity import check_threshold, is_inactive
+from app.domain.organizations import Identity, Membership, Organization
+from app.domain.tokens import StatusFilter
+
+
+@click.command("describe", cls=Leaf)
+@output_option("table", "json")
+@shared
+@click.pass_context
+def describe(ctx: click.Context, output: str) -> None:
+    """Describe the current organization, and who is signed in to it."""
+    identity = run(ctx, lambda container: container.describe_organization.do())
+    if output == "json":
+        show_json(shapes.context(identity))
+    else:
+        show(pairs(_facts(identity)))
+
+
+def _facts(identity: Identity) -> list[tuple[str, str]]:
+    facts = [("Signed in as", identity.name), ("Organization", identity.organization or "none selected")]
+    if identity.project:
+        facts.append(("Project", identity.project))
+    if identity.role:
+        facts.append(("Role", identity.role.value))
+    facts.append(("Method", identity.method))
+    facts.append(("Ends", moment(identity.expires_at, "never")))
+    if identity.is_token:
+        facts.append((_THRESHOLD, "cannot be read with an API token"))
+    elif identity.organization:
+        facts.append((_THRESHOLD, in_words(identity.threshold or 0)))
+    else:
+        facts.append(("Next", "choose one: loopin chainloop organization list"))
+    return facts
+
+
+_THRESHOLD = "API token auto-revoke after"
+
+
+def in_words(days: int) -> str:
+    """The threshold as the vendor's page prints it."""
+    return f"{plural(days, 'day')} inactive" if days else "off"
+
+
+@click.command("list", cls=Leaf)
+@output_option("table", "json")
+@shared
+@click.pass_context
+def list_(ctx: click.Context, output: str) -> None:
+    """List the organizations that you belong to."""
+    found = run(ctx, lambda container: container.list_organizations.do())
+    if output == "json":
+        show_json([shapes.membership(item) for item in found])
+    elif found:
+        show(table(("NAME", "CURRENT", "ROLE", "AUTO-REVOKE", "JOINED"), [_row(item) for item in found]))
+    else:
+        show("You do not belong to any organization.")
+
+
+def _row(item: Membership) -> tuple[str, ...]:
+    return (
+        item.organization.name,
+        "yes" if item.current else "",
+        item.role.value,
+        in_words(item.organization.threshold),
+        moment(item.created_at),
+    )
+
+
+@click.command("set", cls=Leaf)
+@click.argument("organization", required=False, metavar="[NAME]")
+@click.option("--name", metavar="NAME", help="Organization to make your current one.")
+@output_option("table", "json")
+@shared
+@click.pass_context
+def set_(ctx: click.Context, organization: str | None, name: str | None, output: str) -> None:
+    """Make another organization your current one, at the server."""
+    wanted = name or organization
+    if not wanted:
+        raise UsageError("which organization?", hint="loopin chainloop organization set --name NAME")
+    chosen = run(ctx, lambda container: container.switch_organization.do(wanted))
+    if output == "json":
+        show_json(shapes.membership(chosen))
+    else:
+        show(table(("ORGANIZATION", "ROLE"), [(chosen.organization.name, chosen.role.value)]))
+
+
+@click.command("update", cls=Leaf)
+@click.option("--name", metavar="ORG", help="Organization to change; without it the current one.")
+@click.option(
+    "--api-token-max-days-inactive",
+    "days",
+    type=int,
+    metavar="DAYS",
+    help="Revoke API tokens that nobody used for so many days: 1 to 365, 0 turns it off.",
+)
+@output_option("table", "json")
+@shared
+@click.pass_context
+def update(ctx: click.Context, name: str | None, days: int | None, output: str) -> None:
+    """Set after how many days without use an API token is revoked.
+
+    At a terminal it asks first when tokens would be revoked at the next sweep; --yes asks nothing.
+    """
+    if days is None:
+        raise UsageError("nothing to change", hint="give --api-token-max-days-inactive DAYS")
+    check_threshold(days)
+    # An organization that is named is the one in use for this run: servers change no other.
+    flags = {"chainloop_organization": name} if name else {}
+    if days and not said_yes(ctx):
+        _warn(run(ctx, lambda container: _foresee(container, days), **flags), days)
+    changed = run(ctx, lambda container: container.update_threshold.do(days, name or ""), **flags)
+    _print(changed, output)
+
+
+def _print(changed: Organization, output: str) -> None:
+    if output == "json":
+        show_json(shapes.organization(changed))
+    else:
+        show(pairs([("Organization", changed.name), (_THRESHOLD, in_words(changed.threshold))]))
+
+
+@dataclass(frozen=True, slots=True)
+class Foresight:
+    """What a threshold would do: `doomed` tokens at the next sweep; `before` is the threshold now."""
+
+    doomed: int = 0
+    before: int = 0
+
+
+async def _foresee(container: Container, days: int) -> Foresight:
+    try:
+        listing = await container.list_tokens.do(StatusFilter.ACTIVE)
+    except Refused:
+        # Who may not look may not change either; the change itself says so better.
+        return Foresight()
+    doomed = sum(is_inactive(token, days, listing.as_of) for token in listing.tokens)
+    return Foresight(doomed, listing.identity.threshold or 0)
+
+
+def _warn(seen: Foresight, days: int) -> None:
+    if not seen.doomed:
+        return
+    what = f"{plural(seen.doomed, 'API token')} unused for more than {plural(days, 'day')}"
+    show(f"{what} will be revoked at the next sweep, within an hour. There is no way back.", err=True)
+    if can_ask() and ask("Go on? [y/N] ").lower() not in {"y", "yes"}:
+        raise Cancelled("nothing was changed")

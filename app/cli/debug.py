@@ -1,0 +1,100 @@
+"""The log that `--debug` writes: one private file a run, every secret masked."""
+
+import logging
+import os
+import re
+import time
+from pathlib import Path
+
+from app.domain.errors import LoopinError
+
+MASK = "[secret]"
+_SHAPES = re.compile(
+    r"""eyJ[\w-]{4,}(?:\.[\w-]*){0,2}                # a JWT, or the beginning of one
+      | \b[\w-]{16,}\.[\w-]{16,}\.[\w-]{16,}         # three parts that could be one
+      | \bgum_\w+                                    # a Gumloop key
+      | (?<=[?&]t=)[^&\s'"]+                         # the token in a callback address
+      | (?i:(?<=bearer\s))\S+""",
+    re.VERBOSE,
+)
+_log = logging.getLogger("loopin")
+_state: dict[str, Path] = {}
+_known: set[str] = set()
+
+
+def mask(text: str) -> str:
+    """Return `text` with everything that is, or looks like, a secret taken out."""
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return _SHAPES.sub(MASK, text)
+
+
+def hide(secret: str) -> None:
+    """Take `secret` out of everything that is logged from here on."""
+    if len(secret) >= 6:
+        _known.add(secret)
+
+
+class _Masked(logging.Formatter):
+    """Formats first and masks last, so that tracebacks and arguments are masked too."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask(super().format(record))
+
+
+def start(folder: Path) -> Path:
+    """Open the log in `folder` (0700) as a new file (0600), once a run; raise LoopinError."""
+    if "path" in _state:
+        return _state["path"]
+    path = folder / f"debug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # O_EXCL: never write through a link that somebody put there.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise LoopinError(f"the debug log cannot be written: {error.strerror}", hint=str(folder)) from None
+    handler = logging.StreamHandler(os.fdopen(descriptor, "w", encoding="utf-8"))
+    handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    # They log whole headers and bodies, which nobody needs and a mask may miss.
+    for loud in ("httpcore", "hpack"):
+        logging.getLogger(loud).setLevel(logging.INFO)
+    _state["path"] = path
+    return path
+
+
+def active() -> bool:
+    """True when a log is being written."""
+    return "path" in _state
+
+
+def note(what: object, *arguments: object) -> None:
+    """Log a line, or an error with its traceback, when a log is being written."""
+    if not active():
+        return
+    if isinstance(what, BaseException):
+        _log.error("%s", type(what).__name__, exc_info=what)
+    else:
+        _log.debug(str(what), *arguments)
+
+
+def finish(code: int) -> None:
+    """Close the log, if there is one, and say where it lies."""
+    path = _state.pop("path", None)
+    _known.clear()
+    if path is None:
+        return
+    _log.debug("exit code %d", code)
+    root = logging.getLogger()
+    for handler in list(root.handlers):
+        if isinstance(handler.formatter, _Masked):
+            root.removeHandler(handler)
+            handler.close()
+            if isinstance(handler, logging.StreamHandler):
+                handler.stream.close()
+    root.setLevel(logging.WARNING)
+    from app.cli.exits import say
+
+    say(f"loopin: the log is in {path}")

@@ -1,0 +1,26 @@
+"""`loopin demo`: the app on sample data."""
+
+import click
+
+from app.cli.groups import Leaf
+from app.cli.options import debuggable
+
+SCREENS = ("accounts", "tokens", "auto-revoke", "activity")
+
+
+@click.command("demo", cls=Leaf)
+@click.option(
+    "--screen", type=click.Choice(SCREENS), default="accounts", help="Screen to begin with. [accounts]"
+)
+@debuggable
+def demo(screen: str) -> int:
+    """Open the app on an account server with sample data.
+
+    The server runs on this machine and ends with the app. Neither your keychain nor your home folder nor
+    the network is touched.
+    """
+    from app.cli.start import need_terminal
+    from app.demo import start
+
+    need_terminal()
+    return start(screen.replace("-", "_"))

@@ -1,0 +1,130 @@
+"""The exit codes, and the one gate through which every error leaves.
+
+0 done · 1 refused by the server, or failed · 2 bad usage · 3 not signed in · 4 no usable keychain
+5 unreachable · 6 partly done · 7 a check found something · 130 cancelled
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TextIO
+
+from app.cli import debug
+from app.domain.errors import (
+    Cancelled,
+    LoopinError,
+    NotSignedIn,
+    Unreachable,
+    UsageError,
+    VaultError,
+)
+from app.domain.text import clean
+
+DONE, FAILED, USAGE, SIGNED_OUT, NO_KEYCHAIN, UNREACHABLE, PARTLY, FOUND, CANCELLED = (
+    *range(8),
+    130,
+)
+
+_CODES: tuple[tuple[type[LoopinError], int], ...] = (
+    (UsageError, USAGE),
+    (NotSignedIn, SIGNED_OUT),
+    (VaultError, NO_KEYCHAIN),
+    (Unreachable, UNREACHABLE),
+    (Cancelled, CANCELLED),
+)
+
+
+class PartlyDone(LoopinError):
+    """Some of what was asked for happened, and some did not."""
+
+
+def code_of(error: LoopinError) -> int:
+    """The exit code that tells a script what kind of error this is."""
+    if isinstance(error, PartlyDone):
+        return PARTLY
+    return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)
+
+
+def prepare_streams() -> None:
+    """A terminal that cannot show a character gets a stand-in for it, not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        # Tests and embedders may put streams there that cannot be changed.
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")
+
+
+def guarded(work: Callable[[], int | None]) -> int:
+    """Run `work` and return the exit code; nothing gets past here but that number."""
+    try:
+        code = _outcome(work)
+        _flush()
+    except BrokenPipeError:
+        _hush()
+        code = DONE
+    except OSError as error:
+        code = _told(LoopinError(f"the output could not be written: {error.strerror or error}"))
+    debug.finish(code)
+    return code
+
+
+def _outcome(work: Callable[[], int | None]) -> int:
+    try:
+        return work() or DONE
+    except LoopinError as error:
+        debug.note(error)
+        return _told(error)
+    except KeyboardInterrupt:
+        return _told(Cancelled("cancelled"))
+    except OSError as error:
+        if _is_output(error):
+            raise
+        return _unexpected(error)
+    except Exception as error:  # the gate: what nobody foresaw becomes one sentence
+        return _unexpected(error)
+
+
+def _is_output(error: OSError) -> bool:
+    # Writing to a full disk or a closed pipe names no file; everything else that opens files does.
+    return isinstance(error, BrokenPipeError) or (error.filename is None and error.errno in _OUTPUT_ERRNOS)
+
+
+_OUTPUT_ERRNOS = frozenset({5, 27, 28, 32})  # EIO, EFBIG, ENOSPC, EPIPE
+
+
+def _unexpected(error: BaseException) -> int:
+    debug.note(error)
+    hint = "" if debug.active() else "run it again with --debug, which writes a log file"
+    return _told(LoopinError(f"something went wrong inside Loopin ({type(error).__name__})", hint=hint))
+
+
+def _told(error: LoopinError) -> int:
+    tell(error)
+    return code_of(error)
+
+
+def tell(error: LoopinError, stream: TextIO | None = None) -> None:
+    """Write what happened, and the next step, to standard error."""
+    lines = [f"loopin: {clean(error.message)}"]
+    if error.hint:
+        lines.append(f"  next: {clean(error.hint)}")
+    say(*lines, stream=stream)
+
+
+def say(*lines: str, stream: TextIO | None = None) -> None:
+    """Write lines to standard error; one that nobody reads is lost without a word."""
+    try:
+        print(*lines, sep="\n", file=stream or sys.stderr, flush=True)
+    except OSError:
+        return
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _hush() -> None:
+    """Whoever read our output has gone: keep the interpreter from complaining when it flushes at its end."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        return

@@ -1,0 +1,125 @@
+"""A sign-in as lines: every step when it is known, the address whole on a line of its own."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Protocol
+
+from app.cli.output import DIM, GREEN, RED, YELLOW, moment, paint, show
+from app.cli.terminal import hidden_lines, piped_lines
+from app.domain.errors import LoginFailed, UsageError
+from app.domain.login import LoginStep, SignedIn, Step, StepState
+from app.domain.text import clean
+
+_GLYPHS = {
+    StepState.RUNNING: ("◐", YELLOW),
+    StepState.DONE: ("✓", GREEN),
+    StepState.SKIPPED: ("–", DIM),
+    StepState.FAILED: ("✗", RED),
+}
+
+
+class Pasteable(Protocol):
+    """A sign-in that also takes what a person pastes."""
+
+    def paste(self, text: str) -> None: ...
+
+
+class LoginView:
+    """Prints the steps of one sign-in; `quiet` moves them to standard error, away from the JSON."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._err = quiet
+        self.waiting = asyncio.Event()
+
+    async def watch(self, steps: AsyncIterator[LoginStep]) -> SignedIn:
+        """Follow the sign-in to its end; raise the error that ended it."""
+        result: SignedIn | None = None
+        try:
+            async for step in steps:
+                self._show(step)
+                if step.state is StepState.FAILED:
+                    raise step.error or LoginFailed("the sign-in failed")
+                result = step.result or result
+        finally:
+            # Closing the flow frees the port at once, also when it was cancelled.
+            if isinstance(steps, AsyncGenerator):
+                await steps.aclose()
+        if result is None:
+            raise LoginFailed("the sign-in ended without a result", hint="start it again")
+        return result
+
+    def _show(self, step: LoginStep) -> None:
+        if step.state is StepState.RUNNING and step.step is not Step.WAITING:
+            return
+        self._line(step)
+        if step.url and step.step is Step.BROWSER:
+            show(f"\n{clean(step.url, 4000)}\n", err=self._err)
+        if step.step is Step.WAITING and step.state is StepState.RUNNING:
+            self.waiting.set()
+
+    def _line(self, step: LoginStep) -> None:
+        glyph, colour = _GLYPHS[step.state]
+        words = (
+            step.step.value if step.step is not Step.BROWSER or step.state is StepState.DONE else "Browser"
+        )
+        detail = "" if step.error and step.state is StepState.FAILED else clean(step.detail)
+        if step.deadline:
+            detail = f"{detail} until {moment(step.deadline)}".strip()
+        took = f"{step.seconds:.2f} s" if step.state is StepState.DONE else ""
+        glyph = paint(glyph, colour, err=self._err)
+        show(f"{glyph} {words:<32}  {detail:<40}  {took}".rstrip(), err=self._err)
+
+    def ask(self, headless: bool) -> None:
+        """Say what can be pasted."""
+        show(
+            "Paste the token that the page shows (it stays hidden) and press enter:"
+            if headless
+            else "Nothing happens? Paste the address that the browser ended on, and press enter.",
+            err=True,
+        )
+
+
+@asynccontextmanager
+async def paste_from(
+    flow: Pasteable, *, headless: bool, terminal: bool, view: LoginView
+) -> AsyncIterator[None]:
+    """While inside, what a person pastes, or a pipe hands in, goes to the sign-in.
+
+    Standard input that is not a terminal is read only for a `headless` sign-in: otherwise it belongs to
+    whoever called us. Raise UsageError when it ends without a token.
+    """
+    if not terminal and not headless:
+        yield
+        return
+    lines = hidden_lines() if terminal else piped_lines()
+    owner = asyncio.current_task()
+    problem: list[UsageError] = []
+
+    async def feed(queue: "asyncio.Queue[str | None]") -> None:
+        await view.waiting.wait()
+        if terminal:
+            view.ask(headless)
+        while (line := await queue.get()) is not None:
+            if line:
+                flow.paste(line)
+                if not terminal:
+                    return
+        problem.append(
+            UsageError("standard input ended, and no token was pasted", hint="paste the token of the page")
+        )
+        if owner is not None:
+            owner.cancel()
+
+    async with lines as queue:
+        feeder = asyncio.create_task(feed(queue))
+        try:
+            yield
+        except asyncio.CancelledError:
+            if problem:
+                raise problem[0] from None
+            raise
+        finally:
+            feeder.cancel()
+            with suppress(asyncio.CancelledError):
+                await feeder

@@ -1,0 +1,184 @@
+"""Options that many commands share.
+
+The vendor's command line takes them anywhere. Click takes an option only from the command that declares
+it, so every group and every leaf declares them; the value given last, nearest the leaf, counts.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+from app.cli import debug
+from app.cli.groups import SharedOption
+from app.domain.errors import UsageError
+
+_FLAGS = "loopin.flags"
+_YES = "loopin.yes"
+_OUTPUT = "loopin.output"
+F = TypeVar("F", bound=Callable[..., Any])
+FORMATS = ("table", "json")
+
+
+def flags(ctx: click.Context) -> dict[str, str | None]:
+    """What was given, by the names of the settings table."""
+    found: dict[str, str | None] = ctx.meta.setdefault(_FLAGS, {})
+    return found
+
+
+def said_yes(ctx: click.Context) -> bool:
+    """True when --yes was given."""
+    return bool(ctx.meta.get(_YES))
+
+
+def _keep(setting: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+        if value is not None:
+            flags(ctx)[setting] = str(value).lower() if isinstance(value, bool) else str(value)
+
+    return callback
+
+
+def _token(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is None:
+        return
+    from app.cli.terminal import read_piped
+
+    token = read_piped("the token") if value == "-" else value.strip()
+    if not token:
+        raise UsageError("--token is empty", hint="give the token, or - to read it from standard input")
+    debug.hide(token)
+    flags(ctx)["chainloop_flag_token"] = token
+    ctx.meta["loopin.token_on_command_line"] = value != "-"
+
+
+def token_on_command_line(ctx: click.Context) -> bool:
+    """True when a token was typed as an argument, where the shell and the system can see it."""
+    return bool(ctx.meta.get("loopin.token_on_command_line"))
+
+
+def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is None:
+        return
+    if "://" in value or "/" in value or not value.strip():
+        raise UsageError(
+            f"--control-plane {value[:80]!r} is not an address",
+            hint="write host:port, for example 127.0.0.1:9000",
+        )
+    flags(ctx)["chainloop_address"] = value.strip()
+
+
+def _yes(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta[_YES] = True
+
+
+def _debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from app.settings import load
+
+        debug.start(load().state_dir)
+        debug.note("loopin %s", " ".join(sys.argv[1:]))
+
+
+def _loose_output(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.meta[_OUTPUT] = value
+
+
+def _option(*names: str, **attributes: Any) -> SharedOption:
+    attributes.setdefault("expose_value", False)
+    return SharedOption(list(names), **attributes)
+
+
+def debug_option(hidden: bool = False) -> SharedOption:
+    """`--debug`, which every command takes."""
+    return _option(
+        "--debug",
+        is_flag=True,
+        is_eager=True,
+        callback=_debug,
+        hidden=hidden,
+        help="Write a log file, secrets masked.",
+    )
+
+
+def chainloop_options(hidden: bool = False) -> list[click.Parameter]:
+    """What every Chainloop command takes, as the vendor's command line names it."""
+    return [
+        _option(
+            "-t", "--token", metavar="TOKEN", callback=_token, hidden=hidden,
+            help="API token for this run; - reads it from standard input. [CHAINLOOP_TOKEN]",
+        ),
+        _option(
+            "--control-plane", metavar="HOST:PORT", callback=_address, hidden=hidden,
+            help="Control plane to speak to. [CHAINLOOP_CONTROL_PLANE_API]",
+        ),
+        _option(
+            "--control-plane-ca", metavar="CA", callback=_keep("chainloop_ca"), hidden=hidden,
+            help="Extra authority: a path, PEM or base64 PEM. [CHAINLOOP_CONTROL_PLANE_API_CA]",
+        ),
+        _option(
+            "-i", "--insecure", is_flag=True, default=None, hidden=hidden,
+            callback=_keep("chainloop_insecure"), help="Plain text instead of TLS. [CHAINLOOP_API_INSECURE]",
+        ),
+        _option(
+            "-n", "--org", metavar="ORG", callback=_keep("chainloop_organization"), hidden=hidden,
+            help="Organization; without it your current one. [CHAINLOOP_ORGANIZATION]",
+        ),
+        _option(
+            "--max-recv-msg-size", metavar="BYTES", callback=_keep("chainloop_max_recv"), hidden=hidden,
+            help="Largest answer to accept. [CHAINLOOP_API_MAX_RECV_MSG_SIZE]",
+        ),
+        _option(
+            "--profile", metavar="NAME", callback=_keep("chainloop_profile"), hidden=hidden,
+            help="Stored login to use.",
+        ),
+        _option("-y", "--yes", is_flag=True, callback=_yes, hidden=hidden, help="Ask nothing."),
+        debug_option(hidden),
+    ]  # fmt: skip
+
+
+def group_options() -> list[click.Parameter]:
+    """The same for a group, where help need not repeat them; the leaf checks the output format."""
+    output = _option("-o", "--output", callback=_loose_output, hidden=True)
+    return [*chainloop_options(hidden=True), output]
+
+
+def shared(function: F) -> F:
+    """Give a leaf the Chainloop options."""
+    return _with(function, chainloop_options())
+
+
+def _with(function: F, options: list[click.Parameter]) -> F:
+    # Click collects parameters in reverse, as decorators are applied from the bottom up.
+    gathered: list[click.Parameter] = function.__dict__.setdefault("__click_params__", [])
+    gathered.extend(reversed(options))
+    return function
+
+
+def debuggable(function: F) -> F:
+    """Give a leaf `--debug` alone."""
+    return _with(function, [debug_option()])
+
+
+def output_option(*formats: str) -> Callable[[F], F]:
+    """`-o`: the command gets `output`, one of `formats`; the first is the default."""
+
+    def callback(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+        chosen = value or ctx.meta.get(_OUTPUT) or formats[0]
+        if chosen in formats:
+            return str(chosen)
+        raise UsageError(
+            f"there is no output format {str(chosen)[:80]!r}", hint=f"use {' or '.join(formats)}"
+        )
+
+    return click.option(
+        "-o", "--output", metavar="|".join(formats), callback=callback, help=f"How to print. [{formats[0]}]"
+    )
+
+
+def settings_flags(ctx: click.Context, **more: str | None) -> Mapping[str, str | None]:
+    """The given flags, with `more` laid over them."""
+    return {**flags(ctx), **more}

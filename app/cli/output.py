@@ -1,0 +1,78 @@
+"""What commands print: aligned tables, JSON, colour where there is a terminal that wants it."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from app.domain.text import clean
+
+GREEN, YELLOW, RED, DIM, BOLD = "32", "33", "31", "2", "1"
+
+
+def show(text: str = "", *, err: bool = False) -> None:
+    """Print a line."""
+    click.echo(text, err=err)
+
+
+def show_json(value: Any) -> None:
+    """Print JSON. Everything outside ASCII is escaped, so no server's text reaches the terminal raw."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def paint(text: str, style: str, *, err: bool = False) -> str:
+    """Colour `text` on a terminal, unless NO_COLOR is set (no-color.org)."""
+    stream = sys.stderr if err else sys.stdout
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" or not stream.isatty()
+    return text if plain or not style else f"\x1b[{style}m{text}\x1b[0m"
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns aligned by terminal cells, two blanks apart; every cell is cleaned."""
+    cells = [[clean(cell) for cell in row] for row in (headers, *rows)]
+    widths = [max(width(row[index]) for row in cells) for index in range(len(headers))]
+    return "\n".join(_line(row, widths) for row in cells)
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table without a header."""
+    return table(rows[0], rows[1:]).split("\n") if rows else []
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell + " " * (space - width(cell)) for cell, space in zip(row, widths, strict=True))
+    return "  ".join(padded).rstrip()
+
+
+def pairs(rows: Sequence[tuple[str, str]]) -> str:
+    """`name: value` lines, as one greps for them."""
+    return "\n".join(f"{name}: {clean(value)}" for name, value in rows)
+
+
+def width(text: str) -> int:
+    """How many terminal cells `text` takes."""
+    if text.isascii():
+        return len(text)
+    # Not for the usual case: importing it takes longer than printing the table.
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC with Z and whole seconds, as JSON shows it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+
+
+def moment(value: datetime | None, absent: str = "") -> str:
+    """A moment as tables show it: UTC, to the minute."""
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if value else absent
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 token`, `2 tokens`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

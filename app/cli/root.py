@@ -1,0 +1,89 @@
+"""The tree of commands."""
+
+from collections.abc import Callable, Sequence
+
+import click
+
+from app import __version__
+from app.cli import exits
+from app.cli.groups import Entry, LazyGroup
+from app.cli.options import debug_option
+from app.cli.running import Runtime
+from app.container import Container
+from app.domain.errors import Cancelled, LoopinError, UsageError
+from app.settings import Settings
+
+_ACCOUNTS, _APP = "Accounts", "App and server"
+
+tree = LazyGroup(
+    "loopin",
+    help="Accounts and API tokens of Gumloop and Chainloop.\n\nWithout a command, the full-screen app opens.",
+    entries=(
+        Entry("status", "app.cli.status:status", "Which credential is in effect, and why.", (), _ACCOUNTS),
+        Entry(
+            "chainloop",
+            "app.cli.chainloop:chainloop",
+            "Sign in, organizations, API tokens.",
+            (),
+            _ACCOUNTS,
+        ),
+        Entry("demo", "app.cli.demo:demo", "Try the app on sample data.", (), _APP),
+        Entry("server", "app.cli.server:server", "Run the account server.", (), _APP),
+    ),
+    params=[
+        click.Option(
+            ["-V", "--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=lambda ctx, param, value: _version(ctx, value),
+            help="Print the version.",
+        ),
+        debug_option(),
+    ],
+    # Only options, `loopin --debug` for one: the app all the same.
+    invoke_without_command=True,
+    no_args_is_help=False,
+    callback=lambda: _open_app(),
+    epilog="Exit codes: 0 done, 1 refused or failed, 2 bad usage, 3 not signed in, 4 no usable keychain, "
+    "5 unreachable, 6 partly done, 130 cancelled.",
+)
+
+
+def _version(ctx: click.Context, value: bool) -> None:
+    if value:
+        click.echo(f"loopin {__version__}")
+        ctx.exit(0)
+
+
+def _open_app() -> int | None:
+    if click.get_current_context().invoked_subcommand is not None:
+        return None
+    from app.cli.start import open_app
+
+    return open_app()
+
+
+def run(arguments: Sequence[str], containers: Callable[[Settings], Container] = Container) -> int:
+    """Run one command and return its exit code; `containers` lets tests bring their own adapters."""
+    return exits.guarded(lambda: _invoke(list(arguments), Runtime(containers)))
+
+
+def _invoke(arguments: list[str], runtime: Runtime) -> int:
+    try:
+        result = tree.main(arguments, prog_name="loopin", standalone_mode=False, obj=runtime)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        click.echo(asked.message)
+        return exits.DONE
+    except click.Abort:
+        raise Cancelled("cancelled") from None
+    except click.UsageError as error:
+        raise _usage(error) from None
+    except click.ClickException as error:
+        raise LoopinError(error.format_message().rstrip(".")) from None
+    return result if isinstance(result, int) else exits.DONE
+
+
+def _usage(error: click.UsageError) -> UsageError:
+    path = error.ctx.command_path if error.ctx else "loopin"
+    return UsageError(error.format_message().rstrip("."), hint=f"see: {path} --help")

@@ -1,0 +1,59 @@
+"""How a command reaches a service: settings, one container, one event loop, closed at the end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import click
+
+from app.cli import debug
+from app.cli.options import settings_flags
+from app.container import Container
+from app.settings import Settings, load
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a run works with. Tests bring containers with their own vault, clock and browser."""
+
+    containers: Callable[[Settings], Container] = Container
+
+
+def run(ctx: click.Context, use: Callable[[Container], Awaitable[T]], **flags: str | None) -> T:
+    """Load the settings, give `use` a container, and close it whatever happens.
+
+    A command that asks a question in between calls this twice: a question inside the event loop could not
+    be cancelled with ctrl+c.
+    """
+    settings = load(flags=settings_flags(ctx, **flags))
+    _note(ctx, settings)
+    runtime = ctx.find_object(Runtime) or Runtime()
+
+    async def work() -> T:
+        container = runtime.containers(settings)
+        try:
+            return await use(container)
+        finally:
+            await container.aclose()
+
+    return asyncio.run(work())
+
+
+def _note(ctx: click.Context, settings: Settings) -> None:
+    target = settings.chainloop
+    for secret in (target.flag, target.environment):
+        if secret is not None:
+            debug.hide(secret.reveal())
+    endpoint = target.endpoint or target.default
+    debug.note(
+        "%s: profile %s, organization %s, endpoint %s%s, config %s",
+        ctx.command_path,
+        target.profile,
+        target.organization or "(current)",
+        endpoint.address,
+        " in plain text" if endpoint.insecure else "",
+        settings.config_dir,
+    )

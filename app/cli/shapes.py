@@ -1,0 +1,163 @@
+"""JSON shapes. The keys are those of the vendor's command line; optional ones are left out when empty."""
+
+from typing import Any
+
+from app.cli.output import stamp
+from app.domain.errors import NotSignedIn
+from app.domain.login import SignedIn
+from app.domain.organizations import Identity, Membership, Organization, Person
+from app.domain.status import ProviderStatus
+from app.domain.tokens import APIToken, CreatedToken
+from app.services.sign_out import SignedOut
+from app.services.tokens import Revocation
+
+Shape = dict[str, Any]
+
+
+def token(item: APIToken) -> Shape:
+    """One API token, without its secret."""
+    shape: Shape = {
+        "id": item.id,
+        "name": item.name,
+        "description": item.description,
+        "createdAt": stamp(item.created_at),
+    }
+    optional = {
+        "revokedAt": stamp(item.revoked_at),
+        "expiresAt": stamp(item.expires_at),
+        "lastUsedAt": stamp(item.last_used_at),
+        "scopedEntity": _scoped(item),
+        # Not the vendor's: a server with token permissions tells them.
+        "permissions": list(item.permissions) or None,
+    }
+    return shape | {key: value for key, value in optional.items() if value is not None}
+
+
+def _scoped(item: APIToken) -> Shape | None:
+    if item.project is None:
+        return None
+    return {"type": "project", "id": item.project.id, "name": item.project.name}
+
+
+def created(new: CreatedToken) -> Shape:
+    """A new API token; the only shape that carries the secret."""
+    shape = token(new.token)
+    head = {key: shape.pop(key) for key in ("id", "name", "description")}
+    return head | {"jwt": new.secret.reveal()} | shape
+
+
+def organization(item: Organization) -> Shape:
+    """One organization; the threshold is a string of days and is left out when off."""
+    shape: Shape = {"id": item.id, "name": item.name, "createdAt": stamp(item.created_at)}
+    return shape | ({"apiTokenMaxDaysInactive": str(item.threshold)} if item.threshold else {})
+
+
+def membership(item: Membership) -> Shape:
+    """A person's place in an organization."""
+    return {
+        "id": item.id,
+        "current": item.current,
+        "joinedAt": stamp(item.created_at),
+        "updatedAt": stamp(item.updated_at),
+        "role": item.role.value,
+        "org": organization(item.organization),
+    }
+
+
+def _person(item: Person) -> Shape:
+    return {
+        "id": item.id,
+        "email": item.email,
+        "firstName": item.first_name,
+        "lastName": item.last_name,
+        "createdAt": stamp(item.created_at),
+    }
+
+
+def context(identity: Identity) -> Shape:
+    """Who is signed in, and where. Under an API token, what the token says of itself comes as `apiToken`."""
+    shape: Shape = {
+        "currentUser": _person(identity.person) if identity.person else None,
+        "currentMembership": membership(identity.membership) if identity.membership else None,
+    }
+    if identity.is_token:
+        shape["apiToken"] = {
+            "id": identity.token_id,
+            "name": identity.token_name,
+            "organization": identity.organization,
+            "project": identity.project,
+            "expiresAt": stamp(identity.expires_at),
+        }
+    return shape
+
+
+def revocation(item: Revocation) -> Shape:
+    """What became of one token."""
+    return {
+        "id": item.token_id,
+        "name": item.name,
+        "revoked": item.error is None,
+        "alreadyRevoked": item.already,
+        "revokedAt": stamp(item.revoked_at),
+        "error": item.error.message if item.error else None,
+    }
+
+
+def signed_in(done: SignedIn) -> Shape:
+    """The end of a sign-in."""
+    return {
+        "provider": done.provider.value,
+        "profile": done.profile,
+        "method": done.method.value,
+        "identity": done.identity,
+        "organization": done.organization,
+        "role": done.role,
+        "base_url": done.endpoint,
+        "expires_at": stamp(done.expires_at),
+        "stored_in": done.stored_in,
+    }
+
+
+def signed_out(done: SignedOut) -> Shape:
+    """The two facts of a sign-out."""
+    return {
+        "forgotten": done.forgotten,
+        "ended_at_server": done.ended_at_server,
+        "valid_until": stamp(done.valid_until),
+        "warning": done.warning,
+        "still": done.still,
+    }
+
+
+def is_signed_in(item: ProviderStatus) -> bool:
+    """True when a credential is in effect and the server did not turn it down."""
+    return item.signed_in and not isinstance(item.error, NotSignedIn)
+
+
+def status(item: ProviderStatus) -> Shape:
+    """One provider of `loopin status --json`."""
+    warnings = [*item.warnings, *([item.error.message] if item.error else [])]
+    return {
+        "provider": item.provider.value,
+        "profile": item.profile,
+        "signed_in": is_signed_in(item),
+        "identity": item.identity.name if item.identity else None,
+        "method": item.method.value if item.method else None,
+        "source": item.source.value if item.source else None,
+        "base_url": item.endpoint,
+        "team_id": item.team_id or None,
+        "organization": (item.identity.organization or None) if item.identity else None,
+        "expires_at": stamp(item.expires_at),
+        "stored_in": item.stored_in or None,
+        "candidates": [
+            {
+                "source": candidate.source.value,
+                "method": candidate.method.value if candidate.method else None,
+                "hint": candidate.hint,
+                "in_effect": candidate.in_effect,
+                "reason": candidate.reason,
+            }
+            for candidate in item.candidates
+        ],
+        "warnings": warnings,
+    }

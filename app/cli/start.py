@@ -1,0 +1,29 @@
+"""The bare `loopin`: the full-screen app."""
+
+import os
+import sys
+
+from app.domain.errors import UsageError
+
+
+def need_terminal() -> None:
+    """Raise UsageError where a full-screen app has nothing to draw on."""
+    # A web terminal brings its own driver and talks over pipes.
+    if os.environ.get("TEXTUAL_DRIVER") or (sys.stdin.isatty() and sys.stdout.isatty()):
+        return
+    raise UsageError("the app needs a terminal", hint="for scripts there are commands: loopin --help")
+
+
+def open_app() -> int:
+    """Open the app on this machine's own accounts and return its exit code."""
+    need_terminal()
+    from app.container import Container
+    from app.main import OPEN_DEMO, run
+    from app.settings import load
+
+    code = run(Container(load()), screen="accounts", demo=None)
+    if code != OPEN_DEMO:
+        return code
+    from app.demo import start
+
+    return start("accounts")

@@ -1,0 +1,96 @@
+"""`loopin status`: which credential is in effect at each provider, and why."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+from app.cli import exits, shapes
+from app.cli.groups import Leaf
+from app.cli.options import output_option, shared
+from app.cli.output import DIM, GREEN, YELLOW, columns, moment, paint, show, show_json, table
+from app.cli.running import run
+from app.domain.status import ProviderStatus
+from app.domain.text import clean
+
+
+@click.command("status", cls=Leaf)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@output_option("table", "json")
+@shared
+@click.pass_context
+def status(ctx: click.Context, as_json: bool, output: str) -> int:
+    """Say who is signed in where, until when, and which credential is in effect.
+
+    Exits with 3 when no provider is signed in.
+    """
+    found = run(ctx, lambda container: container.overview.do())
+    if as_json or output == "json":
+        show_json({"providers": [shapes.status(item) for item in found]})
+    else:
+        show("\n\n".join(describe(item, datetime.now(UTC)) for item in found))
+        if any(item.candidates for item in found):
+            show(f"\n{candidates(found)}")
+    return exits.DONE if any(shapes.is_signed_in(item) for item in found) else exits.SIGNED_OUT
+
+
+def describe(item: ProviderStatus, now: datetime) -> str:
+    """A few lines about one provider, as it is `now`."""
+    signed_in = shapes.is_signed_in(item)
+    glyph = paint("●", GREEN) if signed_in else paint("○", DIM)
+    lines = [f"{glyph} {item.provider.title}  {_headline(item, signed_in)}"]
+    lines += [f"    {line}" for line in columns(_facts(item, signed_in, now))]
+    problems = [*item.warnings, *([_problem(item)] if item.error else [])]
+    return "\n".join([*lines, *(f"  {paint('!', YELLOW)} {clean(line)}" for line in problems)])
+
+
+def _headline(item: ProviderStatus, signed_in: bool) -> str:
+    if not signed_in:
+        return "not signed in"
+    return clean(item.identity.name) if item.identity else "signed in"
+
+
+def _problem(item: ProviderStatus) -> str:
+    if item.error is None:
+        return ""
+    return f"{item.error.message}; {item.error.hint}" if item.error.hint else item.error.message
+
+
+def _facts(item: ProviderStatus, signed_in: bool, now: datetime) -> Sequence[tuple[str, str]]:
+    facts = [("profile", item.profile), ("server", item.endpoint)]
+    if not signed_in:
+        return facts
+    identity = item.identity
+    if identity is not None and identity.organization:
+        role = f" · {identity.role.value}" if identity.role else ""
+        facts.append(("organization", f"{identity.organization}{role}"))
+    facts.append(("method", item.method.title if item.method else ""))
+    facts.append(("until", _until(item.expires_at, now)))
+    if item.stored_in:
+        facts.append(("stored in", item.stored_in))
+    return facts
+
+
+def _until(end: datetime | None, now: datetime) -> str:
+    if end is None:
+        return "no end"
+    import humanize
+
+    return f"{moment(end)} ({humanize.naturaltime(end, when=now)})"
+
+
+def candidates(found: Sequence[ProviderStatus]) -> str:
+    """The table of every place a credential could come from."""
+    rows = [
+        (
+            item.provider.title,
+            "▸" if candidate.in_effect else "",
+            candidate.label,
+            candidate.method.title if candidate.method and candidate.hint else "",
+            candidate.hint,
+            candidate.reason,
+        )
+        for item in found
+        for candidate in item.candidates
+    ]
+    return table(("PROVIDER", "", "CREDENTIAL", "KIND", "ENDS IN", "WHY"), rows)

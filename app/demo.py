@@ -1,0 +1,224 @@
+"""The demo: a sample account server as a child process, and the app on it.
+
+Nothing is written outside one temporary folder, which goes at the end. The child ends when its standard
+input closes, which happens however this process ends.
+"""
+
+import asyncio
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from app.container import Container
+from app.domain.errors import BadReply, Failed, LoopinError, UsageError
+from app.domain.secret import Secret
+from app.settings import Settings, load
+
+START_WITHIN = 30.0
+STOP_WITHIN = 5.0
+_COMMAND = ("-m", "app", "server", "start", "--seed", "demo", "--json", "--control-stdin")
+# A variable of the person's own accounts must not reach the demo.
+_OWN = ("CHAINLOOP_", "GUMLOOP_", "LOOPIN_", "GITLAB_", "ACTIONS_")
+
+
+class SampleServer:
+    """The running child. Satisfies `app.main.DemoServer`."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", said: Mapping[str, Any]) -> None:
+        self._process = process
+        self.seed: Mapping[str, Any] = said["seed"]
+        self.http = str(said["http"])
+        self.grpc = str(said["grpc"])
+
+    @property
+    def email(self) -> str:
+        """The sample person's e-mail address."""
+        return str(self.seed["email"])
+
+    @property
+    def password(self) -> str:
+        """The sample person's password; it protects nothing."""
+        return str(self.seed["password"])
+
+    async def sweep(self) -> int:
+        """Run the auto-revocation sweep now; return how many tokens it revoked. Raise Failed."""
+        answer = await asyncio.to_thread(self._tell, b"sweep\n")
+        return int(answer["swept"])
+
+    def _tell(self, line: bytes) -> Mapping[str, Any]:
+        pipe = self._process.stdin
+        try:
+            if pipe is None:
+                raise BrokenPipeError
+            pipe.write(line)
+            pipe.flush()
+        except OSError:
+            raise Failed("the sample server has ended", hint="start the demo again") from None
+        return _read_line(self._process, START_WITHIN)
+
+
+def start(screen: str) -> int:
+    """Open the app on sample data and return its exit code.
+
+    `screen` is a mode of the app. On another one than "accounts" the sample person is signed in already.
+    """
+    _need_server()
+    from app.main import run
+
+    _unwind_on_signals()
+    with (
+        tempfile.TemporaryDirectory(prefix="loopin-demo-", ignore_cleanup_errors=True) as folder,
+        sample_server(Path(folder)) as server,
+    ):
+        container = sample_container(Path(folder), server)
+        if screen != "accounts":
+            asyncio.run(_sign_in(container, server))
+        return run(container, screen=screen, demo=server)
+
+
+def _unwind_on_signals() -> None:
+    """Before and after the app, which has handlers of its own: leave, so that the folder goes."""
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        # Not on Windows.
+        if number := getattr(signal, name, None):
+            signal.signal(number, leave)
+
+
+def _need_server() -> None:
+    for needed in ("flask", "sqlalchemy", "alembic", "argon2", "cheroot", "grpc_health", "grpc_reflection"):
+        if find_spec(needed) is None:
+            raise UsageError(
+                "the demo needs the account server, which is not installed",
+                hint="install it with: pip install 'loopin[server]'",
+            )
+
+
+@contextmanager
+def sample_server(folder: Path) -> "Iterator[SampleServer]":
+    """A server with sample data for as long as the context lasts; raise Failed when it does not start."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(_OWN)}
+    # The child finds the package where this process did, whatever folder we are in.
+    environment["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
+    errors = folder / "server.log"
+    with errors.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own program, no shell
+            [sys.executable, *_COMMAND, "--data", str(folder / "server")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment,
+            cwd=folder,
+            # Ctrl+c is for the app; the child ends with its standard input.
+            start_new_session=True,
+        )
+    try:
+        yield SampleServer(process, _hello(process, errors))
+    finally:
+        _end(process)
+
+
+def _hello(process: "subprocess.Popen[bytes]", errors: Path) -> Mapping[str, Any]:
+    try:
+        said = _read_line(process, START_WITHIN)
+        SampleServer(process, said)
+    except (LoopinError, KeyError, TypeError) as error:
+        told = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        why = told[-1] if told else str(error)
+        raise Failed(f"the sample server did not start: {why}", hint="run the demo again") from None
+    return said
+
+
+def _read_line(process: "subprocess.Popen[bytes]", seconds: float) -> Mapping[str, Any]:
+    """One line of JSON from the child, within `seconds`."""
+    if process.stdout is None:
+        raise Failed("the sample server has no output")
+    descriptor, end, line = process.stdout.fileno(), time.monotonic() + seconds, b""
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([descriptor], [], [], max(end - time.monotonic(), 0))
+        if not ready:
+            raise Failed(f"the sample server said nothing for {seconds:.0f} seconds", hint="run it again")
+        chunk = os.read(descriptor, 4096)
+        if not chunk:
+            raise Failed("the sample server has ended", hint="start the demo again")
+        line += chunk
+    try:
+        said = json.loads(line)
+    except ValueError:
+        raise BadReply("the sample server said something unreadable") from None
+    return said if isinstance(said, dict) else {}
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    try:
+        process.wait(STOP_WITHIN)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def sample_container(folder: Path, server: SampleServer) -> Container:
+    """The app's parts for the demo: a vault in memory, the sample server, all files in `folder`."""
+    from app.vault.memory import MemoryVault
+
+    return Container.headless(_settings(folder, server), vault=MemoryVault())
+
+
+def _settings(folder: Path, server: SampleServer) -> Settings:
+    from dataclasses import replace
+
+    environment = {
+        "LOOPIN_CONFIG_DIR": str(folder / "config"),
+        "LOOPIN_STATE_DIR": str(folder / "state"),
+        "CHAINLOOP_CONTROL_PLANE_API": server.grpc,
+        "CHAINLOOP_API_INSECURE": "true",
+    }
+    return replace(load(environment), demo=True)
+
+
+async def _sign_in(container: Container, server: SampleServer) -> None:
+    """Sign the sample person in over the server's own page, then as if the token had been pasted."""
+    token = await _token(server)
+    async for step in container.chainloop_token_login().do(token.reveal()):
+        if step.error is not None:
+            raise step.error
+    await container.aclose()
+    # The connection belongs to an event loop that ends here; the app opens its own.
+    container.__dict__.pop("gateways", None)
+
+
+async def _token(server: SampleServer) -> Secret:
+    """Fill in the sign-in form as a browser would; nobody calls the callback, its address has the token."""
+    import httpx
+
+    query = {"callback": "http://127.0.0.1/auth/callback", "long-lived": "true"}
+    async with httpx.AsyncClient(base_url=server.http, trust_env=False) as browser:
+        page = await browser.get("/auth/login", params=query)
+        field = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
+        form = {
+            "csrf_token": field[1] if field else "",
+            "email": server.email,
+            "password": server.password,
+        }
+        answer = await browser.post("/auth/login", params=query, data=form)
+        where = httpx.URL(answer.headers.get("location", ""))
+    if not (token := where.params.get("t", "")):
+        raise BadReply("the sample server gave no token at its sign-in page")
+    return Secret(token)
