@@ -5,12 +5,39 @@ Everything is made on first use, so that the first frame waits for none of it.
 
 from functools import cached_property
 
-from app.domain.ports import AccountStore, ActivityStore, Browser, Claims, Clock, Gateways, Listeners, Vault
+from app import __version__
+from app.domain.ports import (
+    AccountStore,
+    ActivityStore,
+    Browser,
+    Claims,
+    Clock,
+    Gateways,
+    GumloopAPIs,
+    GumloopOAuth,
+    Listeners,
+    Preferences,
+    ProcessLock,
+    TokenFiles,
+    Vault,
+)
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
+from app.services.gumloop_facts import GumloopMemory
+from app.services.gumloop_refresh import GumloopRefresh
+from app.services.gumloop_session import GumloopSession
+from app.services.gumloop_sign_out import GumloopSignOut
+from app.services.gumloop_status import GumloopStatus
+from app.services.gumloop_teams import ChooseTeam, ListTeams
+from app.services.gumloop_vault import GumloopVault
+from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
 from app.services.login.chainloop import ChainloopSaver
 from app.services.login.chainloop_browser import ChainloopBrowserLogin
 from app.services.login.chainloop_token import ChainloopTokenLogin
+from app.services.login.gumloop import GumloopSaver
+from app.services.login.gumloop_key import GumloopKeyLogin
+from app.services.login.gumloop_oauth import GumloopOAuthLogin
+from app.services.login.gumloop_token import GumloopTokenLogin
 from app.services.organizations import (
     DescribeOrganization,
     ListOrganizations,
@@ -21,6 +48,9 @@ from app.services.sign_out import ChainloopSignOut
 from app.services.status import ChainloopStatus, Overview
 from app.services.tokens import CreateToken, ListTokens, RevokeTokens
 from app.settings import Settings
+
+AGENT = f"loopin/{__version__}"
+"""How Loopin names itself to a Gumloop server."""
 
 
 class Container:
@@ -57,9 +87,13 @@ class Container:
         return container
 
     async def aclose(self) -> None:
-        """Close the connections that were opened."""
+        """Close what was opened; a browser still gets its last page, which takes a moment at most."""
+        if "listeners" in self.__dict__:
+            await self.listeners.aclose()
         if "gateways" in self.__dict__:
             await self.gateways.aclose()
+        if "gumloop_apis" in self.__dict__:
+            await self.gumloop_apis.aclose()
 
     # ── adapters ──
 
@@ -96,6 +130,28 @@ class Container:
         )
 
     @cached_property
+    def gumloop_apis(self) -> GumloopAPIs:
+        from app.clients.gumloop import HttpGumloopAPIs
+
+        return HttpGumloopAPIs(timeout=self.settings.request_timeout, agent=AGENT)
+
+    @cached_property
+    def gumloop_oauth(self) -> GumloopOAuth:
+        from app.clients.gumloop_oauth import AuthlibGumloopOAuth
+
+        return AuthlibGumloopOAuth(timeout=self.settings.request_timeout, agent=AGENT)
+
+    @cached_property
+    def locks(self) -> ProcessLock:
+        from app.clients.process_lock import FileLocks
+
+        # Longer than a holder may take: one exchange with the server, and the keychain.
+        return FileLocks(
+            self.settings.state_dir / "locks",
+            patience=2 * (self.settings.request_timeout + self.settings.keychain_timeout),
+        )
+
+    @cached_property
     def claims(self) -> Claims:
         from app.oidc.claims import read_claims
 
@@ -113,6 +169,18 @@ class Container:
 
         return JsonLinesActivity(self.settings.state_dir / "activity.jsonl")
 
+    @cached_property
+    def preferences(self) -> Preferences:
+        from app.store.preferences import TomlPreferences
+
+        return TomlPreferences(self.settings.config_dir / "config.toml")
+
+    @cached_property
+    def token_files(self) -> TokenFiles:
+        from app.vault.token_file import PrivateFiles
+
+        return PrivateFiles()
+
     # ── services ──
 
     @cached_property
@@ -120,12 +188,23 @@ class Container:
         return ChainloopSession(self.settings.chainloop, self.vault, self.gateways, self.claims)
 
     @cached_property
+    def gumloop_session(self) -> GumloopSession:
+        return GumloopSession(
+            self.settings.gumloop, self.gumloop_apis, self._gumloop_refresh, self._gumloop_memory, self.clock
+        )
+
+    @cached_property
     def trail(self) -> Trail:
         return Trail(self.activity, self.clock)
 
     @cached_property
     def overview(self) -> Overview:
-        return Overview([ChainloopStatus(self.session, self.vault)])
+        return Overview(
+            [
+                self.gumloop_status,
+                ChainloopStatus(self.session, self.vault),
+            ]
+        )
 
     @cached_property
     def list_tokens(self) -> ListTokens:
@@ -138,6 +217,14 @@ class Container:
     @cached_property
     def revoke_tokens(self) -> RevokeTokens:
         return RevokeTokens(self.session, self.trail)
+
+    @cached_property
+    def save_token_as_profile(self) -> SaveTokenAsProfile:
+        return SaveTokenAsProfile(self.session, self.vault, self.accounts, self.trail)
+
+    @cached_property
+    def write_token_file(self) -> WriteTokenFile:
+        return WriteTokenFile(self.token_files)
 
     @cached_property
     def describe_organization(self) -> DescribeOrganization:
@@ -170,3 +257,60 @@ class Container:
     @cached_property
     def _saver(self) -> ChainloopSaver:
         return ChainloopSaver(self.session, self.vault, self.accounts, self.trail)
+
+    @cached_property
+    def gumloop_status(self) -> GumloopStatus:
+        return GumloopStatus(self.gumloop_session, self.vault)
+
+    @cached_property
+    def gumloop_sign_out(self) -> GumloopSignOut:
+        return GumloopSignOut(
+            self.gumloop_session,
+            self._gumloop_vault,
+            self.gumloop_oauth,
+            self.locks,
+            self._gumloop_memory,
+            self.trail,
+        )
+
+    @cached_property
+    def list_teams(self) -> ListTeams:
+        return ListTeams(self.gumloop_session)
+
+    @cached_property
+    def choose_team(self) -> ChooseTeam:
+        return ChooseTeam(self.gumloop_session, self._gumloop_memory, self.trail)
+
+    def gumloop_oauth_login(self) -> GumloopOAuthLogin:
+        """A new browser sign-in to Gumloop; each can be run once."""
+        return GumloopOAuthLogin(
+            self._gumloop_saver, self.gumloop_oauth, self.listeners, self.browser, self.clock
+        )
+
+    def gumloop_key_login(self) -> GumloopKeyLogin:
+        """A new sign-in with an API key and a user ID."""
+        return GumloopKeyLogin(self._gumloop_saver, self.clock)
+
+    def gumloop_token_login(self) -> GumloopTokenLogin:
+        """A new sign-in with a pasted access token."""
+        return GumloopTokenLogin(self._gumloop_saver, self.clock)
+
+    @cached_property
+    def _gumloop_saver(self) -> GumloopSaver:
+        return GumloopSaver(
+            self.gumloop_session, self.vault, self.gumloop_apis, self.locks, self._gumloop_memory, self.trail
+        )
+
+    @cached_property
+    def _gumloop_refresh(self) -> GumloopRefresh:
+        return GumloopRefresh(
+            self._gumloop_vault, self.gumloop_oauth, self.locks, self._gumloop_memory, self.clock
+        )
+
+    @cached_property
+    def _gumloop_memory(self) -> GumloopMemory:
+        return GumloopMemory(self.accounts)
+
+    @cached_property
+    def _gumloop_vault(self) -> GumloopVault:
+        return GumloopVault(self.vault, self.settings.gumloop.default)

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.domain.credentials import DEFAULT_PROFILE, ChainloopTarget, Endpoint, Provider
 from app.domain.errors import UsageError
+from app.domain.gumloop import BASE_URL, GumloopTarget, endpoint_of
 from app.domain.secret import Secret
 
 CHAINLOOP_ADDRESS = "api.cp.chainloop.dev:443"
@@ -41,6 +42,16 @@ TABLE: Mapping[str, Setting] = {
     "request_timeout": Setting(
         "request_timeout", "LOOPIN_REQUEST_TIMEOUT", "30", "seconds to wait for a server"
     ),
+    "gumloop_profile": Setting("gumloop.profile", "", DEFAULT_PROFILE, "Gumloop login to use"),
+    "gumloop_base_url": Setting("gumloop.base_url", "GUMLOOP_BASE_URL", "", "base URL of the Gumloop API"),
+    "gumloop_team_id": Setting("gumloop.team_id", "GUMLOOP_TEAM_ID", "", "team that requests are scoped to"),
+    "gumloop_access_token": Setting(
+        "", "GUMLOOP_ACCESS_TOKEN", "", "OAuth access token for this run, instead of the stored login"
+    ),
+    "gumloop_api_key": Setting(
+        "", "GUMLOOP_API_KEY", "", "API key for this run; needs GUMLOOP_USER_ID beside it"
+    ),
+    "gumloop_user_id": Setting("", "GUMLOOP_USER_ID", "", "the user ID that GUMLOOP_API_KEY belongs to"),
     "chainloop_profile": Setting("chainloop.profile", "", DEFAULT_PROFILE, "Chainloop login to use"),
     "chainloop_address": Setting(
         "chainloop.control_plane", "CHAINLOOP_CONTROL_PLANE_API", "", "host:port of the control plane"
@@ -79,6 +90,7 @@ class Settings:
     request_timeout: float
     chainloop: ChainloopTarget
     chainloop_max_recv: int
+    gumloop: GumloopTarget = field(default_factory=lambda: GumloopTarget(endpoint_of(BASE_URL)))
     keys: Mapping[str, str] = field(default_factory=dict)
     demo: bool = False
 
@@ -102,7 +114,22 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
         request_timeout=float(_whole("request_timeout", values)),
         chainloop=_chainloop(values, given),
         chainloop_max_recv=_whole("chainloop_max_recv", values),
+        gumloop=_gumloop(values),
         keys={str(k): str(v) for k, v in _section(file, "keys").items()},
+    )
+
+
+def _gumloop(values: Mapping[str, str]) -> GumloopTarget:
+    named = values["gumloop_base_url"].strip()
+    access_token, api_key = values["gumloop_access_token"].strip(), values["gumloop_api_key"].strip()
+    return GumloopTarget(
+        default=endpoint_of(BASE_URL),
+        endpoint=endpoint_of(named) if named else None,
+        profile=values["gumloop_profile"],
+        team_id=values["gumloop_team_id"].strip(),
+        access_token=Secret(access_token) if access_token else None,
+        api_key=Secret(api_key) if api_key else None,
+        user_id=values["gumloop_user_id"].strip(),
     )
 
 

@@ -4,12 +4,14 @@ Every method that can fail raises a LoopinError of `errors.py` and nothing else.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from app.domain.activity import ActivityEntry
 from app.domain.credentials import Credential, Endpoint
+from app.domain.gumloop import AuthorizationRequest, GumloopTokens, IssuerFacts, Team
 from app.domain.login import BrowserPage
 from app.domain.organizations import Context, Membership, Organization
 from app.domain.secret import Secret
@@ -87,6 +89,9 @@ class Listeners(Protocol):
     async def listen(self, port: int, path: str) -> Listener:
         """Bind 127.0.0.1:`port` (0 = any free one) before anything else happens; raise PortBusy."""
 
+    async def aclose(self) -> None:
+        """Wait, a moment at most, until browsers have fetched the last page of each sign-in."""
+
 
 class Claims(Protocol):
     """Reads what a JWT says, without verifying it: for showing, never for deciding trust."""
@@ -125,6 +130,56 @@ class Gateways(Protocol):
     async def aclose(self) -> None: ...
 
 
+class GumloopAPI(Protocol):
+    """The Gumloop API, seen with one credential in one team (or none).
+
+    A credential that the server does not accept raises SessionEnded.
+    """
+
+    async def verify(self) -> None:
+        """Make the lightest call there is (GET models); it returns when the credential is good."""
+
+    async def teams(self) -> Sequence[Team]: ...
+    async def organizations(self) -> Sequence[str]:
+        """Names of the organizations; raise Refused under a team key."""
+
+
+class GumloopAPIs(Protocol):
+    """Opens the API; connections are reused and closed together."""
+
+    def open(self, credential: Credential, team_id: str = "") -> GumloopAPI: ...
+    async def aclose(self) -> None: ...
+
+
+class GumloopOAuth(Protocol):
+    """The OAuth endpoints of a Gumloop server, for the public client (no secret, PKCE S256)."""
+
+    def authorization(self, endpoint: Endpoint, redirect_uri: str) -> AuthorizationRequest:
+        """Make a fresh request with its own state and verifier; nothing is sent."""
+
+    async def discover(self, endpoint: Endpoint) -> IssuerFacts:
+        """What the server publishes about itself; empty facts when it publishes nothing. Never raises."""
+
+    async def exchange(self, endpoint: Endpoint, request: AuthorizationRequest, code: str) -> GumloopTokens:
+        """Turn a code into tokens; raise LoginFailed for a code that is used, expired or not ours."""
+
+    async def refresh(self, endpoint: Endpoint, refresh_token: Secret) -> GumloopTokens:
+        """Get new tokens; raise SessionEnded only when the server says `invalid_grant`."""
+
+    async def revoke(self, endpoint: Endpoint, token: Secret) -> None:
+        """End the token at the server (RFC 7009)."""
+
+    async def person(self, endpoint: Endpoint, facts: IssuerFacts, access_token: Secret) -> str:
+        """Who signed in, where the server tells it; else empty. Never raises."""
+
+
+class ProcessLock(Protocol):
+    """One at a time, across all Loopin processes of this person."""
+
+    def hold(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Wait for the lock called `name`; raise Failed when its holder does not let go in time."""
+
+
 class ActivityStore(Protocol):
     """The append-only trail."""
 
@@ -144,9 +199,24 @@ class AccountStore(Protocol):
     async def forget(self, provider: str, profile: str) -> None: ...
 
 
+class Preferences(Protocol):
+    """What a person chose in the app (the theme) and wants to find again."""
+
+    async def remember(self, name: str, value: str) -> None:
+        """Keep `value` for the setting `name`; raise Failed."""
+
+
 class Clipboard(Protocol):
     """A way to the clipboard."""
 
     async def copy(self, text: str) -> str:
         """Hand `text` over and say in a few words what is known: "copied with wl-copy", "sent to the
         terminal's clipboard (cannot be confirmed)". Raise Failed when nothing took it."""
+
+
+class TokenFiles(Protocol):
+    """Writes a secret to a file, where a person asked for one."""
+
+    async def write(self, path: str, secret: Secret) -> str:
+        """Write `secret` to the new file `path`, readable by its owner alone, and return the path as
+        shown. Raise UsageError when something is there already, VaultError when it cannot be written."""

@@ -1,0 +1,101 @@
+"""The Gumloop API over httpx: the few reads that an account manager needs."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from app.clients.gumloop_errors import explain, not_the_api
+from app.clients.gumloop_http import Wire, options, translated
+from app.domain.credentials import Credential, Method
+from app.domain.errors import UsageError
+from app.domain.gumloop import Team
+from app.domain.secret import Secret
+
+
+class HttpGumloopAPIs:
+    """Opens the API. One httpx client a base URL, made on first use in the running loop."""
+
+    def __init__(self, *, timeout: float, agent: str) -> None:
+        self._wire = Wire(timeout, agent)
+        self._clients: dict[str, httpx.AsyncClient] = {}
+
+    def open(self, credential: Credential, team_id: str = "") -> "HttpGumloopAPI":
+        """The API with `credential`; raise UsageError where it may not be sent, or cannot be."""
+        base_url = credential.endpoint.address
+        if base_url not in self._clients:
+            self._clients[base_url] = httpx.AsyncClient(**options(self._wire, base_url))
+        return HttpGumloopAPI(self._clients[base_url], self._wire, credential, team_id)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        clients = list(self._clients.values())
+        self._clients.clear()
+        await asyncio.gather(*(client.aclose() for client in clients))
+
+
+class HttpGumloopAPI:
+    """The API as one credential sees it."""
+
+    def __init__(self, client: httpx.AsyncClient, wire: Wire, credential: Credential, team_id: str) -> None:
+        self._client = client
+        self._wire = wire
+        self._base_url = credential.endpoint.address
+        self._secrets = (credential.secret,)
+        self._headers = auth_headers(credential)
+        self._params = {"team_id": team_id} if team_id else {}
+
+    async def verify(self) -> None:
+        """GET models: a 2xx that looks like the list of models."""
+        body = await self._get("models")
+        if not isinstance(body.get("model_groups"), list):
+            raise not_the_api(self._last)
+
+    async def teams(self) -> Sequence[Team]:
+        """GET teams."""
+        return tuple(Team(str(row["id"]), str(row.get("name") or "")) for row in await self._rows("teams"))
+
+    async def organizations(self) -> Sequence[str]:
+        """GET organizations: their names."""
+        return tuple(str(row.get("name") or row["id"]) for row in await self._rows("organizations"))
+
+    async def _rows(self, what: str) -> list[Mapping[str, Any]]:
+        rows = (await self._get(what)).get(what)
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) and "id" in row for row in rows):
+            raise not_the_api(self._last)
+        return rows
+
+    async def _get(self, what: str) -> Mapping[str, Any]:
+        async with translated(self._wire, self._base_url):
+            response = await self._client.get(
+                f"{self._base_url}/{what}", headers=self._headers, params=self._params
+            )
+        self._last = response
+        if not response.is_success:
+            raise explain(response, self._secrets)
+        try:
+            body = json.loads(response.content)
+        except (ValueError, RecursionError):
+            raise not_the_api(response) from None
+        if not isinstance(body, Mapping):
+            raise not_the_api(response)
+        return body
+
+
+def auth_headers(credential: Credential) -> dict[str, str]:
+    """The headers that sign a request. `x-auth-key` goes with an API key and never with OAuth."""
+    headers = {"Authorization": f"Bearer {_sendable(credential.secret, 'credential')}"}
+    if credential.method is Method.API_KEY and credential.user_id:
+        headers["x-auth-key"] = _sendable(Secret(credential.user_id), "user ID")
+    return headers
+
+
+def _sendable(value: Secret, what: str) -> str:
+    text = value.reveal()
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise UsageError(
+            f"the {what} has characters that no {what} has", hint="copy it again, without quotes"
+        )
+    return text

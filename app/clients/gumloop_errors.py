@@ -1,0 +1,125 @@
+"""What a Gumloop server says when it says no, in each of the shapes in which it says it.
+
+Shapes: {"error": {"code", "message", …}} · {"error": code, "message", …} · RFC 6749 §5.2
+{"error", "error_description"} · a bare text · a page of HTML · nothing.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from app.domain.errors import (
+    AlreadyExists,
+    BadReply,
+    Failed,
+    InvalidInput,
+    LoopinError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    Refused,
+    SessionEnded,
+)
+from app.domain.secret import Secret
+from app.domain.text import clean
+
+LONGEST = 300
+"""Characters of a server's own words that are passed on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A code for programs and words for people; either may be empty."""
+
+    code: str = ""
+    words: str = ""
+
+
+def read(response: httpx.Response, secrets: Iterable[Secret] = ()) -> Said:
+    """Read an error body. Secrets that the server repeats are taken out."""
+    try:
+        body: Any = json.loads(response.content)
+    except (ValueError, RecursionError):
+        return Said(words=_safe(_bare(response), secrets))
+    if not isinstance(body, Mapping):
+        return Said(words=_safe(body if isinstance(body, str) else "", secrets))
+    error = body.get("error")
+    if isinstance(error, Mapping):
+        return Said(_safe(error.get("code"), secrets), _safe(error.get("message"), secrets))
+    words = body.get("message") or body.get("error_description") or body.get("detail")
+    return Said(_safe(error, secrets), _safe(words, secrets))
+
+
+def explain(response: httpx.Response, secrets: Iterable[Secret] = ()) -> LoopinError:
+    """The error for an answer that is not a success."""
+    host, status = response.url.netloc.decode(), response.status_code
+    said = read(response, secrets)
+    words = said.words or said.code.replace("_", " ")
+    message = f"{host} says: {words}" if words else f"{host} answered HTTP {status}"
+    if said.code.startswith("tier_required"):
+        return PermissionDenied(message, hint="the Pro plan or above is needed")
+    if status == 429:
+        wait = retry_after(response)
+        hint = f"try again in {wait:.0f} seconds" if wait is not None else "wait a while, and try again"
+        return RateLimited(f"too many requests: {message}", hint=hint, retry_after=wait)
+    if status >= 500:
+        return Failed(message, hint="the server has a problem of its own; try again later")
+    if 300 <= status < 400 or status < 200:
+        return BadReply(f"{host} does not answer here: it points elsewhere", hint="check the base URL")
+    kind, hint = _KINDS.get(status, (Refused, ""))
+    return kind(message, hint=hint)
+
+
+_KINDS: Mapping[int, tuple[type[LoopinError], str]] = {
+    400: (InvalidInput, ""),
+    401: (SessionEnded, "sign in again: loopin gumloop login"),
+    403: (PermissionDenied, "the account or the team in use may not do this"),
+    404: (NotFound, "check the base URL and the team"),
+    409: (AlreadyExists, ""),
+    422: (InvalidInput, ""),
+}
+
+
+def not_the_api(response: httpx.Response) -> BadReply:
+    """The error for a success whose body is not what was asked for."""
+    host = response.url.netloc.decode()
+    what = "nothing" if not response.content else "a web page" if _is_page(response) else "something else"
+    return BadReply(
+        f"{host} answered with {what} instead of JSON", hint="check the base URL; is a proxy in between?"
+    )
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Seconds that the server asks to wait (RFC 9110 §10.2.3), at most a day."""
+    value = response.headers.get("retry-after", "")
+    try:
+        seconds = float(value) if value.isdigit() else _until(value)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), 86_400.0)
+
+
+def _until(date: str) -> float:
+    moment = parsedate_to_datetime(date)
+    return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+
+
+def _bare(response: httpx.Response) -> str:
+    return "" if _is_page(response) else response.content[: 4 * LONGEST].decode("utf-8", "replace").strip()
+
+
+def _is_page(response: httpx.Response) -> bool:
+    return "html" in response.headers.get("content-type", "") or response.content.lstrip()[:1] == b"<"
+
+
+def _safe(text: object, secrets: Iterable[Secret]) -> str:
+    if not isinstance(text, str):
+        return ""
+    for secret in secrets:
+        text = text.replace(secret.reveal(), secret.hint)
+    return clean(text.strip(), LONGEST)

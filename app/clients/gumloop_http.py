@@ -1,0 +1,104 @@
+"""One HTTP exchange with a Gumloop server: bounded in time and size, its failures translated."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from app.domain.errors import BadReply, LoopinError, ReplyTooLarge, TLSFailed, Unreachable
+from app.domain.gumloop import endpoint_of, is_loopback
+
+MAX_REPLY = 8 * 1024 * 1024
+"""Largest answer in bytes; a list of models is some kilobytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How to speak: `timeout` in seconds bounds a whole exchange, not one read of it."""
+
+    timeout: float
+    agent: str
+
+
+def options(wire: Wire, base_url: str) -> dict[str, Any]:
+    """What every httpx client here is made with; raise UsageError where no credential may go.
+
+    Proxies and CA variables count as httpx documents them, but this machine is never reached through a
+    proxy. Redirects are not followed: a credential goes where it was sent and nowhere else.
+    """
+    endpoint_of(base_url)
+    direct = dict.fromkeys(("http://", "https://", "all://")) if is_loopback(base_url) else None
+    return {
+        "timeout": wire.timeout,
+        "headers": {"User-Agent": wire.agent, "Accept": "application/json"},
+        "follow_redirects": False,
+        "mounts": direct,
+        "event_hooks": {"response": [_limit]},
+    }
+
+
+@asynccontextmanager
+async def translated(wire: Wire, base_url: str) -> AsyncIterator[None]:
+    """Run an exchange; whatever httpx raises in it becomes an error of the domain."""
+    host = urlsplit(base_url).netloc
+    try:
+        async with asyncio.timeout(wire.timeout):
+            yield
+    except (TimeoutError, httpx.TimeoutException):
+        raise Unreachable(
+            f"{host} did not answer within {wire.timeout:g} seconds", hint="try again; is a proxy needed?"
+        ) from None
+    except httpx.ConnectError as error:
+        raise _connect_error(host, error) from None
+    except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError):
+        raise BadReply(f"{host} broke off in the middle of its answer", hint="try again") from None
+    except httpx.HTTPError as error:
+        raise Unreachable(
+            f"{host} cannot be reached ({type(error).__name__})", hint="check the network, and try again"
+        ) from None
+
+
+def _connect_error(host: str, error: httpx.ConnectError) -> LoopinError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return TLSFailed(
+                f"{host} shows a certificate that is not trusted: {cause.verify_message}",
+                hint="name its authority in SSL_CERT_FILE",
+            )
+        if isinstance(cause, ssl.SSLError):
+            return TLSFailed(
+                f"{host} does not speak TLS as it should", hint="is it https, and the right port?"
+            )
+        cause = cause.__cause__ or cause.__context__
+    return Unreachable(f"{host} cannot be reached", hint="check the address and the network, and try again")
+
+
+async def _limit(response: httpx.Response) -> None:
+    stream = response.stream
+    if isinstance(stream, httpx.AsyncByteStream):
+        response.stream = _Limited(stream, response.url.host)
+
+
+class _Limited(httpx.AsyncByteStream):
+    """Stops a reply that does not stop by itself."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, host: str) -> None:
+        self._stream = stream
+        self._host = host
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > MAX_REPLY:
+                raise ReplyTooLarge(f"{self._host} answered with more than {MAX_REPLY // 1024**2} MiB")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

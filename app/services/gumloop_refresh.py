@@ -1,0 +1,141 @@
+"""Renewing a Gumloop session: once across all processes, and never at the cost of the login."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from app.domain.credentials import Credential
+from app.domain.errors import LoopinError, NotSignedIn, SessionEnded, VaultError
+from app.domain.gumloop import GumloopLogin, GumloopTokens, same_issuer
+from app.domain.ports import Clock, GumloopOAuth, ProcessLock
+from app.domain.secret import Secret
+from app.services.gumloop_facts import GumloopMemory
+from app.services.gumloop_vault import SERVICE, GumloopVault, StoredGumloop
+
+SIGN_IN = "sign in with: loopin gumloop login"
+
+
+def lock_name(profile: str) -> str:
+    """The lock that every change of the profile's keychain entries holds."""
+    return f"{SERVICE} {profile}"
+
+
+class GumloopRefresh:
+    """Gets new tokens with the refresh token and stores them.
+
+    | under the lock, the keychain holds …      | then                                              |
+    |-------------------------------------------|---------------------------------------------------|
+    | nothing                                   | signed out meanwhile: NotSignedIn                 |
+    | another login than the one that ended     | somebody refreshed already: use that one          |
+    | the one that ended                        | ask the token endpoint                            |
+
+    | the token endpoint answers …              | then                                              |
+    |-------------------------------------------|---------------------------------------------------|
+    | new tokens, the keychain as before        | write refresh token, then access token            |
+    | new tokens, another login in the keychain | leave the keychain alone and use what it holds    |
+    | new tokens, the keychain cannot be written| go on in memory; `problem` tells it               |
+    | `invalid_grant`, another login in there   | somebody was faster: use that one                 |
+    | `invalid_grant`, the keychain as before   | SessionEnded; nothing is deleted                  |
+    | anything else, or nothing                 | that error; nothing is changed                    |
+    """
+
+    def __init__(
+        self, vault: GumloopVault, oauth: GumloopOAuth, lock: ProcessLock, memory: GumloopMemory, clock: Clock
+    ) -> None:
+        self._vault = vault
+        self._oauth = oauth
+        self._lock = lock
+        self._memory = memory
+        self._clock = clock
+        self._unsaved: dict[str, tuple[Secret, GumloopLogin]] = {}
+        self.problem: LoopinError | None = None
+
+    async def read(self, profile: str) -> StoredGumloop:
+        """What is stored; a successor that could not be stored stands in for its predecessor."""
+        stored = await self._vault.read(profile)
+        unsaved = self._unsaved.get(profile)
+        if unsaved is None:
+            return stored
+        predecessor, successor = unsaved
+        if stored.login is not None and stored.login.secret == predecessor:
+            return StoredGumloop(successor)
+        del self._unsaved[profile]
+        self.problem = None
+        return stored
+
+    async def do(self, ended: Credential) -> Credential:
+        """Return the credential that follows `ended`."""
+        async with self._lock.hold(lock_name(ended.profile)):
+            login = await self._login(ended)
+            if login.secret != ended.secret:
+                return credential_of(login, ended)
+            if login.refresh_token is None:
+                raise SessionEnded(
+                    "the access token has ended and came without a refresh token", hint=SIGN_IN
+                )
+            try:
+                tokens = await self._oauth.refresh(login.endpoint, login.refresh_token)
+            except SessionEnded as error:
+                return await self._second_look(login, ended, error)
+            return await self._store(login, tokens, ended)
+
+    async def _login(self, ended: Credential) -> GumloopLogin:
+        login = (await self.read(ended.profile)).login
+        if login is None:
+            raise NotSignedIn("this profile was signed out meanwhile", hint=SIGN_IN)
+        if not same_issuer(login.endpoint, ended.endpoint):
+            raise NotSignedIn(
+                f"the stored login now belongs to {login.endpoint.address}",
+                hint="try again, or sign in again",
+            )
+        return login
+
+    async def _second_look(self, used: GumloopLogin, ended: Credential, error: SessionEnded) -> Credential:
+        """The vendor's command takes no lock: it may have used the refresh token a moment before us."""
+        login = await self._login(ended)
+        if login.secret != used.secret:
+            return credential_of(login, ended)
+        raise SessionEnded(
+            f"the session at {used.endpoint.address} has ended: {error.message}", hint=SIGN_IN
+        ) from error
+
+    async def _store(self, used: GumloopLogin, tokens: GumloopTokens, ended: Credential) -> Credential:
+        profile = ended.profile
+        successor = replace(
+            used, secret=tokens.access_token, refresh_token=tokens.refresh_token or used.refresh_token
+        )
+        predecessor = self._unsaved.get(profile, (used.secret, used))[0]
+        try:
+            meanwhile = await self._login(ended)
+            if meanwhile != used:
+                return credential_of(meanwhile, ended)
+            await self._vault.write_refreshed(profile, tokens)
+        except VaultError as problem:
+            self._unsaved[profile] = (predecessor, successor)
+            self.problem = problem
+        else:
+            self._unsaved.pop(profile, None)
+            self.problem = None
+        await self._note(profile, used.secret, tokens)
+        return credential_of(successor, ended)
+
+    async def _note(self, profile: str, before: Secret, tokens: GumloopTokens) -> None:
+        facts = await self._memory.recall(profile, before)
+        lives = tokens.expires_in
+        expires_at = self._clock.now() + timedelta(seconds=lives) if lives is not None else None
+        try:
+            await self._memory.remember(profile, tokens.access_token, replace(facts, expires_at=expires_at))
+        except LoopinError:
+            # Only the date of expiry is lost; the next 401 tells the same.
+            return
+
+
+def credential_of(login: GumloopLogin, like: Credential) -> Credential:
+    """The credential that a stored login makes, in the place of `like`."""
+    return replace(
+        like,
+        method=login.method,
+        secret=login.secret,
+        endpoint=login.endpoint,
+        user_id=login.user_id,
+        refresh_token=login.refresh_token,
+    )

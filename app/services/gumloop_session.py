@@ -1,0 +1,224 @@
+"""The Gumloop account in use: which credential is in effect, and the API with it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TypeVar
+
+from app.domain.credentials import Candidate, Credential, Endpoint, Method, Provider, Resolution, Source
+from app.domain.errors import (
+    Failed,
+    LoopinError,
+    NotSignedIn,
+    RateLimited,
+    SessionEnded,
+    Unreachable,
+    VaultError,
+)
+from app.domain.gumloop import GumloopLogin, GumloopTarget, same_issuer
+from app.domain.ports import Clock, GumloopAPI, GumloopAPIs
+from app.domain.text import clean
+from app.services.gumloop_facts import GumloopFacts, GumloopMemory
+from app.services.gumloop_refresh import SIGN_IN, GumloopRefresh
+from app.services.gumloop_vault import StoredGumloop
+
+ABOUT_TO_END = timedelta(seconds=60)
+TOKEN, KEY, USER = "GUMLOOP_ACCESS_TOKEN", "GUMLOOP_API_KEY", "GUMLOOP_USER_ID"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A place where a credential could come from, before anyone won. `login` None: it cannot win."""
+
+    source: Source
+    label: str
+    absent: str
+    method: Method | None = None
+    login: GumloopLogin | None = None
+    hint: str = ""
+
+
+class GumloopSession:
+    """Decides which credential is in effect, and calls the API with it.
+
+    | strongest first        | in effect when                                                        |
+    |------------------------|-----------------------------------------------------------------------|
+    | `GUMLOOP_ACCESS_TOKEN` | set                                                                   |
+    | `GUMLOOP_API_KEY`      | set together with `GUMLOOP_USER_ID`, and no access token is set       |
+    | keychain               | stored for this profile, neither of the above, and the base URL in    |
+    |                        | use is of the server that issued it                                   |
+
+    A credential is whole or it does not count: no field of one source is ever used with another's.
+    `target` may be replaced while the app runs: another profile, another team.
+    """
+
+    def __init__(
+        self,
+        target: GumloopTarget,
+        apis: GumloopAPIs,
+        refresh: GumloopRefresh,
+        memory: GumloopMemory,
+        clock: Clock,
+    ) -> None:
+        self.target = target
+        self._apis = apis
+        self._refresh = refresh
+        self._memory = memory
+        self._clock = clock
+
+    async def resolve(self) -> Resolution:
+        """Look at every source; a keychain that fails is a warning when something stronger is set."""
+        stored, problem = await self._read_stored()
+        offers = [*self._environment(), self._keychain_offer(stored, problem)]
+        winner = next((offer for offer in offers if offer.login is not None), None)
+        if winner is None and problem is not None:
+            raise problem
+        candidates = tuple(_candidate(offer, winner) for offer in offers)
+        warnings = tuple(self._warnings(stored, problem))
+        return Resolution(self._credential(winner) if winner else None, candidates, warnings)
+
+    async def credential(self) -> Credential:
+        """Return the credential in effect, or raise NotSignedIn."""
+        resolution = await self.resolve()
+        if resolution.credential is not None:
+            return resolution.credential
+        reasons = [c.reason for c in resolution.candidates if c.hint]
+        because = f": {reasons[-1]}" if reasons else ""
+        raise NotSignedIn(f"not signed in at {self.endpoint(None).address}{because}", hint=SIGN_IN)
+
+    async def fresh(self) -> Credential:
+        """The credential in effect, renewed first when it is about to end.
+
+        A renewal that fails for now (no network, 5xx) is put off: the old one may still do.
+        """
+        credential = await self.credential()
+        if not _renewable(credential) or not await self._about_to_end(credential):
+            return credential
+        try:
+            return await self._refresh.do(credential)
+        except (Unreachable, Failed, RateLimited):
+            return credential
+
+    async def call(self, ask: Callable[[GumloopAPI], Awaitable[T]]) -> T:
+        """Ask the API; when it answers 401, renew the session and ask once more."""
+        credential = await self.fresh()
+        try:
+            return await ask(await self.api(credential))
+        except SessionEnded:
+            if not _renewable(credential):
+                raise
+            return await ask(await self.api(await self._refresh.do(credential)))
+
+    async def api(self, credential: Credential) -> GumloopAPI:
+        """Open the API with `credential`, scoped to the team in use."""
+        return self._apis.open(credential, await self.team_id(credential))
+
+    async def team_id(self, credential: Credential) -> str:
+        """The team named for this run, else the one remembered for the stored login, else empty."""
+        return self.target.team_id or (await self.facts(credential)).team_id
+
+    async def facts(self, credential: Credential) -> GumloopFacts:
+        """What is remembered of this credential; nothing of one that is not stored."""
+        if credential.source is not Source.KEYCHAIN:
+            return GumloopFacts()
+        return await self._memory.recall(credential.profile, credential.secret)
+
+    def endpoint(self, stored: GumloopLogin | None) -> Endpoint:
+        """The endpoint in use: named for this run, else the stored login's, else the default."""
+        return self.target.endpoint or (stored.endpoint if stored else None) or self.target.default
+
+    async def _about_to_end(self, credential: Credential) -> bool:
+        expires_at = (await self.facts(credential)).expires_at
+        return expires_at is not None and expires_at - self._clock.now() <= ABOUT_TO_END
+
+    async def _read_stored(self) -> tuple[StoredGumloop, VaultError | None]:
+        try:
+            return await self._refresh.read(self.target.profile), None
+        except VaultError as error:
+            return StoredGumloop(), error
+
+    def _environment(self) -> list[_Offer]:
+        target, endpoint = self.target, self.endpoint(None)
+        token = _Offer(Source.ENVIRONMENT, TOKEN, "not set", Method.ACCESS_TOKEN)
+        key = _Offer(Source.ENVIRONMENT, KEY, "not set", Method.API_KEY)
+        if target.access_token is not None:
+            login = GumloopLogin(Method.ACCESS_TOKEN, target.access_token, endpoint)
+            token = replace(token, login=login, hint=target.access_token.hint)
+        if target.api_key is not None:
+            login = GumloopLogin(Method.API_KEY, target.api_key, endpoint, target.user_id)
+            usable = login if target.user_id else None
+            key = replace(key, login=usable, hint=target.api_key.hint, absent=f"{USER} is not set")
+        return [token, key]
+
+    def _keychain_offer(self, stored: StoredGumloop, problem: VaultError | None) -> _Offer:
+        profile = self.target.profile
+        label = "keychain" if profile == "default" else f"keychain, profile {profile}"
+        if problem is not None:
+            return _Offer(Source.KEYCHAIN, label, problem.message)
+        if stored.login is None:
+            return _Offer(
+                Source.KEYCHAIN, label, stored.problem or "nothing stored", hint="…" if stored.problem else ""
+            )
+        login = stored.login
+        offer = _Offer(Source.KEYCHAIN, label, "", login.method, login, login.secret.hint)
+        if not same_issuer(login.endpoint, self.endpoint(login)):
+            issued = f"the stored login belongs to {login.endpoint.address}"
+            return replace(offer, login=None, absent=issued)
+        return offer
+
+    def _warnings(self, stored: StoredGumloop, problem: VaultError | None) -> list[str]:
+        target, warnings = self.target, []
+        if target.api_key is not None and not target.user_id:
+            warnings.append(f"{KEY} is set without {USER}: it is not used; set both")
+        if target.user_id and target.api_key is None and target.access_token is None:
+            warnings.append(f"{USER} is set without {KEY}: it is not used; set both, or neither")
+        if stored.problem:
+            warnings.append(f"{stored.problem}: it is not used; sign in again")
+        if problem is not None:
+            warnings.append(f"{problem.message}; {problem.hint}")
+        if (unsaved := self._refresh.problem) is not None:
+            warnings.append(f"the renewed session could not be saved and ends with Loopin: {unsaved.message}")
+        return warnings
+
+    def _credential(self, offer: _Offer) -> Credential:
+        login = offer.login
+        if login is None:
+            raise ValueError("only an offer with a login can win")
+        return Credential(
+            Provider.GUMLOOP,
+            login.method,
+            login.secret,
+            offer.source,
+            login.endpoint,
+            self.target.profile,
+            login.user_id,
+            login.refresh_token,
+        )
+
+
+def _renewable(credential: Credential) -> bool:
+    return credential.source is Source.KEYCHAIN and credential.method is Method.OAUTH
+
+
+async def organization_of(api: GumloopAPI) -> str:
+    """The names of the organizations this credential may read; empty when it may not, or it fails."""
+    try:
+        return ", ".join(clean(name, 60) for name in await api.organizations())
+    except LoopinError:
+        return ""
+
+
+def _candidate(offer: _Offer, winner: _Offer | None) -> Candidate:
+    if offer is winner:
+        return Candidate(offer.source, offer.label, offer.method, offer.hint, True, _why(offer))
+    reason = offer.absent
+    if offer.login is not None and winner is not None:
+        reason = f"ignored while {winner.label} is set"
+    return Candidate(offer.source, offer.label, offer.method, offer.hint, False, reason)
+
+
+def _why(winner: _Offer) -> str:
+    if winner.source is Source.ENVIRONMENT:
+        return "in effect: the environment beats the keychain"
+    return f"in effect: no credential in {TOKEN} or {KEY}"

@@ -1,0 +1,75 @@
+"""Sign out of Gumloop."""
+
+from app.domain.activity import Action
+from app.domain.credentials import Method, Provider
+from app.domain.errors import LoopinError
+from app.domain.gumloop import GumloopLogin
+from app.domain.ports import GumloopOAuth, ProcessLock
+from app.services.activity import Trail
+from app.services.gumloop_facts import GumloopMemory
+from app.services.gumloop_refresh import lock_name
+from app.services.gumloop_session import KEY, TOKEN, GumloopSession
+from app.services.gumloop_vault import GumloopVault
+from app.services.sign_out import SignedOut
+
+
+class GumloopSignOut:
+    """End the stored login: revoke its token at the server that issued it, then forget it here.
+
+    A revocation that fails is told and does not keep the login here. A credential from the environment is
+    not ours to end.
+    """
+
+    def __init__(
+        self,
+        session: GumloopSession,
+        vault: GumloopVault,
+        oauth: GumloopOAuth,
+        lock: ProcessLock,
+        memory: GumloopMemory,
+        trail: Trail,
+    ) -> None:
+        self._session = session
+        self._vault = vault
+        self._oauth = oauth
+        self._lock = lock
+        self._memory = memory
+        self._trail = trail
+
+    async def do(self) -> SignedOut:
+        """Sign the profile in use out."""
+        return await self._sign_out(self._session.target.profile)
+
+    async def everything(self) -> dict[str, SignedOut]:
+        """Sign out every profile that is known here; by its name, what became of it."""
+        names = dict.fromkeys((self._session.target.profile, *await self._memory.profiles()))
+        return {name: await self._sign_out(name) for name in names}
+
+    async def _sign_out(self, profile: str) -> SignedOut:
+        async with self._lock.hold(lock_name(profile)):
+            found = await self._vault.read(profile)
+            revoked, warning = await self._revoke(found.login)
+            await self._vault.delete(profile)
+        await self._memory.forget(profile)
+        forgotten = found.login is not None or bool(found.problem)
+        if forgotten:
+            address = found.login.endpoint.address if found.login else ""
+            await self._trail.add(
+                Action.LOGOUT, provider=Provider.GUMLOOP, endpoint=address, subject=f"profile {profile}"
+            )
+        return SignedOut(forgotten, revoked, warning=warning, still=self._still())
+
+    async def _revoke(self, login: GumloopLogin | None) -> tuple[bool, str]:
+        if login is None or login.method is Method.API_KEY:
+            return False, ""
+        try:
+            await self._oauth.revoke(login.endpoint, login.refresh_token or login.secret)
+        except LoopinError as error:
+            return False, f"the token could not be revoked and stays valid until it ends: {error.message}"
+        return True, ""
+
+    def _still(self) -> str:
+        target = self._session.target
+        if target.access_token is not None:
+            return TOKEN
+        return KEY if target.api_key is not None and target.user_id else ""

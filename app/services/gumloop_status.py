@@ -1,0 +1,71 @@
+"""The Gumloop half of `loopin status` and the Accounts screen."""
+
+from dataclasses import replace
+
+from app.domain.credentials import Credential, Provider, Resolution, Source
+from app.domain.errors import LoopinError, VaultError
+from app.domain.organizations import Identity
+from app.domain.ports import GumloopAPI, Vault
+from app.domain.status import ProviderStatus
+from app.services.gumloop_session import GumloopSession, organization_of
+
+
+class GumloopStatus:
+    """Reads the status of the Gumloop profile in use."""
+
+    def __init__(self, session: GumloopSession, vault: Vault) -> None:
+        self._session = session
+        self._vault = vault
+
+    async def do(self, *, online: bool = True) -> ProviderStatus:
+        """Look at the sources; with `online` ask the server too. What fails is told inside."""
+        status, credential = await self._offline()
+        if not online or credential is None:
+            return status
+        try:
+            organization = await self._session.call(_ask)
+        except LoopinError as error:
+            return replace(status, error=error)
+        # Asking may have renewed the session: what is known of it changed.
+        status, credential = await self._offline()
+        if credential is None:
+            return status
+        return replace(status, identity=await self._identity(credential, organization))
+
+    async def _offline(self) -> tuple[ProviderStatus, Credential | None]:
+        try:
+            resolution, error = await self._session.resolve(), None
+        except VaultError as problem:
+            resolution, error = Resolution(None, ()), problem
+        credential = resolution.credential
+        stored = any(c.source is Source.KEYCHAIN and c.hint for c in resolution.candidates)
+        status = ProviderStatus(
+            Provider.GUMLOOP,
+            self._session.target.profile,
+            credential is not None,
+            credential.method if credential else None,
+            credential.source if credential else None,
+            (credential.endpoint if credential else self._session.endpoint(None)).address,
+            resolution.candidates,
+            resolution.warnings,
+            team_id=await self._session.team_id(credential) if credential else self._session.target.team_id,
+            expires_at=(await self._session.facts(credential)).expires_at if credential else None,
+            stored_in=(await self._vault.probe()).label if stored else "",
+            error=error,
+        )
+        return status, credential
+
+    async def _identity(self, credential: Credential, organization: str) -> Identity:
+        facts = await self._session.facts(credential)
+        return Identity(
+            name=credential.user_id or facts.identity,
+            organization=organization or facts.organization,
+            role=None,
+            method=credential.method.title,
+            expires_at=facts.expires_at,
+        )
+
+
+async def _ask(api: GumloopAPI) -> str:
+    await api.verify()
+    return await organization_of(api)

@@ -1,0 +1,156 @@
+"""What every Gumloop sign-in ends with: verify with models.list, then store."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.activity import Action
+from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
+from app.domain.errors import LoginFailed, LoopinError, PermissionDenied, SessionEnded, VaultError
+from app.domain.gumloop import GumloopLogin
+from app.domain.login import LoginStep, SignedIn, Step
+from app.domain.organizations import Identity
+from app.domain.ports import GumloopAPIs, ProcessLock, Vault
+from app.services.activity import Trail
+from app.services.gumloop_facts import GumloopFacts, GumloopMemory
+from app.services.gumloop_refresh import lock_name
+from app.services.gumloop_session import GumloopSession, organization_of
+from app.services.gumloop_vault import GumloopVault
+from app.services.login.steps import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class NewLogin:
+    """A login before it was verified. `identity` is who the server says it is, where it does."""
+
+    login: GumloopLogin
+    identity: str = ""
+    expires_at: datetime | None = None
+
+
+class GumloopSaver:
+    """Verifies a login and stores it. Nothing is stored that the server did not accept."""
+
+    def __init__(
+        self,
+        session: GumloopSession,
+        vault: Vault,
+        apis: GumloopAPIs,
+        lock: ProcessLock,
+        memory: GumloopMemory,
+        trail: Trail,
+    ) -> None:
+        self._session = session
+        self._vault = vault
+        self._apis = apis
+        self._lock = lock
+        self._memory = memory
+        self._trail = trail
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the sign-in happens: a stored login's endpoint does not count for a new one."""
+        return self._session.endpoint(None)
+
+    @property
+    def profile(self) -> str:
+        """The profile that is signed in."""
+        return self._session.target.profile
+
+    async def keychain(self, progress: Progress) -> AsyncIterator[LoginStep]:
+        """First of all: without a keychain there is no sign-in."""
+        yield progress.start(Step.KEYCHAIN)
+        status = await self._vault.probe()
+        if status.error is not None:
+            raise status.error
+        yield progress.done(status.label)
+
+    async def finish(self, new: NewLogin, progress: Progress) -> AsyncIterator[LoginStep]:
+        """Verify, then save; the last step carries the result."""
+        yield progress.start(Step.VERIFIED)
+        organization = await self._verify(new.login)
+        yield progress.done("models.list")
+        yield progress.start(Step.SAVED)
+        await self._save(new.login)
+        await self._remember(new, organization)
+        label = (await self._vault.probe()).label
+        yield progress.done(label, result=self._result(new, organization, label))
+
+    async def _verify(self, login: GumloopLogin) -> str:
+        """Call models.list; return the organization's name where this login may read it."""
+        credential = Credential(
+            Provider.GUMLOOP,
+            login.method,
+            login.secret,
+            Source.FLAG,
+            login.endpoint,
+            self.profile,
+            login.user_id,
+        )
+        api = self._apis.open(credential, self._session.target.team_id)
+        try:
+            await api.verify()
+        except (SessionEnded, PermissionDenied) as error:
+            raise LoginFailed(
+                f"{login.endpoint.address} does not accept this {_WHAT[login.method]}: {error.message}",
+                hint=error.hint if isinstance(error, PermissionDenied) else _HINT[login.method],
+            ) from error
+        return await organization_of(api)
+
+    async def _save(self, login: GumloopLogin) -> None:
+        vault = GumloopVault(self._vault, login.endpoint)
+        async with self._lock.hold(lock_name(self.profile)):
+            try:
+                await vault.write(self.profile, login)
+            except VaultError as error:
+                with suppress(VaultError):
+                    await self._tidy(vault)
+                raise type(error)(f"the login was not saved: {error.message}", hint=error.hint) from error
+
+    async def _tidy(self, vault: GumloopVault) -> None:
+        """Take away what a save that broke off has left; the login from before stays, if it is there."""
+        if (await vault.read(self.profile)).login is None:
+            await vault.delete(self.profile)
+
+    async def _remember(self, new: NewLogin, organization: str) -> None:
+        login = new.login
+        facts = GumloopFacts(
+            login.endpoint.address,
+            login.method.value,
+            new.identity or login.user_id,
+            organization,
+            new.expires_at,
+        )
+        with suppress(LoopinError):
+            # The login is good without them: they only spare questions later.
+            await self._memory.remember(self.profile, login.secret, facts)
+        await self._trail.add(
+            Action.LOGIN,
+            provider=Provider.GUMLOOP,
+            identity=Identity(new.identity or login.user_id, organization, None, login.method.title),
+            endpoint=login.endpoint.address,
+            subject=f"profile {self.profile}",
+            detail=login.method.title,
+        )
+
+    def _result(self, new: NewLogin, organization: str, label: str) -> SignedIn:
+        return SignedIn(
+            Provider.GUMLOOP,
+            self.profile,
+            new.login.method,
+            new.identity or new.login.user_id,
+            organization,
+            "",
+            new.login.endpoint.address,
+            new.expires_at,
+            label,
+        )
+
+
+_WHAT = {Method.OAUTH: "sign-in", Method.ACCESS_TOKEN: "access token", Method.API_KEY: "API key or user ID"}
+_HINT = {
+    Method.OAUTH: "start the sign-in again",
+    Method.ACCESS_TOKEN: "check that it was copied whole and has not ended",
+    Method.API_KEY: "check both; a regenerated key ends the old one at once",
+}

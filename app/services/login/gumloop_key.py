@@ -1,0 +1,40 @@
+"""Sign in to Gumloop with an API key and the user ID that it belongs to."""
+
+from collections.abc import AsyncIterator
+
+from app.domain.credentials import Method
+from app.domain.errors import LoginFailed
+from app.domain.gumloop import API_KEY_PAGE, USER_ID_PAGE, GumloopLogin
+from app.domain.login import LoginStep
+from app.domain.ports import Clock
+from app.domain.secret import Secret
+from app.services.login.gumloop import GumloopSaver, NewLogin
+from app.services.login.steps import Progress, told
+
+
+class GumloopKeyLogin:
+    """Keychain ready → verified with models.list → saved."""
+
+    def __init__(self, saver: GumloopSaver, clock: Clock) -> None:
+        self._saver = saver
+        self._clock = clock
+
+    def do(self, api_key: str, user_id: str) -> AsyncIterator[LoginStep]:
+        """Sign in with the key and the user ID (white space around them does not count)."""
+        progress = Progress(self._clock)
+        return told(
+            lambda: self._steps("".join(api_key.split()), "".join(user_id.split()), progress), progress
+        )
+
+    async def _steps(self, api_key: str, user_id: str, progress: Progress) -> AsyncIterator[LoginStep]:
+        async for step in self._saver.keychain(progress):
+            yield step
+        if not api_key:
+            raise LoginFailed("the API key is empty", hint=f"make one at {API_KEY_PAGE} (Pro plan or above)")
+        if not user_id:
+            raise LoginFailed(
+                "an API key needs the user ID it belongs to", hint=f"it is shown at {USER_ID_PAGE}"
+            )
+        login = GumloopLogin(Method.API_KEY, Secret(api_key), self._saver.endpoint, user_id)
+        async for step in self._saver.finish(NewLogin(login), progress):
+            yield step

@@ -1,0 +1,140 @@
+"""Sign in to Gumloop in the browser: authorization code with PKCE (RFC 6749 §4.1, RFC 7636, RFC 8252)."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+
+from app.domain.credentials import Method
+from app.domain.errors import AccessDenied, LoginFailed, LoopinError, StateMismatch
+from app.domain.gumloop import (
+    CALLBACK_PATH,
+    CALLBACK_PORT,
+    AuthorizationRequest,
+    GumloopLogin,
+    GumloopTokens,
+    IssuerFacts,
+    root_of,
+)
+from app.domain.login import LoginStep, Step
+from app.domain.ports import Browser, Clock, GumloopOAuth, Listener, Listeners
+from app.domain.text import clean
+from app.services.login.chainloop_browser import PATIENCE, SIGNED_IN, BrowserLogin
+from app.services.login.gumloop import GumloopSaver, NewLogin
+from app.services.login.inbox import Arrival, Inbox, failure_page
+from app.services.login.round_trip import RoundTrip
+from app.services.login.steps import Progress, told
+
+
+class GumloopOAuthLogin:
+    """Keychain → listening → browser → waiting → state → code exchanged → verified → saved."""
+
+    def __init__(
+        self, saver: GumloopSaver, oauth: GumloopOAuth, listeners: Listeners, browser: Browser, clock: Clock
+    ) -> None:
+        self._saver = saver
+        self._oauth = oauth
+        self._listeners = listeners
+        self._browser = browser
+        self._clock = clock
+        self._inbox = Inbox(clock, PATIENCE)
+
+    def paste(self, text: str) -> None:
+        """Hand in the address that the browser ended on, or the code; it races the listener."""
+        self._inbox.paste(text)
+
+    def do(self, how: BrowserLogin | None = None) -> AsyncIterator[LoginStep]:
+        """Sign in once. Closing the iterator cancels, and frees the port at once."""
+        progress = Progress(self._clock)
+        wanted = how or BrowserLogin(CALLBACK_PORT)
+        return told(lambda: self._steps(wanted, progress), progress)
+
+    async def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncIterator[LoginStep]:
+        async for step in self._saver.keychain(progress):
+            yield step
+        async with AsyncExitStack() as stack:
+            listener, redirect = None, f"http://127.0.0.1:{how.port or CALLBACK_PORT}{CALLBACK_PATH}"
+            if not how.headless:
+                yield progress.start(Step.LISTENING)
+                listener = await stack.enter_async_context(
+                    await self._listeners.listen(how.port, CALLBACK_PATH)
+                )
+                redirect = listener.address
+                yield progress.done(redirect)
+            request = self._oauth.authorization(self._saver.endpoint, redirect)
+            async for step in self._receive(request, listener, how, progress):
+                yield step
+
+    async def _receive(
+        self, request: AuthorizationRequest, listener: Listener | None, how: BrowserLogin, progress: Progress
+    ) -> AsyncIterator[LoginStep]:
+        trip = RoundTrip(self._browser, self._inbox, progress, request.url, request.state)
+        async for step in trip.open(how.open_browser and not how.headless):
+            yield step
+        async for step in trip.receive(listener):
+            yield step
+        try:
+            async for step in self._conclude(trip.arrival, request, progress):
+                yield step
+        except LoopinError as error:
+            await trip.arrival.show(failure_page(error))
+            raise
+        await trip.arrival.show(SIGNED_IN)
+
+    async def _conclude(
+        self, arrival: Arrival, request: AuthorizationRequest, progress: Progress
+    ) -> AsyncIterator[LoginStep]:
+        """Check, exchange, verify and save; only after all of it does the browser say that it worked."""
+        yield progress.start(Step.STATE)
+        server = await self._oauth.discover(self._saver.endpoint)
+        code = code_of(arrival, server, root_of(self._saver.endpoint.address))
+        yield progress.done("pasted by you" if arrival.pasted else "")
+        yield progress.start(Step.EXCHANGE)
+        tokens = await self._oauth.exchange(self._saver.endpoint, request, code)
+        yield progress.done(_life(tokens))
+        try:
+            person = await self._oauth.person(self._saver.endpoint, server, tokens.access_token)
+            async for step in self._saver.finish(self._new(tokens, person), progress):
+                yield step
+        except LoopinError:
+            # Tokens that nobody keeps should not live on at the server.
+            with suppress(LoopinError):
+                await self._oauth.revoke(self._saver.endpoint, tokens.refresh_token or tokens.access_token)
+            raise
+
+    def _new(self, tokens: GumloopTokens, person: str) -> NewLogin:
+        lives = tokens.expires_in
+        return NewLogin(
+            GumloopLogin(Method.OAUTH, tokens.access_token, self._saver.endpoint, "", tokens.refresh_token),
+            person,
+            self._clock.now() + timedelta(seconds=lives) if lives is not None else None,
+        )
+
+
+def code_of(arrival: Arrival, server: IssuerFacts, root: str) -> str:
+    """The code in an answer whose state was checked; raise for one that carries none.
+
+    `iss` must name the server we asked (RFC 9207 §2.4), also in an error answer.
+    """
+    if arrival.pasted:
+        return arrival.pasted
+    named = arrival.params.get("iss", "")
+    if (named and named not in {root, server.issuer}) or (server.names_itself and not named):
+        raise StateMismatch(
+            f"the answer comes from another server than {root}", hint="start the sign-in again"
+        )
+    if error := arrival.params.get("error", ""):
+        raise _refusal(error, arrival.params.get("error_description", ""))
+    if not (code := arrival.params.get("code", "")):
+        raise LoginFailed("the answer carries no code", hint="start the sign-in again")
+    return code
+
+
+def _refusal(error: str, description: str) -> LoginFailed:
+    words = clean(description or error.replace("_", " "), 200)
+    if error == "access_denied":
+        return AccessDenied(f"access was denied: {words}", hint="start again, and choose Allow")
+    return LoginFailed(f"Gumloop did not sign you in: {words}", hint="start the sign-in again")
+
+
+def _life(tokens: GumloopTokens) -> str:
+    return "access and refresh token" if tokens.refresh_token else "access token, no refresh token"

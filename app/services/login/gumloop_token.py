@@ -1,0 +1,34 @@
+"""Sign in to Gumloop with an access token that one already has."""
+
+from collections.abc import AsyncIterator
+
+from app.domain.credentials import Method
+from app.domain.errors import LoginFailed
+from app.domain.gumloop import GumloopLogin
+from app.domain.login import LoginStep
+from app.domain.ports import Clock
+from app.domain.secret import Secret
+from app.services.login.gumloop import GumloopSaver, NewLogin
+from app.services.login.steps import Progress, told
+
+
+class GumloopTokenLogin:
+    """Keychain ready → verified with models.list → saved. There is no refresh token: it ends when it ends."""
+
+    def __init__(self, saver: GumloopSaver, clock: Clock) -> None:
+        self._saver = saver
+        self._clock = clock
+
+    def do(self, pasted: str) -> AsyncIterator[LoginStep]:
+        """Sign in with the token in `pasted` (white space around it does not count)."""
+        progress = Progress(self._clock)
+        return told(lambda: self._steps("".join(pasted.split()), progress), progress)
+
+    async def _steps(self, token: str, progress: Progress) -> AsyncIterator[LoginStep]:
+        async for step in self._saver.keychain(progress):
+            yield step
+        if not token:
+            raise LoginFailed("the access token is empty", hint="paste the whole token")
+        login = GumloopLogin(Method.ACCESS_TOKEN, Secret(token), self._saver.endpoint)
+        async for step in self._saver.finish(NewLogin(login), progress):
+            yield step
