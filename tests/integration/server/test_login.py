@@ -1,0 +1,330 @@
+"""The sign-in page over real HTTP."""
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.integration.server.callers import Caller, refusal
+from tests.integration.server.conftest import Cast
+from tests.integration.server.test_tokens import claims_of
+from tests.support.server import CALLBACK, AccountServer, ServerFactory, csrf_of, sign_in, submit_login
+
+GONE = ("UNAUTHENTICATED", "Token is invalid")
+
+
+@pytest.fixture
+def browser(people: Cast) -> Iterator[httpx.Client]:
+    """Keeps cookies, follows nothing."""
+    with httpx.Client(base_url=people.server.http, trust_env=False) as client:
+        yield client
+
+
+def client_of(server: AccountServer, **headers: str) -> httpx.Client:
+    return httpx.Client(base_url=server.http, trust_env=False, headers=headers)
+
+
+def test_the_token_is_added_to_the_callback_and_what_was_there_stays(
+    people: Cast, browser: httpx.Client
+) -> None:
+    callback = "http://127.0.0.1:9/auth/callback?state=a%2Fb%20c&empty=&t=evil"
+    answer = submit_login(browser, *people.server.owner, callback)
+    assert answer.status_code == 303
+    location = urlsplit(answer.headers["location"])
+    assert (location.netloc, location.path) == ("127.0.0.1:9", "/auth/callback")
+    assert location.query.startswith("state=a%2Fb%20c&empty=&t=ey")
+    assert Caller(people.server, parse_qs(location.query)["t"][0]).current().current_user.email
+
+
+def test_a_sign_in_lasts_a_day_and_says_so_in_the_token(people: Cast) -> None:
+    claims = claims_of(people.bearers["owner"])
+    assert claims["aud"] == "user-auth.chainloop"
+    assert claims["user_id"] == people("owner").current().current_user.id
+    left = float(str(claims["exp"])) - datetime.now(UTC).timestamp()
+    assert 86_400 - 600 < left <= 86_400
+
+
+def test_two_sign_ins_in_one_second_differ(people: Cast) -> None:
+    assert sign_in(people.server, *people.server.viewer) != sign_in(people.server, *people.server.viewer)
+
+
+def test_the_session_ends_when_its_hours_are_over(fresh_server: ServerFactory) -> None:
+    server = fresh_server("--session-hours", "0.0003")
+    caller = Caller(server, sign_in(server, *server.owner))
+    codes = {refusal(caller.current) for _ in iter(lambda: refusal(caller.current)[0], "UNAUTHENTICATED")}
+    assert {code for code, _ in codes} <= {"OK", "UNAUTHENTICATED"}
+    assert refusal(caller.current) == ("UNAUTHENTICATED", "JWT token has expired")
+
+
+def test_a_wrong_password_and_an_unknown_person_look_the_same(people: Cast, browser: httpx.Client) -> None:
+    wrong = submit_login(browser, people.server.owner[0], "not the password")
+    unknown = submit_login(browser, "nobody@acme.example", "not the password")
+    for page in (wrong, unknown):
+        assert page.status_code == 401
+        assert "That e-mail address and password do not match." in page.text
+        assert "not the password" not in page.text
+    assert f'value="{people.server.owner[0]}"' in wrong.text
+
+
+def test_the_address_is_read_without_case_and_spaces(people: Cast, browser: httpx.Client) -> None:
+    email, password = people.server.owner
+    assert submit_login(browser, f" {email.upper()} ", password).status_code == 303
+
+
+@pytest.mark.parametrize(("email", "password"), [("", "x"), ("a@b.example", "")])
+def test_an_empty_field_is_named(browser: httpx.Client, email: str, password: str) -> None:
+    page = submit_login(browser, email, password)
+    assert page.status_code == 400
+    assert ('id="email-error"' in page.text, 'id="password-error"' in page.text) == (not email, not password)
+
+
+def test_what_was_typed_is_never_markup(browser: httpx.Client) -> None:
+    page = submit_login(browser, '"><script>alert(1)</script>', "x")
+    assert "<script>alert" not in page.text
+
+
+def test_a_form_without_its_own_token_or_cookie_is_refused(people: Cast, browser: httpx.Client) -> None:
+    email, password = people.server.owner
+    form = {"email": email, "password": password}
+    assert browser.post("/auth/login", data=form).status_code == 400
+    token = csrf_of(browser.get("/auth/login").text)
+    browser.cookies.clear()
+    refused = browser.post("/auth/login", data={**form, "csrf_token": token})
+    assert refused.status_code == 400
+    assert "open too long" in refused.text
+
+
+def test_without_a_callback_the_token_is_shown(people: Cast, browser: httpx.Client) -> None:
+    for callback in (None, ""):
+        page = submit_login(browser, *people.server.owner, callback)
+        assert page.status_code == 200
+        token = page.text.partition("<textarea")[2].partition(">")[2].partition("<")[0]
+        assert Caller(people.server, token).current().current_user.email == people.server.owner[0]
+        assert "24 hours from now" in page.text
+
+
+REFUSED = [
+    "https://evil.example/",
+    "http://evil.example/",
+    "//evil.example/x",
+    "/\\evil.example",
+    "\\\\evil.example",
+    "http:/evil.example",
+    "http://127.0.0.1@evil.example/",
+    "http://evil.example:80@127.0.0.1/",
+    "http://127.0.0.1.evil.example/",
+    "http://127.0.0.2/",
+    "http://2130706433/",
+    "https://127.0.0.1/",
+    "javascript:alert(1)",
+    "data:text/html,x",
+    "ftp://127.0.0.1/",
+    "http://[::2]/",
+    "http://[::1",
+    "http://127.0.0.1:99999/",
+    "http://127.0.0.1:x/",
+    "/\t/evil.example",
+    "http://127.0.0.1/\r\nSet-Cookie: a=b",
+    "http://127.0.0.1:9/ ",
+    "callback",
+    f"http://127.0.0.1/{'x' * 2000}",
+]
+
+
+@pytest.mark.parametrize("callback", REFUSED)
+def test_a_callback_that_leads_elsewhere_is_refused(
+    people: Cast, browser: httpx.Client, callback: str
+) -> None:
+    asked = browser.get("/auth/login", params={"callback": callback})
+    assert asked.status_code == 400
+    assert "This sign-in link leads elsewhere" in asked.text
+    token = csrf_of(browser.get("/auth/login").text)
+    form = {"csrf_token": token, "email": people.server.owner[0], "password": people.server.owner[1]}
+    sent = browser.post("/auth/login", params={"callback": callback}, data=form)
+    assert (sent.status_code, sent.headers.get("location")) == (400, None)
+
+
+@pytest.mark.parametrize(
+    "callback", ["http://127.0.0.1:9/a", "http://localhost:9/a", "http://LOCALHOST:9/a", "/after?x=1"]
+)
+def test_loopback_and_relative_callbacks_are_allowed(
+    people: Cast, browser: httpx.Client, callback: str
+) -> None:
+    answer = submit_login(browser, *people.server.owner, callback)
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith(callback.lower())
+
+
+def test_an_ipv6_callback_gets_a_page_that_leads_there(people: Cast, browser: httpx.Client) -> None:
+    page = submit_login(browser, *people.server.owner, "http://[::1]:9/a?state=s")
+    assert page.status_code == 200
+    assert 'content="0;url=http://[::1]:9/a?state=s&amp;t=ey' in page.text
+
+
+def test_every_answer_carries_the_headers(people: Cast, browser: httpx.Client) -> None:
+    answers = [
+        browser.get("/auth/login", params={"callback": CALLBACK}),
+        browser.get("/auth/login", params={"callback": "https://evil.example"}),
+        submit_login(browser, *people.server.owner),
+        browser.get("/nowhere"),
+        browser.get("/healthz"),
+    ]
+    for answer in answers:
+        headers = answer.headers
+        assert (headers["cache-control"], headers["referrer-policy"]) == ("no-store", "no-referrer")
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+    assert "form-action 'self' http://127.0.0.1:9;" in answers[0].headers["content-security-policy"]
+    assert "form-action 'self';" in answers[1].headers["content-security-policy"]
+
+
+def test_nothing_on_the_pages_comes_from_elsewhere(people: Cast, browser: httpx.Client) -> None:
+    page = browser.get("/auth/login").text + submit_login(browser, *people.server.owner, None).text
+    assert "//" not in page.replace("<!doctype", "").replace("http-equiv", "")
+    assert "url(" not in browser.get("/static/pages.css").text
+
+
+def fail_before(server: AccountServer, count: int, account: str, address: str, ago: timedelta) -> None:
+    """As if `count` wrong passwords had been sent that long ago."""
+    key, at = hashlib.sha256(account.encode()).hexdigest(), (datetime.now(UTC) - ago).replace(tzinfo=None)
+    connection = server.database()
+    rows = [(uuid4().hex, at.isoformat(" ", "microseconds"), key, address) for _ in range(count)]
+    connection.executemany("INSERT INTO login_attempts VALUES (?, ?, ?, ?, 0)", rows)
+    connection.close()
+
+
+def test_too_many_wrong_passwords_are_stopped_with_a_time(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    fail_before(server, 7, server.owner[0], "203.0.113.9", timedelta(minutes=5))
+    fail_before(server, 50, server.owner[0], "203.0.113.9", timedelta(minutes=15))
+    with client_of(server) as browser:
+        statuses = [submit_login(browser, server.owner[0], "wrong").status_code for _ in range(3)]
+        stopped = submit_login(browser, *server.owner)
+        other = submit_login(browser, *server.viewer)
+    assert statuses == [401] * 3
+    assert stopped.status_code == 429
+    assert "Try again in 10 minutes, at " in stopped.text
+    assert 540 < int(stopped.headers["retry-after"]) <= 600
+    assert other.status_code == 303
+
+
+def test_the_limit_holds_when_the_server_starts_again(fresh_server: ServerFactory) -> None:
+    first = fresh_server()
+    fail_before(first, 9, first.owner[0], "203.0.113.9", timedelta(minutes=1))
+    with client_of(first) as browser:
+        assert submit_login(browser, first.owner[0], "wrong").status_code == 401
+    assert first.stop() == 0
+    second = fresh_server(data=first.data)
+    with client_of(second) as browser:
+        assert submit_login(browser, *second.owner).status_code == 429
+
+
+def test_attempts_at_the_same_time_all_count(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    fail_before(server, 6, server.owner[0], "203.0.113.9", timedelta(minutes=1))
+
+    def attempt(_: int) -> int:
+        with client_of(server) as browser:
+            return submit_login(browser, server.owner[0], "wrong").status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = sorted(pool.map(attempt, range(8)))
+    assert statuses == [401] * 4 + [429] * 4
+
+
+def test_an_address_is_limited_across_accounts_and_seen_through_the_proxy(
+    fresh_server: ServerFactory,
+) -> None:
+    server = fresh_server("--trusted-proxy", "127.0.0.0/8")
+    fail_before(server, 39, "other", "203.0.113.7", timedelta(minutes=1))
+    with client_of(server, **{"X-Forwarded-For": "6.6.6.6, 203.0.113.7"}) as browser:
+        statuses = [submit_login(browser, f"p{i}@acme.example", "wrong").status_code for i in range(2)]
+    assert statuses == [401, 429]
+    with client_of(server, **{"X-Forwarded-For": "203.0.113.7, 203.0.113.8"}) as browser:
+        assert submit_login(browser, *server.owner).status_code == 303
+
+
+def test_an_untrusted_peer_cannot_choose_its_address(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    for number in range(3):
+        with client_of(server, **{"X-Forwarded-For": f"203.0.113.{number}"}) as browser:
+            submit_login(browser, "x@acme.example", "wrong")
+    connection = server.database()
+    assert connection.execute("SELECT DISTINCT address FROM login_attempts").fetchall() == [("127.0.0.1",)]
+    connection.close()
+
+
+def test_a_successful_sign_in_and_a_wrong_password_are_in_the_audit_trail(
+    fresh_server: ServerFactory,
+) -> None:
+    server = fresh_server()
+    with client_of(server) as browser:
+        submit_login(browser, server.owner[0], "wrong")
+    sign_in(server, *server.owner)
+    connection = server.database()
+    rows = connection.execute("SELECT action, actor_name, address FROM audit_events ORDER BY id").fetchall()
+    connection.close()
+    me = (server.owner[0], "127.0.0.1")
+    assert rows == [("login.failed", *me), ("login", *me)]
+
+
+def logout(server: AccountServer, bearer: str, body: object = None) -> httpx.Response:
+    headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
+    with client_of(server) as client:
+        return client.post("/auth/logout", headers=headers, json=body)
+
+
+def test_signing_out_ends_this_session_only(people: Cast) -> None:
+    email, password = people.server.viewer
+    here, there = sign_in(people.server, email, password), sign_in(people.server, email, password)
+    assert logout(people.server, here, {"everywhere": False}).status_code == 204
+    assert refusal(Caller(people.server, here).current) == GONE
+    assert refusal(Caller(people.server, there).current) == ("OK", "")
+    assert logout(people.server, here).status_code == 401
+
+
+def test_signing_out_everywhere_ends_all_of_the_persons_sessions(people: Cast) -> None:
+    email, password = "contributor@acme.example", people.server.owner[1]
+    here, there = sign_in(people.server, email, password), sign_in(people.server, email, password)
+    assert logout(people.server, here, {"everywhere": True}).status_code == 204
+    for bearer in (here, there, people.bearers["contributor"]):
+        assert refusal(Caller(people.server, bearer).current) == GONE
+    assert refusal(people("owner").current) == ("OK", "")
+    people.bearers["contributor"] = sign_in(people.server, email, password)
+    people.callers.pop(("contributor", ""), None)
+
+
+@pytest.mark.parametrize("who", ["nobody", "org token"])
+def test_only_a_persons_token_signs_out(people: Cast, who: str) -> None:
+    answer = logout(people.server, people.bearers.get(who, ""), {"everywhere": True})
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    if who == "org token":
+        assert refusal(people(who).current) == ("OK", "")
+
+
+@pytest.mark.parametrize("body", [[], "x", {"everywhere": "yes"}])
+def test_a_sign_out_that_makes_no_sense_is_refused(people: Cast, body: object) -> None:
+    assert logout(people.server, people.bearers["owner"], body).status_code == 400
+    assert refusal(people("owner").current) == ("OK", "")
+
+
+def test_health_and_unknown_pages(browser: httpx.Client) -> None:
+    assert browser.get("/healthz").json() == {"status": "ok"}
+    assert browser.get("/nowhere").status_code == 404
+    assert browser.put("/auth/login").status_code == 405
+    assert (
+        browser.get("/auth/login", params={"_scheme": "x", "endpoint": "y", "self": "z"}).status_code == 200
+    )
+
+
+def test_a_body_that_is_too_large_is_refused(browser: httpx.Client) -> None:
+    page = browser.post("/auth/login", content=b"x" * 100_000)
+    assert page.status_code == 413

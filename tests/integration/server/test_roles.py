@@ -1,0 +1,175 @@
+"""Every method for every kind of caller: who may, and what the others are told."""
+
+from collections.abc import Callable
+from functools import partial
+from uuid import uuid4
+
+import pytest
+
+from app.proto.controlplane.v1.shared_pb2 import IdentityReference
+from tests.integration.server.callers import Caller, refusal
+from tests.integration.server.conftest import Cast
+
+WEB = IdentityReference(name="web")
+OK = ("OK", "")
+DENIED = ("PERMISSION_DENIED", "operation not allowed")
+NO_JWT = ("UNAUTHENTICATED", "JWT token is missing")
+NO_USER = ("NOT_FOUND", "logged in user not found")
+NO_ORG = ("PERMISSION_DENIED", "user is not a member of any organization")
+NEEDS_PROJECT = "this identity cannot manage API tokens of the organization, name a project"
+LIMITED = ("INVALID_ARGUMENT", NEEDS_PROJECT)
+UNKNOWN = ("NOT_FOUND", "API token not found")
+NO_MEMBERSHIP = ("NOT_FOUND", "membership not found")
+WRONG_ORG = ("PERMISSION_DENIED", "user is not a member of organization acme")
+NOT_ACME = WRONG_ORG
+
+METHODS: dict[str, Callable[[Caller], object]] = {
+    "infoz": lambda caller: caller.infoz(),
+    "statusz": lambda caller: caller.statusz(readiness=True),
+    "current": lambda caller: caller.current(),
+    "memberships": lambda caller: caller.memberships(),
+    "select": lambda caller: caller.select(str(uuid4())),
+    "update": lambda caller: caller.update("acme", enable_ai_agent_collector=True),
+    "create": lambda caller: caller.create(f"m-{uuid4().hex[:12]}"),
+    "create in a project": lambda caller: caller.create(f"m-{uuid4().hex[:12]}", project_reference=WEB),
+    "list": lambda caller: caller.list(),
+    "revoke": lambda caller: caller.revoke(str(uuid4())),
+}
+EVERYBODY = {"infoz": OK, "statusz": OK}
+MANAGER = {
+    **EVERYBODY,
+    "current": OK,
+    "memberships": OK,
+    "select": NO_MEMBERSHIP,
+    "update": OK,
+    "create": OK,
+    "create in a project": OK,
+    "list": OK,
+    "revoke": UNKNOWN,
+}
+MEMBER = {**MANAGER, "update": DENIED, "create": LIMITED}
+VIEWER = {
+    **MANAGER,
+    "update": DENIED,
+    "create": DENIED,
+    "create in a project": DENIED,
+    "list": DENIED,
+    "revoke": DENIED,
+}
+ORG_TOKEN = {**MANAGER, "memberships": NO_USER, "select": NO_USER, "update": NO_USER, "create": LIMITED}
+PROJECT_TOKEN = {
+    **ORG_TOKEN,
+    "create": DENIED,
+    "create in a project": DENIED,
+    "list": DENIED,
+    "revoke": DENIED,
+}
+EXPECTED = {
+    "owner": MANAGER,
+    "admin": MANAGER,
+    "member": MEMBER,
+    "contributor": MEMBER,
+    "viewer": VIEWER,
+    "outsider": {**MANAGER, "update": NOT_ACME, "create in a project": ("NOT_FOUND", "project not found")},
+    "loner": {
+        **dict.fromkeys(METHODS, NO_ORG),
+        **EVERYBODY,
+        "current": OK,
+        "memberships": OK,
+        "select": NO_MEMBERSHIP,
+        "update": NOT_ACME,
+    },
+    "org token": ORG_TOKEN,
+    "project token": PROJECT_TOKEN,
+    "nobody": {**dict.fromkeys(METHODS, NO_JWT), **EVERYBODY},
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("who", EXPECTED)
+def test_each_caller_gets_what_the_role_allows(people: Cast, who: str, method: str) -> None:
+    assert refusal(lambda: METHODS[method](people(who))) == EXPECTED[who][method]
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in EVERYBODY])
+def test_an_organization_of_others_is_refused_everywhere(people: Cast, method: str) -> None:
+    assert refusal(lambda: METHODS[method](people("outsider", "acme"))) == WRONG_ORG
+
+
+def test_a_token_is_refused_in_another_organization(people: Cast) -> None:
+    code, message = refusal(people("org token", "globex").current)
+    assert (code, message) == ("PERMISSION_DENIED", "API token does not belong to organization globex")
+
+
+def test_an_organization_that_does_not_exist_looks_like_one_of_others(people: Cast) -> None:
+    missing = refusal(people("owner", "no-such-place").list)
+    assert missing == ("PERMISSION_DENIED", "user is not a member of organization no-such-place")
+
+
+def test_only_the_organization_in_use_can_be_updated(people: Cast) -> None:
+    code, message = refusal(lambda: people("owner").update("globex", api_token_max_days_inactive=1))
+    assert (code, message) == ("PERMISSION_DENIED", "user is not a member of organization globex")
+
+
+def test_an_organization_token_sees_and_revokes_project_tokens_only(people: Cast, name: str) -> None:
+    owner, token = people("owner"), people("org token")
+    of_org, of_project = owner.create(name).item, owner.create(name, project_reference=WEB).item
+    seen = {item.id for item in token.list()}
+    assert of_project.id in seen
+    assert of_org.id not in seen
+    assert refusal(lambda: token.revoke(of_org.id)) == LIMITED
+    token.revoke(of_project.id)
+    alive = {item.id for item in owner.list()}
+    assert of_org.id in alive
+    assert of_project.id not in alive
+
+
+def test_members_manage_project_tokens_only(people: Cast, name: str) -> None:
+    owner, member = people("owner"), people("member")
+    of_org = owner.create(name).item
+    assert all(item.scoped_entity.name in {"web", "ml"} for item in member.list())
+    assert refusal(lambda: member.revoke(of_org.id)) == LIMITED
+
+
+def test_a_project_token_with_more_permissions_stays_in_its_project(people: Cast, name: str) -> None:
+    owner = people("owner")
+    wanted = ["organization:read", "api_token:list", "api_token:create", "api_token:revoke"]
+    people.bearers[name] = owner.create(name, project_reference=WEB, permissions=wanted).jwt
+    in_ml = owner.create(name, project_reference=IdentityReference(name="ml")).item
+    token = people(name)
+    assert {item.scoped_entity.name for item in token.list()} == {"web"}
+    assert refusal(lambda: token.revoke(in_ml.id)) == UNKNOWN
+    elsewhere = IdentityReference(name="ml")
+    assert refusal(lambda: token.create("x", project_reference=elsewhere)) == (
+        "NOT_FOUND",
+        "project not found",
+    )
+    assert refusal(lambda: token.create("x")) == LIMITED
+    assert refusal(lambda: token.list(project=elsewhere)) == ("NOT_FOUND", "project not found")
+
+
+def test_a_token_cannot_hand_out_what_it_does_not_hold(people: Cast, name: str) -> None:
+    people.bearers[name] = people("owner").create(name, permissions=["api_token:create"]).jwt
+    token = people(name)
+    more = ["api_token:revoke"]
+    assert refusal(lambda: token.create("x", project_reference=WEB, permissions=more)) == DENIED
+    made = token.create(f"{name}-a", project_reference=WEB, permissions=["api_token:create"])
+    assert list(made.item.permissions) == ["api_token:create"]
+
+
+PERMISSIONS = {
+    "organization:read": "current",
+    "api_token:list": "list",
+    "api_token:create": "create in a project",
+    "api_token:revoke": "revoke",
+}
+
+
+@pytest.mark.parametrize("permission", PERMISSIONS)
+def test_a_permission_opens_its_call_and_no_other(people: Cast, name: str, permission: str) -> None:
+    people.bearers[name] = people("owner").create(name, permissions=[permission]).jwt
+    caller = people(name)
+    opened = {
+        method for method in PERMISSIONS.values() if refusal(partial(METHODS[method], caller)) != DENIED
+    }
+    assert opened == {PERMISSIONS[permission]}
