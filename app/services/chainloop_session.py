@@ -69,7 +69,13 @@ class ChainloopSession:
         return Resolution(self._credential(winner) if winner else None, candidates, warnings)
 
     async def credential(self) -> Credential:
-        """Return the credential in effect, or raise NotSignedIn."""
+        """Return the credential in effect, or raise NotSignedIn.
+
+        With one from outside the keychain is left alone: it may be slow, or not be there.
+        """
+        for offer in self._offers(None, None):
+            if offer.secret is not None:
+                return self._credential(offer)
         resolution = await self.resolve()
         if resolution.credential is not None:
             return resolution.credential
@@ -78,15 +84,18 @@ class ChainloopSession:
         because = f": {elsewhere[0]}" if elsewhere else ""
         raise NotSignedIn(f"not signed in at {where}{because}", hint=SIGN_IN)
 
-    async def gateway(self, credential: Credential | None = None) -> Gateway:
-        """Open the gateway with `credential`, or with the one in effect."""
-        credential = credential or await self.credential()
-        return self._gateways.open(credential.endpoint, credential, self.target.organization)
+    async def gateway(self, credential: Credential | None = None, organization: str = "") -> Gateway:
+        """Open the gateway with `credential`, or with the one in effect.
 
-    async def identity(self, credential: Credential | None = None) -> Identity:
+        `organization` empty means the one in use.
+        """
+        credential = credential or await self.credential()
+        return self._gateways.open(credential.endpoint, credential, organization or self.target.organization)
+
+    async def identity(self, credential: Credential | None = None, organization: str = "") -> Identity:
         """Ask the server who we are; raise SessionEnded when it does not accept the credential."""
         credential = credential or await self.credential()
-        context = await (await self.gateway(credential)).current()
+        context = await (await self.gateway(credential, organization)).current()
         return identify(context, self._claims(credential.secret))
 
     def endpoint(self, stored: StoredLogin | None) -> Endpoint:
@@ -117,7 +126,9 @@ class ChainloopSession:
             return _Offer(Source.KEYCHAIN, label, None, problem.message if problem else "nothing stored")
         endpoint = self.endpoint(stored)
         if not stored.endpoint.same_origin(endpoint):
-            issued = f"the stored login belongs to {stored.endpoint.address}"
+            issued = (
+                f"the stored login belongs to {stored.endpoint.address}{_mode(stored.endpoint, endpoint)}"
+            )
             return _Offer(Source.KEYCHAIN, label, None, issued, stored.method, stored.endpoint)
         # An authority named for this run replaces the stored one: it says whom to trust, not where to go.
         bound = replace(stored.endpoint, ca=endpoint.ca or stored.endpoint.ca)
@@ -133,6 +144,13 @@ class ChainloopSession:
         return Credential(
             Provider.CHAINLOOP, method, offer.secret, offer.source, endpoint, self.target.profile
         )
+
+
+def _mode(stored: Endpoint, used: Endpoint) -> str:
+    """Name the TLS mode where nothing else tells the two endpoints apart."""
+    if stored.insecure == used.insecure:
+        return ""
+    return " in plain text" if stored.insecure else " over TLS"
 
 
 def _candidate(offer: _Offer, winner: _Offer | None) -> Candidate:

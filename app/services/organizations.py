@@ -7,6 +7,7 @@ from app.domain.activity import Action, Outcome
 from app.domain.errors import LoopinError, NotFound, ReadOnly
 from app.domain.inactivity import check_threshold
 from app.domain.organizations import Identity, Membership, Organization
+from app.domain.ports import Gateway
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 
@@ -47,9 +48,17 @@ class SwitchOrganization:
 
     async def do(self, name: str) -> Membership:
         """Switch to the organization called `name`; raise NotFound when the person is not in it."""
-        credential = await self._session.credential()
+        before = self._session.target
         # The organization named for this run may be gone; the switch must work without it.
-        self._session.target = replace(self._session.target, organization="")
+        self._session.target = replace(before, organization="")
+        try:
+            return await self._switch(name)
+        except LoopinError:
+            self._session.target = before
+            raise
+
+    async def _switch(self, name: str) -> Membership:
+        credential = await self._session.credential()
         memberships = await ListOrganizations(self._session).do()
         wanted = next((m for m in memberships if m.organization.name == name), None)
         if wanted is None:
@@ -71,24 +80,23 @@ class UpdateThreshold:
     async def do(self, days: int, organization: str = "") -> Organization:
         """Set it to 1-365, or 0 for off, and return the organization as read back from the server.
 
-        `organization` empty means the current one. Raise ReadOnly, before anything is sent, where
+        `organization` empty means the one in use. Raise ReadOnly, before anything is sent, where
         the identity may not.
         """
         check_threshold(days)
         credential = await self._session.credential()
-        identity = await self._session.identity(credential)
+        identity = await self._session.identity(credential, organization)
         if why := identity.why_no_settings():
             raise ReadOnly(f"the threshold cannot be changed: {why}", hint="sign in as an owner or admin")
-        gateway = await self._session.gateway(credential)
+        gateway = await self._session.gateway(credential, organization)
         before, name = identity.threshold or 0, organization or identity.organization
         try:
-            await gateway.set_threshold(name, days)
-            saved = (await gateway.current()).membership
+            changed = await gateway.set_threshold(name, days)
         except LoopinError as error:
             await self._note(identity, credential.endpoint.address, before, days, error)
             raise
         await self._note(identity, credential.endpoint.address, before, days)
-        return saved.organization if saved else Organization("", name, None, days)
+        return await _read_back(gateway, changed)
 
     async def _note(
         self, identity: Identity, endpoint: str, before: int, days: int, error: LoopinError | None = None
@@ -101,3 +109,12 @@ class UpdateThreshold:
             subject=f"{days} days" if days else "off",
             detail=error.message if error else f"was {f'{before} days' if before else 'off'}",
         )
+
+
+async def _read_back(gateway: Gateway, changed: Organization) -> Organization:
+    """What the server holds now; its answer to the change when it cannot be asked again."""
+    try:
+        membership = (await gateway.current()).membership
+    except LoopinError:
+        return changed
+    return membership.organization if membership else changed

@@ -1,5 +1,6 @@
 """Sign out of Chainloop."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -59,7 +60,8 @@ class ChainloopSignOut:
         )
         ended, warning = await self._end(credential, everywhere)
         await self._vault.delete(profile)
-        await self._accounts.forget(Provider.CHAINLOOP.value, profile)
+        with suppress(LoopinError):
+            await self._accounts.forget(Provider.CHAINLOOP.value, profile)
         await self._trail.add(Action.LOGOUT, endpoint=stored.endpoint.address, subject=f"profile {profile}")
         until = None if ended else expiry_of(self._session.claims(credential))
         return SignedOut(True, ended, until, warning, still)

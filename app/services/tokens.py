@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.activity import Action, Outcome
-from app.domain.errors import LoopinError, NotFound, PermissionDenied
+from app.domain.errors import LoopinError, NotFound, PermissionDenied, UsageError
 from app.domain.organizations import Identity
 from app.domain.ports import Clock, Gateway
+from app.domain.server_info import TOKEN_PERMISSIONS
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
@@ -58,6 +59,7 @@ class CreateToken:
         credential = await self._session.credential()
         identity = await self._session.identity(credential)
         gateway = await self._session.gateway(credential)
+        await _check_permissions(draft, gateway)
         endpoint = credential.endpoint.address
         try:
             created = await gateway.create_token(draft)
@@ -82,6 +84,15 @@ class CreateToken:
         return created
 
 
+async def _check_permissions(draft: TokenDraft, gateway: Gateway) -> None:
+    """A control plane that does not know permissions would make an unlimited token, and say nothing."""
+    if draft.permissions and TOKEN_PERMISSIONS not in (await gateway.server_info()).capabilities:
+        raise UsageError(
+            "this control plane cannot limit what a token may do",
+            hint="create it without permissions, or use the account server",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Revocation:
     """What became of one token: `error` None means that it is revoked now."""
@@ -101,7 +112,7 @@ class RevokeTokens:
         self._trail = trail
 
     async def do(self, tokens: Sequence[tuple[str, str]], reason: str = "") -> tuple[Revocation, ...]:
-        """Revoke each (id, name), in order; one failure does not stop the others.
+        """Revoke each (id, name) once, in order; one failure does not stop the others.
 
         Afterwards all tokens are read again: what is revoked there is done, whatever the call
         answered, so a token that somebody else revoked counts as done too.
@@ -109,6 +120,7 @@ class RevokeTokens:
         credential = await self._session.credential()
         identity = await self._session.identity(credential)
         gateway = await self._session.gateway(credential)
+        tokens = tuple({token_id: (token_id, name) for token_id, name in tokens}.values())
         errors: dict[str, LoopinError] = {}
         for token_id, _ in tokens:
             try:

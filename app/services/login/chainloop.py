@@ -1,10 +1,11 @@
 """What both Chainloop sign-ins end with: verify with Context.Current, then store."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 from app.domain.activity import Action
 from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
-from app.domain.errors import LoginFailed, SessionEnded
+from app.domain.errors import LoginFailed, LoopinError, SessionEnded
 from app.domain.login import LoginStep, SignedIn, Step
 from app.domain.organizations import Identity
 from app.domain.ports import AccountStore, Vault
@@ -77,7 +78,9 @@ class ChainloopSaver:
 
     async def _remember(self, credential: Credential, identity: Identity) -> None:
         facts = {"endpoint": credential.endpoint.address, "method": credential.method.value}
-        await self._accounts.remember(Provider.CHAINLOOP.value, self.profile, facts)
+        # The login lies in the keychain by now; a list of names that cannot be written does not undo it.
+        with suppress(LoopinError):
+            await self._accounts.remember(Provider.CHAINLOOP.value, self.profile, facts)
         await self._trail.add(
             Action.LOGIN,
             identity=identity,

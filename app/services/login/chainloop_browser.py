@@ -8,7 +8,7 @@ there and takes no answer without it (as RFC 6749 §10.12 asks of an OAuth clien
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -113,9 +113,7 @@ class ChainloopBrowserLogin:
                 break
             except StateMismatch as error:
                 await arrival.show(failure_page(error))
-                yield LoginStep(
-                    Step.WAITING, StepState.RUNNING, error.message, url=url, deadline=self._inbox.deadline
-                )
+                yield replace(waiting, detail=error.message)
         yield progress.done()
         yield progress.start(Step.STATE)
         yield progress.done("pasted by you" if arrival.pasted else "")
@@ -126,11 +124,13 @@ class ChainloopBrowserLogin:
         """Verify and save; only then does the browser say that it worked."""
         try:
             async for step in self._saver.finish(_token(arrival), progress):
+                # Before the last step is told: who got it may look no further.
+                if step.result is not None:
+                    await arrival.show(SIGNED_IN)
                 yield step
         except LoopinError as error:
             await arrival.show(failure_page(error))
             raise
-        await arrival.show(SIGNED_IN)
 
 
 def _token(arrival: Arrival) -> Secret:

@@ -3,9 +3,9 @@
 import asyncio
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from app.domain.errors import LoginTimedOut, LoopinError, StateMismatch
 from app.domain.login import BrowserPage
@@ -16,8 +16,8 @@ from app.domain.ports import Callback, Clock, Listener
 class Arrival:
     """One answer. `pasted` is what was pasted when it is not an address; then there is no state to check."""
 
-    params: Mapping[str, str]
-    pasted: str = ""
+    params: Mapping[str, str] = field(repr=False)
+    pasted: str = field(default="", repr=False)
     callback: Callback | None = None
 
     def check_state(self, state: str) -> None:
@@ -47,7 +47,8 @@ class Inbox:
 
     def paste(self, text: str) -> None:
         """Hand in the address that the browser ended on, or the bare code or token."""
-        self._pasted.put_nowait(text.strip())
+        if text := text.strip():
+            self._pasted.put_nowait(text)
 
     def begin(self) -> None:
         """The patience counts from here."""
@@ -56,15 +57,14 @@ class Inbox:
     async def next(self, listener: Listener | None) -> Arrival:
         """Return the next answer; raise LoginTimedOut when the time is over."""
         left = (self.deadline - self._clock.now()).total_seconds()
-        tasks: list[asyncio.Task[Arrival]] = [
-            asyncio.create_task(self._from_paste()),
-            asyncio.create_task(self._timeout(left)),
-        ]
+        waits = [self._from_paste(), self._timeout(left)]
         if listener is not None:
-            tasks.append(asyncio.create_task(_from_listener(listener)))
+            waits.insert(0, _from_listener(listener))
+        tasks: list[asyncio.Task[Arrival]] = [asyncio.create_task(wait) for wait in waits]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return done.pop().result()
+            # Where two ended at once, an answer counts before the end of the patience.
+            return next(task for task in tasks if task in done).result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -72,10 +72,11 @@ class Inbox:
 
     async def _from_paste(self) -> Arrival:
         text = await self._pasted.get()
-        parts = urlsplit(text) if "://" in text else None
-        if parts is None:
-            return Arrival({}, pasted="".join(text.split()))
-        return Arrival(dict(reversed(parse_qsl(parts.query, keep_blank_values=True))))
+        text = "".join(text.split())
+        if "://" not in text:
+            return Arrival({}, pasted=text)
+        _, _, query = text.partition("#")[0].partition("?")
+        return Arrival(dict(reversed(parse_qsl(query, keep_blank_values=True))))
 
     async def _timeout(self, seconds: float) -> Arrival:
         await self._clock.sleep(max(seconds, 0.0))
