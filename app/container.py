@@ -11,6 +11,7 @@ from app.domain.ports import (
     ActivityStore,
     Browser,
     Claims,
+    Clipboard,
     Clock,
     Gateways,
     GumloopAPIs,
@@ -168,6 +169,12 @@ class Container:
         from app.store.activity import JsonLinesActivity
 
         return JsonLinesActivity(self.settings.state_dir / "activity.jsonl")
+
+    @cached_property
+    def clipboard(self) -> Clipboard:
+        from app.clients.clipboard import LocalClipboard
+
+        return LocalClipboard()
 
     @cached_property
     def preferences(self) -> Preferences:

@@ -1,0 +1,303 @@
+"""The app: modes, theme, signals, and the one gate for what a worker could not do."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from typing import ClassVar, Protocol
+
+from textual import on, work
+from textual.app import App
+from textual.binding import BindingType
+from textual.screen import Screen
+from textual.signal import Signal
+from textual.widgets import Input, TextArea
+from textual.worker import Worker, WorkerState
+
+from app import themes
+from app.commands.bindings import bindings_for, keymap
+from app.commands.command import Room
+from app.commands.palette import LoopinCommands
+from app.container import Container
+from app.domain.credentials import Provider
+from app.domain.errors import Cancelled, LoopinError
+from app.domain.ports import Clipboard
+from app.domain.text import clean
+from app.screens.accounts import AccountsScreen
+from app.screens.frame import DemoLogin, Frame, Presence
+from app.screens.room import RoomScreen, Trouble
+from app.screens.terminal_clipboard import TerminalClipboard
+from app.services.copying import CopyText
+
+OPEN_DEMO = 200
+"""The result of `run` when the person chose "Try the demo": the caller starts it."""
+TWICE_WITHIN = 2.0
+MODES = ("accounts", "tokens", "auto_revoke", "activity")
+_log = logging.getLogger(__name__)
+
+
+class DemoServer(Protocol):
+    """The sample account server of the demo."""
+
+    @property
+    def email(self) -> str:
+        """The sample person's e-mail address."""
+
+    @property
+    def password(self) -> str:
+        """The sample person's password."""
+
+    async def sweep(self) -> int:
+        """Run the auto-revocation sweep now and return how many tokens it revoked."""
+
+
+def run(container: Container, *, screen: str = "accounts", demo: DemoServer | None = None) -> int:
+    """Open the app on `screen` (one of MODES) and return its exit code, or OPEN_DEMO."""
+    app = LoopinApp(container, screen=screen, demo=demo)
+    result = app.run()
+    return result if result is not None else app.return_code or 0
+
+
+class LoopinApp(App[int], inherit_bindings=False):
+    """The frame around the rooms."""
+
+    TITLE = "Loopin"
+    CSS_PATH = "styles/base.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = bindings_for(Room.EVERYWHERE)
+    COMMANDS: ClassVar = {LoopinCommands}
+
+    def __init__(
+        self, container: Container, *, screen: str = "accounts", demo: DemoServer | None = None
+    ) -> None:
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (120, "-extra")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
+        self.container = container
+        self.demo = demo
+        self._first = screen if screen in MODES else MODES[0]
+        self._interrupted = float("-inf")
+        keys, self._key_problems = keymap(container.settings.keys)
+        self.frame = Frame(
+            clock=container.clock,
+            account_changed=Signal(self, "account_changed"),
+            presence_changed=Signal(self, "presence_changed"),
+            look=self.look,
+            keys=keys,
+            demo=DemoLogin(demo.email, demo.password) if demo else None,
+        )
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        self.set_keymap(keys)
+        self.add_mode("accounts", self._accounts)
+        self.add_mode("tokens", self._tokens)
+        self.add_mode("auto_revoke", self._auto_revoke)
+        self.add_mode("activity", self._activity)
+
+    # ── the rooms: each is made when somebody first goes there ──
+
+    def _accounts(self) -> Screen[bool]:
+        return AccountsScreen(self.frame, sign_out=self.container.chainloop_sign_out, login=self._login)
+
+    def _login(self, provider: Provider | None) -> Screen[bool]:
+        from app.screens.login import LoginScreen
+        from app.screens.login_offers import chainloop_offers
+
+        box = self.container
+        offers = chainloop_offers(box.chainloop_browser_login, box.chainloop_token_login)
+        return LoginScreen(self.frame, offers, vault=box.vault, first=provider, obstacle=_obstacle())
+
+    def _tokens(self) -> Screen[bool]:
+        from app.screens.tokens import TokensScreen
+        from app.screens.tokens_work import TokenWork
+
+        box = self.container
+        work = TokenWork(
+            list_tokens=box.list_tokens,
+            create_token=box.create_token,
+            revoke_tokens=box.revoke_tokens,
+            save_profile=box.save_token_as_profile,
+            write_file=box.write_token_file,
+            copy=CopyText(self._clipboards()),
+            near_days=box.settings.near_days,
+        )
+        return TokensScreen(self.frame, work)
+
+    def _auto_revoke(self) -> Screen[bool]:
+        from app.screens.auto_revoke import AutoRevokeScreen
+
+        box = self.container
+        return AutoRevokeScreen(
+            self.frame,
+            list_tokens=box.list_tokens,
+            update_threshold=box.update_threshold,
+            sweep=self.demo.sweep if self.demo else None,
+        )
+
+    def _activity(self) -> Screen[bool]:
+        from app.screens.activity import ActivityScreen
+
+        return ActivityScreen(self.frame, self.container.trail)
+
+    def _clipboards(self) -> tuple[Clipboard, ...]:
+        """The local tools first: they know whether it worked."""
+        return (self.container.clipboard, TerminalClipboard(self))
+
+    # ── start and end ──
+
+    async def on_mount(self) -> None:
+        self._catch_signals()
+        self._take_theme(self.container.settings.theme)
+        self.frame.account_changed.subscribe(self, lambda _: self.look())
+        await self.switch_mode(self._first)
+        for problem in self._key_problems:
+            hint = "the default keys are in use until it is mended in config.toml"
+            self.notify(f"{problem}; {hint}", title="Keys", severity="warning", timeout=20, markup=False)
+        self.call_after_refresh(self.look)
+
+    async def on_unmount(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                await self.container.aclose()
+
+    def _catch_signals(self) -> None:
+        """Textual's driver restores the terminal when the app exits; these make it exit."""
+        loop = asyncio.get_running_loop()
+        for name in ("SIGTERM", "SIGHUP"):
+            if number := getattr(signal, name, None):
+                # Not on Windows, and not outside the main thread.
+                with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                    loop.add_signal_handler(number, self.exit, 128 + number)
+
+    def _take_theme(self, name: str) -> None:
+        if name in self.available_themes:
+            self.theme = name
+        else:
+            self.theme = themes.DARK.name
+            self.notify(f"there is no theme called {clean(name, 40)}", severity="warning", markup=False)
+        self.theme_changed_signal.subscribe(self, lambda theme: self._remember_theme(theme.name))
+
+    @work(exclusive=True, group="theme", description="remember the theme", exit_on_error=False)
+    async def _remember_theme(self, name: str) -> None:
+        await self.container.preferences.remember("theme", name)
+
+    # ── who is signed in ──
+
+    @work(exclusive=True, group="presence", description="look at the accounts", exit_on_error=False)
+    async def look(self) -> None:
+        """Look at the credentials, then ask the servers; each answer is published."""
+        for online in (False, True):
+            statuses = await self.container.overview.do(online=online)
+            self.frame.presence = Presence(statuses, online, self.container.clock.now())
+            self.frame.presence_changed.publish(self.frame.presence)
+
+    # ── the gate ──
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self._tell(event.worker.error, event.worker.description)
+
+    def on_trouble(self, event: Trouble) -> None:
+        """A screen's worker failed and the screen does not show it."""
+        self._tell(event.error, event.doing)
+
+    def _tell(self, error: BaseException, doing: str) -> None:
+        if isinstance(error, Cancelled):
+            return
+        if isinstance(error, LoopinError):
+            words = f"{error.message}\n{error.hint}" if error.hint else error.message
+            self.notify(clean_lines(words), severity="error", timeout=10, markup=False)
+            return
+        _log.error("could not %s", doing, exc_info=error)
+        words = f"Something unexpected happened: could not {doing or 'finish'}. Run with --debug for a log."
+        self.notify(words, severity="error", timeout=10, markup=False)
+
+    def _fatal_error(self) -> None:
+        """Textual would print a traceback with local variables, and a secret could be among them."""
+        _log.critical("the app failed", exc_info=self._exception)
+        self._exit_renderables.append(
+            "Loopin hit an error of its own and had to stop. Nothing you stored is lost. "
+            "Run it again with --debug to write a log."
+        )
+        self._close_messages_no_wait()
+
+    # ── actions ──
+
+    async def action_room(self, name: str) -> None:
+        """Go to one of the four rooms."""
+        await self.switch_mode(name)
+
+    async def action_back(self) -> None:
+        """One step back; never quits."""
+        self._step_back()
+
+    def action_back_or_quit(self) -> None:
+        """One step back; at the top, quit."""
+        if not self._step_back():
+            self.exit(0)
+
+    def _step_back(self) -> bool:
+        screen = self.screen
+        if isinstance(screen, RoomScreen) and screen.go_back():
+            return True
+        if len(self.screen_stack) > 1:
+            screen.dismiss(None)
+            return True
+        return False
+
+    def action_interrupt(self) -> None:
+        """Copy a selection, else cancel what runs, else say how to quit; twice quits."""
+        if selected := self._selection():
+            self.copy_to_clipboard(selected)
+            self.notify("sent to the terminal's clipboard (cannot be confirmed)", timeout=3)
+            return
+        if isinstance(self.screen, RoomScreen) and self.screen.cancel_running():
+            return
+        now = self.container.clock.monotonic()
+        if now - self._interrupted <= TWICE_WITHIN:
+            self.exit(0)
+            return
+        self._interrupted = now
+        self.notify("press ctrl+c again to quit", timeout=TWICE_WITHIN)
+
+    def _selection(self) -> str:
+        focused = self.focused
+        # What stands in a masked input is a secret: it is not put on a clipboard by the way.
+        if isinstance(focused, Input) and not focused.password and focused.selected_text:
+            return focused.selected_text
+        if isinstance(focused, TextArea) and focused.selected_text:
+            return focused.selected_text
+        return self.screen.get_selected_text() or ""
+
+    def action_help(self) -> None:
+        """Open the help of this screen."""
+        from app.screens.help import HelpScreen
+
+        room = self.screen.ROOM if isinstance(self.screen, RoomScreen) else Room.EVERYWHERE
+        self.push_screen(HelpScreen(room, self.frame.keys))
+
+    def action_organization(self) -> None:
+        """Choose another organization."""
+        from app.screens.organization import OrganizationDialog
+
+        box = self.container
+        self.push_screen(OrganizationDialog(box.list_organizations, box.switch_organization), self._switched)
+
+    def _switched(self, name: str | None) -> None:
+        if name:
+            self.notify(f"working in {clean(name)} now", markup=False)
+            self.frame.account_changed.publish(None)
+
+    @on(AccountsScreen.DemoWanted)
+    def _open_demo(self) -> None:
+        self.exit(OPEN_DEMO)
+
+
+def clean_lines(words: str) -> str:
+    """Clean every line of `words`, and keep the line breaks."""
+    return "\n".join(clean(line) for line in words.splitlines())
+
+
+def _obstacle() -> str:
+    from app.clients.browser import obstacle
+
+    return obstacle()

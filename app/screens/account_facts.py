@@ -1,0 +1,101 @@
+"""What an account card says, from what is known of the account."""
+
+from datetime import datetime
+
+from app.domain.credentials import Source
+from app.domain.errors import NotSignedIn, SessionEnded, Unreachable, VaultError
+from app.domain.status import ProviderStatus
+from widgets.account_card import CardButton, CardFacts
+from widgets.top_bar import WARNING_AT, life
+
+SIGN_IN = CardButton("Sign in", "login")
+_FOREIGN = "this login comes from {label}; unset it to sign out"
+
+
+def facts_of(status: ProviderStatus, *, asked: bool, now: datetime) -> CardFacts:
+    """`asked` says that the server was asked, so that silence means something."""
+    glyph, state, tone = _state(status, asked)
+    note = ""
+    if status.error is not None:
+        note = f"{status.error.message}. {status.error.hint}".strip()
+    rows = tuple((label, value) for label, value in _rows(status, now) if value)
+    return CardFacts(glyph, state, tone, rows, note, _buttons(status))
+
+
+def _state(status: ProviderStatus, asked: bool) -> tuple[str, str, str]:
+    match status.error:
+        case VaultError():
+            return "✗", "keychain not usable", "error"
+        case SessionEnded():
+            return "✗", "session ended", "error"
+        case Unreachable():
+            return "!", "server not reachable", "warning"
+        case NotSignedIn():
+            return "○", "not signed in", "muted"
+        case None:
+            pass
+        case _:
+            return "!", "the server said no", "warning"
+    if not status.signed_in:
+        return "○", "not signed in", "muted"
+    if status.identity is None and not asked:
+        return "◐", "asking the server …", "muted"
+    return "●", "signed in", "success"
+
+
+def _rows(status: ProviderStatus, now: datetime) -> list[tuple[str, str]]:
+    identity = status.identity
+    role = f" · {identity.role.value}" if identity and identity.role else ""
+    life_word = "token" if identity and identity.is_token else "session"
+    return [
+        ("identity", f"{identity.name}{role}" if identity else ""),
+        ("organization", _organization(status)),
+        ("team", status.team_id),
+        ("method", f"{status.method.title}{_from(status)}" if status.method else ""),
+        ("stored in", status.stored_in),
+        (life_word, _life(status, now)),
+        ("server", status.endpoint),
+        ("profile", status.profile if status.profile != "default" else ""),
+    ]
+
+
+def _organization(status: ProviderStatus) -> str:
+    identity = status.identity
+    if identity is None:
+        return ""
+    if identity.project:
+        return f"{identity.organization} · project {identity.project}"
+    return identity.organization or ("none yet" if status.error is None else "")
+
+
+def _from(status: ProviderStatus) -> str:
+    match status.source:
+        case Source.FLAG:
+            return ", from a flag"
+        case Source.ENVIRONMENT:
+            return ", from the environment"
+        case Source.CI:
+            return ", from the CI job"
+        case _:
+            return ""
+
+
+def _life(status: ProviderStatus, now: datetime) -> str:
+    if not status.signed_in:
+        return ""
+    if status.expires_at is None:
+        return "without an end" if status.identity else ""
+    left = status.expires_at - now
+    exact = f"{status.expires_at.astimezone():%a %d %b %H:%M}"
+    if left.total_seconds() <= 0:
+        return f"ended {exact}"
+    soon = "  ! ends soon" if left < WARNING_AT else ""
+    return f"{life(left)} left, until {exact}{soon}"
+
+
+def _buttons(status: ProviderStatus) -> tuple[CardButton, ...]:
+    stored = bool(status.stored_in)
+    if not status.signed_in and not stored:
+        return (SIGN_IN,)
+    why = "" if stored else "nothing is stored here to sign out of"
+    return (CardButton("Sign in again", "login"), CardButton("Sign out", "logout", why))

@@ -1,0 +1,157 @@
+"""Who is signed in, and how."""
+
+from collections.abc import Callable
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Button, Static
+
+from app.commands.bindings import bindings_for
+from app.commands.command import Room
+from app.domain.credentials import Provider
+from app.screens.account_facts import facts_of
+from app.screens.frame import Frame, Presence
+from app.screens.room import RoomScreen
+from app.screens.sign_out_words import question, told
+from app.services.sign_out import ChainloopSignOut, SignedOut
+from widgets.account_card import AccountCard
+from widgets.credential_panel import CredentialPanel
+
+
+class AccountsScreen(RoomScreen):
+    """One card a provider; below, which credential is in effect. With nobody signed in, a welcome."""
+
+    ROOM = Room.ACCOUNTS
+    TAB = "app.accounts"
+    BINDINGS = bindings_for(Room.ACCOUNTS)
+    CSS_PATH = "accounts.tcss"
+
+    class SignedOutNow(Message):
+        """The sign-out came to its end."""
+
+        def __init__(self, result: SignedOut) -> None:
+            super().__init__()
+            self.result = result
+
+    def __init__(
+        self,
+        frame: Frame,
+        *,
+        sign_out: ChainloopSignOut,
+        login: Callable[[Provider | None], Screen[bool]],
+        providers: tuple[Provider, ...] = (Provider.CHAINLOOP,),
+    ) -> None:
+        super().__init__(frame)
+        self._sign_out = sign_out
+        self._login = login
+        self._providers = providers
+
+    def compose_body(self) -> ComposeResult:
+        with VerticalScroll(can_focus=False):
+            with Vertical(id="welcome"):
+                yield Static("Welcome to Loopin", id="welcome-title")
+                yield Static("", id="welcome-text", markup=False)
+                with Horizontal(id="welcome-buttons"):
+                    yield Button("Sign in", id="welcome-login", variant="primary")
+                    yield Button("Try the demo", id="welcome-demo")
+            with Container(id="cards"):
+                for provider in self._providers:
+                    yield AccountCard(provider)
+            yield Static("Which credential is in effect", id="why-title", classes="heading")
+            yield CredentialPanel()
+
+    # ── what is known ──
+
+    def presence_changed(self, presence: Presence) -> None:
+        """Paint the cards, the welcome and the panel."""
+        now = self.frame.clock.now()
+        for card in self.query(AccountCard):
+            if status := presence.of(card.provider):
+                card.facts = facts_of(status, asked=presence.asked, now=now)
+        self.query_one(CredentialPanel).statuses = presence.statuses
+        self.query_one("#why-title").display = bool(presence.statuses)
+        self._welcome(presence)
+        self.busy = "" if presence.asked else "asking"
+        self.as_of = presence.as_of if presence.asked else None
+
+    def _welcome(self, presence: Presence) -> None:
+        box = self.query_one("#welcome")
+        box.display = presence.asked and not presence.signed_in_anywhere
+        demo = self.frame.demo
+        self.query_one("#welcome-demo").display = demo is None
+        words = "Nobody is signed in here yet. Sign in, or look around on a server with sample data first."
+        if demo is not None:
+            words = (
+                f"This is a sample server on your machine. Sign in as {demo.email} "
+                f"with the password {demo.password}."
+            )
+        self.query_one("#welcome-text", Static).update(words)
+
+    def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Signing out needs a stored login."""
+        if action == "logout" and not any(status.stored_in for status in self.frame.presence.statuses):
+            return "nothing is stored here to sign out of"
+        return super().why_disabled(action, parameters)
+
+    # ── actions ──
+
+    @on(AccountCard.Chosen)
+    def _card(self, event: AccountCard.Chosen) -> None:
+        if event.action == "login":
+            self._open_login(event.provider)
+        elif event.action == "logout":
+            self.action_logout()
+
+    @on(Button.Pressed, "#welcome-login")
+    def action_login(self) -> None:
+        """Choose how to sign in."""
+        self._open_login(None)
+
+    @on(Button.Pressed, "#welcome-demo")
+    def _demo(self) -> None:
+        self.app.post_message(self.DemoWanted())
+
+    class DemoWanted(Message):
+        """The person wants to look around on the sample server."""
+
+    def _open_login(self, provider: Provider | None) -> None:
+        self.app.push_screen(self._login(provider), self._after_login)
+
+    def _after_login(self, signed_in: bool | None) -> None:
+        if signed_in:
+            self.frame.account_changed.publish(None)
+
+    def action_refresh(self) -> None:
+        """Ask the servers again."""
+        self.busy = "asking"
+        self.frame.look()
+
+    def action_why(self) -> None:
+        """Every source of a credential, and why it counts or not."""
+        from app.screens.why import WhyDialog
+
+        self.app.push_screen(WhyDialog(self.frame.presence))
+
+    def action_logout(self) -> None:
+        """Ask, then sign out."""
+        status = self.frame.presence.of(Provider.CHAINLOOP)
+        if status is not None:
+            self.app.push_screen(question(status), self._sign_out_agreed)
+
+    def _sign_out_agreed(self, agreed: bool | None) -> None:
+        if agreed:
+            self.busy = "signing out"
+            self._end()
+
+    @work(exclusive=True, group="logout", description="sign out", exit_on_error=False)
+    async def _end(self) -> None:
+        self.post_message(self.SignedOutNow(await self._sign_out.do()))
+
+    @on(SignedOutNow)
+    def _ended(self, event: SignedOutNow) -> None:
+        self.busy = ""
+        self.notify(told(event.result), title="Signed out", timeout=8, markup=False)
+        self.frame.account_changed.publish(None)

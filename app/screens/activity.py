@@ -1,0 +1,178 @@
+"""What this program did."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+from textual.worker import Worker
+
+from app.commands.bindings import bindings_for
+from app.commands.command import Room
+from app.domain.activity import ActivityEntry, Outcome
+from app.domain.errors import LoopinError
+from app.domain.text import clean
+from app.screens.frame import Frame
+from app.screens.room import RoomScreen
+from app.services.activity import Trail
+from widgets.state_view import StateView
+
+_GLYPHS = {
+    Outcome.DONE: ("✓", "$text-success"),
+    Outcome.FAILED: ("✗", "$text-error"),
+    Outcome.STARTED: ("◐", "$text-warning"),
+}
+
+
+class ActivityScreen(RoomScreen):
+    """The local trail, newest first, with a plain-text filter. It holds no secrets."""
+
+    ROOM = Room.ACTIVITY
+    TAB = "app.activity"
+    BINDINGS = bindings_for(Room.ACTIVITY)
+    CSS_PATH = "activity.tcss"
+
+    class Loaded(Message):
+        """The trail was read."""
+
+        def __init__(self, entries: Sequence[ActivityEntry]) -> None:
+            super().__init__()
+            self.entries = tuple(entries)
+
+    def __init__(self, frame: Frame, trail: Trail) -> None:
+        super().__init__(frame)
+        self._trail = trail
+        self._entries: tuple[ActivityEntry, ...] = ()
+
+    def compose_body(self) -> ComposeResult:
+        yield Input(placeholder="filter: any words", id="activity-filter", compact=True)
+        yield Static("", id="activity-count", classes="muted", markup=False)
+        with StateView():
+            yield OptionList(id="activity-list", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one(Input).display = False
+        self.action_refresh()
+
+    def on_screen_resume(self) -> None:
+        """Something may have been done meanwhile in another room."""
+        self.action_refresh()
+
+    def account_changed(self) -> None:
+        """A sign-in is an entry."""
+        self.action_refresh()
+
+    # ── reading ──
+
+    @work(exclusive=True, group="trail", description="read the activity", exit_on_error=False)
+    async def _read(self) -> None:
+        self.post_message(self.Loaded(await self._trail.entries()))
+
+    def action_refresh(self) -> None:
+        """Read the trail again."""
+        self._read()
+
+    @on(Loaded)
+    def _loaded(self, event: Loaded) -> None:
+        self._entries = event.entries
+        self.as_of = self.frame.clock.now()
+        self._paint()
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """A trail that cannot be read is told in the list's place."""
+        if isinstance(error, LoopinError):
+            self.query_one(StateView).show_error(error)
+            return True
+        return False
+
+    @on(StateView.Chosen)
+    def _offered(self, event: StateView.Chosen) -> None:
+        if event.action == "clear":
+            self.go_back()
+        else:
+            self.action_refresh()
+
+    # ── filter ──
+
+    def action_filter(self) -> None:
+        """Show the filter and type."""
+        box = self.query_one(Input)
+        box.display = True
+        box.focus()
+
+    def go_back(self) -> bool:
+        """Clear the filter."""
+        box = self.query_one(Input)
+        if not box.display:
+            return False
+        box.value, box.display = "", False
+        self.query_one(OptionList).focus()
+        return True
+
+    @on(Input.Changed)
+    def _typed(self) -> None:
+        self._paint()
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        self.query_one(OptionList).focus()
+
+    def _paint(self) -> None:
+        words = self.query_one(Input).value.lower().split()
+        shown = [entry for entry in self._entries if _matches(entry, words)]
+        view, options = self.query_one(StateView), self.query_one(OptionList)
+        if not self._entries:
+            view.show_empty("nothing was done yet", "sign-ins, new and revoked tokens will be listed here")
+        elif not shown:
+            view.show_empty("nothing fits the filter", button="Clear the filter", action="clear")
+        else:
+            options.clear_options()
+            options.add_options([Option(_line(entry)) for entry in shown])
+            view.show_filled()
+        self.query_one("#activity-count", Static).update(_count(len(shown), len(self._entries)))
+
+
+def _count(shown: int, all_of_them: int) -> str:
+    if shown == all_of_them:
+        return f"{shown} entries, newest first" if shown else ""
+    return f"{shown} of {all_of_them} entries"
+
+
+def _matches(entry: ActivityEntry, words: Sequence[str]) -> bool:
+    text = " ".join(_texts(entry)).lower()
+    return all(word in text for word in words)
+
+
+def _texts(entry: ActivityEntry) -> tuple[str, ...]:
+    return (
+        entry.action.value,
+        entry.outcome.value,
+        entry.provider.value,
+        entry.identity,
+        entry.organization,
+        entry.endpoint,
+        entry.subject,
+        entry.subject_id,
+        entry.detail,
+    )
+
+
+def _line(entry: ActivityEntry) -> Content:
+    glyph, style = _GLYPHS[entry.outcome]
+    who = " · ".join(clean(word, 40) for word in (entry.identity, entry.organization) if word)
+    detail = f"  {clean(entry.detail, 160)}" if entry.detail else ""
+    return Content.assemble(
+        (f"{_when(entry.at)}  ", "$text-muted"),
+        (f"{glyph} ", style),
+        (f"{entry.action.value:<10} ", "bold"),
+        clean(entry.subject, 63),
+        (f"  {who}{detail}", "$text-muted"),
+    )
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"

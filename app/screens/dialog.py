@@ -1,0 +1,83 @@
+"""Dialogs over a screen."""
+
+from typing import ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+from textual.worker import Worker, WorkerState
+
+from app.domain.text import clean
+from app.screens.room import Trouble
+
+Result = TypeVar("Result")
+
+
+class Dialog(ModalScreen[Result | None], Generic[Result]):
+    """A box in the middle: title, body, buttons. `escape` and `q` leave it with None.
+
+    `TITLE` is the heading; compose the inside in `compose_dialog`. While an input has the focus, `q`
+    is a letter.
+    """
+
+    TITLE: ClassVar[str] = ""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Cancel", show=False),
+        Binding("q", "leave", "Cancel", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self.heading(), classes="dialog-title", markup=False)
+            yield from self.compose_dialog()
+
+    def heading(self) -> str:
+        """The title."""
+        return self.TITLE
+
+    def compose_dialog(self) -> ComposeResult:
+        """What stands under the title."""
+        yield from ()
+
+    def action_leave(self) -> None:
+        """Cancel."""
+        self.dismiss(None)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None:
+            event.stop()
+            if not self.show_failure(error, event.worker):
+                self.app.post_message(Trouble(error, event.worker.description))
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """Show a worker's error in the dialog itself; False leaves it to the app."""
+        return False
+
+
+class Confirm(Dialog[bool]):
+    """Asks before something that cannot be taken back. Cancel has the focus; True = do it."""
+
+    AUTO_FOCUS = "#cancel"
+
+    def __init__(self, title: str, text: str, *, yes: str, no: str = "Cancel", danger: bool = True) -> None:
+        super().__init__()
+        self._title, self._text, self._yes, self._no = clean(title), text, yes, no
+        self._danger = danger
+
+    def heading(self) -> str:
+        """The question."""
+        return self._title
+
+    def compose_dialog(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog-body", can_focus=False):
+            for line in self._text.splitlines():
+                yield Static(clean(line), markup=False)
+        with Horizontal(classes="dialog-buttons"):
+            yield Button(self._no, id="cancel")
+            yield Button(self._yes, id="yes", variant="error" if self._danger else "primary")
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes" or None)

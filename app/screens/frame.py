@@ -1,0 +1,67 @@
+"""What every screen needs of the app around it. The app makes one and hands it to each screen."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from textual.signal import Signal
+
+from app.domain.credentials import Provider
+from app.domain.organizations import Identity
+from app.domain.ports import Clock
+from app.domain.status import ProviderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DemoLogin:
+    """The sample sign-in of the demo, shown on the sign-in screens."""
+
+    email: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Who is signed in, as far as is known.
+
+    `statuses` is empty until the sources were looked at; `asked` says that the servers were asked
+    too, and `as_of` when.
+    """
+
+    statuses: tuple[ProviderStatus, ...] = ()
+    asked: bool = False
+    as_of: datetime | None = None
+
+    def of(self, provider: Provider) -> ProviderStatus | None:
+        """The status of one provider, once it is known."""
+        return next((status for status in self.statuses if status.provider is provider), None)
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who acts at Chainloop, once the server was asked."""
+        status = self.of(Provider.CHAINLOOP)
+        return status.identity if status else None
+
+    @property
+    def signed_in_anywhere(self) -> bool:
+        """True when a credential is in effect at any provider."""
+        return any(status.signed_in for status in self.statuses)
+
+
+@dataclass(slots=True)
+class Frame:
+    """The app as its screens see it.
+
+    `account_changed` is published after a sign-in, a sign-out and a switch of the organization: what
+    a screen shows is then of somebody else. `presence_changed` carries what is known of the accounts;
+    `look` asks for them again. `keys` holds remapped keys by command id.
+    """
+
+    clock: Clock
+    account_changed: Signal[None]
+    presence_changed: Signal[Presence]
+    look: Callable[[], object]
+    presence: Presence = field(default_factory=Presence)
+    keys: Mapping[str, str] = field(default_factory=dict)
+    demo: DemoLogin | None = None
+    rooms: tuple[str, ...] = ("accounts", "tokens", "auto_revoke", "activity")

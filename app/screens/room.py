@@ -1,0 +1,183 @@
+"""The screens that have the frame around them: top bar, body, key bar."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.message import Message
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from app.commands.bindings import shown_key
+from app.commands.command import Room
+from app.commands.registry import by_id
+from app.screens.frame import Frame, Presence
+from widgets.action_line import ActionLine
+from widgets.key_bar import KeyBar, KeyHint
+from widgets.top_bar import Tab, TopBar, Whoami
+
+_TABS = ("app.accounts", "app.tokens", "app.auto_revoke", "app.activity")
+_LAST = "app.help"
+
+
+class Trouble(Message):
+    """A worker failed, and the screen shows nothing of it itself: the app tells the person."""
+
+    def __init__(self, error: BaseException, doing: str) -> None:
+        super().__init__()
+        self.error = error
+        self.doing = doing
+
+
+class RoomScreen(Screen[bool]):
+    """Base of the rooms, and of the sign-in, whose result is True when somebody signed in.
+
+    A subclass sets ROOM and BINDINGS and composes its body. `frame` is the app around it; `as_of`
+    says when the data was read, `busy` what goes on. Hooks: `compose_body`, `account_changed`,
+    `presence_changed`, `why_disabled`, `show_failure`, `go_back`, `cancel_running`.
+    """
+
+    ROOM: ClassVar[Room] = Room.EVERYWHERE
+    TAB: ClassVar[str] = ""
+    AUTO_FOCUS: ClassVar[str | None] = ""
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__()
+        self.frame = frame
+
+    def compose(self) -> ComposeResult:
+        yield TopBar()
+        with Container(id="body"):
+            yield from self.compose_body()
+        yield KeyBar()
+
+    def compose_body(self) -> ComposeResult:
+        """What stands between the two bars."""
+        yield from ()
+
+    # ── what a room may override ──
+
+    def account_changed(self) -> None:
+        """Somebody else is signed in now, or elsewhere: read everything again."""
+
+    def presence_changed(self, presence: Presence) -> None:
+        """What is known of the accounts changed."""
+
+    def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
+        """Say why `action` cannot be done now; empty when it can. It stays in the footer, greyed."""
+        return ""
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """Show a worker's error on the screen itself; False leaves it to the app."""
+        return False
+
+    def go_back(self) -> bool:
+        """One step back inside the screen (clear a filter, close a pane); False when there is none."""
+        return False
+
+    def cancel_running(self) -> bool:
+        """Cancel what runs on this screen (ctrl+c); False when nothing does."""
+        return False
+
+    # ── the frame ──
+
+    @property
+    def as_of(self) -> datetime | None:
+        """When the data on the screen was read."""
+        return self.query_one(KeyBar).as_of
+
+    @as_of.setter
+    def as_of(self, moment: datetime | None) -> None:
+        self.query_one(KeyBar).as_of = moment.astimezone() if moment else None
+
+    @property
+    def busy(self) -> str:
+        """What goes on, in one word ("refreshing"); empty when nothing does."""
+        return self.query_one(KeyBar).busy
+
+    @busy.setter
+    def busy(self, what: str) -> None:
+        self.query_one(KeyBar).busy = what
+
+    def on_mount(self) -> None:
+        self.frame.account_changed.subscribe(self, lambda _: self.account_changed())
+        self.frame.presence_changed.subscribe(self, self._presence)
+        self.bindings_updated_signal.subscribe(self, lambda _: self._show_keys())
+        self.set_interval(20, self._tick)
+        self._presence(self.frame.presence)
+        self._show_keys()
+
+    def on_screen_resume(self) -> None:
+        self._presence(self.frame.presence)
+        self._show_keys()
+
+    def _presence(self, presence: Presence) -> None:
+        bar = self.query_one(TopBar)
+        bar.tabs, bar.who, bar.demo = self._tabs(), _whoami(presence), self.frame.demo is not None
+        self._tick()
+        self.presence_changed(presence)
+        self.refresh_bindings()
+
+    def _tick(self) -> None:
+        self.query_one(TopBar).now = self.frame.clock.now()
+
+    def _tabs(self) -> tuple[Tab, ...]:
+        rows = (by_id(name) for name in _TABS)
+        return tuple(
+            Tab(shown_key(row, self.frame.keys), row.title, row.action, row.id == self.TAB) for row in rows
+        )
+
+    def _show_keys(self) -> None:
+        self.query_one(KeyBar).hints = tuple(self._hints())
+
+    def _hints(self) -> Iterator[KeyHint]:
+        """The footer's keys: what is bound on this screen now, each command once, help last."""
+        seen: set[str] = set()
+        last: list[KeyHint] = []
+        for active in self.active_bindings.values():
+            binding = active.binding
+            if not binding.show or not binding.id or binding.id in seen:
+                continue
+            seen.add(binding.id)
+            key = shown_key(by_id(binding.id), self.frame.keys)
+            hint = KeyHint(key, binding.description, binding.action, active.enabled)
+            if binding.id == _LAST:
+                last.append(hint)
+            else:
+                yield hint
+        yield from last
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """None greys a key out: see `why_disabled`."""
+        if self.why_disabled(action, parameters):
+            return None
+        return super().check_action(action, parameters)
+
+    @on(ActionLine.Chosen)
+    async def _clicked(self, event: ActionLine.Chosen) -> None:
+        event.stop()
+        await self.run_action(event.action)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None:
+            event.stop()
+            if not self.show_failure(error, event.worker):
+                self.post_message(Trouble(error, event.worker.description))
+
+
+def _whoami(presence: Presence) -> Whoami:
+    identity = presence.identity
+    if identity is None:
+        return Whoami()
+    read_only = f"{identity.name} — settings are read-only" if identity.is_token else ""
+    return Whoami(
+        identity.name,
+        identity.role.value if identity.role else "",
+        identity.organization,
+        identity.expires_at,
+        read_only,
+    )

@@ -1,0 +1,33 @@
+"""What is asked before a sign-out, and what is told after it."""
+
+from app.domain.credentials import Source
+from app.domain.status import ProviderStatus
+from app.screens.dialog import Confirm
+from app.services.sign_out import SignedOut
+
+
+def question(status: ProviderStatus) -> Confirm:
+    """Name the login, and what stays."""
+    who = status.identity.name if status.identity and status.source is Source.KEYCHAIN else ""
+    lines = [f"The login {f'of {who} ' if who else ''}stored in {status.stored_in} is forgotten here."]
+    lines.append("Where the server knows how, the session ends there too.")
+    if status.source is not Source.KEYCHAIN:
+        label = next((c.label for c in status.candidates if c.in_effect), "another source")
+        lines.append(f"{label} still signs you in afterwards.")
+    return Confirm(f"Sign out of {status.provider.title}?", "\n".join(lines), yes="Sign out")
+
+
+def told(result: SignedOut) -> str:
+    """Two facts, told apart: here, and at the server."""
+    if not result.forgotten:
+        facts = ["nothing was stored here"]
+    elif result.ended_at_server:
+        facts = ["forgotten here, and ended at the server"]
+    else:
+        until = f" until {result.valid_until.astimezone():%d %b %H:%M}" if result.valid_until else ""
+        facts = ["forgotten here", f"the server keeps the token valid{until}"]
+    if result.warning:
+        facts.append(result.warning)
+    if result.still:
+        facts.append(f"{result.still} still signs you in")
+    return "; ".join(facts)

@@ -1,0 +1,50 @@
+"""What a person chose in the app, kept in config.toml beside what they wrote there by hand."""
+
+import asyncio
+import json
+import re
+import tomllib
+from pathlib import Path
+
+from app.domain.errors import Failed
+from app.store.files import exclusive, replace
+
+
+class TomlPreferences:
+    """Changes one top-level line of config.toml and leaves every other character as it was."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def remember(self, name: str, value: str) -> None:
+        """Set `name` to `value`; raise Failed when the file cannot be read or written."""
+        await asyncio.to_thread(self._set, name, value)
+
+    def _set(self, name: str, value: str) -> None:
+        with exclusive(self._path):
+            text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+            changed = with_line(text, name, value)
+            self._check(changed, name, value)
+            replace(self._path, changed.encode())
+
+    def _check(self, text: str, name: str, value: str) -> None:
+        """A file that is not ours to understand is not touched."""
+        try:
+            fits = tomllib.loads(text).get(name) == value
+        except ValueError:
+            fits = False
+        if not fits:
+            raise Failed(f"{self._path} cannot be changed safely", hint=f'write {name} = "{value}" into it')
+
+
+def with_line(text: str, name: str, value: str) -> str:
+    """Return the TOML `text` with the top-level `name` set to `value`."""
+    # A JSON string is a TOML basic string.
+    line = f"{name} = {json.dumps(value)}"
+    table = re.search(r"^\s*\[", text, re.MULTILINE)
+    top, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
+    old = re.compile(rf"^{re.escape(name)}\s*=.*$", re.MULTILINE)
+    if old.search(top):
+        return old.sub(lambda _: line, top, count=1) + rest
+    gap = "" if not top or top.endswith("\n") else "\n"
+    return f"{top}{gap}{line}\n{rest}"

@@ -1,0 +1,67 @@
+"""The footer: the keys that work right now, and how fresh the data is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from textual.reactive import reactive
+
+from widgets.action_line import ActionLine, Piece, width_of
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHint:
+    """One key of the footer. `action` runs when it is clicked; `enabled` False greys it out."""
+
+    key: str
+    label: str
+    action: str
+    enabled: bool = True
+
+
+class KeyBar(ActionLine):
+    """Shows as many hints as fit, from the left; what does not fit is in the help, which stays."""
+
+    DEFAULT_CSS = """
+    KeyBar { dock: bottom; background: $panel; color: $text; padding: 0 1; }
+    """
+
+    hints: reactive[tuple[KeyHint, ...]] = reactive(())
+    """What works now, most important first."""
+    as_of: reactive[datetime | None] = reactive[datetime | None](None)
+    """When the data on the screen was read, in local time."""
+    busy: reactive[str] = reactive("")
+    """What is going on ("refreshing"), instead of the time."""
+
+    def pieces(self, width: int) -> tuple[Sequence[Piece], Sequence[Piece]]:
+        note = self._note()
+        right = [Piece(f" {note}", "$text-muted")] if note else []
+        left = self._fitting(width - width_of(right))
+        if not left and right:
+            return self._fitting(width), []
+        return left, right
+
+    def _note(self) -> str:
+        if self.busy:
+            return f"{self.busy} …"
+        return f"as of {self.as_of:%H:%M:%S}" if self.as_of else ""
+
+    def _fitting(self, width: int) -> list[Piece]:
+        """Keep the last hint (help) whatever happens, and drop from the end of the others."""
+        if not self.hints:
+            return []
+        *others, last = self.hints
+        tail = _pieces(last)
+        left: list[Piece] = []
+        for hint in others:
+            more = [*_pieces(hint), Piece("  ")]
+            if width_of(left) + width_of(more) + width_of(tail) > width:
+                break
+            left += more
+        return [*left, *tail]
+
+
+def _pieces(hint: KeyHint) -> list[Piece]:
+    if not hint.enabled:
+        return [Piece(f"{hint.key} {hint.label}", "$text-disabled", hint.action)]
+    return [Piece(hint.key, "bold $accent", hint.action), Piece(f" {hint.label}", "", hint.action)]

@@ -1,0 +1,109 @@
+"""The first line: where one is, who one is, and for how long."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from textual.reactive import reactive
+
+from app.domain.text import clean
+from widgets.action_line import ActionLine, Piece, width_of
+
+WARNING_AT = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One of the rooms: its key, its name, the action that goes there."""
+
+    key: str
+    title: str
+    action: str
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Whoami:
+    """Who is signed in. `role` is empty under an API token, `name` when nobody is."""
+
+    name: str = ""
+    role: str = ""
+    organization: str = ""
+    expires_at: datetime | None = None
+    read_only: str = ""
+
+
+class TopBar(ActionLine):
+    """Under 100 columns the identity goes, then the organization, then the words of the tabs."""
+
+    DEFAULT_CSS = """
+    TopBar { dock: top; background: $panel; color: $text; padding: 0 1; }
+    """
+
+    tabs: reactive[tuple[Tab, ...]] = reactive(())
+    """The rooms."""
+    who: reactive[Whoami] = reactive(Whoami())
+    """Who is signed in."""
+    now: reactive[datetime | None] = reactive[datetime | None](None)
+    """The moment against which the session's end is shown."""
+    demo: reactive[bool] = reactive(False)
+    """True under the demo."""
+
+    def pieces(self, width: int) -> tuple[Sequence[Piece], Sequence[Piece]]:
+        identity, organization = self._identity(), self._organization()
+        fixed = [*self._clock(), *self._badge()]
+        long, short = self._tabs(words=True), self._tabs(words=False)
+        variants = (
+            (long, [*organization, *identity, *fixed]),
+            (long, [*organization, *fixed]),
+            (long, fixed),
+            (short, fixed),
+        )
+        for left, right in variants:
+            if width_of(left) + width_of(right) <= width:
+                return left, right
+        return short, self._badge()
+
+    def _tabs(self, *, words: bool) -> list[Piece]:
+        pieces = [Piece("loopin ", "bold $primary", "app.room('accounts')")]
+        for tab in self.tabs:
+            words_too = words or tab.current
+            text = f" {tab.key} {tab.title} " if words_too else f" {tab.key} "
+            style = "bold $block-cursor-foreground on $block-cursor-background" if tab.current else ""
+            pieces.append(Piece(text, style, tab.action))
+        return pieces
+
+    def _organization(self) -> list[Piece]:
+        if not self.who.organization:
+            return []
+        return [Piece(f"  {clean(self.who.organization, 40)} ▾", "bold", "app.organization")]
+
+    def _identity(self) -> list[Piece]:
+        who = self.who
+        if who.read_only:
+            return [Piece(f"  {clean(who.read_only, 80)}", "$text-warning")]
+        role = f" · {who.role}" if who.role else ""
+        return [Piece(f"  {clean(who.name, 60)}{role}", "$text-muted")] if who.name else []
+
+    def _clock(self) -> list[Piece]:
+        if self.who.expires_at is None or self.now is None:
+            return []
+        left = self.who.expires_at - self.now
+        words, style = life(left), "$text-muted"
+        if left < WARNING_AT:
+            words, style = f"{words} !", "bold $text-warning"
+        return [Piece(f"   ◷ {words}", style)]
+
+    def _badge(self) -> list[Piece]:
+        return [Piece("  "), Piece(" DEMO ", "bold $background on $warning")] if self.demo else []
+
+
+def life(left: timedelta) -> str:
+    """How long a session goes on: "23 h 12 m", "6 d 4 h", "12 m", "ended"."""
+    minutes = int(left.total_seconds() // 60)
+    if minutes < 0:
+        return "ended"
+    days, hours = minutes // 1440, minutes // 60 % 24
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes % 60} m" if hours else f"{minutes} m"
