@@ -5,7 +5,8 @@
     ├── ReadOnly                 this credential, role or mode may not change it; nothing was sent
     ├── Cancelled                the person stopped it
     ├── NotSignedIn              no usable credential
-    │   └── SessionEnded         there was one: expired, revoked or unknown to the server
+    │   ├── SessionEnded         there was one: expired, revoked or unknown to the server
+    │   └── TokenRejected        a CI token that did not pass verification
     ├── Refused                  the server understood and said no
     │   ├── InvalidInput
     │   ├── PermissionDenied
@@ -64,6 +65,14 @@ class NotSignedIn(LoopinError):
 
 class SessionEnded(NotSignedIn):
     """There was a credential; it expired, was revoked, or the server does not know it."""
+
+
+class TokenRejected(NotSignedIn):
+    """A CI token that did not pass verification; `code` names the rule that it breaks."""
+
+    def __init__(self, message: str, *, hint: str = "", code: str = "malformed") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
 
 
 class Refused(LoopinError):

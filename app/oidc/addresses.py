@@ -1,0 +1,109 @@
+"""Which addresses an issuer may live at: no road into the inner network (CWE-918)."""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from app.domain.errors import UsageError
+from app.domain.text import clean
+
+MAX_URL = 2000
+_Address = IPv4Address | IPv6Address
+# Translates to IPv4 on the way (RFC 6052 §2.1).
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where a document may be read from.
+
+    `loopback` allows this machine, and plain http on it; `private` allows private networks (RFC 1918,
+    RFC 4193). `pinned` resolves the name first, checks every address and connects to one of those, so that
+    a name cannot point elsewhere a moment later; without it the system connects, through a proxy if one is
+    configured. Link-local addresses, where clouds keep their credentials, are never reached when pinned.
+    """
+
+    loopback: bool
+    private: bool
+    pinned: bool
+
+
+# A CI job asks its own CI system, wherever that lives.
+CLIENT = Reach(loopback=True, private=True, pinned=False)
+
+
+def server_reach(*, development: bool, private: bool = False) -> Reach:
+    """What the account server may reach: this machine only in `development`."""
+    return Reach(loopback=development, private=private, pinned=True)
+
+
+def is_loopback_host(host: str) -> bool:
+    """True for localhost and literal loopback addresses (RFC 6761 §6.3)."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_url(url: str, reach: Reach) -> SplitResult:
+    """Split `url`, or raise UsageError saying why it is not asked: https, or http on loopback."""
+    shown = clean(url, 120)
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise UsageError(f"{shown} is not an address", hint="write it like https://gitlab.example") from None
+    if (
+        not host
+        or port == 0
+        or len(url) > MAX_URL
+        or not url.isascii()
+        or not url.isprintable()
+        or " " in url
+    ):
+        raise UsageError(f"{shown} is not an address", hint="write it like https://gitlab.example")
+    if parts.username or parts.password or parts.fragment:
+        raise UsageError("an issuer's address carries neither a login nor a fragment", hint="leave them out")
+    if parts.scheme == "https" or (parts.scheme == "http" and reach.loopback and is_loopback_host(host)):
+        return parts
+    where = "https, or http on this machine" if reach.loopback else "https"
+    raise UsageError(f"{shown} is not asked: the address must begin with https", hint=f"use {where}")
+
+
+def objection(address: str, reach: Reach) -> str:
+    """Say in one clause why a resolved address is not connected to; empty when it may be."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "it is not an address"
+    for each in _meanings(found):
+        if why := _objection(each, reach):
+            return why
+    return ""
+
+
+def _objection(address: _Address, reach: Reach) -> str:
+    if address.is_loopback:
+        return "" if reach.loopback else "it is this machine itself"
+    if address.is_link_local:
+        return "it is link-local"
+    if address.is_multicast or address.is_unspecified:
+        return "no server can have it"
+    if address.is_private:
+        return "" if reach.private else "it is in a private network"
+    return "" if address.is_global else "it is not public"
+
+
+def _meanings(address: _Address) -> list[_Address]:
+    if isinstance(address, IPv4Address):
+        return [address]
+    if address.ipv4_mapped:
+        return [address.ipv4_mapped]
+    inner: list[_Address] = [address]
+    if address.sixtofour:
+        inner.append(address.sixtofour)
+    if address in _NAT64:
+        inner.append(IPv4Address(int(address) & 0xFFFFFFFF))
+    return inner

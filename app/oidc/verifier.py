@@ -1,0 +1,115 @@
+"""Verifies ID tokens with the issuer's published keys, which it reads when it must and remembers."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.domain.errors import LoopinError, TokenRejected
+from app.domain.secret import Secret
+from app.domain.text import clean
+from app.oidc import keys, verify
+from app.oidc.discovery import Fetch, read_keys
+from app.oidc.verify import Outline
+
+# Seconds. Keys are read again after LIFE; for an unknown key id at most every REFRESH; after a failure not
+# before REST. So nobody can make this program ask an issuer again and again by sending made-up tokens.
+LIFE, REFRESH, REST = 3600.0, 30.0, 10.0
+AUDIENCE = "chainloop"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An issuer's keys as read at `read`; `asked` is the last try, and `problem` why that one failed."""
+
+    keys: tuple[Mapping[str, Any], ...]
+    read: float
+    asked: float
+    problem: LoopinError | None = None
+
+
+class Verifier:
+    """One for a process. `verify` is for an event loop, `verify_blocking` for threads.
+
+    Both raise TokenRejected for the token, and what `fetch` raises for the issuer. `issuer` is the one that
+    is trusted, never taken from the token. `ticks` is in seconds and never goes back.
+    """
+
+    def __init__(self, fetch: Fetch, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._fetch = fetch
+        self._ticks = ticks
+        self._known: dict[str, _Known] = {}
+        self._turns: dict[str, threading.Lock] = {}
+
+    async def verify(
+        self, token: Secret, issuer: str, audiences: Collection[str] = (AUDIENCE,), *, now: datetime
+    ) -> Mapping[str, Any]:
+        """Return the claims of a valid token."""
+        outline = _outline(token, issuer)
+        key = self._find(issuer, outline)
+        if key is None:
+            await self._refresh(issuer)
+            key = self._need(issuer, outline)
+        return verify.check(token, key, issuer, audiences, now)
+
+    def verify_blocking(
+        self, token: Secret, issuer: str, audiences: Collection[str] = (AUDIENCE,), *, now: datetime
+    ) -> Mapping[str, Any]:
+        """The same, from a thread: one of them asks the issuer, the others wait for what it finds."""
+        outline = _outline(token, issuer)
+        key = self._find(issuer, outline)
+        if key is None:
+            with self._turns.setdefault(issuer, threading.Lock()):
+                key = self._find(issuer, outline)
+                if key is None:
+                    asyncio.run(self._refresh(issuer))
+            key = key or self._need(issuer, outline)
+        return verify.check(token, key, issuer, audiences, now)
+
+    def _find(self, issuer: str, outline: Outline) -> keys.PublicKey | None:
+        known = self._known.get(issuer)
+        if known is None or self._ticks() - known.read >= LIFE:
+            return None
+        return keys.find(known.keys, outline.algorithm, outline.kid)
+
+    def _need(self, issuer: str, outline: Outline) -> keys.PublicKey:
+        if key := self._find(issuer, outline):
+            return key
+        which = (
+            f"the key {clean(outline.kid, 60)!r} for {outline.algorithm}" if outline.kid else "one clear key"
+        )
+        raise TokenRejected(
+            f"{clean(issuer, 120)} does not publish {which}",
+            hint="the token was signed by somebody else, or with a key that is gone",
+            code="unknown_key",
+        )
+
+    async def _refresh(self, issuer: str) -> None:
+        known, now = self._known.get(issuer), self._ticks()
+        if known is not None and now - known.asked < (REST if known.problem else REFRESH):
+            if known.problem is not None:
+                raise _again(known.problem)
+            return
+        try:
+            self._known[issuer] = _Known(await read_keys(issuer, self._fetch), now, now)
+        except LoopinError as error:
+            # Keys that are there stay good for their life: a made-up key id must not end them.
+            found, read = (known.keys, known.read) if known else ((), now)
+            self._known[issuer] = _Known(found, read, self._ticks(), error)
+            raise
+
+
+def _outline(token: Secret, issuer: str) -> Outline:
+    outline = verify.outline(token)
+    # Before anyone is asked: a token of somebody else needs no key of ours.
+    if outline.issuer != issuer:
+        raise verify.wrong_issuer(outline.issuer, issuer)
+    return outline
+
+
+def _again(problem: LoopinError) -> LoopinError:
+    # A fresh one each time: raising the kept one would grow its traceback.
+    return type(problem)(problem.message, hint=problem.hint)

@@ -1,0 +1,119 @@
+"""How an issuer's keys are remembered, and when they are read again."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from app.domain.errors import BadReply, LoopinError, TokenRejected, Unreachable
+from app.oidc import verifier as module
+from app.oidc.verifier import Verifier
+from tests.support.issuer import Issuer, rsa_key
+from tests.support.published import Published
+
+URL = "https://gitlab.example"
+
+
+class World:
+    """An issuer, a clock that is moved by hand, and the verifier between them."""
+
+    def __init__(self) -> None:
+        self.issuer = Issuer(URL)
+        self.published = Published(URL, [rsa_key(0)])
+        self.tick = 1000.0
+        self.verifier = Verifier(self.published, lambda: self.tick)
+
+    async def verify(self) -> None:
+        await self.verifier.verify(self.issuer.token(), URL, now=datetime.now(UTC))
+
+    async def refused(self) -> LoopinError:
+        with pytest.raises(LoopinError) as caught:
+            await self.verify()
+        return caught.value
+
+    def rotate(self) -> None:
+        self.issuer.key = rsa_key(1)
+        self.published.keys = [rsa_key(1)]
+
+    @property
+    def reads(self) -> int:
+        return sum(url.endswith("/keys") for url in self.published.asked)
+
+
+async def test_keys_are_read_once_and_again_after_an_hour() -> None:
+    """A key that the issuer took back dies with the hour."""
+    world = World()
+    for _ in range(5):
+        await world.verify()
+    assert world.reads == 1
+    world.tick += module.LIFE
+    await world.verify()
+    assert world.reads == 2
+    world.published.keys = [rsa_key(1)]
+    world.tick += module.LIFE
+    assert isinstance(await world.refused(), TokenRejected)
+
+
+async def test_a_new_key_is_found_when_a_token_names_it() -> None:
+    """Rotation needs no restart."""
+    world = World()
+    await world.verify()
+    world.rotate()
+    world.tick += module.REFRESH
+    await world.verify()
+    assert world.reads == 2
+
+
+async def test_made_up_key_ids_do_not_make_us_ask_again_and_again() -> None:
+    """At most one read in thirty seconds, whatever is sent."""
+    world = World()
+    await world.verify()
+    world.issuer.key = rsa_key(1)
+    for _ in range(50):
+        error = await world.refused()
+        assert isinstance(error, TokenRejected)
+        assert error.code == "unknown_key"
+    assert world.reads == 1
+    world.tick += module.REFRESH
+    await world.refused()
+    assert world.reads == 2
+
+
+async def test_an_issuer_that_is_down_is_left_alone_for_a_while() -> None:
+    """The refusal is remembered, with its sentence, and forgotten after ten seconds."""
+    world = World()
+    world.published.fails = Unreachable("gitlab.example cannot be reached", hint="wait")
+    first = await world.refused()
+    again = await world.refused()
+    assert (again.message, again.hint, type(again)) == (first.message, first.hint, Unreachable)
+    assert len(world.published.asked) == 1
+    world.published.fails = None
+    world.tick += module.REST
+    await world.verify()
+
+
+async def test_a_failed_refresh_does_not_end_the_keys_that_are_there() -> None:
+    """Somebody sends a made-up key id while the issuer is down: good tokens stay good."""
+    world = World()
+    await world.verify()
+    world.published.fails = BadReply("garbage")
+    world.issuer.key = rsa_key(1)
+    world.tick += module.REFRESH
+    assert isinstance(await world.refused(), BadReply)
+    world.issuer.key = rsa_key(0)
+    await world.verify()
+
+
+async def test_a_token_of_another_issuer_makes_us_ask_nobody() -> None:
+    """Its claim decides nothing."""
+    world = World()
+    foreign = Issuer("https://evil.example").token()
+    with pytest.raises(TokenRejected, match=r"issued by https:.*evil"):
+        await world.verifier.verify(foreign, URL, now=datetime.now(UTC))
+    assert world.published.asked == []
+
+
+async def test_an_issuer_must_describe_itself() -> None:
+    """OpenID Connect Discovery 1.0 §4.3: the document names the issuer it was asked for."""
+    world = World()
+    world.published.url = "https://evil.example"
+    assert "describes another issuer" in (await world.refused()).message
