@@ -27,8 +27,11 @@ def chosen() -> keyring.backend.KeyringBackend:
     """The backend that keyring picked; raise VaultMissing unless it is one that keeps a secret."""
     try:
         backend = keyring.get_keyring()
+    # A backend that was asked for by name and finds nothing to work with.
+    except (RuntimeError, keyring.errors.KeyringError):
+        raise _nothing() from None
     # A PYTHON_KEYRING_BACKEND that names nothing importable fails here, in ways of its own.
-    except (ImportError, AttributeError, ValueError, TypeError, RuntimeError, keyring.errors.KeyringError):
+    except (ImportError, AttributeError, ValueError, TypeError):
         raise VaultMissing(
             "PYTHON_KEYRING_BACKEND or keyringrc.cfg names a backend that cannot be loaded",
             hint="correct it, or remove it so that the system's keychain is found",

@@ -48,11 +48,10 @@ class Courier:
             raise _silent(self._timeout)
 
     async def _wait(self, answer: "Future[T]") -> T:
-        waiter = asyncio.wrap_future(answer)
+        waiter = _quietly(answer)
         done, _ = await asyncio.wait([waiter], timeout=self._timeout)
         if not done:
             self._stuck = True
-            waiter.add_done_callback(_heard)
             raise _silent(self._timeout)
         return waiter.result()
 

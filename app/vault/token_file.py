@@ -1,0 +1,29 @@
+"""A token in a file, because a person asked for one: new, 0600 from its first moment."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from app.domain.errors import UsageError, VaultError
+from app.domain.secret import Secret
+
+
+class PrivateFiles:
+    """Writes new files that only their owner can read."""
+
+    async def write(self, path: str, secret: Secret) -> str:
+        """Write `secret` to `path` and return the path as given; an existing file is never touched."""
+        await asyncio.to_thread(_write, Path(path).expanduser(), secret)
+        return path
+
+
+def _write(path: Path, secret: Secret) -> None:
+    try:
+        # O_EXCL also refuses a link that somebody put there.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already", hint="name a file that does not exist") from None
+    except OSError as error:
+        raise VaultError(f"{path} cannot be written: {error.strerror}", hint="name another place") from None
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secret.reveal())

@@ -1,0 +1,180 @@
+"""Which keyring backends are trusted with a secret."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keyring.backend
+import keyring.core
+import pytest
+from keyring.backends.chainer import ChainerBackend
+
+from app.domain.errors import VaultDenied, VaultMissing
+from app.domain.secret import Secret
+from app.vault.backends import ALLOWED
+from app.vault.keychain import KeychainVault
+from tests.support.vaults import Bus, forget_backend
+
+SAMPLE = Secret("sample-secret-not-real-3")
+
+
+def backend(module: str, name: str = "Keyring") -> keyring.backend.KeyringBackend:
+    """A backend that says it comes from `module` and notes what it is given."""
+
+    def note(self: Any, service: str, account: str, value: str) -> None:
+        self.given.append(value)
+
+    kind = type(
+        name,
+        (keyring.backend.KeyringBackend,),
+        {
+            "__module__": module,
+            "priority": 1,
+            "given": [],
+            "get_password": lambda self, service, account: None,
+            "set_password": note,
+        },
+    )
+    made: keyring.backend.KeyringBackend = kind()
+    return made
+
+
+def chain(monkeypatch: pytest.MonkeyPatch, *members: keyring.backend.KeyringBackend) -> ChainerBackend:
+    """A chainer of exactly these."""
+    monkeypatch.setattr(ChainerBackend, "backends", list(members))
+    kind: Any = ChainerBackend
+    made: ChainerBackend = kind()
+    return made
+
+
+def use(monkeypatch: pytest.MonkeyPatch, chosen: keyring.backend.KeyringBackend) -> None:
+    """Let keyring have picked this backend."""
+    monkeypatch.setattr(keyring.core, "_keyring_backend", chosen)
+
+
+REFUSED = {
+    "keyring.backends.fail": "there is no keychain here",
+    "keyring.backends.null": "keyring is switched off",
+    "keyrings.alt.file": "plain file",
+    "keyrings.alt.Gnome": "plain file",
+    "somebody.elses.vault": "does not know the keyring backend somebody.elses.vault.Keyring",
+    "keyring.backends.SecretServiceButNotReally": "does not know",
+}
+
+
+@pytest.mark.parametrize("module", REFUSED)
+async def test_a_backend_that_keeps_no_secret_is_refused_and_given_none(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad: Any = backend(module)
+    use(monkeypatch, bad)
+    vault = KeychainVault(timeout=5)
+    status = await vault.probe()
+    assert isinstance(status.error, VaultMissing)
+    assert REFUSED[module] in status.error.message
+    assert "CHAINLOOP_TOKEN" in status.error.hint
+    with pytest.raises(VaultMissing):
+        await vault.write("s", "a", SAMPLE)
+    with pytest.raises(VaultMissing):
+        await vault.read("s", "a")
+    assert bad.given == []
+
+
+@pytest.mark.parametrize("module", sorted(set(ALLOWED) - {"keyring.backends.SecretService"}))
+async def test_an_allowed_backend_is_used(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    good: Any = backend(module)
+    use(monkeypatch, good)
+    await KeychainVault(timeout=5).write("s", "a", SAMPLE)
+    assert good.given == [SAMPLE.reveal()]
+
+
+@pytest.mark.parametrize(
+    ("module", "label"),
+    [
+        ("keyring.backends.macOS", "macOS Keychain"),
+        ("keyring.backends.Windows", "Windows Credential Locker"),
+        ("keyring.backends.kwallet", "KWallet"),
+    ],
+)
+async def test_the_label_is_the_keychains_own_name(
+    module: str, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, backend(module))
+    status = await KeychainVault(timeout=5).probe()
+    assert (status.label, status.error) == (label, None)
+
+
+async def test_a_chainer_with_one_plaintext_member_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    good: Any = backend("keyring.backends.kwallet")
+    bad: Any = backend("keyrings.alt.file", "PlaintextKeyring")
+    use(monkeypatch, chain(monkeypatch, good, bad))
+    with pytest.raises(VaultMissing, match="plain file"):
+        await KeychainVault(timeout=5).write("s", "a", SAMPLE)
+    assert good.given == bad.given == []
+
+
+async def test_a_chainer_of_allowed_members_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    good: Any = backend("keyring.backends.kwallet")
+    use(monkeypatch, chain(monkeypatch, good))
+    await KeychainVault(timeout=5).write("s", "a", SAMPLE)
+    assert good.given == [SAMPLE.reveal()]
+
+
+async def test_an_empty_chainer_is_no_keychain(monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, chain(monkeypatch))
+    status = await KeychainVault(timeout=5).probe()
+    assert isinstance(status.error, VaultMissing)
+
+
+@pytest.mark.parametrize("name", ["no.such.module.Keyring", "keyring.backends.NoSuch", "nonsense", "os.path"])
+async def test_a_backend_name_that_leads_nowhere_is_told_as_such(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", name)
+    forget_backend(monkeypatch)
+    status = await KeychainVault(timeout=5).probe()
+    assert isinstance(status.error, VaultMissing)
+    assert "PYTHON_KEYRING_BACKEND" in status.error.message
+
+
+async def test_what_windows_cannot_hold_is_refused_before_it_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    locker: Any = backend("keyring.backends.Windows")
+    use(monkeypatch, locker)
+    vault = KeychainVault(timeout=5)
+    await vault.write("s", "a", Secret("x" * 1280))
+    with pytest.raises(VaultDenied, match="holds 2560 bytes"):
+        await vault.write("s", "a", Secret("x" * 1281))
+    assert len(locker.given) == 1
+
+
+async def test_a_foreign_failure_never_quotes_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(self: Any, service: str, account: str, value: str) -> None:
+        raise ZeroDivisionError(f"could not store {value}")
+
+    broken = backend("keyring.backends.kwallet")
+    monkeypatch.setattr(type(broken), "set_password", explode)
+    use(monkeypatch, broken)
+    with pytest.raises(Exception, match="ZeroDivisionError") as caught:
+        await KeychainVault(timeout=5).write("s", "a", SAMPLE)
+    assert SAMPLE.reveal() not in f"{caught.value!r} {caught.value.__cause__!r} {vars(caught.value)}"
+
+
+def test_without_any_setting_the_secret_service_is_found(secret_service: Bus) -> None:
+    environment = {**os.environ, **secret_service.environment}
+    del environment["PYTHON_KEYRING_BACKEND"]
+    script = (
+        "import asyncio; from app.vault.keychain import KeychainVault; "
+        "print(asyncio.run(KeychainVault(15).probe()))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=Path(__file__).parents[3],
+    )
+    assert result.stdout.strip() == "VaultStatus(label='GNOME Keyring', error=None)"
