@@ -7,7 +7,7 @@ import click
 from app.cli import shapes
 from app.cli.groups import Leaf
 from app.cli.options import output_option, said_yes, shared
-from app.cli.output import moment, pairs, plural, show, show_json, table
+from app.cli.output import in_table, moment, pairs, plural, show, show_json, table
 from app.cli.running import run
 from app.cli.terminal import ask, can_ask
 from app.container import Container
@@ -65,7 +65,9 @@ def list_(ctx: click.Context, output: str) -> None:
     if output == "json":
         show_json([shapes.membership(item) for item in found])
     elif found:
-        show(table(("NAME", "CURRENT", "ROLE", "AUTO-REVOKE", "JOINED"), [_row(item) for item in found]))
+        show(
+            table(("NAME", "CURRENT", "ROLE", "AUTO-REVOKE", "JOINED (UTC)"), [_row(item) for item in found])
+        )
     else:
         show("You do not belong to any organization.")
 
@@ -76,7 +78,7 @@ def _row(item: Membership) -> tuple[str, ...]:
         "yes" if item.current else "",
         item.role.value,
         in_words(item.organization.threshold),
-        moment(item.created_at),
+        in_table(item.created_at),
     )
 
 
@@ -152,7 +154,8 @@ async def _foresee(container: Container, days: int) -> Foresight:
 
 
 def _warn(seen: Foresight, days: int) -> None:
-    if not seen.doomed:
+    loosened = seen.before and days >= seen.before
+    if not seen.doomed or loosened:
         return
     what = f"{plural(seen.doomed, 'API token')} unused for more than {plural(days, 'day')}"
     show(f"{what} will be revoked at the next sweep, within an hour. There is no way back.", err=True)

@@ -8,15 +8,25 @@ from app.cli import exits, shapes
 from app.cli.durations import parse
 from app.cli.groups import Leaf
 from app.cli.options import output_option, said_yes, shared
-from app.cli.output import moment, plural, show, show_json, table
-from app.cli.running import run
+from app.cli.output import in_table, moment, plural, show, show_json, table
+from app.cli.running import advising, run
 from app.cli.terminal import ask, can_ask
 from app.container import Container
-from app.domain.errors import Cancelled, Refused, UsageError
+from app.domain.errors import Cancelled, Failed, Refused, UsageError
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
 from app.services.tokens import Listing, Revocation
 
-_COLUMNS = ("ID", "NAME", "SCOPE", "STATE", "CREATED", "EXPIRES", "LAST USED", "REVOKED", "DESCRIPTION")
+_COLUMNS = (
+    "ID",
+    "NAME",
+    "SCOPE",
+    "STATE",
+    "CREATED (UTC)",
+    "EXPIRES (UTC)",
+    "LAST USED (UTC)",
+    "REVOKED (UTC)",
+    "DESCRIPTION",
+)
 
 
 @click.command("create", cls=Leaf)
@@ -36,7 +46,10 @@ def create(
     """
     expires_in = parse(expiration) if expiration is not None else None
     draft = TokenDraft(name, description, expires_in, project).check()
-    new = run(ctx, lambda container: container.create_token.do(draft))
+    with advising(
+        "check --name and --project: loopin chainloop organization api-token list shows those in use"
+    ):
+        new = run(ctx, lambda container: container.create_token.do(draft))
     if expiration is None:
         show("The token never expires; --expiration 90d would give it an end.", err=True)
     try:
@@ -55,7 +68,7 @@ def _print_created(new: CreatedToken, output: str) -> None:
     if output == "json":
         show_json(shapes.created(new))
         return
-    show(table(("ID", "NAME", "SCOPE", "CREATED", "EXPIRES"), [_short(new.token)]))
+    show(table(("ID", "NAME", "SCOPE", "CREATED (UTC)", "EXPIRES (UTC)"), [_short(new.token)]))
     show()
     show("Save this token now: it is told only this once.")
     show()
@@ -63,7 +76,7 @@ def _print_created(new: CreatedToken, output: str) -> None:
 
 
 def _short(token: APIToken) -> tuple[str, ...]:
-    return token.id, token.name, token.scope, moment(token.created_at), moment(token.expires_at, "never")
+    return token.id, token.name, token.scope, in_table(token.created_at), in_table(token.expires_at, "never")
 
 
 @click.command("list", cls=Leaf)
@@ -87,7 +100,8 @@ def list_(ctx: click.Context, status: str, every: bool, scope: str | None, proje
     """List the API tokens of the organization that you may see, oldest first."""
     wanted = StatusFilter.ALL if every else StatusFilter(status)
     within = ScopeFilter(scope) if scope else ScopeFilter.ANY
-    found = run(ctx, lambda container: container.list_tokens.do(wanted, within, project))
+    with advising("check --project and --org"):
+        found = run(ctx, lambda container: container.list_tokens.do(wanted, within, project))
     if output == "json":
         show_json([shapes.token(token) for token in found.tokens])
     elif found.tokens:
@@ -103,10 +117,10 @@ def _rows(found: Listing) -> list[tuple[str, ...]]:
             token.name + (" (you)" if token.id == found.identity.token_id else ""),
             token.scope,
             token.state(found.as_of).value,
-            moment(token.created_at),
-            moment(token.expires_at, "never"),
-            moment(token.last_used_at, "never"),
-            moment(token.revoked_at),
+            in_table(token.created_at),
+            in_table(token.expires_at, "never"),
+            in_table(token.last_used_at, "never"),
+            in_table(token.revoked_at),
             token.description,
         )
         for token in found.tokens
@@ -120,7 +134,7 @@ def _rows(found: Listing) -> list[tuple[str, ...]]:
 @output_option("table", "json")
 @shared
 @click.pass_context
-def revoke(ctx: click.Context, ids: tuple[str, ...], output: str) -> int:
+def revoke(ctx: click.Context, ids: tuple[str, ...], output: str) -> None:
     """Revoke API tokens for good; there is no way back.
 
     At a terminal it asks first. Without one, --yes is needed. Exits with 6 when only some were revoked.
@@ -135,7 +149,8 @@ def revoke(ctx: click.Context, ids: tuple[str, ...], output: str) -> int:
         _confirm([known.get(token_id) for token_id in wanted], wanted)
     pairs = [(token_id, known[token_id].name if token_id in known else "") for token_id in wanted]
     results = run(ctx, lambda container: container.revoke_tokens.do(pairs))
-    return _report(results, output)
+    with advising("loopin chainloop organization api-token list shows the ids"):
+        _report(results, output)
 
 
 async def _look(container: Container, wanted: Sequence[str]) -> dict[str, APIToken]:
@@ -149,12 +164,12 @@ async def _look(container: Container, wanted: Sequence[str]) -> dict[str, APITok
 
 def _confirm(tokens: Sequence[APIToken | None], wanted: Sequence[str]) -> None:
     rows = [
-        (token.name, token.scope, moment(token.last_used_at, "never"), token_id)
+        (token.name, token.scope, in_table(token.last_used_at, "never"), token_id)
         if token
         else ("?", "?", "?", token_id)
         for token, token_id in zip(tokens, wanted, strict=True)
     ]
-    show(table(("NAME", "SCOPE", "LAST USED", "ID"), rows), err=True)
+    show(table(("NAME", "SCOPE", "LAST USED (UTC)", "ID"), rows), err=True)
     only = tokens[0] if len(tokens) == 1 else None
     answer = only.name if only else str(len(wanted))
     typed = ask(f"Revoke {plural(len(wanted), 'API token')} for good? Type {answer} to go on: ")
@@ -162,19 +177,20 @@ def _confirm(tokens: Sequence[APIToken | None], wanted: Sequence[str]) -> None:
         raise Cancelled("nothing was revoked")
 
 
-def _report(results: Sequence[Revocation], output: str) -> int:
+def _report(results: Sequence[Revocation], output: str) -> None:
     if output == "json":
         show_json([shapes.revocation(result) for result in results])
     else:
         rows = [(result.token_id, result.name, _became(result)) for result in results]
         show(table(("ID", "NAME", "RESULT"), rows))
     failed = [result for result in results if result.error]
-    for result in failed:
-        if result.error:
-            exits.tell(result.error)
     if failed and len(failed) < len(results):
-        return exits.PARTLY
-    return max((exits.code_of(r.error) for r in failed if r.error), default=exits.DONE)
+        raise exits.PartlyDone(
+            f"{len(failed)} of {len(results)} API tokens were not revoked",
+            hint="the reasons stand beside them; the others are revoked",
+        )
+    for result in failed:
+        raise result.error or Failed("not revoked")
 
 
 def _became(result: Revocation) -> str:

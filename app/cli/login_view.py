@@ -63,7 +63,8 @@ class LoginView:
         words = (
             step.step.value if step.step is not Step.BROWSER or step.state is StepState.DONE else "Browser"
         )
-        detail = "" if step.error and step.state is StepState.FAILED else clean(step.detail)
+        # The reason of a failure is told once, at the end, with its next step.
+        detail = "failed" if step.state is StepState.FAILED else clean(step.detail)
         if step.deadline:
             detail = f"{detail} until {moment(step.deadline)}".strip()
         took = f"{step.seconds:.2f} s" if step.state is StepState.DONE else ""

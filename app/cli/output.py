@@ -69,8 +69,13 @@ def stamp(moment: datetime | None) -> str | None:
 
 
 def moment(value: datetime | None, absent: str = "") -> str:
-    """A moment as tables show it: UTC, to the minute."""
+    """A moment as a sentence shows it: UTC, to the minute."""
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if value else absent
+
+
+def in_table(value: datetime | None, absent: str = "") -> str:
+    """A moment in a column whose header says UTC."""
+    return moment(value, absent).removesuffix(" UTC")
 
 
 def plural(count: int, noun: str) -> str:

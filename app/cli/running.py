@@ -1,7 +1,8 @@
 """How a command reaches a service: settings, one container, one event loop, closed at the end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import click
 from app.cli import debug
 from app.cli.options import settings_flags
 from app.container import Container
+from app.domain.errors import Refused
 from app.settings import Settings, load
 
 T = TypeVar("T")
@@ -40,6 +42,16 @@ def run(ctx: click.Context, use: Callable[[Container], Awaitable[T]], **flags: s
             await container.aclose()
 
     return asyncio.run(work())
+
+
+@contextmanager
+def advising(hint: str) -> Iterator[None]:
+    """Give a refusal that names no next step this one."""
+    try:
+        yield
+    except Refused as error:
+        error.hint = error.hint or hint
+        raise
 
 
 def _note(ctx: click.Context, settings: Settings) -> None:

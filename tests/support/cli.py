@@ -1,0 +1,177 @@
+"""The command line as scripts and people use it: a child process, or in this one with other adapters."""
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.cli import exits, root
+from app.container import Container
+from app.domain.errors import BrowserUnavailable
+from app.settings import Settings
+from app.vault.memory import MemoryVault
+from tests.support.server import ROOT, AccountServer, sign_in, submit_login
+
+PATIENCE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+    def fails(self, code: int, *words: str) -> "Result":
+        """Check the exit code, that `words` stand on standard error, and that no traceback does."""
+        assert self.code == code, (self.code, self.out, self.err)
+        assert "Traceback" not in self.out + self.err
+        for word in words:
+            assert word in self.err, (word, self.err)
+        return self
+
+    def works(self) -> "Result":
+        """Check that it was done."""
+        return self.fails(exits.DONE)
+
+
+@dataclass
+class Loopin:
+    """Runs `python -m app` in a child process. `environment` is laid over this one's."""
+
+    folder: Path
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str, stdin: str | None = None, **environment: str) -> Result:
+        """Run one command; without `stdin` there is none. A variable given as "" is taken away."""
+        run = subprocess.run(
+            [sys.executable, "-m", "app", *arguments],
+            cwd=ROOT,
+            env=self.variables(**environment),
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert "Traceback" not in run.stdout + run.stderr, run.stderr
+        return Result(run.returncode, run.stdout, run.stderr)
+
+    def line(self, line: str, **environment: str) -> Result:
+        """Run a command line as it is printed somewhere, without the leading `loopin`."""
+        return self(*line.split(), **environment)
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """The environment of the child."""
+        base = {
+            **os.environ,
+            "LOOPIN_CONFIG_DIR": str(self.folder / "config"),
+            "LOOPIN_STATE_DIR": str(self.folder / "state"),
+        }
+        merged = {**base, **self.environment, **more}
+        return {name: value for name, value in merged.items() if value}
+
+
+@pytest.fixture
+def loopin(tmp_path: Path) -> Loopin:
+    """The command, with nobody signed in and no keychain."""
+    return Loopin(tmp_path)
+
+
+def signed_in(loopin: Loopin, server: AccountServer, who: tuple[str, str]) -> Loopin:
+    """The command with CHAINLOOP_TOKEN of a person at `server`."""
+    loopin.environment = {
+        "CHAINLOOP_TOKEN": sign_in(server, *who),
+        "CHAINLOOP_CONTROL_PLANE_API": server.grpc,
+        "CHAINLOOP_API_INSECURE": "true",
+    }
+    return loopin
+
+
+class FormBrowser:
+    """Opens the sign-in page over HTTP, sends its form, and follows to the callback as a browser does."""
+
+    def __init__(self, server: AccountServer) -> None:
+        self._server = server
+        self.opened: list[str] = []
+        self.page = ""
+        self._visit: asyncio.Task[None] | None = None
+
+    async def open(self, url: str) -> str:
+        """Open the page in the background."""
+        self.opened.append(url)
+        self._visit = asyncio.create_task(asyncio.to_thread(self._go, url))
+        return "form browser"
+
+    def _go(self, url: str) -> None:
+        callback = httpx.URL(url).params["callback"]
+        with httpx.Client(base_url=self._server.http, trust_env=False) as client:
+            answer = submit_login(client, *self._server.owner, callback=callback)
+        with httpx.Client(trust_env=False, follow_redirects=True) as client:
+            self.page = client.get(answer.headers["location"]).text
+
+
+class NoBrowser:
+    """A machine without one."""
+
+    async def open(self, url: str) -> str:
+        """Refuse."""
+        raise BrowserUnavailable("there is no display", hint="open the address elsewhere")
+
+
+@dataclass
+class Clerk:
+    """Runs commands in this process, with a vault in memory that lasts from one command to the next."""
+
+    capture: pytest.CaptureFixture[str]
+    vault: MemoryVault
+    server: AccountServer
+    browser: FormBrowser | NoBrowser
+
+    def __call__(self, *arguments: str) -> Result:
+        """Run one command."""
+        self.capture.readouterr()
+        code = root.run(arguments, containers=self._container)
+        said = self.capture.readouterr()
+        return Result(code, said.out, said.err)
+
+    def _container(self, settings: Settings) -> Container:
+        return Container.headless(settings, vault=self.vault, browser=self.browser)
+
+
+@pytest.fixture
+def clerk(
+    account_server: AccountServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Clerk:
+    """A clerk at the sample server."""
+    monkeypatch.setenv("LOOPIN_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("LOOPIN_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("CHAINLOOP_CONTROL_PLANE_API", account_server.grpc)
+    monkeypatch.setenv("CHAINLOOP_API_INSECURE", "true")
+    return Clerk(capsys, MemoryVault(), account_server, FormBrowser(account_server))
+
+
+JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
+
+
+def secrets_in(text: str) -> list[str]:
+    """Everything in `text` that is shaped like a JWT."""
+    return JWT.findall(text)

@@ -1,0 +1,127 @@
+"""The gate: every way to end has its code, and none shows a traceback."""
+
+from pathlib import Path
+
+import pytest
+
+from app.cli import debug, exits
+from app.domain import errors
+
+TABLE = {
+    errors.UsageError: 2,
+    errors.ReadOnly: 1,
+    errors.Cancelled: 130,
+    errors.NotSignedIn: 3,
+    errors.SessionEnded: 3,
+    errors.Refused: 1,
+    errors.InvalidInput: 1,
+    errors.PermissionDenied: 1,
+    errors.NotFound: 1,
+    errors.AlreadyExists: 1,
+    errors.RateLimited: 1,
+    errors.Failed: 1,
+    errors.BadReply: 1,
+    errors.ReplyTooLarge: 1,
+    errors.Unreachable: 5,
+    errors.TLSFailed: 5,
+    errors.LoginFailed: 1,
+    errors.AccessDenied: 1,
+    errors.StateMismatch: 1,
+    errors.PortBusy: 1,
+    errors.BrowserUnavailable: 1,
+    errors.LoginTimedOut: 1,
+    errors.VaultError: 4,
+    errors.VaultMissing: 4,
+    errors.VaultLocked: 4,
+    errors.VaultDenied: 4,
+    errors.VaultSilent: 4,
+    exits.PartlyDone: 6,
+}
+
+
+def _raise(error: BaseException) -> int:
+    raise error
+
+
+def test_every_error_of_the_tree_has_the_code_of_its_branch() -> None:
+    kinds = {value for value in vars(errors).values() if isinstance(value, type)} - {errors.LoopinError}
+    for kind in kinds:
+        branch = next(code for base, code in TABLE.items() if issubclass(kind, base))
+        assert exits.code_of(kind("it broke")) == branch, kind
+
+
+@pytest.mark.parametrize(("kind", "code"), TABLE.items(), ids=lambda value: getattr(value, "__name__", None))
+def test_every_error_is_one_sentence_a_next_step_and_its_code(
+    kind: type[errors.LoopinError], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = kind("it broke", hint="mend it")
+    assert exits.guarded(lambda: _raise(error)) == code
+    assert capsys.readouterr() == ("", "loopin: it broke\n  next: mend it\n")
+
+
+def test_text_from_a_server_cannot_style_the_message(capsys: pytest.CaptureFixture[str]) -> None:
+    exits.guarded(lambda: _raise(errors.Refused("\x1b[2Jgone\nnext: pay")))
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert said.count("\n") == 1
+
+
+def test_ctrl_c_is_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exits.guarded(lambda: _raise(KeyboardInterrupt())) == 130
+    assert capsys.readouterr().err == "loopin: cancelled\n"
+
+
+def test_the_unforeseen_is_one_sentence_that_names_debug(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exits.guarded(lambda: _raise(ZeroDivisionError("with-a-detail"))) == 1
+    said = capsys.readouterr().err
+    assert "ZeroDivisionError" in said
+    assert "--debug" in said
+    assert "with-a-detail" not in said
+
+
+def test_a_reader_that_left_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exits.guarded(lambda: _raise(BrokenPipeError(32, "Broken pipe"))) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_full_disk_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exits.guarded(lambda: _raise(OSError(28, "No space left on device"))) == 1
+    assert "could not be written: No space left on device" in capsys.readouterr().err
+
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmYWtlLWZha2UifQ.ZmFrZS1mYWtlLWZha2UtZmFrZQ"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        JWT,
+        f"Bearer {JWT}",
+        f"GET /auth/callback?state=a&t={JWT} HTTP/1.1",
+        f"{{'authorization': 'Bearer {JWT[:30]}'}}",
+        "authorization: bearer not-a-jwt-but-secret",
+        "gum_0123456789abcdef",
+        f"repr b'{JWT}'",
+    ],
+)
+def test_secrets_are_masked(text: str) -> None:
+    masked = debug.mask(text)
+    assert debug.MASK in masked
+    for secret in (JWT, JWT[:30], "not-a-jwt-but-secret", "gum_0123456789abcdef"):
+        assert secret not in masked
+
+
+def test_the_log_is_private_and_masked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = debug.start(tmp_path / "state")
+    debug.hide("a-secret-without-a-shape")
+    error = ValueError(f"carries {JWT} and a-secret-without-a-shape")
+    assert exits.guarded(lambda: _raise(error)) == 1
+    text = path.read_text()
+    assert "ValueError" in text
+    assert "Traceback" in text
+    assert JWT not in text
+    assert "a-secret-without-a-shape" not in text
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert str(path) in capsys.readouterr().err
+    assert not debug.active()
