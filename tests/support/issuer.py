@@ -119,6 +119,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     issuer: Issuer
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that has heard enough hangs up; that is its right."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server

@@ -1,0 +1,181 @@
+"""An issuer over real HTTP: down, slow, lying, and where it may live."""
+
+import asyncio
+import socket
+import threading
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+
+from app.domain.errors import BadReply, LoopinError, Refused, TLSFailed, Unreachable, UsageError
+from app.oidc.addresses import CLIENT, Reach, server_reach
+from app.oidc.fetch import MAX_DOCUMENT, Fetcher
+from app.oidc.verifier import Verifier
+from tests.support.issuer import DISCOVERY, JWKS, Issuer, running_issuer
+
+DEVELOPMENT, PUBLIC = server_reach(development=True), server_reach(development=False)
+
+
+async def verify(issuer: Issuer, fetcher: Fetcher | None = None) -> None:
+    """Verify one of the issuer's tokens over HTTP."""
+    await Verifier(fetcher or Fetcher(CLIENT)).verify(issuer.token(), issuer.name, now=datetime.now(UTC))
+
+
+async def problem(issuer: Issuer, fetcher: Fetcher | None = None) -> LoopinError:
+    """Why that does not work."""
+    with pytest.raises(LoopinError) as caught:
+        await verify(issuer, fetcher)
+    return caught.value
+
+
+@pytest.mark.parametrize("reach", [CLIENT, DEVELOPMENT], ids=["client", "server"])
+async def test_keys_come_over_http_on_loopback(issuer: Issuer, reach: Reach) -> None:
+    """Discovery first, then the keys that it names."""
+    await verify(issuer, Fetcher(reach))
+    assert issuer.asked == [DISCOVERY, JWKS]
+
+
+async def test_an_issuer_may_have_a_path() -> None:
+    """Discovery 1.0 §4.1: the well-known part comes after it."""
+    with running_issuer("/_services/token") as issuer:
+        await verify(issuer)
+        assert issuer.asked[0] == f"/_services/token{DISCOVERY}"
+
+
+async def test_a_name_is_resolved_and_pinned(issuer: Issuer) -> None:
+    """`localhost` reaches the same server, and the server sees the name that was asked for."""
+    issuer.url = issuer.url.replace("127.0.0.1", "localhost")
+    await verify(issuer, Fetcher(DEVELOPMENT))
+
+
+async def test_this_machine_is_not_asked_in_production(issuer: Issuer) -> None:
+    """Neither in plain text nor by a name that resolves to it."""
+    assert isinstance(await problem(issuer, Fetcher(PUBLIC)), UsageError)
+    port = issuer.url.rpartition(":")[2]
+    with pytest.raises(Refused, match="localhost is not asked: it is this machine itself"):
+        await Fetcher(PUBLIC).document(f"https://localhost:{port}/")
+    assert issuer.asked == []
+
+
+async def test_nobody_there() -> None:
+    """Refused connection, unknown name."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+    assert "cannot be reached" in (await problem(Issuer(url))).message
+    with pytest.raises(Unreachable, match="there is no host no-such-host"):
+        await Fetcher(PUBLIC).document("https://no-such-host.invalid/")
+
+
+async def test_a_slow_issuer_is_given_up(issuer: Issuer) -> None:
+    """The whole of it has one limit, the keys as well as the description."""
+    for path in (DISCOVERY, JWKS):
+        issuer.held_paths = {path}
+        error = await problem(issuer, Fetcher(CLIENT, patience=0.2))
+        assert isinstance(error, Unreachable)
+        assert "did not answer within 0.2 seconds" in error.message
+
+
+async def test_an_issuer_that_drips_is_given_up() -> None:
+    """A byte now and then keeps no connection alive for ever."""
+
+    gone = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"H")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        writer.close()
+        gone.set()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises((Unreachable, BadReply)):
+            await Fetcher(CLIENT, patience=0.3).document(f"http://127.0.0.1:{port}/")
+        await gone.wait()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body", "said"),
+    [
+        (500, {}, b"", "is out of order: it answered 500"),
+        (404, {}, b"{}", "answered 404"),
+        (200, {}, b"<html>", "not a JSON object"),
+        (200, {}, b"[]", "not a JSON object"),
+        (200, {}, b"\xff\xfe", "not a JSON object"),
+        (200, {}, b"[" * 100_000, "not a JSON object"),
+        (200, {}, b" " * (MAX_DOCUMENT + 1), "more than 1 MiB"),
+        (200, {"Content-Encoding": "gzip"}, b"\x1f\x8b", "compresses its answer"),
+        (200, {}, b'{"issuer": 5}', "describes another issuer: nobody"),
+        (200, {}, b'{"issuer": "http://x"}', "describes another issuer: 'http://x'"),
+        (200, {"Content-Length": "50"}, b"{}", "broke off"),
+    ],
+)
+async def test_garbage_is_told_as_what_it_is(
+    issuer: Issuer, status: int, headers: dict[str, str], body: bytes, said: str
+) -> None:
+    """In the description, and in the keys where it is not about the description."""
+    issuer.answers[DISCOVERY] = (status, headers, body)
+    assert said in (await problem(issuer)).message
+    if "another issuer" not in said:
+        issuer.answers = {JWKS: (status, headers, body)}
+        assert said in (await problem(issuer)).message
+
+
+async def test_a_description_without_a_usable_place_for_keys(issuer: Issuer) -> None:
+    """Missing, not a URL, plain http elsewhere, and no set of keys."""
+    start = b'{"issuer": "%s"' % issuer.url.encode()
+    for rest, said in (
+        (b"}", "does not say where its keys are"),
+        (b', "jwks_uri": "file:///etc/passwd"}', "names a place for its keys that is not asked"),
+        (b', "jwks_uri": "http://inner.example/keys"}', "names a place for its keys that is not asked"),
+    ):
+        issuer.answers[DISCOVERY] = (200, {}, start + rest)
+        assert said in (await problem(issuer)).message
+    issuer.answers = {JWKS: (200, {}, b'{"keys": {}}')}
+    assert "publishes no set of keys" in (await problem(issuer)).message
+
+
+async def test_redirects_stay_on_their_host(issuer: Issuer) -> None:
+    """Followed within it, refused to another, and not for ever."""
+    issuer.answers[DISCOVERY] = (302, {"Location": "/moved"}, b"")
+    body = b'{"issuer": "%s", "jwks_uri": "%s"}' % (issuer.url.encode(), (issuer.url + JWKS).encode())
+    issuer.answers["/moved"] = (200, {}, body)
+    await verify(issuer)
+    with running_issuer() as other:
+        issuer.answers[DISCOVERY] = (302, {"Location": f"{other.url}{DISCOVERY}"}, b"")
+        assert "sends us on to another host, 127.0.0.1" in (await problem(issuer)).message
+        assert other.asked == []
+    issuer.answers[DISCOVERY] = (302, {"Location": DISCOVERY}, b"")
+    assert "sends us in circles" in (await problem(issuer)).message
+
+
+async def test_an_issuer_that_speaks_no_tls(issuer: Issuer) -> None:
+    """https to a port that speaks plain http."""
+    url = issuer.url.replace("http:", "https:")
+    with pytest.raises(TLSFailed, match="cannot prove who it is"):
+        await Fetcher(DEVELOPMENT).document(url)
+
+
+def test_many_threads_ask_once(issuer: Issuer) -> None:
+    """Twenty calls arrive together with an empty memory."""
+    verifier, errors = Verifier(Fetcher(DEVELOPMENT)), []
+    token = issuer.token()
+
+    def work() -> None:
+        try:
+            verifier.verify_blocking(token, issuer.name, now=datetime.now(UTC))
+        except LoopinError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert issuer.asked == [DISCOVERY, JWKS]
