@@ -30,6 +30,11 @@ def server() -> None:
 @click.option(
     "--sweep-interval", type=int, default=3600, show_default=True, help="Seconds; 0 = only when asked."
 )
+@click.option(
+    "--registration-secret-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Whoever has the secret in this file may register OAuth clients; off without it.",
+)
 @click.option("--control-stdin", is_flag=True, help="End with standard input; the line `sweep` sweeps.")
 @click.option(
     "--log-level",
@@ -48,6 +53,7 @@ def start(
     seed: str | None,
     session_hours: float,
     sweep_interval: int,
+    registration_secret_file: Path | None,
     control_stdin: bool,
     log_level: str,
     as_json: bool,
@@ -69,6 +75,7 @@ def start(
             seed=seed or "",
             session_hours=session_hours,
             sweep_interval=timedelta(seconds=sweep_interval),
+            registration_secret_file=registration_secret_file,
             control_stdin=control_stdin,
         )
         log.configure(log_level)

@@ -11,6 +11,7 @@ from app.domain.inactivity import SWEEP_INTERVAL
 
 SEEDS = ("demo",)
 MAX_SESSION_HOURS = 24 * 365
+MIN_SECRET = 16
 
 
 def is_loopback(host: str) -> bool:
@@ -30,7 +31,8 @@ class ServerSettings:
     `data` holds the signing keys and, unless `database_url` names another, the database. Port 0 lets the
     system choose. `public_url` is what browsers are told; empty means the HTTP listener itself.
     `trusted_proxies` are networks whose X-Forwarded-For is believed. `sweep_interval` zero means: only when
-    asked. `database_url` may carry a password and is never printed.
+    asked. `database_url` may carry a password and is never printed. `registration_secret_file` holds what
+    opens /oauth/register; without it nobody can register an OAuth client.
     """
 
     data: Path
@@ -44,6 +46,7 @@ class ServerSettings:
     sweep_interval: timedelta = SWEEP_INTERVAL
     database_url: str = ""
     control_stdin: bool = False
+    registration_secret_file: Path | None = None
     drain: timedelta = timedelta(seconds=20)
 
     def check(self) -> "ServerSettings":
@@ -67,6 +70,22 @@ class ServerSettings:
     def url(self) -> str:
         """The SQLAlchemy URL of the database."""
         return self.database_url or f"sqlite:///{self.data / 'loopin.db'}"
+
+    def registration_secret(self) -> str:
+        """The secret in the file, empty without one. Raises UsageError for a file that is no use."""
+        path = self.registration_secret_file
+        if path is None:
+            return ""
+        try:
+            secret = path.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            secret = ""
+        if len(secret) < MIN_SECRET:
+            raise UsageError(
+                f"the registration secret in {path} cannot be used",
+                hint=f"put at least {MIN_SECRET} random characters into a file that the server can read",
+            )
+        return secret
 
     @property
     def session_life(self) -> timedelta:

@@ -1,14 +1,16 @@
 """The Flask application."""
 
 import hashlib
+import logging
 
-from flask import Flask, Response, render_template
+from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from app.server import log
-from app.server.http import auth, headers, health
+from app.server.http import account, api, auth, headers, health, oauth, oauth_pages, openapi
+from app.server.oauth.server import OAuthServer
 from app.server.parts import Parts
 
 MAX_BODY = 64 * 1024
@@ -34,13 +36,27 @@ def make_app(parts: Parts, public_url: str) -> Flask:
         WTF_CSRF_SSL_STRICT=False,
     )
     headers.install(app, https)
+    # The path alone: a query may hold what only its sender should know.
+    app.before_request(lambda: log.event("http.arrived", logging.DEBUG, path=request.path))
     csrf = CSRFProtect(app)
     app.register_blueprint(auth.make_blueprint(parts))
     app.register_blueprint(health.make_blueprint(parts.database))
     # It takes a bearer token, not a cookie: no other site can send it.
     csrf.exempt("app.server.http.auth.logout")
+    _add_gumloop(app, csrf, parts, public_url)
     _answer_errors(app)
     return app
+
+
+def _add_gumloop(app: Flask, csrf: CSRFProtect, parts: Parts, public_url: str) -> None:
+    server = OAuthServer(parts, public_url, parts.settings.registration_secret())
+    app.register_blueprint(account.make_blueprint(parts))
+    app.register_blueprint(oauth_pages.make_blueprint(parts, server))
+    # What programs call: no cookie is looked at, so no other site can misuse one.
+    for routes in (oauth.make_blueprint(parts, server), api.make_blueprint(parts)):
+        app.register_blueprint(routes)
+        csrf.exempt(routes)
+    app.register_blueprint(openapi.make_blueprint(public_url))
 
 
 def _answer_errors(app: Flask) -> None:

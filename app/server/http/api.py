@@ -1,0 +1,82 @@
+"""/api/v1: what the vendor's programs read, in the vendor's shapes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from app.domain.errors import InvalidInput, LoopinError, NotSignedIn, PermissionDenied
+from app.server import log
+from app.server.http.models import MODEL_GROUPS
+from app.server.parts import Parts
+from app.server.usecases.gumloop import Bearer, Caller, IdentifyCaller, ListOrganizations, ListTeams, Named
+
+_KINDS: tuple[tuple[type[LoopinError], int, str, str], ...] = (
+    (NotSignedIn, 401, "unauthorized", "authentication_error"),
+    (PermissionDenied, 403, "forbidden", "permission_error"),
+    (InvalidInput, 400, "invalid_request", "invalid_request_error"),
+)
+
+
+def make_blueprint(parts: Parts) -> Blueprint:
+    """The routes; each one checks the bearer first."""
+    routes = Blueprint("api", __name__, url_prefix="/api/v1")
+    identify = IdentifyCaller(parts.database, parts.clock)
+    list_teams, list_organizations = ListTeams(parts.database), ListOrganizations(parts.database)
+
+    def caller() -> Caller:
+        return identify.do(_bearer(), request.args.get("team_id", ""))
+
+    @routes.get("/models")
+    def models() -> ResponseReturnValue:
+        caller()
+        return {"model_groups": MODEL_GROUPS}
+
+    @routes.get("/teams")
+    def teams() -> ResponseReturnValue:
+        return {"teams": _items(list_teams.do(caller()))}
+
+    @routes.get("/organizations")
+    def organizations() -> ResponseReturnValue:
+        return {"organizations": _items(list_organizations.do(caller()))}
+
+    _answer_errors(routes)
+    return routes
+
+
+def _bearer() -> Bearer:
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    user_id = request.headers.get("x-auth-key", "").strip()
+    return Bearer(value.strip() if scheme.lower() == "bearer" else "", user_id)
+
+
+def _items(found: Sequence[Named]) -> list[dict[str, str]]:
+    return [{"id": str(item.id), "name": item.name} for item in found]
+
+
+def _error(code: str, message: str, kind: str, param: str | None = None) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "type": kind, "param": param, "details": None}}
+
+
+def _answer_errors(routes: Blueprint) -> None:
+    @routes.errorhandler(LoopinError)
+    def refused(error: LoopinError) -> ResponseReturnValue:
+        status, code, kind = next(
+            ((status, code, kind) for of, status, code, kind in _KINDS if isinstance(error, of)),
+            (500, "internal_error", "api_error"),
+        )
+        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        param = "team_id" if status == 400 else None
+        return _error(code, error.message, kind, param), status, headers
+
+    @routes.errorhandler(HTTPException)
+    def failed(error: HTTPException) -> ResponseReturnValue:
+        return _error("invalid_request", error.name, "invalid_request_error"), error.code or 500
+
+    # The gate of these routes: a program gets JSON, whatever went wrong.
+    @routes.errorhandler(Exception)
+    def broken(error: Exception) -> ResponseReturnValue:
+        log.failure("api.failed", error)
+        return _error("internal_error", "The server could not finish this.", "api_error"), 500

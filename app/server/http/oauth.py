@@ -1,0 +1,117 @@
+"""The OAuth endpoints that programs call: token, revoke, introspect, userinfo, register, metadata."""
+
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import InvalidRequestError
+from authlib.oauth2.rfc6750 import InvalidTokenError
+from authlib.oauth2.rfc7591 import InvalidClientMetadataError
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from app.server import log
+from app.server.http.visitor import Visitor
+from app.server.oauth import rules
+from app.server.oauth.server import OAuthServer
+from app.server.parts import Parts
+
+METADATA_PATH = "/.well-known/oauth-authorization-server"
+_FORM = "application/x-www-form-urlencoded"
+
+
+def make_blueprint(parts: Parts, server: OAuthServer) -> Blueprint:
+    """The routes; none of them looks at a cookie."""
+    routes = Blueprint("oauth", __name__)
+    calls = _Calls(server, Visitor(parts))
+    routes.add_url_rule("/oauth/token", "token", calls.token, methods=["POST"])
+    routes.add_url_rule("/oauth/revoke", "revoke", calls.revoke, methods=["POST"])
+    routes.add_url_rule("/oauth/introspect", "introspect", calls.introspect, methods=["POST"])
+    routes.add_url_rule("/oauth/userinfo", "userinfo", calls.userinfo, methods=["GET", "POST"])
+    routes.add_url_rule("/oauth/register", "register", calls.register, methods=["POST"])
+    routes.add_url_rule(METADATA_PATH, "metadata", lambda: server.metadata, methods=["GET"])
+    _answer_errors(routes)
+    return routes
+
+
+class _Calls:
+    """One method an endpoint: check the form, open a transaction, let Authlib answer."""
+
+    def __init__(self, server: OAuthServer, visitor: Visitor) -> None:
+        self._server = server
+        self._visitor = visitor
+
+    def token(self) -> ResponseReturnValue:
+        """Codes and refresh tokens become tokens (RFC 6749 §3.2)."""
+        _check_form("grant_type")
+        with self._server.transaction(self._visitor.address):
+            answer: Response = self._server.create_token_response()
+            return answer
+
+    def revoke(self) -> ResponseReturnValue:
+        """End a token (RFC 7009); an unknown one is no error."""
+        _check_form("token")
+        with self._server.transaction(self._visitor.address):
+            answer: Response = self._server.create_endpoint_response("revocation")
+            return answer
+
+    def introspect(self) -> ResponseReturnValue:
+        """What a token is (RFC 7662)."""
+        _check_form("token")
+        with self._server.transaction(write=False):
+            answer: Response = self._server.create_endpoint_response("introspection")
+            return answer
+
+    def userinfo(self) -> ResponseReturnValue:
+        """Whose access token it is; field names as in OpenID Connect Core §5.1."""
+        with self._server.transaction(write=False) as store:
+            person = store.person(self._server.protect.acquire_token(rules.USERINFO_SCOPE).user_id)
+        if person is None:
+            raise InvalidTokenError
+        return {"sub": str(person.id), "email": person.email, "name": person.name}
+
+    def register(self) -> ResponseReturnValue:
+        """Make a client (RFC 7591); off unless the operator set a registration secret."""
+        if "registration_endpoint" not in self._server.metadata:
+            return {"error": "access_denied", "error_description": "Registration is off on this server."}, 403
+        if not isinstance(request.get_json(silent=True), dict):
+            raise InvalidClientMetadataError("Send a JSON object.")
+        with self._server.transaction(self._visitor.address):
+            answer: Response = self._server.create_endpoint_response("client_registration")
+            return answer
+
+
+def _check_form(needed: str) -> None:
+    """Each parameter once (RFC 6749 §3.2), as a form, and the one that names the request."""
+    if request.mimetype != _FORM:
+        raise InvalidRequestError(f"Send the parameters as {_FORM}.")
+    for name, values in request.form.lists():
+        if len(values) > 1:
+            raise InvalidRequestError("A parameter was sent more than once.")
+        if "\x00" in name or "\x00" in values[0]:
+            raise InvalidRequestError("A parameter has characters that it may not have.")
+    if not request.form.get(needed):
+        raise InvalidRequestError(f"Missing '{needed}' in request.")
+
+
+def _answer_errors(routes: Blueprint) -> None:
+    @routes.errorhandler(OAuth2Error)
+    def refused(error: OAuth2Error) -> ResponseReturnValue:
+        status, body, headers = error()
+        return body, status, dict(headers)
+
+    @routes.errorhandler(ValueError)
+    def unreadable(error: ValueError) -> ResponseReturnValue:
+        # Authlib's word for a parameter or header that it can neither read nor quote.
+        log.event("oauth.unreadable")
+        text = "A parameter has characters that it may not have."
+        return {"error": "invalid_request", "error_description": text}, 400
+
+    @routes.errorhandler(HTTPException)
+    def failed(error: HTTPException) -> ResponseReturnValue:
+        return {"error": "invalid_request", "error_description": error.name}, error.code or 500
+
+    # The gate of these routes: a program gets JSON, whatever went wrong.
+    @routes.errorhandler(Exception)
+    def broken(error: Exception) -> ResponseReturnValue:
+        log.failure("oauth.failed", error)
+        text = "The server could not finish this. Try again in a moment."
+        return {"error": "server_error", "error_description": text}, 500

@@ -1,0 +1,125 @@
+"""/oauth/authorize: the request is checked, the person signs in, and then allows or denies."""
+
+from typing import Any
+
+from authlib.common.urls import add_params_to_uri
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import InvalidRequestError, UnsupportedResponseTypeError
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from app.domain.text import clean
+from app.server.http.headers import allow_form_target
+from app.server.http.visitor import Visitor
+from app.server.oauth import redirects, rules
+from app.server.oauth.server import OAuthServer
+from app.server.parts import Parts
+from app.server.usecases.browser_sessions import SignedInBrowser
+
+# Authlib raises ValueError for a parameter that no answer may quote (RFC 6749 §4.1.2.1).
+_UNREADABLE = "A parameter has characters that it may not have."
+
+
+def make_blueprint(parts: Parts, server: OAuthServer) -> Blueprint:
+    """The route, protected by the form's CSRF token."""
+    pages = Blueprint("oauth_pages", __name__, url_prefix="/oauth")
+    consent = _Consent(server, Visitor(parts))
+    pages.add_url_rule("/authorize", "authorize", consent.show, methods=["GET"])
+    pages.add_url_rule("/authorize", "decide", consent.decide, methods=["POST"])
+    return pages
+
+
+class _Consent:
+    """The page with Allow and Deny."""
+
+    def __init__(self, server: OAuthServer, visitor: Visitor) -> None:
+        self._server = server
+        self._visitor = visitor
+
+    def show(self) -> ResponseReturnValue:
+        """Check the request before anything else; then sign-in page or consent page."""
+        try:
+            with self._server.transaction(write=False):
+                grant = self._server.get_consent_grant()
+        except OAuth2Error as error:
+            return self._refused(error)
+        except ValueError:
+            return _problem(_UNREADABLE)
+        browser = self._visitor.current()
+        return _page(grant, browser) if browser else _to_sign_in()
+
+    def decide(self) -> ResponseReturnValue:
+        """Send the browser back with a code, or with access_denied."""
+        browser = self._visitor.current()
+        if browser is None:
+            return _to_sign_in()
+        try:
+            with self._server.transaction(self._visitor.address):
+                grant = self._server.get_consent_grant()
+                # Another tab may have changed who is signed in; consent counts for the account it named.
+                if request.form.get("account") != str(browser.person.id):
+                    return _page(grant, browser)
+                person = browser.person if request.form.get("decision") == "allow" else None
+                answer = self._server.create_authorization_response(grant.request, person, grant=grant)
+        except OAuth2Error as error:
+            return self._refused(error)
+        except ValueError:
+            return _problem(_UNREADABLE)
+        return _leave(answer.location)
+
+    def _refused(self, error: OAuth2Error) -> ResponseReturnValue:
+        """Back to the client when it is known who that is, else a page (RFC 6749 §4.1.2.1)."""
+        if not error.redirect_uri:
+            return _problem(error.get_error_description() or "The request is not complete.")
+        if isinstance(error, UnsupportedResponseTypeError) and not request.args.get("response_type"):
+            error = InvalidRequestError(
+                "Missing 'response_type' in request.", state=error.state, redirect_uri=error.redirect_uri
+            )
+        answer = [*error.get_body(), ("iss", self._server.issuer)]
+        return redirect(add_params_to_uri(error.redirect_uri, answer), 303)
+
+
+def _page(grant: Any, browser: SignedInBrowser) -> str:
+    target = redirects.origin(grant.redirect_uri)
+    if _follows_form(target):
+        allow_form_target(target)
+    client = grant.request.client
+    here = f"{url_for('oauth_pages.authorize')}?{request.query_string.decode('ascii', 'replace')}"
+    return render_template(
+        "oauth/consent.html",
+        name=clean(client.client_name or client.client_id, 80),
+        place=clean(target.partition("://")[2], 80),
+        local=redirects.is_loopback(grant.redirect_uri),
+        scopes=[rules.SCOPES[scope] for scope in grant.request.scope.split()],
+        person=browser.person,
+        target=here,
+        leave=url_for("account.sign_out", next=here),
+    )
+
+
+def _leave(location: str) -> ResponseReturnValue:
+    origin = redirects.origin(location)
+    if _follows_form(origin):
+        # 303, so that the form is never sent on (RFC 9700 §4.12).
+        return redirect(location, 303)
+    return render_template("oauth/handover.html", target=location, place=origin.partition("://")[2])
+
+
+def _follows_form(origin: str) -> bool:
+    # No policy can name an IPv6 address (CSP3 §2.3.1): a page leads on instead of a redirect.
+    return "[" not in origin
+
+
+def _to_sign_in() -> Response:
+    here = f"{url_for('oauth_pages.authorize')}?{request.query_string.decode('ascii', 'replace')}"
+    return redirect(url_for("account.sign_in", next=here), 303)
+
+
+def _problem(text: str) -> ResponseReturnValue:
+    return render_template(
+        "problem.html",
+        title="This request cannot be answered",
+        text=clean(text),
+        step="Nothing was sent. Start the sign-in again from the program you want to use.",
+    ), 400

@@ -1,0 +1,221 @@
+"""The paths and schemas of the OpenAPI document. A test compares the paths with the routes."""
+
+from typing import Any
+
+_Json = dict[str, Any]
+
+
+def _ref(name: str) -> _Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(required: str = "", **properties: _Json) -> _Json:
+    return {"type": "object", "properties": properties, "required": required.split()}
+
+
+def _list(item: _Json) -> _Json:
+    return {"type": "array", "items": item}
+
+
+_TEXT: _Json = {"type": "string"}
+_NAMED = _object("id name", id={"type": "string", "format": "uuid"}, name=_TEXT)
+
+SCHEMAS: _Json = {
+    "Token": _object(
+        "access_token token_type",
+        access_token=_TEXT,
+        refresh_token=_TEXT,
+        expires_in={"type": "integer", "description": "seconds"},
+        token_type={"const": "Bearer"},
+        scope=_TEXT,
+    ),
+    "OAuthError": _object("error", error=_TEXT, error_description=_TEXT),
+    "Introspection": _object(
+        "active",
+        active={"type": "boolean"},
+        scope=_TEXT,
+        client_id=_TEXT,
+        username=_TEXT,
+        token_type=_TEXT,
+        exp={"type": "integer"},
+        iat={"type": "integer"},
+        sub=_TEXT,
+        iss=_TEXT,
+    ),
+    "UserInfo": _object("sub email name", sub=_TEXT, email=_TEXT, name=_TEXT),
+    "Client": _object(
+        "client_id",
+        client_id=_TEXT,
+        client_secret=_TEXT,
+        client_name=_TEXT,
+        redirect_uris=_list(_TEXT),
+        grant_types=_list(_TEXT),
+        response_types=_list(_TEXT),
+        token_endpoint_auth_method=_TEXT,
+        scope=_TEXT,
+    ),
+    "Models": _object(
+        "model_groups",
+        model_groups=_list(
+            _object(
+                "groupLabel options",
+                groupLabel=_TEXT,
+                options=_list(_object("value label status", value=_TEXT, label=_TEXT, status=_TEXT)),
+            )
+        ),
+    ),
+    "Teams": _object("teams", teams=_list(_NAMED)),
+    "Organizations": _object("organizations", organizations=_list(_NAMED)),
+    "ApiError": _object(
+        "error",
+        error=_object(
+            "code message type",
+            code=_TEXT,
+            message=_TEXT,
+            type=_TEXT,
+            param={"type": ["string", "null"]},
+            details={"type": ["object", "null"]},
+        ),
+    ),
+    "AuthError": _object("code message", code=_TEXT, message=_TEXT),
+}
+
+
+def _answer(text: str, schema: str = "", media: str = "application/json") -> _Json:
+    if not schema:
+        return {"description": text}
+    content = {"type": "string"} if schema == "html" else _ref(schema)
+    return {"description": text, "content": {media: {"schema": content}}}
+
+
+def _page(text: str) -> _Json:
+    return _answer(text, "html", "text/html")
+
+
+def _query(*names: str, required: str = "") -> list[_Json]:
+    must = required.split()
+    return [{"name": n, "in": "query", "required": n in must, "schema": _TEXT} for n in names]
+
+
+def _form(required: str, *optional: str) -> _Json:
+    fields = dict.fromkeys((*required.split(), *optional), _TEXT)
+    media = {"application/x-www-form-urlencoded": {"schema": _object(required, **fields)}}
+    return {"required": True, "content": media}
+
+
+def _operation(summary: str, answers: dict[str, _Json], **more: Any) -> _Json:
+    return {"summary": summary, "responses": answers, **more}
+
+
+def _read(summary: str, schema: str) -> _Json:
+    answers = {"200": _answer("Found", schema)}
+    answers |= {code: _answer("Refused", "ApiError") for code in ("400", "401", "403")}
+    security: list[_Json] = [{"oauth": ["gumloop_api"]}, {"apiKey": [], "userId": []}]
+    return {"get": _operation(summary, answers, parameters=_query("team_id"), security=security)}
+
+
+_BAD = {"400": _answer("Malformed or refused", "OAuthError")}
+_UNKNOWN = _BAD | {"401": _answer("The client did not authenticate", "OAuthError")}
+_BACK = {"303": _answer("On to the next page")}
+_SIGN_IN = _form("email password csrf_token")
+_REQUEST = _query(
+    *("response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge"),
+    "code_challenge_method",
+    required="response_type client_id redirect_uri code_challenge code_challenge_method",
+)
+_WRONG = {"401": _page("Wrong"), "429": _page("Too many attempts")}
+_USERINFO = _operation(
+    "Whose access token it is",
+    {"200": _answer("The person", "UserInfo"), "401": _answer("No valid token", "OAuthError")},
+    security=[{"oauth": ["userinfo"]}],
+)
+
+PATHS: _Json = {
+    "/healthz": {
+        "get": _operation("Whether requests can be served", {"200": _answer("Yes"), "503": _answer("No")})
+    },
+    "/openapi.json": {"get": _operation("This document", {"200": _answer("OpenAPI 3.1")})},
+    "/.well-known/oauth-authorization-server": {
+        "get": _operation("Metadata of the authorization server (RFC 8414)", {"200": _answer("Metadata")})
+    },
+    "/auth/login": {
+        "get": _operation(
+            "Sign-in page for Chainloop",
+            {"200": _page("The form"), "400": _page("The callback leads elsewhere")},
+            parameters=_query("callback", "long-lived"),
+        ),
+        "post": _operation("Sign in", {"200": _page("The token"), **_BACK, **_WRONG}, requestBody=_SIGN_IN),
+    },
+    "/auth/logout": {
+        "post": _operation(
+            "End this session, or all of the person's",
+            {"204": _answer("Ended"), "401": _answer("Not signed in", "AuthError")},
+            security=[{"person": []}],
+            requestBody={
+                "content": {"application/json": {"schema": _object("", everywhere={"type": "boolean"})}}
+            },
+        )
+    },
+    "/account/sign-in": {
+        "get": _operation("Sign-in page", {"200": _page("The form")}, parameters=_query("next")),
+        "post": _operation("Sign in", {**_BACK, **_WRONG}, requestBody=_SIGN_IN),
+    },
+    "/account/sign-out": {"post": _operation("Sign out", _BACK, requestBody=_form("csrf_token"))},
+    "/account/keys": {
+        "get": _operation("User ID and API keys", {"200": _page("The page"), **_BACK}),
+        "post": _operation(
+            "Make or replace a key; it is shown once",
+            {"200": _page("The key"), **_BACK, "403": _page("Not allowed")},
+            requestBody=_form("csrf_token", "team"),
+        ),
+    },
+    "/oauth/authorize": {
+        "get": _operation(
+            "Ask a person for access (RFC 6749 §4.1, RFC 7636)",
+            {"200": _page("Allow or deny"), **_BACK, "400": _page("The client is not known")},
+            parameters=_REQUEST,
+        ),
+        "post": _operation(
+            "Allow or deny",
+            {"303": _answer("Back to the client with code, state and iss")},
+            parameters=_REQUEST,
+            requestBody=_form("csrf_token account decision"),
+        ),
+    },
+    "/oauth/token": {
+        "post": _operation(
+            "Exchange a code or a refresh token (RFC 6749 §4.1.3, §6)",
+            {"200": _answer("Tokens", "Token"), **_UNKNOWN},
+            requestBody=_form(
+                "grant_type", "client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "scope"
+            ),
+        )
+    },
+    "/oauth/revoke": {
+        "post": _operation(
+            "End a token (RFC 7009)",
+            {"200": _answer("It does not work any more, or never did"), **_UNKNOWN},
+            requestBody=_form("token", "client_id", "token_type_hint"),
+        )
+    },
+    "/oauth/introspect": {
+        "post": _operation(
+            "What a token is (RFC 7662)",
+            {"200": _answer("Its state", "Introspection"), **_UNKNOWN},
+            requestBody=_form("token", "token_type_hint"),
+            security=[{"client": []}],
+        )
+    },
+    "/oauth/userinfo": {"get": _USERINFO, "post": _USERINFO},
+    "/oauth/register": {
+        "post": _operation(
+            "Register a client (RFC 7591); off unless the operator turned it on",
+            {"201": _answer("Registered", "Client"), "403": _answer("Off", "OAuthError"), **_UNKNOWN},
+            requestBody={"content": {"application/json": {"schema": _ref("Client")}}},
+            security=[{"operator": []}],
+        )
+    },
+    "/api/v1/models": _read("The models", "Models"),
+    "/api/v1/teams": _read("The teams that the caller reaches", "Teams"),
+    "/api/v1/organizations": _read("The caller's organizations; not with a team's key", "Organizations"),
+}

@@ -1,0 +1,49 @@
+"""The person in front of the browser: who is signed in, where the request came from."""
+
+from flask import request, session
+
+from app.server.http.addresses import client_address
+from app.server.parts import Parts
+from app.server.usecases.browser_sessions import BrowserSessions, SignedInBrowser
+
+_KEY = "browser"
+_PLACES = ("/oauth/authorize?", "/account/keys")
+_MAX_PLACE = 8000
+
+
+class Visitor:
+    """Reads and writes the cookie. It is Flask's: signed, HttpOnly, SameSite=Lax, Secure behind TLS."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._networks = parts.settings.trusted_proxies
+        self._sessions = BrowserSessions(parts.database, parts.sign_in, parts.tokens, parts.clock)
+
+    @property
+    def address(self) -> str:
+        """Where the request came from."""
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        return client_address(request.remote_addr or "", forwarded, self._networks)
+
+    def current(self) -> SignedInBrowser | None:
+        """Who is signed in, if anybody."""
+        secret = session.get(_KEY)
+        return self._sessions.find(secret) if isinstance(secret, str) else None
+
+    def sign_in(self, email: str, password: str) -> None:
+        """Sign in under a new cookie (OWASP: session fixation). Raises NotSignedIn or RateLimited."""
+        secret = self._sessions.open(email, password, self.address)
+        self.sign_out()
+        session[_KEY] = secret
+
+    def sign_out(self) -> None:
+        """End what the cookie stands for, and the cookie."""
+        secret = session.get(_KEY)
+        if isinstance(secret, str):
+            self._sessions.end(secret, self.address)
+        session.clear()
+
+
+def next_place(value: str) -> str:
+    """Where to go after signing in: one of our own pages, else the page of keys."""
+    plain = value.isascii() and value.isprintable() and len(value) <= _MAX_PLACE and "\\" not in value
+    return value if plain and value.startswith(_PLACES) else _PLACES[-1]

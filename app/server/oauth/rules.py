@@ -1,0 +1,23 @@
+"""The numbers and the scopes, in one place."""
+
+from datetime import timedelta
+
+CODE_LIFE = timedelta(seconds=60)
+ACCESS_LIFE = timedelta(hours=1)
+REFRESH_LIFE = timedelta(days=90)
+# A client whose answer was lost, or that refreshes twice at the same time, may repeat the old token so long.
+REPEAT_WINDOW = timedelta(seconds=10)
+# How long something that ended is kept to recognise its reuse.
+KEPT = timedelta(days=1)
+
+ACCESS, REFRESH = "access", "refresh"
+API_SCOPE, USERINFO_SCOPE = "gumloop_api", "userinfo"
+SCOPES = {
+    API_SCOPE: "Use the Gumloop API as you: models, teams and organizations",
+    USERINFO_SCOPE: "See your name, e-mail address and user ID",
+}
+GRANT_TYPES = ("authorization_code", "refresh_token")
+RESPONSE_TYPES = ("code",)
+AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
+# Whoever looks into other people's tokens shows who they are first (RFC 7662 §2.1).
+CONFIDENTIAL_METHODS = ("client_secret_basic", "client_secret_post")

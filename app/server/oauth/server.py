@@ -1,0 +1,106 @@
+"""The authorization server: Authlib's, with our grants, endpoints and storage."""
+
+# mypy: allow-subclassing-any
+# Authlib carries no types.
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
+from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Payload, FlaskOAuth2Request
+from authlib.oauth2.rfc6749 import OAuth2Request
+from authlib.oauth2.rfc6750 import BearerTokenGenerator
+from authlib.oauth2.rfc9207 import IssuerParameter
+from flask import Request, g
+from flask import request as current_request
+from werkzeug.datastructures import MultiDict
+
+from app.server.database.oauth_models import OAuthClient
+from app.server.oauth import opaque, rules
+from app.server.oauth.endpoints import Bearer, Introspection, Revocation
+from app.server.oauth.grants import CodeGrant, RefreshGrant, RequireS256, save_token, store
+from app.server.oauth.metadata import describe
+from app.server.oauth.opaque import Successors
+from app.server.oauth.registration import Registration
+from app.server.oauth.store import Store
+from app.server.parts import Parts
+
+# At debug level Authlib writes whole tokens.
+logging.getLogger("authlib").setLevel(logging.INFO)
+
+
+class OAuthServer(AuthorizationServer):
+    """Built for each app. `issuer` is the public address, without a slash at its end (RFC 8414 §2)."""
+
+    def __init__(self, parts: Parts, issuer: str, registration_secret: str = "") -> None:
+        super().__init__(query_client=_query_client, save_token=save_token)
+        self.issuer = issuer
+        self.metadata = describe(issuer, registration=bool(registration_secret))
+        self.scopes_supported = list(rules.SCOPES)
+        self._parts = parts
+        self._successors = Successors(parts.ring)
+        self.register_token_generator("default", _generator())
+        self.register_grant(CodeGrant, [RequireS256(required=True)])
+        self.register_grant(RefreshGrant)
+        self.register_endpoint(Revocation)
+        self.register_endpoint(Introspection(issuer))
+        if registration_secret:
+            self.register_endpoint(Registration(registration_secret, self.metadata))
+        self.register_extension(_Issuer(issuer))
+        self.protect = ResourceProtector()
+        self.protect.register_token_validator(Bearer(realm=issuer))
+
+    def create_oauth2_request(self, request: Any) -> OAuth2Request:
+        """The request under way, as seen from outside; an OAuth2Request stays what it is."""
+        if isinstance(request, OAuth2Request):
+            return request
+        return _PublicRequest(current_request, self.issuer)
+
+    @contextmanager
+    def transaction(self, address: str = "", write: bool = True) -> Iterator[Store]:
+        """One database transaction for what Authlib does inside; kept also when the answer is an error."""
+        database = self._parts.database
+        with database.write() if write else database.read() as session:
+            g.oauth_store = Store(session, self._parts.clock, self._successors, address)
+            try:
+                yield g.oauth_store
+            finally:
+                del g.oauth_store
+
+
+class _PublicRequest(FlaskOAuth2Request):
+    # Behind a proxy that ends TLS our own address is plain http, which Authlib refuses.
+    def __init__(self, request: Request, issuer: str) -> None:
+        OAuth2Request.__init__(self, request.method, issuer + request.full_path, headers=request.headers)
+        self._request = request
+        self.payload = _Payload(request)
+
+
+class _Payload(FlaskOAuth2Payload):
+    # A parameter has one place: the body of a token request, the query of an authorization request.
+    @property
+    def data(self) -> "MultiDict[str, str]":
+        request: Request = self._request
+        return request.args if request.path == "/oauth/authorize" else request.form
+
+
+class _Issuer(IssuerParameter):
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+
+    def get_issuer(self) -> str:
+        return self._issuer
+
+
+def _query_client(client_id: str) -> OAuthClient | None:
+    return store().client(client_id)
+
+
+def _generator() -> BearerTokenGenerator:
+    return BearerTokenGenerator(
+        lambda **_: opaque.fresh(opaque.ACCESS_PREFIX),
+        lambda **_: opaque.fresh(opaque.REFRESH_PREFIX),
+        int(rules.ACCESS_LIFE.total_seconds()),
+    )

@@ -1,0 +1,199 @@
+"""What one request to the authorization server reads and writes, in one transaction.
+
+Rows that decide are read for update: of two requests with the same code or refresh token the second sees
+what the first did. SQLite has one writer anyway.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.server.clock import Clock
+from app.server.database.models import User
+from app.server.database.oauth_models import OAuthClient, OAuthCode, OAuthGrant, OAuthToken
+from app.server.oauth import opaque, rules
+from app.server.oauth.issued import IssuedCode, IssuedToken, Person
+from app.server.usecases import audit
+
+GRANTED, ENDED, REPLAYED = "oauth.grant", "oauth.end", "oauth.replay"
+_CLIENT_ID = re.compile(r"[!-~]{1,48}")
+_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a person agreed to."""
+
+    person: Person
+    client_id: str
+    scope: str
+    redirect_uri: str
+    challenge: str
+
+
+class Store:
+    """Grants, codes and tokens over one session; `address` is where the request came from."""
+
+    def __init__(
+        self, session: Session, clock: Clock, successors: opaque.Successors, address: str = ""
+    ) -> None:
+        self._session = session
+        self._now = clock()
+        self._successors = successors
+        self._address = address
+
+    def client(self, client_id: str) -> OAuthClient | None:
+        """The registered client, if there is one."""
+        # Nothing else can be a client's id, and PostgreSQL refuses to be asked for NUL.
+        return self._session.get(OAuthClient, client_id) if _CLIENT_ID.fullmatch(client_id) else None
+
+    def add_client(self, client: OAuthClient) -> None:
+        """Register a client."""
+        self._session.add(client)
+        self._session.flush()
+
+    def begin(self, consent: Consent, code: str) -> None:
+        """Write down a consent and the code that stands for it."""
+        self._purge()
+        until = self._now + rules.CODE_LIFE
+        grant = OAuthGrant(
+            client_id=consent.client_id,
+            user_id=consent.person.id,
+            scope=consent.scope,
+            created_at=self._now,
+            expires_at=until,
+        )
+        self._session.add(grant)
+        self._session.flush()
+        self._session.add(
+            OAuthCode(
+                code_hash=opaque.digest(code),
+                grant_id=grant.id,
+                redirect_uri=consent.redirect_uri,
+                code_challenge=consent.challenge,
+                expires_at=until,
+            )
+        )
+        self._record(GRANTED, grant)
+
+    def find_code(self, code: str, client_id: str) -> IssuedCode | None:
+        """A code that may be redeemed. A second use ends everything the first gave (RFC 6749 §4.1.2)."""
+        row = self._session.get(OAuthCode, opaque.digest(code), with_for_update=True)
+        grant = self._session.get(OAuthGrant, row.grant_id) if row else None
+        if row is None or grant is None:
+            return None
+        if row.used_at is not None:
+            self._end(grant, REPLAYED)
+            return None
+        if row.expires_at <= self._now or grant.ended_at is not None or grant.client_id != client_id:
+            return None
+        return IssuedCode(grant.id, grant.user_id, grant.scope, row.redirect_uri, row.code_challenge)
+
+    def use_code(self, code: str) -> None:
+        """From now on it is spent."""
+        spent = update(OAuthCode).where(OAuthCode.code_hash == opaque.digest(code))
+        self._session.execute(spent.values(used_at=self._now))
+
+    def find_refresh(self, value: str) -> IssuedToken | None:
+        """A refresh token that may be used. Reuse after the window ends its family (RFC 9700 §4.14.2)."""
+        row = self._session.get(OAuthToken, opaque.digest(value), with_for_update=True)
+        if row is None or row.kind != rules.REFRESH:
+            return None
+        token = self._issued(row, value)
+        if token is None or not token.live:
+            return None
+        if row.rotated_at is not None and self._now - row.rotated_at > rules.REPEAT_WINDOW:
+            grant = self._session.get(OAuthGrant, row.grant_id)
+            if grant is not None:
+                self._end(grant, REPLAYED)
+            return None
+        return token if self.person(token.user_id) else None
+
+    def find_token(self, value: str) -> IssuedToken | None:
+        """Any token by its value, live or not."""
+        row = self._session.get(OAuthToken, opaque.digest(value))
+        return self._issued(row, value) if row else None
+
+    def add_access(self, grant_id: UUID, token: Mapping[str, Any]) -> None:
+        """Store the access token of a token response."""
+        self._purge()
+        until = self._now + rules.ACCESS_LIFE
+        self._add(grant_id, rules.ACCESS, token["access_token"], token.get("scope", ""), until)
+
+    def add_refresh(self, grant_id: UUID, value: str, scope: str) -> None:
+        """Store a refresh token; the grant lasts at least as long."""
+        until = self._now + rules.REFRESH_LIFE
+        self._add(grant_id, rules.REFRESH, value, scope, until)
+        grant = update(OAuthGrant).where(OAuthGrant.id == grant_id)
+        self._session.execute(grant.values(expires_at=until))
+
+    def rotate(self, token: IssuedToken) -> str | None:
+        """The successor of a refresh token: made the first time, the same one for a repeat."""
+        row = self._session.get_one(OAuthToken, opaque.digest(token.value))
+        if row.rotated_at is not None:
+            return self._successors.find(token.value, row.successor_hash)
+        successor = self._successors.make(token.value)
+        row.rotated_at, row.successor_hash = self._now, opaque.digest(successor)
+        self.add_refresh(row.grant_id, successor, row.scope)
+        return successor
+
+    def revoke(self, token: IssuedToken) -> None:
+        """End one access token, or with a refresh token all that its grant gave (RFC 7009 §2.1)."""
+        if token.kind == rules.ACCESS:
+            one = update(OAuthToken).where(OAuthToken.token_hash == opaque.digest(token.value))
+            self._session.execute(one.values(revoked_at=self._now))
+            return
+        grant = self._session.get(OAuthGrant, token.grant_id)
+        if grant is not None:
+            self._end(grant, ENDED)
+
+    def person(self, user_id: UUID) -> Person | None:
+        """The person, unless disabled."""
+        user = self._session.get(User, user_id)
+        return Person.of(user) if user and user.disabled_at is None else None
+
+    def _issued(self, row: OAuthToken, value: str) -> IssuedToken | None:
+        grant = self._session.get(OAuthGrant, row.grant_id)
+        return IssuedToken.of(row, grant, value, self._now) if grant else None
+
+    def _add(self, grant_id: UUID, kind: str, value: str, scope: str, until: datetime) -> None:
+        self._session.add(
+            OAuthToken(
+                token_hash=opaque.digest(value),
+                grant_id=grant_id,
+                kind=kind,
+                scope=scope,
+                created_at=self._now,
+                expires_at=until,
+            )
+        )
+        self._session.flush()
+
+    def _end(self, grant: OAuthGrant, why: str) -> None:
+        if grant.ended_at is None:
+            grant.ended_at = self._now
+            self._record(why, grant)
+
+    def _record(self, action: str, grant: OAuthGrant) -> None:
+        user = self._session.get(User, grant.user_id)
+        who = audit.Who("person", grant.user_id, user.email if user else "", self._address)
+        what = audit.What(action, target_id=grant.id, target_name=grant.client_id)
+        audit.record(self._session, who, [what], self._now)
+
+    def _purge(self) -> None:
+        """Drop some of what nothing asks for any more: a bounded piece with each new token."""
+        before = self._now - rules.KEPT
+        self._drop(OAuthToken.token_hash, OAuthToken.expires_at < before)
+        self._drop(OAuthCode.code_hash, OAuthCode.expires_at < before)
+        self._drop(OAuthGrant.id, or_(OAuthGrant.expires_at < before, OAuthGrant.ended_at < before))
+
+    def _drop(self, key: Any, old: ColumnElement[bool]) -> None:
+        some = select(key).where(old).limit(_AT_ONCE)
+        drop = delete(key.class_).where(key.in_(some)).execution_options(synchronize_session=False)
+        self._session.execute(drop)

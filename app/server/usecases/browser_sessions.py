@@ -1,0 +1,76 @@
+"""Browsers that are signed in to the server's own pages. The secret is in a cookie, its hash here."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from app.server.clock import Clock
+from app.server.database.engine import Database
+from app.server.database.models import LoginSession, User
+from app.server.database.oauth_models import BrowserSession
+from app.server.jwts import Tokens
+from app.server.oauth import opaque
+from app.server.oauth.issued import Person
+from app.server.usecases import audit
+from app.server.usecases.accounts import SignIn
+
+_PREFIX = "web_"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInBrowser:
+    """Who is signed in, and the audit's view of it."""
+
+    person: Person
+    session_id: UUID
+
+
+class BrowserSessions:
+    """Opens, reads and ends them; signing out everywhere ends them too."""
+
+    def __init__(self, database: Database, sign_in: SignIn, tokens: Tokens, clock: Clock) -> None:
+        self._database = database
+        self._sign_in = sign_in
+        self._tokens = tokens
+        self._clock = clock
+
+    def open(self, email: str, password: str, address: str) -> str:
+        """Sign in and return a new secret. Raises NotSignedIn or RateLimited."""
+        done = self._sign_in.do(email, password, address)
+        secret = opaque.fresh(_PREFIX)
+        with self._database.write() as session:
+            # The JWT goes no further than here; the browser gets a secret of its own.
+            row = BrowserSession(
+                secret_hash=opaque.digest(secret), session_id=self._tokens.verify(done.jwt).id
+            )
+            session.add(row)
+        return secret
+
+    def find(self, secret: str) -> SignedInBrowser | None:
+        """Who that browser is signed in as, if it still is."""
+        with self._database.read() as session:
+            row = session.execute(
+                select(User, LoginSession.id)
+                .join(LoginSession, LoginSession.user_id == User.id)
+                .join(BrowserSession, BrowserSession.session_id == LoginSession.id)
+                .where(
+                    BrowserSession.secret_hash == opaque.digest(secret),
+                    LoginSession.ended_at.is_(None),
+                    LoginSession.expires_at > self._clock(),
+                    User.disabled_at.is_(None),
+                )
+            ).one_or_none()
+        return SignedInBrowser(Person.of(row[0]), row[1]) if row else None
+
+    def end(self, secret: str, address: str) -> None:
+        """Sign that browser out; nothing happens when it is not signed in."""
+        browser = self.find(secret)
+        if browser is None:
+            return
+        now = self._clock()
+        with self._database.write() as session:
+            ended = update(LoginSession).where(LoginSession.id == browser.session_id)
+            session.execute(ended.values(ended_at=now))
+            who = audit.Who("person", browser.person.id, browser.person.email, address)
+            audit.record(session, who, [audit.What(audit.LOGOUT, target_id=browser.session_id)], now)
