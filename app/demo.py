@@ -59,7 +59,7 @@ class SampleServer:
     def _tell(self, line: bytes) -> Mapping[str, Any]:
         pipe = self._process.stdin
         try:
-            if pipe is None:
+            if pipe is None or pipe.closed:
                 raise BrokenPipeError
             pipe.write(line)
             pipe.flush()
@@ -83,7 +83,7 @@ def start(screen: str) -> int:
     ):
         container = sample_container(Path(folder), server)
         if screen != "accounts":
-            asyncio.run(_sign_in(container, server))
+            asyncio.run(sign_in(container, server))
         return run(container, screen=screen, demo=server)
 
 
@@ -193,15 +193,20 @@ def _settings(folder: Path, server: SampleServer) -> Settings:
     return replace(load(environment), demo=True)
 
 
-async def _sign_in(container: Container, server: SampleServer) -> None:
-    """Sign the sample person in over the server's own page, then as if the token had been pasted."""
+async def sign_in(container: Container, server: SampleServer) -> None:
+    """Sign the sample person in over the server's own page, then as if the token had been pasted.
+
+    Connections belong to the event loop they were made in, so this uses some of its own, and leaves only
+    the login in the vault.
+    """
     token = await _token(server)
-    async for step in container.chainloop_token_login().do(token.reveal()):
-        if step.error is not None:
-            raise step.error
-    await container.aclose()
-    # The connection belongs to an event loop that ends here; the app opens its own.
-    container.__dict__.pop("gateways", None)
+    own = Container.headless(container.settings, vault=container.vault)
+    try:
+        async for step in own.chainloop_token_login().do(token.reveal()):
+            if step.error is not None:
+                raise step.error
+    finally:
+        await own.aclose()
 
 
 async def _token(server: SampleServer) -> Secret:

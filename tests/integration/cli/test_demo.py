@@ -1,0 +1,100 @@
+"""The demo's parts without its screen: the child server, the signed-in container, what is left behind."""
+
+import asyncio
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app import demo
+from app.container import Container
+from app.domain.errors import Failed, UsageError
+from app.domain.tokens import StatusFilter
+from tests.support.server import ROOT
+
+
+def tokens_of(container: Container, status: StatusFilter) -> int:
+    async def count() -> int:
+        own = Container.headless(container.settings, vault=container.vault)
+        try:
+            return len((await own.list_tokens.do(status)).tokens)
+        finally:
+            await own.aclose()
+
+    return asyncio.run(count())
+
+
+def test_sample_server_serves_sweeps_and_ends(tmp_path: Path) -> None:
+    with demo.sample_server(tmp_path) as server:
+        assert server.email == "ada@acme.example"
+        assert server.password
+        container = demo.sample_container(tmp_path, server)
+        asyncio.run(demo.sign_in(container, server))
+        before = tokens_of(container, StatusFilter.ACTIVE)
+        assert before > 15
+        assert asyncio.run(server.sweep()) == 4
+        assert asyncio.run(server.sweep()) == 0
+        assert tokens_of(container, StatusFilter.ACTIVE) == before - 4
+        assert container.settings.demo
+    with pytest.raises(Failed, match="has ended"):
+        asyncio.run(server.sweep())
+    assert {path.name for path in tmp_path.iterdir()} <= {"server", "server.log", "config", "state"}
+
+
+def test_the_persons_own_variables_do_not_reach_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAINLOOP_TOKEN", "fake-token-of-somebody")
+    monkeypatch.setenv("CHAINLOOP_CONTROL_PLANE_API", "127.0.0.1:1")
+    monkeypatch.setenv("LOOPIN_STATE_DIR", "/nonexistent")
+    with demo.sample_server(tmp_path) as server:
+        settings = demo.sample_container(tmp_path, server).settings
+    assert settings.chainloop.environment is None
+    assert settings.chainloop.endpoint is not None
+    assert settings.chainloop.endpoint.address == server.grpc
+    assert settings.state_dir.is_relative_to(tmp_path)
+    assert settings.config_dir.is_relative_to(tmp_path)
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from app import demo
+with demo.sample_server(Path(sys.argv[1])) as server:
+    print(server._process.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_server_ends_when_the_app_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as holder:  # fmt: skip
+        assert holder.stdout is not None
+        child = int(holder.stdout.readline())
+        watch = os.pidfd_open(child)
+        holder.kill()
+    signalled = select.select([watch], [], [], 20)[0]
+    os.close(watch)
+    assert signalled, "the sample server outlived the app"
+
+
+def test_a_server_that_does_not_start_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "_COMMAND", ("-c", "import sys; sys.exit('no such thing')"))
+    with pytest.raises(Failed, match="did not start: no such thing"), demo.sample_server(tmp_path):
+        pass
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "cheroot" else object())
+    with pytest.raises(UsageError) as told:
+        demo.start("accounts")
+    assert "loopin[server]" in told.value.hint
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
