@@ -3,6 +3,7 @@
 Everything is made on first use, so that the first frame waits for none of it.
 """
 
+import os
 from functools import cached_property
 
 from app import __version__
@@ -171,6 +172,19 @@ class Container:
         return JsonLinesActivity(self.settings.state_dir / "activity.jsonl")
 
     @cached_property
+    def browser_obstacle(self) -> str:
+        """Why no page can be opened here ("this is an SSH session"); empty when nothing speaks against it."""
+        from app.clients.browser import obstacle
+
+        return obstacle()
+
+    @cached_property
+    def ci_identity(self) -> CIIdentities:
+        from app.clients.ci_identity import CIEnvironment
+
+        return CIEnvironment(os.environ, self.clock)
+
+    @cached_property
     def clipboard(self) -> Clipboard:
         from app.clients.clipboard import LocalClipboard
 
@@ -192,7 +206,9 @@ class Container:
 
     @cached_property
     def session(self) -> ChainloopSession:
-        return ChainloopSession(self.settings.chainloop, self.vault, self.gateways, self.claims)
+        # The demo is nobody's CI job, even where it runs in one.
+        ci = None if self.settings.demo else self.ci_identity
+        return ChainloopSession(self.settings.chainloop, self.vault, self.gateways, self.claims, ci)
 
     @cached_property
     def gumloop_session(self) -> GumloopSession:
@@ -256,6 +272,14 @@ class Container:
     def chainloop_browser_login(self) -> ChainloopBrowserLogin:
         """A new browser sign-in; each can be run once."""
         return ChainloopBrowserLogin(self._saver, self.gateways, self.listeners, self.browser, self.clock)
+
+    def keyless_login(self) -> KeylessLogin:
+        """A new sign-in as the CI job around us; nothing is stored."""
+        return KeylessLogin(self.session, self.ci_identity, self.trail, self.clock)
+
+    @cached_property
+    def inspect_keyless(self) -> InspectKeyless:
+        return InspectKeyless(self.ci_identity)
 
     def chainloop_token_login(self) -> ChainloopTokenLogin:
         """A new sign-in with a pasted token."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 from typing import ClassVar, Protocol
 
@@ -21,9 +22,10 @@ from app.commands.palette import LoopinCommands
 from app.container import Container
 from app.domain.credentials import Provider
 from app.domain.errors import Cancelled, LoopinError
+from app.domain.gumloop import CALLBACK_PORT
 from app.domain.ports import Clipboard
 from app.domain.text import clean
-from app.screens.accounts import AccountsScreen
+from app.screens.accounts import AccountsScreen, SignOut
 from app.screens.frame import DemoLogin, Frame, Presence
 from app.screens.room import RoomScreen, Trouble
 from app.screens.terminal_clipboard import TerminalClipboard
@@ -96,15 +98,29 @@ class LoopinApp(App[int], inherit_bindings=False):
     # ── the rooms: each is made when somebody first goes there ──
 
     def _accounts(self) -> Screen[bool]:
-        return AccountsScreen(self.frame, sign_out=self.container.chainloop_sign_out, login=self._login)
+        ends: dict[Provider, SignOut] = {
+            Provider.GUMLOOP: self.container.gumloop_sign_out,
+            Provider.CHAINLOOP: self.container.chainloop_sign_out,
+        }
+        return AccountsScreen(self.frame, sign_out=ends, login=self._login)
 
     def _login(self, provider: Provider | None) -> Screen[bool]:
-        from app.screens.login import LoginScreen
-        from app.screens.login_offers import chainloop_offers
+        from app.screens.login import LoginScreen, LoginTools
+        from app.screens.login_offers import chainloop_offers, gumloop_offers
 
         box = self.container
-        offers = chainloop_offers(box.chainloop_browser_login, box.chainloop_token_login)
-        return LoginScreen(self.frame, offers, vault=box.vault, first=provider, obstacle=_obstacle())
+        gumloop = gumloop_offers(
+            box.gumloop_oauth_login, box.gumloop_key_login, box.gumloop_token_login, port=CALLBACK_PORT
+        )
+        chainloop = chainloop_offers(
+            box.chainloop_browser_login,
+            box.chainloop_token_login,
+            box.claims,
+            in_ci=bool(os.environ.get("GITLAB_OIDC")),
+        )
+        copy = CopyText(self._clipboards())
+        tools = LoginTools((*gumloop, *chainloop), box.vault, box.browser, copy, box.browser_obstacle)
+        return LoginScreen(self.frame, tools, provider)
 
     def _tokens(self) -> Screen[bool]:
         from app.screens.tokens import TokensScreen
@@ -123,15 +139,16 @@ class LoopinApp(App[int], inherit_bindings=False):
         return TokensScreen(self.frame, work)
 
     def _auto_revoke(self) -> Screen[bool]:
-        from app.screens.auto_revoke import AutoRevokeScreen
+        from app.screens.auto_revoke import AutoRevokeScreen, RevokeWork
 
         box = self.container
-        return AutoRevokeScreen(
-            self.frame,
+        work = RevokeWork(
+            describe=box.describe_organization,
             list_tokens=box.list_tokens,
             update_threshold=box.update_threshold,
             sweep=self.demo.sweep if self.demo else None,
         )
+        return AutoRevokeScreen(self.frame, work)
 
     def _activity(self) -> Screen[bool]:
         from app.screens.activity import ActivityScreen
@@ -295,9 +312,3 @@ class LoopinApp(App[int], inherit_bindings=False):
 def clean_lines(words: str) -> str:
     """Clean every line of `words`, and keep the line breaks."""
     return "\n".join(clean(line) for line in words.splitlines())
-
-
-def _obstacle() -> str:
-    from app.clients.browser import obstacle
-
-    return obstacle()

@@ -20,15 +20,16 @@ class CredentialPanel(Widget):
     """The providers as they are now."""
 
     def render(self) -> Content:
-        lines = [line for status in self.statuses for line in _provider(status, self._name_width())]
-        return Content("\n").join(lines)
+        candidates = [c for status in self.statuses for c in status.candidates]
+        widest = max((len(_source(c)) for c in candidates), default=0)
+        names = self._name_width()
+        return Content("\n").join([line for s in self.statuses for line in _provider(s, names, widest)])
 
     def _name_width(self) -> int:
         return max((len(status.provider.title) for status in self.statuses), default=0)
 
 
-def _provider(status: ProviderStatus, width: int) -> list[Content]:
-    widest = max((len(_source(c)) for c in status.candidates), default=0)
+def _provider(status: ProviderStatus, width: int, widest: int) -> list[Content]:
     names = [status.provider.title, *[""] * len(status.candidates)]
     lines = [_line(c, name.ljust(width), widest) for c, name in zip(status.candidates, names, strict=False)]
     if not lines:

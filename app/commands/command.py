@@ -10,6 +10,8 @@ class Room(Enum):
     EVERYWHERE = "everywhere"
     ACCOUNTS = "accounts"
     LOGIN = "login"
+    SIGNING_IN = "signing in"
+    LIST = "list"
     TOKENS = "tokens"
     REVEAL = "reveal"
     AUTO_REVOKE = "auto-revoke"

@@ -1,5 +1,45 @@
 """Commands of the sign-in screens."""
 
-from app.commands.command import Command
+from app.commands.command import Command, Room
 
-COMMANDS: tuple[Command, ...] = ()
+_RUN = Room.SIGNING_IN
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "login.choose", Room.LOGIN, "enter", "choose", "Sign in this way", "Start the way under the cursor."
+    ),
+    Command(
+        "login.probe", Room.LOGIN, "r", "probe", "Look again", "Look at the keychain again.", "look again"
+    ),
+    Command(
+        "login.copy", _RUN, "c", "copy", "Copy the address", "Copy the sign-in page's address.", "copy URL"
+    ),
+    Command(
+        "login.print",
+        _RUN,
+        "p",
+        "print",
+        "Print the address",
+        "Show it outside the app, unwrapped, where the terminal can copy it whole.",
+        "print URL",
+    ),
+    Command("login.open", _RUN, "o", "open", "Open again", "Open the sign-in page once more.", "open again"),
+    Command(
+        "login.paste",
+        _RUN,
+        "v",
+        "paste",
+        "Paste the address",
+        "Paste the address that the browser ended on, or the code or token it showed.",
+        "paste",
+    ),
+    Command("login.retry", _RUN, "r", "retry", "Try again", "Start the sign-in again.", "try again"),
+    Command(
+        "login.other_port",
+        _RUN,
+        "a",
+        "other_port",
+        "Another port",
+        "Try again on a port that is free.",
+        "another port",
+    ),
+)

@@ -4,12 +4,14 @@ from datetime import datetime
 
 from app.domain.credentials import Source
 from app.domain.errors import NotSignedIn, SessionEnded, Unreachable, VaultError
+from app.domain.gumloop import BASE_URL
 from app.domain.status import ProviderStatus
+from app.settings import CHAINLOOP_ADDRESS
 from widgets.account_card import CardButton, CardFacts
 from widgets.top_bar import WARNING_AT, life
 
 SIGN_IN = CardButton("Sign in", "login")
-_FOREIGN = "this login comes from {label}; unset it to sign out"
+_USUAL = frozenset({BASE_URL, CHAINLOOP_ADDRESS})
 
 
 def facts_of(status: ProviderStatus, *, asked: bool, now: datetime) -> CardFacts:
@@ -54,7 +56,7 @@ def _rows(status: ProviderStatus, now: datetime) -> list[tuple[str, str]]:
         ("method", f"{status.method.title}{_from(status)}" if status.method else ""),
         ("stored in", status.stored_in),
         (life_word, _life(status, now)),
-        ("server", status.endpoint),
+        ("server", "" if status.endpoint in _USUAL else status.endpoint),
         ("profile", status.profile if status.profile != "default" else ""),
     ]
 
@@ -86,11 +88,11 @@ def _life(status: ProviderStatus, now: datetime) -> str:
     if status.expires_at is None:
         return "without an end" if status.identity else ""
     left = status.expires_at - now
-    exact = f"{status.expires_at.astimezone():%a %d %b %H:%M}"
+    exact = f"{status.expires_at.astimezone():%d %b %H:%M}"
     if left.total_seconds() <= 0:
         return f"ended {exact}"
     soon = "  ! ends soon" if left < WARNING_AT else ""
-    return f"{life(left)} left, until {exact}{soon}"
+    return f"{life(left)}, until {exact}{soon}"
 
 
 def _buttons(status: ProviderStatus) -> tuple[CardButton, ...]:

@@ -1,13 +1,16 @@
 """Who is signed in, and how."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import ClassVar, Protocol
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, Static
+from textual.worker import Worker
 
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
@@ -16,9 +19,15 @@ from app.screens.account_facts import facts_of
 from app.screens.frame import Frame, Presence
 from app.screens.room import RoomScreen
 from app.screens.sign_out_words import question, told
-from app.services.sign_out import ChainloopSignOut, SignedOut
+from app.services.sign_out import SignedOut
 from widgets.account_card import AccountCard
 from widgets.credential_panel import CredentialPanel
+
+
+class SignOut(Protocol):
+    """Ends the stored login of one provider."""
+
+    def do(self) -> Awaitable[SignedOut]: ...
 
 
 class AccountsScreen(RoomScreen):
@@ -26,7 +35,7 @@ class AccountsScreen(RoomScreen):
 
     ROOM = Room.ACCOUNTS
     TAB = "app.accounts"
-    BINDINGS = bindings_for(Room.ACCOUNTS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_for(Room.ACCOUNTS)
     CSS_PATH = "accounts.tcss"
 
     class SignedOutNow(Message):
@@ -40,14 +49,12 @@ class AccountsScreen(RoomScreen):
         self,
         frame: Frame,
         *,
-        sign_out: ChainloopSignOut,
+        sign_out: Mapping[Provider, SignOut],
         login: Callable[[Provider | None], Screen[bool]],
-        providers: tuple[Provider, ...] = (Provider.CHAINLOOP,),
     ) -> None:
         super().__init__(frame)
         self._sign_out = sign_out
         self._login = login
-        self._providers = providers
 
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
@@ -58,7 +65,7 @@ class AccountsScreen(RoomScreen):
                     yield Button("Sign in", id="welcome-login", variant="primary")
                     yield Button("Try the demo", id="welcome-demo")
             with Container(id="cards"):
-                for provider in self._providers:
+                for provider in self._sign_out:
                     yield AccountCard(provider)
             yield Static("Which credential is in effect", id="why-title", classes="heading")
             yield CredentialPanel()
@@ -103,12 +110,12 @@ class AccountsScreen(RoomScreen):
         if event.action == "login":
             self._open_login(event.provider)
         elif event.action == "logout":
-            self.action_logout()
+            self._ask_sign_out(event.provider)
 
     @on(Button.Pressed, "#welcome-login")
     def action_login(self) -> None:
         """Choose how to sign in."""
-        self._open_login(None)
+        self._open_login(self._focused_provider())
 
     @on(Button.Pressed, "#welcome-demo")
     def _demo(self) -> None:
@@ -136,19 +143,35 @@ class AccountsScreen(RoomScreen):
         self.app.push_screen(WhyDialog(self.frame.presence))
 
     def action_logout(self) -> None:
-        """Ask, then sign out."""
-        status = self.frame.presence.of(Provider.CHAINLOOP)
-        if status is not None:
-            self.app.push_screen(question(status), self._sign_out_agreed)
+        """Sign out of the card that has the focus, else of the first that can be."""
+        stored = [status.provider for status in self.frame.presence.statuses if status.stored_in]
+        focused = self._focused_provider()
+        if stored:
+            self._ask_sign_out(focused if focused in stored else stored[0])
 
-    def _sign_out_agreed(self, agreed: bool | None) -> None:
+    def _focused_provider(self) -> Provider | None:
+        """The provider of the card that has the focus."""
+        nodes = self.focused.ancestors if self.focused else ()
+        return next((node.provider for node in nodes if isinstance(node, AccountCard)), None)
+
+    def _ask_sign_out(self, provider: Provider) -> None:
+        status = self.frame.presence.of(provider)
+        if status is not None:
+            self.app.push_screen(question(status), lambda agreed: self._agreed(provider, agreed))
+
+    def _agreed(self, provider: Provider, agreed: bool | None) -> None:
         if agreed:
             self.busy = "signing out"
-            self._end()
+            self._end(provider)
 
     @work(exclusive=True, group="logout", description="sign out", exit_on_error=False)
-    async def _end(self) -> None:
-        self.post_message(self.SignedOutNow(await self._sign_out.do()))
+    async def _end(self, provider: Provider) -> None:
+        self.post_message(self.SignedOutNow(await self._sign_out[provider].do()))
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """The app tells; here only what was going on comes to an end."""
+        self.busy = ""
+        return False
 
     @on(SignedOutNow)
     def _ended(self, event: SignedOutNow) -> None:

@@ -1,22 +1,213 @@
-"""Choose how to sign in."""
+"""Sign in, step 1: choose how."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
 
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
 from app.domain.credentials import Provider
-from app.domain.ports import Vault
+from app.domain.ports import Browser, Vault
+from app.domain.status import VaultStatus
+from app.domain.text import clean
 from app.screens.frame import Frame
+from app.screens.login_form import LoginFormScreen
 from app.screens.login_offers import Offer
+from app.screens.login_progress import LoginProgressScreen
 from app.screens.room import RoomScreen
+from app.services.copying import CopyText
+from app.services.login.chainloop_browser import BrowserLogin
+from widgets.tick import Tick
+
+_WITHOUT = {
+    Provider.CHAINLOOP: "CHAINLOOP_TOKEN",
+    Provider.GUMLOOP: "GUMLOOP_ACCESS_TOKEN, or GUMLOOP_API_KEY with GUMLOOP_USER_ID",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoginTools:
+    """What the sign-in screens work with. `obstacle` says why no browser can be opened here."""
+
+    offers: tuple[Offer, ...]
+    vault: Vault
+    browser: Browser
+    copy: CopyText
+    obstacle: str = ""
 
 
 class LoginScreen(RoomScreen):
-    """Choose how to sign in."""
+    """The ways to sign in, provider by provider. The keychain is probed before anything opens."""
 
     ROOM = Room.LOGIN
     TAB = "app.accounts"
-    BINDINGS = bindings_for(Room.LOGIN)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_for(Room.LOGIN)
+    CSS_PATH = "login.tcss"
+    AUTO_FOCUS = "OptionList"
 
-    def __init__(
-        self, frame: Frame, offers: tuple[Offer, ...], *, vault: Vault, first: Provider | None, obstacle: str
-    ) -> None:
+    class Probed(Message):
+        """The keychain answered, or did not."""
+
+        def __init__(self, status: VaultStatus) -> None:
+            super().__init__()
+            self.status = status
+
+    def __init__(self, frame: Frame, tools: LoginTools, first: Provider | None = None) -> None:
         super().__init__(frame)
+        self._tools = tools
+        self._first = first
+        self._vault: VaultStatus | None = None
+        self._rows: list[Offer | None] = []
+
+    def compose_body(self) -> ComposeResult:
+        with VerticalScroll(can_focus=False):
+            yield OptionList(id="login-ways", markup=False)
+            yield Static("", id="login-storage", markup=False)
+            with Horizontal(id="login-how"):
+                yield Static("Callback port", classes="muted")
+                yield Input(str(self._port()), id="login-port", type="integer", compact=True, max_length=5)
+                yield Tick("Open a browser", not self._tools.obstacle, id="login-browser")
+                yield Static(self._obstacle(), id="login-obstacle", classes="muted", markup=False)
+            yield Static(self._demo_hint(), id="login-demo", markup=False)
+
+    def _port(self) -> int:
+        wanted = [offer for offer in self._tools.offers if offer.provider is self._first and offer.port]
+        return wanted[0].port if wanted else 0
+
+    def _obstacle(self) -> str:
+        return f"off: {self._tools.obstacle}" if self._tools.obstacle else ""
+
+    def _demo_hint(self) -> Content:
+        demo = self.frame.demo
+        if demo is None:
+            return Content("")
+        return Content.assemble(
+            ("DEMO  ", "bold $text-warning"),
+            ("in the browser, sign in as ", "$text-muted"),
+            (demo.email, "bold"),
+            (" with the password ", "$text-muted"),
+            (demo.password, "bold"),
+        )
+
+    def on_mount(self) -> None:
+        self.query_one("#login-demo").display = self.frame.demo is not None
+        self._list_ways()
+        self.action_probe()
+
+    def _list_ways(self) -> None:
+        """Headings are rows that cannot be chosen."""
+        ways = self.query_one(OptionList)
+        wide = max((len(offer.title) for offer in self._tools.offers), default=0)
+        for provider in dict.fromkeys(offer.provider for offer in self._tools.offers):
+            if self._rows:
+                self._add(ways, None, Content(""))
+            self._add(ways, None, Content.assemble((f"Sign in to {provider.title}", "bold $primary")))
+            for offer in self._tools.offers:
+                if offer.provider is provider:
+                    self._add(ways, offer, _way(offer, wide))
+        ways.highlighted = self._start_row()
+
+    def _add(self, ways: OptionList, offer: Offer | None, text: Content) -> None:
+        self._rows.append(offer)
+        ways.add_option(Option(text, disabled=offer is None or bool(offer.why_not)))
+
+    def _start_row(self) -> int | None:
+        free = [(i, o) for i, o in enumerate(self._rows) if o is not None and not o.why_not]
+        wanted = [i for i, offer in free if self._first in {None, offer.provider}]
+        return wanted[0] if wanted else None
+
+    # ── the keychain ──
+
+    def action_probe(self) -> None:
+        """Look at the keychain, in the background."""
+        self._vault = None
+        self._say_storage(Content.assemble(("Storage  ", "$text-muted"), "◌ looking at the keychain …"))
+        self._probe()
+
+    @work(exclusive=True, group="probe", description="look at the keychain", exit_on_error=False)
+    async def _probe(self) -> None:
+        self.post_message(self.Probed(await self._tools.vault.probe()))
+
+    @on(Probed)
+    def _probed(self, event: Probed) -> None:
+        self._vault = event.status
+        label, error = clean(event.status.label, 60), event.status.error
+        if error is None:
+            ready = (f"✓ {label}, ready", "$text-success")
+            self._say_storage(Content.assemble(("Storage  ", "$text-muted"), ready))
+            return
+        ways = "; ".join(_WITHOUT[p] for p in dict.fromkeys(offer.provider for offer in self._tools.offers))
+        self._say_storage(
+            Content.assemble(
+                ("Storage  ", "$text-muted"),
+                (f"✗ {clean(error.message)}", "bold $text-error"),
+                f"\n         {clean(error.hint)}" if error.hint else "",
+                (f"\n         Without a keychain nothing is stored. For one run set: {ways}", "$text-muted"),
+            )
+        )
+
+    def _say_storage(self, text: Content) -> None:
+        self.query_one("#login-storage", Static).update(text)
+
+    # ── choosing ──
+
+    def action_choose(self) -> None:
+        """Start the way under the cursor."""
+        self.query_one(OptionList).action_select()
+
+    @on(OptionList.OptionHighlighted)
+    def _moved(self, event: OptionList.OptionHighlighted) -> None:
+        offer = self._rows[event.option_index]
+        how = self.query_one("#login-how")
+        how.disabled = offer is None or offer.browser is None
+        if offer is not None and offer.browser is not None:
+            self.query_one("#login-port", Input).value = str(offer.port)
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        offer = self._rows[event.option_index]
+        if offer is None or self._refused():
+            return
+        if offer.browser is not None and (how := self._how()) is not None:
+            self.app.push_screen(
+                LoginProgressScreen(self.frame, offer, how, self._tools.browser, self._tools.copy),
+                self._after,
+            )
+        elif offer.form is not None:
+            self.app.push_screen(LoginFormScreen(self.frame, offer), self._after)
+
+    def _refused(self) -> bool:
+        """Without a keychain there is no sign-in: what it gave could not be kept."""
+        if self._vault is None or self._vault.error is None:
+            return False
+        error = self._vault.error
+        self.notify(clean(f"{error.message}. {error.hint}"), severity="error", markup=False)
+        return True
+
+    def _how(self) -> BrowserLogin | None:
+        text = self.query_one("#login-port", Input).value or "0"
+        port = int(text) if text.isdigit() else -1
+        if not 0 <= port <= 65535:
+            self.notify(f"{text} is not a port: use 1 to 65535, or 0 for any", severity="error", markup=False)
+            self.query_one("#login-port").focus()
+            return None
+        return BrowserLogin(port, self.query_one("#login-browser", Tick).value)
+
+    def _after(self, signed_in: bool | None) -> None:
+        if signed_in:
+            self.dismiss(True)
+
+
+def _way(offer: Offer, wide: int) -> Content:
+    note = offer.why_not or offer.note
+    style = "$text-disabled" if offer.why_not else "$text-muted"
+    title = (f"  {offer.title.ljust(wide + 3)}", "$text-disabled" if offer.why_not else "")
+    return Content.assemble(title, (note, style))

@@ -1,11 +1,16 @@
 """The ways to sign in, as the sign-in screens show them. A provider adds its rows here."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.domain.credentials import Method, Provider
 from app.domain.login import LoginStep, Step
+from app.domain.ports import Claims
+from app.domain.secret import Secret
+from app.domain.text import clean
+from app.services.chainloop_session import expiry_of
 from app.services.login.chainloop_browser import BrowserLogin
 
 
@@ -22,24 +27,38 @@ class TokenFlow(Protocol):
     def do(self, pasted: str) -> AsyncIterator[LoginStep]: ...
 
 
+class KeyFlow(Protocol):
+    """A sign-in with an API key and the user ID it belongs to."""
+
+    def do(self, api_key: str, user_id: str) -> AsyncIterator[LoginStep]: ...
+
+
+def _needed(value: str) -> str:
+    return "" if value.strip() else "this is needed"
+
+
+def _nothing(value: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One line of a form. `check` says what is wrong with a value, empty when nothing is.
 
-    `about` says what a value tells of itself (the organization in a token), to be shown while typing.
+    `about` says what a value tells of itself (the organization in a token), while it is typed.
     """
 
     name: str
     label: str
     placeholder: str = ""
     masked: bool = False
-    check: Callable[[str], str] = lambda value: "" if value.strip() else "this is needed"
-    about: Callable[[str], str] = lambda value: ""
+    check: Callable[[str], str] = _needed
+    about: Callable[[str], str] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A sign-in without a browser: what is asked, and the flow that takes the answers."""
+    """A sign-in without a browser: what is asked, and the flow that takes the answers by name."""
 
     fields: tuple[Field, ...]
     start: Callable[[Mapping[str, str]], AsyncIterator[LoginStep]]
@@ -49,54 +68,127 @@ class Form:
 class Offer:
     """One row of the choice: `browser` or `form` says what follows; `why_not` greys the row out.
 
-    `steps` are the steps that the flow goes through, in order.
+    `steps` are those that the flow goes through, in order. `port` is what the callback port starts
+    with, 0 = any free one.
     """
 
     provider: Provider
     method: Method
     title: str
     note: str
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = (Step.KEYCHAIN, Step.VERIFIED, Step.SAVED)
     browser: Callable[[], BrowserFlow] | None = None
     form: Form | None = None
     why_not: str = ""
     port: int = 0
 
 
-_SHORT = (Step.KEYCHAIN, Step.VERIFIED, Step.SAVED)
-_BROWSER = (
-    Step.KEYCHAIN,
-    Step.SERVER,
-    Step.LISTENING,
-    Step.BROWSER,
-    Step.WAITING,
-    Step.STATE,
-    Step.VERIFIED,
-    Step.SAVED,
-)
+@asynccontextmanager
+async def following(steps: AsyncIterator[LoginStep]) -> AsyncIterator[AsyncIterator[LoginStep]]:
+    """Follow a flow, and close it whatever happens: that frees its port at once."""
+    try:
+        yield steps
+    finally:
+        if isinstance(steps, AsyncGenerator):
+            await steps.aclose()
 
 
-def chainloop_offers(browser: Callable[[], BrowserFlow], token: Callable[[], TokenFlow]) -> tuple[Offer, ...]:
-    """Chainloop's rows."""
-    form = Form(
-        (Field("token", "API token", "paste it here", masked=True),),
-        lambda values: token().do(values["token"]),
+def chainloop_offers(
+    browser: Callable[[], BrowserFlow], token: Callable[[], TokenFlow], claims: Claims, *, in_ci: bool
+) -> tuple[Offer, ...]:
+    """Chainloop's rows. `in_ci` says that this is a job with an identity of its own."""
+    field = Field(
+        "token", "API token", "paste it here", masked=True, about=lambda text: told_by(claims, text)
     )
+    form = Form((field,), lambda values: token().do(values["token"]))
+    begin = (Step.KEYCHAIN, Step.SERVER, Step.LISTENING, Step.BROWSER, Step.WAITING, Step.STATE)
+    keyless = "used by itself inside the job" if in_ci else "not here: GITLAB_OIDC is not set"
     return (
         Offer(
             Provider.CHAINLOOP,
             Method.BROWSER,
             "Browser login",
             "for a person; the session ends by itself",
-            _BROWSER,
+            (*begin, Step.VERIFIED, Step.SAVED),
             browser=browser,
         ),
         Offer(
             Provider.CHAINLOOP,
             Method.API_TOKEN,
             "API token",
-            "unattended; paste one you already have",
-            _SHORT,
+            "unattended; CHAINLOOP_TOKEN, or paste one",
             form=form,
         ),
+        Offer(Provider.CHAINLOOP, Method.KEYLESS, "Keyless CI identity", "", why_not=keyless),
     )
+
+
+def gumloop_offers(
+    browser: Callable[[], BrowserFlow],
+    key: Callable[[], KeyFlow],
+    token: Callable[[], TokenFlow],
+    *,
+    port: int,
+) -> tuple[Offer, ...]:
+    """Gumloop's rows. `port` is the callback port that its public client is known by."""
+    key_form = Form(
+        (
+            Field("key", "API key", "gum_…", masked=True, check=_key_shape),
+            Field("user", "User ID", "shown on your profile page"),
+        ),
+        lambda values: key().do(values["key"], values["user"]),
+    )
+    token_form = Form(
+        (Field("token", "Access token", "paste it here", masked=True),),
+        lambda values: token().do(values["token"]),
+    )
+    begin = (Step.KEYCHAIN, Step.LISTENING, Step.BROWSER, Step.WAITING, Step.STATE, Step.EXCHANGE)
+    return (
+        Offer(
+            Provider.GUMLOOP,
+            Method.OAUTH,
+            "OAuth in your browser",
+            "recommended: refreshes itself",
+            (*begin, Step.VERIFIED, Step.SAVED),
+            browser=browser,
+            port=port,
+        ),
+        Offer(
+            Provider.GUMLOOP,
+            Method.API_KEY,
+            "API key",
+            "needs the key and your user ID · Pro plan or above",
+            form=key_form,
+        ),
+        Offer(
+            Provider.GUMLOOP,
+            Method.ACCESS_TOKEN,
+            "Access token",
+            "paste one you already have",
+            form=token_form,
+        ),
+    )
+
+
+def _key_shape(value: str) -> str:
+    key = value.strip()
+    if not key:
+        return "this is needed"
+    return "" if key.startswith("gum_") else "Gumloop's keys begin with gum_: check that it was copied whole"
+
+
+def told_by(claims: Claims, text: str) -> str:
+    """What a pasted token says of itself, unverified; a hint when it is not readable."""
+    if not (token := "".join(text.split())):
+        return ""
+    says = claims(Secret(token))
+    if not says:
+        return "not readable as a token: check that it was copied whole"
+    until = expiry_of(says)
+    words = [
+        f"organization {says['org_name']}" if says.get("org_name") else "",
+        f"token {says['token_name']}" if says.get("token_name") else "",
+        f"project {says['project_name']}" if says.get("project_name") else "",
+        f"until {until.astimezone():%d %b %Y %H:%M}" if until else "without an end",
+    ]
+    return clean("it says: " + " · ".join(word for word in words if word), 160)

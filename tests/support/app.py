@@ -447,6 +447,7 @@ class FakeContainer(Container):
             activity=self.fake_activity,
             preferences=self.fake_preferences,
             clipboard=self.fake_clipboard,
+            browser_obstacle="",
             claims=claims_of,
         )
         if signed_in:

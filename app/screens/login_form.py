@@ -1,0 +1,192 @@
+"""Sign in with something that one already has: a key or a token."""
+
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Input, Static
+from textual.worker import Worker
+
+from app.commands.command import Room
+from app.domain.errors import LoopinError
+from app.domain.login import LoginStep, SignedIn, Step, StepState
+from app.domain.text import clean
+from app.screens.frame import Frame
+from app.screens.login_offers import Field, Offer, following
+from app.screens.room import RoomScreen
+from widgets.signed_in_panel import SignedInPanel
+from widgets.step_list import StepList
+from widgets.tick import Tick
+
+
+class LoginFormScreen(RoomScreen):
+    """Masked fields with checks while typing. Nothing is saved before the server accepted it, and a
+    refusal leaves the keychain as it was and the form filled."""
+
+    ROOM = Room.SIGNING_IN
+    TAB = "app.accounts"
+    BINDINGS: ClassVar[list[BindingType]] = []
+    CSS_PATH = "login_form.tcss"
+    AUTO_FOCUS = "Input"
+
+    class Happened(Message):
+        """The flow told of a step."""
+
+        def __init__(self, step: LoginStep) -> None:
+            super().__init__()
+            self.step = step
+
+    def __init__(self, frame: Frame, offer: Offer) -> None:
+        super().__init__(frame)
+        self._offer = offer
+        self._steps: dict[Step, LoginStep] = {}
+        self._error: LoopinError | None = None
+        self._result: SignedIn | None = None
+        self._verifying = False
+
+    @property
+    def _fields(self) -> tuple[Field, ...]:
+        return self._offer.form.fields if self._offer.form else ()
+
+    def compose_body(self) -> ComposeResult:
+        title = f"Sign in to {self._offer.provider.title} with {self._offer.method.title}"
+        yield Static(title, id="form-title", markup=False)
+        with VerticalScroll(can_focus=False):
+            for field in self._fields:
+                yield Static(field.label, classes="form-label", markup=False)
+                yield Input(placeholder=field.placeholder, password=field.masked, id=f"field-{field.name}")
+                yield Static("", id=f"note-{field.name}", classes="form-note", markup=False)
+            yield Tick("Show what is typed", id="form-show")
+            yield StepList()
+            yield SignedInPanel()
+            yield Static("", id="form-error", markup=False)
+            with Horizontal(id="form-buttons"):
+                yield Button("Verify and sign in", id="submit", variant="primary")
+                yield Button("Continue", id="continue", variant="primary")
+                yield Button("Back", id="back")
+
+    def on_mount(self) -> None:
+        self._paint()
+
+    # ── typing ──
+
+    @on(Tick.Changed, "#form-show")
+    def _show(self, event: Tick.Changed) -> None:
+        for field in self._fields:
+            self.query_one(f"#field-{field.name}", Input).password = field.masked and not event.value
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        field = next(f for f in self._fields if f"field-{f.name}" == event.input.id)
+        wrong = field.check(event.value) if event.value else ""
+        words, style = (wrong, "$text-warning") if wrong else (field.about(event.value), "$text-muted")
+        note = Content.assemble((clean(words, 200), style))
+        self.query_one(f"#note-{field.name}", Static).update(note)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        """Enter goes to the next empty field, else it submits."""
+        for field in self._fields:
+            box = self.query_one(f"#field-{field.name}", Input)
+            if not box.value.strip() and box is not event.input:
+                box.focus()
+                return
+        self._submit()
+
+    # ── signing in ──
+
+    @on(Button.Pressed, "#submit")
+    def _submit(self) -> None:
+        if self._verifying:
+            return
+        for field in self._fields:
+            box = self.query_one(f"#field-{field.name}", Input)
+            if wrong := field.check(box.value):
+                note = Content.assemble((f"✗ {clean(wrong, 200)}", "$text-error"))
+                self.query_one(f"#note-{field.name}", Static).update(note)
+                box.focus()
+                return
+        self._steps, self._error, self._verifying = {}, None, True
+        self._paint()
+        self._run({f.name: self.query_one(f"#field-{f.name}", Input).value for f in self._fields})
+
+    @work(exclusive=True, group="login", description="sign in", exit_on_error=False)
+    async def _run(self, values: dict[str, str]) -> None:
+        if self._offer.form is None:
+            return
+        async with following(self._offer.form.start(values)) as steps:
+            async for step in steps:
+                self.post_message(self.Happened(step))
+
+    @on(Happened)
+    def _happened(self, event: Happened) -> None:
+        step = event.step
+        self._steps = {**self._steps, step.step: step}
+        self._error = step.error if step.state is StepState.FAILED else self._error
+        self._result = step.result or self._result
+        self._verifying = self._error is None and self._result is None
+        if self._result is not None:
+            # It is in the keychain now, and needs to be nowhere else.
+            for box in self.query(Input):
+                box.value = ""
+        self._paint()
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """Under the fields, which stay filled."""
+        if worker.group != "login" or not isinstance(error, LoopinError):
+            return False
+        self._error, self._verifying = error, False
+        self._paint()
+        return True
+
+    def _paint(self) -> None:
+        done = self._result is not None
+        steps = self.query_one(StepList)
+        steps.happened, steps.plan = self._steps, self._offer.steps if self._verifying else ()
+        steps.display = bool(self._steps) or self._verifying
+        self.query_one(SignedInPanel).result = self._result
+        self.query_one(SignedInPanel).display = done
+        for widget in self.query(".form-label, .form-note, Input, #form-show"):
+            widget.display = not done
+        self.query_one("#form-error", Static).update(_reason(self._error))
+        self.query_one("#form-error").display = self._error is not None
+        self.query_one("#submit", Button).disabled = self._verifying
+        self.query_one("#submit").display = not done
+        self.query_one("#back").display = not done
+        self.query_one("#continue").display = done
+        if done:
+            self.query_one("#continue").focus()
+
+    @on(Button.Pressed, "#continue")
+    def _finished(self) -> None:
+        self.dismiss(True)
+
+    @on(Button.Pressed, "#back")
+    def _leave(self) -> None:
+        self.go_back()
+
+    def cancel_running(self) -> bool:
+        """Ctrl+c stops the verification and keeps the form."""
+        if not self._verifying:
+            return False
+        self.workers.cancel_group(self, "login")
+        self._verifying, self._steps = False, {}
+        self._paint()
+        return True
+
+    def go_back(self) -> bool:
+        """Leave; what was typed is forgotten."""
+        self.workers.cancel_group(self, "login")
+        self.dismiss(self._result is not None)
+        return True
+
+
+def _reason(error: LoopinError | None) -> Content:
+    if error is None:
+        return Content("")
+    hint = f"\n  {clean(error.hint)}" if error.hint else ""
+    return Content.assemble((f"✗ {clean(error.message)}", "bold $text-error"), hint)

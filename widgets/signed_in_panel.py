@@ -1,0 +1,45 @@
+"""The end of a sign-in that worked: who, where, until when."""
+
+from datetime import datetime
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from app.domain.login import SignedIn
+from app.domain.text import clean
+
+
+class SignedInPanel(Widget):
+    """What is known now, and where it is stored."""
+
+    DEFAULT_CSS = """
+    SignedInPanel { height: auto; }
+    """
+
+    result: reactive[SignedIn | None] = reactive[SignedIn | None](None, layout=True)
+    """How the sign-in ended."""
+
+    def render(self) -> Content:
+        done = self.result
+        if done is None:
+            return Content("")
+        who = clean(done.identity, 80) or done.method.title
+        rows = (
+            ("organization", f"{done.organization}{f' · {done.role}' if done.role else ''}"),
+            ("session", _until(done.expires_at)),
+            ("server", done.endpoint),
+            ("stored in", done.stored_in),
+            ("profile", "" if done.profile == "default" else done.profile),
+        )
+        lines = [Content.assemble((f"✓ Signed in to {done.provider.title} as {who}", "bold $text-success"))]
+        lines += [
+            Content.assemble((f"  {label:<14}", "$text-muted"), clean(value, 120))
+            for label, value in rows
+            if value
+        ]
+        return Content("\n").join(lines)
+
+
+def _until(moment: datetime | None) -> str:
+    return f"until {moment.astimezone():%a %d %b %Y %H:%M}" if moment else "without an end of its own"
