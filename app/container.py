@@ -7,6 +7,7 @@ import os
 from functools import cached_property
 
 from app import __version__
+from app.domain.keyless import CIIdentities
 from app.domain.ports import (
     AccountStore,
     ActivityStore,
@@ -33,6 +34,7 @@ from app.services.gumloop_status import GumloopStatus
 from app.services.gumloop_teams import ChooseTeam, ListTeams
 from app.services.gumloop_vault import GumloopVault
 from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
+from app.services.keyless import InspectKeyless, KeylessLogin
 from app.services.login.chainloop import ChainloopSaver
 from app.services.login.chainloop_browser import ChainloopBrowserLogin
 from app.services.login.chainloop_token import ChainloopTokenLogin
@@ -74,6 +76,7 @@ class Container:
         browser: Browser | None = None,
         gateways: Gateways | None = None,
         listeners: Listeners | None = None,
+        ci_identity: CIIdentities | None = None,
     ) -> "Container":
         """A container in which the given adapters stand in for the real ones."""
         container = cls(settings)
@@ -83,6 +86,7 @@ class Container:
             "browser": browser,
             "gateways": gateways,
             "listeners": listeners,
+            "ci_identity": ci_identity,
         }
         # A value in the instance's dictionary is what cached_property would have put there.
         container.__dict__.update({name: adapter for name, adapter in given.items() if adapter is not None})

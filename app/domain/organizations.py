@@ -68,7 +68,8 @@ class Context:
 class Identity:
     """Who acts, where, and until when: the context together with what the token itself says.
 
-    `threshold` is None where it cannot be read. `token_id` and `token_name` are set under an API token.
+    `threshold` is None where it cannot be read. `token_id` and `token_name` are set under an API token;
+    `is_ci` is true under a CI identity, which has neither a person nor a role.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Identity:
     project: str = ""
     person: Person | None = None
     membership: Membership | None = None
+    is_ci: bool = False
 
     @property
     def is_token(self) -> bool:
@@ -92,6 +94,8 @@ class Identity:
         """Say why this identity may not change the organization's settings; empty when it may."""
         if self.is_token:
             return f"API token {self.token_name or self.token_id}: settings need a person's login"
+        if self.is_ci:
+            return "a CI identity may not change settings: they need a person's login"
         if not self.organization:
             return "no organization is selected"
         if self.role in ADMINISTRATORS:
@@ -102,6 +106,8 @@ class Identity:
 
     def why_no_tokens(self) -> str:
         """Say why this identity may not list, create or revoke API tokens; empty when it may."""
+        if self.is_ci:
+            return "a CI identity may not see or manage API tokens"
         if self.is_token or self.organization:
             return "your role is viewer: viewers may not see API tokens" if self.role is Role.VIEWER else ""
         return "no organization is selected"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 TOKEN_PERMISSIONS = "token_permissions"
 SIGN_OUT = "sign_out"
+KEYLESS = "keyless"
 
 
 @dataclass(frozen=True, slots=True)

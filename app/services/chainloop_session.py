@@ -15,7 +15,8 @@ from app.domain.credentials import (
     Resolution,
     Source,
 )
-from app.domain.errors import NotSignedIn, VaultError
+from app.domain.errors import LoopinError, NotSignedIn, VaultError
+from app.domain.keyless import CIIdentities, repository_of
 from app.domain.organizations import Context, Identity
 from app.domain.ports import Claims, Gateway, Gateways, Vault
 from app.domain.secret import Secret
@@ -47,12 +48,21 @@ class ChainloopSession:
     | `CHAINLOOP_TOKEN` | set, and no `--token`                                              |
     | keychain          | stored for this profile, neither of the above, and the endpoint in |
     |                   | use is the one that issued it                                      |
+    | CI identity       | none of the above, in a job that can prove who it is               |
 
     `target` may be replaced while the app runs: another profile, another organization.
     """
 
-    def __init__(self, target: ChainloopTarget, vault: Vault, gateways: Gateways, claims: Claims) -> None:
+    def __init__(
+        self,
+        target: ChainloopTarget,
+        vault: Vault,
+        gateways: Gateways,
+        claims: Claims,
+        ci: CIIdentities | None = None,
+    ) -> None:
         self.target = target
+        self._ci = ci
         self._stored = ChainloopVault(vault)
         self._gateways = gateways
         self._claims = claims
@@ -62,7 +72,11 @@ class ChainloopSession:
         stored, problem = await self._read_stored()
         offers = self._offers(stored, problem)
         winner = next((offer for offer in offers if offer.secret is not None), None)
-        if winner is None and problem is not None:
+        # A CI job rarely has a keychain: there it is a warning too, whatever the identity is worth.
+        if last := await self._ci_offer(winner):
+            offers.append(last)
+            winner = winner or (last if last.secret is not None else None)
+        elif winner is None and problem is not None:
             raise problem
         candidates = tuple(_candidate(offer, winner) for offer in offers)
         warnings = (f"{problem.message}; {problem.hint}",) if problem is not None else ()
@@ -80,7 +94,8 @@ class ChainloopSession:
         if resolution.credential is not None:
             return resolution.credential
         where = self.endpoint(None).address
-        elsewhere = [c.reason for c in resolution.candidates if c.source is Source.KEYCHAIN and c.hint]
+        telling = (c for c in resolution.candidates if c.hint or c.source is Source.CI)
+        elsewhere = [c.reason for c in telling if c.source in {Source.KEYCHAIN, Source.CI}]
         because = f": {elsewhere[0]}" if elsewhere else ""
         raise NotSignedIn(f"not signed in at {where}{because}", hint=SIGN_IN)
 
@@ -134,6 +149,19 @@ class ChainloopSession:
         bound = replace(stored.endpoint, ca=endpoint.ca or stored.endpoint.ca)
         return _Offer(Source.KEYCHAIN, label, stored.secret, "", stored.method, bound)
 
+    async def _ci_offer(self, winner: _Offer | None) -> _Offer | None:
+        if self._ci is None or (found := self._ci.look()).system is None:
+            return None
+        secret, absent = None, found.why_not
+        if found.here and winner is not None:
+            absent = _ignored(winner)
+        elif found.here:
+            try:
+                secret = (await self._ci.token()).secret
+            except LoopinError as error:
+                absent = error.message
+        return _Offer(Source.CI, found.label, secret, absent, Method.KEYLESS)
+
     def _credential(self, offer: _Offer) -> Credential:
         if offer.secret is None:
             raise ValueError("only an offer with a secret can win")
@@ -159,8 +187,13 @@ def _candidate(offer: _Offer, winner: _Offer | None) -> Candidate:
         return Candidate(offer.source, offer.label, offer.method, hint, True, _why(offer))
     reason = offer.absent
     if offer.secret is not None and winner is not None:
-        reason = f"ignored while {winner.label} is {'given' if winner.source is Source.FLAG else 'set'}"
+        reason = _ignored(winner)
     return Candidate(offer.source, offer.label, offer.method, hint, False, reason)
+
+
+def _ignored(winner: _Offer) -> str:
+    how = {Source.FLAG: "given", Source.KEYCHAIN: "in use"}.get(winner.source, "set")
+    return f"ignored while {winner.label} is {how}"
 
 
 def _why(winner: _Offer) -> str:
@@ -169,6 +202,8 @@ def _why(winner: _Offer) -> str:
             return "in effect: a flag beats everything else"
         case Source.ENVIRONMENT:
             return "in effect: the environment beats the keychain"
+        case Source.CI:
+            return "in effect: this is a CI job, and nothing else is set"
         case _:
             return "in effect: no --token, CHAINLOOP_TOKEN not set"
 
@@ -205,14 +240,15 @@ def identify(context: Context, claims: Mapping[str, Any]) -> Identity:
     membership, person = context.membership, context.person
     organization = membership.organization if membership else None
     return Identity(
-        name=person.email if person else "",
+        name=repository_of(claims) if method is Method.KEYLESS else (person.email if person else ""),
         organization=organization.name if organization else "",
-        role=membership.role if membership else None,
+        role=membership.role if membership and method is not Method.KEYLESS else None,
         method=method.title,
         expires_at=expiry_of(claims),
         threshold=organization.threshold if organization else None,
         person=person,
         membership=membership,
+        is_ci=method is Method.KEYLESS,
     )
 
 

@@ -7,7 +7,7 @@ import. So this happens here, and not in a fixture.
 import os
 import tempfile
 
-_PREFIXES = ("TEXTUAL", "LOOPIN_", "GUMLOOP_", "CHAINLOOP_", "GITLAB_", "CI_", "ACTIONS_", "XDG_")
+_PREFIXES = ("TEXTUAL", "LOOPIN_", "GUMLOOP_", "CHAINLOOP_", "GITLAB_", "GITHUB_", "CI_", "ACTIONS_", "XDG_")
 _NAMES = {
     *("NO_COLOR", "FORCE_COLOR", "COLORTERM", "COLUMNS", "LINES", "CI"),
     *("BROWSER", "DISPLAY", "WAYLAND_DISPLAY", "SSH_CONNECTION", "SSH_TTY", "TMUX", "WSL_DISTRO_NAME"),
