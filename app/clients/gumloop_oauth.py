@@ -8,6 +8,7 @@ import secrets
 import sys
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -92,7 +93,9 @@ class AuthlibGumloopOAuth:
                 "refresh_token_response", lambda r: _granted(r, (refresh_token,), _no_refresh)
             )
             token = await client.refresh_token(_token_url(endpoint), refresh_token=refresh_token.reveal())
-        return _tokens(token)
+        tokens = _tokens(token)
+        # Authlib fills in the old refresh token where the answer has none.
+        return replace(tokens, refresh_token=None) if tokens.refresh_token == refresh_token else tokens
 
     async def revoke(self, endpoint: Endpoint, token: Secret) -> None:
         """End the token (RFC 7009 §2); any 2xx counts, also with an empty body."""
