@@ -1,0 +1,41 @@
+"""How long a new token lives: the choices that are offered, and a date that a person types."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from app.domain.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One choice; `span` None means never. `dated` asks for a date."""
+
+    title: str
+    span: timedelta | None
+    dated: bool = False
+
+
+CHOICES = (
+    Life("7 days", timedelta(days=7)),
+    Life("30 days", timedelta(days=30)),
+    Life("90 days", timedelta(days=90)),
+    Life("1 year", timedelta(days=365)),
+    Life("until a date", None, dated=True),
+    Life("never", None),
+)
+DEFAULT = 2
+
+
+def until_date(text: str, now: datetime) -> timedelta:
+    """Return the time from `now` to the end of the day `text` (YYYY-MM-DD) in the zone of `now`.
+
+    Raise UsageError when it is not a date or lies in the past.
+    """
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError("this is not a date", hint="write it as 2026-12-31") from None
+    end = datetime.combine(day, time(23, 59, 59), tzinfo=now.tzinfo)
+    if end <= now:
+        raise UsageError("this day is over", hint="choose a later one")
+    return end - now

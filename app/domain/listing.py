@@ -1,0 +1,161 @@
+"""A list of API tokens as a person works with it: tabs, their counts, and the order of the rows.
+
+Pure and free of the screen, so that commands sort and count by the same rules.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from app.domain.inactivity import Deadline, auto_revoked_at, deadline
+from app.domain.tokens import APIToken, TokenState
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_RANK = {TokenState.ACTIVE: 0, TokenState.EXPIRED: 1, TokenState.REVOKED: 2}
+
+
+class Tab(Enum):
+    """A part of the list. A token may be in several; ALL has every one."""
+
+    ACTIVE = "Active"
+    AT_RISK = "At risk"
+    EXPIRING = "Expiring"
+    EXPIRED = "Expired"
+    REVOKED = "Revoked"
+    ALL = "All"
+
+
+class SortKey(Enum):
+    """What a list is ordered by; the value is the column's name."""
+
+    STATE = "state"
+    NAME = "name"
+    SCOPE = "scope"
+    LAST_USED = "last used"
+    DEADLINE = "deadline"
+    EXPIRES = "expires"
+    CREATED = "created"
+    DESCRIPTION = "description"
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """An order; equal rows keep the order of the server."""
+
+    key: SortKey = SortKey.DEADLINE
+    descending: bool = False
+
+    def clicked(self, key: SortKey) -> "Sort":
+        """The order after a click on a column: a new column ascends, the same one turns around."""
+        return Sort(key, not self.descending) if key is self.key else Sort(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One token with what follows from the clock and the threshold.
+
+    `at_risk`: active, and auto-revoked within the near days. `expiring`: active, and expires within them.
+    `text` is what a plain filter searches, in lower case.
+    """
+
+    token: APIToken
+    state: TokenState
+    deadline: Deadline | None
+    at_risk: bool
+    expiring: bool
+    text: str
+
+
+def row(token: APIToken, now: datetime, threshold: int | None, near: timedelta) -> Row:
+    """Work out one row; `threshold` None means that it cannot be read."""
+    state = token.state(now)
+    active = state is TokenState.ACTIVE
+    swept = auto_revoked_at(token, threshold or 0) if active else None
+    return Row(
+        token,
+        state,
+        deadline(token, threshold),
+        swept is not None and swept <= now + near,
+        active and token.expires_at is not None and token.expires_at <= now + near,
+        "\n".join((token.name, token.scope, token.id, token.description)).lower(),
+    )
+
+
+_IN_TAB: Mapping[Tab, Callable[[Row], bool]] = {
+    Tab.ACTIVE: lambda r: r.state is TokenState.ACTIVE,
+    Tab.AT_RISK: lambda r: r.at_risk,
+    Tab.EXPIRING: lambda r: r.expiring,
+    Tab.EXPIRED: lambda r: r.state is TokenState.EXPIRED,
+    Tab.REVOKED: lambda r: r.state is TokenState.REVOKED,
+    Tab.ALL: lambda r: True,
+}
+
+
+def in_tab(tab: Tab, row: Row) -> bool:
+    """True when the row belongs on the tab."""
+    return _IN_TAB[tab](row)
+
+
+def _by_deadline(r: Row) -> tuple[int, datetime, datetime]:
+    # What still works comes first; without a deadline the longest unused, never used being the oldest.
+    at = r.deadline.at if r.deadline else _LAST
+    return _RANK[r.state], at, r.token.last_used_at or _FIRST
+
+
+_KEYS: Mapping[SortKey, Callable[[Row], Any]] = {
+    SortKey.STATE: lambda r: (_RANK[r.state], not r.at_risk, not r.expiring),
+    SortKey.NAME: lambda r: r.token.name,
+    SortKey.SCOPE: lambda r: (r.token.project is not None, r.token.scope),
+    SortKey.LAST_USED: lambda r: r.token.last_used_at or _FIRST,
+    SortKey.DEADLINE: _by_deadline,
+    SortKey.EXPIRES: lambda r: r.token.expires_at or _LAST,
+    SortKey.CREATED: lambda r: r.token.created_at,
+    SortKey.DESCRIPTION: lambda r: r.token.description.lower(),
+}
+
+
+def ordered(rows: Iterable[Row], order: Sort) -> list[Row]:
+    """Sort, stably in both directions."""
+    return sorted(rows, key=_KEYS[order.key], reverse=order.descending)
+
+
+class Book:
+    """All rows of one listing, with the tabs cut out and sorted once.
+
+    `threshold` None means unknown: then nobody can say what is at risk, and that count is None.
+    """
+
+    def __init__(
+        self, tokens: Iterable[APIToken], now: datetime, threshold: int | None, near: timedelta
+    ) -> None:
+        self.now = now
+        self.threshold = threshold
+        self.near = near
+        self.all: Sequence[Row] = [row(token, now, threshold, near) for token in tokens]
+        self.counts: Mapping[Tab, int | None] = self._count()
+        self._sorted: dict[tuple[Tab, Sort], list[Row]] = {}
+
+    def rows(self, tab: Tab, order: Sort, wanted: Callable[[Row], bool] | None = None) -> list[Row]:
+        """The rows of a tab, in order, that `wanted` lets through."""
+        known = self._sorted.get((tab, order))
+        if known is None:
+            inside = _IN_TAB[tab]
+            known = ordered((r for r in self.all if inside(r)), order)
+            self._sorted[tab, order] = known
+        return known if wanted is None else [r for r in known if wanted(r)]
+
+    def find(self, token_id: str) -> Row | None:
+        """The row of one token."""
+        return next((r for r in self.all if r.token.id == token_id), None)
+
+    def projects(self) -> tuple[str, ...]:
+        """Names of the projects that any token is limited to, in order."""
+        return tuple(sorted({r.token.project.name for r in self.all if r.token.project}))
+
+    def _count(self) -> dict[Tab, int | None]:
+        counts: dict[Tab, int | None] = {tab: sum(map(_IN_TAB[tab], self.all)) for tab in Tab}
+        if self.threshold is None:
+            counts[Tab.AT_RISK] = None
+        return counts

@@ -1,0 +1,95 @@
+"""Tabs, counts and order of a token list."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.listing import Book, Sort, SortKey, Tab, ordered, row
+from app.domain.tokens import TokenState
+from tests.support.sample_tokens import NOW, tokens
+
+NEAR = timedelta(days=14)
+
+
+def book(threshold: int | None = 90) -> Book:
+    """The sample tokens."""
+    return Book(tokens(), NOW, threshold, NEAR)
+
+
+def names(tab: Tab, sort: Sort | None = None) -> list[str]:
+    """Names on a tab, in order."""
+    return [row.token.name for row in book().rows(tab, sort or Sort())]
+
+
+def test_tabs_count_what_they_hold() -> None:
+    """Active, expired and revoked make up all; the other two are parts of the active ones."""
+    counts = book().counts
+    assert [counts[tab] for tab in Tab] == [20, 8, 3, 2, 2, 24]
+    for tab in Tab:
+        assert len(book().rows(tab, Sort())) == counts[tab]
+
+
+def test_at_risk_is_auto_revoked_within_the_near_days() -> None:
+    """83 days idle of 90 is near; 31 is not; a token that expired is not at risk any more."""
+    risky = names(Tab.AT_RISK)
+    assert "ops-dashboard" in risky
+    assert "ci-ml-eval" not in risky
+    assert "ml-batch-2025-09" not in risky
+
+
+def test_without_a_readable_threshold_nobody_counts_the_risk() -> None:
+    """None is not zero: the expiry alone gives deadlines then."""
+    blind = book(None)
+    assert blind.counts[Tab.AT_RISK] is None
+    first = blind.rows(Tab.ACTIVE, Sort())[0]
+    assert first.token.name == "ci-web-staging"
+    assert blind.find(first.token.id) is first
+
+
+def test_the_soonest_deadline_comes_first_and_what_is_over_last() -> None:
+    """Never used counts as the oldest; expired and revoked ones follow those that still work."""
+    order = names(Tab.ALL)
+    assert order[0] == "ci-legacy"
+    assert [r.state for r in book().rows(Tab.ALL, Sort())][-4:] == [
+        TokenState.EXPIRED,
+        TokenState.EXPIRED,
+        TokenState.REVOKED,
+        TokenState.REVOKED,
+    ]
+
+
+def test_without_deadlines_never_used_comes_first() -> None:
+    """Auto-revoke off and no expiry: the least used is the most interesting."""
+    plain = [replace(token, expires_at=None, revoked_at=None) for token in tokens()]
+    rows = Book(plain, NOW, 0, NEAR).rows(Tab.ALL, Sort())
+    assert [r.token.last_used_at for r in rows[:5]] == [None] * 5
+
+
+@pytest.mark.parametrize("key", list(SortKey))
+def test_a_click_sorts_and_a_second_one_turns_around(key: SortKey) -> None:
+    """The same column twice turns around, another one starts upwards."""
+    start = Sort(SortKey.CREATED if key is not SortKey.CREATED else SortKey.NAME)
+    once = start.clicked(key)
+    assert once == Sort(key)
+    assert once.clicked(key) == Sort(key, descending=True)
+
+
+@given(st.permutations(list(range(24))), st.sampled_from(SortKey), st.booleans())
+def test_sorting_is_stable_in_both_directions(numbers: list[int], key: SortKey, descending: bool) -> None:
+    """Equal rows keep the order that they came in."""
+    rows = [row(tokens()[number], NOW, 90, NEAR) for number in numbers]
+    done = ordered(rows, Sort(key, descending))
+    again = ordered(done, Sort(key, descending))
+    assert again == done
+    place = {id(r): n for n, r in enumerate(rows)}
+    same_scope = [place[id(r)] for r in done if r.token.project is None]
+    if key is SortKey.SCOPE:
+        assert same_scope == sorted(same_scope)
+
+
+def test_projects_are_known_from_the_listing() -> None:
+    """The create dialog offers them."""
+    assert book().projects() == ("ml", "web")

@@ -1,0 +1,159 @@
+"""Everything about one API token."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+
+from app.domain import spans
+from app.domain.inactivity import Reason, idle
+from app.domain.listing import Row
+from app.domain.text import clean
+from app.domain.tokens import TokenState
+from widgets.idle_bar import idle_bar
+from widgets.token_table import state_cell
+
+LABEL = 13
+_ROLES = {"good": "$text-success", "warning": "$text-warning", "bad": "$text-error", "muted": "$text-muted"}
+Line = tuple[str, Content]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """A token, and against what it is to be read. `threshold` None: it cannot be read."""
+
+    row: Row
+    now: datetime
+    threshold: int | None
+    you: bool = False
+
+
+class DetailText(Widget):
+    """Labels on the left, values wrapped beside them."""
+
+    DEFAULT_CSS = """
+    DetailText { height: auto; width: 1fr; }
+    """
+
+    def __init__(self, detail: Detail | None = None, *, headed: bool = True) -> None:
+        super().__init__()
+        self.detail = detail
+        self._headed = headed
+
+    def show(self, detail: Detail | None) -> None:
+        """Show another token, or none."""
+        self.detail = detail
+        self.refresh(layout=True)
+
+    def render(self) -> Content:
+        return self._content(self.size.width)
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        return self._content(width).plain.count("\n") + 1
+
+    def _content(self, width: int) -> Content:
+        if self.detail is None:
+            return Content.assemble(("No token is selected.", "$text-muted"))
+        room = max(10, width - LABEL)
+        lines = _head(self.detail, width) if self._headed else []
+        for label, value in _fields(self.detail, room):
+            for number, part in enumerate(value.wrap(room) or [Content("")]):
+                name = "" if number else label
+                lines.append(Content.assemble((name.ljust(LABEL), "$text-muted"), part))
+        return Content("\n").join([*lines, *_same_as(self.detail, width)])
+
+
+class DetailPane(VerticalScroll, can_focus=False):
+    """The text, scrollable, beside the list."""
+
+    DEFAULT_CSS = """
+    DetailPane { padding: 0 1 0 2; border-left: vkey $border-blurred; }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield DetailText()
+
+    def show(self, detail: Detail | None) -> None:
+        """Show another token, or none."""
+        self.query_one(DetailText).show(detail)
+        self.scroll_home(animate=False)
+
+
+def _head(detail: Detail, width: int) -> list[Content]:
+    name = Content.assemble((clean(detail.row.token.name, 200), "bold")).wrap(max(10, width))
+    return [*name, Content("")]
+
+
+def _fields(detail: Detail, room: int) -> list[Line]:
+    token, now = detail.row.token, detail.now
+    cell = state_cell(detail.row)
+    you = (" · you are signed in with it", "$text-primary") if detail.you else ""
+    lines: list[Line] = [
+        ("state", Content.assemble((cell.text, _ROLES.get(cell.role, "")), you)),
+        ("last used", _moment(token.last_used_at, now)),
+    ]
+    if token.revoked_at is not None:
+        lines.append(("revoked", _moment(token.revoked_at, now)))
+    else:
+        lines += _idle(detail, room)
+    expires = "never" if token.expires_at is None else ""
+    scope = f"project {token.project.name}" if token.project else "organization"
+    return [
+        *lines,
+        ("expires", Content(expires) if expires else _moment(token.expires_at, now)),
+        ("created", _moment(token.created_at, now)),
+        ("", Content("")),
+        ("scope", _plain(scope)),
+        ("description", _plain(token.description or "—")),
+        ("permissions", _plain(", ".join(token.permissions) or "default")),
+        ("organization", _plain(token.organization_name)),
+        ("id", _plain(token.id)),
+    ]
+
+
+def _idle(detail: Detail, room: int) -> list[Line]:
+    days = idle(detail.row.token, detail.now).days
+    if detail.threshold is None:
+        return [("idle", Content(f"{days} d")), ("deadline", _deadline(detail))]
+    if detail.threshold == 0:
+        return [("idle", Content(f"{days} d, auto-revoke is off")), ("deadline", _deadline(detail))]
+    text = f" {days} of {detail.threshold} d"
+    bar = idle_bar(days, detail.threshold, max(6, min(16, room - len(text))))
+    return [("idle", Content.assemble(bar, text)), ("deadline", _deadline(detail))]
+
+
+def _deadline(detail: Detail) -> Content:
+    end, row = detail.row.deadline, detail.row
+    if end is None:
+        unknown = "no expiry; the threshold cannot be read" if detail.threshold is None else "none"
+        return Content(unknown)
+    if row.state is TokenState.EXPIRED:
+        return Content("over: it has expired")
+    if end.at < detail.now:
+        return Content.assemble(("next sweep, within the hour", "$text-error"))
+    why = "when nobody uses it" if end.reason is Reason.IDLE else "it expires"
+    style = "$text-warning" if row.at_risk or row.expiring else ""
+    return Content.assemble((f"in {spans.short(end.at - detail.now)}: {why}", style))
+
+
+def _moment(moment: datetime | None, now: datetime) -> Content:
+    if moment is None:
+        return Content.assemble(("never", "$text-warning"))
+    ahead = moment > now
+    relative = f"in {spans.short(moment - now)}" if ahead else spans.ago(moment, now)
+    return Content.assemble(relative, (f"\n{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}", "$text-muted"))
+
+
+def _plain(text: str) -> Content:
+    return Content(clean(text))
+
+
+def _same_as(detail: Detail, width: int) -> list[Content]:
+    if detail.row.state is TokenState.REVOKED:
+        return []
+    command = f"loopin chainloop organization api-token revoke --id {clean(detail.row.token.id, 80)}"
+    wrapped = Content.assemble((command, "$text-muted")).wrap(max(10, width))
+    return [Content(""), Content.assemble(("revoking it is the same as", "$text-muted")), *wrapped]

@@ -1,0 +1,102 @@
+"""The columns of a list of API tokens, on the virtual table."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from app.domain import spans
+from app.domain.inactivity import Reason
+from app.domain.listing import Row, SortKey
+from app.domain.text import clean
+from app.domain.tokens import TokenState
+from widgets.virtual_table import VirtualTable
+from widgets.virtual_table_columns import Cell, Column
+
+
+class TokenTable(VirtualTable[Row]):
+    """Tokens, with the times relative to `now`.
+
+    `you` is the id of the token one is signed in with; `threshold_known` False means that a deadline
+    is the expiry alone, which the header says.
+    """
+
+    DEFAULT_CSS = ""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__((), lambda row: row.token.id, id=id)
+
+    def tell(self, now: datetime, *, you: str = "", threshold_known: bool = True) -> None:
+        """Say against what the rows are to be read."""
+        self.use_columns(columns(now, you, threshold_known))
+
+
+def columns(now: datetime, you: str, threshold_known: bool) -> tuple[Column[Row], ...]:
+    """All columns, in the order in which they are dropped from the right."""
+    return (
+        Column(SortKey.STATE.value, "state", 10, state_cell),
+        Column(SortKey.NAME.value, "name", 18, _name(you), grow=4, most=64),
+        Column(SortKey.SCOPE.value, "scope", 12, _scope, grow=1, most=24),
+        Column(SortKey.LAST_USED.value, "last used", 11, _last_used(now)),
+        Column(SortKey.DEADLINE.value, "deadline" if threshold_known else "expiry only", 14, _deadline(now)),
+        Column(SortKey.EXPIRES.value, "expires", 10, _expires(now)),
+        Column(SortKey.CREATED.value, "created", 10, lambda r: Cell(spans.ago(r.token.created_at, now))),
+        Column(SortKey.DESCRIPTION.value, "description", 16, _description, grow=6, most=80),
+    )
+
+
+def state_cell(row: Row) -> Cell:
+    """A glyph and a word, so that the colour is never alone."""
+    if row.state is TokenState.REVOKED:
+        return Cell("✗ revoked", "muted")
+    if row.state is TokenState.EXPIRED:
+        return Cell("○ expired", "muted")
+    if row.at_risk:
+        return Cell("▲ at risk", "warning")
+    return Cell("◔ expiring", "warning") if row.expiring else Cell("● active", "good")
+
+
+def _name(you: str) -> Callable[[Row], Cell]:
+    def cell(row: Row) -> Cell:
+        name = clean(row.token.name, 120)
+        if you and row.token.id == you:
+            return Cell(f"{name} (you)", "accent")
+        return Cell(name, "" if row.state is TokenState.ACTIVE else "muted")
+
+    return cell
+
+
+def _scope(row: Row) -> Cell:
+    return Cell(clean(row.token.scope, 80), "" if row.token.project else "muted")
+
+
+def _last_used(now: datetime) -> Callable[[Row], Cell]:
+    def cell(row: Row) -> Cell:
+        used = row.token.last_used_at
+        return Cell(spans.ago(used, now), "" if used else "warning")
+
+    return cell
+
+
+def _deadline(now: datetime) -> Callable[[Row], Cell]:
+    def cell(row: Row) -> Cell:
+        if row.state is TokenState.REVOKED or row.deadline is None:
+            return Cell("—", "muted")
+        if row.state is TokenState.EXPIRED:
+            return Cell("over", "muted")
+        if row.deadline.at < now:
+            return Cell("next sweep", "bad")
+        why = "idle" if row.deadline.reason is Reason.IDLE else "expiry"
+        near = row.at_risk or row.expiring
+        return Cell(f"{spans.short(row.deadline.at - now)} · {why}", "warning" if near else "")
+
+    return cell
+
+
+def _expires(now: datetime) -> Callable[[Row], Cell]:
+    def cell(row: Row) -> Cell:
+        return Cell(spans.until(row.token.expires_at, now), "muted" if row.token.expires_at is None else "")
+
+    return cell
+
+
+def _description(row: Row) -> Cell:
+    return Cell(clean(row.token.description, 200), "muted")

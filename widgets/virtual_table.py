@@ -1,0 +1,291 @@
+"""A table for any number of rows: only the lines on the screen are ever made."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from widgets.virtual_table_columns import Column, Placed, fit, place
+
+R = TypeVar("R")
+HEADER = 1
+LEFT = 3  # the cursor bar, the mark and a space
+
+
+class _TableMessage(Message):
+    """Something about one row; `row` is what the table was given."""
+
+    def __init__(self, table: "VirtualTable[Any]", row: Any) -> None:
+        super().__init__()
+        self.table = table
+        self.row = row
+
+    @property
+    def control(self) -> "VirtualTable[Any]":
+        """The table that tells."""
+        return self.table
+
+
+class VirtualTable(ScrollView, Generic[R], can_focus=True):
+    """Rows come in filtered and sorted; the cursor and the marks stay with their row by its key."""
+
+    HELP = "↑↓ j k move · g G ends · PgUp PgDn pages · enter opens · space marks"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="list.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="list.page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="list.page_down"),
+        Binding("g,home", "top", "First", show=False, id="list.first"),
+        Binding("G,end", "bottom", "Last", show=False, id="list.last"),
+        Binding("enter", "open", "Open", show=False, id="list.open"),
+    ]
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "virtual-table--header",
+        "virtual-table--sorted",
+        "virtual-table--row",
+        "virtual-table--cursor",
+        "virtual-table--bar",
+        "virtual-table--mark",
+        "virtual-table--muted",
+        "virtual-table--good",
+        "virtual-table--warning",
+        "virtual-table--bad",
+        "virtual-table--accent",
+    }
+
+    DEFAULT_CSS = """
+    VirtualTable {
+        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
+        & > .virtual-table--header { color: $text-muted; text-style: none; }
+        & > .virtual-table--sorted { color: $text; text-style: bold; }
+        & > .virtual-table--row { color: $text; }
+        & > .virtual-table--cursor { background: $surface; }
+        &:focus > .virtual-table--cursor { background: $primary-muted; text-style: bold; }
+        & > .virtual-table--bar { color: $panel-lighten-2; }
+        &:focus > .virtual-table--bar { color: $primary; }
+        & > .virtual-table--mark { color: $warning; text-style: bold; }
+        & > .virtual-table--muted { color: $text-muted; }
+        & > .virtual-table--good { color: $text-success; }
+        & > .virtual-table--warning { color: $text-warning; }
+        & > .virtual-table--bad { color: $text-error; }
+        & > .virtual-table--accent { color: $text-primary; }
+    }
+    """
+
+    nothing: reactive[str] = reactive("")
+    """What is said in a table without rows; already safe to show."""
+    cursor: reactive[int] = reactive(0, repaint=False)
+    """Index of the row under the cursor; 0 while there are none."""
+
+    class Moved(_TableMessage):
+        """The cursor came to another row, or its row changed; `row` is None in an empty table."""
+
+    class Opened(_TableMessage):
+        """Enter, or a double click on a row."""
+
+    class HeaderClicked(Message):
+        """A click on the title of the column `key`."""
+
+        def __init__(self, table: "VirtualTable[Any]", key: str) -> None:
+            super().__init__()
+            self.table = table
+            self.key = key
+
+        @property
+        def control(self) -> "VirtualTable[Any]":
+            return self.table
+
+    def __init__(
+        self, columns: Sequence[Column[R]], key: Callable[[R], str], *, id: str | None = None
+    ) -> None:
+        super().__init__(id=id)
+        self._columns = tuple(columns)
+        self._key = key
+        self._rows: Sequence[R] = ()
+        self._marks: frozenset[str] = frozenset()
+        self._sort: tuple[str, bool] = ("", False)
+        self._placed: list[Placed[R]] = []
+
+    # ── what it shows ──
+
+    @property
+    def rows(self) -> Sequence[R]:
+        """The rows, in order."""
+        return self._rows
+
+    @property
+    def row(self) -> R | None:
+        """The row under the cursor."""
+        return self._rows[self.cursor] if self.cursor < len(self._rows) else None
+
+    @property
+    def shown_columns(self) -> tuple[str, ...]:
+        """Keys of the columns that fit, from the left."""
+        return tuple(placed.column.key for placed in self._placed)
+
+    def show(self, rows: Sequence[R], *, sort: tuple[str, bool] = ("", False)) -> None:
+        """Show other rows; the cursor stays on its row, or near its place when the row is gone."""
+        held = self.row
+        self._rows, self._sort = rows, sort
+        self.virtual_size = Size(0, len(rows) + HEADER)
+        place_of = None if held is None else self._find(self._key(held))
+        last = max(len(rows) - 1, 0)
+        self.cursor = min(self.cursor, last) if place_of is None else place_of
+        self._see_cursor()
+        self.refresh()
+        self.post_message(self.Moved(self, self.row))
+
+    def show_marks(self, marks: frozenset[str]) -> None:
+        """Mark the rows with these keys."""
+        self._marks = marks
+        self.refresh()
+
+    def use_columns(self, columns: Sequence[Column[R]]) -> None:
+        """Show other columns."""
+        self._columns = tuple(columns)
+        self._lay_out()
+        self.refresh()
+
+    def move_to(self, key: str) -> bool:
+        """Put the cursor on the row with this key; False when there is none."""
+        if (index := self._find(key)) is None:
+            return False
+        self.cursor = index
+        return True
+
+    def _find(self, key: str) -> int | None:
+        here = self.row
+        if here is not None and self._key(here) == key:
+            return self.cursor
+        return next((n for n, row in enumerate(self._rows) if self._key(row) == key), None)
+
+    # ── painting ──
+
+    def on_resize(self) -> None:
+        self._lay_out()
+        self._see_cursor()
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        self._placed = place(self._columns, self.scrollable_content_region.width, LEFT)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.scrollable_content_region.width
+        if y < HEADER:
+            return self._header(width)
+        index = self.scroll_offset.y + y - HEADER
+        if index >= len(self._rows):
+            return self._beyond(y, width)
+        return self._line(index, width)
+
+    def _beyond(self, y: int, width: int) -> Strip:
+        if self._rows or y != HEADER + 1:
+            return Strip.blank(width, self._look("row"))
+        style = self._look("row", "muted")
+        return Strip([Segment(fit(f"   {self.nothing}", width), style)])
+
+    def _look(self, *parts: str) -> Style:
+        # The visual style blends transparent colours with what lies below; the rich one would lose them.
+        return self.get_visual_style(*(f"virtual-table--{part}" for part in parts)).rich_style
+
+    def _header(self, width: int) -> Strip:
+        plain, strong = self._look("header"), self._look("header", "sorted")
+        segments, at = [Segment(" " * LEFT, plain)], LEFT
+        for placed in self._placed:
+            title, sorted_by = placed.column.title, placed.column.key == self._sort[0]
+            if sorted_by:
+                arrow = "▼" if self._sort[1] else "▲"
+                title = f"{title[: placed.width - 2]} {arrow}" if placed.width > 2 else arrow
+            segments.append(Segment(" " * (placed.start - at), plain))
+            segments.append(Segment(fit(title, placed.width), strong if sorted_by else plain))
+            at = placed.start + placed.width
+        return Strip(segments).adjust_cell_length(width, plain)
+
+    def _line(self, index: int, width: int) -> Strip:
+        row = self._rows[index]
+        parts = ("row", "cursor") if index == self.cursor else ("row",)
+        style = self._look(*parts)
+        segments, at = self._gutter(row, parts), LEFT
+        for placed in self._placed:
+            cell = placed.column.cell(row)
+            role = self._look(*parts, cell.role) if cell.role else style
+            segments.append(Segment(" " * (placed.start - at), style))
+            segments.append(Segment(fit(cell.text, placed.width), role))
+            at = placed.start + placed.width
+        return Strip(segments).adjust_cell_length(width, style)
+
+    def _gutter(self, row: R, parts: tuple[str, ...]) -> list[Segment]:
+        marked = self._key(row) in self._marks
+        return [
+            Segment("▌" if "cursor" in parts else " ", self._look(*parts, "bar")),
+            Segment("✓" if marked else " ", self._look(*parts, "mark")),
+            Segment(" ", self._look(*parts)),
+        ]
+
+    # ── moving ──
+
+    def validate_cursor(self, cursor: int) -> int:
+        return max(0, min(cursor, len(self._rows) - 1))
+
+    def watch_cursor(self, before: int, now: int) -> None:
+        self.refresh_lines(before + HEADER)
+        self.refresh_lines(now + HEADER)
+        self._see_cursor()
+        self.post_message(self.Moved(self, self.row))
+
+    def _see_cursor(self) -> None:
+        height = max(1, self.scrollable_content_region.height - HEADER)
+        top = self.scroll_offset.y
+        wanted = min(max(top, self.cursor - height + 1), self.cursor)
+        if wanted != top:
+            self.scroll_to(y=wanted, animate=False, force=True)
+
+    def on_click(self, event: events.Click) -> None:
+        position = event.get_content_offset(self)
+        if position is None:
+            return
+        if position.y < HEADER:
+            self._click_header(position.x)
+            return
+        index = self.scroll_offset.y + position.y - HEADER
+        if index >= len(self._rows):
+            return
+        if index == self.cursor and event.chain > 1:
+            self.action_open()
+        self.cursor = index
+
+    def _click_header(self, x: int) -> None:
+        for placed in self._placed:
+            if placed.start <= x < placed.start + placed.width and placed.column.sortable:
+                self.post_message(self.HeaderClicked(self, placed.column.key))
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor by `by` rows."""
+        self.cursor += by
+
+    def action_page(self, by: int) -> None:
+        """Move the cursor by `by` pages."""
+        self.cursor += by * max(1, self.scrollable_content_region.height - HEADER - 1)
+
+    def action_top(self) -> None:
+        """Go to the first row."""
+        self.cursor = 0
+
+    def action_bottom(self) -> None:
+        """Go to the last row."""
+        self.cursor = len(self._rows) - 1
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        if (row := self.row) is not None:
+            self.post_message(self.Opened(self, row))
