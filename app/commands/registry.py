@@ -1,10 +1,11 @@
 """Every command, collected from the rooms."""
 
-from app.commands import accounts, activity, auto_revoke, everywhere, login, tokens
+from app.commands import accounts, activity, auto_revoke, everywhere, lists, login, tokens
 from app.commands.command import Command, Room
 
 COMMANDS: tuple[Command, ...] = (
     *everywhere.COMMANDS,
+    *lists.COMMANDS,
     *accounts.COMMANDS,
     *login.COMMANDS,
     *tokens.COMMANDS,

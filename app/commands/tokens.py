@@ -1,5 +1,97 @@
-"""Commands of the Tokens screen."""
+"""Commands of the Tokens screen, and of the dialog that shows a new token once."""
 
-from app.commands.command import Command
+from app.commands.command import Command, Room
 
-COMMANDS: tuple[Command, ...] = ()
+_TOKENS, _REVEAL = Room.TOKENS, Room.REVEAL
+_CLI = "loopin chainloop organization api-token"
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "tokens.new",
+        _TOKENS,
+        "n",
+        "new",
+        "New token",
+        "Create an API token and see it once.",
+        "new",
+        f"{_CLI} create",
+    ),
+    Command("tokens.mark", _TOKENS, "space", "mark", "Mark", "Mark the row, or take the mark off.", "mark"),
+    Command(
+        "tokens.mark_range",
+        _TOKENS,
+        "v",
+        "mark_range",
+        "Mark range",
+        "Mark from the last marked row to here.",
+    ),
+    Command(
+        "tokens.mark_all",
+        _TOKENS,
+        "asterisk",
+        "mark_all",
+        "Mark all",
+        "Mark everything that the filter lets through; again takes the marks off.",
+    ),
+    Command(
+        "tokens.revoke",
+        _TOKENS,
+        "ctrl+d,delete",
+        "revoke",
+        "Revoke",
+        "Revoke the marked tokens, or the one under the cursor. It asks first.",
+        "revoke",
+        f"{_CLI} revoke --id ID",
+    ),
+    Command(
+        "tokens.filter",
+        _TOKENS,
+        "slash",
+        "filter",
+        "Filter",
+        "Type to filter; escape clears.",
+        "filter",
+        f"{_CLI} list",
+    ),
+    Command("tokens.sort", _TOKENS, "s", "sort", "Sort", "Choose the order.", "sort"),
+    Command("tokens.refresh", _TOKENS, "r", "refresh", "Refresh", "List again.", "refresh", f"{_CLI} list"),
+    Command(
+        "tokens.next_tab",
+        _TOKENS,
+        "right,right_square_bracket",
+        "turn(1)",
+        "Next tab",
+        "Turn to the next tab.",
+    ),
+    Command(
+        "tokens.previous_tab",
+        _TOKENS,
+        "left,left_square_bracket",
+        "turn(-1)",
+        "Previous tab",
+        "Turn to the previous tab.",
+    ),
+    Command("tokens.copy_id", _TOKENS, "y", "copy_id", "Copy the id", "Copy the token's id."),
+    Command("tokens.copy_name", _TOKENS, "Y", "copy_name", "Copy the name", "Copy the token's name."),
+    Command("reveal.show", _REVEAL, "s", "reveal", "Show or hide", "Show the token itself.", "show"),
+    Command("reveal.copy", _REVEAL, "y", "copy", "Copy", "Hand it to the clipboard.", "copy"),
+    Command(
+        "reveal.profile",
+        _REVEAL,
+        "k",
+        "profile",
+        "Save as profile",
+        "Keep it in the keychain as a login of its own.",
+        "to keychain",
+        "loopin chainloop auth login --token … --profile NAME",
+    ),
+    Command(
+        "reveal.file",
+        _REVEAL,
+        "f",
+        "file",
+        "Write to a file",
+        "Write it to a new file that only you can read.",
+        "to file",
+        f"{_CLI} create -o token > FILE",
+    ),
+)

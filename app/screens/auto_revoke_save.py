@@ -1,0 +1,68 @@
+"""The question before a threshold is saved."""
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Button, Input, Static
+
+from app.domain.inactivity import Fate
+from app.domain.preview import Partition
+from app.domain.text import clean
+from app.screens.auto_revoke_words import change_words, days, partition_words
+from app.screens.dialog import Dialog
+
+
+class ConfirmThreshold(Dialog[bool]):
+    """When tokens would be revoked, their number must be typed; else a button is enough."""
+
+    CSS_PATH = "auto_revoke_save.tcss"
+    AUTO_FOCUS = "#cancel"
+
+    def __init__(self, saved: int, partition: Partition, organization: str) -> None:
+        super().__init__()
+        self._saved, self._partition, self._organization = saved, partition, organization
+        self._falling = partition.counts[Fate.NEXT_SWEEP]
+
+    def heading(self) -> str:
+        """What is asked."""
+        threshold = self._partition.threshold
+        where = clean(self._organization, 60)
+        if not threshold:
+            return f"Turn auto-revocation off in {where}?"
+        return f"Revoke what is unused for {days(threshold)} in {where}?"
+
+    def compose_dialog(self) -> ComposeResult:
+        yield Static(change_words(self._saved, self._partition.threshold), markup=False)
+        yield Static(partition_words(self._partition, narrow=True), id="threshold-fates", markup=False)
+        if self._falling:
+            yield Static(self._warning(), id="threshold-warning", markup=False)
+            yield Input(placeholder=str(self._falling), id="threshold-input", type="integer", compact=True)
+        with Horizontal(classes="dialog-buttons"):
+            yield Button("Cancel", id="cancel")
+            yield Button(
+                "Save",
+                id="yes",
+                variant="error" if self._falling else "primary",
+                disabled=bool(self._falling),
+            )
+
+    def _warning(self) -> Content:
+        those = "1 token is" if self._falling == 1 else f"{self._falling:,} tokens are"
+        return Content.assemble(
+            (f"{those} revoked within the hour, without notice and for good.", "bold $text-error"),
+            (f"\nType {self._falling}, their number, to go on:", "$text-muted"),
+        )
+
+    @on(Input.Changed)
+    def _compare(self, event: Input.Changed) -> None:
+        self.query_one("#yes", Button).disabled = event.value.strip() != str(self._falling)
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        if not (button := self.query_one("#yes", Button)).disabled:
+            button.focus()
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes" or None)

@@ -1,0 +1,242 @@
+"""The dialog that creates an API token."""
+
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Input, Static
+from textual.worker import Worker
+
+from app.domain import expiry, names
+from app.domain.errors import LoopinError, UsageError
+from app.domain.listing import Book
+from app.domain.organizations import Identity
+from app.domain.ports import Clock
+from app.domain.text import clean
+from app.domain.tokens import CreatedToken, TokenDraft
+from app.screens.dialog import Dialog
+from app.services.tokens import CreateToken
+from widgets.choice_bar import ChoiceBar
+
+_OTHER = "another project"
+_ORGANIZATION = "organization"
+_OFFERED = 6
+"""Projects offered by name; more would be a wall of words: the others are typed."""
+
+
+class Created(Message):
+    """The server made the token."""
+
+    def __init__(self, created: CreatedToken) -> None:
+        super().__init__()
+        self.created = created
+
+
+class CreateTokenDialog(Dialog[CreatedToken]):
+    """A form that checks while one types, and that a refusal leaves as it was."""
+
+    CSS_PATH = "create_token.tcss"
+    AUTO_FOCUS = "#create-name"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "create", "Create", show=False)]
+
+    def __init__(self, create: CreateToken, identity: Identity, book: Book, clock: Clock) -> None:
+        super().__init__()
+        self._create, self._identity, self._book, self._clock = create, identity, book, clock
+        known = (identity.project,) if identity.project else book.projects()[:_OFFERED]
+        self._scopes = [_ORGANIZATION, *known, *([] if identity.project else [_OTHER])]
+        self._creating = False
+
+    def heading(self) -> str:
+        """Where the token will belong."""
+        return f"New API token in {clean(self._identity.organization, 80)}"
+
+    def compose_dialog(self) -> ComposeResult:
+        barred = frozenset({0}) if self._identity.needs_project() else frozenset[int]()
+        with VerticalScroll(classes="dialog-body", can_focus=False):
+            yield _label("Name")
+            yield Input(placeholder="ci-release", id="create-name", max_length=80, compact=True)
+            yield Static("", id="create-name-note", classes="note", markup=False)
+            yield _label("Where will it live?")
+            yield Input(
+                placeholder="GitLab, release pipeline of acme/shop", id="create-description", compact=True
+            )
+            yield _label("Scope")
+            words = [clean(scope, 40) for scope in self._scopes]
+            yield ChoiceBar(words, 1 if barred else 0, barred=barred, id="create-scope")
+            yield Input(placeholder="name of the project", id="create-project", compact=True)
+            yield Static("", id="create-scope-note", classes="note", markup=False)
+            yield _label("Expires")
+            yield ChoiceBar([life.title for life in expiry.CHOICES], expiry.DEFAULT, id="create-life")
+            yield Input(placeholder="2026-12-31", id="create-date", max_length=10, compact=True)
+            yield Static("", id="create-life-note", classes="note", markup=False)
+            yield Static("", id="create-error", markup=False)
+        with Horizontal(classes="dialog-buttons"):
+            yield Button("Cancel", id="cancel")
+            yield Button("Create", id="create", variant="primary", disabled=True)
+
+    def on_mount(self) -> None:
+        self._check()
+
+    # ── what is typed ──
+
+    @on(Input.Changed)
+    @on(ChoiceBar.Changed)
+    def _check(self) -> None:
+        """Check everything again, and say under each field what is wrong or what follows."""
+        dated = expiry.CHOICES[self._life].dated
+        self.query_one("#create-date").display = dated
+        self.query_one("#create-project").display = self._scope == _OTHER
+        self._tighten(dated or self._scope == _OTHER)
+        name_problem, scope_problem = self._name_problem(), self._scope_problem()
+        typed = bool(self._value("create-name"))
+        free = self._say("create-name-note", "free", good=True) if not name_problem else None
+        if free is None:
+            self._say("create-name-note", name_problem if typed else "a-z, 0-9 and hyphens", wrong=typed)
+        self._say("create-scope-note", scope_problem or self._scope_words(), wrong=bool(scope_problem))
+        life_problem = self._check_life()
+        ready = not (name_problem or scope_problem or life_problem or self._creating)
+        self.query_one("#create", Button).disabled = not ready
+
+    def _tighten(self, more: bool) -> None:
+        """On a low screen, an extra line takes the place of the blank ones."""
+        failed = self.query_one("#create-error").display
+        self.set_class(more or failed, "-full")
+
+    def _check_life(self) -> str:
+        try:
+            span = self._span()
+        except UsageError as error:
+            typed = bool(self._value("create-date"))
+            self._say("create-life-note", error.message if typed else error.hint, wrong=typed)
+            return error.message
+        if span is None:
+            self._say("create-life-note", "! it works until somebody revokes it", wrong=True)
+        else:
+            end = (self._now() + span).astimezone()
+            self._say("create-life-note", f"ends on {end:%A, %-d %B %Y at %H:%M %Z}")
+        return ""
+
+    def _name_problem(self) -> str:
+        name = self._value("create-name")
+        if why := names.problem(name):
+            return why
+        scope = self._project()
+        taken = any(
+            row.token.name == name and row.token.revoked_at is None and _project_of(row.token) == scope
+            for row in self._book.all
+        )
+        return (
+            f"taken in {scope or 'the organization'}: names are unique among unrevoked tokens"
+            if taken
+            else ""
+        )
+
+    def _scope_problem(self) -> str:
+        if self._scope != _OTHER:
+            return ""
+        return names.problem(self._value("create-project")) and "type the name of a project"
+
+    def _scope_words(self) -> str:
+        if self._identity.needs_project():
+            role = self._identity.role.value if self._identity.role else "an API token"
+            return f"organization is not offered: {role} must name a project"
+        return "may work in every project" if not self._project() else "may work in this project alone"
+
+    def _say(self, note: str, text: str, *, wrong: bool = False, good: bool = False) -> bool:
+        line = self.query_one(f"#{note}", Static)
+        line.set_class(wrong, "-wrong")
+        line.set_class(good, "-good")
+        line.update(Content(f"✓ {text}" if good else f"✗ {text}" if wrong and text[:1] != "!" else text))
+        return True
+
+    # ── the draft ──
+
+    def _value(self, field: str) -> str:
+        return self.query_one(f"#{field}", Input).value.strip()
+
+    @property
+    def _life(self) -> int:
+        chosen = self.query_one("#create-life", ChoiceBar).chosen
+        return expiry.DEFAULT if chosen is None else chosen
+
+    @property
+    def _scope(self) -> str:
+        return self._scopes[self.query_one("#create-scope", ChoiceBar).chosen or 0]
+
+    def _project(self) -> str:
+        if self._scope == _ORGANIZATION:
+            return ""
+        return self._value("create-project") if self._scope == _OTHER else self._scope
+
+    def _now(self) -> datetime:
+        return self._clock.now()
+
+    def _span(self) -> timedelta | None:
+        life = expiry.CHOICES[self._life]
+        if not life.dated:
+            return life.span
+        return expiry.until_date(self._value("create-date"), self._now().astimezone())
+
+    # ── creating ──
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#create")
+    def action_create(self) -> None:
+        """Create it, when everything is right."""
+        if not self.query_one("#create", Button).disabled:
+            description = self._value("create-description")
+            self._send(TokenDraft(self._value("create-name"), description, self._span(), self._project()))
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        """Cancel; not while the server is at it, for its answer is told only once."""
+        if not self._creating:
+            self.dismiss(None)
+
+    @work(exclusive=True, group="create", description="create the token", exit_on_error=False)
+    async def _send(self, draft: TokenDraft) -> None:
+        self._busy(True)
+        try:
+            created = await self._create.do(draft)
+        finally:
+            self._busy(False)
+        self.post_message(Created(created))
+
+    @on(Created)
+    def _done(self, event: Created) -> None:
+        self.dismiss(event.created)
+
+    def _busy(self, busy: bool) -> None:
+        self._creating = busy
+        self.query_one("#create", Button).label = "Creating …" if busy else "Create"
+        if busy:
+            self.query_one("#create-error", Static).display = False
+        self._check()
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """Say it in the form, which keeps what was typed."""
+        if not isinstance(error, LoopinError):
+            return False
+        line = self.query_one("#create-error", Static)
+        line.update(Content(f"✗ {clean(error.message)}\n  {clean(error.hint)}".rstrip()))
+        line.display = True
+        self._check()
+        self.call_after_refresh(line.scroll_visible, animate=False)
+        return True
+
+
+def _label(text: str) -> Static:
+    return Static(text, classes="label", markup=False)
+
+
+def _project_of(token: object) -> str:
+    project = getattr(token, "project", None)
+    return project.name if project else ""

@@ -1,0 +1,184 @@
+"""A new token, shown once."""
+
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Input, Static
+from textual.worker import Worker
+
+from app.commands.bindings import bindings_for
+from app.commands.command import Room
+from app.domain.errors import LoopinError
+from app.domain.names import MAX_LENGTH
+from app.domain.text import clean
+from app.domain.tokens import CreatedToken
+from app.screens.dialog import Confirm, Dialog
+from app.screens.tokens_work import TokenWork
+
+_MASK = "•" * 32
+
+
+class Kept(Message):
+    """Something was done with the token. `lasting` is False for a clipboard."""
+
+    def __init__(self, words: str, *, lasting: bool) -> None:
+        super().__init__()
+        self.words = words
+        self.lasting = lasting
+
+
+class RevealDialog(Dialog[bool]):
+    """Says truthfully what was done with the token; leaving before it is safe asks."""
+
+    CSS_PATH = "reveal.tcss"
+    AUTO_FOCUS = "#reveal-show"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings_for(Room.REVEAL),
+        Binding("left", "app.focus_previous", "Previous", show=False),
+        Binding("right", "app.focus_next", "Next", show=False),
+    ]
+
+    def __init__(self, created: CreatedToken, tokens: TokenWork) -> None:
+        super().__init__()
+        self._created, self._use = created, tokens
+        self._shown = False
+        self._asking = ""
+        self._done: list[str] = []
+        self._lasting = False
+
+    def heading(self) -> str:
+        """Which token."""
+        return f"{clean(self._created.token.name, 80)} was created"
+
+    def compose_dialog(self) -> ComposeResult:
+        yield Static("This is the only time that the token can be seen.", markup=False)
+        yield Static("", id="reveal-secret", markup=False)
+        yield Static("", id="reveal-state", markup=False)
+        with Vertical(id="reveal-ask"):
+            yield Static("", id="reveal-question", markup=False)
+            yield Input(id="reveal-input", compact=True)
+        yield Static("", id="reveal-error", markup=False)
+        with Horizontal(classes="dialog-buttons", id="reveal-ways"):
+            yield Button("s Show", id="reveal-show")
+            yield Button("y Copy", id="reveal-copy")
+            yield Button("k To keychain", id="reveal-profile")
+            yield Button("f To file", id="reveal-file")
+            yield Button("Done", id="reveal-done", variant="primary")
+
+    def on_mount(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        secret = self._created.secret
+        text = secret.reveal() if self._shown else f"{_MASK} {secret.hint}"
+        self.query_one("#reveal-secret", Static).update(Content(text))
+        self.query_one("#reveal-show", Button).label = "s Hide" if self._shown else "s Show"
+        state = self.query_one("#reveal-state", Static)
+        state.set_class(self._lasting, "-safe")
+        lines = [f"✓ {words}" for words in self._done] or ["! NOT SAVED YET"]
+        state.update(Content("\n".join(lines)))
+
+    # ── keeping it ──
+
+    @on(Button.Pressed)
+    async def _pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        verb = (event.button.id or "").removeprefix("reveal-")
+        await self.run_action({"show": "reveal", "done": "leave"}.get(verb, verb))
+
+    def action_reveal(self) -> None:
+        """Show the token, or hide it."""
+        self._shown = not self._shown
+        self._show()
+
+    def action_copy(self) -> None:
+        """Hand it to the clipboard."""
+        self._copy()
+
+    def action_profile(self) -> None:
+        """Ask for the profile's name."""
+        self._ask("profile", "Save to the keychain as profile", self._created.token.name[:MAX_LENGTH])
+
+    def action_file(self) -> None:
+        """Ask for the file's name."""
+        self._ask("file", "Write to a new file, readable by you alone", "./token")
+
+    def _ask(self, what: str, question: str, suggestion: str) -> None:
+        self._asking = what
+        self.query_one("#reveal-ask").display = True
+        self.query_one("#reveal-question", Static).update(Content(question))
+        field = self.query_one(Input)
+        field.value = suggestion
+        field.focus()
+
+    @on(Input.Submitted)
+    def _answered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._asking == "profile":
+            self._save_profile(event.value)
+        else:
+            self._write_file(event.value)
+
+    @work(exclusive=True, group="keep", description="copy the token", exit_on_error=False)
+    async def _copy(self) -> None:
+        words = await self._use.copy.do(self._created.secret.reveal())
+        self.post_message(Kept(words, lasting=False))
+
+    @work(exclusive=True, group="keep", description="save the token", exit_on_error=False)
+    async def _save_profile(self, profile: str) -> None:
+        label = await self._use.save_profile.do(self._created.secret, profile)
+        self.post_message(Kept(f"saved to {label} as profile {profile.strip()}", lasting=True))
+
+    @work(exclusive=True, group="keep", description="write the token", exit_on_error=False)
+    async def _write_file(self, path: str) -> None:
+        written = await self._use.write_file.do(self._created.secret, path)
+        self.post_message(Kept(f"written to {written} (0600)", lasting=True))
+
+    @on(Kept)
+    def _kept(self, event: Kept) -> None:
+        self._lasting = self._lasting or event.lasting
+        self._done.append(clean(event.words))
+        self._close_question()
+        self._show()
+
+    def _close_question(self) -> None:
+        self._asking = ""
+        self.query_one("#reveal-ask").display = False
+        self.query_one("#reveal-error").display = False
+        self.query_one("#reveal-done").focus()
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """Say it in the dialog: the token is still here."""
+        if not isinstance(error, LoopinError):
+            return False
+        line = self.query_one("#reveal-error", Static)
+        line.update(Content(f"✗ {clean(error.message)}\n  {clean(error.hint)}".rstrip()))
+        line.display = True
+        return True
+
+    # ── leaving ──
+
+    def action_leave(self) -> None:
+        """Leave; ask first while nothing keeps the token."""
+        if self._asking:
+            self._close_question()
+        elif self._lasting:
+            self.dismiss(True)
+        else:
+            self._ask_to_leave()
+
+    @work(exclusive=True, group="leave", description="leave", exit_on_error=False)
+    async def _ask_to_leave(self) -> None:
+        text = (
+            "It was handed to the clipboard. Paste it where it belongs first: it cannot be shown again."
+            if self._done
+            else "Nobody will be able to see this token again. All that is left then is to revoke it."
+        )
+        question = "Leave with the token only on the clipboard?" if self._done else "Leave without saving?"
+        if await self.app.push_screen_wait(Confirm(question, text, yes="Leave", no="Stay")):
+            self.dismiss(False)

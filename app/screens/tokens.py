@@ -1,0 +1,362 @@
+"""The Tokens room: every API token of the organization."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.worker import Worker
+
+from app.commands.bindings import bindings_for
+from app.commands.command import Room
+from app.domain import filter as filters
+from app.domain.errors import LoopinError, NotSignedIn
+from app.domain.listing import Book, Row, Sort, SortKey, Tab
+from app.domain.organizations import Identity
+from app.domain.text import clean
+from app.domain.tokens import APIToken, TokenState
+from app.screens.create_token import CreateTokenDialog
+from app.screens.frame import Frame, Presence
+from app.screens.reveal import RevealDialog
+from app.screens.revoke_tokens import ConfirmRevoke, RevokedReport
+from app.screens.room import RoomScreen
+from app.screens.token_dialogs import SortDialog, TokenDialog
+from app.screens.tokens_work import Listed, TokenWork
+from widgets.detail_pane import Detail, DetailPane
+from widgets.filter_bar import FilterBar
+from widgets.state_view import StateView
+from widgets.tabs_with_counts import CountedTab, TabsWithCounts
+from widgets.token_table import TokenTable
+from widgets.virtual_table import VirtualTable
+
+_SHORT = {
+    Tab.ACTIVE: "Active",
+    Tab.AT_RISK: "Risk",
+    Tab.EXPIRING: "Expir.",
+    Tab.EXPIRED: "Exp'd",
+    Tab.REVOKED: "Revoked",
+    Tab.ALL: "All",
+}
+_ON_TOKENS = {"mark", "mark_range", "mark_all", "revoke", "copy_id", "copy_name"}
+
+
+class TokensScreen(RoomScreen):
+    """Tabs, a filter and the list; the detail beside it where there is room."""
+
+    ROOM = Room.TOKENS
+    TAB = "app.tokens"
+    CSS_PATH = "tokens.tcss"
+    AUTO_FOCUS = "TokenTable"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Room.TOKENS)]
+
+    def __init__(self, frame: Frame, tokens: TokenWork) -> None:
+        super().__init__(frame)
+        self._use = tokens
+        self._book: Book | None = None
+        self._identity: Identity | None = None
+        self._tab = Tab.ACTIVE
+        self._sort = Sort()
+        self._filter = filters.Filter()
+        self._marks: frozenset[str] = frozenset()
+        self._last_mark = ""
+        self._stale = True
+        self._go_to = ""
+
+    def compose_body(self) -> ComposeResult:
+        with StateView(id="tokens-state"), Vertical(id="tokens-list"):
+            yield TabsWithCounts(id="tokens-tabs")
+            yield FilterBar("filter by name, scope, id or description", id="tokens-filter")
+            with Horizontal(id="tokens-split"):
+                yield TokenTable(id="tokens-table")
+                yield DetailPane(id="tokens-detail")
+
+    # ── data ──
+
+    def on_mount(self) -> None:
+        self._state.show_loading("listing the tokens …")
+
+    def on_screen_resume(self) -> None:
+        if self._stale:
+            self._stale = False
+            self.call_after_refresh(self.load)
+
+    def account_changed(self) -> None:
+        """Forget what was somebody else's, and list again."""
+        self._book, self._identity, self._marks = None, None, frozenset()
+        self._state.show_loading("listing the tokens …")
+        self._stale = True
+        if self.is_current:
+            self.on_screen_resume()
+
+    def presence_changed(self, presence: Presence) -> None:
+        """Something was done elsewhere: what is listed here may be old."""
+        if self._book is not None and not self.is_current:
+            self._stale = True
+
+    @work(exclusive=True, group="list", description="list the tokens", exit_on_error=False)
+    async def load(self) -> None:
+        """List the tokens, and put them in order off the event loop."""
+        self.busy = "refreshing"
+        try:
+            listing = await self._use.list_tokens.do()
+            near, threshold = timedelta(days=self._use.near_days), listing.identity.threshold
+            book = await asyncio.to_thread(Book, listing.tokens, listing.as_of, threshold, near)
+        finally:
+            self.busy = ""
+        self.post_message(Listed(listing, book))
+
+    @on(Listed)
+    def _listed(self, event: Listed) -> None:
+        self._book, self._identity = event.book, event.listing.identity
+        self.as_of = event.listing.as_of
+        alive = {row.token.id for row in event.book.all if row.state is not TokenState.REVOKED}
+        self._marks &= alive
+        self._table.tell(
+            event.book.now, you=self._identity.token_id, threshold_known=event.book.threshold is not None
+        )
+        if event.book.all:
+            self._state.show_filled()
+            self._show()
+            self._reach_new()
+        else:
+            self._state.show_empty(
+                f"No API tokens in {clean(self._identity.organization, 80)}",
+                "A token lets a pipeline work without a person.",
+                button="New token",
+                action="new",
+            )
+        self.refresh_bindings()
+
+    def _reach_new(self) -> None:
+        """Put the cursor on the token that was just created."""
+        wanted, self._go_to = self._go_to, ""
+        if wanted and not self._table.move_to(wanted):
+            self._filter_bar.type("")
+            self._turn_to(Tab.ACTIVE)
+            self._table.move_to(wanted)
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """A list that could not be read: said on the screen, unless an older one is there to keep."""
+        if worker.group != "list" or self._book is not None or not isinstance(error, LoopinError):
+            return False
+        if isinstance(error, NotSignedIn):
+            self._state.show_error(error, button="Go to Accounts", action="accounts")
+        else:
+            self._state.show_error(error)
+        return True
+
+    @on(StateView.Chosen)
+    async def _offered(self, event: StateView.Chosen) -> None:
+        actions = {"accounts": "app.room('accounts')", "new": "new"}
+        await self.run_action(actions.get(event.action, "refresh"))
+
+    # ── showing ──
+
+    @property
+    def _table(self) -> TokenTable:
+        return self.query_one(TokenTable)
+
+    @property
+    def _state(self) -> StateView:
+        return self.query_one(StateView)
+
+    @property
+    def _filter_bar(self) -> FilterBar:
+        return self.query_one(FilterBar)
+
+    def _show(self) -> None:
+        """Show the rows of the tab that the filter lets through."""
+        if (book := self._book) is None:
+            return
+        rows = book.rows(self._tab, self._sort, self._filter if self._filter else None)
+        self._table.nothing = (
+            "Nothing on this tab matches the filter. Escape clears it."
+            if self._filter
+            else f"No token is {self._tab.value.lower()}."
+        )
+        self._table.show(rows, sort=(self._sort.key.value, self._sort.descending))
+        self._table.show_marks(self._marks)
+        tabs = self.query_one(TabsWithCounts)
+        tabs.tabs = tuple(
+            CountedTab(tab.value, _SHORT[tab], book.counts[tab], f"screen.tab('{tab.name}')") for tab in Tab
+        )
+        tabs.current = list(Tab).index(self._tab)
+        self._filter_bar.note(self._note(len(rows)))
+
+    def _note(self, shown: int) -> str:
+        marked = f"{len(self._marks):,} marked · " if self._marks else ""
+        total = (self._book.counts[self._tab] or 0) if self._book else 0
+        limited = (
+            " · an API token sees project tokens only" if self._identity and self._identity.is_token else ""
+        )
+        return f"{marked}{shown:,}{f' of {total:,}' if self._filter else ' shown'}{limited}"
+
+    def _detail(self, row: Row | None) -> Detail | None:
+        book, identity = self._book, self._identity
+        if row is None or book is None or identity is None:
+            return None
+        return Detail(row, book.now, book.threshold, row.token.id == identity.token_id)
+
+    @on(VirtualTable.Moved)
+    def _moved(self, event: VirtualTable.Moved) -> None:
+        self.query_one(DetailPane).show(self._detail(event.row))
+        self.refresh_bindings()
+
+    @on(VirtualTable.Opened)
+    def _opened(self, event: VirtualTable.Opened) -> None:
+        if (detail := self._detail(event.row)) is not None and not self.has_class("-extra"):
+            self.app.push_screen(TokenDialog(detail))
+
+    @on(VirtualTable.HeaderClicked)
+    def _header(self, event: VirtualTable.HeaderClicked) -> None:
+        self._sort = self._sort.clicked(SortKey(event.key))
+        self._show()
+
+    @on(FilterBar.Changed)
+    def _typed(self, event: FilterBar.Changed) -> None:
+        self._filter = filters.parse(event.text)
+        self._show()
+
+    @on(FilterBar.Left)
+    def _left(self) -> None:
+        self._table.focus()
+
+    def go_back(self) -> bool:
+        """Clear the marks, then the filter."""
+        if self._marks:
+            self._take_marks(frozenset())
+            return True
+        if self._filter_bar.text:
+            self._filter_bar.type("")
+            return True
+        return False
+
+    # ── actions ──
+
+    def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
+        """What cannot be done without a list, or without a row."""
+        if action in _ON_TOKENS and self._table.row is None:
+            return "there is no token here"
+        if action == "revoke" and not self._chosen():
+            return "it is revoked already"
+        if action in {"new", "sort", "filter", "turn", "tab"} and self._book is None:
+            return "the tokens are not listed yet"
+        return ""
+
+    def action_refresh(self) -> None:
+        """List again."""
+        self.load()
+
+    def action_filter(self) -> None:
+        """Let the person type a filter."""
+        self._filter_bar.enter()
+
+    def action_tab(self, name: str) -> None:
+        """Turn to a tab."""
+        self._turn_to(Tab[name])
+
+    def action_turn(self, by: int) -> None:
+        """Turn to the next or the previous tab, round and round."""
+        tabs = list(Tab)
+        self._turn_to(tabs[(tabs.index(self._tab) + by) % len(tabs)])
+
+    def _turn_to(self, tab: Tab) -> None:
+        self._tab = tab
+        self._show()
+
+    @work(group="sort", description="sort", exit_on_error=False)
+    async def action_sort(self) -> None:
+        """Choose the order."""
+        if (chosen := await self.app.push_screen_wait(SortDialog(self._sort))) is not None:
+            self._sort = chosen
+            self._show()
+
+    def action_mark(self) -> None:
+        """Mark the row under the cursor, or take its mark off, and go on to the next."""
+        row = self._table.row
+        if row is not None and row.state is not TokenState.REVOKED:
+            self._last_mark = row.token.id
+            self._take_marks(self._marks ^ {row.token.id})
+        self._table.action_move(1)
+
+    def action_mark_range(self) -> None:
+        """Mark everything between the last marked row and the cursor."""
+        ids = [row.token.id for row in self._table.rows]
+        here = self._table.cursor
+        start = ids.index(self._last_mark) if self._last_mark in ids else here
+        first, last = sorted((start, here))
+        self._take_marks(self._marks | self._markable(self._table.rows[first : last + 1]))
+
+    def action_mark_all(self) -> None:
+        """Mark all rows shown; when they are marked already, take the marks off."""
+        shown = self._markable(self._table.rows)
+        self._take_marks(self._marks - shown if shown <= self._marks else self._marks | shown)
+
+    def _markable(self, rows: Sequence[Row]) -> frozenset[str]:
+        return frozenset(row.token.id for row in rows if row.state is not TokenState.REVOKED)
+
+    def _take_marks(self, marks: frozenset[str]) -> None:
+        self._marks = marks
+        self._table.show_marks(marks)
+        self._filter_bar.note(self._note(len(self._table.rows)))
+        self.refresh_bindings()
+
+    def _chosen(self) -> list[APIToken]:
+        """The marked tokens, or else the one under the cursor; revoked ones are not among them."""
+        if self._marks and self._book is not None:
+            return [row.token for row in self._book.all if row.token.id in self._marks]
+        row = self._table.row
+        return [] if row is None or row.state is TokenState.REVOKED else [row.token]
+
+    @work(group="new", exclusive=True, description="create a token", exit_on_error=False)
+    async def action_new(self) -> None:
+        """Create a token, show it once, and list again."""
+        if self._identity is None or self._book is None:
+            return
+        dialog = CreateTokenDialog(self._use.create_token, self._identity, self._book, self.frame.clock)
+        if (created := await self.app.push_screen_wait(dialog)) is None:
+            return
+        self._go_to = created.token.id
+        self.load()
+        await self.app.push_screen_wait(RevealDialog(created, self._use))
+
+    @work(group="revoke", exclusive=True, description="revoke tokens", exit_on_error=False)
+    async def action_revoke(self) -> None:
+        """Ask, revoke, and list again as the proof."""
+        chosen = self._chosen()
+        if not chosen or self._identity is None:
+            return
+        dialog = ConfirmRevoke(chosen, self._identity, self.frame.clock)
+        if await self.app.push_screen_wait(dialog) is None:
+            return
+        self.busy = "revoking"
+        try:
+            results = await self._use.revoke_tokens.do([(token.id, token.name) for token in chosen])
+        finally:
+            self.busy = ""
+            self.load()
+        self._take_marks(frozenset())
+        if len(results) == 1 and results[0].error is None:
+            at = results[0].revoked_at
+            proof = f"revoked at {at.astimezone():%H:%M:%S}, read back from the server" if at else "revoked"
+            self.notify(f"{clean(results[0].name, 80)}: {proof}", title="Revoked", markup=False)
+        else:
+            await self.app.push_screen_wait(RevokedReport(results))
+
+    def action_copy_id(self) -> None:
+        """Copy the id of the token under the cursor."""
+        if (row := self._table.row) is not None:
+            self._copy(row.token.id, "the id")
+
+    def action_copy_name(self) -> None:
+        """Copy the name of the token under the cursor."""
+        if (row := self._table.row) is not None:
+            self._copy(clean(row.token.name), "the name")
+
+    @work(group="copy", exclusive=True, description="copy", exit_on_error=False)
+    async def _copy(self, text: str, what: str) -> None:
+        self.notify(f"{what}: {await self._use.copy.do(text)}", markup=False)

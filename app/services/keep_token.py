@@ -1,0 +1,61 @@
+"""Keep a new API token: in the keychain as a profile of its own, or in a file."""
+
+from app.domain.activity import Action
+from app.domain.credentials import Credential, Method, Provider
+from app.domain.errors import UsageError
+from app.domain.names import problem
+from app.domain.ports import AccountStore, TokenFiles, Vault
+from app.domain.secret import Secret
+from app.services.activity import Trail
+from app.services.chainloop_session import ChainloopSession
+from app.services.chainloop_vault import ChainloopVault, StoredLogin
+
+
+class SaveTokenAsProfile:
+    """The token becomes a login of its own: `loopin --profile NAME` works with it."""
+
+    def __init__(self, session: ChainloopSession, vault: Vault, accounts: AccountStore, trail: Trail) -> None:
+        self._session = session
+        self._probe = vault
+        self._vault = ChainloopVault(vault)
+        self._accounts = accounts
+        self._trail = trail
+
+    async def do(self, secret: Secret, profile: str) -> str:
+        """Store it and return the keychain's name.
+
+        Raise UsageError when the profile's name is bad or taken: another login is never overwritten.
+        """
+        profile = profile.strip()
+        if why := problem(profile):
+            raise UsageError(f"this cannot be a profile's name: {why}", hint="use a-z, 0-9 and hyphens")
+        if await self._vault.read(profile) is not None:
+            raise UsageError(f"there is a profile {profile} already", hint="choose another name")
+        credential = await self._session.credential()
+        login = StoredLogin(secret, Method.API_TOKEN, credential.endpoint)
+        await self._vault.write(profile, login)
+        await self._note(credential, profile)
+        return (await self._probe.probe()).label
+
+    async def _note(self, credential: Credential, profile: str) -> None:
+        facts = {"endpoint": credential.endpoint.address, "method": Method.API_TOKEN.value}
+        await self._accounts.remember(Provider.CHAINLOOP.value, profile, facts)
+        await self._trail.add(
+            Action.LOGIN,
+            endpoint=credential.endpoint.address,
+            subject=f"profile {profile}",
+            detail="a new API token, saved to the keychain",
+        )
+
+
+class WriteTokenFile:
+    """The token goes to a new file that nobody else can read."""
+
+    def __init__(self, files: TokenFiles) -> None:
+        self._files = files
+
+    async def do(self, secret: Secret, path: str) -> str:
+        """Write it and return the path; raise UsageError when something is there already."""
+        if not path.strip():
+            raise UsageError("a file name is needed", hint="for example ./token")
+        return await self._files.write(path.strip(), secret)
