@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from queue import SimpleQueue
 from typing import Any
 
-from app.server import log, seed
+from app.server import log, seed, seed_gumloop
 from app.server.http.factory import make_app
 from app.server.http.server import HttpServer
 from app.server.parts import Parts, build
@@ -53,15 +53,17 @@ class Server:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings.check()
         self._parts: Parts = build(settings)
-        self._http = HttpServer(settings.host, settings.http_port)
+        if settings.seed:
+            seed.seed(self._parts)
+            seed_gumloop.add(self._parts)
+        # HTTP last: its workers run from here on, and would keep a process alive that failed to start.
         self._rpc = RpcServer(self._parts, settings.host, settings.grpc_port)
+        self._http = HttpServer(settings.host, settings.http_port)
         self.sweeper = Sweeper(self._parts.sweep, self._parts.tidy_up, settings.sweep_interval)
 
     def start(self) -> Running:
         """Serve, and return when both ports answer."""
         settings = self._settings
-        if settings.seed:
-            seed.seed(self._parts)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         http = f"http://{host}:{self._http.port}"
         public = settings.public_url.rstrip("/") or http
@@ -71,7 +73,8 @@ class Server:
             _wait_for(settings.host, port)
         self.sweeper.start()
         log.event("server.started", http=self._http.port, grpc=self._rpc.port)
-        return Running(http, f"{host}:{self._rpc.port}", seed.logins() if settings.seed else None)
+        logins = seed.logins() | seed_gumloop.logins(self._parts) if settings.seed else None
+        return Running(http, f"{host}:{self._rpc.port}", logins)
 
     def stop(self) -> None:
         """Answer what has arrived and let go of everything, within the time that settings allow."""
@@ -99,7 +102,11 @@ def run(settings: ServerSettings, as_json: bool) -> None:
     # Whatever the folder allows: keys and database are for this account alone.
     os.umask(0o077)
     server = Server(settings)
-    running = server.start()
+    try:
+        running = server.start()
+    except BaseException:
+        server.stop()
+        raise
     _print(running.as_json() if as_json else running.as_text())
     if settings.control_stdin:
         threading.Thread(target=_obey, args=(server.sweeper, stop), name="control", daemon=True).start()
@@ -110,8 +117,17 @@ def run(settings: ServerSettings, as_json: bool) -> None:
 def _obey(sweeper: Sweeper, stop: "SimpleQueue[str]") -> None:
     for line in sys.stdin:
         if line.strip() == SWEEP_LINE:
-            _print(json.dumps({"swept": sweeper.once()}))
+            _print(json.dumps(_sweep(sweeper)))
     stop.put("end of standard input")
+
+
+def _sweep(sweeper: Sweeper) -> dict[str, Any]:
+    try:
+        return {"swept": sweeper.once()}
+    # The gate of the control line: whoever asked waits for an answer.
+    except Exception as error:
+        log.failure("sweep.failed", error)
+        return {"swept": 0, "error": "the sweep failed, see the log"}
 
 
 def _print(line: str) -> None:

@@ -159,22 +159,27 @@ def sign_in(server: AccountServer, email: str, password: str) -> str:
     return parse_qs(urlsplit(answer.headers["location"]).query)["t"][0]
 
 
-def bulk_tokens(server: AccountServer, organization: str, count: int, *, name: str = "bulk") -> None:
+def bulk_tokens(
+    server: AccountServer, organization: str, count: int, *, name: str = "bulk", project: str = ""
+) -> None:
     """Put `count` tokens straight into the database, each with a description of 120 characters."""
     now = datetime.now(UTC)
     with server.database() as connection:
         (org_id,) = connection.execute(
             "SELECT id FROM organizations WHERE name = ?", (organization,)
         ).fetchone()
+        found = connection.execute("SELECT id FROM projects WHERE name = ?", (project,)).fetchone()
+        project_id = found[0] if found else None
         connection.execute("BEGIN IMMEDIATE")
         connection.executemany(
             "INSERT INTO api_tokens"
-            " (id, organization_id, name, description, permissions, created_at, last_used_at)"
-            " VALUES (?, ?, ?, ?, '[\"organization:read\"]', ?, ?)",
+            " (id, organization_id, project_id, name, description, permissions, created_at, last_used_at)"
+            " VALUES (?, ?, ?, ?, ?, '[\"organization:read\"]', ?, ?)",
             (
                 (
                     uuid4().hex,
                     org_id,
+                    project_id,
                     f"{name}-{number}-{secrets.token_hex(4)}",
                     f"made in bulk, number {number}".ljust(120, "."),
                     _stored(now - timedelta(days=60, seconds=-number)),

@@ -1,22 +1,67 @@
 """The HTTP listener: cheroot, which drains what it has begun when it is told to stop."""
 
+import select
+import socket
 import threading
+import time
 from datetime import timedelta
+from typing import Any
 
+from cheroot.connections import ConnectionManager
 from cheroot.wsgi import Server
 from flask import Flask
 
 from app.domain.errors import Failed
 from app.server import log
 
-WORKERS = 10
+WORKERS = 16
 REQUEST_TIMEOUT = 15
 MAX_HEADER = 32 * 1024
 MAX_BODY = 64 * 1024
+_LAST_LOOK = 1.0
 
 
-class _QuietServer(Server):
-    """Reports through our log instead of writing tracebacks to standard error."""
+class _Connections(ConnectionManager):
+    """Before the listener closes, hands over the requests that have arrived but nobody has picked up."""
+
+    # The published types leave these out.
+    _selector: Any
+    _from_server_socket: Any
+
+    def stop(self) -> None:
+        super().stop()
+        end = time.monotonic() + _LAST_LOOK
+        while time.monotonic() < end and (ready := self._selector.select(timeout=0)):
+            for handle, waiting in ready:
+                self._hand_over(handle, waiting)
+
+    def _hand_over(self, handle: int, waiting: Any) -> None:
+        if waiting is not self.server:
+            self._selector.unregister(handle)
+            self.server.process_conn(waiting)
+        elif (new := self._from_server_socket(self.server.socket)) is not None:
+            self.server.process_conn(new)
+
+
+class _Server(Server):
+    """Reports through our log, and lets no silent connection hold a worker.
+
+    Browsers open connections ahead of need. A worker that waits for the first byte of one is lost to
+    others, and to a stop, until the timeout.
+    """
+
+    _connections: Any
+
+    def prepare(self) -> None:
+        super().prepare()
+        self._connections.close()
+        self._connections = _Connections(self)
+
+    def process_conn(self, conn: Any) -> None:
+        if conn.rfile.has_data() or _says_something(conn.socket):
+            super().process_conn(conn)
+        else:
+            self._connections.put(conn)
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         log.event("http.trouble", level=level, traceback=traceback)
@@ -26,7 +71,7 @@ class HttpServer:
     """Listens from the start; serves from `start()` to `stop()`."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._server = _QuietServer((host, port), None, numthreads=WORKERS, timeout=REQUEST_TIMEOUT)
+        self._server = _Server((host, port), None, numthreads=WORKERS, timeout=REQUEST_TIMEOUT)
         self._server.max_request_header_size = MAX_HEADER
         self._server.max_request_body_size = MAX_BODY
         self._thread: threading.Thread | None = None
@@ -50,3 +95,9 @@ class HttpServer:
         self._server.stop()
         if self._thread is not None:
             self._thread.join(grace.total_seconds())
+
+
+def _says_something(connection: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,5 +1,6 @@
 """What surrounds every call: who calls, and how a refusal goes over the wire."""
 
+import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, NoReturn
@@ -53,6 +54,7 @@ class Gate(grpc.ServerInterceptor):
         method = handler_call_details.method
         if handler is None or not method.startswith(PREFIX) or handler.unary_unary is None:
             return handler
+        log.event("rpc.arrived", logging.DEBUG, method=method)
         return grpc.unary_unary_rpc_method_handler(
             self._guard(handler.unary_unary, method),
             request_deserializer=handler.request_deserializer,

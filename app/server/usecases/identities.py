@@ -64,7 +64,7 @@ class Identify:
             ).one_or_none()
         if found is None:
             raise NotSignedIn("API token not found")
-        row, name = found.tuple()
+        row, name = found
         _check_alive(row, now)
         if organization and organization != name:
             raise PermissionDenied(f"API token does not belong to organization {organization[:80]}")

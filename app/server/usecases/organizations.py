@@ -173,7 +173,7 @@ def _belongings(session: Session, user_id: UUID, only: UUID | None = None) -> li
     )
     if only is not None:
         query = query.where(Membership.id == only)
-    return [Belonging(*row) for row in session.execute(query).tuples()]
+    return [Belonging(*row) for row in session.execute(query)]
 
 
 def _one(session: Session, user_id: UUID, membership_id: UUID) -> Belonging | None:

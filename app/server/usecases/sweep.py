@@ -68,7 +68,7 @@ def _revoke(session: Session, organization_id: UUID, cutoff: datetime, now: date
         .returning(APIToken.id, APIToken.name)
         .execution_options(synchronize_session=False)
     )
-    return [Swept(id, name, organization_id) for id, name in rows.tuples()]
+    return [Swept(id, name, organization_id) for id, name in rows]
 
 
 class TidyUp:

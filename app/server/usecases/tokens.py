@@ -119,7 +119,7 @@ class ListTokens:
         with self._database.read() as session:
             if project is not None:
                 query = query.where(APIToken.project_id == _project(session, reach, project)[0])
-            rows = [TokenRow(*row) for row in session.execute(query).tuples()]
+            rows = [TokenRow(*row) for row in session.execute(query)]
         return Listing(reach.organization_id, reach.organization_name, rows)
 
 

@@ -1,0 +1,196 @@
+"""The schema, writers side by side, and the sweep, on the real database."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, insert, select, update
+
+from app.domain import inactivity
+from app.server import parts, seed
+from app.server.database.engine import Database
+from app.server.database.migrate import migrate
+from app.server.database.models import APIToken, AuditEvent, Base, Organization
+from app.server.settings import ServerSettings
+from app.server.usecases.sweep import Sweep
+from tests.support.server import ROOT
+
+NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
+WRITERS, WRITES = 3, 200
+WRITER = """
+import sys
+from sqlalchemy import select
+from app.server.database.engine import Database
+from app.server.database.models import Organization
+database = Database(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(int(sys.argv[2])):
+    with database.write() as session:
+        row = session.scalars(select(Organization)).one()
+        row.api_token_max_days_inactive += 1
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    made = Database(f"sqlite:///{tmp_path / 'loopin.db'}")
+    migrate(made.engine)
+    return made
+
+
+def add_organization(database: Database, threshold: int | None) -> None:
+    with database.write() as session:
+        session.add(
+            Organization(
+                name=f"o-{uuid4().hex[:8]}",
+                created_at=NOW,
+                updated_at=NOW,
+                api_token_max_days_inactive=threshold,
+            )
+        )
+
+
+def test_the_migrations_make_exactly_what_the_models_say(database: Database) -> None:
+    migrate(database.engine)
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'loopin.db'}"
+    code = (
+        "import sys; from app.server.database.engine import Database;"
+        " from app.server.database.migrate import migrate; migrate(Database(sys.argv[1]).engine)"
+    )
+    command = [sys.executable, "-c", code, url]
+    children = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    outcomes = [(child.communicate(timeout=60)[1], child.returncode) for child in children]
+    assert outcomes == [("", 0)] * 3
+    add_organization(Database(url), None)
+
+
+def test_three_processes_write_side_by_side_and_nothing_is_lost(database: Database) -> None:
+    add_organization(database, 0)
+    command = [sys.executable, "-c", WRITER, database.engine.url.render_as_string(), str(WRITES)]
+    pipe = subprocess.PIPE
+    children = [
+        subprocess.Popen(command, cwd=ROOT, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
+        for _ in range(WRITERS)
+    ]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    # All at once: each reads, then writes what it read plus one.
+    with ThreadPoolExecutor(WRITERS) as pool:
+        outcomes = list(pool.map(lambda child: child.communicate("go\n", timeout=60), children))
+    assert [(errors, child.returncode) for (_, errors), child in zip(outcomes, children, strict=True)] == [
+        ("", 0)
+    ] * WRITERS
+    with database.read() as session:
+        assert session.scalars(select(Organization.api_token_max_days_inactive)).one() == WRITERS * WRITES
+
+
+def test_a_failed_write_leaves_nothing(database: Database) -> None:
+    def write_half() -> None:
+        with database.write() as session:
+            session.execute(insert(Organization).values(name="x", created_at=NOW, updated_at=NOW))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
+    with database.read() as session:
+        assert session.scalars(select(Organization.name)).all() == []
+
+
+def demo(tmp_path: Path) -> parts.Parts:
+    made = parts.build(ServerSettings(data=tmp_path / "server", seed="demo"), lambda: NOW)
+    seed.seed(made)
+    return made
+
+
+def test_the_sample_data_tells_its_story(tmp_path: Path) -> None:
+    made = demo(tmp_path)
+    seed.seed(made)
+    with made.database.read() as session:
+        tokens = session.scalars(select(APIToken)).all()
+    alive = [token for token in tokens if token.revoked_at is None]
+    assert len(tokens) == 24
+    assert sum(token.last_used_at is None for token in alive) == 5
+    assert sum(token.expires_at is not None and (token.expires_at - NOW).days == 6 for token in alive) == 3
+    assert sum(inactivity.idle(token, NOW) > timedelta(days=90) for token in alive) == 4
+    assert [NOW - token.revoked_at for token in tokens if token.revoked_at] == [timedelta(hours=2)]
+    assert all(token.created_at < NOW for token in tokens)
+
+
+def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(tmp_path: Path) -> None:
+    made = demo(tmp_path)
+    swept = made.sweep.do()
+    assert {token.name for token in swept} == {
+        "ci-legacy",
+        "ml-training-2024",
+        "ci-staging",
+        "pentest-spring",
+    }
+    assert made.sweep.do() == []
+    with made.database.read() as session:
+        events = session.scalars(select(AuditEvent)).all()
+        revoked = session.scalars(select(APIToken.id).where(APIToken.revoked_at == NOW)).all()
+    assert {event.target_id for event in events} == {token.id for token in swept} == set(revoked)
+    assert {(e.actor_kind, e.action, json.dumps(e.details)) for e in events} == {
+        ("system", "api_token.auto_revoke", '{"threshold": 90}')
+    }
+
+
+def test_without_a_threshold_nothing_is_swept(tmp_path: Path) -> None:
+    made = demo(tmp_path)
+    with made.database.write() as session:
+        session.execute(update(Organization).values(api_token_max_days_inactive=None))
+    assert made.sweep.do() == []
+
+
+SPANS = st.timedeltas(timedelta(0), timedelta(days=3)) | st.sampled_from(
+    [timedelta(days=1), timedelta(days=1, microseconds=1), timedelta(days=1, microseconds=-1)]
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    tokens=st.lists(st.tuples(SPANS, st.none() | SPANS, st.none() | SPANS, st.booleans()), max_size=8),
+    threshold=st.sampled_from([1, 2]),
+)
+def test_the_sweep_and_the_rule_agree_on_every_token(
+    database: Database,
+    tokens: list[tuple[timedelta, timedelta | None, timedelta | None, bool]],
+    threshold: int,
+) -> None:
+    with database.write() as session:
+        session.execute(delete(Organization))
+    add_organization(database, threshold)
+    with database.write() as session:
+        organization_id = session.scalars(select(Organization.id)).one()
+        rows = [
+            APIToken(
+                id=uuid4(),
+                organization_id=organization_id,
+                name=f"t-{number}",
+                created_at=NOW - created,
+                last_used_at=NOW - used if used is not None else None,
+                expires_at=NOW - expired if expired is not None else None,
+                revoked_at=NOW if revoked else None,
+            )
+            for number, (created, used, expired, revoked) in enumerate(tokens)
+        ]
+        session.add_all(rows)
+    doomed = {row.id for row in rows if inactivity.is_inactive(row, threshold, NOW)}
+    assert {swept.id for swept in Sweep(database, lambda: NOW).do()} == doomed

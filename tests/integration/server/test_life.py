@@ -1,0 +1,276 @@
+"""The life of a server process: its first line, its stop, its parent."""
+
+import json
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from app.proto.controlplane.v1 import api_token_pb2 as pb
+from app.proto.controlplane.v1.shared_pb2 import IdentityReference
+from tests.integration.server.callers import Caller, refusal
+from tests.support.server import (
+    ROOT,
+    AccountServer,
+    ServerFactory,
+    age_tokens,
+    bulk_tokens,
+    csrf_of,
+    sign_in,
+    submit_login,
+)
+
+WEB = IdentityReference(name="web")
+CALLS = 40
+FORMS = 24
+HTTP_WORKERS = 16
+
+
+@contextmanager
+def nobody_writes(server: AccountServer) -> Iterator[Callable[[], None]]:
+    """Hold the write lock, so that whatever has to write waits; call what is given to let go."""
+    connection = server.database()
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield lambda: connection.execute("ROLLBACK").close()
+    finally:
+        connection.close()
+
+
+def wait_for(server: AccountServer, event: str, count: int) -> None:
+    """Until the server has logged `event` that often."""
+    with (server.data / "stderr").open() as log:
+        seen = 0
+        while seen < count:
+            assert server.process.poll() is None, server.errors
+            line = log.readline()
+            seen += event in line
+
+
+def wait_until_refused(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    while True:
+        with socket.socket() as probe:
+            probe.settimeout(5)
+            if probe.connect_ex((host, int(port))):
+                return
+
+
+def last_use_is_old(server: AccountServer, name: str) -> None:
+    age_tokens(server, name, used=timedelta(days=1), created=timedelta(days=2))
+
+
+def test_the_line_says_where_it_is_and_who_may_sign_in(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", server.http)
+    assert re.fullmatch(r"127\.0\.0\.1:\d+", server.grpc)
+    assert server.pid == server.process.pid
+    assert set(server.seed) >= {"email", "password", "organization", "viewer", "outsider"}
+    assert server.seed["organization"] == "acme"
+    assert set(server.seed["viewer"]) == set(server.seed["outsider"]) == {"email", "password"}
+
+
+def test_only_its_owner_can_read_what_it_keeps(fresh_server: ServerFactory, tmp_path: Path) -> None:
+    folder = tmp_path / "open"
+    folder.mkdir(mode=0o755)
+    server = fresh_server(data=folder)
+    sign_in(server, *server.owner)
+    kept = [path for path in folder.iterdir() if path.name != "stderr"]
+    assert {"loopin.db", "signing-keys.json"} <= {path.name for path in kept}
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in kept} == {0}
+
+
+def test_sessions_outlive_a_restart_and_the_sample_data_stays_as_it_is(fresh_server: ServerFactory) -> None:
+    first = fresh_server()
+    jwt = sign_in(first, *first.owner)
+    before = {item.id for item in Caller(first, jwt).list()}
+    assert first.stop() == 0
+    second = fresh_server(data=first.data)
+    assert {item.id for item in Caller(second, jwt).list()} == before
+
+
+def test_an_interrupt_ends_it_as_well(fresh_server: ServerFactory) -> None:
+    server = fresh_server(seed="")
+    assert server.stop(signal.SIGINT) == 0
+    assert server.errors == ""
+
+
+def test_calls_that_have_arrived_are_answered_before_it_stops(fresh_server: ServerFactory) -> None:
+    server = fresh_server("--log-level", "debug")
+    bulk_tokens(server, "acme", 20_000, project="web")
+    owner = Caller(server, sign_in(server, *server.owner))
+    caller = Caller(server, owner.create("drain").jwt)
+    last_use_is_old(server, "drain")
+    wanted = pb.APITokenServiceListRequest.SCOPE_PROJECT
+    with ThreadPoolExecutor(CALLS) as pool, nobody_writes(server) as let_go:
+        # More calls than workers: the stamp of the token waits for the lock, the rest waits for a worker.
+        large = pool.submit(caller.list, scope=wanted)
+        small = [pool.submit(caller.current) for _ in range(CALLS - 1)]
+        wait_for(server, 'rpc.arrived method="/controlplane.v1.ContextService', CALLS - 1)
+        wait_for(server, 'rpc.arrived method="/controlplane.v1.APITokenService/List', 1)
+        server.process.send_signal(signal.SIGTERM)
+        wait_until_refused(server.grpc)
+        let_go()
+        items = large.result()
+        assert len(items) > 20_000
+        assert sum(item.ByteSize() for item in items) > 5_000_000
+        assert all(answer.result().current_user.id for answer in small)
+    assert server.process.wait(30) == 0
+    assert "Traceback" not in server.errors
+
+
+def test_forms_that_have_arrived_are_answered_before_it_stops(fresh_server: ServerFactory) -> None:
+    server = fresh_server("--log-level", "debug")
+    with httpx.Client(base_url=server.http, trust_env=False) as client:
+        page = client.get("/auth/login")
+    cookie = "; ".join(f"{name}={value}" for name, value in page.cookies.items())
+    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+    senders = [HTTPConnection(server.http.removeprefix("http://"), timeout=60) for _ in range(FORMS)]
+    # Half of them speak a second time on a connection that is already open.
+    for sender in senders[::2]:
+        sender.request("GET", "/healthz")
+        sender.getresponse().read()
+    with nobody_writes(server) as let_go:
+        for number, sender in enumerate(senders):
+            fields = {
+                "csrf_token": csrf_of(page.text),
+                "email": f"p{number}@acme.example",
+                "password": "wrong",
+            }
+            sender.request("POST", "/auth/login", urlencode(fields), headers)
+        # Every form is here now: one with each worker, the others in the queue or not even accepted.
+        wait_for(server, "http.arrived", 1 + len(senders[::2]) + HTTP_WORKERS)
+        server.process.send_signal(signal.SIGTERM)
+        let_go()
+        assert [sender.getresponse().status for sender in senders] == [401] * FORMS
+    for sender in senders:
+        sender.close()
+    assert server.process.wait(30) == 0
+
+
+def test_silent_connections_hold_nobody_up(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    host, _, port = server.http.removeprefix("http://").rpartition(":")
+    silent = [socket.create_connection((host, int(port))) for _ in range(40)]
+    with httpx.Client(base_url=server.http, trust_env=False, timeout=5) as client:
+        assert client.get("/healthz").status_code == 200
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(10) == 0
+    for connection in silent:
+        connection.close()
+
+
+def test_it_ends_with_its_standard_input_and_sweeps_on_the_line_sweep(fresh_server: ServerFactory) -> None:
+    server = fresh_server("--control-stdin")
+    pipes = server.process
+    assert pipes.stdin is not None
+    assert pipes.stdout is not None
+    for expected in ({"swept": 4}, {"swept": 0}):
+        pipes.stdin.write("sweep\n")
+        pipes.stdin.flush()
+        assert json.loads(pipes.stdout.readline()) == expected
+    pipes.stdin.close()
+    assert pipes.wait(20) == 0
+    assert server.errors == ""
+
+
+def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "command = [sys.executable, '-c', 'from app.cli.server import server; server()', 'start', '--json',"
+        " '--control-stdin', '--data', sys.argv[1]]\n"
+        "child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)\n"
+        "print(child.stdout.readline(), flush=True)\n"
+        "child.wait()\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "data")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        said = json.loads(parent.stdout.readline())
+        parent.kill()
+    wait_until_refused(said["grpc"])
+    wait_until_refused(said["http"].removeprefix("http://"))
+
+
+def refused_start(*flags: str) -> tuple[int, str]:
+    command = [sys.executable, "-c", "from app.cli.server import server; server()", "start", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=30, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--host", "0.0.0.0"], "--public-url"),
+        (["--public-url", "accounts.example"], "https://accounts.example"),
+        (["--trusted-proxy", "10.0.0.0/99"], "'10.0.0.0/99' is not a network"),
+        (["--session-hours", "0"], "more than 0 hours"),
+        (["--sweep-interval", "-5"], "sweep interval"),
+    ],
+)
+def test_a_start_that_makes_no_sense_says_what_to_change(
+    tmp_path: Path, flags: list[str], words: str
+) -> None:
+    status, said = refused_start("--data", str(tmp_path), *flags)
+    assert status == 2
+    assert words in said
+    assert "Traceback" not in said
+
+
+def test_a_port_that_is_taken_is_named(fresh_server: ServerFactory, tmp_path: Path) -> None:
+    server = fresh_server(seed="")
+    for flag, address, word in (("--http-port", server.http, "HTTP"), ("--grpc-port", server.grpc, "gRPC")):
+        port = address.rpartition(":")[2]
+        status, said = refused_start("--data", str(tmp_path / "other"), flag, port)
+        assert status == 1
+        assert f"the {word} port {port} on 127.0.0.1 cannot be opened" in said
+        assert "Traceback" not in said
+
+
+def test_damaged_keys_are_told_and_never_replaced(tmp_path: Path) -> None:
+    keys = tmp_path / "signing-keys.json"
+    keys.write_text("{")
+    keys.chmod(0o600)
+    status, said = refused_start("--data", str(tmp_path))
+    assert status == 1
+    assert "cannot be read" in said
+    assert "Traceback" not in said
+    assert keys.read_text() == "{"
+
+
+def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['flask'] = None; from app.cli.server import server; server()"
+    command = [sys.executable, "-c", code, "start", "--data", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=30, check=False)
+    assert done.returncode == 2
+    assert "pip install 'loopin[server]'" in done.stderr
+
+
+def test_no_secret_is_in_the_log(fresh_server: ServerFactory) -> None:
+    server = fresh_server("--log-level", "debug")
+    jwt = sign_in(server, *server.owner)
+    made = Caller(server, jwt).create("logged")
+    Caller(server, made.jwt).current()
+    with httpx.Client(base_url=server.http, trust_env=False) as client:
+        submit_login(client, server.owner[0], "a-wrong-password")
+    assert "rpc.arrived" in server.errors
+    for secret in (jwt, made.jwt, server.owner[1], "a-wrong-password", "state=kept"):
+        assert secret not in server.errors
+
+
+def test_a_host_of_another_family_works(fresh_server: ServerFactory) -> None:
+    server = fresh_server("--host", "::1")
+    assert server.http.startswith("http://[::1]:")
+    assert refusal(Caller(server, sign_in(server, *server.owner)).current) == ("OK", "")
