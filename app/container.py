@@ -48,6 +48,7 @@ from app.services.organizations import (
     SwitchOrganization,
     UpdateThreshold,
 )
+from app.services.run_environment import RunEnvironment
 from app.services.sign_out import ChainloopSignOut
 from app.services.status import ChainloopStatus, Overview
 from app.services.tokens import CreateToken, ListTokens, RevokeTokens
@@ -307,6 +308,10 @@ class Container:
             self._gumloop_memory,
             self.trail,
         )
+
+    @cached_property
+    def run_environment(self) -> RunEnvironment:
+        return RunEnvironment(self.gumloop_session, self.session)
 
     @cached_property
     def list_teams(self) -> ListTeams:

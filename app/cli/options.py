@@ -140,6 +140,25 @@ def chainloop_options(hidden: bool = False) -> list[click.Parameter]:
     ]  # fmt: skip
 
 
+def gumloop_options(hidden: bool = False) -> list[click.Parameter]:
+    """What every Gumloop command takes, as the vendor's command line names it."""
+    return [
+        _option(
+            "--base-url", metavar="URL", callback=_keep("gumloop_base_url"), hidden=hidden,
+            help="Base URL of the API. [GUMLOOP_BASE_URL]",
+        ),
+        _option(
+            "--team-id", metavar="ID", callback=_keep("gumloop_team_id"), hidden=hidden,
+            help="Team that requests are scoped to. [GUMLOOP_TEAM_ID]",
+        ),
+        _option(
+            "--profile", metavar="NAME", callback=_keep("gumloop_profile"), hidden=hidden,
+            help="Stored login to use.",
+        ),
+        debug_option(hidden),
+    ]  # fmt: skip
+
+
 def group_options() -> list[click.Parameter]:
     """The same for a group, where help need not repeat them; the leaf checks the output format."""
     output = _option("-o", "--output", callback=_loose_output, hidden=True)
@@ -149,6 +168,11 @@ def group_options() -> list[click.Parameter]:
 def shared(function: F) -> F:
     """Give a leaf the Chainloop options."""
     return _with(function, chainloop_options())
+
+
+def gumloop_shared(function: F) -> F:
+    """Give a leaf the Gumloop options."""
+    return _with(function, gumloop_options())
 
 
 def _with(function: F, options: list[click.Parameter]) -> F:

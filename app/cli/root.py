@@ -1,6 +1,7 @@
 """The tree of commands."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,10 +9,12 @@ from app import __version__
 from app.cli import exits
 from app.cli.groups import Entry, LazyGroup
 from app.cli.options import debug_option
-from app.cli.running import Runtime
-from app.container import Container
+from app.cli.running import Runtime, real_container
 from app.domain.errors import Cancelled, LoopinError, UsageError
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.container import Container
 
 _ACCOUNTS, _APP = "Accounts", "App and server"
 
@@ -20,10 +23,18 @@ tree = LazyGroup(
     help="Accounts and API tokens of Gumloop and Chainloop.\n\nWithout a command, the full-screen app opens.",
     entries=(
         Entry("status", "app.cli.status:status", "Which credential is in effect, and why.", (), _ACCOUNTS),
+        Entry("gumloop", "app.cli.gumloop:gumloop", "Sign in, teams.", (), _ACCOUNTS),
         Entry(
             "chainloop",
             "app.cli.chainloop:chainloop",
             "Sign in, organizations, API tokens.",
+            (),
+            _ACCOUNTS,
+        ),
+        Entry(
+            "run",
+            "app.cli.run:run",
+            "Run a command with the credentials in effect in its environment.",
             (),
             _ACCOUNTS,
         ),
@@ -64,7 +75,7 @@ def _open_app() -> int | None:
     return open_app()
 
 
-def run(arguments: Sequence[str], containers: Callable[[Settings], Container] = Container) -> int:
+def run(arguments: Sequence[str], containers: "Callable[[Settings], Container]" = real_container) -> int:
     """Run one command and return its exit code; `containers` lets tests bring their own adapters."""
     return exits.guarded(lambda: _invoke(list(arguments), Runtime(containers)))
 

@@ -4,27 +4,37 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from app.cli import debug
 from app.cli.options import settings_flags
-from app.container import Container
 from app.domain.errors import Refused
 from app.settings import Settings, load
 
+if TYPE_CHECKING:
+    # Loaded on first use: help and the version need no services.
+    from app.container import Container
+
 T = TypeVar("T")
+
+
+def real_container(settings: Settings) -> "Container":
+    """This machine's own keychain, browser and network."""
+    from app.container import Container
+
+    return Container(settings)
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """What a run works with. Tests bring containers with their own vault, clock and browser."""
 
-    containers: Callable[[Settings], Container] = Container
+    containers: "Callable[[Settings], Container]" = real_container
 
 
-def run(ctx: click.Context, use: Callable[[Container], Awaitable[T]], **flags: str | None) -> T:
+def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags: str | None) -> T:
     """Load the settings, give `use` a container, and close it whatever happens.
 
     A command that asks a question in between calls this twice: a question inside the event loop could not
@@ -56,7 +66,8 @@ def advising(hint: str) -> Iterator[None]:
 
 def _note(ctx: click.Context, settings: Settings) -> None:
     target = settings.chainloop
-    for secret in (target.flag, target.environment):
+    gumloop = settings.gumloop
+    for secret in (target.flag, target.environment, gumloop.access_token, gumloop.api_key):
         if secret is not None:
             debug.hide(secret.reveal())
     endpoint = target.endpoint or target.default

@@ -141,7 +141,7 @@ def status(item: ProviderStatus) -> Shape:
         "provider": item.provider.value,
         "profile": item.profile,
         "signed_in": is_signed_in(item),
-        "identity": item.identity.name if item.identity else None,
+        "identity": (item.identity.name or None) if item.identity else None,
         "method": item.method.value if item.method else None,
         "source": item.source.value if item.source else None,
         "base_url": item.endpoint,

@@ -10,6 +10,7 @@ from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
 from app.cli.output import DIM, GREEN, YELLOW, columns, moment, paint, show, show_json, table
 from app.cli.running import run
+from app.domain.credentials import Method
 from app.domain.status import ProviderStatus
 from app.domain.text import clean
 
@@ -47,7 +48,7 @@ def describe(item: ProviderStatus, now: datetime) -> str:
 def _headline(item: ProviderStatus, signed_in: bool) -> str:
     if not signed_in:
         return "not signed in"
-    return clean(item.identity.name) if item.identity else "signed in"
+    return (clean(item.identity.name) if item.identity else "") or "signed in"
 
 
 def _problem(item: ProviderStatus) -> str:
@@ -64,16 +65,20 @@ def _facts(item: ProviderStatus, signed_in: bool, now: datetime) -> Sequence[tup
     if identity is not None and identity.organization:
         role = f" · {identity.role.value}" if identity.role else ""
         facts.append(("organization", f"{identity.organization}{role}"))
+    if item.team_id:
+        facts.append(("team", item.team_id))
     facts.append(("method", item.method.title if item.method else ""))
-    facts.append(("until", _until(item.expires_at, now)))
+    facts.append(("until", _until(item, now)))
     if item.stored_in:
         facts.append(("stored in", item.stored_in))
     return facts
 
 
-def _until(end: datetime | None, now: datetime) -> str:
+def _until(item: ProviderStatus, now: datetime) -> str:
+    end = item.expires_at
     if end is None:
-        return "no end"
+        # A Gumloop token does not say when it ends, and another program may have signed in.
+        return "not known" if item.method in {Method.OAUTH, Method.ACCESS_TOKEN} else "no end"
     import humanize
 
     return f"{moment(end)} ({humanize.naturaltime(end, when=now)})"

@@ -3,7 +3,7 @@
 from app.domain.activity import Action
 from app.domain.credentials import Method, Provider
 from app.domain.errors import LoopinError
-from app.domain.gumloop import GumloopLogin
+from app.domain.gumloop import GumloopLogin, GumloopTarget
 from app.domain.ports import GumloopOAuth, ProcessLock
 from app.services.activity import Trail
 from app.services.gumloop_facts import GumloopMemory
@@ -57,7 +57,7 @@ class GumloopSignOut:
             await self._trail.add(
                 Action.LOGOUT, provider=Provider.GUMLOOP, endpoint=address, subject=f"profile {profile}"
             )
-        return SignedOut(forgotten, revoked, warning=warning, still=self._still())
+        return SignedOut(forgotten, revoked, warning=warning, still=still_in_effect(self._session.target))
 
     async def _revoke(self, login: GumloopLogin | None) -> tuple[bool, str]:
         if login is None or login.method is Method.API_KEY:
@@ -68,8 +68,9 @@ class GumloopSignOut:
             return False, f"the token could not be revoked and stays valid until it ends: {error.message}"
         return True, ""
 
-    def _still(self) -> str:
-        target = self._session.target
-        if target.access_token is not None:
-            return TOKEN
-        return KEY if target.api_key is not None and target.user_id else ""
+
+def still_in_effect(target: GumloopTarget) -> str:
+    """The variable that signs one in whatever is stored; empty when none does."""
+    if target.access_token is not None:
+        return TOKEN
+    return KEY if target.api_key is not None and target.user_id else ""

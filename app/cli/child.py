@@ -1,0 +1,168 @@
+"""Runs another program in our place: its signals, its status, its output without the secrets."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import IO
+
+from app.cli import exits
+from app.domain.errors import LoopinError
+from app.domain.text import clean
+
+NOT_STARTED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
+MASK = b"***"
+_FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT")
+_FROM_TERMINAL = ("SIGINT", "SIGQUIT")
+
+
+class Masker:
+    """Takes secrets out of a stream, also where one is cut in two between chunks."""
+
+    def __init__(self, secrets: Iterable[bytes]) -> None:
+        self._secrets = sorted(set(secrets), key=len, reverse=True)
+        self._held = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return what may be shown by now; what could be the beginning of a secret is held back."""
+        data = self._held + chunk
+        for secret in self._secrets:
+            data = data.replace(secret, MASK)
+        keep = max((_overlap(data, secret) for secret in self._secrets), default=0)
+        self._held = data[len(data) - keep :]
+        return data[: len(data) - keep]
+
+    def rest(self) -> bytes:
+        """What was held back, at the end of the stream."""
+        held, self._held = self._held, b""
+        return held
+
+
+def _overlap(data: bytes, secret: bytes) -> int:
+    """The length of the longest end of `data` that `secret` begins with."""
+    longest = min(len(data), len(secret) - 1)
+    return next((size for size in range(longest, 0, -1) if data.endswith(secret[:size])), 0)
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], secrets: Sequence[str]) -> int:
+    """Run `command` and return its exit status, 128 + N for signal N, as shells count.
+
+    Output that goes to a terminal goes there directly. Anything else passes through a mask when there
+    are `secrets`; then this waits until the output has ended, as a pipe does.
+    """
+    streams = [1, 2] if secrets else []
+    piped = [number for number in streams if not os.isatty(number)]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        if not piped and hasattr(os, "execvpe") and os.name != "nt":
+            os.execvpe(command[0], list(command), dict(environment))  # noqa: S606  # a program, never a shell
+        return _masked(command, environment, piped, [secret.encode() for secret in secrets])
+    except OSError as error:
+        return _not_started(command[0], error)
+
+
+def _not_started(program: str, error: OSError) -> int:
+    name = clean(program, 100)
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        exits.tell(LoopinError(f"{name}: there is no such command"))
+        return NOT_FOUND
+    if isinstance(error, PermissionError) or error.errno == 8:  # ENOEXEC
+        exits.tell(LoopinError(f"{name} cannot be executed"))
+        return NOT_EXECUTABLE
+    exits.tell(LoopinError(f"{name} could not be started: {error.strerror}"))
+    return NOT_STARTED
+
+
+def _masked(
+    command: Sequence[str], environment: Mapping[str, str], piped: Sequence[int], secrets: Sequence[bytes]
+) -> int:
+    # One file for both keeps the order in which they were written.
+    joined = len(piped) == 2 and os.path.sameopenfile(1, 2)
+    waiting: list[int] = []
+    with _forwarding(waiting) as forward:
+        child = subprocess.Popen(  # noqa: S603  # the person's own command
+            list(command),
+            env=dict(environment),
+            stdout=subprocess.PIPE if 1 in piped else None,
+            stderr=subprocess.STDOUT if joined else subprocess.PIPE if 2 in piped else None,
+        )
+        forward.to(child.pid)
+        threads = [
+            threading.Thread(target=_pump, args=(pipe, target, Masker(secrets)))
+            for pipe, target in ((child.stdout, 1), (child.stderr, 2))
+            if pipe is not None
+        ]
+        for thread in threads:
+            thread.start()
+        status = child.wait()
+        forward.to(None)
+        for thread in threads:
+            thread.join()
+    return 128 - status if status < 0 else status
+
+
+def _pump(pipe: IO[bytes], target: int, masker: Masker) -> None:
+    reader = pipe.fileno()
+    try:
+        while chunk := os.read(reader, 65536):
+            _write(target, masker.feed(chunk))
+        _write(target, masker.rest())
+    except OSError:
+        # Nobody reads our output any more: the child learns it from its own closed pipe.
+        return
+    finally:
+        pipe.close()
+
+
+def _write(target: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(target, data) :]
+
+
+class _forwarding:  # noqa: N801  # used as a context manager
+    """While inside, signals that reach us go to the child.
+
+    A terminal sends ctrl+c to both of us itself; only without one is it passed on.
+    """
+
+    def __init__(self, waiting: list[int]) -> None:
+        self._waiting = waiting
+        self._pid: int | None = None
+        self._before: dict[int, object] = {}
+
+    def to(self, pid: int | None) -> None:
+        """The child is there, and gets what came meanwhile; or it has ended."""
+        self._pid = pid
+        while pid is not None and self._waiting:
+            self._send(self._waiting.pop(0))
+
+    def _receive(self, number: int, frame: object) -> None:
+        if number in _numbers(_FROM_TERMINAL) and sys.stdin is not None and sys.stdin.isatty():
+            return
+        if self._pid is None:
+            self._waiting.append(number)
+        else:
+            self._send(number)
+
+    def _send(self, number: int) -> None:
+        if self._pid is not None:
+            try:
+                os.kill(self._pid, number)
+            except ProcessLookupError:
+                return
+
+    def __enter__(self) -> "_forwarding":
+        for number in _numbers((*_FORWARDED, *_FROM_TERMINAL)):
+            self._before[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() gave
+
+
+def _numbers(names: Iterable[str]) -> list[int]:
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]

@@ -1,0 +1,195 @@
+"""`loopin gumloop login`."""
+
+import sys
+from dataclasses import dataclass
+
+import click
+
+from app.cli import debug
+from app.cli.groups import Leaf
+from app.cli.login_view import LoginView, paste_from
+from app.cli.options import gumloop_shared, settings_flags
+from app.cli.output import moment, pairs, show, show_json
+from app.cli.running import run
+from app.cli.terminal import ask, can_ask, read_piped
+from app.container import Container
+from app.domain.credentials import Method
+from app.domain.errors import Cancelled, UsageError
+from app.domain.gumloop import API_KEY_PAGE, CALLBACK_PORT, USER_ID_PAGE
+from app.domain.login import SignedIn
+from app.services.gumloop_sign_out import still_in_effect
+from app.services.login.chainloop_browser import BrowserLogin
+
+_METHODS = {"oauth": Method.OAUTH, "api-key": Method.API_KEY, "api_key": Method.API_KEY}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the command line says, before anything is read or asked for."""
+
+    method: str | None
+    api_key: str | None
+    user_id: str | None
+    access_token: str | None
+    port: int | None
+    no_browser: bool
+
+    def resolve(self) -> Method | None:
+        """The way to sign in; None when nothing says which. Raise UsageError for a contradiction."""
+        if self.api_key is not None and self.access_token is not None:
+            raise UsageError("an API key and an access token are two logins", hint="give one of them")
+        named = _METHODS[self.method] if self.method else None
+        given = (
+            Method.API_KEY
+            if self.api_key is not None
+            else Method.ACCESS_TOKEN
+            if self.access_token is not None
+            else None
+        )
+        if given is Method.ACCESS_TOKEN and named is Method.OAUTH:
+            return given
+        if named and given and named is not given:
+            raise UsageError(f"--method {self.method} does not go with the credential that is given")
+        for_browser = Method.OAUTH if self.no_browser or self.port is not None else None
+        return given or named or (Method.API_KEY if self.user_id else for_browser)
+
+
+@click.command("login", cls=Leaf)
+@click.option("--method", type=click.Choice(list(_METHODS)), metavar="oauth|api-key", help="How to sign in.")
+@click.option("--api-key", metavar="KEY", help="Sign in with this API key; - reads it from standard input.")
+@click.option("--user-id", metavar="ID", help="The user ID that the API key belongs to.")
+@click.option(
+    "--access-token", metavar="TOKEN", help="Sign in with this access token; - reads it from standard input."
+)
+@click.option(
+    "--callback-port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help=f"Port for the browser's answer; 0 takes any free one. [{CALLBACK_PORT}]",
+)
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening a browser.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@gumloop_shared
+@click.pass_context
+def login(
+    ctx: click.Context,
+    method: str | None,
+    api_key: str | None,
+    user_id: str | None,
+    access_token: str | None,
+    callback_port: int | None,
+    no_browser: bool,
+    as_json: bool,
+) -> int:
+    """Sign in to Gumloop and store the login in the keychain, where the gumloop command finds it too.
+
+    In a terminal and without a method, the app opens on its login screen.
+    """
+    asked = _Asked(method, api_key, user_id, access_token, callback_port, no_browser)
+    chosen = asked.resolve()
+    if chosen is None:
+        return _open_app(ctx, as_json)
+    view = LoginView(quiet=as_json)
+    if chosen is Method.OAUTH:
+        how = BrowserLogin(CALLBACK_PORT if callback_port is None else callback_port, not no_browser)
+        done = run(ctx, lambda container: _browser(container, view, how))
+    elif chosen is Method.API_KEY:
+        key, user = _key(asked)
+        done = run(ctx, lambda container: view.watch(container.gumloop_key_login().do(key, user)))
+    else:
+        token = _secret(access_token or "", "access token", "--access-token")
+        done = run(ctx, lambda container: view.watch(container.gumloop_token_login().do(token)))
+    _tell(ctx, done, as_json)
+    return 0
+
+
+def _open_app(ctx: click.Context, as_json: bool) -> int:
+    if as_json or not can_ask():
+        raise UsageError("nothing says how to sign in", hint="add --method oauth or --method api-key")
+    from app.cli.start import need_terminal
+
+    need_terminal()
+    from app.main import run as open_app
+    from app.settings import load
+
+    return open_app(Container(load(flags=settings_flags(ctx))), screen="login:gumloop")
+
+
+async def _browser(container: Container, view: LoginView, how: BrowserLogin) -> SignedIn:
+    if not how.open_browser:
+        port = how.port or "PORT"
+        show(f"On a remote box, forward the port first: ssh -L {port}:127.0.0.1:{port} user@host", err=True)
+    flow = container.gumloop_oauth_login()
+    async with paste_from(flow, headless=False, terminal=can_ask(), view=view):
+        return await view.watch(flow.do(how))
+
+
+def _key(asked: _Asked) -> tuple[str, str]:
+    """The API key and its user ID, from flags, standard input or questions; white space does not count."""
+    if asked.api_key is not None:
+        key = _secret(asked.api_key, "API key", "--api-key")
+    elif can_ask():
+        show(f"Make an API key at {API_KEY_PAGE} (needs the Pro plan or above).", err=True)
+        key = _ask_hidden("API key: ")
+    else:
+        raise UsageError("no API key is given", hint="pipe it in with: --api-key - --user-id ID")
+    debug.hide(key)
+    user = (asked.user_id or "").strip()
+    if not user and can_ask():
+        show(f"Your user ID is shown at {USER_ID_PAGE}.", err=True)
+        user = ask("User ID: ")
+    if not user:
+        raise UsageError(
+            "an API key needs the user ID it belongs to", hint=f"add --user-id ID; see {USER_ID_PAGE}"
+        )
+    return key, user
+
+
+def _ask_hidden(question: str) -> str:
+    import getpass
+
+    try:
+        return getpass.getpass(question, stream=sys.stderr).strip()
+    except EOFError:
+        raise Cancelled("cancelled") from None
+
+
+def _secret(value: str, what: str, flag: str) -> str:
+    if value == "-":
+        return read_piped(f"the {what}")
+    if not (value := value.strip()):
+        raise UsageError(f"{flag} is empty", hint=f"give the {what}, or - to read it from standard input")
+    debug.hide(value)
+    show(
+        f"The {what} on the command line stays in the shell's history and shows in /proc and the list of "
+        f"processes; {flag} - reads it from standard input.",
+        err=True,
+    )
+    return value
+
+
+def _tell(ctx: click.Context, done: SignedIn, as_json: bool) -> None:
+    if as_json:
+        kind = "api_key" if done.method is Method.API_KEY else "oauth"
+        show_json({"status": "ok", "auth_method": kind, "base_url": done.endpoint})
+    else:
+        show(_welcome(done))
+    still = run(ctx, _still)
+    if still:
+        show(f"{still} is set and still wins over this login; unset it to use the login.", err=True)
+
+
+async def _still(container: Container) -> str:
+    return still_in_effect(container.settings.gumloop)
+
+
+def _welcome(done: SignedIn) -> str:
+    facts = [
+        ("Signed in", done.identity or f"with {done.method.title}"),
+        ("Organization", done.organization),
+        ("Server", done.endpoint),
+        ("Until", moment(done.expires_at, "no end is known")),
+        ("Stored in", done.stored_in),
+        ("Profile", done.profile if done.profile != "default" else ""),
+    ]
+    return pairs([(name, value) for name, value in facts if value])

@@ -1,0 +1,108 @@
+"""The variables that hand the credentials in effect to another program."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.domain.credentials import Credential, Method, Provider
+from app.domain.errors import LoopinError, NotSignedIn
+from app.domain.secret import Secret
+from app.services.chainloop_session import ChainloopSession
+from app.services.gumloop_session import KEY, TOKEN, USER, GumloopSession
+
+TEAM, BASE_URL = "GUMLOOP_TEAM_ID", "GUMLOOP_BASE_URL"
+CHAINLOOP = (
+    "CHAINLOOP_TOKEN",
+    "CHAINLOOP_CONTROL_PLANE_API",
+    "CHAINLOOP_CONTROL_PLANE_API_CA",
+    "CHAINLOOP_API_INSECURE",
+    "CHAINLOOP_ORGANIZATION",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """`values` by name: a secret, a plain text, or None for one that must not be set.
+
+    The vendors' programs fill gaps from their own stored login, so everything that belongs to the
+    credential is set, and everything that does not is taken away.
+    """
+
+    values: Mapping[str, Secret | str | None]
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What must not be shown."""
+        return tuple(value for value in self.values.values() if isinstance(value, Secret))
+
+    def over(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """`environment` with these in it. The secrets leave here: only a child process may get it."""
+        kept = {name: value for name, value in environment.items() if name not in self.values}
+        return kept | {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in self.values.items()
+            if value is not None
+        }
+
+
+class RunEnvironment:
+    """Collects the variables of the providers that are signed in."""
+
+    def __init__(self, gumloop: GumloopSession, chainloop: ChainloopSession) -> None:
+        self._gumloop = gumloop
+        self._chainloop = chainloop
+
+    async def do(self, providers: Sequence[Provider]) -> Variables:
+        """The variables of `providers`, each of which must be signed in; of none: of those that are."""
+        if providers:
+            parts = [await self._of(provider) for provider in providers]
+        else:
+            parts = await self._whatever_there_is()
+        return Variables({name: value for part in parts for name, value in part.items()})
+
+    async def _whatever_there_is(self) -> list[Mapping[str, Secret | str | None]]:
+        found, problems = [], []
+        for provider in Provider:
+            try:
+                found.append(await self._of(provider))
+            except LoopinError as problem:
+                problems.append(problem)
+        if not found:
+            real = [problem for problem in problems if not isinstance(problem, NotSignedIn)]
+            raise (
+                real[0]
+                if real
+                else NotSignedIn(
+                    "not signed in anywhere",
+                    hint="sign in with: loopin gumloop login, or loopin chainloop auth login",
+                )
+            )
+        return found
+
+    async def _of(self, provider: Provider) -> Mapping[str, Secret | str | None]:
+        if provider is Provider.GUMLOOP:
+            credential = await self._gumloop.fresh()
+            return _gumloop(credential, await self._gumloop.team_id(credential))
+        return _chainloop(await self._chainloop.credential(), self._chainloop.target.organization)
+
+
+def _gumloop(credential: Credential, team_id: str) -> Mapping[str, Secret | str | None]:
+    is_key = credential.method is Method.API_KEY
+    return {
+        TOKEN: None if is_key else credential.secret,
+        KEY: credential.secret if is_key else None,
+        USER: credential.user_id if is_key else None,
+        BASE_URL: credential.endpoint.address,
+        TEAM: team_id or None,
+    }
+
+
+def _chainloop(credential: Credential, organization: str) -> Mapping[str, Secret | str | None]:
+    endpoint = credential.endpoint
+    values = (
+        credential.secret,
+        endpoint.address,
+        endpoint.ca or None,
+        "true" if endpoint.insecure else None,
+        organization or None,
+    )
+    return dict(zip(CHAINLOOP, values, strict=True))
