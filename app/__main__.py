@@ -17,6 +17,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from app.cli import start
 
         return exits.guarded(start.open_app)
+    # Within the gate: even a broken installation is one sentence.
+    return exits.guarded(lambda: _command(given))
+
+
+def _command(given: Sequence[str]) -> int:
     from app.cli import root
 
     return root.run(given)

@@ -44,12 +44,25 @@ organization = LazyGroup(
     ),
 )
 
+keyless = LazyGroup(
+    "keyless",
+    help="The identity of a CI job: signed by the CI system, verified here, never stored.",
+    params=group_options(),
+    entries=(
+        Entry(
+            "inspect", "app.cli.chainloop_keyless:inspect", "Verify this job's token and show what it says"
+        ),
+        Entry("snippet", "app.cli.chainloop_keyless:snippet", "Print a job that needs no API token"),
+    ),
+)
+
 chainloop = LazyGroup(
     "chainloop",
     help="Chainloop: sign in, organizations, API tokens.",
     params=group_options(),
     entries=(
         Entry("auth", "app.cli.chainloop:auth", "Sign in and out"),
+        Entry("keyless", "app.cli.chainloop:keyless", "The identity of a CI job"),
         Entry(
             "organization",
             "app.cli.chainloop:organization",

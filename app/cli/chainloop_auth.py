@@ -26,14 +26,20 @@ from app.services.sign_out import SignedOut
     metavar="PORT",
     help="Port for the browser's answer, for example behind ssh -L. [any]",
 )
+@click.option("--keyless", is_flag=True, help="In a CI job: sign in as the job; nothing is stored.")
 @output_option("table", "json")
 @shared
 @click.pass_context
-def login(ctx: click.Context, skip_browser: bool, callback_port: int, output: str) -> None:
+def login(ctx: click.Context, skip_browser: bool, callback_port: int, keyless: bool, output: str) -> int:
     """Sign in to Chainloop, in the browser or with --token, and store the login in the keychain.
 
     --token - reads an API token from standard input.
     """
+    if keyless:
+        from app.cli.chainloop_keyless import log_in
+
+        excluded = {"--token": "chainloop_flag_token" in flags(ctx), "--skip-browser": skip_browser}
+        return log_in(ctx, output, excluded)
     token = flags(ctx).pop("chainloop_flag_token", None)
     if token and token_on_command_line(ctx):
         show(
@@ -54,6 +60,7 @@ def login(ctx: click.Context, skip_browser: bool, callback_port: int, output: st
             "(chainloop releases before June 2026 prefer the login.)",
             err=True,
         )
+    return exits.DONE
 
 
 class _Done:

@@ -8,7 +8,14 @@ from app.cli.options import debuggable
 SCREENS = ("accounts", "tokens", "auto-revoke", "activity")
 
 
-@click.command("demo", cls=Leaf)
+@click.command(
+    "demo",
+    cls=Leaf,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda name: name.replace("_", "-"),
+    },
+)
 @click.option(
     "--screen", type=click.Choice(SCREENS), default="accounts", help="Screen to begin with. [accounts]"
 )
