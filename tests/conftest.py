@@ -9,4 +9,5 @@ pytest_plugins = [
     # After the ones that they import themselves.
     "tests.support.cli",
     "tests.support.gumloop",
+    "tests.support.chainloop",
 ]

@@ -27,18 +27,9 @@ from app.domain.text import clean
 
 _SIGN_IN = "sign in again: loopin chainloop auth login"
 _GONE = re.compile(r"API token (revoked|not found)\W*$", re.IGNORECASE)
-_HANDSHAKE = ("handshake", "CERTIFICATE", "SSL_ERROR", "WRONG_VERSION_NUMBER", "tsi_", "ALPN")
-_NOT_GRPC = (
-    "http1.x server",
-    "http2 header with status",
-    "content-type",
-    "Stream removed",
-    "framing",
-    "Failed parsing HTTP/2",
-    "settings frame",
-    "Connection preface",
-    "SETTINGS",
-)
+_HANDSHAKE = ("handshake failed", "CERTIFICATE", "SSL_ERROR", "WRONG_VERSION_NUMBER")
+_NOT_GRPC = ("http2 header with status", "content-type", "Failed parsing HTTP/2", "ALPN")
+_HTTP_STATUS = re.compile(r"(?:HTTP status|header with status:) (\d{3})")
 
 
 def translated(
@@ -68,12 +59,14 @@ def _failure(code: grpc.StatusCode, text: str, endpoint: Endpoint, timeout: floa
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return Unreachable(f"{endpoint.address} did not answer within {timeout:g} seconds", hint="try again")
     if _speaks_no_grpc(text):
-        return _not_grpc(endpoint)
+        return _not_grpc(text, endpoint)
+    if "Failed to create channel" in text:
+        return Unreachable(f"{endpoint.address!r} is no address", hint="an address is host:port")
     return Failed(f"{endpoint.address} failed: {text or code.name}", hint="try again later")
 
 
 def _never_sent(text: str) -> bool:
-    return "failed to connect" in text.lower() or "resolution" in text
+    return "failed to connect" in text.lower() or "resolv" in text
 
 
 _REFUSALS: dict[grpc.StatusCode, Callable[[str], LoopinError]] = {
@@ -105,37 +98,47 @@ def _unavailable(text: str, endpoint: Endpoint) -> LoopinError:
     if any(mark in text for mark in _HANDSHAKE):
         return _tls(text, address)
     if _speaks_no_grpc(text):
-        return _not_grpc(endpoint)
-    if "resolution" in text or "resolve" in text.lower():
-        return Unreachable(f"the name of {address} cannot be found", hint="check the address and the network")
+        return _not_grpc(text, endpoint)
+    if "resolv" in text:
+        return Unreachable(
+            f"the name of {address} cannot be found", hint="an address is host:port; check it and the network"
+        )
     if "refused" in text:
         return Unreachable(f"nothing answers at {address}", hint="check the address; is the server running?")
     if "closed" in text or "reset" in text:
-        hint = "it may want TLS: leave out --insecure" if endpoint.insecure else "try again"
-        return Unreachable(f"{address} closed the connection", hint=hint)
-    return Unreachable(f"{address} cannot be reached: {text}", hint="try again")
+        return _broken_off(text, endpoint)
+    return Unreachable(f"{address} is not available: {text}", hint="try again in a moment")
+
+
+def _broken_off(text: str, endpoint: Endpoint) -> LoopinError:
+    if not _never_sent(text):
+        return BadReply(f"{endpoint.address} broke off in the middle of its answer", hint="try again")
+    hint = "it may want TLS: leave out --insecure" if endpoint.insecure else "try again"
+    return Unreachable(f"{endpoint.address} closed the connection", hint=hint)
 
 
 def _tls(text: str, address: str) -> TLSFailed:
     if "WRONG_VERSION_NUMBER" in text:
         return TLSFailed(f"{address} does not speak TLS", hint="a plain-text server needs --insecure")
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        why = text.rpartition("CERTIFICATE_VERIFY_FAILED:")[2].strip().split(";")[0][:80]
+        why = text.rpartition("CERTIFICATE_VERIFY_FAILED:")[2].removesuffix(": OK").strip()[:80]
         return TLSFailed(
             f"the certificate of {address} is not trusted: {why or 'no known authority signed it'}",
             hint="name its authority with --control-plane-ca",
         )
-    return TLSFailed(f"no secure connection to {address}: {text[:160]}", hint="check the address")
+    return TLSFailed(f"no secure connection to {address}: {text[-160:]}", hint="check the address")
 
 
 def _speaks_no_grpc(text: str) -> bool:
     return any(mark in text for mark in _NOT_GRPC)
 
 
-def _not_grpc(endpoint: Endpoint) -> BadReply:
+def _not_grpc(text: str, endpoint: Endpoint) -> BadReply:
+    status = _HTTP_STATUS.search(text)
+    answer = f"answers with a web page (HTTP {status[1]})" if status else "speaks another protocol"
     return BadReply(
-        f"{endpoint.address} does not answer as a control plane does",
-        hint="check the address; it is host:port of the gRPC API, not of the web page",
+        f"{endpoint.address} {answer}, not as a control plane",
+        hint="check the address: it is host:port of the gRPC API, not of the web page",
     )
 
 

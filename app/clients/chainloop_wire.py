@@ -199,5 +199,8 @@ class Wire:
         except grpc.aio.UsageError:
             raise Failed("the connection was closed", hint="try again") from None
         if answer is None:
-            raise BadReply(f"{self._endpoint.address} sent an answer that cannot be read", hint=lost)
+            raise BadReply(
+                f"{self._endpoint.address} sent an answer that cannot be read",
+                hint=lost or "check that the address is a Chainloop control plane",
+            )
         return answer
