@@ -46,12 +46,17 @@ def inspect(ctx: click.Context, output: str) -> int:
     help="The CI system that runs the job.",
 )
 @click.option("--project", default="", metavar="NAME", help="The project in the job's commands.")
+@output_option("text", "json")
 @shared
 @click.pass_context
-def snippet(ctx: click.Context, system: str, project: str) -> None:
+def snippet(ctx: click.Context, system: str, project: str, output: str) -> None:
     """Print a job that needs no API token, ready to paste into the CI file."""
     organization = flags(ctx).get("chainloop_organization") or ""
-    click.echo(job_snippet(CISystem(system), organization, project), nl=False)
+    text = job_snippet(CISystem(system), organization, project)
+    if output == "json":
+        show_json({"system": system, "snippet": text})
+    else:
+        click.echo(text, nl=False)
 
 
 def log_in(ctx: click.Context, output: str, excluded: dict[str, bool]) -> int:

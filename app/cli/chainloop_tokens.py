@@ -1,6 +1,7 @@
 """`loopin chainloop organization api-token create | list | revoke`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import click
 
@@ -146,32 +147,46 @@ def revoke(ctx: click.Context, ids: tuple[str, ...], output: str) -> None:
         raise UsageError("revoking cannot be undone, and nobody is here to be asked", hint="add --yes")
     known = run(ctx, lambda container: _look(container, wanted))
     if not said_yes(ctx):
-        _confirm([known.get(token_id) for token_id in wanted], wanted)
-    pairs = [(token_id, known[token_id].name if token_id in known else "") for token_id in wanted]
+        _confirm(known, wanted)
+    pairs = [(token_id, known.name(token_id)) for token_id in wanted]
     results = run(ctx, lambda container: container.revoke_tokens.do(pairs))
     with advising("loopin chainloop organization api-token list shows the ids"):
         _report(results, output)
 
 
-async def _look(container: Container, wanted: Sequence[str]) -> dict[str, APIToken]:
-    """The tokens behind the ids, as far as this credential may see them: for the question and the trail."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The tokens behind the ids, as far as this credential may see them, and the id of its own."""
+
+    tokens: Mapping[str, APIToken] = field(default_factory=dict)
+    own: str = ""
+
+    def name(self, token_id: str) -> str:
+        """The token's name; empty when it cannot be seen."""
+        return self.tokens[token_id].name if token_id in self.tokens else ""
+
+    def row(self, token_id: str) -> tuple[str, ...]:
+        """What a person wants to know before revoking it."""
+        you = " (you)" if token_id == self.own else ""
+        if (token := self.tokens.get(token_id)) is None:
+            return f"?{you}", "?", "?", token_id
+        return f"{token.name}{you}", token.scope, in_table(token.last_used_at, "never"), token_id
+
+
+async def _look(container: Container, wanted: Sequence[str]) -> Known:
     try:
         listing = await container.list_tokens.do(StatusFilter.ALL)
     except Refused:
-        return {}
-    return {token.id: token for token in listing.tokens if token.id in wanted}
+        return Known()
+    return Known({t.id: t for t in listing.tokens if t.id in wanted}, listing.identity.token_id)
 
 
-def _confirm(tokens: Sequence[APIToken | None], wanted: Sequence[str]) -> None:
-    rows = [
-        (token.name, token.scope, in_table(token.last_used_at, "never"), token_id)
-        if token
-        else ("?", "?", "?", token_id)
-        for token, token_id in zip(tokens, wanted, strict=True)
-    ]
+def _confirm(known: Known, wanted: Sequence[str]) -> None:
+    rows = [known.row(token_id) for token_id in wanted]
     show(table(("NAME", "SCOPE", "LAST USED (UTC)", "ID"), rows), err=True)
-    only = tokens[0] if len(tokens) == 1 else None
-    answer = only.name if only else str(len(wanted))
+    if known.own in wanted:
+        show("You are signed in with one of them: nothing works with it afterwards.", err=True)
+    answer = (known.name(wanted[0]) if len(wanted) == 1 else "") or str(len(wanted))
     typed = ask(f"Revoke {plural(len(wanted), 'API token')} for good? Type {answer} to go on: ")
     if typed != answer:
         raise Cancelled("nothing was revoked")

@@ -4,12 +4,13 @@ The vendor's command line takes them anywhere. Click takes an option only from t
 it, so every group and every leaf declares them; the value given last, nearest the leaf, counts.
 """
 
-import sys
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
 
+from app import __version__
 from app.cli import debug
 from app.cli.groups import SharedOption
 from app.domain.errors import UsageError
@@ -18,7 +19,7 @@ _FLAGS = "loopin.flags"
 _YES = "loopin.yes"
 _OUTPUT = "loopin.output"
 F = TypeVar("F", bound=Callable[..., Any])
-FORMATS = ("table", "json")
+_SECRET_VARIABLES = ("CHAINLOOP_TOKEN", "GUMLOOP_ACCESS_TOKEN", "GUMLOOP_API_KEY", "GITLAB_OIDC")
 
 
 def flags(ctx: click.Context) -> dict[str, str | None]:
@@ -79,7 +80,10 @@ def _debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         from app.settings import load
 
         debug.start(load().state_dir)
-        debug.note("loopin %s", " ".join(sys.argv[1:]))
+        for variable in _SECRET_VARIABLES:
+            debug.hide(os.environ.get(variable, ""))
+        # Not the arguments: one of them may be a secret.
+        debug.note("loopin %s: %s", __version__, ctx.command_path)
 
 
 def _loose_output(ctx: click.Context, param: click.Parameter, value: str | None) -> None:

@@ -49,6 +49,20 @@ def test_revoking_asks_for_the_name(
     terminal.see("revoked 20", "left=0")
 
 
+def test_revoking_the_token_in_use_says_so(
+    loopin: Loopin, account_server: AccountServer, terminal: Terminal
+) -> None:
+    signed_in(loopin, account_server, account_server.owner)
+    made = loopin(*TOKENS, "create", "--name", "myself", "--project", "web", "-o", "json").works().json
+    listing = loopin(*TOKENS, "create", "--name", "lister", "-o", "json").works().json
+    prepare(terminal, loopin, CHAINLOOP_TOKEN=listing["jwt"])
+    terminal.resize(160, 40)
+    terminal.type(f"{LOOPIN} {' '.join(TOKENS)} revoke --id {made['id']} --id {listing['id']}; echo left=$?")
+    terminal.see("? (you)", "myself", "You are signed in with one of them", "Type 2 to go on:")
+    terminal.press("C-c")
+    terminal.see("left=130")
+
+
 def test_several_are_confirmed_by_their_number_and_ctrl_c_leaves(
     loopin: Loopin, account_server: AccountServer, terminal: Terminal
 ) -> None:

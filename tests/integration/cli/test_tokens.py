@@ -241,7 +241,11 @@ def test_the_token_flag_is_not_in_the_debug_log(owner: Loopin) -> None:
     token = owner.environment["CHAINLOOP_TOKEN"]
     owner("chainloop", "organization", "describe", "--debug", "--token", token, CHAINLOOP_TOKEN="").works()
     owner("chainloop", "--token", "shapeless-secret", "organization", "describe", "--debug").fails(3)
-    for log in (owner.folder / "state").glob("debug-*.log"):
+    owner("chainloop", "organization", "describe", "--debug", "--token", "shapeless-secret").fails(3)
+    owner("status", "--debug", CHAINLOOP_TOKEN="shapeless-secret").fails(3)
+    logs = list((owner.folder / "state").glob("debug-*.log"))
+    assert len(logs) == 4
+    for log in logs:
         assert secrets_in(log.read_text()) == []
         assert "shapeless-secret" not in log.read_text()
 
