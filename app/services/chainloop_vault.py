@@ -57,6 +57,8 @@ def _encode(login: StoredLogin) -> Secret:
 def _decode(entry: Secret, profile: str) -> StoredLogin:
     try:
         fields = json.loads(entry.reveal())
+        if not all(isinstance(fields[name], str) for name in ("token", "endpoint", "method")):
+            raise TypeError
         endpoint = Endpoint(
             Provider.CHAINLOOP, fields["endpoint"], bool(fields.get("insecure")), str(fields.get("ca", ""))
         )

@@ -6,7 +6,7 @@ there and takes no answer without it (as RFC 6749 §10.12 asks of an OAuth clien
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -51,7 +51,7 @@ class ChainloopBrowserLogin:
         """Hand in the address that the browser ended on, or the token; it races the listener."""
         self._inbox.paste(text)
 
-    def do(self, how: BrowserLogin) -> AsyncIterator[LoginStep]:
+    def do(self, how: BrowserLogin) -> AsyncGenerator[LoginStep, None]:
         """Sign in once. Closing the iterator cancels, and frees the port at once."""
         progress = Progress(self._clock)
         return told(lambda: self._steps(how, progress), progress)

@@ -1,6 +1,6 @@
 """What all flows share: timing a step, and ending a flow with the step that failed."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from app.domain.errors import LoopinError
 from app.domain.login import LoginStep, SignedIn, Step, StepState
@@ -31,10 +31,20 @@ class Progress:
         return LoginStep(self.current, StepState.FAILED, error.message, seconds, error=error)
 
 
-async def told(steps: Callable[[], AsyncIterator[LoginStep]], progress: Progress) -> AsyncIterator[LoginStep]:
-    """Pass the steps on; an error becomes the last of them, on the step during which it came."""
+async def told(
+    steps: Callable[[], AsyncIterator[LoginStep]], progress: Progress
+) -> AsyncGenerator[LoginStep, None]:
+    """Pass the steps on; an error becomes the last of them, on the step during which it came.
+
+    Closing this closes the flow inside too, at once: left to the garbage collector, its port would
+    stay taken for a while.
+    """
+    flow = steps()
     try:
-        async for step in steps():
+        async for step in flow:
             yield step
     except LoopinError as error:
         yield progress.failed(error)
+    finally:
+        if isinstance(flow, AsyncGenerator):
+            await flow.aclose()

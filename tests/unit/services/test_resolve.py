@@ -1,0 +1,237 @@
+"""Which Chainloop credential is in effect: the decision table, row by row."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from app.domain.credentials import ChainloopTarget, Endpoint, Method, Provider, Source
+from app.domain.errors import NotSignedIn, VaultError, VaultLocked, VaultMissing
+from app.domain.secret import Secret
+from app.domain.status import VaultStatus
+from app.services.chainloop_session import ChainloopSession, expiry_of, method_of
+from app.services.chainloop_vault import SERVICE, ChainloopVault, StoredLogin
+from app.vault.memory import MemoryVault
+from tests.support.chainloop import endpoint_of
+
+HOME = endpoint_of("home.example:443", insecure=False)
+AWAY = endpoint_of("away.example:443", insecure=False)
+DEFAULT = endpoint_of("default.example:443", insecure=False)
+FLAG, VARIABLE, STORED = (Secret(f"{word}-token-not-real-123") for word in ("flag", "environment", "stored"))
+
+
+class NoGateways:
+    """Resolving must not open a connection."""
+
+    def open(self, *arguments: object) -> Any:
+        raise AssertionError("a gateway was opened")
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+class BrokenVault:
+    """A keychain that cannot be read."""
+
+    def __init__(self, error: VaultError) -> None:
+        self.error = error
+        self.asked = 0
+
+    async def probe(self) -> VaultStatus:
+        return VaultStatus("broken", self.error)
+
+    async def read(self, service: str, account: str) -> Secret | None:
+        self.asked += 1
+        raise self.error
+
+    async def write(self, service: str, account: str, secret: Secret) -> None:
+        raise self.error
+
+    async def delete(self, service: str, account: str) -> None:
+        raise self.error
+
+
+def no_claims(token: Secret) -> Mapping[str, Any]:
+    return {}
+
+
+async def session(
+    *,
+    flag: Secret | None = None,
+    environment: Secret | None = None,
+    stored_at: Endpoint | None = None,
+    named: Endpoint | None = None,
+    profile: str = "default",
+) -> ChainloopSession:
+    vault = MemoryVault()
+    if stored_at is not None:
+        await ChainloopVault(vault).write(profile, StoredLogin(STORED, Method.BROWSER, stored_at))
+    target = ChainloopTarget(DEFAULT, named, profile, "", flag, environment)
+    return ChainloopSession(target, vault, NoGateways(), no_claims)
+
+
+@pytest.mark.parametrize(
+    ("flag", "environment", "stored_at", "named", "winner", "where"),
+    [
+        (FLAG, VARIABLE, HOME, None, Source.FLAG, DEFAULT),
+        (FLAG, None, None, None, Source.FLAG, DEFAULT),
+        (FLAG, VARIABLE, HOME, AWAY, Source.FLAG, AWAY),
+        (None, VARIABLE, HOME, None, Source.ENVIRONMENT, DEFAULT),
+        (None, VARIABLE, None, AWAY, Source.ENVIRONMENT, AWAY),
+        (None, None, HOME, None, Source.KEYCHAIN, HOME),
+        (None, None, HOME, HOME, Source.KEYCHAIN, HOME),
+        (None, None, HOME, AWAY, None, None),
+        (None, None, None, None, None, None),
+        (None, None, None, AWAY, None, None),
+    ],
+)
+async def test_the_decision_table(
+    flag: Secret | None,
+    environment: Secret | None,
+    stored_at: Endpoint | None,
+    named: Endpoint | None,
+    winner: Source | None,
+    where: Endpoint | None,
+) -> None:
+    account = await session(flag=flag, environment=environment, stored_at=stored_at, named=named)
+    resolution = await account.resolve()
+    in_effect = [candidate for candidate in resolution.candidates if candidate.in_effect]
+    assert [c.source for c in resolution.candidates][:3] == [Source.FLAG, Source.ENVIRONMENT, Source.KEYCHAIN]
+    if winner is None:
+        assert (resolution.credential, in_effect) == (None, [])
+        with pytest.raises(NotSignedIn):
+            await account.credential()
+        return
+    assert resolution.credential is not None
+    secret = {Source.FLAG: flag, Source.ENVIRONMENT: environment, Source.KEYCHAIN: STORED}[winner]
+    assert (resolution.credential.source, resolution.credential.secret) == (winner, secret)
+    assert resolution.credential.endpoint == where
+    assert [candidate.source for candidate in in_effect] == [winner]
+    assert await account.credential() == resolution.credential
+
+
+async def test_every_loser_says_why() -> None:
+    account = await session(flag=FLAG, environment=VARIABLE, stored_at=HOME)
+    reasons = [candidate.reason for candidate in (await account.resolve()).candidates]
+    assert reasons[0] == "in effect: a flag beats everything else"
+    assert reasons[1] == "ignored while --token is given"
+
+
+async def test_a_stored_login_is_never_sent_to_another_endpoint() -> None:
+    account = await session(stored_at=HOME, named=AWAY)
+    keychain = (await account.resolve()).candidates[2]
+    assert keychain.reason == "the stored login belongs to home.example:443"
+    with pytest.raises(NotSignedIn, match=r"not signed in at away\.example:443: the stored login belongs"):
+        await account.credential()
+
+
+async def test_the_same_address_in_plain_text_is_another_endpoint() -> None:
+    account = await session(stored_at=HOME, named=endpoint_of("home.example:443", insecure=True))
+    resolution = await account.resolve()
+    assert resolution.credential is None
+    assert resolution.candidates[2].reason == "the stored login belongs to home.example:443 over TLS"
+
+
+async def test_an_authority_named_for_this_run_keeps_the_login_and_replaces_the_stored_one() -> None:
+    stored = endpoint_of("home.example:443", insecure=False, ca="/old.pem")
+    named = endpoint_of("HOME.example:443", insecure=False, ca="/new.pem")
+    credential = await (await session(stored_at=stored, named=named)).credential()
+    assert (credential.endpoint.address, credential.endpoint.ca) == ("home.example:443", "/new.pem")
+
+
+async def test_profiles_are_kept_apart() -> None:
+    account = await session(stored_at=HOME, profile="work")
+    assert (await account.credential()).profile == "work"
+    assert (await account.resolve()).candidates[2].label == "keychain, profile work"
+
+
+@pytest.mark.parametrize(
+    "error", [VaultMissing("no keychain", hint="fix"), VaultLocked("locked", hint="fix")]
+)
+async def test_a_broken_keychain_is_a_warning_while_something_stronger_is_set(error: VaultError) -> None:
+    target = ChainloopTarget(DEFAULT, environment=VARIABLE)
+    account = ChainloopSession(target, BrokenVault(error), NoGateways(), no_claims)
+    resolution = await account.resolve()
+    assert resolution.credential is not None
+    assert resolution.warnings == (f"{error.message}; fix",)
+    assert resolution.candidates[2].reason == error.message
+
+
+async def test_a_broken_keychain_is_the_error_when_nothing_else_is_set() -> None:
+    error = VaultLocked("locked")
+    account = ChainloopSession(ChainloopTarget(DEFAULT), BrokenVault(error), NoGateways(), no_claims)
+    with pytest.raises(VaultLocked):
+        await account.resolve()
+    with pytest.raises(VaultLocked):
+        await account.credential()
+
+
+async def test_a_call_with_a_token_of_its_own_does_not_wait_for_the_keychain() -> None:
+    vault = BrokenVault(VaultLocked("locked"))
+    account = ChainloopSession(ChainloopTarget(DEFAULT, flag=FLAG), vault, NoGateways(), no_claims)
+    assert (await account.credential()).secret == FLAG
+    assert vault.asked == 0
+
+
+async def test_no_candidate_shows_more_than_four_characters() -> None:
+    account = await session(flag=FLAG, environment=VARIABLE, stored_at=HOME)
+    resolution = await account.resolve()
+    shown = repr(resolution)
+    for secret in (FLAG, VARIABLE, STORED):
+        assert secret.reveal() not in shown
+        assert secret.reveal()[-5:] not in shown
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "",
+        "nonsense",
+        "[]",
+        "null",
+        "{}",
+        '{"token": ""}',
+        '{"token": 1, "endpoint": "e", "method": "browser"}',
+        json.dumps({"token": "t-not-real", "endpoint": "e", "method": "telepathy"}),
+    ],
+)
+async def test_an_entry_that_somebody_else_wrote_is_refused_without_quoting_it(entry: str) -> None:
+    vault = MemoryVault()
+    if entry:
+        await vault.write(SERVICE, "default", Secret(entry))
+    account = ChainloopSession(ChainloopTarget(DEFAULT), vault, NoGateways(), no_claims)
+    with pytest.raises(VaultError if entry else NotSignedIn) as caught:
+        await account.credential()
+    assert not entry or entry not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def test_a_stored_login_survives_the_round_trip() -> None:
+    vault = ChainloopVault(MemoryVault())
+    endpoint = Endpoint(Provider.CHAINLOOP, "127.0.0.1:9", True, "/ca.pem")
+    login = StoredLogin(STORED, Method.API_TOKEN, endpoint)
+    await vault.write("p", login)
+    assert await vault.read("p") == login
+    await vault.delete("p")
+    assert await vault.read("p") is None
+
+
+@pytest.mark.parametrize(
+    ("audience", "method"),
+    [
+        ("user-auth.chainloop", Method.BROWSER),
+        (["user-auth.chainloop"], Method.BROWSER),
+        ("api-token-auth.chainloop", Method.API_TOKEN),
+        (["chainloop"], Method.KEYLESS),
+        (None, Method.API_TOKEN),
+        (7, Method.API_TOKEN),
+    ],
+)
+def test_the_kind_of_a_token_is_read_from_its_audience(audience: object, method: Method) -> None:
+    assert method_of({"aud": audience}) is method
+
+
+@pytest.mark.parametrize("value", [None, "soon", True, float("inf"), float("nan"), 10**30, [1]])
+def test_an_expiry_that_cannot_be_read_is_none(value: object) -> None:
+    assert expiry_of({"exp": value}) is None
