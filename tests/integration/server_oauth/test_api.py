@@ -1,0 +1,239 @@
+"""/api/v1 in the vendor's shapes: who may read what, and how a refusal looks."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.oauth import Person, Program, person_at, tokens_at
+from tests.support.server import AccountServer, ServerFactory, csrf_of
+
+
+class Reader:
+    """Reads the API with one credential."""
+
+    def __init__(self, http: httpx.Client, bearer: str, user_id: str = "") -> None:
+        self._http = http
+        self._headers = {"Authorization": f"Bearer {bearer}"} | ({"x-auth-key": user_id} if user_id else {})
+
+    def __call__(self, path: str, **params: str) -> httpx.Response:
+        return self._http.get(f"/api/v1/{path}", headers=self._headers, params=params)
+
+
+@pytest.fixture
+def by_token(oauth_server: AccountServer, program: Program) -> Reader:
+    return Reader(program.http, tokens_at(oauth_server, oauth_server.owner)["access_token"])
+
+
+@pytest.fixture
+def by_key(oauth_server: AccountServer, program: Program) -> Reader:
+    sample = oauth_server.seed["gumloop"]
+    return Reader(program.http, sample["api_key"], sample["user_id"])
+
+
+@pytest.fixture(params=["by_token", "by_key"])
+def reader(request: pytest.FixtureRequest) -> Reader:
+    found: Reader = request.getfixturevalue(request.param)
+    return found
+
+
+def error_of(answer: httpx.Response) -> tuple[int, str]:
+    """Status and code of the vendor's error body."""
+    error: dict[str, Any] = answer.json()["error"]
+    assert set(error) == {"code", "message", "type", "param", "details"}
+    assert error["message"]
+    return answer.status_code, error["code"]
+
+
+def names(answer: httpx.Response, key: str) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [item["name"] for item in answer.json()[key]]
+
+
+def team_id(reader: Reader, name: str) -> str:
+    found: list[dict[str, str]] = reader("teams").json()["teams"]
+    return next(team["id"] for team in found if team["name"] == name)
+
+
+def test_models_come_in_groups(reader: Reader) -> None:
+    answer = reader("models")
+    assert answer.status_code == 200
+    for group in answer.json()["model_groups"]:
+        assert set(group) == {"groupLabel", "options"}
+        assert all(set(option) == {"value", "label", "status"} for option in group["options"])
+
+
+def test_teams_and_organizations_are_the_persons_own(reader: Reader) -> None:
+    assert names(reader("teams"), "teams") == ["growth", "support"]
+    assert names(reader("organizations"), "organizations") == ["acme"]
+    assert all(set(team) == {"id", "name"} for team in reader("teams").json()["teams"])
+
+
+def test_team_id_is_checked_on_every_request(
+    reader: Reader, oauth_server: AccountServer, program: Program
+) -> None:
+    theirs = Reader(program.http, tokens_at(oauth_server, oauth_server.outsider)["access_token"])
+    foreign = team_id(theirs, "research")
+    for path in ("models", "teams", "organizations"):
+        assert reader(path, team_id=team_id(reader, "growth")).status_code == 200
+        assert error_of(reader(path, team_id=foreign)) == (403, "forbidden")
+        assert error_of(reader(path, team_id="nonsense")) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("bearer", ["nonsense", "gum_nonsense", "oat_nonsense", "x" * 5000, "gum_"])
+def test_a_bearer_that_does_not_work_is_401(program: Program, bearer: str) -> None:
+    answer = Reader(program.http, bearer, "someone")("models")
+    assert error_of(answer) == (401, "unauthorized")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Basic eDp5", "gum_demo_not_a_real_key_ada"])
+def test_no_bearer_is_401(program: Program, header: str) -> None:
+    headers = {"Authorization": header} if header else {}
+    assert error_of(program.http.get("/api/v1/models", headers=headers)) == (401, "unauthorized")
+
+
+def test_an_api_key_works_only_with_its_own_user_id(oauth_server: AccountServer, program: Program) -> None:
+    sample = oauth_server.seed["gumloop"]
+    other = program.http.get(
+        "/oauth/userinfo",
+        headers={"Authorization": f"Bearer {tokens_at(oauth_server, oauth_server.viewer)['access_token']}"},
+    ).json()["sub"]
+    for user_id in ("", "nonsense", other, sample["user_id"] + "0"):
+        assert error_of(Reader(program.http, sample["api_key"], user_id)("models")) == (401, "unauthorized")
+
+
+def test_a_token_needs_the_scope_of_the_api(oauth_server: AccountServer, program: Program) -> None:
+    narrow = tokens_at(oauth_server, oauth_server.owner, scope="userinfo")
+    assert error_of(Reader(program.http, narrow["access_token"])("models")) == (403, "forbidden")
+
+
+def test_a_chainloop_token_does_not_open_this_api(account_server: AccountServer) -> None:
+    from tests.support.server import sign_in
+
+    with httpx.Client(base_url=account_server.http, trust_env=False) as http:
+        jwt = sign_in(account_server, *account_server.owner)
+        assert error_of(Reader(http, jwt)("models")) == (401, "unauthorized")
+
+
+class KeyPage:
+    """The page with user ID and keys, as a person uses it."""
+
+    def __init__(self, person: Person) -> None:
+        self._http = person.http
+
+    def text(self) -> str:
+        answer = self._http.get("/account/keys")
+        assert answer.status_code == 200
+        return answer.text
+
+    def make(self, team: str = "") -> httpx.Response:
+        form = {"csrf_token": csrf_of(self.text())} | ({"team": team} if team else {})
+        return self._http.post("/account/keys", data=form)
+
+    def make_key(self, team: str = "") -> str:
+        found = re.search(r"gum_[\w-]{40,}", self.make(team).text)
+        assert found
+        return found[0]
+
+
+@pytest.fixture
+def own_server(fresh_server: ServerFactory) -> AccountServer:
+    return fresh_server()
+
+
+@pytest.fixture
+def http(own_server: AccountServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=own_server.http, trust_env=False) as client:
+        yield client
+
+
+def test_a_new_key_ends_the_old_one_at_once_and_is_shown_once(
+    own_server: AccountServer, http: httpx.Client
+) -> None:
+    sample = own_server.seed["gumloop"]
+    with person_at(own_server, own_server.owner) as ada:
+        page = KeyPage(ada)
+        before = page.text()
+        assert sample["user_id"] in before
+        assert sample["api_key"] not in before
+        assert f"Ends in <code>{sample['api_key'][-4:]}</code>" in before
+        assert "never used" in before
+        assert Reader(http, sample["api_key"], sample["user_id"])("models").status_code == 200
+        assert "last used" in page.text()
+
+        key = page.make_key()
+        assert error_of(Reader(http, sample["api_key"], sample["user_id"])("models"))[0] == 401
+        assert Reader(http, key, sample["user_id"])("models").status_code == 200
+        assert key not in page.text()
+    with own_server.database() as database:
+        stored = "\n".join(database.iterdump())
+    assert key not in stored
+    assert "api_key.create" in stored
+
+
+def test_a_teams_key_reaches_its_team_and_no_other(own_server: AccountServer, http: httpx.Client) -> None:
+    sample = own_server.seed["gumloop"]
+    personal = Reader(http, sample["api_key"], sample["user_id"])
+    growth, support = team_id(personal, "growth"), team_id(personal, "support")
+    with person_at(own_server, own_server.owner) as ada:
+        key = KeyPage(ada).make_key(growth)
+    reader = Reader(http, key, sample["user_id"])
+    assert reader("models").status_code == 200
+    assert reader("models", team_id=growth).status_code == 200
+    assert error_of(reader("models", team_id=support)) == (403, "forbidden")
+    assert error_of(reader("teams")) == (400, "invalid_request")
+    assert names(reader("teams", team_id=growth), "teams") == ["growth"]
+    assert error_of(reader("organizations", team_id=growth)) == (403, "forbidden")
+    # The personal key goes on.
+    assert personal("models").status_code == 200
+
+    vera = tokens_at(own_server, own_server.viewer)["access_token"]
+    gus = tokens_at(own_server, own_server.outsider)["access_token"]
+    ids = [
+        http.get("/oauth/userinfo", headers={"Authorization": f"Bearer {token}"}).json()["sub"]
+        for token in (vera, gus)
+    ]
+    assert Reader(http, key, ids[0])("models").status_code == 200
+    assert error_of(Reader(http, key, ids[1])("models")) == (401, "unauthorized")
+
+
+def test_who_does_not_administer_a_team_makes_no_key_for_it(
+    own_server: AccountServer, http: httpx.Client
+) -> None:
+    sample = own_server.seed["gumloop"]
+    growth = team_id(Reader(http, sample["api_key"], sample["user_id"]), "growth")
+    for login in (own_server.viewer, own_server.outsider):
+        with person_at(own_server, login) as person:
+            for team in (growth, "nonsense"):
+                answer = KeyPage(person).make(team)
+                assert answer.status_code == 403
+                assert "gum_" not in answer.text
+    with person_at(own_server, own_server.viewer) as vera:
+        assert "Owners and admins make this key" in KeyPage(vera).text()
+
+
+def test_nobody_sees_or_makes_keys_without_signing_in(own_server: AccountServer) -> None:
+    with person_at(own_server) as nobody:
+        answer = nobody.http.get("/account/keys")
+        assert (answer.status_code, answer.headers["location"]) == (
+            303,
+            "/account/sign-in?next=/account/keys",
+        )
+        token = csrf_of(nobody.http.get("/account/sign-in").text)
+        answer = nobody.http.post("/account/keys", data={"csrf_token": token})
+        assert answer.status_code == 303
+
+
+def test_starting_again_with_sample_data_changes_no_key(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    with person_at(server, server.owner) as ada:
+        key = KeyPage(ada).make_key()
+    server.stop()
+    again = fresh_server(data=server.data)
+    with httpx.Client(base_url=again.http, trust_env=False) as http:
+        user_id = again.seed["gumloop"]["user_id"]
+        assert Reader(http, key, user_id)("models").status_code == 200
+        assert error_of(Reader(http, server.seed["gumloop"]["api_key"], user_id)("models"))[0] == 401

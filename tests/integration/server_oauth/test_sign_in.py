@@ -1,0 +1,88 @@
+"""The server's own sign-in: one cookie, rotated, and never a way to somewhere else."""
+
+from copy import copy
+
+import pytest
+
+from tests.support.oauth import Person, person_at
+from tests.support.server import AccountServer, ServerFactory, csrf_of
+
+
+def cookies(person: Person) -> dict[str, str]:
+    return dict(person.http.cookies)
+
+
+def test_the_cookie_is_http_only_lax_and_changes_at_sign_in(oauth_server: AccountServer) -> None:
+    with person_at(oauth_server) as person:
+        page = person.http.get("/account/sign-in")
+        before = cookies(person)
+        form = {
+            "csrf_token": csrf_of(page.text),
+            "email": oauth_server.owner[0],
+            "password": oauth_server.owner[1],
+        }
+        answer = person.http.post("/account/sign-in", data=form)
+        header = answer.headers["set-cookie"]
+        assert "HttpOnly" in header
+        assert "SameSite=Lax" in header
+        assert cookies(person) != before
+        # The token of the form before sign-in is of no use after it.
+        assert person.http.post("/account/keys", data={"csrf_token": form["csrf_token"]}).status_code == 400
+
+
+def test_the_cookie_is_secure_where_browsers_come_over_tls(fresh_server: ServerFactory) -> None:
+    server = fresh_server("--public-url", "https://accounts.example")
+    with person_at(server) as person:
+        assert "Secure" in person.http.get("/account/sign-in").headers["set-cookie"]
+
+
+def test_a_wrong_password_is_told_and_nobody_is_signed_in(oauth_server: AccountServer) -> None:
+    with person_at(oauth_server) as person:
+        answer = person.sign_in("nobody@acme.example", "wrong")
+        assert answer.status_code == 401
+        assert "do not match" in answer.text
+        assert person.http.get("/account/keys").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "/auth/login?callback=http://127.0.0.1/x",
+        "",
+    ],
+)
+def test_after_signing_in_only_our_own_pages_follow(oauth_server: AccountServer, place: str) -> None:
+    with person_at(oauth_server) as person:
+        assert person.sign_in(*oauth_server.owner, place=place).headers["location"] == "/account/keys"
+
+
+def test_too_many_tries_are_told_with_a_time(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    with person_at(server) as person:
+        answers = [person.sign_in(server.owner[0], "wrong") for _ in range(11)]
+    assert [answer.status_code for answer in answers[-2:]] == [401, 429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+
+
+def test_signing_out_ends_the_session_on_the_server(oauth_server: AccountServer) -> None:
+    with person_at(oauth_server, oauth_server.owner, own=True) as person:
+        kept = [copy(cookie) for cookie in person.http.cookies.jar]
+        page = person.http.get("/account/keys").text
+        person.http.post("/account/sign-out", data={"csrf_token": csrf_of(page)})
+        for cookie in kept:
+            person.http.cookies.jar.set_cookie(cookie)
+        assert person.http.get("/account/keys").status_code == 303
+
+
+def test_a_disabled_person_is_signed_out_at_once(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    with person_at(server, server.viewer) as person:
+        assert person.http.get("/account/keys").status_code == 200
+        with server.database() as database:
+            database.execute(
+                "UPDATE users SET disabled_at = '2026-01-01' WHERE email = ?", (server.viewer[0],)
+            )
+        assert person.http.get("/account/keys").status_code == 303

@@ -1,0 +1,81 @@
+"""Redirects, secrets and successors, without a server."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.server.http.visitor import next_place
+from app.server.keys import KeyRing, new_key
+from app.server.oauth import opaque, redirects
+
+REGISTERED = "http://127.0.0.1/callback"
+
+
+@given(st.integers(1, 65535))
+def test_rfc8252_7_3_every_port_of_a_loopback_redirect_matches(port: int) -> None:
+    assert redirects.matches(f"http://127.0.0.1:{port}/callback", REGISTERED)
+    assert redirects.matches(f"http://[::1]:{port}/callback", "http://[::1]/callback")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://127.0.0.1:0/callback",
+        "http://127.0.0.1:65536/callback",
+        "http://127.0.0.1:/callback",
+        "http://127.0.0.1:8765/callback/",
+        "http://127.0.0.1:8765/callback?x",
+        "http://127.0.0.1:8765/Callback",
+        "http://127.0.0.1:8765",
+        "http://127.0.0.2:8765/callback",
+        "http://[::1]:8765/callback",
+        "http://localhost:8765/callback",
+        "http://127.1:8765/callback",
+        "HTTP://127.0.0.1:8765/callback",
+        "http://127.0.0.1:8765\n/callback",
+        "http://a@127.0.0.1:8765/callback",
+    ],
+)
+def test_rfc9700_4_1_3_everything_else_must_be_exact(uri: str) -> None:
+    assert not redirects.matches(uri, REGISTERED)
+
+
+def test_an_https_redirect_matches_exactly_and_its_port_counts() -> None:
+    assert redirects.matches("https://app.example/cb", "https://app.example/cb")
+    assert not redirects.matches("https://app.example:444/cb", "https://app.example/cb")
+
+
+@given(st.text(max_size=60))
+def test_whatever_is_registered_stays_on_https_or_this_computer(text: str) -> None:
+    for uri in (text, f"http://{text}", f"http://127.0.0.1{text}"):
+        if redirects.may_register(uri):
+            assert uri.startswith("https://") or redirects.is_loopback(uri)
+
+
+@given(st.text(max_size=80))
+def test_after_sign_in_nothing_but_our_own_pages_follows(text: str) -> None:
+    for value in (text, f"/{text}", f"//{text}", f"/oauth/authorize?{text}", f"/account/keys{text}"):
+        assert next_place(value).startswith(("/oauth/authorize?", "/account/keys"))
+
+
+def test_a_successor_follows_from_its_token_and_the_key() -> None:
+    ring = KeyRing((new_key(),))
+    token = opaque.fresh(opaque.REFRESH_PREFIX)
+    first = opaque.Successors(ring).make(token)
+    assert opaque.Successors(ring).make(token) == first
+    assert opaque.Successors(ring).make(token + "x") != first
+    assert opaque.Successors(KeyRing((new_key(),))).make(token) != first
+
+
+def test_a_successor_is_found_after_the_signing_key_was_changed() -> None:
+    old, token = new_key(), opaque.fresh(opaque.REFRESH_PREFIX)
+    first = opaque.Successors(KeyRing((old,))).make(token)
+    changed = opaque.Successors(KeyRing((new_key(), old)))
+    assert changed.find(token, opaque.digest(first)) == first
+    assert opaque.Successors(KeyRing((new_key(),))).find(token, opaque.digest(first)) is None
+
+
+def test_secrets_have_256_bits_and_never_repeat() -> None:
+    made = {opaque.fresh(opaque.KEY_PREFIX) for _ in range(1000)}
+    assert len(made) == 1000
+    assert all(len(key) == len("gum_") + 43 for key in made)
