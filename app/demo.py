@@ -138,7 +138,9 @@ def _hello(process: "subprocess.Popen[bytes]", errors: Path) -> Mapping[str, Any
         SampleServer(process, said)
     except (LoopinError, KeyError, TypeError) as error:
         told = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        why = told[-1] if told else str(error)
+        # What the command line says of its own errors stands before the next step.
+        sentences = [line.removeprefix("loopin: ") for line in told if line.startswith("loopin: ")]
+        why = (sentences or told or [str(error)])[-1]
         raise Failed(f"the sample server did not start: {why}", hint="run the demo again") from None
     return said
 

@@ -87,7 +87,8 @@ def test_the_server_ends_when_the_app_is_killed(tmp_path: Path) -> None:
 def test_a_server_that_does_not_start_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "_COMMAND", ("-c", "import sys; sys.exit('no such thing')"))
+    program = "import sys; print('loopin: no such thing', '  next: go home', sep=chr(10), file=sys.stderr)"
+    monkeypatch.setattr(demo, "_COMMAND", ("-c", program))
     with pytest.raises(Failed, match="did not start: no such thing"), demo.sample_server(tmp_path):
         pass
 
