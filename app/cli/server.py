@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import click
 
+from app.cli.server_issuer import issuer
 from app.domain.errors import LoopinError, UsageError
 
 _MISSING = "the account server is not installed: run  pip install 'loopin[server]'"
@@ -14,6 +15,9 @@ _MISSING = "the account server is not installed: run  pip install 'loopin[server
 @click.group()
 def server() -> None:
     """Run an account server of your own."""
+
+
+server.add_command(issuer)
 
 
 @server.command()
@@ -35,6 +39,11 @@ def server() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Whoever has the secret in this file may register OAuth clients; off without it.",
 )
+@click.option(
+    "--federation-secret-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Whoever has the secret in this file may have CI tokens verified; off without it.",
+)
 @click.option("--control-stdin", is_flag=True, help="End with standard input; the line `sweep` sweeps.")
 @click.option(
     "--log-level",
@@ -54,6 +63,7 @@ def start(
     session_hours: float,
     sweep_interval: int,
     registration_secret_file: Path | None,
+    federation_secret_file: Path | None,
     control_stdin: bool,
     log_level: str,
     as_json: bool,
@@ -66,7 +76,7 @@ def start(
         _stop(_MISSING, 2, error)
     try:
         settings = ServerSettings(
-            data=(data or _default_data()).absolute(),
+            data=(data or default_data()).absolute(),
             host=host,
             http_port=http_port,
             grpc_port=grpc_port,
@@ -76,6 +86,7 @@ def start(
             session_hours=session_hours,
             sweep_interval=timedelta(seconds=sweep_interval),
             registration_secret_file=registration_secret_file,
+            federation_secret_file=federation_secret_file,
             control_stdin=control_stdin,
         )
         log.configure(log_level)
@@ -85,7 +96,8 @@ def start(
         _stop(line, 2 if isinstance(error, UsageError) else 1, error)
 
 
-def _default_data() -> Path:
+def default_data() -> Path:
+    """Where a server keeps its keys and database unless told otherwise."""
     from platformdirs import user_data_path
 
     return user_data_path("loopin") / "server"

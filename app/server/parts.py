@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.server.clock import Clock, utc_now
 from app.server.database.engine import Database
 from app.server.database.migrate import migrate
+from app.server.federation.verify import VerifyFederated
 from app.server.jwts import Tokens
 from app.server.keys import KeyRing, load_or_make
 from app.server.settings import ServerSettings
@@ -13,6 +14,7 @@ from app.server.usecases.identities import Identify
 from app.server.usecases.organizations import (
     ListMemberships,
     ReadContext,
+    ReadOrganization,
     SelectMembership,
     UpdateOrganization,
 )
@@ -34,7 +36,9 @@ class Parts:
     sign_in: SignIn
     sign_out: SignOut
     identify: Identify
+    federated: VerifyFederated
     read_context: ReadContext
+    read_organization: ReadOrganization
     list_memberships: ListMemberships
     select_membership: SelectMembership
     update_organization: UpdateOrganization
@@ -61,7 +65,9 @@ def build(settings: ServerSettings, clock: Clock = utc_now) -> Parts:
         sign_in=SignIn(database, passwords, tokens, clock, settings.session_life),
         sign_out=SignOut(database, tokens, clock),
         identify=Identify(database, tokens, clock),
+        federated=VerifyFederated(database, settings, clock),
         read_context=ReadContext(database),
+        read_organization=ReadOrganization(database),
         list_memberships=ListMemberships(database),
         select_membership=SelectMembership(database, clock),
         update_organization=UpdateOrganization(database, clock),

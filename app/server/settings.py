@@ -32,7 +32,8 @@ class ServerSettings:
     system choose. `public_url` is what browsers are told; empty means the HTTP listener itself.
     `trusted_proxies` are networks whose X-Forwarded-For is believed. `sweep_interval` zero means: only when
     asked. `database_url` may carry a password and is never printed. `registration_secret_file` holds what
-    opens /oauth/register; without it nobody can register an OAuth client.
+    opens /oauth/register; without it nobody can register an OAuth client. `federation_secret_file` does the
+    same for /federated/verify.
     """
 
     data: Path
@@ -47,6 +48,7 @@ class ServerSettings:
     database_url: str = ""
     control_stdin: bool = False
     registration_secret_file: Path | None = None
+    federation_secret_file: Path | None = None
     drain: timedelta = timedelta(seconds=20)
 
     def check(self) -> "ServerSettings":
@@ -73,24 +75,31 @@ class ServerSettings:
 
     def registration_secret(self) -> str:
         """The secret in the file, empty without one. Raises UsageError for a file that is no use."""
-        path = self.registration_secret_file
-        if path is None:
-            return ""
-        try:
-            secret = path.read_text(encoding="utf-8").strip()
-        except (OSError, ValueError):
-            secret = ""
-        if len(secret) < MIN_SECRET:
-            raise UsageError(
-                f"the registration secret in {path} cannot be used",
-                hint=f"put at least {MIN_SECRET} random characters into a file that the server can read",
-            )
-        return secret
+        return _read_secret(self.registration_secret_file, "registration")
+
+    def federation_secret(self) -> str:
+        """The same, for whoever asks us to verify federated tokens."""
+        return _read_secret(self.federation_secret_file, "federation")
 
     @property
     def session_life(self) -> timedelta:
         """How long a person stays signed in."""
         return timedelta(hours=self.session_hours)
+
+
+def _read_secret(path: Path | None, purpose: str) -> str:
+    if path is None:
+        return ""
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        secret = ""
+    if len(secret) < MIN_SECRET:
+        raise UsageError(
+            f"the {purpose} secret in {path} cannot be used",
+            hint=f"put at least {MIN_SECRET} random characters into a file that the server can read",
+        )
+    return secret
 
 
 def _check_url(url: str) -> None:

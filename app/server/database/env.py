@@ -3,11 +3,16 @@
 from alembic import context
 
 from app.server.database.oauth_models import OAuthGrant
+from app.server.federation.models import TrustedIssuer
+
+# One for all tables; these modules have to be loaded for theirs to be in it.
+METADATA = OAuthGrant.metadata
+assert TrustedIssuer.metadata is METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
     # Of any table: all of them share it, and this import has loaded every one.
-    target_metadata=OAuthGrant.metadata,
+    target_metadata=METADATA,
     render_as_batch=True,
     compare_type=True,
     transactional_ddl=True,

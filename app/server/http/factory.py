@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from app.server import log
+from app.server.federation import pages as federation
 from app.server.http import account, api, auth, headers, health, oauth, oauth_pages, openapi
 from app.server.oauth.server import OAuthServer
 from app.server.parts import Parts
@@ -44,6 +45,9 @@ def make_app(parts: Parts, public_url: str) -> Flask:
     # It takes a bearer token, not a cookie: no other site can send it.
     csrf.exempt("app.server.http.auth.logout")
     _add_gumloop(app, csrf, parts, public_url)
+    verify = federation.make_blueprint(parts.federated, parts.settings.federation_secret())
+    app.register_blueprint(verify)
+    csrf.exempt(verify)
     _answer_errors(app)
     return app
 

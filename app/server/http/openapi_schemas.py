@@ -42,6 +42,15 @@ SCHEMAS: _Json = {
         sub=_TEXT,
         iss=_TEXT,
     ),
+    "Federated": _object(
+        "issuerUrl repository orgId orgName",
+        issuerUrl=_TEXT,
+        repository=_TEXT,
+        orgId=_TEXT,
+        orgName=_TEXT,
+        projectId=_TEXT,
+        projectName=_TEXT,
+    ),
     "UserInfo": _object("sub email name", sub=_TEXT, email=_TEXT, name=_TEXT),
     "Client": _object(
         "client_id",
@@ -130,6 +139,13 @@ _USERINFO = _operation(
     security=[{"oauth": ["userinfo"]}],
 )
 
+_FEDERATED_ERRORS = {
+    "400": "Not the body that is expected",
+    "401": "The federation secret is missing or wrong",
+    "403": "The token is refused; `code` names the rule",
+    "404": "This server does not verify for others",
+    "503": "The issuer's keys cannot be read",
+}
 PATHS: _Json = {
     "/healthz": {
         "get": _operation("Whether requests can be served", {"200": _answer("Yes"), "503": _answer("No")})
@@ -153,6 +169,19 @@ PATHS: _Json = {
             security=[{"person": []}],
             requestBody={
                 "content": {"application/json": {"schema": _object("", everywhere={"type": "boolean"})}}
+            },
+        )
+    },
+    "/federated/verify": {
+        "post": _operation(
+            "Verify a CI system's token for another control plane",
+            {
+                "200": _answer("Valid: who trusts it", "Federated"),
+                **{code: _answer(text, "AuthError") for code, text in _FEDERATED_ERRORS.items()},
+            },
+            security=[{"operator": []}],
+            requestBody={
+                "content": {"application/json": {"schema": _object("token", token=_TEXT, org_name=_TEXT)}}
             },
         )
     },

@@ -9,12 +9,15 @@ from urllib.parse import unquote
 import grpc
 
 from app.domain import errors
+from app.domain.secret import Secret
 from app.server import log
-from app.server.usecases.actors import Actor
+from app.server.federation.verify import VerifyFederated, is_foreign
+from app.server.usecases.actors import DENIED, Actor
 from app.server.usecases.identities import Identify
 
 PREFIX = "/controlplane.v1."
 OPEN = "/controlplane.v1.StatusService/"
+CURRENT = "/controlplane.v1.ContextService/Current"
 ORGANIZATION_KEY = "chainloop-organization"
 
 _actor: ContextVar[Actor] = ContextVar("actor")
@@ -41,8 +44,9 @@ def current_actor() -> Actor:
 class Gate(grpc.ServerInterceptor):
     """Authenticates each call and translates what goes wrong; nothing else reaches the caller."""
 
-    def __init__(self, identify: Identify) -> None:
+    def __init__(self, identify: Identify, federated: VerifyFederated) -> None:
         self._identify = identify
+        self._federated = federated
 
     def intercept_service(
         self,
@@ -65,7 +69,7 @@ class Gate(grpc.ServerInterceptor):
         def guarded(request: Any, context: grpc.ServicerContext) -> Any:
             try:
                 if not method.startswith(OPEN):
-                    _actor.set(self._identify_caller(context))
+                    _actor.set(self._identify_caller(context, method))
                 return handle(request, context)
             except errors.LoopinError as error:
                 refusal: Exception = error
@@ -77,11 +81,17 @@ class Gate(grpc.ServerInterceptor):
 
         return guarded
 
-    def _identify_caller(self, context: grpc.ServicerContext) -> Actor:
+    def _identify_caller(self, context: grpc.ServicerContext, method: str) -> Actor:
         metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
         scheme, _, bearer = metadata.get("authorization", "").partition(" ")
         bearer = bearer.strip() if scheme.lower() == "bearer" else ""
-        return self._identify.do(bearer, metadata.get(ORGANIZATION_KEY, ""), address_of(context.peer()))
+        organization, address = metadata.get(ORGANIZATION_KEY, ""), address_of(context.peer())
+        if not is_foreign(bearer):
+            return self._identify.do(bearer, organization, address)
+        job = self._federated.do(Secret(bearer), organization, address)
+        if method != CURRENT:
+            raise errors.PermissionDenied(f"{DENIED}: a CI identity may only read its own context")
+        return job
 
 
 def address_of(peer: str) -> str:

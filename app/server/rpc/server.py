@@ -37,11 +37,15 @@ from app.server.rpc.user import UserService
 
 WORKERS = 16
 MAX_REQUEST = 1024 * 1024
+MAX_METADATA = 24 * 1024
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST),
     # A list is one message, however long; the client says how much it takes.
     ("grpc.max_send_message_length", -1),
     ("grpc.so_reuseport", 0),
+    # A CI system's token may be 16 KiB long; the usual limit is half of that.
+    ("grpc.max_metadata_size", MAX_METADATA),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA),
 )
 _FILES = (api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2)
 
@@ -52,7 +56,7 @@ class RpcServer:
     def __init__(self, parts: Parts, host: str, port: int) -> None:
         self._server = grpc.server(
             ThreadPoolExecutor(WORKERS, thread_name_prefix="rpc"),
-            interceptors=[Gate(parts.identify)],
+            interceptors=[Gate(parts.identify, parts.federated)],
             options=_OPTIONS,
         )
         self._parts = parts
@@ -87,7 +91,10 @@ class RpcServer:
         parts = self._parts
         services: tuple[tuple[Callable[[Any, grpc.Server], None], object], ...] = (
             (status_pb2_grpc.add_StatusServiceServicer_to_server, StatusService(parts.database, public_url)),
-            (context_pb2_grpc.add_ContextServiceServicer_to_server, ContextService(parts.read_context)),
+            (
+                context_pb2_grpc.add_ContextServiceServicer_to_server,
+                ContextService(parts.read_context, parts.read_organization),
+            ),
             (
                 user_pb2_grpc.add_UserServiceServicer_to_server,
                 UserService(parts.list_memberships, parts.select_membership),

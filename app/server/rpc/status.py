@@ -4,12 +4,12 @@ import grpc
 
 import app
 from app.domain.errors import Unreachable
-from app.domain.server_info import SIGN_OUT, TOKEN_PERMISSIONS
+from app.domain.server_info import KEYLESS, SIGN_OUT, TOKEN_PERMISSIONS
 from app.proto.controlplane.v1 import status_pb2, status_pb2_grpc
 from app.server.database.engine import Database
 from app.server.health import is_ready
 
-CAPABILITIES = (TOKEN_PERMISSIONS, SIGN_OUT)
+CAPABILITIES = (TOKEN_PERMISSIONS, SIGN_OUT, KEYLESS)
 
 
 class StatusService(status_pb2_grpc.StatusServiceServicer):

@@ -59,7 +59,26 @@ class TokenActor:
         return Who("api_token", self.id, self.name, self.address)
 
 
-Actor = PersonActor | TokenActor
+@dataclass(frozen=True, slots=True)
+class FederatedActor:
+    """A CI job of an issuer that an organization trusts. It may read its own context, nothing else."""
+
+    issuer: str
+    subject: str
+    repository: str
+    organization_id: UUID
+    organization_name: str
+    project_id: UUID | None = None
+    project_name: str = ""
+    address: str = ""
+
+    @property
+    def who(self) -> Who:
+        """For the audit trail."""
+        return Who("ci_job", None, self.subject[:320], self.address)
+
+
+Actor = PersonActor | TokenActor | FederatedActor
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +108,8 @@ def require_administrator(actor: Actor) -> Place:
 
 def require(actor: Actor, permission: str) -> Reach:
     """What `actor` may reach with `permission`, or PermissionDenied."""
+    if isinstance(actor, FederatedActor):
+        raise PermissionDenied(DENIED)
     if isinstance(actor, TokenActor):
         if permission not in actor.permissions:
             raise PermissionDenied(DENIED)

@@ -15,6 +15,7 @@ from app.server.database.models import Membership, Organization, User
 from app.server.usecases import audit
 from app.server.usecases.actors import (
     Actor,
+    FederatedActor,
     PersonActor,
     TokenActor,
     require_administrator,
@@ -60,10 +61,23 @@ class ReadContext:
         require_context(actor)
         if isinstance(actor, TokenActor):
             return actor, None
+        person = require_person(actor)
         with self._database.read() as session:
-            user = session.get_one(User, actor.id)
-            place = actor.place
-            return user, _one(session, actor.id, place.membership_id) if place else None
+            user = session.get_one(User, person.id)
+            place = person.place
+            return user, _one(session, person.id, place.membership_id) if place else None
+
+
+class ReadOrganization:
+    """The organization that a CI job stands for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def do(self, job: FederatedActor) -> Organization:
+        """Read it."""
+        with self._database.read() as session:
+            return session.get_one(Organization, job.organization_id)
 
 
 class ListMemberships:

@@ -20,7 +20,7 @@ def test_infoz_names_the_sign_in_page_and_the_extensions(people: Cast) -> None:
     answer = people("nobody").infoz()
     assert answer.login_url == f"{people.server.http}/auth/login"
     assert answer.version == app.__version__
-    assert set(answer.capabilities) == {"token_permissions", "sign_out"}
+    assert set(answer.capabilities) == {"token_permissions", "sign_out", "keyless"}
 
 
 def test_infoz_names_the_public_address(fresh_server: ServerFactory) -> None:

@@ -1,0 +1,177 @@
+"""`loopin server issuer add | list | remove`: the CI systems that an organization trusts."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.cli.groups import Leaf
+from app.cli.options import debug_option, output_option
+from app.cli.output import in_table, show, show_json, stamp, table
+from app.domain.errors import Refused, UsageError
+from app.domain.keyless import AUDIENCE
+
+if TYPE_CHECKING:
+    # At run time they are imported when a command runs: they belong to the extra `server`.
+    from app.server.database.engine import Database
+    from app.server.federation.issuers import Trusted
+
+_data = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the server's keys and database.",
+)
+
+
+@click.group()
+def issuer() -> None:
+    """CI systems whose jobs an organization trusts."""
+
+
+@issuer.command("add", cls=Leaf)
+@click.option("--org", "organization", required=True, metavar="NAME", help="The organization that trusts it.")
+@click.option(
+    "--url", required=True, help="The issuer as its tokens name it, such as https://gitlab.example."
+)
+@click.option("--audience", default=AUDIENCE, show_default=True, help="Whom the tokens must be meant for.")
+@click.option(
+    "--claim",
+    "claims",
+    multiple=True,
+    metavar="NAME=PATTERN",
+    help="What a job's token must say; * stands for any text. At least one; all must fit.",
+)
+@click.option("--project", default="", metavar="NAME", help="Limit the jobs to one project.")
+@click.option(
+    "--private-network", is_flag=True, help="The issuer lives in a private network, and may be asked there."
+)
+@click.option("--no-check", is_flag=True, help="Do not ask the issuer now whether it is one.")
+@_data
+@output_option("table", "json")
+def add(
+    organization: str,
+    url: str,
+    audience: str,
+    claims: tuple[str, ...],
+    project: str,
+    private_network: bool,
+    no_check: bool,
+    data: Path | None,
+    output: str,
+) -> None:
+    """Trust jobs of a CI system. Running servers use it at once."""
+    with _database(data) as database:
+        from app.server.clock import utc_now
+        from app.server.federation import rules
+        from app.server.federation.issuers import AddIssuer, Draft
+
+        draft = Draft(organization, url, audience, rules.parse(claims), project, private_network)
+        if not no_check:
+            _probe(url, private_network)
+        added = AddIssuer(database, utc_now).do(draft)
+    if output == "json":
+        show_json(_shape(added))
+    else:
+        show(f"{added.organization} trusts {added.url}: {_conditions(added)}. Its id is {added.id}.")
+
+
+@issuer.command("list", cls=Leaf)
+@click.option("--org", "organization", default="", metavar="NAME", help="Only those of this organization.")
+@_data
+@output_option("table", "json")
+def list_(organization: str, data: Path | None, output: str) -> None:
+    """List the trusted issuers."""
+    with _database(data) as database:
+        from app.server.federation.issuers import ListIssuers
+
+        found = ListIssuers(database).do(organization)
+    if output == "json":
+        show_json([_shape(item) for item in found])
+    elif found:
+        headers = ("ID", "ORGANIZATION", "ISSUER", "AUDIENCE", "CONDITIONS", "ADDED, UTC")
+        rows = [
+            (str(i.id), i.organization, i.url, i.audience, _conditions(i), in_table(i.created_at))
+            for i in found
+        ]
+        show(table(headers, rows))
+    else:
+        show("No CI system is trusted. Add one with: loopin server issuer add")
+
+
+@issuer.command("remove", cls=Leaf)
+@click.option("--id", "issuer_id", required=True, metavar="ID", help="Its id, as listed.")
+@_data
+@output_option("table", "json")
+def remove(issuer_id: str, data: Path | None, output: str) -> None:
+    """Trust a CI system no longer, from the next call on."""
+    with _database(data) as database:
+        from app.server.clock import utc_now
+        from app.server.federation.issuers import RemoveIssuer
+
+        RemoveIssuer(database, utc_now).do(issuer_id)
+    if output == "json":
+        show_json({"id": issuer_id, "removed": True})
+    else:
+        show("Removed. Its jobs are refused from now on.")
+
+
+for _command in (add, list_, remove):
+    _command.params.append(debug_option())
+
+
+@contextmanager
+def _database(data: Path | None) -> "Iterator[Database]":
+    from app.cli.server import default_data
+
+    try:
+        from app.server.database.engine import Database
+        from app.server.database.migrate import migrate
+        from app.server.settings import ServerSettings
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "the account server is not installed", hint="run  pip install 'loopin[server]'"
+        ) from error
+    settings = ServerSettings(data=(data or default_data()).absolute())
+    if not settings.data.is_dir():
+        raise UsageError(
+            f"there is no account server in {settings.data}",
+            hint="start one first: loopin server start --data …",
+        )
+    database = Database(settings.url)
+    try:
+        migrate(database.engine)
+        yield database
+    finally:
+        database.close()
+
+
+def _probe(url: str, private: bool) -> None:
+    from app.oidc.addresses import server_reach
+    from app.oidc.discovery import read_keys
+    from app.oidc.fetch import Fetcher
+
+    try:
+        asyncio.run(read_keys(url, Fetcher(server_reach(development=True, private=private))))
+    except Refused as error:
+        raise UsageError(error.message, hint="if that is your own network: --private-network") from error
+
+
+def _conditions(item: "Trusted") -> str:
+    said = ", ".join(f"{name}={pattern}" for name, pattern in item.claims.items())
+    return f"{said}, project {item.project}" if item.project else said
+
+
+def _shape(item: "Trusted") -> dict[str, Any]:
+    return {
+        "id": str(item.id),
+        "organization": item.organization,
+        "url": item.url,
+        "audience": item.audience,
+        "claims": dict(item.claims),
+        "project": item.project or None,
+        "private_network": item.allow_private,
+        "created_at": stamp(item.created_at),
+    }

@@ -1,0 +1,64 @@
+"""POST /federated/verify: another control plane asks whether a federated token is good, and whose it is."""
+
+import hashlib
+import secrets
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+
+from app.domain.errors import TokenRejected, Unreachable
+from app.domain.secret import Secret
+from app.server.federation.verify import VerifyFederated
+
+MAX_NAME = 63
+
+
+def make_blueprint(verify: VerifyFederated, secret: str) -> Blueprint:
+    """The route; without a `secret` it answers 404, as if it were not there."""
+    routes = Blueprint("federation", __name__)
+
+    @routes.post("/federated/verify")
+    def federated_verify() -> ResponseReturnValue:
+        if not secret:
+            return _problem("not_found", "this server verifies no federated tokens for others", 404)
+        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not _same(bearer.strip(), secret):
+            answer = _problem("unauthenticated", "the federation secret is missing or wrong", 401)
+            return *answer, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        body = request.get_json(silent=True, force=True)
+        token = body.get("token") if isinstance(body, dict) else None
+        organization = body.get("org_name", "") if isinstance(body, dict) else None
+        if not isinstance(token, str) or not isinstance(organization, str) or len(organization) > MAX_NAME:
+            return _problem("invalid", 'send {"token": "…", "org_name": "…"}', 400)
+        return _verified(verify, token, organization)
+
+    return routes
+
+
+def _verified(verify: VerifyFederated, token: str, organization: str) -> ResponseReturnValue:
+    if not token:
+        return _problem("empty", "the token is empty", 403)
+    try:
+        found = verify.do(Secret(token), organization)
+    except TokenRejected as error:
+        return _problem(error.code, error.message, 403)
+    except Unreachable as error:
+        return _problem("issuer_unavailable", error.message, 503)
+    answer = {
+        "issuerUrl": found.issuer,
+        "repository": found.repository,
+        "orgId": str(found.organization_id),
+        "orgName": found.organization_name,
+    }
+    if found.project_id is not None:
+        answer |= {"projectId": str(found.project_id), "projectName": found.project_name}
+    return answer
+
+
+def _same(given: str, wanted: str) -> bool:
+    # Hashed first: then neither length nor content can be timed.
+    return secrets.compare_digest(*(hashlib.sha256(text.encode()).digest() for text in (given, wanted)))
+
+
+def _problem(code: str, message: str, status: int) -> tuple[dict[str, str], int]:
+    return {"code": code, "message": message}, status

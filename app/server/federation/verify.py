@@ -1,0 +1,138 @@
+"""From a CI system's token to the organization that trusts the job."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from joserfc.util import urlsafe_b64decode
+from sqlalchemy import select
+
+from app.domain.errors import LoopinError, TokenRejected, Unreachable
+from app.domain.keyless import repository_of
+from app.domain.secret import Secret
+from app.domain.text import clean
+from app.oidc.addresses import is_loopback_host, server_reach
+from app.oidc.fetch import Fetcher
+from app.oidc.verifier import Verifier
+from app.oidc.verify import outline
+from app.server import log
+from app.server.clock import Clock
+from app.server.database.engine import Database
+from app.server.database.models import Organization, Project
+from app.server.federation import rules
+from app.server.federation.models import TrustedIssuer
+from app.server.settings import ServerSettings
+from app.server.usecases.actors import FederatedActor
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One trusted issuer with the names that go with it."""
+
+    issuer: TrustedIssuer
+    organization: str
+    project: str | None
+
+
+def is_foreign(bearer: str) -> bool:
+    """True when a bearer says that it is signed in another way than this server signs; only a hint."""
+    try:
+        header = json.loads(urlsafe_b64decode(bearer.partition(".")[0][:4096].encode("ascii")))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(header, dict) and isinstance(header.get("alg"), str) and header["alg"] != "HS256"
+
+
+class VerifyFederated:
+    """Verify a federated token, and find the organization that trusts the job.
+
+    `organization` empty means: the only one that does. Raises TokenRejected, or Unreachable while the
+    issuer's keys cannot be read. Only issuers in the table are ever asked for keys.
+    """
+
+    def __init__(self, database: Database, settings: ServerSettings, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        development = is_development(settings)
+        self._verifiers = {
+            private: Verifier(Fetcher(server_reach(development=development, private=private)))
+            for private in (False, True)
+        }
+
+    def do(self, token: Secret, organization: str, address: str = "") -> FederatedActor:
+        """Who the job is, for one call."""
+        issuer = outline(token).issuer
+        found = self._rules(issuer, organization)
+        if not found:
+            who = (
+                f"organization {clean(organization, 80)} does not trust"
+                if organization
+                else "nobody here trusts"
+            )
+            raise TokenRejected(f"{who} the issuer {clean(issuer, 120)}", code="unknown_issuer")
+        claims = self._claims(token, issuer, found)
+        rule = _chosen(found, claims)
+        return FederatedActor(
+            issuer=issuer,
+            subject=str(claims.get("sub", ""))[:320],
+            repository=repository_of(claims),
+            organization_id=rule.issuer.organization_id,
+            organization_name=rule.organization,
+            project_id=rule.issuer.project_id,
+            project_name=rule.project or "",
+            address=address,
+        )
+
+    def _rules(self, issuer: str, organization: str) -> list[_Rule]:
+        query = (
+            select(TrustedIssuer, Organization.name, Project.name)
+            .join(Organization, Organization.id == TrustedIssuer.organization_id)
+            .outerjoin(Project, Project.id == TrustedIssuer.project_id)
+            .where(TrustedIssuer.url == issuer)
+            .order_by(TrustedIssuer.created_at, TrustedIssuer.id)
+        )
+        if organization:
+            query = query.where(Organization.name == organization)
+        with self._database.read() as session:
+            return [_Rule(*row) for row in session.execute(query)]
+
+    def _claims(self, token: Secret, issuer: str, found: Sequence[_Rule]) -> Mapping[str, Any]:
+        verifier = self._verifiers[any(rule.issuer.allow_private for rule in found)]
+        audiences = {rule.issuer.audience for rule in found}
+        try:
+            return verifier.verify_blocking(token, issuer, audiences, now=self._clock())
+        except TokenRejected:
+            raise
+        except LoopinError as error:
+            log.event("federation.issuer_trouble", issuer=issuer, reason=error.message)
+            raise Unreachable(f"the keys of the issuer cannot be read: {error.message}") from error
+
+
+def is_development(settings: ServerSettings) -> bool:
+    """True for a server that only this machine can reach: there, issuers may be on it as well."""
+    host = urlsplit(settings.public_url).hostname or settings.host
+    return is_loopback_host(settings.host.strip("[]")) and is_loopback_host(host)
+
+
+def _chosen(found: Sequence[_Rule], claims: Mapping[str, Any]) -> _Rule:
+    audience = claims["aud"]
+    meant = [
+        rule
+        for rule in found
+        if rule.issuer.audience in ([audience] if isinstance(audience, str) else audience)
+    ]
+    fitting = [rule for rule in meant if not rules.mismatch(rule.issuer.claims, claims)]
+    if not fitting:
+        name = rules.mismatch(meant[0].issuer.claims, claims)
+        said = clean(str(claims.get(name, "nothing")), 80)
+        raise TokenRejected(
+            f"the issuer is trusted, this job is not: its {clean(name, 60)} is {said}", code="wrong_claims"
+        )
+    organizations: set[UUID] = {rule.issuer.organization_id for rule in fitting}
+    if len(organizations) > 1:
+        raise TokenRejected("several organizations trust this job: name one of them", code="ambiguous")
+    # What holds for the organization includes its projects.
+    return next((rule for rule in fitting if rule.issuer.project_id is None), fitting[0])
