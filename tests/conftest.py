@@ -9,5 +9,6 @@ pytest_plugins = [
     # After the ones that they import themselves.
     "tests.support.cli",
     "tests.support.gumloop",
+    "tests.support.vendor",
     "tests.support.chainloop",
 ]

@@ -1,0 +1,68 @@
+"""Loopin as a child process beside the stub server."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import httpx
+import pytest
+
+from tests.support.cli import Loopin, Result
+from tests.support.gumloop_stub import Gumloop
+from tests.support.server import ROOT
+
+Signer = Callable[..., Result]
+
+
+@pytest.fixture
+def command(tmp_path: Path, gumloop: Gumloop) -> Loopin:
+    """`loopin` whose Gumloop is the stub."""
+    return Loopin(tmp_path, {"GUMLOOP_BASE_URL": gumloop.base_url})
+
+
+@pytest.fixture
+def sign_in(command: Loopin) -> Signer:
+    """Run a browser sign-in to its end: read the address it prints, and allow."""
+
+    def run(*arguments: str, program: tuple[str, ...] = (sys.executable, "-m", "app", "gumloop")) -> Result:
+        with subprocess.Popen(
+            [*program, "login", "--method", "oauth", "--no-browser", *arguments],
+            cwd=ROOT,
+            env={**command.variables(), "PYTHONUNBUFFERED": "1", "COLUMNS": "2000"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as child:
+            assert child.stdout is not None
+            seen = _follow(child.stdout)
+            return Result(child.wait(60), seen, "")
+
+    return run
+
+
+def _follow(output: IO[str]) -> str:
+    """Read to the end; open the address on the way."""
+    seen = ""
+    for line in output:
+        seen += line
+        if found := re.match(r"https?://\S+/oauth/authorize\S+", line):
+            with httpx.Client(follow_redirects=True, trust_env=False) as browser:
+                _visit(browser, found[0])
+    return seen
+
+
+def _visit(browser: httpx.Client, url: str) -> None:
+    """The vendor's command prints its address before it listens: knock until the callback is open."""
+    callback = httpx.URL(url).params["redirect_uri"]
+    for _ in range(2000):
+        try:
+            browser.get(callback.replace("/callback", "/favicon.ico"))
+            break
+        except httpx.ConnectError:
+            os.sched_yield()
+    browser.get(url)

@@ -1,0 +1,48 @@
+"""kill -9 after each change to a real keychain: before, signed out, or the new login; never a mix."""
+
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from app.domain.gumloop import GumloopLogin
+from app.services.gumloop_vault import GumloopVault
+from app.vault.keychain import KeychainVault
+from tests.support.killed import HOME, KEY, OAUTH, RENEWED
+from tests.support.server import ROOT
+
+HALF_RENEWED = replace(OAUTH, refresh_token=RENEWED.refresh_token)
+WORK: dict[str, tuple[GumloopLogin, int, list[GumloopLogin | None]]] = {
+    "sign in with a key": (OAUTH, 6, [OAUTH, None, None, None, None, KEY]),
+    "sign in with oauth": (KEY, 6, [None, None, None, None, None, OAUTH]),
+    "renew": (OAUTH, 2, [HALF_RENEWED, replace(HALF_RENEWED, secret=RENEWED.access_token)]),
+    "sign out": (OAUTH, 5, [OAUTH, None, None, None, None]),
+}
+
+
+def _do_and_die(what: str, after: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.killed", what, str(after)],
+        cwd=ROOT,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+@pytest.mark.usefixtures("secret_service")
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.parametrize("what", WORK)
+async def test_no_kill_mixes_two_logins(what: str) -> None:
+    before, changes, expected = WORK[what]
+    vault = GumloopVault(KeychainVault(timeout=20), HOME)
+    for after in range(1, changes + 1):
+        await vault.delete("default")
+        await vault.write("default", before)
+        _do_and_die(what, after)
+        found = await vault.read("default")
+        assert found.login == expected[after - 1], (what, after)
+        assert found.problem == ""

@@ -1,0 +1,67 @@
+"""Run as a child: change a Gumloop login in the real keychain, and die by kill -9 after so many changes.
+
+Arguments: what to do (a key of WORK), and after how many changes to the keychain to die.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+
+from app.domain.credentials import Endpoint, Method, Provider
+from app.domain.gumloop import GumloopLogin, GumloopTokens
+from app.domain.secret import Secret
+from app.domain.status import VaultStatus
+from app.services.gumloop_vault import GumloopVault
+from app.vault.keychain import KeychainVault
+
+HOME = Endpoint(Provider.GUMLOOP, "https://api.gumloop.com/api/v1")
+OTHER = Endpoint(Provider.GUMLOOP, "https://other.example/api/v1")
+OAUTH = GumloopLogin(Method.OAUTH, Secret("access-one-not-real"), HOME, "", Secret("refresh-one-not-real"))
+KEY = GumloopLogin(Method.API_KEY, Secret("gum_two_not_a_real_key"), OTHER, "user_two")
+RENEWED = GumloopTokens(Secret("access-new-not-real"), Secret("refresh-new-not-real"))
+
+
+class Mortal:
+    """The real keychain in a process that dies."""
+
+    def __init__(self, changes: int) -> None:
+        self._vault = KeychainVault(timeout=20)
+        self._changes = changes
+
+    async def probe(self) -> VaultStatus:
+        return await self._vault.probe()
+
+    async def read(self, service: str, account: str) -> Secret | None:
+        return await self._vault.read(service, account)
+
+    async def write(self, service: str, account: str, secret: Secret) -> None:
+        await self._vault.write(service, account, secret)
+        self._age()
+
+    async def delete(self, service: str, account: str) -> None:
+        await self._vault.delete(service, account)
+        self._age()
+
+    def _age(self) -> None:
+        self._changes -= 1
+        if self._changes == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def work(what: str, changes: int) -> None:
+    """Do it."""
+    vault = GumloopVault(Mortal(changes), HOME)
+    match what:
+        case "sign in with a key":
+            await vault.write("default", KEY)
+        case "sign in with oauth":
+            await vault.write("default", OAUTH)
+        case "renew":
+            await vault.write_refreshed("default", RENEWED)
+        case "sign out":
+            await vault.delete("default")
+
+
+if __name__ == "__main__":
+    asyncio.run(work(sys.argv[1], int(sys.argv[2])))
