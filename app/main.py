@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from textual import on, work
@@ -29,6 +30,7 @@ from app.screens.accounts import AccountsScreen, SignOut
 from app.screens.frame import DemoLogin, Frame, Presence
 from app.screens.room import RoomScreen, Trouble
 from app.screens.terminal_clipboard import TerminalClipboard
+from app.screens.words import sentence
 from app.services.copying import CopyText
 
 OPEN_DEMO = 200
@@ -36,6 +38,8 @@ OPEN_DEMO = 200
 TWICE_WITHIN = 2.0
 MODES = ("accounts", "tokens", "auto_revoke", "activity")
 _log = logging.getLogger(__name__)
+# Without --debug nothing listens, and Python would then print errors over the screen.
+_log.addHandler(logging.NullHandler())
 
 
 class DemoServer(Protocol):
@@ -64,7 +68,7 @@ class LoopinApp(App[int], inherit_bindings=False):
     """The frame around the rooms."""
 
     TITLE = "Loopin"
-    CSS_PATH = "styles/base.tcss"
+    CSS_PATH = Path(__file__).parent / "styles" / "base.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings_for(Room.EVERYWHERE)
     COMMANDS: ClassVar = {LoopinCommands}
 
@@ -221,8 +225,7 @@ class LoopinApp(App[int], inherit_bindings=False):
         if isinstance(error, Cancelled):
             return
         if isinstance(error, LoopinError):
-            words = f"{error.message}\n{error.hint}" if error.hint else error.message
-            self.notify(clean_lines(words), severity="error", timeout=10, markup=False)
+            self.notify(sentence(error), severity="error", timeout=10, markup=False)
             return
         _log.error("could not %s", doing, exc_info=error)
         words = f"Something unexpected happened: could not {doing or 'finish'}. Run with --debug for a log."
@@ -307,8 +310,3 @@ class LoopinApp(App[int], inherit_bindings=False):
     @on(AccountsScreen.DemoWanted)
     def _open_demo(self) -> None:
         self.exit(OPEN_DEMO)
-
-
-def clean_lines(words: str) -> str:
-    """Clean every line of `words`, and keep the line breaks."""
-    return "\n".join(clean(line) for line in words.splitlines())

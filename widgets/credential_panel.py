@@ -1,55 +1,70 @@
 """Which credential is in effect, and why."""
 
+from collections.abc import Sequence
+
 from textual.content import Content
 from textual.reactive import reactive
-from textual.widget import Widget
 
 from app.domain.credentials import Candidate
 from app.domain.status import ProviderStatus
 from app.domain.text import clean
+from widgets.lines import Lines, hang
 
 
-class CredentialPanel(Widget):
-    """One line a source, the strongest first; warnings below."""
+class CredentialPanel(Lines):
+    """One line a source, the strongest first; warnings below.
 
-    DEFAULT_CSS = """
-    CredentialPanel { height: auto; }
+    With `brief`, sources that hold nothing share one line.
     """
 
     statuses: reactive[tuple[ProviderStatus, ...]] = reactive((), layout=True)
     """The providers as they are now."""
 
-    def render(self) -> Content:
-        candidates = [c for status in self.statuses for c in status.candidates]
-        widest = max((len(_source(c)) for c in candidates), default=0)
-        names = self._name_width()
-        return Content("\n").join([line for s in self.statuses for line in _provider(s, names, widest)])
+    def __init__(self, *, brief: bool = False) -> None:
+        super().__init__()
+        self._brief = brief
 
-    def _name_width(self) -> int:
-        return max((len(status.provider.title) for status in self.statuses), default=0)
+    def lines(self, width: int) -> Sequence[Content]:
+        shown = [c for status in self.statuses for c in self._shown(status)]
+        column = max((len(_source(c)) for c in shown), default=0)
+        names = max((len(status.provider.title) for status in self.statuses), default=0)
+        return [line for s in self.statuses for line in self._provider(s, names, column, width)]
+
+    def _shown(self, status: ProviderStatus) -> Sequence[Candidate]:
+        """What speaks for something: in effect, or there and ignored."""
+        if not self._brief:
+            return status.candidates
+        return [c for c in status.candidates if c.in_effect or c.hint]
+
+    def _provider(self, status: ProviderStatus, names: int, column: int, width: int) -> list[Content]:
+        name = f"{status.provider.title.ljust(names)}  "
+        shown, lines = self._shown(status), []
+        for number, candidate in enumerate(shown):
+            lines += _line(candidate, name if number == 0 else " " * len(name), column, width)
+        if not shown:
+            lines += hang([(name, "bold")], _nothing(status), width, "$text-muted")
+        for warning in status.warnings:
+            lines += hang([(f"{' ' * len(name)}! ", "$text-warning")], clean(warning), width, "$text-warning")
+        return lines
 
 
-def _provider(status: ProviderStatus, width: int, widest: int) -> list[Content]:
-    names = [status.provider.title, *[""] * len(status.candidates)]
-    lines = [_line(c, name.ljust(width), widest) for c, name in zip(status.candidates, names, strict=False)]
-    if not lines:
-        words = clean(status.error.message) if status.error else "no source of a credential"
-        lines = [Content.assemble(f"{status.provider.title.ljust(width)}  ", (words, "$text-warning"))]
-    return [*lines, *(Content.assemble((f"! {clean(w)}", "$text-warning")) for w in status.warnings)]
+def _nothing(status: ProviderStatus) -> str:
+    if status.error is not None and not status.candidates:
+        return clean(status.error.message)
+    return "nothing: " + ", ".join(f"{clean(c.label, 40)} {clean(c.reason)}" for c in status.candidates)
 
 
-def _line(candidate: Candidate, name: str, widest: int) -> Content:
-    source = _source(candidate).ljust(widest)
+def _line(candidate: Candidate, name: str, column: int, width: int) -> list[Content]:
+    source = _source(candidate).ljust(column)
+    reason = clean(candidate.reason)
     if candidate.in_effect:
-        return Content.assemble(
-            (f"{name}  ", "bold"), (f"▸ {source}", "bold $text-success"), f"   {clean(candidate.reason)}"
-        )
-    return Content.assemble((f"{name}  ", "bold"), (f"  {source}   {clean(candidate.reason)}", "$text-muted"))
+        return hang([(name, "bold"), (f"▸ {source}   ", "bold $text-success")], reason, width)
+    return hang([(name, "bold"), (f"  {source}   ", "$text-muted")], reason, width, "$text-muted")
 
 
 def _source(candidate: Candidate) -> str:
-    method = (
-        f", {candidate.method.title}" if candidate.method and candidate.label.startswith("keychain") else ""
-    )
-    hint = f"  {clean(candidate.hint)}" if candidate.hint else ""
-    return f"{clean(candidate.label, 40)}{method if candidate.hint else ''}{hint}"
+    if not candidate.hint:
+        return clean(candidate.label, 40)
+    stored = candidate.label.startswith("keychain") and candidate.method is not None
+    method = f", {candidate.method.title}" if stored and candidate.method else ""
+    return f"{clean(candidate.label, 40)}{method}  {clean(candidate.hint)}"

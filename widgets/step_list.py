@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from textual.content import Content
 from textual.reactive import reactive
-from textual.widget import Widget
 
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.text import clean
+from widgets.lines import Lines, Part
 
 _GLYPHS = {
     StepState.DONE: ("✓", "$text-success"),
@@ -16,17 +16,13 @@ _GLYPHS = {
     StepState.SKIPPED: ("–", "$text-muted"),
     StepState.FAILED: ("✗", "$text-error"),
 }
-_TITLE = 34
+_TITLE, _TITLE_NARROW, _WIDE = 34, 22, 100
 _SECONDS = 8
 _BAR = 20
 
 
-class StepList(Widget):
+class StepList(Lines):
     """One line a step that has begun; what is to come stands on the last line."""
-
-    DEFAULT_CSS = """
-    StepList { height: auto; }
-    """
 
     plan: reactive[tuple[Step, ...]] = reactive((), layout=True)
     """The steps that the sign-in goes through, in order."""
@@ -37,41 +33,37 @@ class StepList(Widget):
     patience: reactive[timedelta] = reactive(timedelta(seconds=300))
     """What the countdown began with."""
 
-    def render(self) -> Content:
-        width = self.size.width or 80
-        lines = [self._line(step, width) for step in self.happened.values()]
-        if ahead := [step for step in self.plan if step not in self.happened]:
-            lines.append(_ahead(ahead, width))
-        return Content("\n").join(lines)
+    def lines(self, width: int) -> Sequence[Content]:
+        found = [line for step in self.happened.values() for line in self._line(step, width)]
+        ahead = [step for step in self.plan if step not in self.happened]
+        return [*found, *(_ahead(ahead, width) if ahead else ())]
 
-    def _line(self, told: LoginStep, width: int) -> Content:
+    def _line(self, told: LoginStep, width: int) -> list[Content]:
         glyph, style = _GLYPHS[told.state]
         running = told.state is StepState.RUNNING
-        title = f" {told.step.value.ljust(_TITLE)}"
-        parts: list[tuple[str, str] | str] = [(glyph, style), (title, "bold" if running else "")]
+        column = _TITLE if width >= _WIDE else _TITLE_NARROW
+        title = f" {told.step.value.ljust(column)}"
+        parts: list[Part] = [(glyph, style), (title, "bold" if running else "")]
         if running and told.step is Step.WAITING and told.deadline is not None and self.now is not None:
-            return Content.assemble(*parts, *self._countdown(told, told.deadline - self.now))
-        room = max(10, width - _TITLE - 4 - _SECONDS)
+            return self._countdown([*parts, "  "], told, told.deadline - self.now)
+        room = max(10, width - max(column, len(told.step.value)) - 2 - _SECONDS)
         detail = clean(told.detail, room)
         parts.append((detail.ljust(room), style if told.state is StepState.FAILED else "$text-muted"))
         if told.state is StepState.DONE:
             parts.append((f"{told.seconds:.2f} s".rjust(_SECONDS), "$text-muted"))
-        return Content.assemble(*parts)
+        return [Content.assemble(*parts)]
 
-    def _countdown(self, told: LoginStep, left: timedelta) -> list[tuple[str, str] | str]:
+    def _countdown(self, head: Sequence[Part], told: LoginStep, left: timedelta) -> list[Content]:
         seconds = max(0, int(left.total_seconds()))
         full = round(_BAR * min(1.0, left / self.patience)) if left > timedelta(0) else 0
-        parts: list[tuple[str, str] | str] = [
-            f"{seconds // 60}:{seconds % 60:02d} left  ",
-            ("▓" * full, "$primary"),
-            ("░" * (_BAR - full), "$text-disabled"),
-        ]
-        if told.detail:
-            parts.append((f"\n  ! {clean(told.detail)}", "$text-warning"))
-        return parts
+        bar = [("▓" * full, "$primary"), ("░" * (_BAR - full), "$text-disabled")]
+        line = Content.assemble(*head, f"{seconds // 60}:{seconds % 60:02d} left  ", *bar)
+        if not told.detail:
+            return [line]
+        return [line, Content.assemble((f"  ! {clean(told.detail)}", "$text-warning"))]
 
 
-def _ahead(steps: Sequence[Step], width: int) -> Content:
+def _ahead(steps: Sequence[Step], width: int) -> list[Content]:
     """The steps to come, on as few lines as they need; a title is never broken."""
     lines, line = [], ""
     for step in steps:
@@ -81,4 +73,4 @@ def _ahead(steps: Sequence[Step], width: int) -> Content:
             lines.append(line)
             joined = piece
         line = joined
-    return Content.assemble(("\n".join([*lines, line]), "$text-muted"))
+    return [Content.assemble((text, "$text-muted")) for text in [*lines, line]]

@@ -9,14 +9,13 @@ class Tick(Checkbox):
     DEFAULT_CSS = """
     Tick, Tick:focus { border: none; padding: 0; height: 1; background: transparent; }
     Tick > .toggle--button, Tick.-on > .toggle--button { color: $foreground; background: transparent; }
-    Tick:focus > .toggle--label { background: $primary 30%; text-style: bold; }
+    Tick:focus > .toggle--label { background: $primary 30%; color: $foreground; text-style: bold; }
     """
-    BUTTON_LEFT = "["
-    BUTTON_RIGHT = "]"
-    BUTTON_INNER = " "
+    BUTTON_LEFT = BUTTON_RIGHT = ""
+    BUTTON_INNER = "[ ]"
 
     def watch_value(self) -> None:
         """The glyph follows the value."""
-        self.BUTTON_INNER = "x" if self.value else " "
+        self.BUTTON_INNER = "[x]" if self.value else "[ ]"
         super().watch_value()
-        self.refresh(layout=True)
+        self.refresh()

@@ -55,8 +55,9 @@ class TopBar(ActionLine):
         long, short = self._tabs(words=True), self._tabs(words=False)
         variants = (
             (long, [*organization, *identity, *fixed]),
-            (long, [*organization, *fixed]),
-            (long, fixed),
+            (long, [*organization, *self._read_only(), *fixed]),
+            (long, [*self._read_only(), *fixed]),
+            (short, [*self._read_only(), *fixed]),
             (short, fixed),
         )
         for left, right in variants:
@@ -84,6 +85,9 @@ class TopBar(ActionLine):
             return [Piece(f"  {clean(who.read_only, 80)}", "$text-warning")]
         role = f" · {who.role}" if who.role else ""
         return [Piece(f"  {clean(who.name, 60)}{role}", "$text-muted")] if who.name else []
+
+    def _read_only(self) -> list[Piece]:
+        return [Piece("  read-only", "$text-warning")] if self.who.read_only else []
 
     def _clock(self) -> list[Piece]:
         if self.who.expires_at is None or self.now is None:

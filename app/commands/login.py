@@ -5,9 +5,6 @@ from app.commands.command import Command, Room
 _RUN = Room.SIGNING_IN
 COMMANDS: tuple[Command, ...] = (
     Command(
-        "login.choose", Room.LOGIN, "enter", "choose", "Sign in this way", "Start the way under the cursor."
-    ),
-    Command(
         "login.probe", Room.LOGIN, "r", "probe", "Look again", "Look at the keychain again.", "look again"
     ),
     Command(

@@ -6,6 +6,7 @@ from app.domain.credentials import Source
 from app.domain.errors import NotSignedIn, SessionEnded, Unreachable, VaultError
 from app.domain.gumloop import BASE_URL
 from app.domain.status import ProviderStatus
+from app.screens.words import sentence
 from app.settings import CHAINLOOP_ADDRESS
 from widgets.account_card import CardButton, CardFacts
 from widgets.top_bar import WARNING_AT, life
@@ -19,7 +20,7 @@ def facts_of(status: ProviderStatus, *, asked: bool, now: datetime) -> CardFacts
     glyph, state, tone = _state(status, asked)
     note = ""
     if status.error is not None:
-        note = f"{status.error.message}. {status.error.hint}".strip()
+        note = sentence(status.error)
     rows = tuple((label, value) for label, value in _rows(status, now) if value)
     return CardFacts(glyph, state, tone, rows, note, _buttons(status))
 

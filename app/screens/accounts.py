@@ -57,7 +57,7 @@ class AccountsScreen(RoomScreen):
         self._login = login
 
     def compose_body(self) -> ComposeResult:
-        with VerticalScroll(can_focus=False):
+        with VerticalScroll():
             with Vertical(id="welcome"):
                 yield Static("Welcome to Loopin", id="welcome-title")
                 yield Static("", id="welcome-text", markup=False)
@@ -68,7 +68,7 @@ class AccountsScreen(RoomScreen):
                 for provider in self._sign_out:
                     yield AccountCard(provider)
             yield Static("Which credential is in effect", id="why-title", classes="heading")
-            yield CredentialPanel()
+            yield CredentialPanel(brief=True)
 
     # ── what is known ──
 
@@ -86,7 +86,8 @@ class AccountsScreen(RoomScreen):
 
     def _welcome(self, presence: Presence) -> None:
         box = self.query_one("#welcome")
-        box.display = presence.asked and not presence.signed_in_anywhere
+        troubled = any(status.error is not None for status in presence.statuses)
+        box.display = presence.asked and not presence.signed_in_anywhere and not troubled
         demo = self.frame.demo
         self.query_one("#welcome-demo").display = demo is None
         words = "Nobody is signed in here yet. Sign in, or look around on a server with sample data first."

@@ -170,7 +170,7 @@ def _line(entry: ActivityEntry) -> Content:
         (f"{glyph} ", style),
         (f"{entry.action.value:<10} ", "bold"),
         clean(entry.subject, 63),
-        (f"  {who}{detail}", "$text-muted"),
+        (f"{detail}  {who}", "$text-muted"),
     )
 
 

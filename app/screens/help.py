@@ -1,17 +1,19 @@
 """Keys and what they do, this screen's first, searchable."""
 
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from app.commands.bindings import shown_keys
 from app.commands.command import Command, Room
 from app.commands.registry import commands
 from app.screens.dialog import Dialog
+from widgets.lines import Row, Rows
 
 ALWAYS = (
     ("↑ ↓ j k", "move"),
@@ -25,6 +27,12 @@ class HelpScreen(Dialog[None]):
     """The registry as a page. Typing searches; escape closes."""
 
     TITLE = "Help"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "scroll(1)", show=False),
+        Binding("up", "scroll(-1)", show=False),
+        Binding("pagedown", "scroll(10)", show=False),
+        Binding("pageup", "scroll(-10)", show=False),
+    ]
     CSS_PATH = "help.tcss"
     AUTO_FOCUS = "Input"
 
@@ -36,7 +44,7 @@ class HelpScreen(Dialog[None]):
     def compose_dialog(self) -> ComposeResult:
         yield Input(placeholder="search", compact=True)
         with VerticalScroll(can_focus=False):
-            yield Static("", id="help-text", markup=False)
+            yield Rows()
 
     def on_mount(self) -> None:
         self._paint("")
@@ -45,39 +53,36 @@ class HelpScreen(Dialog[None]):
     def _typed(self, event: Input.Changed) -> None:
         self._paint(event.value)
 
-    def on_key(self, event: object) -> None:
-        """Arrows scroll the text while the search keeps the focus."""
+    def action_scroll(self, lines: int) -> None:
+        """Move the text while the search keeps the focus."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
     def _paint(self, wanted: str) -> None:
         words = wanted.lower().split()
-        sections = [section for room in self._rooms() if (section := self._section(room, words))]
+        rows = [row for room in self._rooms() for row in self._section(room, words)]
         if not words:
-            sections.append(_moving())
-        text = Content("\n\n").join(sections) if sections else Content("nothing is called that")
-        self.query_one("#help-text", Static).update(text)
+            rows += [*_heading("Moving"), *(_line(keys, text, "") for keys, text in ALWAYS)]
+        self.query_one(Rows).rows = tuple(rows[1:]) or (Row(("nothing is called that",)),)
 
     def _rooms(self) -> Iterator[Room]:
         """This screen, everywhere, then the others."""
         yield from dict.fromkeys((self._room, Room.EVERYWHERE, *Room))
 
-    def _section(self, room: Room, words: list[str]) -> Content | None:
-        rows = [row for row in commands(room) if row.keys and _matches(row, self._chosen, words)]
-        if not rows:
-            return None
+    def _section(self, room: Room, words: list[str]) -> list[Row]:
+        found = [row for row in commands(room) if row.keys and _matches(row, self._chosen, words)]
+        if not found:
+            return []
         here = " (here)" if room is self._room and room is not Room.EVERYWHERE else ""
-        lines = [Content.assemble((f"{room.value.capitalize()}{here}", "bold $primary"))]
-        lines += [_line(shown_keys(row, self._chosen), row.title, row.help) for row in rows]
-        return Content("\n").join(lines)
+        lines = [_line(shown_keys(row, self._chosen), row.title, row.help) for row in found]
+        return [*_heading(f"{room.value.capitalize()}{here}"), *lines]
 
 
-def _moving() -> Content:
-    lines = [Content.assemble(("Moving", "bold $primary"))]
-    lines += [_line(keys, words, "") for keys, words in ALWAYS]
-    return Content("\n").join(lines)
+def _heading(title: str) -> list[Row]:
+    return [Row(("",)), Row(((title, "bold $primary"),))]
 
 
-def _line(keys: str, title: str, text: str) -> Content:
-    return Content.assemble((f"  {keys:<14} ", "bold $accent"), f"{title:<20} ", (text, "$text-muted"))
+def _line(keys: str, title: str, text: str) -> Row:
+    return Row(((f"  {keys:<13} ", "bold $accent"), f"{title:<19} "), text, "$text-muted")
 
 
 def _matches(command: Command, chosen: Mapping[str, str], words: list[str]) -> bool:

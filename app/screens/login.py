@@ -23,14 +23,19 @@ from app.screens.login_form import LoginFormScreen
 from app.screens.login_offers import Offer
 from app.screens.login_progress import LoginProgressScreen
 from app.screens.room import RoomScreen
+from app.screens.words import capital, sentence
 from app.services.copying import CopyText
 from app.services.login.chainloop_browser import BrowserLogin
+from widgets.key_bar import KeyHint
+from widgets.lines import Row, Rows
 from widgets.tick import Tick
 
 _WITHOUT = {
     Provider.CHAINLOOP: "CHAINLOOP_TOKEN",
     Provider.GUMLOOP: "GUMLOOP_ACCESS_TOKEN, or GUMLOOP_API_KEY with GUMLOOP_USER_ID",
 }
+
+_STORAGE = ("Storage  ", "$text-muted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class LoginScreen(RoomScreen):
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
             yield OptionList(id="login-ways", markup=False)
-            yield Static("", id="login-storage", markup=False)
+            yield Rows(id="login-storage")
             with Horizontal(id="login-how"):
                 yield Static("Callback port", classes="muted")
                 yield Input(str(self._port()), id="login-port", type="integer", compact=True, max_length=5)
@@ -124,12 +129,16 @@ class LoginScreen(RoomScreen):
         wanted = [i for i, offer in free if self._first in {None, offer.provider}]
         return wanted[0] if wanted else None
 
+    def own_hints(self) -> tuple[KeyHint, ...]:
+        """Enter belongs to the list."""
+        return (KeyHint("enter", "sign in this way", "choose", self.focused is self.query_one(OptionList)),)
+
     # ── the keychain ──
 
     def action_probe(self) -> None:
         """Look at the keychain, in the background."""
         self._vault = None
-        self._say_storage(Content.assemble(("Storage  ", "$text-muted"), "◌ looking at the keychain …"))
+        self._say_storage(Row((_STORAGE,), "◌ looking at the keychain …"))
         self._probe()
 
     @work(exclusive=True, group="probe", description="look at the keychain", exit_on_error=False)
@@ -141,21 +150,18 @@ class LoginScreen(RoomScreen):
         self._vault = event.status
         label, error = clean(event.status.label, 60), event.status.error
         if error is None:
-            ready = (f"✓ {label}, ready", "$text-success")
-            self._say_storage(Content.assemble(("Storage  ", "$text-muted"), ready))
+            self._say_storage(Row((_STORAGE,), f"✓ {label}, ready", "$text-success"))
             return
         ways = "; ".join(_WITHOUT[p] for p in dict.fromkeys(offer.provider for offer in self._tools.offers))
+        indent = " " * len(_STORAGE[0])
         self._say_storage(
-            Content.assemble(
-                ("Storage  ", "$text-muted"),
-                (f"✗ {clean(error.message)}", "bold $text-error"),
-                f"\n         {clean(error.hint)}" if error.hint else "",
-                (f"\n         Without a keychain nothing is stored. For one run set: {ways}", "$text-muted"),
-            )
+            Row((_STORAGE,), f"✗ {clean(error.message)}", "bold $text-error"),
+            Row((indent,), clean(capital(error.hint))),
+            Row((indent,), f"Nothing is stored without a keychain. For one run set {ways}.", "$text-muted"),
         )
 
-    def _say_storage(self, text: Content) -> None:
-        self.query_one("#login-storage", Static).update(text)
+    def _say_storage(self, *rows: Row) -> None:
+        self.query_one("#login-storage", Rows).rows = rows
 
     # ── choosing ──
 
@@ -189,7 +195,7 @@ class LoginScreen(RoomScreen):
         if self._vault is None or self._vault.error is None:
             return False
         error = self._vault.error
-        self.notify(clean(f"{error.message}. {error.hint}"), severity="error", markup=False)
+        self.notify(sentence(error), severity="error", markup=False)
         return True
 
     def _how(self) -> BrowserLogin | None:

@@ -18,6 +18,7 @@ from app.domain.text import clean
 from app.screens.frame import Frame
 from app.screens.login_offers import Field, Offer, following
 from app.screens.room import RoomScreen
+from app.screens.words import reason
 from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
 from widgets.tick import Tick
@@ -53,7 +54,7 @@ class LoginFormScreen(RoomScreen):
         return self._offer.form.fields if self._offer.form else ()
 
     def compose_body(self) -> ComposeResult:
-        title = f"Sign in to {self._offer.provider.title} with {self._offer.method.title}"
+        title = f"Sign in to {self._offer.provider.title}: {self._offer.title}"
         yield Static(title, id="form-title", markup=False)
         with VerticalScroll(can_focus=False):
             for field in self._fields:
@@ -152,7 +153,7 @@ class LoginFormScreen(RoomScreen):
         self.query_one(SignedInPanel).display = done
         for widget in self.query(".form-label, .form-note, Input, #form-show"):
             widget.display = not done
-        self.query_one("#form-error", Static).update(_reason(self._error))
+        self.query_one("#form-error", Static).update(reason(self._error))
         self.query_one("#form-error").display = self._error is not None
         self.query_one("#submit", Button).disabled = self._verifying
         self.query_one("#submit").display = not done
@@ -183,10 +184,3 @@ class LoginFormScreen(RoomScreen):
         self.workers.cancel_group(self, "login")
         self.dismiss(self._result is not None)
         return True
-
-
-def _reason(error: LoopinError | None) -> Content:
-    if error is None:
-        return Content("")
-    hint = f"\n  {clean(error.hint)}" if error.hint else ""
-    return Content.assemble((f"✗ {clean(error.message)}", "bold $text-error"), hint)

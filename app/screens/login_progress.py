@@ -23,6 +23,7 @@ from app.domain.text import clean
 from app.screens.frame import Frame
 from app.screens.login_offers import BrowserFlow, Offer, following
 from app.screens.room import RoomScreen
+from app.screens.words import reason
 from app.services.copying import CopyText
 from app.services.login.chainloop_browser import PATIENCE, BrowserLogin
 from widgets.signed_in_panel import SignedInPanel
@@ -145,7 +146,7 @@ class LoginProgressScreen(RoomScreen):
         self.query_one(StepList).plan = () if self._result or self._error else self._plan()
         self.query_one(SignedInPanel).result = self._result
         self.query_one(SignedInPanel).display = self._result is not None
-        self.query_one("#progress-error", Static).update(_reason(self._error))
+        self.query_one("#progress-error", Static).update(reason(self._error))
         self.query_one("#progress-error").display = self._error is not None
         self.query_one("#progress-help").display = self._waiting
         self.query_one("#progress-help", Static).update(self._help())
@@ -301,14 +302,3 @@ class LoginProgressScreen(RoomScreen):
         self.workers.cancel_group(self, "login")
         self.dismiss(self._result is not None)
         return True
-
-
-def _reason(error: LoopinError | None) -> Content:
-    if error is None:
-        return Content("")
-    words: list[tuple[str, str] | str] = [(f"✗ {clean(error.message)}", "bold $text-error")]
-    if error.hint:
-        words.append(f"\n  {clean(error.hint)}")
-    if isinstance(error, PortBusy) and error.holder:
-        words.append((f"\n  port {error.port} is held by {clean(error.holder, 80)}", "$text-muted"))
-    return Content.assemble(*words)

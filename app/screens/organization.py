@@ -14,6 +14,7 @@ from app.domain.errors import LoopinError
 from app.domain.organizations import Membership
 from app.domain.text import clean
 from app.screens.dialog import Dialog
+from app.screens.words import reason
 from app.services.organizations import ListOrganizations, SwitchOrganization
 from widgets.state_view import StateView
 
@@ -107,8 +108,7 @@ class OrganizationDialog(Dialog[str]):
         if worker.group == "list":
             self.query_one(StateView).show_error(error)
         else:
-            words = f"✗ {error.message}. {error.hint}".strip()
-            self.query_one(".dialog-error", Static).update(clean(words))
+            self.query_one(".dialog-error", Static).update(reason(error))
         return True
 
 

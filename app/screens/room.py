@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkerState
 
 from app.commands.bindings import shown_key
@@ -17,6 +18,7 @@ from app.commands.registry import by_id
 from app.screens.frame import Frame, Presence
 from widgets.action_line import ActionLine
 from widgets.key_bar import KeyBar, KeyHint
+from widgets.key_names import readable
 from widgets.top_bar import Tab, TopBar, Whoami
 
 _TABS = ("app.accounts", "app.tokens", "app.auto_revoke", "app.activity")
@@ -78,6 +80,10 @@ class RoomScreen(Screen[bool]):
         """One step back inside the screen (clear a filter, close a pane); False when there is none."""
         return False
 
+    def own_hints(self) -> tuple[KeyHint, ...]:
+        """Keys that a widget binds and the footer should name, first of all."""
+        return ()
+
     def cancel_running(self) -> bool:
         """Cancel what runs on this screen (ctrl+c); False when nothing does."""
         return False
@@ -104,51 +110,57 @@ class RoomScreen(Screen[bool]):
 
     def on_mount(self) -> None:
         self.frame.account_changed.subscribe(self, lambda _: self.account_changed())
-        self.frame.presence_changed.subscribe(self, self._presence)
-        self.bindings_updated_signal.subscribe(self, lambda _: self._show_keys())
-        self.set_interval(20, self._tick)
-        self._presence(self.frame.presence)
-        self._show_keys()
+        self.frame.presence_changed.subscribe(self, self._frame_presence)
+        self.bindings_updated_signal.subscribe(self, lambda _: self._frame_keys())
+        self.set_interval(20, self._frame_tick)
+        self._frame_presence(self.frame.presence)
+        self._frame_keys()
 
     def on_screen_resume(self) -> None:
-        self._presence(self.frame.presence)
-        self._show_keys()
+        self._frame_presence(self.frame.presence)
+        self._frame_keys()
 
-    def _presence(self, presence: Presence) -> None:
+    def _frame_presence(self, presence: Presence) -> None:
         bar = self.query_one(TopBar)
-        bar.tabs, bar.who, bar.demo = self._tabs(), _whoami(presence), self.frame.demo is not None
-        self._tick()
+        bar.tabs, bar.who, bar.demo = self._frame_tabs(), _whoami(presence), self.frame.demo is not None
+        self._frame_tick()
         self.presence_changed(presence)
         self.refresh_bindings()
 
-    def _tick(self) -> None:
+    def _frame_tick(self) -> None:
         self.query_one(TopBar).now = self.frame.clock.now()
 
-    def _tabs(self) -> tuple[Tab, ...]:
+    def _frame_tabs(self) -> tuple[Tab, ...]:
         rows = (by_id(name) for name in _TABS)
         return tuple(
             Tab(shown_key(row, self.frame.keys), row.title, row.action, row.id == self.TAB) for row in rows
         )
 
-    def _show_keys(self) -> None:
-        self.query_one(KeyBar).hints = tuple(self._hints())
+    def _frame_keys(self) -> None:
+        self.query_one(KeyBar).hints = tuple(self._frame_hints())
 
-    def _hints(self) -> Iterator[KeyHint]:
+    def _frame_hints(self) -> Iterator[KeyHint]:
         """The footer's keys: what is bound on this screen now, each command once, help last."""
+        yield from self.own_hints()
         seen: set[str] = set()
         last: list[KeyHint] = []
         for active in self.active_bindings.values():
             binding = active.binding
-            if not binding.show or not binding.id or binding.id in seen:
+            if not binding.show or not binding.id or binding.id in seen or self._frame_letter(binding.key):
                 continue
             seen.add(binding.id)
-            key = shown_key(by_id(binding.id), self.frame.keys)
-            hint = KeyHint(key, binding.description, binding.action, active.enabled)
+            hint = KeyHint(readable(binding.key), binding.description, binding.action, active.enabled)
             if binding.id == _LAST:
                 last.append(hint)
             else:
                 yield hint
+        if self.app.screen_stack[0] is not self:
+            yield KeyHint("esc", "back", "app.back")
         yield from last
+
+    def _frame_letter(self, key: str) -> bool:
+        """While an input has the focus, a printable key is a letter and does nothing else."""
+        return isinstance(self.focused, Input | TextArea) and len(readable(key)) == 1
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None greys a key out: see `why_disabled`."""
@@ -157,7 +169,7 @@ class RoomScreen(Screen[bool]):
         return super().check_action(action, parameters)
 
     @on(ActionLine.Chosen)
-    async def _clicked(self, event: ActionLine.Chosen) -> None:
+    async def _frame_clicked(self, event: ActionLine.Chosen) -> None:
         event.stop()
         await self.run_action(event.action)
 

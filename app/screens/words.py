@@ -1,0 +1,27 @@
+"""Sentences out of errors."""
+
+from textual.content import Content
+
+from app.domain.errors import LoopinError
+from app.domain.text import clean
+
+
+def sentence(error: LoopinError) -> str:
+    """What happened and the next step, as one cleaned text."""
+    if not error.hint:
+        return clean(error.message)
+    return f"{clean(error.message)}. {clean(capital(error.hint))}"
+
+
+def capital(text: str) -> str:
+    """`text` with a capital first letter, unless it begins with a name (an address, a path)."""
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+
+
+def reason(error: LoopinError | None) -> Content:
+    """For under a form or a list of steps: ✗ and the message, the next step below."""
+    if error is None:
+        return Content("")
+    hint = f"\n  {clean(capital(error.hint))}" if error.hint else ""
+    return Content.assemble((f"✗ {clean(error.message)}", "bold $text-error"), hint)
