@@ -69,21 +69,29 @@ class GumloopSession:
 
     async def resolve(self) -> Resolution:
         """Look at every source; a keychain that fails is a warning when something stronger is set."""
+        resolution, problem = await self.inspect()
+        if problem is not None:
+            raise problem
+        return resolution
+
+    async def inspect(self) -> tuple[Resolution, VaultError | None]:
+        """The same, with the keychain's failure beside it when nothing stronger is set."""
         stored, problem = await self._read_stored()
         offers = [*self._environment(), self._keychain_offer(stored, problem)]
         winner = next((offer for offer in offers if offer.login is not None), None)
-        if winner is None and problem is not None:
-            raise problem
         candidates = tuple(_candidate(offer, winner) for offer in offers)
-        warnings = tuple(self._warnings(stored, problem))
-        return Resolution(self._credential(winner) if winner else None, candidates, warnings)
+        warnings = tuple(self._warnings(stored, problem if winner else None))
+        credential = self._credential(winner) if winner else None
+        return Resolution(credential, candidates, warnings), None if winner else problem
 
     async def credential(self) -> Credential:
         """Return the credential in effect, or raise NotSignedIn."""
-        resolution = await self.resolve()
+        resolution, problem = await self.inspect()
         if resolution.credential is not None:
             return resolution.credential
         reasons = [c.reason for c in resolution.candidates if c.hint]
+        if problem is not None and not reasons:
+            raise problem
         because = f": {reasons[-1]}" if reasons else ""
         raise NotSignedIn(f"not signed in at {self.endpoint(None).address}{because}", hint=SIGN_IN)
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from app.domain.credentials import Credential, Provider, Resolution, Source
-from app.domain.errors import LoopinError, VaultError
+from app.domain.credentials import Credential, Provider, Source
+from app.domain.errors import LoopinError
 from app.domain.organizations import Identity
 from app.domain.ports import GumloopAPI, Vault
 from app.domain.status import ProviderStatus
@@ -33,10 +33,7 @@ class GumloopStatus:
         return replace(status, identity=await self._identity(credential, organization))
 
     async def _offline(self) -> tuple[ProviderStatus, Credential | None]:
-        try:
-            resolution, error = await self._session.resolve(), None
-        except VaultError as problem:
-            resolution, error = Resolution(None, ()), problem
+        resolution, error = await self._session.inspect()
         credential = resolution.credential
         stored = any(c.source is Source.KEYCHAIN and c.hint for c in resolution.candidates)
         status = ProviderStatus(
