@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from app.cli.output import DIM, GREEN, RED, YELLOW, moment, paint, show
 from app.cli.terminal import hidden_lines, piped_lines
@@ -18,6 +19,11 @@ _GLYPHS = {
     StepState.FAILED: ("✗", RED),
 }
 
+_WORDS = {
+    (Step.WAITING, StepState.DONE): "Answer received",
+    (Step.BROWSER, StepState.SKIPPED): "Browser",
+}
+
 
 class Pasteable(Protocol):
     """A sign-in that also takes what a person pastes."""
@@ -30,6 +36,7 @@ class LoginView:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._err = quiet
+        self._elsewhere = False
         self.waiting = asyncio.Event()
 
     async def watch(self, steps: AsyncIterator[LoginStep]) -> SignedIn:
@@ -52,17 +59,30 @@ class LoginView:
     def _show(self, step: LoginStep) -> None:
         if step.state is StepState.RUNNING and step.step is not Step.WAITING:
             return
+        if step.step is Step.WAITING and self.waiting.is_set() and step.state is StepState.RUNNING:
+            # Still waiting: something arrived that was not the answer.
+            show(f"{paint('!', YELLOW, err=self._err)} {clean(step.detail)}", err=self._err)
+            return
         self._line(step)
-        if step.url and step.step is Step.BROWSER:
+        if step.step is Step.BROWSER and step.url:
+            self._elsewhere = step.state is not StepState.DONE
             show(f"\n{clean(step.url, 4000)}\n", err=self._err)
         if step.step is Step.WAITING and step.state is StepState.RUNNING:
+            self._tell_way_back(step)
             self.waiting.set()
+
+    def _tell_way_back(self, step: LoginStep) -> None:
+        port = urlsplit(step.callback).port
+        if self._elsewhere and port:
+            show(
+                f"With the browser on another machine: ssh -L {port}:127.0.0.1:{port} to here, "
+                "or start again with --skip-browser.",
+                err=True,
+            )
 
     def _line(self, step: LoginStep) -> None:
         glyph, colour = _GLYPHS[step.state]
-        words = (
-            step.step.value if step.step is not Step.BROWSER or step.state is StepState.DONE else "Browser"
-        )
+        words = _WORDS.get((step.step, step.state), step.step.value)
         # The reason of a failure is told once, at the end, with its next step.
         detail = "failed" if step.state is StepState.FAILED else clean(step.detail)
         if step.deadline:

@@ -5,6 +5,8 @@ import sqlite3
 
 import pytest
 
+from app.cli.login_view import LoginView
+from app.domain.login import LoginStep
 from app.domain.secret import Secret
 from tests.support.cli import Clerk, Loopin, NoBrowser, secrets_in, signed_in
 from tests.support.server import AccountServer, ServerFactory, sign_in
@@ -42,7 +44,7 @@ def test_through_the_browser_and_out_again(clerk: Clerk, account_server: Account
     assert "Organization: acme · owner\n" in said.out
     steps = re.findall(r"^(\S) (\S+)", said.out, re.MULTILINE)
     assert [word for glyph, word in steps if glyph == "✓"] == [
-        "Keychain", "Server", "Listening", "Browser", "Waiting", "State", "Verified", "Saved",
+        "Keychain", "Server", "Listening", "Browser", "Answer", "State", "Verified", "Saved",
     ]  # fmt: skip
     # The address stands on a line of its own, whole, however long it is.
     assert clerk.browser.opened[0] in said.out.splitlines()  # type: ignore[union-attr]
@@ -115,15 +117,17 @@ def test_a_wrong_token_leaves_the_stored_login(clerk: Clerk, account_server: Acc
 def test_without_a_browser_the_address_is_printed(clerk: Clerk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody opens it, so the wait is cut short here by ctrl+c, which leaves nothing behind."""
     clerk.browser = NoBrowser()
-    monkeypatch.setattr("app.cli.login_view.LoginView._line", _interrupt_when_waiting)
-    said = clerk(*LOGIN).fails(130, "cancelled")
+    tell = LoginView._tell_way_back
+
+    def tell_and_interrupt(view: LoginView, step: LoginStep) -> None:
+        tell(view, step)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LoginView, "_tell_way_back", tell_and_interrupt)
+    said = clerk(*LOGIN).fails(130, "cancelled", "ssh -L", "--skip-browser")
+    assert "there is no display" in said.out
     assert re.search(r"^http://\S+callback=http%3A%2F%2F127\.0\.0\.1%3A\d+\S+$", said.out, re.MULTILINE)
     clerk("status").fails(3)
-
-
-def _interrupt_when_waiting(view: object, step: object) -> None:
-    if "WAITING" in str(getattr(step, "step", "")):
-        raise KeyboardInterrupt
 
 
 @pytest.fixture

@@ -138,6 +138,22 @@ def test_headless_login_hides_what_is_pasted(
     terminal.see("echo 'it ec''hoes'")
 
 
+def test_a_pasted_answer_races_the_browser_and_a_wrong_one_is_refused(
+    loopin: Loopin, account_server: AccountServer, terminal: Terminal, login: Path
+) -> None:
+    token = sign_in(account_server, *account_server.owner)
+    prepare(terminal, loopin, CHAINLOOP_CONTROL_PLANE_API=account_server.grpc, BROWSER="/bin/false")
+    terminal.resize(100, 30)
+    terminal.type(f"export PYTHONPATH={ROOT}")
+    terminal.type(f"clear; {LOOPIN.split()[0]} {login} chainloop auth login; echo left=$?")
+    terminal.see("Waiting for you to allow access", "Paste the address", "until 20")
+    terminal.type(f"http://127.0.0.1:1/auth/callback?state=wrong&t={token}")
+    terminal.see("! an answer arrived that belongs to another sign-in")
+    terminal.type(token)
+    screen = terminal.see(f"Signed in as: {account_server.owner[0]}", "left=0", "pasted by you")
+    assert secrets_in(screen.replace("\n", "")) == []
+
+
 def test_headless_login_reads_a_pipe(loopin: Loopin, account_server: AccountServer, login: Path) -> None:
     import os
     import subprocess
