@@ -1,5 +1,58 @@
-"""The CI system of these tests."""
+"""The CI system of these tests, and a server whose organizations can be told to trust it."""
 
-from tests.support.issuer import issuer
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.server.clock import utc_now
+from app.server.database.engine import Database
+from app.server.federation.issuers import AddIssuer, Draft, Trusted
+from tests.support import server as servers
+from tests.support.issuer import Issuer, issuer
+from tests.support.server import AccountServer
 
 __all__ = ["issuer"]
+
+FEDERATION_SECRET = "federation-secret-not-real"
+Trust = Callable[..., Trusted]
+
+
+@pytest.fixture(scope="package")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountServer]:
+    """A server that verifies for others too; each test brings an issuer of its own, so nobody's keys mix."""
+    folder = tmp_path_factory.mktemp("plane")
+    secret = folder / "federation"
+    secret.write_text(f"{FEDERATION_SECRET}\n")
+    server = servers.start(folder, "--federation-secret-file", str(secret), "--log-level", "debug")
+    yield server
+    servers.release(server.process)
+
+
+def add_issuer(
+    data: Path,
+    issuer: Issuer,
+    organization: str = "acme",
+    project: str = "",
+    audience: str = "chainloop",
+    **claims: str,
+) -> Trusted:
+    """Trust `issuer` on the server whose data is there; without claims those of acme's projects."""
+    database = Database(f"sqlite:///{data / 'loopin.db'}")
+    wanted = claims or {"project_path": "acme/*"}
+    try:
+        return AddIssuer(database, utc_now).do(Draft(organization, issuer.name, audience, wanted, project))
+    finally:
+        database.close()
+
+
+@pytest.fixture
+def trust(plane: AccountServer, issuer: Issuer) -> Trust:
+    """Make an organization trust the issuer."""
+
+    def add(
+        organization: str = "acme", project: str = "", audience: str = "chainloop", **claims: str
+    ) -> Trusted:
+        return add_issuer(plane.data, issuer, organization, project, audience, **claims)
+
+    return add

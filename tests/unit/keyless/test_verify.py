@@ -1,8 +1,6 @@
 """Which ID tokens are valid, and which sentence each refusal has."""
 
 import base64
-import hmac
-import json
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from app.oidc import keys, verify
 from app.oidc.verifier import Verifier
 from tests.support.issuer import Issuer, gitlab_claims, rsa_key
 from tests.support.published import Published
+from tests.unit.keyless.tokens import forged_hs256, raw
 
 URL = "https://gitlab.example"
 EC = ECKey.generate_key("P-256", {"kid": "ec-0"})
@@ -94,31 +93,23 @@ async def test_sixty_seconds_of_skew_are_allowed_and_not_more() -> None:
     assert (await refusal(signed(nbf=_now(70)))).code == "not_yet_valid"
 
 
-def _raw(header: dict[str, Any], claims: dict[str, Any], signature: bytes = b"") -> Secret:
-    parts = (json.dumps(header).encode(), json.dumps(claims).encode(), signature)
-    return Secret(".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts))
-
-
 @pytest.mark.parametrize("name", ["none", "None", "NONE", "nOnE"])
 async def test_a_token_without_a_signature_is_refused(name: str) -> None:
     """RFC 8725 §3.2."""
-    error = await refusal(_raw({"alg": name, "kid": "rsa-0"}, gitlab_claims(URL)))
+    error = await refusal(raw({"alg": name, "kid": "rsa-0"}, gitlab_claims(URL)))
     assert "the token is not signed (alg none)" in error.message
 
 
 async def test_the_public_key_is_never_taken_for_a_shared_secret() -> None:
     """RFC 8725 §2.1: HS256 with the published key as its secret."""
-    unsigned = _raw({"alg": "HS256", "kid": "rsa-0"}, gitlab_claims(URL)).reveal().rstrip(".")
-    secret = rsa_key(0).as_pem(private=False)
-    mac = base64.urlsafe_b64encode(hmac.digest(secret, unsigned.encode(), "sha256")).rstrip(b"=").decode()
-    error = await refusal(Secret(f"{unsigned}.{mac}"))
+    error = await refusal(forged_hs256(gitlab_claims(URL), rsa_key(0)))
     assert error.message == "the token is signed with HS256; only RS256 and ES256 are accepted"
 
 
 @pytest.mark.parametrize("algorithm", ["RS512", "PS256", "ES384", "EdDSA"])
 async def test_other_algorithms_are_refused_by_name(algorithm: str) -> None:
     """Even from the right issuer."""
-    error = await refusal(_raw({"alg": algorithm, "kid": "rsa-0"}, gitlab_claims(URL), b"x" * 256))
+    error = await refusal(raw({"alg": algorithm, "kid": "rsa-0"}, gitlab_claims(URL), b"x" * 256))
     assert error.code == "algorithm"
     assert algorithm in error.message
 

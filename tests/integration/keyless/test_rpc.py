@@ -1,0 +1,232 @@
+"""A CI job at the gRPC side: its own context, and nothing else."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from app.domain.secret import Secret
+from app.server.federation.issuers import RemoveIssuer
+from tests.integration.keyless.conftest import Trust
+from tests.integration.server.callers import Caller, refusal
+from tests.support.issuer import DISCOVERY, JWKS, Issuer, gitlab_claims, rsa_key
+from tests.support.server import AccountServer, ServerFactory
+from tests.unit.keyless.tokens import forged_hs256, raw
+
+
+def current(plane: AccountServer, token: Secret | str, organization: str = "") -> tuple[str, str]:
+    """What the server says to that bearer."""
+    bearer = token.reveal() if isinstance(token, Secret) else token
+    caller = Caller(plane, bearer, organization)
+    try:
+        return refusal(caller.current)
+    finally:
+        caller.channel.close()
+
+
+def test_a_trusted_job_reads_which_organization_it_stands_for(
+    plane: AccountServer, issuer: Issuer, trust: Trust
+) -> None:
+    """The organization as a membership; no user, no role, no person."""
+    trust()
+    caller = Caller(plane, issuer.token().reveal())
+    result = caller.current()
+    assert result.current_membership.org.name == "acme"
+    assert result.current_membership.org.api_token_max_days_inactive == 90
+    assert not result.HasField("current_user")
+    assert (result.current_membership.id, result.current_membership.role) == ("", 0)
+    assert not result.current_membership.HasField("user")
+    caller.channel.close()
+
+
+CALLS: list[tuple[str, Callable[[Caller], Any]]] = [
+    ("ListMemberships", lambda c: c.memberships()),
+    ("SetCurrentMembership", lambda c: c.select("x")),
+    ("Update", lambda c: c.update("acme", api_token_max_days_inactive=1)),
+    ("Create", lambda c: c.create("from-ci")),
+    ("List", lambda c: c.list()),
+    ("Revoke", lambda c: c.revoke("x")),
+]
+
+
+@pytest.mark.parametrize("call", [call for _, call in CALLS], ids=[name for name, _ in CALLS])
+def test_nothing_else_is_open_to_it(
+    plane: AccountServer, issuer: Issuer, trust: Trust, call: Callable[[Caller], Any]
+) -> None:
+    """Neither reading nor changing, not even in its own organization."""
+    trust()
+    caller = Caller(plane, issuer.token().reveal(), "acme")
+    assert refusal(lambda: call(caller)) == (
+        "PERMISSION_DENIED",
+        "operation not allowed: a CI identity may only read its own context",
+    )
+    caller.channel.close()
+
+
+def _now(seconds: int) -> int:
+    return int(time.time()) + seconds
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"aud": "elsewhere"}, 'the token is for "elsewhere", not for chainloop'),
+        ({"exp": _now(-90)}, "the token ended at"),
+        ({"exp": None}, "does not say when it ends"),
+        ({"nbf": _now(900)}, "is not valid yet"),
+        ({"iss": "https://evil.example"}, "nobody here trusts the issuer https://evil.example"),
+        ({"iss": None}, "does not say who issued it"),
+        ({"project_path": "acme-evil/web"}, "this job is not: its project_path is acme-evil/web"),
+        ({"project_path": "ACME/web"}, "its project_path is ACME/web"),
+        ({"project_path": ["acme/web"]}, "this job is not: its project_path"),
+        ({"project_path": None}, "its project_path is nothing"),
+        ({"padding": "x" * 13_000}, "at most 16384 are read"),
+    ],
+)
+def test_a_bad_token_is_refused_with_its_own_sentence(
+    plane: AccountServer, issuer: Issuer, trust: Trust, changes: dict[str, Any], said: str
+) -> None:
+    """Always UNAUTHENTICATED: it proves nothing."""
+    trust()
+    code, message = current(plane, issuer.gitlab(**changes))
+    assert (code, said in message) == ("UNAUTHENTICATED", True), message
+
+
+def test_forged_tokens_are_refused(plane: AccountServer, issuer: Issuer, trust: Trust) -> None:
+    """Another's key, no signature, the public key as a secret, cut off, another algorithm."""
+    trust()
+    claims = gitlab_claims(issuer.name)
+    stolen = Issuer(issuer.url, key=rsa_key(1)).token(claims, header={"kid": "rsa-0"})
+    expected = {
+        stolen.reveal(): "the signature does not fit",
+        raw({"alg": "none"}, claims).reveal(): "not signed (alg none)",
+        raw({"alg": "RS512", "kid": "rsa-0"}, claims, b"x" * 256).reveal(): "signed with RS512",
+        forged_hs256(claims, rsa_key(0)).reveal(): "Token is invalid",
+        issuer.token().reveal()[:-20]: "the signature does not fit",
+        issuer.token().reveal().rpartition(".")[0]: "not a signed JWT",
+    }
+    for token, said in expected.items():
+        code, message = current(plane, token)
+        assert (code, said in message) == ("UNAUTHENTICATED", True), message
+
+
+def test_made_up_key_ids_do_not_make_the_server_ask_again(
+    plane: AccountServer, issuer: Issuer, trust: Trust
+) -> None:
+    """One read of the keys, however many tokens arrive."""
+    trust()
+    assert current(plane, issuer.token())[0] == "OK"
+    issuer.key = rsa_key(1)
+    for _ in range(5):
+        assert "does not publish the key 'rsa-1'" in current(plane, issuer.token())[1]
+    assert issuer.asked == [DISCOVERY, JWKS]
+
+
+def test_the_organization_is_named_or_the_only_one(
+    plane: AccountServer, issuer: Issuer, trust: Trust
+) -> None:
+    """Another's organization does not open because mine trusts the same CI system."""
+    trust()
+    assert current(plane, issuer.token(), "acme")[0] == "OK"
+    for stranger in ("globex", "no-such-organization"):
+        expected = f"organization {stranger} does not trust the issuer {issuer.name}"
+        assert current(plane, issuer.token(), stranger) == ("UNAUTHENTICATED", expected)
+    trust("globex", ref="main")
+    assert "several organizations trust this job" in current(plane, issuer.token())[1]
+    assert current(plane, issuer.token(), "globex")[0] == "OK"
+    assert current(plane, issuer.gitlab(ref="topic"))[0] == "OK"
+
+
+def test_every_condition_of_one_issuer_must_fit_and_another_is_an_alternative(
+    plane: AccountServer, issuer: Issuer, trust: Trust
+) -> None:
+    """And, or."""
+    trust(project_path="acme/*", ref="main")
+    assert current(plane, issuer.token())[0] == "OK"
+    assert "its ref is topic" in current(plane, issuer.gitlab(ref="topic"))[1]
+    trust(project_path="acme/web", ref="topic")
+    assert current(plane, issuer.gitlab(ref="topic"))[0] == "OK"
+
+
+def test_an_audience_of_one_rule_does_not_open_another(
+    plane: AccountServer, issuer: Issuer, trust: Trust
+) -> None:
+    """Each issuer is added with its own."""
+    trust(audience="special", project_path="acme/ml")
+    trust(project_path="acme/web")
+    assert current(plane, issuer.gitlab(aud="special", project_path="acme/ml"))[0] == "OK"
+    assert current(plane, issuer.gitlab(aud="special"))[0] == "UNAUTHENTICATED"
+
+
+def test_a_removed_issuer_is_refused_at_once(plane: AccountServer, issuer: Issuer, trust: Trust) -> None:
+    """Although its keys are still remembered; and the trail knows of both acts."""
+    from app.server.clock import utc_now
+    from app.server.database.engine import Database
+
+    added = trust()
+    assert current(plane, issuer.token())[0] == "OK"
+    database = Database(f"sqlite:///{plane.data / 'loopin.db'}")
+    RemoveIssuer(database, utc_now).do(str(added.id))
+    database.close()
+    assert "nobody here trusts" in current(plane, issuer.token())[1]
+    with plane.database() as connection:
+        query = "SELECT action FROM audit_events WHERE target_id = ? ORDER BY id"
+        acts = [row[0] for row in connection.execute(query, (added.id.hex,))]
+    connection.close()
+    assert acts == ["issuer.add", "issuer.remove"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ((500, {}, b""), "is out of order"),
+        ((200, {}, b"<html>"), "not a JSON object"),
+        ((302, {"Location": "http://127.0.0.1:1/"}, b""), "sends us on to another host"),
+        ((200, {}, b" " * 1_100_000), "more than 1 MiB"),
+    ],
+)
+def test_an_issuer_that_fails_is_told_apart_from_a_bad_token(
+    plane: AccountServer, issuer: Issuer, trust: Trust, answer: tuple[int, dict[str, str], bytes], said: str
+) -> None:
+    """UNAVAILABLE, so that a client may try again; and nobody gets in meanwhile."""
+    trust()
+    issuer.answers[DISCOVERY] = answer
+    code, message = current(plane, issuer.token())
+    assert code == "UNAVAILABLE"
+    assert message.startswith("the keys of the issuer cannot be read: ")
+    assert said in message
+
+
+def test_a_silent_issuer_holds_up_nobody_else(plane: AccountServer, issuer: Issuer, trust: Trust) -> None:
+    """It is given up after seconds; then it is left alone, and refused at once."""
+    trust()
+    issuer.held_paths = {DISCOVERY}
+    assert "did not answer within 5 seconds" in current(plane, issuer.token())[1]
+    begun = time.monotonic()
+    assert current(plane, issuer.token())[0] == "UNAVAILABLE"
+    assert time.monotonic() - begun < 2
+    assert issuer.asked == [DISCOVERY]
+
+
+def test_a_public_server_never_asks_its_own_machine(fresh_server: ServerFactory, issuer: Issuer) -> None:
+    """Although somebody made the organization trust it (CWE-918)."""
+    from tests.integration.keyless.conftest import add_issuer
+
+    server = fresh_server("--public-url", "https://accounts.example")
+    add_issuer(server.data, issuer)
+    code, message = current(server, issuer.token())
+    assert code == "UNAVAILABLE"
+    assert "must begin with https" in message
+    assert issuer.asked == []
+
+
+def test_no_token_is_ever_logged(plane: AccountServer, issuer: Issuer, trust: Trust) -> None:
+    """Neither a good nor a refused one, at the most talkative level."""
+    trust()
+    tokens = [issuer.token(), issuer.gitlab(exp=1)]
+    for token in tokens:
+        current(plane, token)
+    assert "rpc.arrived" in plane.errors
+    for token in tokens:
+        assert all(part not in plane.errors for part in token.reveal().split("."))
