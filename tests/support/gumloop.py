@@ -93,8 +93,12 @@ class AllowingBrowser:
         self._visit = asyncio.create_task(self._go(url))
         return "test browser"
 
+    async def decide(self, url: str) -> str:
+        """What the person does on the page; the address where the server sends the browser."""
+        return await allow(url)
+
     async def _go(self, url: str) -> None:
-        for address in self.change(await allow(url)):
+        for address in self.change(await self.decide(url)):
             async with httpx.AsyncClient(follow_redirects=True) as browser:
                 answer = await browser.get(address)
             self.pages.append(answer.text)

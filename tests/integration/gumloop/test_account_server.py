@@ -1,0 +1,158 @@
+"""Gumloop sign-ins on the account server: its real pages, its rotating refresh tokens, its keys."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.container import Container
+from app.domain.credentials import Method
+from app.domain.errors import AccessDenied, SessionEnded
+from app.services.login.chainloop_browser import BrowserLogin
+from app.settings import load
+from tests.support.cli import Loopin
+from tests.support.gumloop import AllowingBrowser, Desk, follow, result_of, told
+from tests.support.gumloop_stub import Gumloop
+from tests.support.oauth import person_at
+from tests.support.server import ROOT, AccountServer, ServerFactory
+from tests.support.vendor import Vendor
+
+ANY_PORT = BrowserLogin(0)
+PROCESSES = 20
+
+
+class ConsentBrowser(AllowingBrowser):
+    """Signs the sample owner in on the server's pages and presses a button on the consent page."""
+
+    def __init__(self, server: AccountServer, decision: str = "allow") -> None:
+        super().__init__()
+        self._server = server
+        self._decision = decision
+
+    async def decide(self, url: str) -> str:
+        return await asyncio.to_thread(self._decide, dict(httpx.URL(url).params))
+
+    def _decide(self, params: dict[str, str]) -> str:
+        with person_at(self._server, self._server.owner) as person:
+            return person.decide(params, self._decision).headers["location"]
+
+
+def base_url(server: AccountServer) -> str:
+    """The Gumloop API of the server."""
+    return f"{server.http}/api/v1"
+
+
+@pytest.fixture
+def office(tmp_path: Path, account_server: AccountServer) -> Desk:
+    """A person beside the account server."""
+    return Desk(tmp_path, Gumloop(base_url=base_url(account_server)), browser=ConsentBrowser(account_server))
+
+
+async def test_signing_in_with_consent_tells_who_where_and_until_when(
+    office: Desk, account_server: AccountServer
+) -> None:
+    async with office.loopin() as loopin:
+        result = result_of(await follow(loopin.gumloop_oauth_login().do(ANY_PORT)))
+        status = await loopin.gumloop_status.do()
+        teams = await loopin.list_teams.do()
+    assert (result.method, result.identity) == (Method.OAUTH, account_server.owner[0])
+    assert result.organization == "acme"
+    assert result.expires_at is not None
+    assert status.error is None
+    assert {team.name for team in teams.teams} == {"growth", "support"}
+    assert "You are signed in" in office.browser.pages[-1]
+
+
+async def test_denying_on_the_consent_page_is_told(office: Desk, account_server: AccountServer) -> None:
+    office.browser = ConsentBrowser(account_server, "deny")
+    async with office.loopin() as loopin:
+        steps = await follow(loopin.gumloop_oauth_login().do(ANY_PORT))
+    assert isinstance(steps[-1].error, AccessDenied)
+    assert "access was denied" in told(steps)
+    assert "You are not signed in" in office.browser.pages[-1]
+
+
+async def test_the_sample_key_signs_in_and_a_wrong_one_does_not(
+    office: Desk, account_server: AccountServer
+) -> None:
+    sample = account_server.seed["gumloop"]
+    async with office.loopin() as loopin:
+        steps = await follow(loopin.gumloop_key_login().do("gum_wrong_not_real", sample["user_id"]))
+        assert "does not accept this API key" in told(steps)
+        result = result_of(await follow(loopin.gumloop_key_login().do(sample["api_key"], sample["user_id"])))
+    assert (result.method, result.organization) == (Method.API_KEY, "acme")
+
+
+async def test_signing_out_ends_the_session_at_the_server(office: Desk) -> None:
+    async with office.loopin() as loopin:
+        result_of(await follow(loopin.gumloop_oauth_login().do(ANY_PORT)))
+        token = office.vault.entries()["access_token"]
+        done = await loopin.gumloop_sign_out.do()
+    assert (done.forgotten, done.ended_at_server, done.warning) == (True, True, "")
+    async with office.loopin(GUMLOOP_ACCESS_TOKEN=token) as loopin:
+        with pytest.raises(SessionEnded):
+            await loopin.gumloop_session.call(lambda api: api.verify())
+
+
+async def _sign_in(command: Loopin, server: AccountServer) -> None:
+    settings = load(command.variables())
+    container = Container.headless(settings, browser=ConsentBrowser(server))
+    try:
+        result_of(await follow(container.gumloop_oauth_login().do(ANY_PORT)))
+    finally:
+        await container.aclose()
+
+
+def _end_access_tokens(server: AccountServer) -> None:
+    with server.database() as database:
+        database.execute("UPDATE oauth_tokens SET expires_at = '2020-01-01 00:00:00' WHERE kind = 'access'")
+
+
+@pytest.mark.usefixtures("secret_service")
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+async def test_twenty_processes_on_one_ended_session_renew_it_once(
+    fresh_server: ServerFactory, tmp_path: Path
+) -> None:
+    server = fresh_server()
+    command = Loopin(tmp_path, {"GUMLOOP_BASE_URL": base_url(server)})
+    await _sign_in(command, server)
+    _end_access_tokens(server)
+    ends = await asyncio.to_thread(_race, command)
+    assert [code for code, _ in ends] == [0] * PROCESSES, [said for code, said in ends if code]
+    with server.database() as database:
+        since = "SELECT kind, count(*) FROM oauth_tokens WHERE expires_at > '2021' GROUP BY kind"
+        kinds = dict(database.execute(since).fetchall())
+    # Each call of the token endpoint would add a living access token.
+    assert kinds == {"access": 1, "refresh": 2}
+
+
+def _race(command: Loopin) -> list[tuple[int, str]]:
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "app", "gumloop", "teams"],
+            cwd=ROOT,
+            env=command.variables(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(PROCESSES)
+    ]
+    said = [racer.communicate(timeout=120)[1] for racer in racers]
+    return [(racer.returncode, words) for racer, words in zip(racers, said, strict=True)]
+
+
+@pytest.mark.usefixtures("secret_service")
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+async def test_the_vendors_command_works_with_a_login_made_by_loopin(
+    account_server: AccountServer, tmp_path: Path, vendor: Vendor
+) -> None:
+    command = Loopin(tmp_path, {"GUMLOOP_BASE_URL": base_url(account_server)})
+    await _sign_in(command, account_server)
+    await asyncio.to_thread(lambda: vendor("models", "list").works())
+    await asyncio.to_thread(lambda: command("gumloop", "logout").works())
+    assert (await asyncio.to_thread(vendor, "models", "list")).code != 0
