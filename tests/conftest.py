@@ -1,6 +1,7 @@
 """Shared fixtures live in tests/support, one file a subject."""
 
 pytest_plugins = [
+    "tests.support.chromium",
     "tests.support.gumloop_stub",
     "tests.support.network",
     "tests.support.server",

@@ -71,13 +71,23 @@ class _Consent:
     def _refused(self, error: OAuth2Error) -> ResponseReturnValue:
         """Back to the client when it is known who that is, else a page (RFC 6749 §4.1.2.1)."""
         if not error.redirect_uri:
-            return _problem(error.get_error_description() or "The request is not complete.")
+            return _problem(self._why(error))
         if isinstance(error, UnsupportedResponseTypeError) and not request.args.get("response_type"):
             error = InvalidRequestError(
                 "Missing 'response_type' in request.", state=error.state, redirect_uri=error.redirect_uri
             )
         answer = [*error.get_body(), ("iss", self._server.issuer)]
         return redirect(add_params_to_uri(error.redirect_uri, answer), 303)
+
+    def _why(self, error: OAuth2Error) -> str:
+        """In the words of the person in front of the page; their program's author reads the last case."""
+        with self._server.transaction(write=False) as store:
+            client = store.client(request.args.get("client_id", ""))
+            if client is None:
+                return "No program is registered here under the name that it gave."
+            if not client.check_redirect_uri(request.args.get("redirect_uri", "")):
+                return "The program wants the answer at an address that is not registered for it."
+        return error.get_error_description() or "The request is not complete."
 
 
 def _page(grant: Any, browser: SignedInBrowser) -> str:
