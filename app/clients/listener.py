@@ -85,7 +85,7 @@ class LoopbackCallback:
         """Send the browser on to `page`, at an address without the query, so history keeps no token."""
         if not self.page.done():
             self.page.set_result(page)
-            self.owner.note_answer()
+            self.owner.note_answer(page.ok)
 
 
 class LoopbackListener:
@@ -103,7 +103,7 @@ class LoopbackListener:
         self._connections: set[asyncio.Task[None]] = set()
         self._pages: dict[str, BrowserPage] = {}
         self._fetched = asyncio.Event()
-        self._answered = False
+        self._answered = self._succeeded = False
         self._port: int = sock.getsockname()[1]
         self._server: asyncio.Server | None = None
 
@@ -124,14 +124,15 @@ class LoopbackListener:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         cancelled = kind is not None and not issubclass(kind, Exception)
-        if self._answered and not cancelled:
+        # After a success there is nothing left to cancel: somebody just looked no further.
+        if self._answered and (self._succeeded or not cancelled):
             self._owner.linger(self)
         else:
             await self._close()
 
-    def note_answer(self) -> None:
+    def note_answer(self, ok: bool) -> None:
         """A page is on its way to the browser; for callbacks."""
-        self._answered = True
+        self._answered, self._succeeded = True, ok
         self._fetched.clear()
 
     async def finish(self, patience: float) -> None:

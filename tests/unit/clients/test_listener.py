@@ -189,7 +189,7 @@ async def test_leaving_by_cancel_frees_the_port_at_once(listeners: LoopbackListe
     async def sign_in(port: "asyncio.Future[int]") -> None:
         async with await listeners.listen(0, PATH) as listening:
             port.set_result(port_of(listening))
-            await (await listening.next()).answer(GOOD)
+            await (await listening.next()).answer(BrowserPage(False, "Refused", "Not this one."))
             await asyncio.Event().wait()
 
     known: asyncio.Future[int] = asyncio.get_running_loop().create_future()

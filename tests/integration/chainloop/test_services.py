@@ -1,0 +1,329 @@
+"""The use cases on the real account server: organizations, tokens, signing out, status."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from app.clients.chainloop_mapping import server_info
+from app.container import Container
+from app.domain.activity import Action, Outcome
+from app.domain.credentials import Method, Source
+from app.domain.errors import (
+    AlreadyExists,
+    NotFound,
+    PermissionDenied,
+    ReadOnly,
+    SessionEnded,
+    Unreachable,
+    UsageError,
+)
+from app.domain.organizations import Role
+from app.domain.tokens import ScopeFilter, StatusFilter, TokenDraft
+from app.proto.controlplane.v1 import status_pb2
+from app.services.chainloop_vault import SERVICE
+from app.services.login.chainloop_browser import BrowserLogin
+from app.vault.memory import MemoryVault
+from tests.integration.chainloop.test_login import begin, result_of, run, until
+from tests.support.callbacks import FormBrowser, NoBrowser, redirected_to
+from tests.support.chainloop import ContainerFactory
+from tests.support.peers import closed_port
+from tests.support.server import AccountServer, ServerFactory, release, sign_in, start
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountServer]:
+    """One for this file: what changes it for good takes a fresh one."""
+    running = start(tmp_path_factory.mktemp("services"))
+    yield running
+    release(running.process)
+
+
+async def signed_in(
+    container_for: ContainerFactory, server: AccountServer, login: tuple[str, str], **more: object
+) -> Container:
+    """A container on which this person is signed in."""
+    container = container_for(server.grpc, **more)
+    token = await asyncio.to_thread(sign_in, server, *login)
+    assert result_of(await run(container.chainloop_token_login().do(token)))
+    return container
+
+
+@pytest.fixture
+async def owner(container_for: ContainerFactory, server: AccountServer) -> Container:
+    return await signed_in(container_for, server, server.owner)
+
+
+async def actions(container: Container) -> list[tuple[Action, Outcome, str]]:
+    return [(entry.action, entry.outcome, entry.subject) for entry in await container.trail.entries()]
+
+
+async def test_tokens_are_listed_with_the_identity_and_the_moment(owner: Container) -> None:
+    listing = await owner.list_tokens.do()
+    assert len(listing.tokens) >= 20
+    assert (listing.identity.organization, listing.identity.role) == ("acme", Role.OWNER)
+    assert abs(listing.as_of - owner.clock.now()) < timedelta(seconds=20)
+    active = await owner.list_tokens.do(StatusFilter.ACTIVE, ScopeFilter.PROJECT, "web")
+    assert {token.scope for token in active.tokens} == {"web"}
+
+
+async def test_a_token_is_created_told_once_and_noted(owner: Container, server: AccountServer) -> None:
+    created = await owner.create_token.do(TokenDraft("fresh-one", "here", timedelta(days=1)))
+    assert (await actions(owner))[0] == (Action.CREATE, Outcome.DONE, "fresh-one")
+    entry = (await owner.trail.entries())[0]
+    assert (entry.identity, entry.organization, entry.subject_id) == (
+        server.owner[0],
+        "acme",
+        created.token.id,
+    )
+    trail = await asyncio.to_thread((owner.settings.state_dir / "activity.jsonl").read_text)
+    assert created.secret.reveal() not in trail
+
+
+async def test_a_refused_create_is_noted_as_failed(owner: Container) -> None:
+    await owner.create_token.do(TokenDraft("twice"))
+    with pytest.raises(AlreadyExists):
+        await owner.create_token.do(TokenDraft("twice"))
+    assert (await actions(owner))[0] == (Action.CREATE, Outcome.FAILED, "twice")
+
+
+@pytest.mark.parametrize("draft", [TokenDraft("Not A Label"), TokenDraft("ok", expires_in=timedelta(0))])
+async def test_what_no_server_takes_is_refused_before_it_is_sent(
+    container_for: ContainerFactory, draft: TokenDraft
+) -> None:
+    container = container_for(closed_port(), environ={"CHAINLOOP_TOKEN": "not-real"})
+    with pytest.raises(UsageError):
+        await container.create_token.do(draft)
+
+
+async def test_revoked_tokens_have_receipts_and_one_failure_stops_nobody(owner: Container) -> None:
+    first, second = [(await owner.create_token.do(TokenDraft(name))).token for name in ("rev-1", "rev-2")]
+    unknown = "00000000-0000-4000-8000-000000000000"
+    results = await owner.revoke_tokens.do(
+        [(first.id, "rev-1"), (unknown, "ghost"), (second.id, "rev-2"), (first.id, "rev-1")], "cleaning up"
+    )
+    assert [(r.name, r.error is None, r.already) for r in results] == [
+        ("rev-1", True, False),
+        ("ghost", False, False),
+        ("rev-2", True, False),
+    ]
+    assert isinstance(results[1].error, NotFound)
+    assert results[0].revoked_at is not None
+    noted = (await actions(owner))[:3]
+    assert [outcome for _, outcome, _ in noted] == [Outcome.DONE, Outcome.FAILED, Outcome.DONE]
+    assert (await owner.trail.entries())[0].detail == "cleaning up"
+
+
+async def test_a_token_that_somebody_else_revoked_counts_as_done(owner: Container) -> None:
+    token = (await owner.create_token.do(TokenDraft("race"))).token
+    await owner.revoke_tokens.do([(token.id, "race")])
+    (again,) = await owner.revoke_tokens.do([(token.id, "race")])
+    assert (again.error, again.already) == (None, True)
+    assert again.revoked_at is not None
+
+
+async def test_permissions_are_kept_where_the_server_knows_them(owner: Container) -> None:
+    draft = TokenDraft("limited", permissions=("organization:read", "api_token:list"))
+    assert (await owner.create_token.do(draft)).token.permissions == draft.permissions
+
+
+async def test_the_threshold_is_read_back_and_noted(owner: Container) -> None:
+    for days, subject in ((45, "45 days"), (0, "off"), (365, "365 days")):
+        assert (await owner.update_threshold.do(days)).threshold == days
+        assert (await owner.describe_organization.do()).threshold == days
+        assert (await actions(owner))[0] == (Action.THRESHOLD, Outcome.DONE, subject)
+    assert (await owner.trail.entries())[0].detail == "was off"
+
+
+@pytest.mark.parametrize("days", [-1, 366, 10**9])
+async def test_days_out_of_range_are_refused_before_anything_is_sent(
+    container_for: ContainerFactory, days: int
+) -> None:
+    with pytest.raises(UsageError, match="not a valid threshold"):
+        await container_for(closed_port()).update_threshold.do(days)
+
+
+async def test_the_threshold_of_a_named_organization_needs_a_place_in_it(owner: Container) -> None:
+    assert (await owner.update_threshold.do(60, "acme")).threshold == 60
+    with pytest.raises(PermissionDenied):
+        await owner.update_threshold.do(60, "globex")
+
+
+async def test_a_viewer_is_told_why_before_anything_is_sent(
+    container_for: ContainerFactory, server: AccountServer
+) -> None:
+    viewer = await signed_in(container_for, server, server.viewer)
+    with pytest.raises(ReadOnly, match="your role is viewer"):
+        await viewer.update_threshold.do(30)
+    with pytest.raises(PermissionDenied, match="viewers may not see API tokens"):
+        await viewer.list_tokens.do()
+    assert (await viewer.describe_organization.do()).role is Role.VIEWER
+    assert [action for action, _, _ in await actions(viewer)] == [Action.LOGIN]
+
+
+async def test_an_api_token_reads_its_place_from_itself(
+    owner: Container, container_for: ContainerFactory, server: AccountServer
+) -> None:
+    created = await owner.create_token.do(TokenDraft("robot", expires_in=timedelta(days=3)))
+    robot = container_for(server.grpc, environ={"CHAINLOOP_TOKEN": created.secret.reveal()})
+    identity = await robot.describe_organization.do()
+    assert (identity.name, identity.organization, identity.threshold) == ("API token robot", "acme", None)
+    assert (identity.token_id, identity.is_token) == (created.token.id, True)
+    assert identity.expires_at is not None
+    assert created.token.expires_at is not None
+    assert abs(identity.expires_at - created.token.expires_at) < timedelta(seconds=2)
+    with pytest.raises(ReadOnly, match="settings need a person's login"):
+        await robot.update_threshold.do(30)
+    with pytest.raises(ReadOnly, match="belongs to one organization"):
+        await robot.list_organizations.do()
+    assert {token.scope for token in (await robot.list_tokens.do()).tokens} <= {"web", "ml"}
+
+
+async def _second_organization(server: AccountServer) -> None:
+    """Make the owner a member of globex too."""
+    connection = server.database()
+    columns = [row[1] for row in connection.execute("PRAGMA table_info(memberships)")]
+    (user,) = connection.execute("SELECT id FROM users WHERE email = ?", (server.owner[0],)).fetchone()
+    (globex,) = connection.execute("SELECT id FROM organizations WHERE name = 'globex'").fetchone()
+    row = connection.execute("SELECT * FROM memberships WHERE user_id = ?", (user,)).fetchone()
+    values = dict(zip(columns, row, strict=True))
+    values |= {"id": "0" * 32, "organization_id": globex}
+    if "current" in values:
+        values["current"] = 0
+    marks = ", ".join("?" for _ in values)
+    connection.execute(
+        f"INSERT INTO memberships ({', '.join(values)}) VALUES ({marks})", tuple(values.values())
+    )
+    connection.close()
+
+
+async def test_switching_changes_the_current_organization_at_the_server(
+    container_for: ContainerFactory, fresh_server: ServerFactory
+) -> None:
+    server = fresh_server()
+    owner = await signed_in(container_for, server, server.owner)
+    await _second_organization(server)
+    assert {m.organization.name for m in await owner.list_organizations.do()} == {"acme", "globex"}
+    assert (await owner.switch_organization.do("globex")).organization.name == "globex"
+    assert (await owner.describe_organization.do()).organization == "globex"
+    assert [m.organization.name for m in await owner.list_organizations.do() if m.current] == ["globex"]
+    assert (await actions(owner))[0] == (Action.SWITCH, Outcome.DONE, "globex")
+
+
+async def test_switching_to_a_strange_organization_names_ones_own_and_changes_nothing(
+    container_for: ContainerFactory, server: AccountServer
+) -> None:
+    container = await signed_in(container_for, server, server.owner, flags={"chainloop_organization": "acme"})
+    with pytest.raises(NotFound, match="not a member") as caught:
+        await container.switch_organization.do("globex")
+    assert "acme" in caught.value.hint
+    assert container.session.target.organization == "acme"
+
+
+async def test_signing_out_ends_the_session_and_forgets_it(
+    container_for: ContainerFactory, server: AccountServer
+) -> None:
+    vault = MemoryVault()
+    container = await signed_in(container_for, server, server.owner, vault=vault)
+    credential = await container.session.credential()
+    done = await container.chainloop_sign_out.do()
+    assert (done.forgotten, done.ended_at_server, done.valid_until, done.warning) == (True, True, None, "")
+    assert await vault.read(SERVICE, "default") is None
+    assert list(await container.accounts.profiles("chainloop")) == []
+    with pytest.raises(SessionEnded):
+        await container.session.identity(credential)
+    again = await container.chainloop_sign_out.do()
+    assert (again.forgotten, again.ended_at_server) == (False, False)
+
+
+async def test_signing_out_leaves_the_environments_token_alone_and_says_so(
+    owner: Container, container_for: ContainerFactory, server: AccountServer
+) -> None:
+    vault = MemoryVault()
+    created = await owner.create_token.do(TokenDraft("from-env"))
+    environ = {"CHAINLOOP_TOKEN": created.secret.reveal()}
+    container = await signed_in(container_for, server, server.owner, vault=vault, environ=environ)
+    done = await container.chainloop_sign_out.do()
+    assert (done.forgotten, done.still) == (True, "CHAINLOOP_TOKEN")
+    assert (await container.describe_organization.do()).name == "API token from-env"
+
+
+async def test_an_unreachable_server_does_not_keep_a_login_here(
+    container_for: ContainerFactory, fresh_server: ServerFactory
+) -> None:
+    server = fresh_server()
+    vault = MemoryVault()
+    container = await signed_in(container_for, server, server.owner, vault=vault)
+    server.stop(signal.SIGKILL)
+    done = await container.chainloop_sign_out.do()
+    assert (done.forgotten, done.ended_at_server) == (True, False)
+    assert "could not be told" in done.warning
+    assert done.valid_until is not None
+    assert await vault.read(SERVICE, "default") is None
+
+
+async def test_a_stock_control_plane_has_no_sign_out_and_no_permissions(
+    container_for: ContainerFactory, server: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    container = await signed_in(container_for, server, server.owner)
+
+    def stock(answer: status_pb2.InfozResponse) -> object:
+        answer.ClearField("capabilities")
+        return server_info(answer)
+
+    # What a stock server sends: the same answer without the extension's field.
+    monkeypatch.setattr("app.clients.chainloop_mapping.server_info", stock)
+    with pytest.raises(UsageError, match="cannot limit"):
+        await container.create_token.do(TokenDraft("limited", permissions=("organization:read",)))
+    credential = await container.session.credential()
+    done = await container.chainloop_sign_out.do()
+    assert (done.forgotten, done.ended_at_server, done.warning) == (True, False, "")
+    assert done.valid_until is not None
+    assert (await container.session.identity(credential)).name == server.owner[0]
+
+
+async def test_status_tells_who_where_and_until_when(
+    container_for: ContainerFactory, fresh_server: ServerFactory
+) -> None:
+    server = fresh_server()
+    container = await signed_in(container_for, server, server.owner)
+    status = next(s for s in await container.overview.do() if s.provider.value == "chainloop")
+    assert (status.signed_in, status.method, status.source) == (True, Method.BROWSER, Source.KEYCHAIN)
+    assert status.identity is not None
+    assert (status.identity.name, status.endpoint) == (server.owner[0], server.grpc)
+    assert (status.stored_in, status.error) == ("memory (demo)", None)
+    assert status.expires_at is not None
+    server.stop(signal.SIGKILL)
+    offline = next(s for s in await container.overview.do() if s.provider.value == "chainloop")
+    assert isinstance(offline.error, Unreachable)
+    assert offline.signed_in
+    assert offline.expires_at == status.expires_at
+
+
+async def test_who_stops_listening_at_the_result_leaves_a_page_that_tells_the_truth(
+    container_for: ContainerFactory, server: AccountServer
+) -> None:
+    browser = FormBrowser(server.owner)
+    container = container_for(server.grpc, browser=browser)
+    async for step in container.chainloop_browser_login().do(BrowserLogin()):
+        if step.result is not None:
+            break
+    await container.aclose()
+    assert "You are signed in" in (await browser.finished()).text
+
+
+async def test_two_sign_ins_at_once_do_not_mix(
+    container_for: ContainerFactory, server: AccountServer
+) -> None:
+    container = container_for(server.grpc, browser=NoBrowser())
+    first, one, waiting = await begin(container, BrowserLogin())
+    second, two, _ = await begin(container, BrowserLogin())
+    address = await redirected_to(server, waiting.url)
+    second.paste(address)
+    refused = await until(two, waiting.step)
+    assert "another sign-in" in refused.detail
+    first.paste(address)
+    assert result_of(await run(one))
+    await two.aclose()
