@@ -3,15 +3,13 @@
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import App
 from textual.binding import BindingType
-from textual.screen import Screen
 from textual.signal import Signal
 from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkerState
@@ -21,17 +19,13 @@ from app.commands.bindings import bindings_for, keymap
 from app.commands.command import Room
 from app.commands.palette import LoopinCommands
 from app.container import Container
-from app.domain.credentials import Provider
 from app.domain.errors import Cancelled, LoopinError
-from app.domain.gumloop import CALLBACK_PORT
-from app.domain.ports import Clipboard
 from app.domain.text import clean
-from app.screens.accounts import AccountsScreen, SignOut
+from app.rooms import DemoServer, Rooms
+from app.screens.accounts import AccountsScreen
 from app.screens.frame import DemoLogin, Frame, Presence
 from app.screens.room import RoomScreen, Trouble
-from app.screens.terminal_clipboard import TerminalClipboard
 from app.screens.words import sentence
-from app.services.copying import CopyText
 
 OPEN_DEMO = 200
 """The result of `run` when the person chose "Try the demo": the caller starts it."""
@@ -40,21 +34,6 @@ MODES = ("accounts", "tokens", "auto_revoke", "activity")
 _log = logging.getLogger(__name__)
 # Without --debug nothing listens, and Python would then print errors over the screen.
 _log.addHandler(logging.NullHandler())
-
-
-class DemoServer(Protocol):
-    """The sample account server of the demo."""
-
-    @property
-    def email(self) -> str:
-        """The sample person's e-mail address."""
-
-    @property
-    def password(self) -> str:
-        """The sample person's password."""
-
-    async def sweep(self) -> int:
-        """Run the auto-revocation sweep now and return how many tokens it revoked."""
 
 
 def run(container: Container, *, screen: str = "accounts", demo: DemoServer | None = None) -> int:
@@ -94,74 +73,11 @@ class LoopinApp(App[int], inherit_bindings=False):
         for theme in themes.THEMES:
             self.register_theme(theme)
         self.set_keymap(keys)
-        self.add_mode("accounts", self._accounts)
-        self.add_mode("tokens", self._tokens)
-        self.add_mode("auto_revoke", self._auto_revoke)
-        self.add_mode("activity", self._activity)
-
-    # ── the rooms: each is made when somebody first goes there ──
-
-    def _accounts(self) -> Screen[bool]:
-        ends: dict[Provider, SignOut] = {
-            Provider.GUMLOOP: self.container.gumloop_sign_out,
-            Provider.CHAINLOOP: self.container.chainloop_sign_out,
-        }
-        return AccountsScreen(self.frame, sign_out=ends, login=self._login)
-
-    def _login(self, provider: Provider | None) -> Screen[bool]:
-        from app.screens.login import LoginScreen, LoginTools
-        from app.screens.login_offers import chainloop_offers, gumloop_offers
-
-        box = self.container
-        gumloop = gumloop_offers(
-            box.gumloop_oauth_login, box.gumloop_key_login, box.gumloop_token_login, port=CALLBACK_PORT
-        )
-        chainloop = chainloop_offers(
-            box.chainloop_browser_login,
-            box.chainloop_token_login,
-            box.claims,
-            in_ci=bool(os.environ.get("GITLAB_OIDC")),
-        )
-        copy = CopyText(self._clipboards())
-        tools = LoginTools((*gumloop, *chainloop), box.vault, box.browser, copy, box.browser_obstacle)
-        return LoginScreen(self.frame, tools, provider)
-
-    def _tokens(self) -> Screen[bool]:
-        from app.screens.tokens import TokensScreen
-        from app.screens.tokens_work import TokenWork
-
-        box = self.container
-        work = TokenWork(
-            list_tokens=box.list_tokens,
-            create_token=box.create_token,
-            revoke_tokens=box.revoke_tokens,
-            save_profile=box.save_token_as_profile,
-            write_file=box.write_token_file,
-            copy=CopyText(self._clipboards()),
-            near_days=box.settings.near_days,
-        )
-        return TokensScreen(self.frame, work)
-
-    def _auto_revoke(self) -> Screen[bool]:
-        from app.screens.auto_revoke import AutoRevokeScreen, RevokeWork
-
-        box = self.container
-        work = RevokeWork(
-            describe=box.describe_organization,
-            list_tokens=box.list_tokens,
-            update_threshold=box.update_threshold,
-            sweep=self.demo.sweep if self.demo else None,
-        )
-        return AutoRevokeScreen(self.frame, work)
-
-    def _activity(self) -> Screen[bool]:
-        from app.screens.activity import ActivityScreen
-
-        return ActivityScreen(self.frame, self.container.trail)
-
-    def _clipboards(self) -> tuple[Clipboard, ...]:
-        """The local tools first: they know whether it worked."""
-        return (self.container.clipboard, TerminalClipboard(self))
+        rooms = Rooms(self, container, self.frame, demo)
+        self.add_mode("accounts", rooms.accounts)
+        self.add_mode("tokens", rooms.tokens)
+        self.add_mode("auto_revoke", rooms.auto_revoke)
+        self.add_mode("activity", rooms.activity)
 
     # ── start and end ──
 

@@ -138,7 +138,7 @@ class ActivityScreen(RoomScreen):
 
 def _count(shown: int, all_of_them: int) -> str:
     if shown == all_of_them:
-        return f"{shown} entries, newest first" if shown else ""
+        return {0: "", 1: "1 entry"}.get(shown, f"{shown} entries, newest first")
     return f"{shown} of {all_of_them} entries"
 
 

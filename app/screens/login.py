@@ -127,7 +127,7 @@ class LoginScreen(RoomScreen):
     def _start_row(self) -> int | None:
         free = [(i, o) for i, o in enumerate(self._rows) if o is not None and not o.why_not]
         wanted = [i for i, offer in free if self._first in {None, offer.provider}]
-        return wanted[0] if wanted else None
+        return next(iter(wanted or [i for i, _ in free]), None)
 
     def own_hints(self) -> tuple[KeyHint, ...]:
         """Enter belongs to the list."""

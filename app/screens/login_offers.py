@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.domain.credentials import Method, Provider
@@ -129,8 +129,10 @@ def gumloop_offers(
     token: Callable[[], TokenFlow],
     *,
     port: int,
+    why_not: str = "",
 ) -> tuple[Offer, ...]:
-    """Gumloop's rows. `port` is the callback port that its public client is known by."""
+    """Gumloop's rows. `port` is the callback port that its public client is known by; `why_not` greys
+    all of them out."""
     key_form = Form(
         (
             Field("key", "API key", "gum_…", masked=True, check=_key_shape),
@@ -143,7 +145,7 @@ def gumloop_offers(
         lambda values: token().do(values["token"]),
     )
     begin = (Step.KEYCHAIN, Step.LISTENING, Step.BROWSER, Step.WAITING, Step.STATE, Step.EXCHANGE)
-    return (
+    rows = (
         Offer(
             Provider.GUMLOOP,
             Method.OAUTH,
@@ -168,6 +170,7 @@ def gumloop_offers(
             form=token_form,
         ),
     )
+    return tuple(replace(row, why_not=why_not) for row in rows)
 
 
 def _key_shape(value: str) -> str:

@@ -1,7 +1,6 @@
 """What a person chose in the app, kept in config.toml beside what they wrote there by hand."""
 
 import asyncio
-import json
 import re
 import tomllib
 from pathlib import Path
@@ -24,23 +23,26 @@ class TomlPreferences:
         with exclusive(self._path):
             text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
             changed = with_line(text, name, value)
-            self._check(changed, name, value)
+            if not _only_changes(text, changed, name, value):
+                raise Failed(
+                    f"{self._path} cannot be changed safely", hint=f"write {name} = {value!r} into it by hand"
+                )
             replace(self._path, changed.encode())
 
-    def _check(self, text: str, name: str, value: str) -> None:
-        """A file that is not ours to understand is not touched."""
-        try:
-            fits = tomllib.loads(text).get(name) == value
-        except ValueError:
-            fits = False
-        if not fits:
-            raise Failed(f"{self._path} cannot be changed safely", hint=f'write {name} = "{value}" into it')
+
+def _only_changes(before: str, after: str, name: str, value: str) -> bool:
+    """A file that is not ours to understand is not touched."""
+    try:
+        return tomllib.loads(after) == {**tomllib.loads(before), name: value}
+    except ValueError:
+        return False
 
 
 def with_line(text: str, name: str, value: str) -> str:
     """Return the TOML `text` with the top-level `name` set to `value`."""
-    # A JSON string is a TOML basic string.
-    line = f"{name} = {json.dumps(value)}"
+    import tomli_w
+
+    line = tomli_w.dumps({name: value}).rstrip("\n")
     table = re.search(r"^\s*\[", text, re.MULTILINE)
     top, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
     old = re.compile(rf"^{re.escape(name)}\s*=.*$", re.MULTILINE)

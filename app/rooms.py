@@ -1,0 +1,116 @@
+"""Makes the screens: the one place where a screen meets its services."""
+
+import os
+from typing import Protocol
+
+from textual.app import App
+from textual.screen import Screen
+
+from app.container import Container
+from app.domain.credentials import Provider
+from app.domain.gumloop import BASE_URL, CALLBACK_PORT
+from app.domain.ports import Clipboard
+from app.screens.accounts import AccountsScreen, SignOut
+from app.screens.frame import Frame
+from app.screens.terminal_clipboard import TerminalClipboard
+from app.services.copying import CopyText
+
+
+class DemoServer(Protocol):
+    """The sample account server of the demo."""
+
+    @property
+    def email(self) -> str:
+        """The sample person's e-mail address."""
+
+    @property
+    def password(self) -> str:
+        """The sample person's password."""
+
+    async def sweep(self) -> int:
+        """Run the auto-revocation sweep now and return how many tokens it revoked."""
+
+
+class Rooms:
+    """Each room is made when somebody first goes there, and so are its services."""
+
+    def __init__(self, app: App[int], box: Container, frame: Frame, demo: DemoServer | None) -> None:
+        self._app = app
+        self._box = box
+        self._frame = frame
+        self._demo = demo
+
+    def accounts(self) -> Screen[bool]:
+        """Who is signed in, and how."""
+        ends: dict[Provider, SignOut] = {
+            Provider.GUMLOOP: self._box.gumloop_sign_out,
+            Provider.CHAINLOOP: self._box.chainloop_sign_out,
+        }
+        return AccountsScreen(self._frame, sign_out=ends, login=self._login)
+
+    def _login(self, provider: Provider | None) -> Screen[bool]:
+        from app.screens.login import LoginScreen, LoginTools
+        from app.screens.login_offers import chainloop_offers, gumloop_offers
+
+        box = self._box
+        gumloop = gumloop_offers(
+            box.gumloop_oauth_login,
+            box.gumloop_key_login,
+            box.gumloop_token_login,
+            port=CALLBACK_PORT,
+            why_not=self._not_in_the_demo(),
+        )
+        chainloop = chainloop_offers(
+            box.chainloop_browser_login,
+            box.chainloop_token_login,
+            box.claims,
+            in_ci=bool(os.environ.get("GITLAB_OIDC")),
+        )
+        copy = CopyText(self._clipboards())
+        tools = LoginTools((*gumloop, *chainloop), box.vault, box.browser, copy, box.browser_obstacle)
+        return LoginScreen(self._frame, tools, provider)
+
+    def _not_in_the_demo(self) -> str:
+        """The demo reaches its own server only."""
+        outside = self._box.settings.gumloop.default.address == BASE_URL
+        return "not part of the demo" if self._demo is not None and outside else ""
+
+    def tokens(self) -> Screen[bool]:
+        """The API tokens of the organization."""
+        from app.screens.tokens import TokensScreen
+        from app.screens.tokens_work import TokenWork
+
+        box = self._box
+        work = TokenWork(
+            list_tokens=box.list_tokens,
+            create_token=box.create_token,
+            revoke_tokens=box.revoke_tokens,
+            save_profile=box.save_token_as_profile,
+            write_file=box.write_token_file,
+            copy=CopyText(self._clipboards()),
+            near_days=box.settings.near_days,
+        )
+        return TokensScreen(self._frame, work)
+
+    def auto_revoke(self) -> Screen[bool]:
+        """How long an unused token lives."""
+        from app.screens.auto_revoke import AutoRevokeScreen, RevokeWork
+
+        box = self._box
+        work = RevokeWork(
+            describe=box.describe_organization,
+            list_tokens=box.list_tokens,
+            update_threshold=box.update_threshold,
+            sweep=self._demo.sweep if self._demo else None,
+        )
+        return AutoRevokeScreen(self._frame, work)
+
+    def activity(self) -> Screen[bool]:
+        """What this program did."""
+        from app.screens.activity import ActivityScreen
+
+        return ActivityScreen(self._frame, self._box.trail)
+
+    def _clipboards(self) -> tuple[Clipboard, ...]:
+        """The local tools first: they know whether it worked."""
+        return (self._box.clipboard, TerminalClipboard(self._app))
