@@ -116,7 +116,8 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> bool:
     except (OSError, ValueError):
         return False
     try:
-        return process.wait(timeout=1.0) == 0
+        # Explorer says 1 whatever happened.
+        return process.wait(timeout=1.0) == 0 or command[0] == "explorer.exe"
     except subprocess.TimeoutExpired:
         # Still running: a browser that was started itself. Its end is nobody's business, but the
         # object must not complain about a child that runs on.

@@ -1,6 +1,7 @@
 """The trail as JSON lines: one entry a line, appended under a lock."""
 
 import asyncio
+import contextlib
 import dataclasses
 import errno
 import json
@@ -79,7 +80,9 @@ def _write_whole(descriptor: int, data: bytes, size: int) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(descriptor)
     except OSError:
-        os.ftruncate(descriptor, size)
+        # The first error is the one to tell.
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, size)
         raise
 
 

@@ -1,0 +1,46 @@
+"""The clipboard tools: only where they can work, and never with the text as an argument."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.clients.clipboard import LocalClipboard
+from app.domain.errors import Failed
+from tests.unit.clients.test_browser import arguments, program
+
+TEXT = "sample-secret-not-real-ü\nsecond line"
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="about Linux tools")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"), [("wl-copy", "WAYLAND_DISPLAY"), ("xclip", "DISPLAY"), ("xsel", "DISPLAY")]
+)
+async def test_the_text_goes_through_a_pipe(tmp_path: Path, name: str, variable: str) -> None:
+    program(tmp_path, name, f'cat > "{tmp_path}/taken"')
+    clipboard = LocalClipboard({variable: ":0", "PATH": f"{tmp_path}:/bin:/usr/bin"})
+    assert await clipboard.copy(TEXT) == f"copied with {name}"
+    assert (tmp_path / "taken").read_bytes() == TEXT.encode()
+    assert not any("secret" in argument for argument in arguments(tmp_path, name))
+
+
+async def test_a_tool_without_its_display_is_left_alone(tmp_path: Path) -> None:
+    for name in ("wl-copy", "xclip", "xsel"):
+        program(tmp_path, name)
+    with pytest.raises(Failed, match="no clipboard tool"):
+        await LocalClipboard({"PATH": f"{tmp_path}:/bin"}).copy(TEXT)
+
+
+async def test_one_that_fails_gives_way_to_the_next(tmp_path: Path) -> None:
+    program(tmp_path, "xclip", "exit 1")
+    program(tmp_path, "xsel", "cat > /dev/null")
+    assert (
+        await LocalClipboard({"DISPLAY": ":0", "PATH": f"{tmp_path}:/bin"}).copy(TEXT) == "copied with xsel"
+    )
+
+
+async def test_one_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.clients.clipboard.TIMEOUT", 0.2)
+    program(tmp_path, "xclip", "exec sleep 30")
+    with pytest.raises(Failed):
+        await LocalClipboard({"DISPLAY": ":0", "PATH": f"{tmp_path}:/bin"}).copy(TEXT)
