@@ -4,6 +4,7 @@ pytest_plugins = [
     "tests.support.chromium",
     "tests.support.gumloop_stub",
     "tests.support.network",
+    "tests.support.postgres",
     "tests.support.server",
     "tests.support.terminal",
     "tests.support.vaults",

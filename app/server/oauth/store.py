@@ -194,6 +194,7 @@ class Store:
         self._drop(OAuthGrant.id, or_(OAuthGrant.expires_at < before, OAuthGrant.ended_at < before))
 
     def _drop(self, key: Any, old: ColumnElement[bool]) -> None:
-        some = select(key).where(old).limit(_AT_ONCE)
+        # Skip what another request is dropping: two that wait for each other help nobody.
+        some = select(key).where(old).limit(_AT_ONCE).with_for_update(skip_locked=True)
         drop = delete(key.class_).where(key.in_(some)).execution_options(synchronize_session=False)
         self._session.execute(drop)

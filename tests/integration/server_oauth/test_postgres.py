@@ -1,0 +1,97 @@
+"""The same promises on PostgreSQL, where many requests really write at the same time."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from app.server import seed, seed_gumloop
+from app.server.database.oauth_models import OAuthGrant, OAuthToken
+from app.server.http.factory import make_app
+from app.server.oauth import opaque
+from app.server.parts import Parts, build
+from app.server.settings import ServerSettings
+from tests.support.oauth import CLIENT, REDIRECT, Proof, answer_of, request_for
+from tests.support.server import csrf_of
+
+URL = "http://127.0.0.1:1"
+Post = Callable[[dict[str, str]], Any]
+
+
+@pytest.fixture
+def parts(tmp_path: Path, postgres_url: str) -> Iterator[Parts]:
+    made = build(ServerSettings(data=tmp_path, database_url=postgres_url))
+    seed.seed(made)
+    seed_gumloop.add(made)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def post(parts: Parts) -> Post:
+    """Send a token request from any thread; return status and JSON."""
+    app = make_app(parts, URL)
+
+    def send(fields: dict[str, str]) -> Any:
+        answer = app.test_client().post("/oauth/token", data=fields)
+        return answer.status_code, answer.get_json()
+
+    return send
+
+
+def redeem(parts: Parts, proof: Proof) -> dict[str, str]:
+    """Sign in and allow; the fields of the token request."""
+    browser = make_app(parts, URL).test_client()
+    form = {"csrf_token": csrf_of(browser.get("/account/sign-in").text)}
+    browser.post("/account/sign-in", data=form | {"email": seed.OWNER, "password": seed.PASSWORD})
+    page = browser.get("/oauth/authorize", query_string=request_for(proof)).text
+    form = {"csrf_token": csrf_of(page), "decision": "allow"}
+    form["account"] = page.partition('name="account" value="')[2].partition('"')[0]
+    answer = browser.post("/oauth/authorize", query_string=request_for(proof), data=form)
+    assert answer.status_code == 303, answer.text
+    return {
+        "grant_type": "authorization_code",
+        "client_id": CLIENT,
+        "code": answer_of(answer.headers["Location"])["code"],
+        "redirect_uri": REDIRECT,
+        "code_verifier": proof.verifier,
+    }
+
+
+def test_twenty_refreshes_at_once_agree_on_one_successor(parts: Parts, post: Post) -> None:
+    status, tokens = post(redeem(parts, Proof()))
+    assert status == 200
+    fields = {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": tokens["refresh_token"]}
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: post(fields), range(20)))
+    assert {status for status, _ in answers} == {200}
+    assert len({body["refresh_token"] for _, body in answers}) == 1
+    with parts.database.read() as session:
+        refresh = select(func.count()).select_from(OAuthToken).where(OAuthToken.kind == "refresh")
+        assert session.scalar(refresh) == 2
+
+
+def test_twenty_uses_of_one_code_at_once_give_tokens_once_and_then_end_them(parts: Parts, post: Post) -> None:
+    fields = redeem(parts, Proof())
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: post(fields), range(20)))
+    good = [body for status, body in answers if status == 200]
+    assert len(good) == 1
+    assert {body["error"] for status, body in answers if status != 200} == {"invalid_grant"}
+    with parts.database.read() as session:
+        token = session.get_one(OAuthToken, opaque.digest(good[0]["access_token"]))
+        assert session.get_one(OAuthGrant, token.grant_id).ended_at is not None
+
+
+def test_the_tables_are_what_the_models_say(parts: Parts) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from app.server.database.models import Base
+
+    with parts.database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
