@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
-from queue import SimpleQueue
 from typing import Any
 
 from app.server import log, seed, seed_gumloop
@@ -95,10 +94,7 @@ class Server:
 
 def run(settings: ServerSettings, as_json: bool) -> None:
     """Start, print one line, and serve until SIGTERM or SIGINT; with `control_stdin`, until its end too."""
-    # A queue, not an event: putting into it is safe from a signal handler.
-    stop: SimpleQueue[str] = SimpleQueue()
-    for number in _SIGNALS:
-        signal.signal(number, lambda received, _frame: stop.put(signal.Signals(received).name))
+    end = _End()
     # Whatever the folder allows: keys and database are for this account alone.
     os.umask(0o077)
     server = Server(settings)
@@ -109,16 +105,44 @@ def run(settings: ServerSettings, as_json: bool) -> None:
         raise
     _print(running.as_json() if as_json else running.as_text())
     if settings.control_stdin:
-        threading.Thread(target=_obey, args=(server.sweeper, stop), name="control", daemon=True).start()
-    log.event("server.stopping", reason=stop.get())
+        threading.Thread(target=_obey, args=(server.sweeper, end), name="control", daemon=True).start()
+    log.event("server.stopping", reason=end.wait())
     server.stop()
 
 
-def _obey(sweeper: Sweeper, stop: "SimpleQueue[str]") -> None:
+class _End:
+    """Waits for the reason to stop.
+
+    A signal may reach any thread, and a main thread that waits for a lock would not notice. The wakeup file
+    descriptor is written to whichever thread it was, so the main thread reads from there.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number in _SIGNALS:
+            signal.signal(number, lambda _number, _frame: None)
+
+    def request(self) -> None:
+        """End without a signal."""
+        os.write(self._write, b"\0")
+
+    def wait(self) -> str:
+        """Return what ended the wait."""
+        while True:
+            number = os.read(self._read, 1)[0]
+            if number == 0:
+                return "end of standard input"
+            if number in _SIGNALS:
+                return signal.Signals(number).name
+
+
+def _obey(sweeper: Sweeper, end: "_End") -> None:
     for line in sys.stdin:
         if line.strip() == SWEEP_LINE:
             _print(json.dumps(_sweep(sweeper)))
-    stop.put("end of standard input")
+    end.request()
 
 
 def _sweep(sweeper: Sweeper) -> dict[str, Any]:

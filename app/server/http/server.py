@@ -16,6 +16,7 @@ from app.server import log
 
 WORKERS = 16
 REQUEST_TIMEOUT = 15
+BACKLOG = 128
 MAX_HEADER = 32 * 1024
 MAX_BODY = 64 * 1024
 _LAST_LOOK = 1.0
@@ -71,7 +72,9 @@ class HttpServer:
     """Listens from the start; serves from `start()` to `stop()`."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._server = _Server((host, port), None, numthreads=WORKERS, timeout=REQUEST_TIMEOUT)
+        self._server = _Server(
+            (host, port), None, numthreads=WORKERS, timeout=REQUEST_TIMEOUT, request_queue_size=BACKLOG
+        )
         self._server.max_request_header_size = MAX_HEADER
         self._server.max_request_body_size = MAX_BODY
         self._thread: threading.Thread | None = None

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
-from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -27,14 +26,13 @@ from tests.support.server import (
     ServerFactory,
     age_tokens,
     bulk_tokens,
-    csrf_of,
     sign_in,
     submit_login,
 )
 
 WEB = IdentityReference(name="web")
 CALLS = 40
-FORMS = 24
+REQUESTS = 24
 HTTP_WORKERS = 16
 
 
@@ -131,30 +129,39 @@ def test_calls_that_have_arrived_are_answered_before_it_stops(fresh_server: Serv
     assert "Traceback" not in server.errors
 
 
-def test_forms_that_have_arrived_are_answered_before_it_stops(fresh_server: ServerFactory) -> None:
+def test_requests_that_have_arrived_are_answered_before_it_stops(fresh_server: ServerFactory) -> None:
     server = fresh_server("--log-level", "debug")
-    with httpx.Client(base_url=server.http, trust_env=False) as client:
-        page = client.get("/auth/login")
-    cookie = "; ".join(f"{name}={value}" for name, value in page.cookies.items())
-    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
-    senders = [HTTPConnection(server.http.removeprefix("http://"), timeout=60) for _ in range(FORMS)]
+    headers = {"Authorization": f"Bearer {sign_in(server, *server.owner)}"}
+    before = server.errors.count("http.arrived")
+    senders = [HTTPConnection(server.http.removeprefix("http://"), timeout=60) for _ in range(REQUESTS)]
     # Half of them speak a second time on a connection that is already open.
     for sender in senders[::2]:
         sender.request("GET", "/healthz")
         sender.getresponse().read()
     with nobody_writes(server) as let_go:
-        for number, sender in enumerate(senders):
-            fields = {
-                "csrf_token": csrf_of(page.text),
-                "email": f"p{number}@acme.example",
-                "password": "wrong",
-            }
-            sender.request("POST", "/auth/login", urlencode(fields), headers)
-        # Every form is here now: one with each worker, the others in the queue or not even accepted.
-        wait_for(server, "http.arrived", 1 + len(senders[::2]) + HTTP_WORKERS)
+        for sender in senders:
+            sender.request("POST", "/auth/logout", b"", headers)
+        # Every request is here now: one with each worker, the others in the queue or not even accepted.
+        wait_for(server, "http.arrived", before + len(senders[::2]) + HTTP_WORKERS)
         server.process.send_signal(signal.SIGTERM)
         let_go()
-        assert [sender.getresponse().status for sender in senders] == [401] * FORMS
+        # One of them ended the session, all the others are told that it has ended.
+        assert sorted(sender.getresponse().status for sender in senders) == [204] + [401] * (REQUESTS - 1)
+    for sender in senders:
+        sender.close()
+    assert server.process.wait(30) == 0
+
+
+def test_requests_that_nobody_has_accepted_yet_are_answered_too(fresh_server: ServerFactory) -> None:
+    server = fresh_server(seed="")
+    server.process.send_signal(signal.SIGSTOP)
+    senders = [HTTPConnection(server.http.removeprefix("http://"), timeout=60) for _ in range(REQUESTS)]
+    for sender in senders:
+        sender.request("GET", "/healthz")
+    # The system has taken them; the server learns of them and of its end at the same moment.
+    server.process.send_signal(signal.SIGTERM)
+    server.process.send_signal(signal.SIGCONT)
+    assert [sender.getresponse().status for sender in senders] == [200] * REQUESTS
     for sender in senders:
         sender.close()
     assert server.process.wait(30) == 0
