@@ -45,7 +45,12 @@ class HttpGumloopAPI:
         self._base_url = credential.endpoint.address
         self._secrets = (credential.secret,)
         self._headers = auth_headers(credential)
-        self._params = {"team_id": team_id} if team_id else {}
+        self._team_id = team_id
+
+    @property
+    def team_id(self) -> str:
+        """The team that every request is scoped to; empty for none."""
+        return self._team_id
 
     async def verify(self) -> None:
         """GET models: a 2xx that looks like the list of models."""
@@ -68,9 +73,10 @@ class HttpGumloopAPI:
         return rows
 
     async def _get(self, what: str) -> Mapping[str, Any]:
+        params = {"team_id": self._team_id} if self._team_id else {}
         async with translated(self._wire, self._base_url):
             response = await self._client.get(
-                f"{self._base_url}/{what}", headers=self._headers, params=self._params
+                f"{self._base_url}/{what}", headers=self._headers, params=params
             )
         self._last = response
         if not response.is_success:

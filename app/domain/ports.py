@@ -136,6 +136,10 @@ class GumloopAPI(Protocol):
     A credential that the server does not accept raises SessionEnded.
     """
 
+    @property
+    def team_id(self) -> str:
+        """The team that every request is scoped to; empty for none."""
+
     async def verify(self) -> None:
         """Make the lightest call there is (GET models); it returns when the credential is good."""
 

@@ -12,6 +12,8 @@ from app.services.gumloop_facts import GumloopMemory
 from app.services.gumloop_vault import SERVICE, GumloopVault, StoredGumloop
 
 SIGN_IN = "sign in with: loopin gumloop login"
+LOOKS = (0.1, 0.3, 0.6, 1.0)
+"""Seconds between two looks at the keychain before a session counts as ended."""
 
 
 def lock_name(profile: str) -> str:
@@ -90,10 +92,16 @@ class GumloopRefresh:
         return login
 
     async def _second_look(self, used: GumloopLogin, ended: Credential, error: SessionEnded) -> Credential:
-        """The vendor's command takes no lock: it may have used the refresh token a moment before us."""
-        login = await self._login(ended)
-        if login.secret != used.secret:
-            return credential_of(login, ended)
+        """The vendor's command takes no lock: it may have used the refresh token a moment before us.
+
+        Between its answer and its write lie some milliseconds, so one look is not enough.
+        """
+        for pause in (*LOOKS, None):
+            login = await self._login(ended)
+            if login.secret != used.secret:
+                return credential_of(login, ended)
+            if pause is not None:
+                await self._clock.sleep(pause)
         raise SessionEnded(
             f"the session at {used.endpoint.address} has ended: {error.message}", hint=SIGN_IN
         ) from error

@@ -7,6 +7,7 @@ from app.domain.activity import Action
 from app.domain.credentials import Provider, Source
 from app.domain.errors import NotFound, UsageError
 from app.domain.gumloop import Team
+from app.domain.ports import GumloopAPI
 from app.services.activity import Trail
 from app.services.gumloop_facts import GumloopMemory
 from app.services.gumloop_session import GumloopSession
@@ -28,8 +29,11 @@ class ListTeams:
 
     async def do(self) -> TeamList:
         """GET teams."""
-        teams = await self._session.call(lambda api: api.teams())
-        return TeamList(teams, await self._session.team_id(await self._session.credential()))
+        return await self._session.call(_list)
+
+
+async def _list(api: GumloopAPI) -> TeamList:
+    return TeamList(await api.teams(), api.team_id)
 
 
 class ChooseTeam:

@@ -1,7 +1,7 @@
 """A Loopin beside the stub Gumloop server: real clients and listener, a keychain that can break."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -58,11 +58,12 @@ class BreakingVault(MemoryVault):
 
 
 class MovableClock:
-    """Real time with an offset; with `hurry` waiting takes no time."""
+    """Real time with an offset; with `hurry` waiting takes no time, `meanwhile` happens before each wait."""
 
     def __init__(self) -> None:
         self.offset = timedelta()
         self.hurry = False
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset
@@ -71,6 +72,8 @@ class MovableClock:
         return asyncio.get_running_loop().time()
 
     async def sleep(self, seconds: float) -> None:
+        if self.meanwhile:
+            await self.meanwhile()
         await asyncio.sleep(0 if self.hurry else seconds)
 
 

@@ -1,17 +1,21 @@
 """Renewing a session: by itself, once, and never at the cost of the login."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
 
-from app.domain.credentials import Method
+from app.clients.gumloop_oauth import AuthlibGumloopOAuth
+from app.domain.credentials import Endpoint, Method
 from app.domain.errors import Failed, LoopinError, NotSignedIn, SessionEnded, Unreachable
-from app.domain.gumloop import GumloopLogin
+from app.domain.gumloop import GumloopLogin, GumloopTokens
 from app.domain.secret import Secret
 from app.services.gumloop_vault import GumloopVault
 from app.services.login.chainloop_browser import BrowserLogin
 from tests.support.gumloop import Desk, follow, result_of
 from tests.support.gumloop_stub import Fault, Gumloop
+
+Happening = Callable[[], Awaitable[None]]
 
 
 async def test_a_401_renews_the_session_and_asks_again(desk: Desk, gumloop: Gumloop) -> None:
@@ -92,6 +96,7 @@ async def test_a_session_that_has_ended_says_so_and_deletes_nothing(desk: Desk, 
     before = await desk.signed_in()
     gumloop.access.clear()
     gumloop.refresh.clear()
+    desk.clock.hurry = True
     async with desk.loopin() as loopin:
         with pytest.raises(SessionEnded) as ended:
             await loopin.gumloop_session.call(lambda api: api.verify())
@@ -101,27 +106,43 @@ async def test_a_session_that_has_ended_says_so_and_deletes_nothing(desk: Desk, 
     assert desk.vault.written == []
 
 
-async def test_an_invalid_grant_because_somebody_was_faster_is_no_end(desk: Desk, gumloop: Gumloop) -> None:
-    """The vendor's command takes no lock: it used the refresh token and stored its successor first."""
+class Overtaken(AuthlibGumloopOAuth):
+    """The token endpoint, and another program that does something just before or after we ask it."""
+
+    def __init__(self, before: Happening | None = None, after: Happening | None = None) -> None:
+        super().__init__(timeout=5, agent="loopin/test")
+        self._before = before
+        self._after = after
+
+    async def refresh(self, endpoint: Endpoint, refresh_token: Secret) -> GumloopTokens:
+        if self._before:
+            await self._before()
+        tokens = await super().refresh(endpoint, refresh_token)
+        if self._after:
+            await self._after()
+        return tokens
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_an_invalid_grant_because_somebody_was_faster_is_no_end(
+    desk: Desk, gumloop: Gumloop, late: bool
+) -> None:
+    """The vendor's command takes no lock: it used the refresh token, and stores what it got in a moment."""
     await desk.signed_in()
     gumloop.access.clear()
+    gumloop.refresh.clear()
     theirs = gumloop.issue()
-    winner = GumloopLogin(
-        Method.OAUTH,
-        Secret(theirs["access_token"]),
-        desk.endpoint,
-        "",
-        Secret(theirs["refresh_token"]),
-    )
+    access, renewal = Secret(theirs["access_token"]), Secret(theirs["refresh_token"])
+    winner = GumloopLogin(Method.OAUTH, access, desk.endpoint, "", renewal)
+
+    async def other_program() -> None:
+        await GumloopVault(desk.vault, desk.endpoint).write("default", winner)
+
     async with desk.loopin() as loopin:
-        refresh = loopin.gumloop_oauth.refresh
-
-        async def beaten(*arguments: object) -> object:
-            gumloop.refresh.discard(arguments[1].reveal())  # type: ignore[attr-defined]  # the refresh token
-            await GumloopVault(desk.vault, desk.endpoint).write("default", winner)
-            return await refresh(*arguments)  # type: ignore[arg-type]  # passed through as they came
-
-        loopin.gumloop_oauth.refresh = beaten  # type: ignore[method-assign,assignment]  # another program, just before
+        if late:
+            desk.clock.hurry, desk.clock.meanwhile = True, other_program
+        else:
+            vars(loopin)["gumloop_oauth"] = Overtaken(before=other_program)
         await loopin.gumloop_session.call(lambda api: api.verify())
     assert await desk.stored() == winner
 
@@ -130,15 +151,12 @@ async def test_a_login_that_was_replaced_meanwhile_is_not_written_over(desk: Des
     await desk.signed_in()
     gumloop.access.clear()
     key = GumloopLogin(Method.API_KEY, Secret(next(iter(gumloop.keys))), desk.endpoint, "user_abc")
+
+    async def other_program() -> None:
+        await GumloopVault(desk.vault, desk.endpoint).write("default", key)
+
     async with desk.loopin() as loopin:
-        refresh = loopin.gumloop_oauth.refresh
-
-        async def overtaken(*arguments: object) -> object:
-            tokens = await refresh(*arguments)  # type: ignore[arg-type]  # passed through as they came
-            await GumloopVault(desk.vault, desk.endpoint).write("default", key)
-            return tokens
-
-        loopin.gumloop_oauth.refresh = overtaken  # type: ignore[method-assign,assignment]  # another program, just after
+        vars(loopin)["gumloop_oauth"] = Overtaken(after=other_program)
         await loopin.gumloop_session.call(lambda api: api.verify())
     assert await desk.stored() == key
 
