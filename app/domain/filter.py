@@ -1,29 +1,274 @@
-"""The filter of a token list.
+"""The filter language of a token list.
 
-Words are looked for in name, scope, id and description, without regard to case; all must be found.
+    filter    = [ term { space term } ]                     every term must hold
+    term      = [ "!" ] ( field | compare | "never" | word )
+    field     = ( "scope" | "project" | "status" | "name" | "description" | "id" ) ":" text
+    compare   = ( "idle" | "expires" ) ( "<" | ">" ) duration
+    word      = text                                        in name, scope, id or description
+    duration  = digits ( "m" | "h" | "d" | "w" | "y" )      minutes, hours, days, weeks, years of 365 days
+    text      = bare | '"' { character | '\\"' | '\\\\' } '"'
+
+Case does not count. In a bare text `*` stands for any characters and `?` for one; a quoted text is taken
+as it is. `scope:` takes org (or organization) and project; `status:` takes active, expired, revoked,
+at-risk and expiring. `project:` and `id:` compare the whole, `name:` and `description:` look inside,
+unless there is a `*` or `?`: then the whole must fit. `never` means never used. A token that never
+expires expires later than anything. `!` turns one term around.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
+from app.domain.errors import UsageError
+from app.domain.inactivity import idle
 from app.domain.listing import Row
+from app.domain.tokens import TokenState
+
+Predicate = Callable[[Row], bool]
+FIELDS = ("scope", "project", "status", "name", "description", "id")
+COMPARED = ("idle", "expires")
+STATUSES = ("active", "expired", "revoked", "at-risk", "expiring")
+SCOPES = ("org", "organization", "project")
+UNITS = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "y": timedelta(days=365),
+}
+_TERM = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*"?)+')
+_QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_DURATION = re.compile(r"(\d{1,6})([mhdwy])", re.ASCII)
+_NEEDS_QUOTES = re.compile(r'[\s":<>\\]|^!|^$')
+
+
+class FilterProblem(UsageError):
+    """A term that cannot be understood: `term` as typed, `start` its place in the text."""
+
+    def __init__(self, term: str, start: int, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{term[:40]}: {message}", hint=hint)
+        self.term = term
+        self.start = start
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """What a person wrote; `literal` when it was quoted."""
+
+    value: str
+    literal: bool = False
+
+    def __str__(self) -> str:
+        if not self.literal:
+            return self.value
+        escaped = self.value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+
+    @property
+    def has_wildcards(self) -> bool:
+        """True when * and ? mean something here."""
+        return not self.literal and ("*" in self.value or "?" in self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition. `field` empty: a word; "never": never used; `sign` "<" or ">": a comparison."""
+
+    field: str
+    text: Text
+    sign: str = ":"
+    negated: bool = False
+
+    def __str__(self) -> str:
+        bang = "!" if self.negated else ""
+        if self.field == "never":
+            return f"{bang}never"
+        return f"{bang}{self.field}{self.sign}{self.text}" if self.field else f"{bang}{self.text}"
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a person typed, taken apart."""
+    """A filter, taken apart; `str` puts it together again."""
 
-    words: tuple[str, ...] = ()
+    terms: tuple[Term, ...] = ()
 
     def __bool__(self) -> bool:
         """False when it lets everything through."""
-        return bool(self.words)
+        return bool(self.terms)
 
-    def __call__(self, row: Row) -> bool:
-        """True when the row is wanted."""
-        text = row.text
-        return all(word in text for word in self.words)
+    def __str__(self) -> str:
+        return " ".join(str(term) for term in self.terms)
+
+    def at(self, now: datetime) -> Predicate:
+        """The test of one row, at the moment `now`."""
+        tests = [_compiled(term, now) for term in self.terms]
+        if len(tests) == 1:
+            return tests[0]
+        return lambda row: all(test(row) for test in tests)
 
 
 def parse(text: str) -> Filter:
-    """Take a filter apart."""
-    return Filter(tuple(text.lower().split()))
+    """Take `text` apart; raise FilterProblem for the first term that cannot be understood."""
+    return Filter(tuple(_term(found.group(), found.start()) for found in _TERM.finditer(text)))
+
+
+def understood(text: str) -> tuple[Filter, FilterProblem | None]:
+    """Take apart what can be understood, and return the first problem with the rest: for a filter that
+    is still being typed."""
+    terms: list[Term] = []
+    first: FilterProblem | None = None
+    for found in _TERM.finditer(text):
+        try:
+            terms.append(_term(found.group(), found.start()))
+        except FilterProblem as problem:
+            first = first or problem
+    return Filter(tuple(terms)), first
+
+
+def duration(text: str) -> timedelta | None:
+    """Return a duration like 30m, 12h, 7d, 6w or 1y; None when it is none."""
+    found = _DURATION.fullmatch(text.strip().lower())
+    return int(found[1]) * UNITS[found[2]] if found else None
+
+
+# ── from text ──
+
+
+def _term(written: str, start: int) -> Term:
+    negated = written.startswith("!")
+    body = written[1:] if negated else written
+    if not body:
+        raise FilterProblem(written, start, "a term must follow the !", hint="for example !name:ci-*")
+    if body.lower() == "never":
+        return Term("never", Text(""), negated=negated)
+    found = re.match(r"([^\s\":<>]*)([:<>])(.*)", body, re.S)
+    if found is None:
+        return Term("", _text(body, written, start), negated=negated)
+    field, sign, rest = found[1].lower(), found[2], found[3]
+    checked = _field(field, rest, written, start) if sign == ":" else _compare(field, rest, written, start)
+    return Term(field, checked, sign, negated)
+
+
+def _field(field: str, rest: str, written: str, start: int) -> Text:
+    if field not in FIELDS:
+        raise FilterProblem(
+            written, start, f"there is no field {field or 'before the :'}", hint=f"fields: {' '.join(FIELDS)}"
+        )
+    text = _text(rest, written, start)
+    allowed = {"status": STATUSES, "scope": SCOPES}.get(field)
+    if allowed and text.value.lower() not in allowed:
+        raise FilterProblem(written, start, f"{field} is one of {', '.join(allowed)}")
+    return text
+
+
+def _compare(field: str, rest: str, written: str, start: int) -> Text:
+    if field not in COMPARED:
+        raise FilterProblem(written, start, "only idle and expires can be compared", hint="idle>30d")
+    if duration(rest) is None:
+        raise FilterProblem(
+            written, start, "a duration must follow: 30m, 12h, 7d, 6w or 1y", hint=f"{field}>30d"
+        )
+    return Text(rest.lower())
+
+
+def _text(rest: str, written: str, start: int) -> Text:
+    if found := _QUOTED.fullmatch(rest):
+        return Text(re.sub(r"\\(.)", r"\1", found[1]), literal=True)
+    if '"' in rest:
+        raise FilterProblem(written, start, "the quotes do not match", hint='write it as "two words"')
+    if not rest:
+        raise FilterProblem(written, start, "a text must follow")
+    return Text(rest)
+
+
+def quoted(value: str) -> Text:
+    """Write `value` so that it means exactly itself."""
+    plain = not _NEEDS_QUOTES.search(value) and not Text(value).has_wildcards and value.lower() != "never"
+    return Text(value, literal=not plain)
+
+
+# ── to tests ──
+
+
+def _compiled(term: Term, now: datetime) -> Predicate:
+    test = _positive(term, now)
+    return (lambda row: not test(row)) if term.negated else test
+
+
+def _positive(term: Term, now: datetime) -> Predicate:
+    match term.field:
+        case "":
+            return _word(term.text)
+        case "never":
+            return lambda row: row.token.last_used_at is None
+        case "idle" | "expires":
+            return _comparison(term, now)
+        case "scope":
+            wants_project = term.text.value.lower() == "project"
+            return lambda row: (row.token.project is not None) is wants_project
+        case "status":
+            return _status(term.text.value.lower())
+        case _:
+            return _attribute(term)
+
+
+def _word(text: Text) -> Predicate:
+    if text.has_wildcards:
+        pattern = re.compile(_pattern(text.value), re.I)
+        return lambda row: pattern.search(row.text) is not None
+    wanted = text.value.lower()
+    return lambda row: wanted in row.text
+
+
+def _comparison(term: Term, now: datetime) -> Predicate:
+    span = duration(term.text.value) or timedelta(0)
+    less = term.sign == "<"
+    if term.field == "idle":
+        return lambda row: (idle(row.token, now) < span) if less else (idle(row.token, now) > span)
+    limit = now + span
+
+    def expires(row: Row) -> bool:
+        end = row.token.expires_at
+        if end is None:
+            return not less
+        return now < end < limit if less else end > limit
+
+    return expires
+
+
+def _status(wanted: str) -> Predicate:
+    if wanted == "at-risk":
+        return lambda row: row.at_risk
+    if wanted == "expiring":
+        return lambda row: row.expiring
+    state = TokenState(wanted)
+    return lambda row: row.state is state
+
+
+_READ: dict[str, Callable[[Row], str]] = {
+    "name": lambda row: row.token.name,
+    "description": lambda row: row.token.description,
+    "id": lambda row: row.token.id,
+    "project": lambda row: row.token.project.name if row.token.project else "",
+}
+
+
+def _attribute(term: Term) -> Predicate:
+    read, text = _READ[term.field], term.text
+    if text.has_wildcards:
+        pattern = re.compile(_pattern(text.value), re.I)
+        return lambda row: pattern.fullmatch(read(row)) is not None
+    wanted = text.value.lower()
+    if term.field in {"id", "project"}:
+        return lambda row: read(row).lower() == wanted
+    return lambda row: wanted in read(row).lower()
+
+
+def _pattern(glob: str) -> str:
+    return "".join(_piece(char) for char in glob)
+
+
+def _piece(char: str) -> str:
+    # No line break: the words of a row stand on lines of their own.
+    return {"*": r"[^\n]*", "?": r"[^\n]"}.get(char, re.escape(char))

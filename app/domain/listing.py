@@ -100,6 +100,10 @@ def in_tab(tab: Tab, row: Row) -> bool:
 
 def _by_deadline(r: Row) -> tuple[int, datetime, datetime]:
     # What still works comes first; without a deadline the longest unused, never used being the oldest.
+    # What is over follows, the latest first.
+    if r.state is not TokenState.ACTIVE:
+        over = r.token.revoked_at or r.token.expires_at or _FIRST
+        return _RANK[r.state], _LAST - (over - _FIRST), _FIRST
     at = r.deadline.at if r.deadline else _LAST
     return _RANK[r.state], at, r.token.last_used_at or _FIRST
 

@@ -69,7 +69,9 @@ class TokensScreen(RoomScreen):
     def compose_body(self) -> ComposeResult:
         with StateView(id="tokens-state"), Vertical(id="tokens-list"):
             yield TabsWithCounts(id="tokens-tabs")
-            yield FilterBar("filter by name, scope, id or description", id="tokens-filter")
+            yield FilterBar(
+                "filter: words, name:ci-* project:web idle>30d expires<7d never !…", id="tokens-filter"
+            )
             with Horizontal(id="tokens-split"):
                 yield TokenTable(id="tokens-table")
                 yield DetailPane(id="tokens-detail")
@@ -119,7 +121,9 @@ class TokensScreen(RoomScreen):
             event.book.now, you=self._identity.token_id, threshold_known=event.book.threshold is not None
         )
         if event.book.all:
-            self._state.show_filled()
+            if self._state.state != "filled":
+                self._state.show_filled()
+                self._focus_soon("#tokens-table")
             self._show()
             self._reach_new()
         else:
@@ -129,6 +133,7 @@ class TokensScreen(RoomScreen):
                 button="New token",
                 action="new",
             )
+            self._focus_soon("#state-note Button")
         self.refresh_bindings()
 
     def _reach_new(self) -> None:
@@ -147,7 +152,12 @@ class TokensScreen(RoomScreen):
             self._state.show_error(error, button="Go to Accounts", action="accounts")
         else:
             self._state.show_error(error)
+        self._focus_soon("#state-note Button")
         return True
+
+    def _focus_soon(self, selector: str) -> None:
+        """Give the focus to what has only now come to be shown."""
+        self.call_after_refresh(lambda: self.query_one(selector).focus())
 
     @on(StateView.Chosen)
     async def _offered(self, event: StateView.Chosen) -> None:
@@ -172,7 +182,7 @@ class TokensScreen(RoomScreen):
         """Show the rows of the tab that the filter lets through."""
         if (book := self._book) is None:
             return
-        rows = book.rows(self._tab, self._sort, self._filter if self._filter else None)
+        rows = book.rows(self._tab, self._sort, self._filter.at(book.now) if self._filter else None)
         self._table.nothing = (
             "Nothing on this tab matches the filter. Escape clears it."
             if self._filter
@@ -190,9 +200,7 @@ class TokensScreen(RoomScreen):
     def _note(self, shown: int) -> str:
         marked = f"{len(self._marks):,} marked · " if self._marks else ""
         total = (self._book.counts[self._tab] or 0) if self._book else 0
-        limited = (
-            " · an API token sees project tokens only" if self._identity and self._identity.is_token else ""
-        )
+        limited = " · project tokens only" if self._identity and self._identity.is_token else ""
         return f"{marked}{shown:,}{f' of {total:,}' if self._filter else ' shown'}{limited}"
 
     def _detail(self, row: Row | None) -> Detail | None:
@@ -218,8 +226,10 @@ class TokensScreen(RoomScreen):
 
     @on(FilterBar.Changed)
     def _typed(self, event: FilterBar.Changed) -> None:
-        self._filter = filters.parse(event.text)
+        self._filter, problem = filters.understood(event.text)
         self._show()
+        if problem is not None:
+            self._filter_bar.note(f"✗ {clean(problem.message, 60)}", wrong=True)
 
     @on(FilterBar.Left)
     def _left(self) -> None:
