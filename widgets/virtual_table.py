@@ -115,6 +115,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         self._marks: frozenset[str] = frozenset()
         self._sort: tuple[str, bool] = ("", False)
         self._placed: list[Placed[R]] = []
+        self._laid_width = 0
 
     # ── what it shows ──
 
@@ -177,10 +178,14 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         self.refresh()
 
     def _lay_out(self) -> None:
-        self._placed = place(self._columns, self.scrollable_content_region.width, LEFT)
+        self._laid_width = self.scrollable_content_region.width
+        self._placed = place(self._columns, self._laid_width, LEFT)
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
+        if width != self._laid_width:
+            # A scrollbar that comes or goes is no resize.
+            self._lay_out()
         if y < HEADER:
             return self._header(width)
         index = self.scroll_offset.y + y - HEADER

@@ -150,7 +150,10 @@ class AutoRevokeScreen(RoomScreen):
         self._identity, self._preview, self.as_of = event.identity, event.preview, event.as_of
         if unchanged:
             self._choose(self._saved)
-        self.query_one(StateView).show_filled()
+        view = self.query_one(StateView)
+        if view.state != "filled":
+            view.show_filled()
+            self.call_after_refresh(self.query_one("#revoke-presets", ChoiceBar).focus)
         self._show()
 
     def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
@@ -162,6 +165,7 @@ class AutoRevokeScreen(RoomScreen):
             view.show_error(error, button="Go to Accounts", action="accounts")
         else:
             view.show_error(error)
+        self.call_after_refresh(self.query_one("#state-note Button", Button).focus)
         return True
 
     @on(StateView.Chosen)
@@ -237,7 +241,8 @@ class AutoRevokeScreen(RoomScreen):
     def _show_preview(self, identity: Identity, chosen: int | None) -> None:
         histogram, table = self.query_one(Histogram), self.query_one(VirtualTable)
         known = (preview := self._preview) is not None
-        histogram.display = table.display = self.query_one("#revoke-note").display = known
+        histogram.display = known
+        table.visible = self.query_one("#revoke-note").visible = known
         if preview is None:
             self._partition = None
             self._text("revoke-fates", f"What it means cannot be shown: {identity.why_no_tokens()}.")

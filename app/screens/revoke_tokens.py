@@ -63,13 +63,14 @@ class ConfirmRevoke(Dialog[bool]):
             return Content.assemble(
                 (name, "bold"), (f"{scope} · ", "$text-muted"), (used, style), you if mine else ""
             )
-        description = (f"\n{clean(token.description)}", "") if token.description else ""
+        description = ("\nlives in   ", "$text-muted") if token.description else ""
         return Content.assemble(
             ("scope      ", "$text-muted"),
             scope,
             ("\nuse        ", "$text-muted"),
             (used, style),
             description,
+            clean(token.description),
             you if mine else "",
         )
 

@@ -9,7 +9,7 @@ WEB, ML = Project("p-web", "web"), Project("p-ml", "ml")
 
 # name, description, project, created, last used, expires (days from now; None = never), revoked
 _STORY: tuple[tuple[str, str, Project | None, float, float | None, float | None, float | None], ...] = (
-    ("ci-release", "GitLab, release pipeline of acme/shop", None, 210, 0.002, 90, None),
+    ("ci-release", "GitLab, release pipeline of acme/shop", None, 210, 0.0022, 90, None),
     ("ci-web", "GitHub Actions, acme/web", WEB, 120, 0.13, 60, None),
     ("ci-web-staging", "GitHub Actions, acme/web, staging", WEB, 118, 2.5, 6.2, None),
     ("ci-web-preview", "preview environments", WEB, 115, 9, 6.4, None),
