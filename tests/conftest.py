@@ -1,5 +1,11 @@
 """Shared fixtures live in tests/support, one file a subject."""
 
+from hypothesis import settings
+
+# How long one example takes says more about the machine than about the rule.
+settings.register_profile("loopin", deadline=None)
+settings.load_profile("loopin")
+
 pytest_plugins = [
     "tests.support.chromium",
     "tests.support.gumloop_stub",

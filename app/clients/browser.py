@@ -93,7 +93,7 @@ def _has_screen(environ: Mapping[str, str]) -> bool:
 
 
 def _in_container(environ: Mapping[str, str]) -> bool:
-    if environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"):
+    if _has_screen(environ):
         return False
     marks = (
         environ.get("container") or environ.get("KUBERNETES_SERVICE_HOST") or environ.get("REMOTE_CONTAINERS")

@@ -137,7 +137,7 @@ main {{ width: 100%; max-width: 27rem; padding: 2.25rem 2rem; text-align: center
 .ok {{ color: var(--ok); }}
 .no {{ color: var(--no); }}
 h1 {{ margin: 0 0 .5rem; font-size: 1.35rem; font-weight: 650; letter-spacing: -.01em; }}
-p {{ margin: 0; color: var(--soft); overflow-wrap: anywhere; }}
+p {{ margin: 0; color: var(--soft); overflow-wrap: anywhere; text-wrap: balance; }}
 footer {{ margin-top: 1.6rem; font-size: .85rem; color: var(--soft); }}
 </style>
 </head>

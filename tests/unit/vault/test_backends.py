@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import keyring.backend
 import keyring.core
 import pytest
 from keyring.backends.chainer import ChainerBackend
@@ -20,36 +19,36 @@ from tests.support.vaults import Bus, forget_backend
 SAMPLE = Secret("sample-secret-not-real-3")
 
 
-def backend(module: str, name: str = "Keyring") -> keyring.backend.KeyringBackend:
-    """A backend that says it comes from `module` and notes what it is given."""
+def backend(module: str, name: str = "Keyring") -> Any:
+    """A backend that says it comes from `module` and notes what it is given.
+
+    It is no KeyringBackend by birth: keyring would remember the class for the rest of the run.
+    """
 
     def note(self: Any, service: str, account: str, value: str) -> None:
         self.given.append(value)
 
     kind = type(
         name,
-        (keyring.backend.KeyringBackend,),
+        (),
         {
             "__module__": module,
-            "priority": 1,
             "given": [],
             "get_password": lambda self, service, account: None,
             "set_password": note,
         },
     )
-    made: keyring.backend.KeyringBackend = kind()
-    return made
+    return kind()
 
 
-def chain(monkeypatch: pytest.MonkeyPatch, *members: keyring.backend.KeyringBackend) -> ChainerBackend:
+def chain(monkeypatch: pytest.MonkeyPatch, *members: Any) -> Any:
     """A chainer of exactly these."""
     monkeypatch.setattr(ChainerBackend, "backends", list(members))
     kind: Any = ChainerBackend
-    made: ChainerBackend = kind()
-    return made
+    return kind()
 
 
-def use(monkeypatch: pytest.MonkeyPatch, chosen: keyring.backend.KeyringBackend) -> None:
+def use(monkeypatch: pytest.MonkeyPatch, chosen: Any) -> None:
     """Let keyring have picked this backend."""
     monkeypatch.setattr(keyring.core, "_keyring_backend", chosen)
 
@@ -68,7 +67,7 @@ REFUSED = {
 async def test_a_backend_that_keeps_no_secret_is_refused_and_given_none(
     module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad: Any = backend(module)
+    bad = backend(module)
     use(monkeypatch, bad)
     vault = KeychainVault(timeout=5)
     status = await vault.probe()
@@ -84,7 +83,7 @@ async def test_a_backend_that_keeps_no_secret_is_refused_and_given_none(
 
 @pytest.mark.parametrize("module", sorted(set(ALLOWED) - {"keyring.backends.SecretService"}))
 async def test_an_allowed_backend_is_used(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    good: Any = backend(module)
+    good = backend(module)
     use(monkeypatch, good)
     await KeychainVault(timeout=5).write("s", "a", SAMPLE)
     assert good.given == [SAMPLE.reveal()]
@@ -107,8 +106,8 @@ async def test_the_label_is_the_keychains_own_name(
 
 
 async def test_a_chainer_with_one_plaintext_member_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    good: Any = backend("keyring.backends.kwallet")
-    bad: Any = backend("keyrings.alt.file", "PlaintextKeyring")
+    good = backend("keyring.backends.kwallet")
+    bad = backend("keyrings.alt.file", "PlaintextKeyring")
     use(monkeypatch, chain(monkeypatch, good, bad))
     with pytest.raises(VaultMissing, match="plain file"):
         await KeychainVault(timeout=5).write("s", "a", SAMPLE)
@@ -116,7 +115,7 @@ async def test_a_chainer_with_one_plaintext_member_is_refused(monkeypatch: pytes
 
 
 async def test_a_chainer_of_allowed_members_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    good: Any = backend("keyring.backends.kwallet")
+    good = backend("keyring.backends.kwallet")
     use(monkeypatch, chain(monkeypatch, good))
     await KeychainVault(timeout=5).write("s", "a", SAMPLE)
     assert good.given == [SAMPLE.reveal()]
@@ -142,7 +141,7 @@ async def test_a_backend_name_that_leads_nowhere_is_told_as_such(
 async def test_what_windows_cannot_hold_is_refused_before_it_is_tried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    locker: Any = backend("keyring.backends.Windows")
+    locker = backend("keyring.backends.Windows")
     use(monkeypatch, locker)
     vault = KeychainVault(timeout=5)
     await vault.write("s", "a", Secret("x" * 1280))
