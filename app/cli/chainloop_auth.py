@@ -11,7 +11,7 @@ from app.cli.running import run
 from app.cli.terminal import can_ask
 from app.container import Container
 from app.domain.login import SignedIn
-from app.services.login.chainloop_browser import BrowserLogin
+from app.services.login.round_trip import BrowserLogin
 from app.services.sign_out import SignedOut
 
 

@@ -18,7 +18,7 @@ from app.domain.errors import Cancelled, UsageError
 from app.domain.gumloop import API_KEY_PAGE, CALLBACK_PORT, USER_ID_PAGE
 from app.domain.login import SignedIn
 from app.services.gumloop_sign_out import still_in_effect
-from app.services.login.chainloop_browser import BrowserLogin
+from app.services.login.round_trip import BrowserLogin
 
 _METHODS = {"oauth": Method.OAUTH, "api-key": Method.API_KEY, "api_key": Method.API_KEY}
 

@@ -25,7 +25,7 @@ from app.screens.login_progress import LoginProgressScreen
 from app.screens.room import RoomScreen
 from app.screens.words import capital, sentence
 from app.services.copying import CopyText
-from app.services.login.chainloop_browser import BrowserLogin
+from app.services.login.round_trip import BrowserLogin
 from widgets.key_bar import KeyHint
 from widgets.lines import Row, Rows
 from widgets.tick import Tick

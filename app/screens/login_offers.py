@@ -11,7 +11,7 @@ from app.domain.ports import Claims
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.services.chainloop_session import expiry_of
-from app.services.login.chainloop_browser import BrowserLogin
+from app.services.login.round_trip import BrowserLogin
 
 
 class BrowserFlow(Protocol):

@@ -25,7 +25,7 @@ from app.screens.login_offers import BrowserFlow, Offer, following
 from app.screens.room import RoomScreen
 from app.screens.words import reason
 from app.services.copying import CopyText
-from app.services.login.chainloop_browser import PATIENCE, BrowserLogin
+from app.services.login.round_trip import PATIENCE, BrowserLogin
 from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
 

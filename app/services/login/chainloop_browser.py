@@ -8,30 +8,18 @@ there and takes no answer without it (as RFC 6749 §10.12 asks of an OAuth clien
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from app.domain.errors import BrowserUnavailable, LoginFailed, LoopinError, StateMismatch
-from app.domain.login import BrowserPage, LoginStep, Step, StepState
-from app.domain.ports import Browser, Clock, Gateways, Listener, Listeners
+from app.domain.errors import LoginFailed
+from app.domain.login import LoginStep, Step
+from app.domain.ports import Browser, Clock, Gateways, Listeners
 from app.domain.secret import Secret
 from app.services.login.chainloop import ChainloopSaver
-from app.services.login.inbox import Arrival, Inbox, failure_page
+from app.services.login.inbox import Arrival, Inbox
+from app.services.login.round_trip import PATIENCE, BrowserLogin, RoundTrip
 from app.services.login.steps import Progress, told
 
 CALLBACK_PATH = "/auth/callback"
-PATIENCE = timedelta(seconds=300)
-SIGNED_IN = BrowserPage(True, "You are signed in", "You can close this window and go back to Loopin.")
-
-
-@dataclass(frozen=True, slots=True)
-class BrowserLogin:
-    """How to do it: `port` 0 takes any free one; `headless` listens nowhere, the person pastes."""
-
-    port: int = 0
-    open_browser: bool = True
-    headless: bool = False
 
 
 class ChainloopBrowserLogin:
@@ -71,9 +59,12 @@ class ChainloopBrowserLogin:
                 )
                 yield progress.done(listener.address)
             url = page_address(login_url, f"{listener.address}?state={state}" if listener else "")
-            yield progress.start(Step.BROWSER)
-            yield await self._open(url, how.open_browser and not how.headless, progress)
-            async for step in self._receive(listener, state, url, progress):
+            trip = RoundTrip(self._browser, self._inbox, progress, url, state)
+            async for step in trip.open(how):
+                yield step
+            async for step in trip.receive(listener):
+                yield step
+            async for step in trip.conclude(self._conclude(trip.arrival, progress)):
                 yield step
 
     async def _login_page(self) -> str:
@@ -85,52 +76,11 @@ class ChainloopBrowserLogin:
             )
         return info.login_url
 
-    async def _open(self, url: str, wanted: bool, progress: Progress) -> LoginStep:
-        if not wanted:
-            return LoginStep(Step.BROWSER, StepState.SKIPPED, "open the address yourself", url=url)
-        try:
-            return progress.done(await self._browser.open(url), url=url)
-        except BrowserUnavailable as error:
-            return LoginStep(Step.BROWSER, StepState.SKIPPED, error.message, url=url, error=error)
-
-    async def _receive(
-        self, listener: Listener | None, state: str, url: str, progress: Progress
-    ) -> AsyncIterator[LoginStep]:
-        self._inbox.begin()
-        waiting = LoginStep(
-            Step.WAITING,
-            StepState.RUNNING,
-            url=url,
-            callback=listener.address if listener else "",
-            deadline=self._inbox.deadline,
-        )
-        progress.start(Step.WAITING)
-        yield waiting
-        while True:
-            arrival = await self._inbox.next(listener)
-            try:
-                arrival.check_state(state)
-                break
-            except StateMismatch as error:
-                await arrival.show(failure_page(error))
-                yield replace(waiting, detail=error.message)
-        yield progress.done()
+    async def _conclude(self, arrival: Arrival, progress: Progress) -> AsyncIterator[LoginStep]:
         yield progress.start(Step.STATE)
         yield progress.done("pasted by you" if arrival.pasted else "")
-        async for step in self._conclude(arrival, progress):
+        async for step in self._saver.finish(_token(arrival), progress):
             yield step
-
-    async def _conclude(self, arrival: Arrival, progress: Progress) -> AsyncIterator[LoginStep]:
-        """Verify and save; only then does the browser say that it worked."""
-        try:
-            async for step in self._saver.finish(_token(arrival), progress):
-                # Before the last step is told: who got it may look no further.
-                if step.result is not None:
-                    await arrival.show(SIGNED_IN)
-                yield step
-        except LoopinError as error:
-            await arrival.show(failure_page(error))
-            raise
 
 
 def _token(arrival: Arrival) -> Secret:

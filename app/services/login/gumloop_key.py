@@ -1,6 +1,6 @@
 """Sign in to Gumloop with an API key and the user ID that it belongs to."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from app.domain.credentials import Method
 from app.domain.errors import LoginFailed
@@ -19,7 +19,7 @@ class GumloopKeyLogin:
         self._saver = saver
         self._clock = clock
 
-    def do(self, api_key: str, user_id: str) -> AsyncIterator[LoginStep]:
+    def do(self, api_key: str, user_id: str) -> AsyncGenerator[LoginStep, None]:
         """Sign in with the key and the user ID (white space around them does not count)."""
         progress = Progress(self._clock)
         return told(

@@ -1,6 +1,6 @@
 """Sign in to Gumloop in the browser: authorization code with PKCE (RFC 6749 §4.1, RFC 7636, RFC 8252)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 
@@ -18,10 +18,9 @@ from app.domain.gumloop import (
 from app.domain.login import LoginStep, Step
 from app.domain.ports import Browser, Clock, GumloopOAuth, Listener, Listeners
 from app.domain.text import clean
-from app.services.login.chainloop_browser import PATIENCE, SIGNED_IN, BrowserLogin
 from app.services.login.gumloop import GumloopSaver, NewLogin
-from app.services.login.inbox import Arrival, Inbox, failure_page
-from app.services.login.round_trip import RoundTrip
+from app.services.login.inbox import Arrival, Inbox
+from app.services.login.round_trip import PATIENCE, BrowserLogin, RoundTrip
 from app.services.login.steps import Progress, told
 
 
@@ -42,7 +41,7 @@ class GumloopOAuthLogin:
         """Hand in the address that the browser ended on, or the code; it races the listener."""
         self._inbox.paste(text)
 
-    def do(self, how: BrowserLogin | None = None) -> AsyncIterator[LoginStep]:
+    def do(self, how: BrowserLogin | None = None) -> AsyncGenerator[LoginStep, None]:
         """Sign in once. Closing the iterator cancels, and frees the port at once."""
         progress = Progress(self._clock)
         wanted = how or BrowserLogin(CALLBACK_PORT)
@@ -68,22 +67,17 @@ class GumloopOAuthLogin:
         self, request: AuthorizationRequest, listener: Listener | None, how: BrowserLogin, progress: Progress
     ) -> AsyncIterator[LoginStep]:
         trip = RoundTrip(self._browser, self._inbox, progress, request.url, request.state)
-        async for step in trip.open(how.open_browser and not how.headless):
+        async for step in trip.open(how):
             yield step
         async for step in trip.receive(listener):
             yield step
-        try:
-            async for step in self._conclude(trip.arrival, request, progress):
-                yield step
-        except LoopinError as error:
-            await trip.arrival.show(failure_page(error))
-            raise
-        await trip.arrival.show(SIGNED_IN)
+        async for step in trip.conclude(self._conclude(trip.arrival, request, progress)):
+            yield step
 
     async def _conclude(
         self, arrival: Arrival, request: AuthorizationRequest, progress: Progress
     ) -> AsyncIterator[LoginStep]:
-        """Check, exchange, verify and save; only after all of it does the browser say that it worked."""
+        """Check, exchange, verify and save."""
         yield progress.start(Step.STATE)
         server = await self._oauth.discover(self._saver.endpoint)
         code = code_of(arrival, server, root_of(self._saver.endpoint.address))

@@ -1,6 +1,6 @@
 """Sign in to Gumloop with an access token that one already has."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from app.domain.credentials import Method
 from app.domain.errors import LoginFailed
@@ -19,7 +19,7 @@ class GumloopTokenLogin:
         self._saver = saver
         self._clock = clock
 
-    def do(self, pasted: str) -> AsyncIterator[LoginStep]:
+    def do(self, pasted: str) -> AsyncGenerator[LoginStep, None]:
         """Sign in with the token in `pasted` (white space around it does not count)."""
         progress = Progress(self._clock)
         return told(lambda: self._steps("".join(pasted.split()), progress), progress)

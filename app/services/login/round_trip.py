@@ -1,12 +1,26 @@
-"""The way through the browser: open the page, then wait for the one answer that belongs to it."""
+"""The way through the browser: open the page, wait for the one answer that belongs to it, tell the end."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
-from app.domain.errors import BrowserUnavailable, StateMismatch
-from app.domain.login import LoginStep, Step, StepState
+from app.domain.errors import BrowserUnavailable, LoopinError, StateMismatch
+from app.domain.login import BrowserPage, LoginStep, Step, StepState
 from app.domain.ports import Browser, Listener
 from app.services.login.inbox import Arrival, Inbox, failure_page
 from app.services.login.steps import Progress
+
+PATIENCE = timedelta(seconds=300)
+SIGNED_IN = BrowserPage(True, "You are signed in", "You can close this window and go back to Loopin.")
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserLogin:
+    """How to do it: `port` 0 takes any free one; `headless` listens nowhere, the person pastes."""
+
+    port: int = 0
+    open_browser: bool = True
+    headless: bool = False
 
 
 class RoundTrip:
@@ -20,10 +34,10 @@ class RoundTrip:
         self._state = state
         self.arrival = Arrival({})
 
-    async def open(self, wanted: bool) -> AsyncIterator[LoginStep]:
+    async def open(self, how: BrowserLogin) -> AsyncGenerator[LoginStep, None]:
         """Open the page; a browser that cannot be opened is no failure, the address is there."""
         yield self._progress.start(Step.BROWSER)
-        if not wanted:
+        if how.headless or not how.open_browser:
             yield LoginStep(Step.BROWSER, StepState.SKIPPED, "open the address yourself", url=self._url)
             return
         try:
@@ -31,11 +45,19 @@ class RoundTrip:
         except BrowserUnavailable as error:
             yield LoginStep(Step.BROWSER, StepState.SKIPPED, error.message, url=self._url, error=error)
 
-    async def receive(self, listener: Listener | None) -> AsyncIterator[LoginStep]:
+    async def receive(self, listener: Listener | None) -> AsyncGenerator[LoginStep, None]:
         """Wait; an answer to another request is refused and waiting goes on."""
         self._inbox.begin()
         self._progress.start(Step.WAITING)
-        yield self._waiting(listener)
+        callback = listener.address if listener else ""
+        waiting = LoginStep(
+            Step.WAITING,
+            StepState.RUNNING,
+            url=self._url,
+            callback=callback,
+            deadline=self._inbox.deadline,
+        )
+        yield waiting
         while True:
             self.arrival = await self._inbox.next(listener)
             try:
@@ -43,15 +65,17 @@ class RoundTrip:
                 break
             except StateMismatch as error:
                 await self.arrival.show(failure_page(error))
-                yield self._waiting(listener, error.message)
+                yield replace(waiting, detail=error.message)
         yield self._progress.done()
 
-    def _waiting(self, listener: Listener | None, detail: str = "") -> LoginStep:
-        return LoginStep(
-            Step.WAITING,
-            StepState.RUNNING,
-            detail,
-            url=self._url,
-            callback=listener.address if listener else "",
-            deadline=self._inbox.deadline,
-        )
+    async def conclude(self, steps: AsyncIterator[LoginStep]) -> AsyncGenerator[LoginStep, None]:
+        """Pass on the steps that check, verify and save; the browser is told how they ended."""
+        try:
+            async for step in steps:
+                # Before the last step is told: who got it may look no further.
+                if step.result is not None:
+                    await self.arrival.show(SIGNED_IN)
+                yield step
+        except LoopinError as error:
+            await self.arrival.show(failure_page(error))
+            raise

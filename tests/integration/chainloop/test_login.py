@@ -22,8 +22,9 @@ from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.domain.secret import Secret
 from app.domain.tokens import TokenDraft
 from app.services.chainloop_vault import SERVICE
-from app.services.login.chainloop_browser import BrowserLogin, ChainloopBrowserLogin
+from app.services.login.chainloop_browser import ChainloopBrowserLogin
 from app.services.login.inbox import Arrival
+from app.services.login.round_trip import BrowserLogin
 from app.vault.memory import MemoryVault
 from tests.support.callbacks import ForbiddenBrowser, FormBrowser, NoBrowser, callback_of, redirected_to
 from tests.support.chainloop import ContainerFactory, person

@@ -24,7 +24,7 @@ from app.domain.organizations import Role
 from app.domain.tokens import ScopeFilter, StatusFilter, TokenDraft
 from app.proto.controlplane.v1 import status_pb2
 from app.services.chainloop_vault import SERVICE
-from app.services.login.chainloop_browser import BrowserLogin
+from app.services.login.round_trip import BrowserLogin
 from app.vault.memory import MemoryVault
 from tests.integration.chainloop.test_login import begin, result_of, run, until
 from tests.support.callbacks import FormBrowser, NoBrowser, redirected_to

@@ -11,7 +11,7 @@ import pytest
 from app.container import Container
 from app.domain.credentials import Method
 from app.domain.errors import AccessDenied, SessionEnded
-from app.services.login.chainloop_browser import BrowserLogin
+from app.services.login.round_trip import BrowserLogin
 from app.settings import load
 from tests.support.cli import Loopin
 from tests.support.gumloop import AllowingBrowser, Desk, follow, result_of, told

@@ -12,7 +12,7 @@ from app.domain.credentials import Method, Provider
 from app.domain.errors import AccessDenied, LoginTimedOut, PortBusy, StateMismatch, VaultLocked
 from app.domain.login import Step, StepState
 from app.domain.status import VaultStatus
-from app.services.login.chainloop_browser import BrowserLogin
+from app.services.login.round_trip import BrowserLogin
 from tests.support.gumloop import Desk, follow, result_of, told
 from tests.support.gumloop_stub import PERSON, Fault, Gumloop, allow
 
@@ -173,7 +173,7 @@ async def test_cancelling_frees_the_port_at_once(desk: Desk) -> None:
             if step.callback:
                 callback = step.callback
                 break
-        await steps.aclose()  # type: ignore[attr-defined]  # an async generator behind the protocol
+        await steps.aclose()
         with pytest.raises(httpx.ConnectError):
             async with httpx.AsyncClient() as client:
                 await client.get(callback)

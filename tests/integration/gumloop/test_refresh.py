@@ -11,7 +11,7 @@ from app.domain.errors import Failed, LoopinError, NotSignedIn, SessionEnded, Un
 from app.domain.gumloop import GumloopLogin, GumloopTokens
 from app.domain.secret import Secret
 from app.services.gumloop_vault import GumloopVault
-from app.services.login.chainloop_browser import BrowserLogin
+from app.services.login.round_trip import BrowserLogin
 from tests.support.gumloop import Desk, follow, result_of
 from tests.support.gumloop_stub import Fault, Gumloop
 

@@ -4,7 +4,7 @@ import pytest
 
 from app.domain.credentials import Method, Provider, Source
 from app.domain.errors import NotFound, SessionEnded, Unreachable, UsageError
-from app.services.login.chainloop_browser import BrowserLogin
+from app.services.login.round_trip import BrowserLogin
 from tests.support.gumloop import Desk, follow, result_of
 from tests.support.gumloop_stub import API_KEY, PERSON, USER_ID, Gumloop
 

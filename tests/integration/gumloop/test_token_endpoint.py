@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.errors import Failed, LoginFailed, RateLimited
-from app.services.login.chainloop_browser import BrowserLogin
+from app.services.login.round_trip import BrowserLogin
 from tests.support.gumloop import Desk, follow, result_of, told
 from tests.support.gumloop_stub import Fault, Gumloop
 
