@@ -72,8 +72,10 @@ class Server:
             _wait_for(settings.host, port)
         self.sweeper.start()
         log.event("server.started", http=self._http.port, grpc=self._rpc.port)
-        logins = seed.logins() | seed_gumloop.logins(self._parts) if settings.seed else None
-        return Running(http, f"{host}:{self._rpc.port}", logins)
+        return Running(http, f"{host}:{self._rpc.port}", self._logins() if settings.seed else None)
+
+    def _logins(self) -> dict[str, Any]:
+        return seed.logins() | seed_gumloop.logins(self._parts) | seed.api_token(self._parts)
 
     def stop(self) -> None:
         """Answer what has arrived and let go of everything, within the time that settings allow."""

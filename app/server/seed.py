@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session
 from app.domain import permissions
 from app.domain.organizations import Role
 from app.server.database.models import APIToken, Membership, Organization, Project, User
+from app.server.jwts import TokenSubject
 from app.server.parts import Parts
 
 PASSWORD = "demo-password-not-real"
 ORGANIZATION, OTHER_ORGANIZATION = "acme", "globex"
 OWNER, VIEWER, OUTSIDER = "ada@acme.example", "vera@acme.example", "gus@globex.example"
 THRESHOLD = 90
+DEMO_TOKEN = "loopin-demo"
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 
@@ -74,7 +76,7 @@ _IN_USE = (
     Sample("terraform", "Terraform Cloud, workspace platform", 180 * _DAY, 5 * _DAY, expires=185 * _DAY),
     Sample("renovate", "Renovate, self-hosted runner", 150 * _DAY, 77 * _DAY, "web"),
     Sample("grafana", "Dashboard of the platform team", 210 * _DAY, 84 * _DAY),
-    Sample("loopin-demo", "The token of this demo", 3 * _DAY, 1 * _DAY),
+    Sample(DEMO_TOKEN, "The token of this demo", 3 * _DAY, 1 * _DAY),
 )
 _REVOKED = (
     Sample(
@@ -119,6 +121,26 @@ def logins() -> dict[str, Any]:
         "viewer": {"email": VIEWER, "password": PASSWORD},
         "outsider": {"email": OUTSIDER, "password": PASSWORD},
     }
+
+
+def api_token(parts: Parts) -> dict[str, Any]:
+    """The sample API token to sign in with, as long as nobody revoked it.
+
+    A JWT is never stored, but whoever has the signing key can issue the same one again.
+    """
+    with parts.database.read() as session:
+        row = session.execute(
+            select(APIToken, Organization)
+            .join(Organization, Organization.id == APIToken.organization_id)
+            .where(
+                Organization.name == ORGANIZATION, APIToken.name == DEMO_TOKEN, APIToken.revoked_at.is_(None)
+            )
+        ).one_or_none()
+    if row is None:
+        return {}
+    token, organization = row
+    subject = TokenSubject(token.id, token.name, (organization.id, organization.name), None, token.expires_at)
+    return {"api_token": {"name": token.name, "jwt": parts.tokens.for_api_token(subject)}}
 
 
 def _organization(session: Session, name: str, now: datetime, threshold: int | None) -> UUID:

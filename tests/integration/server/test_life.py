@@ -80,6 +80,17 @@ def test_the_line_says_where_it_is_and_who_may_sign_in(fresh_server: ServerFacto
     assert set(server.seed["viewer"]) == set(server.seed["outsider"]) == {"email", "password"}
 
 
+def test_the_sample_token_signs_in_and_is_left_out_once_it_is_revoked(fresh_server: ServerFactory) -> None:
+    first = fresh_server()
+    token = first.seed["api_token"]
+    me = Caller(first, token["jwt"]).current().current_user
+    owner = Caller(first, sign_in(first, *first.owner))
+    assert [item.name for item in owner.list() if item.id == me.id] == [token["name"]]
+    owner.revoke(me.id)
+    first.stop()
+    assert "api_token" not in fresh_server(data=first.data).seed
+
+
 def test_only_its_owner_can_read_what_it_keeps(fresh_server: ServerFactory, tmp_path: Path) -> None:
     folder = tmp_path / "open"
     folder.mkdir(mode=0o755)

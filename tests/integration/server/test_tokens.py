@@ -178,10 +178,7 @@ def test_a_revoked_an_expired_and_a_forged_token_do_not_sign_in(people: Cast, na
 def test_an_unsigned_token_is_not_taken(people: Cast, name: str) -> None:
     body = people("owner").create(name).jwt.split(".")[1]
     head = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
-    assert refusal(Caller(people.server, f"{head}.{body}.").current) == (
-        "UNAUTHENTICATED",
-        "Token is invalid",
-    )
+    assert refusal(Caller(people.server, f"{head}.{body}.").current)[0] == "UNAUTHENTICATED"
 
 
 def test_a_deleted_tokens_jwt_is_unknown(people: Cast, name: str) -> None:
