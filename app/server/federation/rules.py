@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from app.domain.errors import UsageError
@@ -39,7 +40,5 @@ def mismatch(rules: Mapping[str, str], claims: Mapping[str, Any]) -> str:
 
 
 def _fits(pattern: str, value: object) -> bool:
-    if not isinstance(value, str):
-        return False
-    literal = ".*".join(re.escape(part) for part in re.sub(r"\*+", "*", pattern).split("*"))
-    return re.fullmatch(literal, value, re.DOTALL) is not None
+    # fnmatch matches many stars without backtracking for ever; its other wildcards are made literal.
+    return isinstance(value, str) and fnmatchcase(value, re.sub(r"([?\[])", r"[\1]", pattern))
