@@ -126,9 +126,13 @@ class ChainloopGateway:
 
 def logout_address(login_url: str) -> str:
     """The sign-out call lies at the login page's origin; raise Failed when that is no web address."""
-    parts = urlsplit(login_url)
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise Failed("the server names no login page, so it cannot be told")
+    try:
+        parts = urlsplit(login_url)
+        known = parts.scheme in {"https", "http"} and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known:
+        raise Failed("the server names no login page, so it cannot be told", hint="nothing was sent")
     return urlunsplit((parts.scheme, parts.netloc, "/auth/logout", "", ""))
 
 

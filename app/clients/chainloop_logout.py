@@ -30,7 +30,7 @@ async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere
             answer = await client.post(address, headers=headers, json={"everywhere": everywhere})
     except httpx.ConnectError as error:
         raise _unreachable(host, error) from None
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unreachable(f"{host} did not answer the sign-out: {type(error).__name__}") from None
     if answer.status_code in {404, 405}:
         return False

@@ -14,6 +14,7 @@ from app.domain.errors import LoginFailed
 from app.domain.login import LoginStep, Step
 from app.domain.ports import Browser, Clock, Gateways, Listeners
 from app.domain.secret import Secret
+from app.domain.text import clean
 from app.services.login.chainloop import ChainloopSaver
 from app.services.login.inbox import Arrival, Inbox
 from app.services.login.round_trip import PATIENCE, BrowserLogin, RoundTrip
@@ -49,7 +50,7 @@ class ChainloopBrowserLogin:
             yield step
         yield progress.start(Step.SERVER)
         login_url = await self._login_page()
-        yield progress.done(urlsplit(login_url).netloc)
+        yield progress.done(clean(urlsplit(login_url).netloc, 100))
         async with AsyncExitStack() as stack:
             listener, state = None, secrets.token_urlsafe(32)
             if not how.headless:
@@ -69,7 +70,7 @@ class ChainloopBrowserLogin:
 
     async def _login_page(self) -> str:
         info = await self._gateways.open(self._saver.endpoint, None).server_info()
-        if urlsplit(info.login_url).scheme not in {"https", "http"}:
+        if not is_web_address(info.login_url):
             raise LoginFailed(
                 f"{self._saver.endpoint.address} names no login page",
                 hint="sign in with an API token instead",
@@ -88,6 +89,15 @@ def _token(arrival: Arrival) -> Secret:
     if not token:
         raise LoginFailed("the answer carries no token", hint="start the sign-in again")
     return Secret(token)
+
+
+def is_web_address(text: str) -> bool:
+    """True for http and https with a host: nothing else that a server names is opened."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"https", "http"} and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def page_address(login_url: str, callback: str) -> str:
