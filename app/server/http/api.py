@@ -13,6 +13,7 @@ from app.server.http.models import MODEL_GROUPS
 from app.server.parts import Parts
 from app.server.usecases.gumloop import Bearer, Caller, IdentifyCaller, ListOrganizations, ListTeams, Named
 
+PREFIX = "/api/"
 _KINDS: tuple[tuple[type[LoopinError], int, str, str], ...] = (
     (NotSignedIn, 401, "unauthorized", "authentication_error"),
     (PermissionDenied, 403, "forbidden", "permission_error"),
@@ -22,7 +23,7 @@ _KINDS: tuple[tuple[type[LoopinError], int, str, str], ...] = (
 
 def make_blueprint(parts: Parts) -> Blueprint:
     """The routes; each one checks the bearer first."""
-    routes = Blueprint("api", __name__, url_prefix="/api/v1")
+    routes = Blueprint("api", __name__, url_prefix=f"{PREFIX}v1")
     identify = IdentifyCaller(parts.database, parts.clock)
     list_teams, list_organizations = ListTeams(parts.database), ListOrganizations(parts.database)
 
@@ -44,6 +45,12 @@ def make_blueprint(parts: Parts) -> Blueprint:
 
     _answer_errors(routes)
     return routes
+
+
+def no_such_call(error: HTTPException) -> ResponseReturnValue:
+    """A wrong address or method, in the shape of every other error here."""
+    code = "not_found" if error.code == 404 else "invalid_request"
+    return _error(code, error.name, "invalid_request_error"), error.code or 500
 
 
 def _bearer() -> Bearer:
@@ -71,9 +78,7 @@ def _answer_errors(routes: Blueprint) -> None:
         param = "team_id" if status == 400 else None
         return _error(code, error.message, kind, param), status, headers
 
-    @routes.errorhandler(HTTPException)
-    def failed(error: HTTPException) -> ResponseReturnValue:
-        return _error("invalid_request", error.name, "invalid_request_error"), error.code or 500
+    routes.register_error_handler(HTTPException, no_such_call)
 
     # The gate of these routes: a program gets JSON, whatever went wrong.
     @routes.errorhandler(Exception)

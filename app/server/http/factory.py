@@ -75,6 +75,8 @@ def _answer_errors(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> ResponseReturnValue:
+        if request.path.startswith(api.PREFIX):
+            return api.no_such_call(error)
         response = error.get_response()
         page = render_template(
             "problem.html", title=error.name, text=error.description or "", step="Check the address."

@@ -95,6 +95,16 @@ def test_no_bearer_is_401(program: Program, header: str) -> None:
     assert error_of(program.http.get("/api/v1/models", headers=headers)) == (401, "unauthorized")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [("GET", "/api/v1/nothing", (404, "not_found")), ("DELETE", "/api/v1/models", (405, "invalid_request"))],
+)
+def test_a_wrong_address_is_an_error_of_the_same_shape(
+    program: Program, method: str, path: str, expected: tuple[int, str]
+) -> None:
+    assert error_of(program.http.request(method, path)) == expected
+
+
 def test_an_api_key_works_only_with_its_own_user_id(oauth_server: AccountServer, program: Program) -> None:
     sample = oauth_server.seed["gumloop"]
     other = program.http.get(

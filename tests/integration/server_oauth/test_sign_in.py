@@ -5,7 +5,7 @@ from copy import copy
 import pytest
 
 from tests.support.oauth import Person, person_at
-from tests.support.server import AccountServer, ServerFactory, csrf_of
+from tests.support.server import AccountServer, ServerFactory, csrf_of, sign_in
 
 
 def cookies(person: Person) -> dict[str, str]:
@@ -77,9 +77,17 @@ def test_signing_out_ends_the_session_on_the_server(oauth_server: AccountServer)
         assert person.http.get("/account/keys").status_code == 303
 
 
-def test_a_disabled_person_is_signed_out_at_once(fresh_server: ServerFactory) -> None:
+def test_signing_out_everywhere_and_being_disabled_end_a_browser_at_once(
+    fresh_server: ServerFactory,
+) -> None:
     server = fresh_server()
-    with person_at(server, server.viewer) as person:
+    with person_at(server, server.viewer, own=True) as person:
+        headers = {"Authorization": f"Bearer {sign_in(server, *server.viewer)}"}
+        assert person.http.get("/account/keys").status_code == 200
+        answer = person.http.post("/auth/logout", json={"everywhere": True}, headers=headers)
+        assert answer.status_code == 204
+        assert person.http.get("/account/keys").status_code == 303
+    with person_at(server, server.viewer, own=True) as person:
         assert person.http.get("/account/keys").status_code == 200
         with server.database() as database:
             database.execute(
