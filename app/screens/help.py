@@ -82,7 +82,7 @@ def _heading(title: str) -> list[Row]:
 
 
 def _line(keys: str, title: str, text: str) -> Row:
-    return Row(((f"  {keys:<13} ", "bold $accent"), f"{title:<19} "), text, "$text-muted")
+    return Row(((f"  {keys:<13} ", "bold $accent"), f"{title:<21} "), text, "$text-muted")
 
 
 def _matches(command: Command, chosen: Mapping[str, str], words: list[str]) -> bool:

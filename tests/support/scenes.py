@@ -9,18 +9,21 @@ from datetime import timedelta
 from typing import Any
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from app.domain.activity import Action, ActivityEntry, Outcome
 from app.domain.credentials import Provider
 from app.domain.errors import PortBusy, Unreachable, VaultLocked
-from app.domain.organizations import Role
+from app.domain.login import Step, StepState
 from app.main import LoopinApp
 from tests.support import app as fakes
+from widgets.step_list import StepList
 
 Size = tuple[int, int]
 SMALL: Size = (80, 24)
 LARGE: Size = (120, 36)
 Pilots = Pilot[int]
+TURNS, TURN = 400, 0.01
 
 
 async def _nothing(pilot: Pilots) -> None:
@@ -134,45 +137,76 @@ async def callback(pilot: Pilots) -> None:
     """The browser comes back with a token of Ada's."""
     box = pilot.app.container  # type: ignore[attr-defined]  # Pilot does not say which App it drives
     assert isinstance(box, fakes.FakeContainer)
-    await pilot.pause()
     state = box.fake_browser.opened[-1].partition("state%3D")[2].partition("&")[0]
     arrival = fakes.FakeCallback({"state": state, "t": fakes.USER_TOKEN.reveal()})
     box.fake_listeners.made[-1].arrivals.put_nowait(arrival)
-    await pilot.pause()
-    await pilot.pause()
+    await pilot.pause(TURN)
 
 
-def viewer(theme: str) -> LoopinApp:
-    """Ada may only look."""
-    box = fakes.container(theme=theme)
-    box.plane.role = Role.VIEWER
-    return fakes.app(box)
+def _at_rest(app: LoopinApp) -> bool:
+    """Nobody works any more; a sign-in may wait for its browser."""
+    if any(worker.is_running and worker.group != "login" for worker in app.workers):
+        return False
+    lists = app.screen.query(StepList)
+    told = lists.first().happened.values() if lists else ()
+    running = [step for step in told if step.state is StepState.RUNNING]
+    if not app.workers or not lists:
+        return True
+    return bool(told) and all(step.step is Step.WAITING for step in running)
+
+
+async def _rest(pilot: Pilots) -> None:
+    app = pilot.app
+    assert isinstance(app, LoopinApp)
+    for _ in range(TURNS):
+        await pilot.pause(TURN)
+        if app.frame.presence.asked and _at_rest(app):
+            break
+    await pilot.pause(TURN)
+
+
+def _scene(
+    make: Callable[[str], LoopinApp], *keys: str, then: Callable[[Pilots], Awaitable[None]] = _nothing
+) -> Scene:
+    async def play(pilot: Pilots) -> None:
+        await _rest(pilot)
+        for key in keys:
+            await pilot.press(key)
+            await _rest(pilot)
+        await then(pilot)
+        await _rest(pilot)
+        for box in pilot.app.screen.query(Input):
+            box.cursor_blink = False
+        await pilot.pause()
+
+    return Scene(make, then=play)
 
 
 _TO_CHAINLOOP = ("l", "down", "down", "down", "enter")
 SCENES: dict[str, Scene] = {
-    "accounts": Scene(signed_in),
-    "accounts-first-start": Scene(signed_out),
-    "accounts-demo": Scene(demo),
-    "accounts-token": Scene(under_a_token),
-    "accounts-session-ends": Scene(soon_over),
-    "accounts-offline": Scene(offline),
-    "accounts-locked": Scene(locked),
-    "sign-out": Scene(signed_in, ("L",)),
-    "why": Scene(under_a_token, ("w",)),
-    "login": Scene(signed_out, ("l",)),
-    "login-locked": Scene(locked, ("l",)),
-    "login-progress": Scene(demo, _TO_CHAINLOOP),
-    "login-paste": Scene(signed_out, (*_TO_CHAINLOOP, "v")),
-    "login-done": Scene(signed_out, _TO_CHAINLOOP, callback),
-    "login-busy-port": Scene(busy_port, ("l", "enter")),
-    "login-token": Scene(signed_out, ("l", "down", "down", "down", "down", "enter", *"abc", "enter")),
-    "login-key": Scene(signed_out, ("l", "down", "enter", *"my-key")),
-    "organization": Scene(signed_in, ("O",)),
-    "activity": Scene(with_activity),
-    "activity-filter": Scene(with_activity, ("slash", *"ci-")),
-    "activity-empty": Scene(lambda theme: _app(theme, screen="activity")),
-    "help": Scene(signed_in, ("question_mark",)),
-    "help-search": Scene(signed_in, ("question_mark", *"quit")),
-    "palette": Scene(signed_in, ("colon",)),
+    "accounts": _scene(signed_in),
+    "accounts-first-start": _scene(signed_out),
+    "accounts-demo": _scene(demo),
+    "accounts-token": _scene(under_a_token),
+    "accounts-session-ends": _scene(soon_over),
+    "accounts-offline": _scene(offline),
+    "accounts-locked": _scene(locked),
+    "sign-out": _scene(signed_in, "L"),
+    "why": _scene(under_a_token, "w"),
+    "login": _scene(signed_out, "l"),
+    "login-locked": _scene(locked, "l"),
+    "login-demo": _scene(demo, "l"),
+    "login-progress": _scene(demo, "l", "enter"),
+    "login-paste": _scene(signed_out, *_TO_CHAINLOOP, "v"),
+    "login-done": _scene(signed_out, *_TO_CHAINLOOP, then=callback),
+    "login-busy-port": _scene(busy_port, "l", "enter"),
+    "login-token": _scene(signed_out, "l", "down", "down", "down", "down", "enter", *"abc", "enter"),
+    "login-key": _scene(signed_out, "l", "down", "enter", *"my-key"),
+    "organization": _scene(signed_in, "O"),
+    "activity": _scene(with_activity),
+    "activity-filter": _scene(with_activity, "slash", *"ci-"),
+    "activity-empty": _scene(lambda theme: _app(theme, screen="activity")),
+    "help": _scene(signed_in, "question_mark"),
+    "help-search": _scene(signed_in, "question_mark", *"quit"),
+    "palette": _scene(signed_in, "colon"),
 }

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from textual.pilot import Pilot
 
-TRIES = 200
+TRIES, TURN = 500, 0.01
 
 
 async def until(pilot: Pilot[int], reached: Callable[[], bool], what: str = "") -> None:
     """Let the app work until `reached`; fail when it never gets there."""
     for _ in range(TRIES):
-        await pilot.pause()
+        await pilot.pause(TURN)
         if reached():
             return
     raise AssertionError(f"never happened: {what or reached}")
