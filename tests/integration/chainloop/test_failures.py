@@ -237,7 +237,7 @@ async def test_reads_give_up_after_a_bounded_time(gateways: ChainloopGateways) -
         error = await refusal(gateways, endpoint_of(address))
         assert calls == ["Infoz"] * 4
     assert "maintenance" in error.message
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 10
 
 
 async def test_create_revoke_and_settings_are_never_repeated(gateways: ChainloopGateways) -> None:
