@@ -2,6 +2,7 @@
 request."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -156,10 +157,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_issuer(path: str = "") -> Iterator[Issuer]:
-    """An issuer at a free port of 127.0.0.1; `path` is part of its name."""
+def running_issuer(path: str = "", tls: ssl.SSLContext | None = None) -> Iterator[Issuer]:
+    """An issuer at a free port of 127.0.0.1, with `tls` of localhost; `path` is part of its name."""
     server = _Server(("127.0.0.1", 0), _Handler)
-    issuer = Issuer(f"http://127.0.0.1:{server.server_address[1]}", path)
+    url = "http://127.0.0.1"
+    if tls is not None:
+        server.socket, url = tls.wrap_socket(server.socket, server_side=True), "https://localhost"
+    issuer = Issuer(f"{url}:{server.server_address[1]}", path)
     server.issuer = issuer
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -61,7 +61,7 @@ def closed_port() -> str:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A self-signed certificate for 127.0.0.1: its own authority."""
+    """A self-signed certificate: its own authority."""
 
     pem: str
     key: str
@@ -82,7 +82,8 @@ class Certificate:
 
 
 def certificate(host: str = "127.0.0.1") -> Certificate:
-    """Make one, valid for a day."""
+    """Make one for an address or a name, valid for a day."""
+    subject = x509.IPAddress(ip_address(host)) if host[0].isdigit() else x509.DNSName(host)
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopin test")])
     now = datetime.datetime.now(datetime.UTC)
@@ -94,7 +95,7 @@ def certificate(host: str = "127.0.0.1") -> Certificate:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), False)
+        .add_extension(x509.SubjectAlternativeName([subject]), False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
         .sign(key, hashes.SHA256())
     )

@@ -1,16 +1,22 @@
 """A CI job at the command line, with the real server behind it."""
 
+import asyncio
 import json
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.cli import root
+from app.container import Container
+from app.domain.credentials import Source
+from app.settings import load
+from app.vault.memory import MemoryVault
 from tests.integration.keyless.conftest import Trust
 from tests.integration.keyless.stock import stock_control_plane
-from tests.support.cli import Result, secrets_in
+from tests.support.cli import Loopin, Result, secrets_in
 from tests.support.issuer import DISCOVERY, Issuer, github_claims, github_job, gitlab_job
 from tests.support.server import AccountServer, sign_in
 
@@ -215,6 +221,28 @@ def test_it_reads_its_own_context(job: Job, trust: Trust) -> None:
     """`organization describe` works."""
     trust()
     assert "acme" in job("chainloop", "organization", "describe").works().out
+
+
+def test_the_demo_is_nobodys_job(shell: Job, issuer: Issuer) -> None:
+    """Even where it runs inside one."""
+    with shell.patch.context() as patch:
+        for name, value in gitlab_job(issuer).items():
+            patch.setenv(name, value)
+        settings = replace(load({}), demo=True)
+        box = Container.headless(settings, vault=MemoryVault())
+        resolution = asyncio.run(box.session.resolve())
+    assert resolution.credential is None
+    assert Source.CI not in {candidate.source for candidate in resolution.candidates}
+
+
+def test_another_program_gets_it_in_its_environment_only(
+    loopin: Loopin, plane: AccountServer, issuer: Issuer
+) -> None:
+    """`loopin run` hands the token of the job to the vendor's command."""
+    loopin.environment = gitlab_job(issuer) | {"CHAINLOOP_CONTROL_PLANE_API": plane.grpc}
+    program = "from os import environ as e; print(e['CHAINLOOP_TOKEN'] == e['GITLAB_OIDC'])"
+    done = loopin("run", "--provider", "chainloop", "--", sys.executable, "-c", program)
+    assert done.works().out.strip() == "True"
 
 
 def test_keyless_excludes_what_contradicts_it(job: Job) -> None:

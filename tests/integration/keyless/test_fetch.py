@@ -5,6 +5,8 @@ import socket
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from app.oidc.addresses import CLIENT, Reach, server_reach
 from app.oidc.fetch import MAX_DOCUMENT, Fetcher
 from app.oidc.verifier import Verifier
 from tests.support.issuer import DISCOVERY, JWKS, Issuer, running_issuer
+from tests.support.peers import certificate
 
 DEVELOPMENT, PUBLIC = server_reach(development=True), server_reach(development=False)
 
@@ -159,6 +162,58 @@ async def test_an_issuer_that_speaks_no_tls(issuer: Issuer) -> None:
     url = issuer.url.replace("http:", "https:")
     with pytest.raises(TLSFailed, match="cannot prove who it is"):
         await Fetcher(DEVELOPMENT).document(url)
+
+
+@pytest.mark.parametrize("reach", [CLIENT, DEVELOPMENT], ids=["client", "server"])
+async def test_the_certificate_is_the_names_and_not_the_addresses(tmp_path: Path, reach: Reach) -> None:
+    """The server connects to an address that it checked; what it trusts is still the name."""
+    mine, other = certificate("localhost"), certificate("elsewhere.example")
+    authority, _ = mine.files(tmp_path / "mine")
+    stranger, _ = other.files(tmp_path / "other")
+    with running_issuer(tls=mine.context(tmp_path / "a")) as issuer:
+        await verify(issuer, Fetcher(reach, ca=str(authority)))
+        assert isinstance(await problem(issuer, Fetcher(reach)), TLSFailed)
+        assert isinstance(await problem(issuer, Fetcher(reach, ca=str(stranger))), TLSFailed)
+    with running_issuer(tls=other.context(tmp_path / "b")) as issuer:
+        error = await problem(issuer, Fetcher(reach, ca=str(stranger)))
+        assert isinstance(error, TLSFailed)
+        assert "cannot prove who it is" in error.message
+        assert issuer.asked == []
+
+
+async def test_an_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A job whose CI_SERVER_TLS_CA_FILE leads nowhere."""
+    with pytest.raises(TLSFailed, match="cannot be read"):
+        await Fetcher(CLIENT, ca=str(tmp_path / "none.pem")).document("https://localhost:1/")
+
+
+@pytest.mark.parametrize("bad", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1"])
+async def test_one_address_that_leads_inside_is_enough(monkeypatch: pytest.MonkeyPatch, bad: str) -> None:
+    """A name with a public and an inner address is not asked at all."""
+
+    def resolve(host: str, port: int, *args: object, **more: object) -> list[Any]:
+        return [(2, 1, 6, "", (address, port)) for address in ("93.184.216.34", bad)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(Refused, match=r"two-faced\.example is not asked"):
+        await Fetcher(PUBLIC).document("https://two-faced.example/")
+
+
+async def test_what_was_checked_is_what_is_connected_to(
+    monkeypatch: pytest.MonkeyPatch, issuer: Issuer
+) -> None:
+    """A name that changes its address between the look and the connection gains nothing."""
+    answers = iter(["127.0.0.1", "169.254.169.254"])
+
+    def resolve(host: str, port: int, *args: object, **more: object) -> list[Any]:
+        # An address needs no resolver; only the name is asked for, and only once.
+        address = host if host[0].isdigit() else next(answers)
+        return [(2, 1, 6, "", (address, port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    url = issuer.url.replace("127.0.0.1", "localhost")
+    assert await Fetcher(DEVELOPMENT).document(url + JWKS)
+    assert next(answers) == "169.254.169.254"
 
 
 def test_many_threads_ask_once(issuer: Issuer) -> None:
