@@ -15,6 +15,7 @@ from textual.worker import Worker, WorkerState
 from app.commands.bindings import shown_key
 from app.commands.command import Room
 from app.commands.registry import by_id
+from app.domain.credentials import Provider
 from app.screens.frame import Frame, Presence
 from widgets.action_line import ActionLine
 from widgets.key_bar import KeyBar, KeyHint
@@ -182,9 +183,11 @@ class RoomScreen(Screen[bool]):
 
 
 def _whoami(presence: Presence) -> Whoami:
-    identity = presence.identity
-    if identity is None:
-        return Whoami()
+    """The person at Chainloop, whose session ends; else at Gumloop, whose login renews itself."""
+    if (identity := presence.identity) is None:
+        gumloop = presence.of(Provider.GUMLOOP)
+        other = gumloop.identity if gumloop else None
+        return Whoami(other.name, "Gumloop", other.organization) if other and other.name else Whoami()
     read_only = f"{identity.name} — settings are read-only" if identity.is_token else ""
     return Whoami(
         identity.name,
