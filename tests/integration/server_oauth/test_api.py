@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.support.oauth import Person, Program, person_at, tokens_at
-from tests.support.server import AccountServer, ServerFactory, csrf_of
+from tests.support.server import AccountServer, ServerFactory, csrf_of, release, sign_in, start
 
 
 class Reader:
@@ -121,8 +121,6 @@ def test_a_token_needs_the_scope_of_the_api(oauth_server: AccountServer, program
 
 
 def test_a_chainloop_token_does_not_open_this_api(account_server: AccountServer) -> None:
-    from tests.support.server import sign_in
-
     with httpx.Client(base_url=account_server.http, trust_env=False) as http:
         jwt = sign_in(account_server, *account_server.owner)
         assert error_of(Reader(http, jwt)("models")) == (401, "unauthorized")
@@ -149,9 +147,12 @@ class KeyPage:
         return found[0]
 
 
-@pytest.fixture
-def own_server(fresh_server: ServerFactory) -> AccountServer:
-    return fresh_server()
+@pytest.fixture(scope="module")
+def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountServer]:
+    """A server whose keys these tests replace."""
+    server = start(tmp_path_factory.mktemp("keys"))
+    yield server
+    release(server.process)
 
 
 @pytest.fixture
@@ -163,20 +164,21 @@ def http(own_server: AccountServer) -> Iterator[httpx.Client]:
 def test_a_new_key_ends_the_old_one_at_once_and_is_shown_once(
     own_server: AccountServer, http: httpx.Client
 ) -> None:
-    sample = own_server.seed["gumloop"]
+    user_id = own_server.seed["gumloop"]["user_id"]
     with person_at(own_server, own_server.owner) as ada:
         page = KeyPage(ada)
+        old = page.make_key()
         before = page.text()
-        assert sample["user_id"] in before
-        assert sample["api_key"] not in before
-        assert f"Ends in <code>{sample['api_key'][-4:]}</code>" in before
+        assert user_id in before
+        assert old not in before
+        assert f"Ends in <code>{old[-4:]}</code>" in before
         assert "never used" in before
-        assert Reader(http, sample["api_key"], sample["user_id"])("models").status_code == 200
+        assert Reader(http, old, user_id)("models").status_code == 200
         assert "last used" in page.text()
 
         key = page.make_key()
-        assert error_of(Reader(http, sample["api_key"], sample["user_id"])("models"))[0] == 401
-        assert Reader(http, key, sample["user_id"])("models").status_code == 200
+        assert error_of(Reader(http, old, user_id)("models"))[0] == 401
+        assert Reader(http, key, user_id)("models").status_code == 200
         assert key not in page.text()
     with own_server.database() as database:
         stored = "\n".join(database.iterdump())
@@ -185,12 +187,12 @@ def test_a_new_key_ends_the_old_one_at_once_and_is_shown_once(
 
 
 def test_a_teams_key_reaches_its_team_and_no_other(own_server: AccountServer, http: httpx.Client) -> None:
-    sample = own_server.seed["gumloop"]
-    personal = Reader(http, sample["api_key"], sample["user_id"])
-    growth, support = team_id(personal, "growth"), team_id(personal, "support")
+    user_id = own_server.seed["gumloop"]["user_id"]
     with person_at(own_server, own_server.owner) as ada:
+        personal = Reader(http, KeyPage(ada).make_key(), user_id)
+        growth, support = team_id(personal, "growth"), team_id(personal, "support")
         key = KeyPage(ada).make_key(growth)
-    reader = Reader(http, key, sample["user_id"])
+    reader = Reader(http, key, user_id)
     assert reader("models").status_code == 200
     assert reader("models", team_id=growth).status_code == 200
     assert error_of(reader("models", team_id=support)) == (403, "forbidden")
@@ -213,8 +215,7 @@ def test_a_teams_key_reaches_its_team_and_no_other(own_server: AccountServer, ht
 def test_who_does_not_administer_a_team_makes_no_key_for_it(
     own_server: AccountServer, http: httpx.Client
 ) -> None:
-    sample = own_server.seed["gumloop"]
-    growth = team_id(Reader(http, sample["api_key"], sample["user_id"]), "growth")
+    growth = team_id(Reader(http, tokens_at(own_server, own_server.viewer)["access_token"]), "growth")
     for login in (own_server.viewer, own_server.outsider):
         with person_at(own_server, login) as person:
             for team in (growth, "nonsense"):

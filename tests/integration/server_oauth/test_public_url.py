@@ -39,3 +39,9 @@ def test_plain_http_on_other_machines_gets_no_tokens(tmp_path: Path) -> None:
     answer = http.get("/oauth/authorize", query_string=request_for(Proof()))
     assert answer.status_code == 400
     assert "https" in answer.text
+
+
+def test_the_cookie_is_secure_where_browsers_come_over_tls(tmp_path: Path) -> None:
+    answer = client_of(tmp_path, "https://accounts.example").get("/account/sign-in")
+    assert "Secure" in answer.headers["Set-Cookie"]
+    assert "Strict-Transport-Security" in answer.headers

@@ -30,12 +30,6 @@ def test_the_cookie_is_http_only_lax_and_changes_at_sign_in(oauth_server: Accoun
         assert person.http.post("/account/keys", data={"csrf_token": form["csrf_token"]}).status_code == 400
 
 
-def test_the_cookie_is_secure_where_browsers_come_over_tls(fresh_server: ServerFactory) -> None:
-    server = fresh_server("--public-url", "https://accounts.example")
-    with person_at(server) as person:
-        assert "Secure" in person.http.get("/account/sign-in").headers["set-cookie"]
-
-
 def test_a_wrong_password_is_told_and_nobody_is_signed_in(oauth_server: AccountServer) -> None:
     with person_at(oauth_server) as person:
         answer = person.sign_in("nobody@acme.example", "wrong")
