@@ -12,7 +12,7 @@ from app.domain.errors import NotFound, PermissionDenied
 from app.domain.organizations import ADMINISTRATORS, Role
 from app.server.clock import Clock
 from app.server.database.engine import Database
-from app.server.database.models import Membership, Organization
+from app.server.database.models import Membership, Organization, User
 from app.server.database.oauth_models import APIKey, Team
 from app.server.oauth import opaque
 from app.server.oauth.issued import Person
@@ -92,7 +92,7 @@ class MakeKey:
         """Return the key: it is shown once and stored as a hash."""
         key, now = opaque.fresh(opaque.KEY_PREFIX), self._clock()
         with self._database.write() as session:
-            organization_id, name = _managed(session, person, team_id) if team_id else (None, person.email)
+            organization_id, name = _managed(session, person, team_id) if team_id else _own(session, person)
             mine = APIKey.user_id == person.id
             same = APIKey.team_id == team_id if team_id else APIKey.team_id.is_(None) & mine
             session.execute(update(APIKey).where(same, APIKey.ended_at.is_(None)).values(ended_at=now))
@@ -110,11 +110,17 @@ def add_key(session: Session, key: str, user_id: UUID, team_id: UUID | None, now
     session.flush()
 
 
+# The row whose key it is stays locked: two that replace it at the same time take turns.
+def _own(session: Session, person: Person) -> tuple[None, str]:
+    return None, session.get_one(User, person.id, with_for_update=True).email
+
+
 def _managed(session: Session, person: Person, team_id: UUID) -> tuple[UUID, str]:
     row = session.execute(
         select(Team.organization_id, Team.name, Membership.role)
         .join(Membership, Membership.organization_id == Team.organization_id)
         .where(Team.id == team_id, Membership.user_id == person.id)
+        .with_for_update(of=Team)
     ).one_or_none()
     if row is None:
         raise NotFound("team not found")

@@ -9,11 +9,14 @@ import pytest
 from sqlalchemy import func, select
 
 from app.server import seed, seed_gumloop
-from app.server.database.oauth_models import OAuthGrant, OAuthToken
+from app.server.database.models import User
+from app.server.database.oauth_models import APIKey, OAuthGrant, OAuthToken, Team
 from app.server.http.factory import make_app
 from app.server.oauth import opaque
+from app.server.oauth.issued import Person
 from app.server.parts import Parts, build
 from app.server.settings import ServerSettings
+from app.server.usecases.api_keys import MakeKey
 from tests.support.oauth import CLIENT, REDIRECT, Proof, answer_of, request_for
 from tests.support.server import csrf_of
 
@@ -84,6 +87,23 @@ def test_twenty_uses_of_one_code_at_once_give_tokens_once_and_then_end_them(part
     with parts.database.read() as session:
         token = session.get_one(OAuthToken, opaque.digest(good[0]["access_token"]))
         assert session.get_one(OAuthGrant, token.grant_id).ended_at is not None
+
+
+@pytest.mark.parametrize("whose", ["person", "team"])
+def test_twenty_keys_made_at_once_leave_one_that_works(parts: Parts, whose: str) -> None:
+    with parts.database.read() as session:
+        person = Person.of(session.scalars(select(User).where(User.email == seed.OWNER)).one())
+        team = (
+            session.scalars(select(Team.id).where(Team.name == "growth")).one() if whose == "team" else None
+        )
+    make = MakeKey(parts.database, parts.clock)
+    with ThreadPoolExecutor(20) as pool:
+        made = set(pool.map(lambda _: make.do(person, team, ""), range(20)))
+    assert len(made) == 20
+    with parts.database.read() as session:
+        live = select(APIKey.key_hash).where(APIKey.ended_at.is_(None), APIKey.team_id == team)
+        [left] = session.scalars(live).all()
+    assert left in {opaque.digest(key) for key in made}
 
 
 def test_the_tables_are_what_the_models_say(parts: Parts) -> None:
