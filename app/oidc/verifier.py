@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.domain.errors import LoopinError, TokenRejected
+from app.domain.errors import LoopinError, TokenRejected, Unreachable
+from app.domain.keyless import AUDIENCE
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc import keys, verify
@@ -18,7 +19,8 @@ from app.oidc.verify import Outline
 # Seconds. Keys are read again after LIFE; for an unknown key id at most every REFRESH; after a failure not
 # before REST. So nobody can make this program ask an issuer again and again by sending made-up tokens.
 LIFE, REFRESH, REST = 3600.0, 30.0, 10.0
-AUDIENCE = "chainloop"
+# How long a thread waits for another that is asking the same issuer, without and with good keys at hand.
+TURN, SHORT_TURN = 15.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +64,32 @@ class Verifier:
         outline = _outline(token, issuer)
         key = self._find(issuer, outline)
         if key is None:
-            with self._turns.setdefault(issuer, threading.Lock()):
-                key = self._find(issuer, outline)
-                if key is None:
-                    asyncio.run(self._refresh(issuer))
-            key = key or self._need(issuer, outline)
+            self._refresh_in_turn(issuer, outline)
+            key = self._need(issuer, outline)
         return verify.check(token, key, issuer, audiences, now)
 
-    def _find(self, issuer: str, outline: Outline) -> keys.PublicKey | None:
+    def _refresh_in_turn(self, issuer: str, outline: Outline) -> None:
+        turn = self._turns.setdefault(issuer, threading.Lock())
+        # With good keys at hand nobody queues for long: the key id may be made up, and the issuer slow.
+        patience = SHORT_TURN if self._fresh(issuer) else TURN
+        if not turn.acquire(timeout=patience):
+            raise Unreachable(
+                f"{clean(issuer, 120)} is being asked for its keys", hint="try again in a moment"
+            )
+        try:
+            if self._find(issuer, outline) is None:
+                asyncio.run(self._refresh(issuer))
+        finally:
+            turn.release()
+
+    def _fresh(self, issuer: str) -> bool:
         known = self._known.get(issuer)
-        if known is None or self._ticks() - known.read >= LIFE:
+        return known is not None and bool(known.keys) and self._ticks() - known.read < LIFE
+
+    def _find(self, issuer: str, outline: Outline) -> keys.PublicKey | None:
+        if not self._fresh(issuer):
             return None
-        return keys.find(known.keys, outline.algorithm, outline.kid)
+        return keys.find(self._known[issuer].keys, outline.algorithm, outline.kid)
 
     def _need(self, issuer: str, outline: Outline) -> keys.PublicKey:
         if key := self._find(issuer, outline):

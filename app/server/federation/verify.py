@@ -67,18 +67,15 @@ class VerifyFederated:
         issuer = outline(token).issuer
         found = self._rules(issuer, organization)
         if not found:
-            who = (
-                f"organization {clean(organization, 80)} does not trust"
-                if organization
-                else "nobody here trusts"
-            )
-            raise TokenRejected(f"{who} the issuer {clean(issuer, 120)}", code="unknown_issuer")
+            raise _untrusted(issuer, organization)
         claims = self._claims(token, issuer, found)
         rule = _chosen(found, claims)
+        who = repository_of(claims)
+        log.event("federation.accepted", issuer=issuer, job=clean(who, 320), organization=rule.organization)
         return FederatedActor(
             issuer=issuer,
             subject=str(claims.get("sub", ""))[:320],
-            repository=repository_of(claims),
+            repository=who,
             organization_id=rule.issuer.organization_id,
             organization_name=rule.organization,
             project_id=rule.issuer.project_id,
@@ -109,6 +106,12 @@ class VerifyFederated:
         except LoopinError as error:
             log.event("federation.issuer_trouble", issuer=issuer, reason=error.message)
             raise Unreachable(f"the keys of the issuer cannot be read: {error.message}") from error
+
+
+def _untrusted(issuer: str, organization: str) -> TokenRejected:
+    # The same for an organization that does not exist: who asks learns nothing about others.
+    who = f"organization {clean(organization, 80)} does not trust" if organization else "nobody here trusts"
+    return TokenRejected(f"{who} the issuer {clean(issuer, 120)}", code="unknown_issuer")
 
 
 def is_development(settings: ServerSettings) -> bool:

@@ -13,8 +13,8 @@ import pytest
 from app.domain.errors import BadReply, LoopinError, Refused, TLSFailed, Unreachable, UsageError
 from app.oidc.addresses import CLIENT, Reach, server_reach
 from app.oidc.fetch import MAX_DOCUMENT, Fetcher
-from app.oidc.verifier import Verifier
-from tests.support.issuer import DISCOVERY, JWKS, Issuer, running_issuer
+from app.oidc.verifier import REFRESH, SHORT_TURN, Verifier
+from tests.support.issuer import DISCOVERY, JWKS, Issuer, rsa_key, running_issuer
 from tests.support.peers import certificate
 
 DEVELOPMENT, PUBLIC = server_reach(development=True), server_reach(development=False)
@@ -214,6 +214,34 @@ async def test_what_was_checked_is_what_is_connected_to(
     url = issuer.url.replace("127.0.0.1", "localhost")
     assert await Fetcher(DEVELOPMENT).document(url + JWKS)
     assert next(answers) == "169.254.169.254"
+
+
+def test_good_tokens_pass_while_a_made_up_key_id_makes_us_wait_for_a_slow_issuer(issuer: Issuer) -> None:
+    """Nobody who sends nonsense can hold up the others."""
+    tick = 0.0
+    verifier = Verifier(Fetcher(DEVELOPMENT), lambda: tick)
+    good = issuer.token()
+    verifier.verify_blocking(good, issuer.name, now=datetime.now(UTC))
+    issuer.key, issuer.held_paths, tick = rsa_key(1), {DISCOVERY}, REFRESH
+    made_up, told = issuer.token(), []
+
+    def work() -> None:
+        try:
+            verifier.verify_blocking(made_up, issuer.name, now=datetime.now(UTC))
+        except LoopinError as error:
+            told.append(error.message)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert verifier.verify_blocking(good, issuer.name, now=datetime.now(UTC))
+    for thread in threads[1:]:
+        thread.join(SHORT_TURN + 3)
+    assert any("is being asked for its keys" in message for message in told)
+    issuer.hold.set()
+    for thread in threads:
+        thread.join()
+    assert issuer.asked.count(DISCOVERY) == 2
 
 
 def test_many_threads_ask_once(issuer: Issuer) -> None:
