@@ -19,6 +19,7 @@ from app.commands.bindings import bindings_for, keymap
 from app.commands.command import Room
 from app.commands.palette import LoopinCommands
 from app.container import Container
+from app.domain.credentials import Provider
 from app.domain.errors import Cancelled, LoopinError
 from app.domain.text import clean
 from app.rooms import DemoServer, Rooms
@@ -31,13 +32,17 @@ OPEN_DEMO = 200
 """The result of `run` when the person chose "Try the demo": the caller starts it."""
 TWICE_WITHIN = 2.0
 MODES = ("accounts", "tokens", "auto_revoke", "activity")
+_LOGINS = {f"login:{provider.value}": provider for provider in Provider}
 _log = logging.getLogger(__name__)
 # Without --debug nothing listens, and Python would then print errors over the screen.
 _log.addHandler(logging.NullHandler())
 
 
 def run(container: Container, *, screen: str = "accounts", demo: DemoServer | None = None) -> int:
-    """Open the app on `screen` (one of MODES) and return its exit code, or OPEN_DEMO."""
+    """Open the app on `screen` and return its exit code, or OPEN_DEMO.
+
+    `screen` is one of MODES, or "login:gumloop", "login:chainloop": the sign-in, above the accounts.
+    """
     app = LoopinApp(container, screen=screen, demo=demo)
     result = app.run()
     return result if result is not None else app.return_code or 0
@@ -60,6 +65,7 @@ class LoopinApp(App[int], inherit_bindings=False):
         self.container = container
         self.demo = demo
         self._first = screen if screen in MODES else MODES[0]
+        self._sign_in_to = _LOGINS.get(screen)
         self._interrupted = float("-inf")
         keys, self._key_problems = keymap(container.settings.keys)
         self.frame = Frame(
@@ -86,6 +92,8 @@ class LoopinApp(App[int], inherit_bindings=False):
         self._take_theme(self.container.settings.theme)
         self.frame.account_changed.subscribe(self, lambda _: self.look())
         await self.switch_mode(self._first)
+        if self._sign_in_to is not None and isinstance(self.screen, AccountsScreen):
+            self.screen.open_login(self._sign_in_to)
         for problem in self._key_problems:
             hint = "the default keys are in use until it is mended in config.toml"
             self.notify(f"{problem}; {hint}", title="Keys", severity="warning", timeout=20, markup=False)

@@ -89,7 +89,7 @@ def login(
     chosen = asked.resolve()
     if chosen is None:
         return _open_app(ctx, as_json)
-    view = LoginView(quiet=as_json)
+    view = LoginView(quiet=as_json, without="")
     if chosen is Method.OAUTH:
         how = BrowserLogin(CALLBACK_PORT if callback_port is None else callback_port, not no_browser)
         done = run(ctx, lambda container: _browser(container, view, how))
@@ -116,9 +116,6 @@ def _open_app(ctx: click.Context, as_json: bool) -> int:
 
 
 async def _browser(container: Container, view: LoginView, how: BrowserLogin) -> SignedIn:
-    if not how.open_browser:
-        port = how.port or "PORT"
-        show(f"On a remote box, forward the port first: ssh -L {port}:127.0.0.1:{port} user@host", err=True)
     flow = container.gumloop_oauth_login()
     async with paste_from(flow, headless=False, terminal=can_ask(), view=view):
         return await view.watch(flow.do(how))
@@ -188,7 +185,7 @@ def _welcome(done: SignedIn) -> str:
         ("Signed in", done.identity or f"with {done.method.title}"),
         ("Organization", done.organization),
         ("Server", done.endpoint),
-        ("Until", moment(done.expires_at, "no end is known")),
+        ("Until", moment(done.expires_at, "no end" if done.method is Method.API_KEY else "not known")),
         ("Stored in", done.stored_in),
         ("Profile", done.profile if done.profile != "default" else ""),
     ]

@@ -32,10 +32,14 @@ class Pasteable(Protocol):
 
 
 class LoginView:
-    """Prints the steps of one sign-in; `quiet` moves them to standard error, away from the JSON."""
+    """Prints the steps of one sign-in; `quiet` moves them to standard error, away from the JSON.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    `without` is the flag that signs in without a way back from the browser, where there is one.
+    """
+
+    def __init__(self, *, quiet: bool = False, without: str = "--skip-browser") -> None:
         self._err = quiet
+        self._without = without
         self._elsewhere = False
         self.waiting = asyncio.Event()
 
@@ -74,11 +78,9 @@ class LoginView:
     def _tell_way_back(self, step: LoginStep) -> None:
         port = urlsplit(step.callback).port
         if self._elsewhere and port:
-            show(
-                f"With the browser on another machine: ssh -L {port}:127.0.0.1:{port} to here, "
-                "or start again with --skip-browser.",
-                err=True,
-            )
+            instead = f", or start again with {self._without}" if self._without else ""
+            way = f"ssh -L {port}:127.0.0.1:{port} user@host"
+            show(f"With the browser on another machine: {way}{instead}.", err=True)
 
     def _line(self, step: LoginStep) -> None:
         glyph, colour = _GLYPHS[step.state]

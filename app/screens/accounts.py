@@ -15,6 +15,7 @@ from textual.worker import Worker
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
 from app.domain.credentials import Provider
+from app.domain.errors import VaultError
 from app.screens.account_facts import facts_of
 from app.screens.frame import Frame, Presence
 from app.screens.room import RoomScreen
@@ -86,11 +87,13 @@ class AccountsScreen(RoomScreen):
 
     def _welcome(self, presence: Presence) -> None:
         box = self.query_one("#welcome")
-        troubled = any(status.error is not None for status in presence.statuses)
-        box.display = presence.asked and not presence.signed_in_anywhere and not troubled
+        box.display = presence.asked and not presence.signed_in_anywhere
+        troubled = any(isinstance(status.error, VaultError) for status in presence.statuses)
         demo = self.frame.demo
         self.query_one("#welcome-demo").display = demo is None
         words = "Nobody is signed in here yet. Sign in, or look around on a server with sample data first."
+        if troubled:
+            words = "The keychain cannot be used, see below: no login can be kept until it is mended."
         if demo is not None:
             words = (
                 f"This is a sample server on your machine. Sign in as {demo.email} "
@@ -109,14 +112,14 @@ class AccountsScreen(RoomScreen):
     @on(AccountCard.Chosen)
     def _card(self, event: AccountCard.Chosen) -> None:
         if event.action == "login":
-            self._open_login(event.provider)
+            self.open_login(event.provider)
         elif event.action == "logout":
             self._ask_sign_out(event.provider)
 
     @on(Button.Pressed, "#welcome-login")
     def action_login(self) -> None:
         """Choose how to sign in."""
-        self._open_login(self._focused_provider())
+        self.open_login(self._focused_provider())
 
     @on(Button.Pressed, "#welcome-demo")
     def _demo(self) -> None:
@@ -125,7 +128,8 @@ class AccountsScreen(RoomScreen):
     class DemoWanted(Message):
         """The person wants to look around on the sample server."""
 
-    def _open_login(self, provider: Provider | None) -> None:
+    def open_login(self, provider: Provider | None) -> None:
+        """Choose how to sign in, `provider` first."""
         self.app.push_screen(self._login(provider), self._after_login)
 
     def _after_login(self, signed_in: bool | None) -> None:
