@@ -1,6 +1,5 @@
 """Makes the screens: the one place where a screen meets its services."""
 
-import os
 from typing import Protocol
 
 from textual.app import App
@@ -9,6 +8,7 @@ from textual.screen import Screen
 from app.container import Container
 from app.domain.credentials import Provider
 from app.domain.gumloop import BASE_URL, CALLBACK_PORT
+from app.domain.keyless import Availability
 from app.domain.ports import Clipboard
 from app.screens.accounts import AccountsScreen, SignOut
 from app.screens.frame import Frame
@@ -64,7 +64,7 @@ class Rooms:
             box.chainloop_browser_login,
             box.chainloop_token_login,
             box.claims,
-            in_ci=bool(os.environ.get("GITLAB_OIDC")),
+            ci=Availability(None) if box.settings.demo else box.ci_identity.look(),
         )
         copy = CopyText(self._clipboards())
         tools = LoginTools((*gumloop, *chainloop), box.vault, box.browser, copy, box.browser_obstacle)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from app.domain.credentials import Method, Provider
+from app.domain.keyless import Availability
 from app.domain.login import LoginStep, Step
 from app.domain.ports import Claims
 from app.domain.secret import Secret
@@ -94,15 +95,17 @@ async def following(steps: AsyncIterator[LoginStep]) -> AsyncIterator[AsyncItera
 
 
 def chainloop_offers(
-    browser: Callable[[], BrowserFlow], token: Callable[[], TokenFlow], claims: Claims, *, in_ci: bool
+    browser: Callable[[], BrowserFlow], token: Callable[[], TokenFlow], claims: Claims, *, ci: Availability
 ) -> tuple[Offer, ...]:
-    """Chainloop's rows. `in_ci` says that this is a job with an identity of its own."""
+    """Chainloop's rows. `ci` says whether this is a job with an identity of its own."""
     field = Field(
         "token", "API token", "paste it here", masked=True, about=lambda text: told_by(claims, text)
     )
     form = Form((field,), lambda values: token().do(values["token"]))
     begin = (Step.KEYCHAIN, Step.SERVER, Step.LISTENING, Step.BROWSER, Step.WAITING, Step.STATE)
-    keyless = "used by itself inside the job" if in_ci else "not here: GITLAB_OIDC is not set"
+    # Nobody has to sign in with it: where it can be had, it is used when nothing else is.
+    missing = ci.why_not if ci.system else "GITLAB_OIDC is not set"
+    keyless = "used by itself inside the job" if ci.here else f"not here: {missing}"
     return (
         Offer(
             Provider.CHAINLOOP,

@@ -1,0 +1,33 @@
+"""The row of the sign-in screen: where a CI identity can work, and why not where it cannot."""
+
+import pytest
+
+from app.clients.ci_identity import CIEnvironment
+from app.clients.clock import SystemClock
+from app.container import Container
+from app.domain.credentials import Method
+from app.screens.login_offers import chainloop_offers
+from app.settings import load
+
+GITLAB = {
+    "GITLAB_CI": "true",
+    "CI_SERVER_URL": "https://gitlab.example",
+    "CI_JOB_URL": "https://gitlab.example/j",
+}
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({}, "not here: GITLAB_OIDC is not set"),
+        (GITLAB, "not here: GITLAB_OIDC is not set"),
+        (GITLAB | {"GITLAB_OIDC": "x"}, "used by itself inside the job"),
+        ({"GITHUB_ACTIONS": "true"}, "not here: ACTIONS_ID_TOKEN_REQUEST_URL is not set"),
+    ],
+)
+def test_the_row_says_whether_this_is_a_job_that_can_prove_itself(environ: dict[str, str], said: str) -> None:
+    """It is never a step that somebody has to take."""
+    box = Container(load({}))
+    ci = CIEnvironment(environ, SystemClock()).look()
+    rows = chainloop_offers(box.chainloop_browser_login, box.chainloop_token_login, box.claims, ci=ci)
+    assert [row.why_not for row in rows if row.method is Method.KEYLESS] == [said]
