@@ -48,10 +48,11 @@ from app.services.organizations import (
     SwitchOrganization,
     UpdateThreshold,
 )
+from app.services.revoke_tokens import RevokeTokens
 from app.services.run_environment import RunEnvironment
 from app.services.sign_out import ChainloopSignOut
 from app.services.status import ChainloopStatus, Overview
-from app.services.tokens import CreateToken, ListTokens, RevokeTokens
+from app.services.tokens import CreateToken, ListTokens
 from app.settings import Settings
 
 AGENT = f"loopin/{__version__}"

@@ -15,7 +15,8 @@ from app.cli.terminal import ask, can_ask
 from app.container import Container
 from app.domain.errors import Cancelled, Failed, Refused, UsageError
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
-from app.services.tokens import Listing, Revocation
+from app.services.revoke_tokens import Revocation
+from app.services.tokens import Listing
 
 _COLUMNS = (
     "ID",

@@ -8,8 +8,8 @@ from app.domain.login import SignedIn
 from app.domain.organizations import Identity, Membership, Organization, Person
 from app.domain.status import ProviderStatus
 from app.domain.tokens import APIToken, CreatedToken
+from app.services.revoke_tokens import Revocation
 from app.services.sign_out import SignedOut
-from app.services.tokens import Revocation
 
 Shape = dict[str, Any]
 

@@ -1,8 +1,7 @@
-"""Before and after revoking: what will end, and what became of it."""
+"""Before revoking: what will end."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,7 +14,6 @@ from app.domain.ports import Clock
 from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.screens.dialog import Dialog
-from app.services.tokens import Revocation
 
 RECENT_DAYS = 7
 
@@ -86,46 +84,6 @@ class ConfirmRevoke(Dialog[bool]):
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes" or None)
-
-
-class RevokedReport(Dialog[bool]):
-    """One line a token: revoked, revoked before, or why not."""
-
-    CSS_PATH = "revoke_tokens.tcss"
-    AUTO_FOCUS = "#cancel"
-    TITLE: ClassVar[str] = "What became of them"
-
-    def __init__(self, results: Sequence[Revocation]) -> None:
-        super().__init__()
-        self._results = results
-
-    def heading(self) -> str:
-        """How many worked."""
-        done = sum(result.error is None for result in self._results)
-        return f"{done} of {len(self._results)} tokens are revoked"
-
-    def compose_dialog(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog-body"):
-            for result in self._results:
-                yield Static(_line(result), markup=False)
-        yield Static("Times are read back from the server.", classes="muted", markup=False)
-        with Horizontal(classes="dialog-buttons"):
-            yield Button("Close", id="cancel")
-
-    @on(Button.Pressed)
-    def _close(self) -> None:
-        self.dismiss(None)
-
-
-def _line(result: Revocation) -> Content:
-    name = clean(result.name, 60)
-    if result.error is not None:
-        return Content.assemble(
-            ("✗ ", "$text-error"), f"{name}  ", (clean(result.error.message), "$text-error")
-        )
-    at = f"revoked at {result.revoked_at.astimezone():%H:%M:%S}" if result.revoked_at else "revoked"
-    already = ", by somebody else" if result.already else ""
-    return Content.assemble(("✓ ", "$text-success"), f"{name}  ", (f"{at}{already}", "$text-muted"))
 
 
 def last_use(token: APIToken, now: datetime) -> tuple[str, str]:

@@ -22,7 +22,8 @@ from app.domain.tokens import APIToken, TokenState
 from app.screens.create_token import CreateTokenDialog
 from app.screens.frame import Frame, Presence
 from app.screens.reveal import RevealDialog
-from app.screens.revoke_tokens import ConfirmRevoke, RevokedReport
+from app.screens.revoke_many import Countdown, RevokeMany
+from app.screens.revoke_tokens import ConfirmRevoke
 from app.screens.room import RoomScreen
 from app.screens.token_dialogs import SortDialog, TokenDialog
 from app.screens.tokens_work import Listed, TokenWork
@@ -343,19 +344,26 @@ class TokensScreen(RoomScreen):
         dialog = ConfirmRevoke(chosen, self._identity, self.frame.clock)
         if await self.app.push_screen_wait(dialog) is None:
             return
+        if len(chosen) == 1:
+            await self._revoke_one(chosen[0])
+        elif await self.app.push_screen_wait(Countdown(len(chosen), self.frame.clock)):
+            await self.app.push_screen_wait(RevokeMany(chosen, self._use.revoke_tokens))
+        else:
+            return
+        self._take_marks(frozenset())
+        self.load()
+
+    async def _revoke_one(self, token: APIToken) -> None:
         self.busy = "revoking"
         try:
-            results = await self._use.revoke_tokens.do([(token.id, token.name) for token in chosen])
+            (result,) = await self._use.revoke_tokens.do([(token.id, token.name)])
         finally:
             self.busy = ""
-            self.load()
-        self._take_marks(frozenset())
-        if len(results) == 1 and results[0].error is None:
-            at = results[0].revoked_at
-            proof = f"revoked at {at.astimezone():%H:%M:%S}, read back from the server" if at else "revoked"
-            self.notify(f"{clean(results[0].name, 80)}: {proof}", title="Revoked", markup=False)
-        else:
-            await self.app.push_screen_wait(RevokedReport(results))
+        if result.error is not None:
+            raise result.error
+        at = result.revoked_at
+        proof = f"revoked at {at.astimezone():%H:%M:%S}, read back from the server" if at else "revoked"
+        self.notify(f"{clean(token.name, 80)}: {proof}", title="Revoked", markup=False)
 
     def action_copy_id(self) -> None:
         """Copy the id of the token under the cursor."""

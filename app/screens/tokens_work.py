@@ -7,7 +7,8 @@ from textual.message import Message
 from app.domain.listing import Book
 from app.services.copying import CopyText
 from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
-from app.services.tokens import CreateToken, Listing, ListTokens, RevokeTokens
+from app.services.revoke_tokens import RevokeTokens
+from app.services.tokens import CreateToken, Listing, ListTokens
 
 
 @dataclass(frozen=True, slots=True)

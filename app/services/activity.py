@@ -52,5 +52,10 @@ class Trail:
             self.problem = error
 
     async def entries(self) -> Sequence[ActivityEntry]:
-        """All entries, newest first."""
-        return tuple(reversed(await self._store.entries()))
+        """What happened, newest first. A beginning is left out once its end is there: one that stays
+        was interrupted."""
+        entries = await self._store.entries()
+        ended = {e.operation for e in entries if e.operation and e.outcome is not Outcome.STARTED}
+        return tuple(
+            e for e in reversed(entries) if e.outcome is not Outcome.STARTED or e.operation not in ended
+        )

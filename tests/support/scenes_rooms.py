@@ -126,6 +126,23 @@ SCENES: dict[str, Scene] = {
     "reveal-leave": _scene(_TOKENS, "n", *"ci-new", "enter", "escape"),
     "revoke-one": _scene(_TOKENS, "G", "ctrl+d"),
     "revoke-many": _scene(_TOKENS, "space", "space", "space", "ctrl+d"),
+    "revoke-countdown": _scene(
+        _TOKENS, "space", "space", "space", "ctrl+d", "tab", "tab", *"3 acme", "enter", "enter"
+    ),
+    "revoke-results": _scene(
+        _TOKENS,
+        "space",
+        "space",
+        "space",
+        "ctrl+d",
+        "tab",
+        "tab",
+        *"3 acme",
+        "enter",
+        "enter",
+        "tab",
+        "enter",
+    ),
     "auto-revoke": _scene(_REVOKE),
     "auto-revoke-lowered": _scene(_REVOKE, "left"),
     "auto-revoke-off": _scene(_made("auto_revoke", _off)),

@@ -1,0 +1,193 @@
+"""Revoking several tokens: a countdown that can still be stopped, then each result as it comes."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Static
+from textual.worker import Worker
+
+from app.domain.errors import Cancelled, LoopinError
+from app.domain.ports import Clock
+from app.domain.text import clean
+from app.domain.tokens import APIToken
+from app.screens.dialog import Dialog
+from app.services.revoke_tokens import Revocation, RevokeTokens
+
+SECONDS = 10
+
+
+class Countdown(Dialog[bool]):
+    """The last moment to change one's mind: there is no un-revoke. True = nobody stopped it."""
+
+    CSS_PATH = "revoke_tokens.tcss"
+    AUTO_FOCUS = "#cancel"
+
+    def __init__(self, count: int, clock: Clock) -> None:
+        super().__init__()
+        self._count, self._clock = count, clock
+
+    def heading(self) -> str:
+        """What is about to happen."""
+        return f"Revoking {self._count:,} tokens"
+
+    def compose_dialog(self) -> ComposeResult:
+        yield Static("", id="countdown", markup=False)
+        with Horizontal(classes="dialog-buttons"):
+            yield Button("Stop", id="cancel")
+            yield Button("Now", id="yes", variant="error")
+
+    def on_mount(self) -> None:
+        self._count_down()
+
+    @work(exclusive=True, group="countdown", description="count down", exit_on_error=False)
+    async def _count_down(self) -> None:
+        for left in range(SECONDS, 0, -1):
+            bar = "▓" * left + "░" * (SECONDS - left)
+            self.query_one("#countdown", Static).update(Content(f"in {left:>2} s  {bar}"))
+            await self._clock.sleep(1)
+        if self.is_current:
+            self.dismiss(True)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes" or None)
+
+
+class One(Message):
+    """One token's call was answered."""
+
+    def __init__(self, result: Revocation) -> None:
+        super().__init__()
+        self.result = result
+
+
+class Finished(Message):
+    """All are done, and the list was read again."""
+
+    def __init__(self, results: Sequence[Revocation]) -> None:
+        super().__init__()
+        self.results = results
+
+
+class RevokeMany(Dialog[bool]):
+    """One line a token. While it works, escape begins no further call; afterwards failures can be tried
+    again."""
+
+    CSS_PATH = "revoke_tokens.tcss"
+    AUTO_FOCUS = "#close"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "retry", "Try again", show=False)]
+
+    def __init__(self, tokens: Sequence[APIToken], revoke: RevokeTokens) -> None:
+        super().__init__()
+        self._names = {token.id: token.name for token in tokens}
+        self._revoke = revoke
+        self._results: dict[str, Revocation] = {}
+        self._working, self._stopped = True, False
+
+    def compose_dialog(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog-body"):
+            yield Static("", id="many-lines", markup=False)
+        yield Static("", id="many-note", classes="muted", markup=False)
+        with Horizontal(classes="dialog-buttons"):
+            yield Button("Try again", id="retry")
+            yield Button("Stop", id="close")
+
+    def on_mount(self) -> None:
+        self._go(dict(self._names))
+
+    @work(exclusive=True, group="many", description="revoke tokens", exit_on_error=False)
+    async def _go(self, names: dict[str, str]) -> None:
+        self._working, self._stopped = True, False
+        for token_id in names:
+            self._results.pop(token_id, None)
+        self._show()
+        results = await self._revoke.do(list(names.items()), told=self._tell, stopped=lambda: self._stopped)
+        self.post_message(Finished(results))
+
+    def _tell(self, result: Revocation) -> None:
+        self.post_message(One(result))
+
+    @on(One)
+    def _answered(self, event: One) -> None:
+        self._results[event.result.token_id] = event.result
+        self._show()
+
+    @on(Finished)
+    def _finished(self, event: Finished) -> None:
+        self._working = False
+        self._results |= {result.token_id: result for result in event.results}
+        self._show()
+        self.query_one("#close", Button).focus()
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """What failed as a whole: the credential ended, the network is gone. Each line keeps its state."""
+        self._working = False
+        if not isinstance(error, LoopinError):
+            return False
+        for token_id, name in self._names.items():
+            self._results.setdefault(token_id, Revocation(token_id, name, error))
+        self._show()
+        return True
+
+    # ── showing ──
+
+    def _failed(self) -> dict[str, str]:
+        return {i: r.name for i, r in self._results.items() if r.error is not None}
+
+    def _show(self) -> None:
+        done = sum(result.error is None for result in self._results.values())
+        title = f"{done:,} of {len(self._names):,} tokens are revoked"
+        self.query_one(".dialog-title", Static).update(Content(title))
+        lines = (line_of(name, self._results.get(i)) for i, name in self._names.items())
+        self.query_one("#many-lines", Static).update(Content("\n").join(lines))
+        note = "Times are read back from the server." if not self._working else "working …"
+        self.query_one("#many-note", Static).update("no further call is made …" if self._stopping else note)
+        self.query_one("#retry", Button).display = not self._working and bool(self._failed())
+        self.query_one("#close", Button).label = "Stop" if self._working else "Close"
+
+    @property
+    def _stopping(self) -> bool:
+        return self._working and self._stopped
+
+    # ── actions ──
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        if event.button.id == "retry":
+            self.action_retry()
+        else:
+            self.action_leave()
+
+    def action_retry(self) -> None:
+        """Try those again that failed."""
+        if not self._working and (failed := self._failed()):
+            self._go(failed)
+
+    def action_leave(self) -> None:
+        """Stop what is not begun; leave when nothing is under way."""
+        if self._working:
+            self._stopped = True
+            self._show()
+        else:
+            self.dismiss(True)
+
+
+def line_of(name: str, result: Revocation | None) -> Content:
+    """One token and what became of it."""
+    name = f"{clean(name, 40):<26}"
+    if result is None:
+        return Content.assemble(("○ ", "$text-disabled"), name, ("waiting", "$text-disabled"))
+    if isinstance(result.error, Cancelled):
+        return Content.assemble(("– ", "$text-muted"), name, ("not begun", "$text-muted"))
+    if result.error is not None:
+        return Content.assemble(("✗ ", "$text-error"), name, (clean(result.error.message), "$text-error"))
+    at = f"revoked at {result.revoked_at.astimezone():%H:%M:%S}" if result.revoked_at else "revoked"
+    already = ", by somebody else" if result.already else ""
+    return Content.assemble(("✓ ", "$text-success"), name, (f"{at}{already}", "$text-muted"))

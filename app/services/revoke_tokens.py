@@ -1,0 +1,149 @@
+"""Revoke API tokens."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import uuid4
+
+from app.domain.activity import Action, Outcome
+from app.domain.errors import Cancelled, LoopinError, NotFound
+from app.domain.organizations import Identity
+from app.domain.ports import Gateway
+from app.domain.tokens import StatusFilter
+from app.services.activity import Trail
+from app.services.chainloop_session import ChainloopSession
+
+AT_ONCE = 4
+"""Calls under way at the same time: enough to hide the network, few enough for any server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """What became of one token: `error` None means that it is revoked now."""
+
+    token_id: str
+    name: str
+    error: LoopinError | None = None
+    revoked_at: datetime | None = None
+    already: bool = False
+
+
+Told = Callable[[Revocation], None]
+
+
+class RevokeTokens:
+    """Revoke tokens for good, and re-list as the receipt.
+
+    A token's entry in the trail is begun before its call and ended after it: whatever interrupts the
+    work, the next start can tell which were revoked, which may be, and which were not touched.
+    """
+
+    def __init__(self, session: ChainloopSession, trail: Trail) -> None:
+        self._session = session
+        self._trail = trail
+
+    async def do(
+        self,
+        tokens: Sequence[tuple[str, str]],
+        reason: str = "",
+        *,
+        told: Told = lambda _: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> tuple[Revocation, ...]:
+        """Revoke each (id, name) once, a few at a time; one failure does not stop the others.
+
+        `told` hears of each as soon as its call is answered; once `stopped` says so, no further call
+        is made and the rest is Cancelled. Afterwards all tokens are read again: what is revoked there
+        is done, whatever the call answered, so a token that somebody else revoked counts as done too.
+        The results are in the order of `tokens`.
+        """
+        credential = await self._session.credential()
+        identity = await self._session.identity(credential)
+        gateway = await self._session.gateway(credential)
+        names = dict(tokens)
+        run = _Run(gateway, self._trail, identity, credential.endpoint.address, reason, told, stopped)
+        first = await run.all({i: n for i, n in names.items() if i != identity.token_id})
+        # The token that signs us in goes last: without it no other can be revoked.
+        first |= await run.all({i: n for i, n in names.items() if i == identity.token_id})
+        revoked_at = await _receipts(gateway, set(names))
+        results = tuple(_settled(first[token_id], revoked_at.get(token_id)) for token_id in names)
+        await run.close(results)
+        return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One bulk: what its calls share."""
+
+    gateway: Gateway
+    trail: Trail
+    identity: Identity
+    endpoint: str
+    reason: str
+    told: Told
+    stopped: Callable[[], bool]
+    open: dict[str, str] = field(default_factory=dict)
+    """Operation of each token whose call did not succeed: its entry is still to be ended."""
+
+    async def all(self, names: dict[str, str]) -> dict[str, Revocation]:
+        """Revoke every one of id → name, AT_ONCE at a time."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(token_id: str, name: str) -> Revocation:
+            async with gate:
+                result = await self._one(token_id, name)
+            self.told(result)
+            return result
+
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(token_id, name)) for token_id, name in names.items()]
+        return {task.result().token_id: task.result() for task in tasks}
+
+    async def _one(self, token_id: str, name: str) -> Revocation:
+        if self.stopped():
+            return Revocation(token_id, name, Cancelled("not begun: you stopped it"))
+        operation = uuid4().hex
+        await self._note(Revocation(token_id, name), Outcome.STARTED, operation)
+        try:
+            await self.gateway.revoke_token(token_id)
+        except LoopinError as error:
+            self.open[token_id] = operation
+            return Revocation(token_id, name, error)
+        result = Revocation(token_id, name)
+        await self._note(result, Outcome.DONE, operation)
+        return result
+
+    async def close(self, results: Sequence[Revocation]) -> None:
+        """End the entries of what failed, now that the list has told how it really is."""
+        for result in results:
+            if operation := self.open.get(result.token_id):
+                await self._note(result, Outcome.FAILED if result.error else Outcome.DONE, operation)
+
+    async def _note(self, result: Revocation, outcome: Outcome, operation: str) -> None:
+        await self.trail.add(
+            Action.REVOKE,
+            outcome=outcome,
+            identity=self.identity,
+            endpoint=self.endpoint,
+            subject=result.name,
+            subject_id=result.token_id,
+            detail=result.error.message if result.error else self.reason,
+            operation=operation,
+        )
+
+
+async def _receipts(gateway: Gateway, wanted: set[str]) -> dict[str, datetime]:
+    """Read back when each was revoked; who may not list, or revoked itself, has no receipts."""
+    try:
+        listed = await gateway.list_tokens(StatusFilter.REVOKED)
+    except LoopinError:
+        return {}
+    return {t.id: t.revoked_at for t in listed if t.id in wanted and t.revoked_at is not None}
+
+
+def _settled(result: Revocation, at: datetime | None) -> Revocation:
+    # An answer that got lost may hide a revocation that worked: the list decides, not the call.
+    if at is None:
+        return result
+    return Revocation(result.token_id, result.name, None, at, already=isinstance(result.error, NotFound))
