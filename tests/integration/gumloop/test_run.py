@@ -39,6 +39,16 @@ def test_the_child_gets_the_whole_credential_and_nothing_of_another(
     assert "GUMLOOP_USER_ID" not in done.out
 
 
+def test_without_a_provider_whoever_is_signed_in_is_handed_over(command: Loopin) -> None:
+    show = _printing("print(sorted(k for k in os.environ if k.startswith(('GUMLOOP_', 'CHAINLOOP_'))))")
+    done = command("run", *show, CHAINLOOP_TOKEN="not-a-real-chainloop-token").works()
+    assert "'CHAINLOOP_CONTROL_PLANE_API', 'CHAINLOOP_TOKEN'" in done.out
+    done = command("run", *show, CHAINLOOP_TOKEN="not-a-real-chainloop-token", **KEY_ENV).works()
+    assert "CHAINLOOP_TOKEN" in done.out
+    assert "GUMLOOP_API_KEY" in done.out
+    command("run", "--provider", "gumloop", *show, CHAINLOOP_TOKEN="not-a-real-chainloop-token").fails(125)
+
+
 @pytest.mark.usefixtures("secret_service")
 def test_a_stored_profile_reaches_the_child(command: Loopin) -> None:
     login = ("gumloop", "login", "--profile", "work", "--user-id", USER_ID, "--api-key", "-")
