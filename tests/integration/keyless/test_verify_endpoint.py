@@ -1,13 +1,15 @@
 """POST /federated/verify: another control plane asks whose token this is."""
 
+import json
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.integration.keyless.conftest import FEDERATION_SECRET, Trust
-from tests.support.issuer import DISCOVERY, Issuer, github_claims
+from tests.support.issuer import DISCOVERY, Issuer, github_claims, gitlab_claims
 from tests.support.server import AccountServer
+from tests.unit.keyless.tokens import raw
 
 
 def ask(plane: AccountServer, body: Any, secret: str = FEDERATION_SECRET, **more: Any) -> httpx.Response:
@@ -105,6 +107,18 @@ def test_without_the_secret_nothing_is_verified(
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert issuer.asked == []
+
+
+@pytest.mark.parametrize("text", ["\ud800", "\x00", "' OR 1=1 --", "\u202e"])
+def test_texts_that_no_database_takes(plane: AccountServer, issuer: Issuer, trust: Trust, text: str) -> None:
+    """As organization and as issuer: unknown, never 500."""
+    trust()
+    for body in (
+        {"token": issuer.token().reveal(), "org_name": text},
+        {"token": raw({"alg": "RS256"}, gitlab_claims(text), b"x").reveal()},
+    ):
+        answer = ask(plane, json.dumps(body).encode())
+        assert (answer.status_code, answer.json()["code"]) == (403, "unknown_issuer")
 
 
 def test_it_is_off_without_the_flag(account_server: AccountServer) -> None:
