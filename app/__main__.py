@@ -11,7 +11,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     from app.cli import exits
+    from app.clients import protection
 
+    protection.protect()
     exits.prepare_streams()
     if not given:
         from app.cli import start

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import IO
 
 from app.cli import exits
+from app.clients import protection
 from app.domain.errors import LoopinError
 from app.domain.text import clean
 
@@ -58,7 +59,8 @@ def run(command: Sequence[str], environment: Mapping[str, str], secrets: Sequenc
     sys.stderr.flush()
     try:
         if not piped and hasattr(os, "execvpe") and os.name != "nt":
-            os.execvpe(command[0], list(command), dict(environment))  # noqa: S606  # a program, never a shell
+            with protection.lifted():
+                os.execvpe(command[0], list(command), dict(environment))  # noqa: S606  # a program, never a shell
         return _masked(command, environment, piped, [secret.encode() for secret in secrets])
     except OSError as error:
         return _not_started(command[0], error)
@@ -83,12 +85,13 @@ def _masked(
     joined = len(piped) == 2 and os.path.sameopenfile(1, 2)
     waiting: list[int] = []
     with _forwarding(waiting) as forward:
-        child = subprocess.Popen(  # noqa: S603  # the person's own command
-            list(command),
-            env=dict(environment),
-            stdout=subprocess.PIPE if 1 in piped else None,
-            stderr=subprocess.STDOUT if joined else subprocess.PIPE if 2 in piped else None,
-        )
+        with protection.lifted():
+            child = subprocess.Popen(  # noqa: S603  # the person's own command
+                list(command),
+                env=dict(environment),
+                stdout=subprocess.PIPE if 1 in piped else None,
+                stderr=subprocess.STDOUT if joined else subprocess.PIPE if 2 in piped else None,
+            )
         forward.to(child.pid)
         threads = [
             threading.Thread(target=_pump, args=(pipe, target, Masker(secrets)))

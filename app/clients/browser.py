@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from app.clients import protection
 from app.domain.errors import BrowserUnavailable
 from app.domain.text import clean
 
@@ -112,6 +113,7 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> bool:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             env=dict(environ),
+            umask=protection.umask_of_children(),
         )
     except (OSError, ValueError):
         return False

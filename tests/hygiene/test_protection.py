@@ -1,0 +1,90 @@
+"""From its first line on the process keeps its files and memory to itself; its children get theirs back."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Loopin
+from tests.support.server import ROOT
+
+_SHOW = (
+    "import os, resource; mask = os.umask(0); print(oct(mask), resource.getrlimit(resource.RLIMIT_CORE)[0], "
+    "open('/proc/self/coredump_filter').read().strip())"
+)
+TOKEN = {"CHAINLOOP_TOKEN": "not-a-real-chainloop-token"}
+
+
+@pytest.fixture
+def loose() -> "tuple[int, str]":
+    """What a person's shell may have set: files for everyone, core dumps as large as the system allows."""
+    if not Path("/proc/self/coredump_filter").exists():
+        pytest.skip("only Linux tells what a core dump contains")
+    return resource.getrlimit(resource.RLIMIT_CORE)[1], "00000033"
+
+
+def _start_loosely() -> None:
+    os.umask(0o022)
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    Path("/proc/self/coredump_filter").write_text("0x33")
+
+
+def _run(*arguments: str, environment: dict[str, str]) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        preexec_fn=_start_loosely,
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.usefixtures("loose")
+def test_the_command_runs_with_private_files_and_empty_core_dumps(loopin: Loopin) -> None:
+    """`app.__main__` itself, asked from within by a command that prints what it runs with."""
+    program = (
+        "import app.__main__, app.cli.start as start\n"
+        f"start.open_app = lambda: exec({_SHOW!r})\n"
+        "app.__main__.main([])"
+    )
+    assert _run("-c", program, environment=loopin.variables()) == "0o77 0 00000000"
+
+
+@pytest.mark.parametrize("masking", [(), ("--no-masking",)], ids=["piped", "in our place"])
+def test_a_persons_own_program_gets_its_own_limits_back(
+    loopin: Loopin, loose: tuple[int, str], masking: tuple[str, ...]
+) -> None:
+    child = ("run", *masking, "--", sys.executable, "-c", _SHOW)
+    said = _run("-m", "app", *child, environment=loopin.variables(**TOKEN))
+    hard, unfiltered = loose
+    assert said == f"0o22 {hard} {unfiltered}"
+
+
+@pytest.mark.usefixtures("loose")
+def test_a_program_that_cannot_be_started_leaves_the_protection_in_force() -> None:
+    program = (
+        "from app.clients import protection\n"
+        "protection.protect()\n"
+        "try:\n"
+        "    with protection.lifted(): raise OSError\n"
+        "except OSError: pass\n"
+        f"exec({_SHOW!r})"
+    )
+    assert _run("-c", program, environment=dict(os.environ)) == "0o77 0 00000000"
+
+
+def test_a_log_and_a_new_folder_are_private_without_a_umask_of_ones_own(loopin: Loopin) -> None:
+    """Every file that a run leaves behind, whatever wrote it."""
+    loopin("status", "--debug")
+    left = [path for path in loopin.folder.rglob("*") if path.parent != loopin.folder]
+    assert left
+    assert [str(path) for path in loopin.folder.rglob("*") if path.stat().st_mode & 0o077] == []
