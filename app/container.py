@@ -33,6 +33,7 @@ from app.services.gumloop_sign_out import GumloopSignOut
 from app.services.gumloop_status import GumloopStatus
 from app.services.gumloop_teams import ChooseTeam, ListTeams
 from app.services.gumloop_vault import GumloopVault
+from app.services.export_tokens import ExportTokens
 from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
 from app.services.keyless import InspectKeyless, KeylessLogin
 from app.services.login.chainloop import ChainloopSaver
@@ -250,6 +251,10 @@ class Container:
     @cached_property
     def save_token_as_profile(self) -> SaveTokenAsProfile:
         return SaveTokenAsProfile(self.session, self.vault, self.accounts, self.trail)
+
+    @cached_property
+    def export_tokens(self) -> ExportTokens:
+        return ExportTokens(self.token_files)
 
     @cached_property
     def write_token_file(self) -> WriteTokenFile:

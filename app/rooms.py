@@ -88,6 +88,7 @@ class Rooms:
             save_profile=box.save_token_as_profile,
             write_file=box.write_token_file,
             copy=CopyText(self._clipboards()),
+            export=box.export_tokens,
             near_days=box.settings.near_days,
         )
         return TokensScreen(self._frame, work)

@@ -53,6 +53,15 @@ COMMANDS: tuple[Command, ...] = (
         f"{_CLI} list",
     ),
     Command("tokens.sort", _TOKENS, "s", "sort", "Sort", "Choose the order.", "sort"),
+    Command(
+        "tokens.export",
+        _TOKENS,
+        "ctrl+s",
+        "export",
+        "Export",
+        "Write what is shown to a file: CSV, JSON or Markdown.",
+        cli=f"{_CLI} list -o json",
+    ),
     Command("tokens.refresh", _TOKENS, "r", "refresh", "Refresh", "List again.", "refresh", f"{_CLI} list"),
     Command(
         "tokens.next_tab",

@@ -219,7 +219,10 @@ class Clipboard(Protocol):
 
 
 class TokenFiles(Protocol):
-    """Writes a secret to a file, where a person asked for one."""
+    """Writes new files that only their owner can read, where a person asked for one."""
+
+    async def write_text(self, path: str, text: str) -> str:
+        """Write `text` to the new file `path`; like `write`."""
 
     async def write(self, path: str, secret: Secret) -> str:
         """Write `secret` to the new file `path`, readable by its owner alone, and return the path as

@@ -16,16 +16,11 @@ from app.commands.command import Room
 from app.domain import filter as filters
 from app.domain.errors import LoopinError, NotSignedIn
 from app.domain.listing import Book, Row, Sort, SortKey, Tab
-from app.domain.organizations import Identity
 from app.domain.text import clean
-from app.domain.tokens import APIToken, TokenState
-from app.screens.create_token import CreateTokenDialog
+from app.domain.tokens import TokenState
 from app.screens.frame import Frame, Presence
-from app.screens.reveal import RevealDialog
-from app.screens.revoke_many import Countdown, RevokeMany
-from app.screens.revoke_tokens import ConfirmRevoke
-from app.screens.room import RoomScreen
 from app.screens.token_dialogs import SortDialog, TokenDialog
+from app.screens.tokens_flows import TokenFlows
 from app.screens.tokens_work import Listed, TokenWork
 from widgets.detail_pane import Detail, DetailPane
 from widgets.filter_bar import FilterBar
@@ -45,7 +40,7 @@ _SHORT = {
 _ON_TOKENS = {"mark", "mark_range", "mark_all", "revoke", "copy_id", "copy_name"}
 
 
-class TokensScreen(RoomScreen):
+class TokensScreen(TokenFlows):
     """Tabs, a filter and the list; the detail beside it where there is room."""
 
     ROOM = Room.TOKENS
@@ -55,17 +50,12 @@ class TokensScreen(RoomScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Room.TOKENS)]
 
     def __init__(self, frame: Frame, tokens: TokenWork) -> None:
-        super().__init__(frame)
-        self._use = tokens
-        self._book: Book | None = None
-        self._identity: Identity | None = None
+        super().__init__(frame, tokens)
         self._tab = Tab.ACTIVE
         self._sort = Sort()
         self._filter = filters.Filter()
-        self._marks: frozenset[str] = frozenset()
         self._last_mark = ""
         self._stale = True
-        self._go_to = ""
 
     def compose_body(self) -> ComposeResult:
         with StateView(id="tokens-state"), Vertical(id="tokens-list"):
@@ -168,10 +158,6 @@ class TokensScreen(RoomScreen):
     # ── showing ──
 
     @property
-    def _table(self) -> TokenTable:
-        return self.query_one(TokenTable)
-
-    @property
     def _state(self) -> StateView:
         return self.query_one(StateView)
 
@@ -254,7 +240,7 @@ class TokensScreen(RoomScreen):
             return "there is no token here"
         if action == "revoke" and not self._chosen():
             return "it is revoked already"
-        if action in {"new", "sort", "filter", "turn", "tab"} and self._book is None:
+        if action in {"new", "sort", "filter", "turn", "tab", "export"} and self._book is None:
             return "the tokens are not listed yet"
         return ""
 
@@ -315,66 +301,3 @@ class TokensScreen(RoomScreen):
         self._table.show_marks(marks)
         self._filter_bar.note(self._note(len(self._table.rows)))
         self.refresh_bindings()
-
-    def _chosen(self) -> list[APIToken]:
-        """The marked tokens, or else the one under the cursor; revoked ones are not among them."""
-        if self._marks and self._book is not None:
-            return [row.token for row in self._book.all if row.token.id in self._marks]
-        row = self._table.row
-        return [] if row is None or row.state is TokenState.REVOKED else [row.token]
-
-    @work(group="new", exclusive=True, description="create a token", exit_on_error=False)
-    async def action_new(self) -> None:
-        """Create a token, show it once, and list again."""
-        if self._identity is None or self._book is None:
-            return
-        dialog = CreateTokenDialog(self._use.create_token, self._identity, self._book, self.frame.clock)
-        if (created := await self.app.push_screen_wait(dialog)) is None:
-            return
-        self._go_to = created.token.id
-        self.load()
-        await self.app.push_screen_wait(RevealDialog(created, self._use))
-
-    @work(group="revoke", exclusive=True, description="revoke tokens", exit_on_error=False)
-    async def action_revoke(self) -> None:
-        """Ask, revoke, and list again as the proof."""
-        chosen = self._chosen()
-        if not chosen or self._identity is None:
-            return
-        dialog = ConfirmRevoke(chosen, self._identity, self.frame.clock)
-        if await self.app.push_screen_wait(dialog) is None:
-            return
-        if len(chosen) == 1:
-            await self._revoke_one(chosen[0])
-        elif await self.app.push_screen_wait(Countdown(len(chosen), self.frame.clock)):
-            await self.app.push_screen_wait(RevokeMany(chosen, self._use.revoke_tokens))
-        else:
-            return
-        self._take_marks(frozenset())
-        self.load()
-
-    async def _revoke_one(self, token: APIToken) -> None:
-        self.busy = "revoking"
-        try:
-            (result,) = await self._use.revoke_tokens.do([(token.id, token.name)])
-        finally:
-            self.busy = ""
-        if result.error is not None:
-            raise result.error
-        at = result.revoked_at
-        proof = f"revoked at {at.astimezone():%H:%M:%S}, read back from the server" if at else "revoked"
-        self.notify(f"{clean(token.name, 80)}: {proof}", title="Revoked", markup=False)
-
-    def action_copy_id(self) -> None:
-        """Copy the id of the token under the cursor."""
-        if (row := self._table.row) is not None:
-            self._copy(row.token.id, "the id")
-
-    def action_copy_name(self) -> None:
-        """Copy the name of the token under the cursor."""
-        if (row := self._table.row) is not None:
-            self._copy(clean(row.token.name), "the name")
-
-    @work(group="copy", exclusive=True, description="copy", exit_on_error=False)
-    async def _copy(self, text: str, what: str) -> None:
-        self.notify(f"{what}: {await self._use.copy.do(text)}", markup=False)

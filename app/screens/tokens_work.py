@@ -6,6 +6,7 @@ from textual.message import Message
 
 from app.domain.listing import Book
 from app.services.copying import CopyText
+from app.services.export_tokens import ExportTokens
 from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
 from app.services.revoke_tokens import RevokeTokens
 from app.services.tokens import CreateToken, Listing, ListTokens
@@ -21,6 +22,7 @@ class TokenWork:
     save_profile: SaveTokenAsProfile
     write_file: WriteTokenFile
     copy: CopyText
+    export: ExportTokens
     near_days: int
 
 

@@ -13,11 +13,17 @@ class PrivateFiles:
 
     async def write(self, path: str, secret: Secret) -> str:
         """Write `secret` to `path` and return the path as given; an existing file is never touched."""
-        await asyncio.to_thread(_write, Path(path).expanduser(), secret)
+        await asyncio.to_thread(_write, path, secret.reveal())
+        return path
+
+    async def write_text(self, path: str, text: str) -> str:
+        """Write `text`; the same holds."""
+        await asyncio.to_thread(_write, path, text)
         return path
 
 
-def _write(path: Path, secret: Secret) -> None:
+def _write(name: str, text: str) -> None:
+    path = Path(name).expanduser()
     try:
         # O_EXCL also refuses a link that somebody put there.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -25,5 +31,5 @@ def _write(path: Path, secret: Secret) -> None:
         raise UsageError(f"{path} exists already", hint="name a file that does not exist") from None
     except OSError as error:
         raise VaultError(f"{path} cannot be written: {error.strerror}", hint="name another place") from None
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secret.reveal())
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+        file.write(text)

@@ -143,6 +143,7 @@ SCENES: dict[str, Scene] = {
         "tab",
         "enter",
     ),
+    "export": _scene(_TOKENS, "ctrl+s"),
     "auto-revoke": _scene(_REVOKE),
     "auto-revoke-lowered": _scene(_REVOKE, "left"),
     "auto-revoke-off": _scene(_made("auto_revoke", _off)),

@@ -1,0 +1,90 @@
+"""The dialog that writes the list to a file."""
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Input, Static
+from textual.worker import Worker
+
+from app.domain.errors import LoopinError
+from app.domain.export import Format
+from app.domain.listing import Book, Row
+from app.domain.names import problem
+from app.domain.text import clean
+from app.screens.dialog import Dialog
+from app.services.export_tokens import ExportTokens
+from widgets.choice_bar import ChoiceBar
+
+_WORDS = {Format.CSV: "CSV", Format.JSON: "JSON", Format.MARKDOWN: "Markdown"}
+
+
+class Written(Message):
+    """The file is there."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+
+class ExportDialog(Dialog[str]):
+    """The format and the name of a new file; the result is its path."""
+
+    CSS_PATH = "export_tokens.tcss"
+    AUTO_FOCUS = "#export-format"
+
+    def __init__(self, export: ExportTokens, rows: list[Row], book: Book, organization: str) -> None:
+        super().__init__()
+        self._export, self._rows, self._book = export, rows, book
+        self._stem = f"tokens-{'' if problem(organization) else f'{organization}-'}{book.now:%Y-%m-%d}"
+
+    def heading(self) -> str:
+        """How many."""
+        return f"Export {len(self._rows):,} token{'s' * (len(self._rows) != 1)}"
+
+    def compose_dialog(self) -> ComposeResult:
+        yield Static("What the tab and the filter show now, in this order.", classes="muted", markup=False)
+        yield ChoiceBar(list(_WORDS.values()), 0, id="export-format")
+        yield Input(f"{self._stem}.csv", id="export-path", compact=True)
+        yield Static("", id="export-error", markup=False)
+        with Horizontal(classes="dialog-buttons"):
+            yield Button("Cancel", id="cancel")
+            yield Button("Write", id="yes", variant="primary")
+
+    @property
+    def _form(self) -> Format:
+        return list(_WORDS)[self.query_one(ChoiceBar).chosen or 0]
+
+    @on(ChoiceBar.Changed)
+    def _other_format(self) -> None:
+        field = self.query_one(Input)
+        stem, dot, _ = field.value.rpartition(".")
+        field.value = f"{stem if dot else field.value}.{self._form.value}"
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#yes")
+    def _go(self) -> None:
+        self._write(self._form, self.query_one(Input).value)
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(None)
+
+    @work(exclusive=True, group="export", description="write the list", exit_on_error=False)
+    async def _write(self, form: Format, path: str) -> None:
+        written = await self._export.do(self._rows, form, path, self._book.now, self._book.threshold)
+        self.post_message(Written(written))
+
+    @on(Written)
+    def _written(self, event: Written) -> None:
+        self.dismiss(event.path)
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """Say it in the dialog, which keeps the name."""
+        if not isinstance(error, LoopinError):
+            return False
+        line = self.query_one("#export-error", Static)
+        line.update(Content(f"✗ {clean(error.message)}: {clean(error.hint)}".rstrip(": ")))
+        line.display = True
+        return True

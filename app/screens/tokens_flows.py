@@ -1,0 +1,115 @@
+"""What can be done with tokens: create, revoke, copy. The room above shows them."""
+
+from textual import work
+from textual.worker import Worker
+
+from app.domain.listing import Book
+from app.domain.organizations import Identity
+from app.domain.text import clean
+from app.domain.tokens import APIToken, TokenState
+from app.screens.create_token import CreateTokenDialog
+from app.screens.export_tokens import ExportDialog
+from app.screens.frame import Frame
+from app.screens.reveal import RevealDialog
+from app.screens.revoke_many import Countdown, RevokeMany
+from app.screens.revoke_tokens import ConfirmRevoke
+from app.screens.room import RoomScreen
+from app.screens.tokens_work import TokenWork
+from widgets.token_table import TokenTable
+
+
+class TokenFlows(RoomScreen):
+    """Each flow reads from top to bottom: ask, do, list again as the proof."""
+
+    def __init__(self, frame: Frame, tokens: TokenWork) -> None:
+        super().__init__(frame)
+        self._use = tokens
+        self._book: Book | None = None
+        self._identity: Identity | None = None
+        self._marks: frozenset[str] = frozenset()
+        self._go_to = ""
+
+    @property
+    def _table(self) -> TokenTable:
+        return self.query_one(TokenTable)
+
+    def load(self) -> Worker[None]:
+        """List the tokens."""
+        raise NotImplementedError
+
+    def _take_marks(self, marks: frozenset[str]) -> None:
+        """Mark these tokens and no others."""
+        raise NotImplementedError
+
+    def _chosen(self) -> list[APIToken]:
+        """The marked tokens, or else the one under the cursor; revoked ones are not among them."""
+        if self._marks and self._book is not None:
+            return [row.token for row in self._book.all if row.token.id in self._marks]
+        row = self._table.row
+        return [] if row is None or row.state is TokenState.REVOKED else [row.token]
+
+    @work(group="new", exclusive=True, description="create a token", exit_on_error=False)
+    async def action_new(self) -> None:
+        """Create a token, show it once, and list again."""
+        if self._identity is None or self._book is None:
+            return
+        dialog = CreateTokenDialog(self._use.create_token, self._identity, self._book, self.frame.clock)
+        if (created := await self.app.push_screen_wait(dialog)) is None:
+            return
+        self._go_to = created.token.id
+        self.load()
+        await self.app.push_screen_wait(RevealDialog(created, self._use))
+
+    @work(group="revoke", exclusive=True, description="revoke tokens", exit_on_error=False)
+    async def action_revoke(self) -> None:
+        """Ask, revoke, and list again as the proof."""
+        chosen = self._chosen()
+        if not chosen or self._identity is None:
+            return
+        dialog = ConfirmRevoke(chosen, self._identity, self.frame.clock)
+        if await self.app.push_screen_wait(dialog) is None:
+            return
+        if len(chosen) == 1:
+            await self._revoke_one(chosen[0])
+        elif await self.app.push_screen_wait(Countdown(len(chosen), self.frame.clock)):
+            await self.app.push_screen_wait(RevokeMany(chosen, self._use.revoke_tokens))
+        else:
+            return
+        self._take_marks(frozenset())
+        self.load()
+
+    async def _revoke_one(self, token: APIToken) -> None:
+        self.busy = "revoking"
+        try:
+            (result,) = await self._use.revoke_tokens.do([(token.id, token.name)])
+        finally:
+            self.busy = ""
+        if result.error is not None:
+            raise result.error
+        at = result.revoked_at
+        proof = f"revoked at {at.astimezone():%H:%M:%S}, read back from the server" if at else "revoked"
+        self.notify(f"{clean(token.name, 80)}: {proof}", title="Revoked", markup=False)
+
+    @work(group="export", exclusive=True, description="export the list", exit_on_error=False)
+    async def action_export(self) -> None:
+        """Write what is shown to a file."""
+        if self._book is None or self._identity is None:
+            return
+        rows, where = list(self._table.rows), self._identity.organization
+        path = await self.app.push_screen_wait(ExportDialog(self._use.export, rows, self._book, where))
+        if path is not None:
+            self.notify(f"{len(rows):,} tokens written to {clean(path)}", title="Exported", markup=False)
+
+    def action_copy_id(self) -> None:
+        """Copy the id of the token under the cursor."""
+        if (row := self._table.row) is not None:
+            self._copy(row.token.id, "the id")
+
+    def action_copy_name(self) -> None:
+        """Copy the name of the token under the cursor."""
+        if (row := self._table.row) is not None:
+            self._copy(clean(row.token.name), "the name")
+
+    @work(group="copy", exclusive=True, description="copy", exit_on_error=False)
+    async def _copy(self, text: str, what: str) -> None:
+        self.notify(f"{what}: {await self._use.copy.do(text)}", markup=False)

@@ -1,0 +1,26 @@
+"""Write a token list to a file."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from app.domain.errors import UsageError
+from app.domain.export import Format, render
+from app.domain.listing import Row
+from app.domain.ports import TokenFiles
+
+
+class ExportTokens:
+    """The rows that a person looks at, in the order in which they look at them."""
+
+    def __init__(self, files: TokenFiles) -> None:
+        self._files = files
+
+    async def do(
+        self, rows: Sequence[Row], form: Format, path: str, as_of: datetime, threshold: int | None
+    ) -> str:
+        """Write a new file and return its path; raise UsageError when something is there already."""
+        if not path.strip():
+            raise UsageError("a file name is needed", hint="for example tokens.csv")
+        text = await asyncio.to_thread(render, rows, form, as_of, threshold)
+        return await self._files.write_text(path.strip(), text)
