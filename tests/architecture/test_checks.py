@@ -12,10 +12,17 @@ BIN = Path(sys.executable).parent
 
 
 @pytest.mark.parametrize(
-    "command", [["mypy"], ["ruff", "check"], ["ruff", "format", "--check"]], ids=["types", "style", "format"]
+    "command",
+    [
+        ["mypy"],
+        ["ruff", "check"],
+        ["ruff", "format", "--check"],
+        ["bandit", "--quiet", "--recursive", "app", "widgets", "--configfile", "pyproject.toml"],
+    ],
+    ids=["types", "style", "format", "security"],
 )
 def test_code_is_clean(command: list[str]) -> None:
-    """mypy is strict, on the tests too."""
+    """mypy is strict, on the tests too; bandit looks for the usual holes in what is shipped."""
     run = subprocess.run(
         [BIN / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
     )
