@@ -73,7 +73,7 @@ def start(screen: str) -> int:
 
     `screen` is a mode of the app. On another one than "accounts" the sample person is signed in already.
     """
-    _need_server()
+    need_server()
     from app.main import run
 
     _unwind_on_signals()
@@ -99,7 +99,7 @@ def _unwind_on_signals() -> None:
             signal.signal(number, leave)
 
 
-def _need_server() -> None:
+def need_server() -> None:
     for needed in ("flask", "sqlalchemy", "alembic", "argon2", "cheroot", "grpc_health", "grpc_reflection"):
         if find_spec(needed) is None:
             raise UsageError(

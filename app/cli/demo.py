@@ -27,7 +27,8 @@ def demo(screen: str) -> int:
     the network is touched.
     """
     from app.cli.start import need_terminal
-    from app.demo import start
+    from app.demo import need_server, start
 
+    need_server()
     need_terminal()
     return start(screen.replace("-", "_"))
