@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import func, select
 
-from app.server import seed, seed_gumloop
-from app.server.database.models import User
+from app.server import database, seed, seed_gumloop
+from app.server.database.models import Base, User
 from app.server.database.oauth_models import APIKey, OAuthGrant, OAuthToken, Team
 from app.server.http.factory import make_app
 from app.server.oauth import opaque
@@ -107,11 +110,9 @@ def test_twenty_keys_made_at_once_leave_one_that_works(parts: Parts, whose: str)
 
 
 def test_the_tables_are_what_the_models_say(parts: Parts) -> None:
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
-    from app.server.database.models import Base
-
+    for module in database.__path__:
+        for path in Path(module).glob("*models.py"):
+            import_module(f"{database.__name__}.{path.stem}")
     with parts.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
