@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select
 
-from app.server import database, seed, seed_gumloop
+from app.server import seed, seed_gumloop
 from app.server.database.models import Base, User
 from app.server.database.oauth_models import APIKey, OAuthGrant, OAuthToken, Team
 from app.server.http.factory import make_app
@@ -21,7 +21,7 @@ from app.server.parts import Parts, build
 from app.server.settings import ServerSettings
 from app.server.usecases.api_keys import MakeKey
 from tests.support.oauth import CLIENT, REDIRECT, Proof, answer_of, request_for
-from tests.support.server import csrf_of
+from tests.support.server import ROOT, csrf_of
 
 URL = "http://127.0.0.1:1"
 Post = Callable[[dict[str, str]], Any]
@@ -110,9 +110,8 @@ def test_twenty_keys_made_at_once_leave_one_that_works(parts: Parts, whose: str)
 
 
 def test_the_tables_are_what_the_models_say(parts: Parts) -> None:
-    for module in database.__path__:
-        for path in Path(module).glob("*models.py"):
-            import_module(f"{database.__name__}.{path.stem}")
+    for path in ROOT.glob("app/server/**/*models.py"):
+        import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     with parts.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
