@@ -1,108 +1,27 @@
 """`loopin server`: the account server of the extra `server`."""
 
-from datetime import timedelta
-from pathlib import Path
-from typing import NoReturn
+from app.cli.groups import Entry, LazyGroup
+from app.cli.options import debug_option
+from app.cli.server_options import default_data
 
-import click
+__all__ = ["default_data", "server"]
 
-from app.cli.server_issuer import issuer
-from app.domain.errors import LoopinError, UsageError
+_RUN, _TEAM = "The server", "Who may use it"
 
-_MISSING = "the account server is not installed: run  pip install 'loopin[server]'"
-
-
-@click.group()
-def server() -> None:
-    """Run an account server of your own."""
-
-
-server.add_command(issuer)
-
-
-@server.command()
-@click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder for keys and database."
+server = LazyGroup(
+    "server",
+    help="Run an account server of your own.",
+    params=[debug_option(hidden=True)],
+    entries=(
+        Entry("start", "app.cli.server_start:start", "Start it", (), _RUN),
+        Entry("sweep", "app.cli.server_sweep:sweep", "Revoke unused API tokens now", (), _RUN),
+        Entry("migrate", "app.cli.server_sweep:migrate", "Bring the database up to date", (), _RUN),
+        Entry("keys", "app.cli.server_keys:keys", "Signing keys", (), _RUN),
+        Entry("audit", "app.cli.server_audit:audit", "Who did what, when, from where", (), _RUN),
+        Entry("user", "app.cli.server_user:user", "People", (), _TEAM),
+        Entry("org", "app.cli.server_org:org", "Organizations", (), _TEAM),
+        Entry("project", "app.cli.server_org:project", "Projects", (), _TEAM),
+        Entry("membership", "app.cli.server_org:membership", "Who belongs where, in which role", (), _TEAM),
+        Entry("issuer", "app.cli.server_issuer:issuer", "CI systems that organizations trust", (), _TEAM),
+    ),
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--http-port", type=click.IntRange(0, 65535), default=0, help="0 = any free one.")
-@click.option("--grpc-port", type=click.IntRange(0, 65535), default=0, help="0 = any free one.")
-@click.option("--public-url", default="", help="Where browsers reach the HTTP side.")
-@click.option("--trusted-proxy", multiple=True, metavar="CIDR", help="Believe X-Forwarded-For from here.")
-@click.option("--seed", type=click.Choice(["demo"]), default=None, help="Add sample data.")
-@click.option("--session-hours", type=float, default=24, show_default=True, help="Life of a sign-in.")
-@click.option(
-    "--sweep-interval", type=int, default=3600, show_default=True, help="Seconds; 0 = only when asked."
-)
-@click.option(
-    "--registration-secret-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Whoever has the secret in this file may register OAuth clients; off without it.",
-)
-@click.option(
-    "--federation-secret-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Whoever has the secret in this file may have CI tokens verified; off without it.",
-)
-@click.option("--control-stdin", is_flag=True, help="End with standard input; the line `sweep` sweeps.")
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="warning",
-    show_default=True,
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the one line as JSON.")
-def start(
-    data: Path | None,
-    host: str,
-    http_port: int,
-    grpc_port: int,
-    public_url: str,
-    trusted_proxy: tuple[str, ...],
-    seed: str | None,
-    session_hours: float,
-    sweep_interval: int,
-    registration_secret_file: Path | None,
-    federation_secret_file: Path | None,
-    control_stdin: bool,
-    log_level: str,
-    as_json: bool,
-) -> None:
-    """Start the server; it runs until SIGTERM or Ctrl-C and finishes what it has begun."""
-    try:
-        from app.server import log, runner
-        from app.server.settings import ServerSettings, parse_networks
-    except ModuleNotFoundError as error:
-        _stop(_MISSING, 2, error)
-    try:
-        settings = ServerSettings(
-            data=(data or default_data()).absolute(),
-            host=host,
-            http_port=http_port,
-            grpc_port=grpc_port,
-            public_url=public_url,
-            trusted_proxies=parse_networks(trusted_proxy),
-            seed=seed or "",
-            session_hours=session_hours,
-            sweep_interval=timedelta(seconds=sweep_interval),
-            registration_secret_file=registration_secret_file,
-            federation_secret_file=federation_secret_file,
-            control_stdin=control_stdin,
-        )
-        log.configure(log_level)
-        runner.run(settings, as_json)
-    except LoopinError as error:
-        line = f"{error.message}: {error.hint}" if error.hint else error.message
-        _stop(line, 2 if isinstance(error, UsageError) else 1, error)
-
-
-def default_data() -> Path:
-    """Where a server keeps its keys and database unless told otherwise."""
-    from platformdirs import user_data_path
-
-    return user_data_path("loopin") / "server"
-
-
-def _stop(message: str, status: int, cause: BaseException) -> NoReturn:
-    click.echo(f"loopin: {message}", err=True)
-    raise SystemExit(status) from cause

@@ -15,7 +15,7 @@ from joserfc.jwk import GuestProtocol, OctKey
 
 from app.domain.errors import NotSignedIn, SessionEnded
 from app.server.clock import Clock
-from app.server.keys import KeyRing
+from app.server.keys import Ring
 
 PERSON_AUDIENCE = "user-auth.chainloop"
 TOKEN_AUDIENCE = "api-token-auth.chainloop"
@@ -48,7 +48,7 @@ class TokenSubject:
 class Tokens:
     """Issues and verifies."""
 
-    def __init__(self, ring: KeyRing, clock: Clock) -> None:
+    def __init__(self, ring: Ring, clock: Clock) -> None:
         self._ring = ring
         self._clock = clock
 

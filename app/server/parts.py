@@ -7,7 +7,8 @@ from app.server.database.engine import Database
 from app.server.database.migrate import migrate
 from app.server.federation.verify import VerifyFederated
 from app.server.jwts import Tokens
-from app.server.keys import KeyRing, load_or_make
+from app.server.keys import KeyFile, key_file
+from app.server.metrics import Metrics
 from app.server.settings import ServerSettings
 from app.server.usecases.accounts import SignIn, SignOut
 from app.server.usecases.identities import Identify
@@ -29,7 +30,7 @@ class Parts:
 
     settings: ServerSettings
     clock: Clock
-    ring: KeyRing
+    ring: KeyFile
     tokens: Tokens
     database: Database
     passwords: Passwords
@@ -47,11 +48,15 @@ class Parts:
     revoke_token: RevokeToken
     sweep: Sweep
     tidy_up: TidyUp
+    metrics: Metrics
 
 
-def build(settings: ServerSettings, clock: Clock = utc_now) -> Parts:
-    """Open keys and database, bring the schema up to date, and put the parts together."""
-    ring = load_or_make(settings.data)
+def build(settings: ServerSettings, fixed: Clock | None = None) -> Parts:
+    """Open keys and database, bring the schema up to date, and put the parts together.
+
+    `fixed` is a clock for tests; without it the time is the machine's, and for the sweep the database's.
+    """
+    ring, clock = key_file(settings.data, settings.signing_key_file), fixed or utc_now
     database = Database(settings.url)
     migrate(database.engine)
     tokens, passwords = Tokens(ring, clock), Passwords()
@@ -74,6 +79,7 @@ def build(settings: ServerSettings, clock: Clock = utc_now) -> Parts:
         create_token=CreateToken(database, tokens, clock),
         list_tokens=ListTokens(database),
         revoke_token=RevokeToken(database, clock),
-        sweep=Sweep(database, clock),
+        sweep=Sweep(database, fixed),
         tidy_up=TidyUp(database, clock),
+        metrics=Metrics(),
     )

@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,7 @@ from app.server.parts import Parts, build
 from app.server.rpc.server import RpcServer
 from app.server.settings import ServerSettings
 from app.server.sweeper import Sweeper
+from app.server.tls import certificate
 
 SWEEP_LINE = "sweep"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -51,20 +53,22 @@ class Server:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings.check()
+        self._certificate = certificate(settings.tls_cert, settings.tls_key)
         self._parts: Parts = build(settings)
         if settings.seed:
             seed.seed(self._parts)
             seed_gumloop.add(self._parts)
         # HTTP last: its workers run from here on, and would keep a process alive that failed to start.
-        self._rpc = RpcServer(self._parts, settings.host, settings.grpc_port)
-        self._http = HttpServer(settings.host, settings.http_port)
-        self.sweeper = Sweeper(self._parts.sweep, self._parts.tidy_up, settings.sweep_interval)
+        self._rpc = RpcServer(self._parts, settings.host, settings.grpc_port, self._certificate)
+        self._http = HttpServer(settings.host, settings.http_port, self._certificate)
+        parts = self._parts
+        self.sweeper = Sweeper(parts.sweep, parts.tidy_up, settings.sweep_interval, parts.metrics)
 
     def start(self) -> Running:
         """Serve, and return when both ports answer."""
         settings = self._settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        http = f"http://{host}:{self._http.port}"
+        http = f"{'https' if self._certificate else 'http'}://{host}:{self._http.port}"
         public = settings.public_url.rstrip("/") or http
         self._http.start(make_app(self._parts, public))
         self._rpc.start(public)
@@ -76,6 +80,12 @@ class Server:
 
     def _logins(self) -> dict[str, Any]:
         return seed.logins() | seed_gumloop.logins(self._parts) | seed.api_token(self._parts)
+
+    def reload(self) -> None:
+        """Read keys and certificate again; what is no good is logged, and what is in use stays."""
+        self._parts.ring.reload()
+        if self._certificate:
+            self._certificate.reload()
 
     def stop(self) -> None:
         """Answer what has arrived and let go of everything, within the time that settings allow."""
@@ -108,7 +118,7 @@ def run(settings: ServerSettings, as_json: bool) -> None:
     _print(running.as_json() if as_json else running.as_text())
     if settings.control_stdin:
         threading.Thread(target=_obey, args=(server.sweeper, end), name="control", daemon=True).start()
-    log.event("server.stopping", reason=end.wait())
+    log.event("server.stopping", reason=end.wait(server.reload))
     server.stop()
 
 
@@ -123,21 +133,32 @@ class _End:
         self._read, self._write = os.pipe()
         os.set_blocking(self._write, False)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in _SIGNALS:
+        for number in (*_SIGNALS, signal.SIGHUP):
             signal.signal(number, lambda _number, _frame: None)
+        self._at_terminal = _has_terminal()
 
     def request(self) -> None:
         """End without a signal."""
         os.write(self._write, b"\0")
 
-    def wait(self) -> str:
-        """Return what ended the wait."""
+    def wait(self, hung_up: Callable[[], None]) -> str:
+        """Return what ended the wait. SIGHUP calls `hung_up`, and ends it when the terminal has closed."""
         while True:
             number = os.read(self._read, 1)[0]
             if number == 0:
                 return "end of standard input"
-            if number in _SIGNALS:
+            if number in _SIGNALS or (number == signal.SIGHUP and self._at_terminal and not _has_terminal()):
                 return signal.Signals(number).name
+            if number == signal.SIGHUP:
+                hung_up()
+
+
+def _has_terminal() -> bool:
+    try:
+        with open("/dev/tty", "rb"):
+            return True
+    except OSError:
+        return False
 
 
 def _obey(sweeper: Sweeper, end: "_End") -> None:

@@ -33,7 +33,8 @@ class ServerSettings:
     `trusted_proxies` are networks whose X-Forwarded-For is believed. `sweep_interval` zero means: only when
     asked. `database_url` may carry a password and is never printed. `registration_secret_file` holds what
     opens /oauth/register; without it nobody can register an OAuth client. `federation_secret_file` does the
-    same for /federated/verify.
+    same for /federated/verify. `signing_key_file` is the ring of keys; without it there is one in `data`.
+    `tls_cert` and `tls_key` are PEM files for both listeners; without them they speak plain text.
     """
 
     data: Path
@@ -50,6 +51,9 @@ class ServerSettings:
     registration_secret_file: Path | None = None
     federation_secret_file: Path | None = None
     drain: timedelta = timedelta(seconds=20)
+    signing_key_file: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
 
     def check(self) -> "ServerSettings":
         """Return self, or raise UsageError with what to change."""
@@ -80,6 +84,16 @@ class ServerSettings:
     def federation_secret(self) -> str:
         """The same, for whoever asks us to verify federated tokens."""
         return _read_secret(self.federation_secret_file, "federation")
+
+    def _check_database(self) -> None:
+        if not self.database_url:
+            return
+        check_database_url(self.database_url)
+        if self.signing_key_file is None:
+            raise UsageError(
+                "a database that several servers share needs keys that they share",
+                hint="add --signing-key-file; loopin server keys create makes one",
+            )
 
     @property
     def session_life(self) -> timedelta:
@@ -124,3 +138,13 @@ def parse_networks(values: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, 
                 f"{value[:80]!r} is not a network", hint="write it in CIDR notation, for example 10.0.0.0/8"
             ) from error
     return tuple(found)
+def check_database_url(url: str) -> str:
+    """Return `url`, or raise UsageError for one that is not PostgreSQL's; it is never quoted."""
+    if url.partition("://")[0] not in {"postgresql", "postgresql+psycopg"}:
+        raise UsageError(
+            "the database URL is not one of PostgreSQL",
+            hint="write it like postgresql://loopin@db.example/loopin; without one SQLite is used",
+        )
+    return url
+
+

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
@@ -40,9 +41,9 @@ def _run(*command: str) -> None:
     )
 
 
-@pytest.fixture(scope="session")
-def postgres_folder() -> Iterator[Path]:
-    """A running server; the folder holds its socket."""
+@contextmanager
+def running(settings: str = _SETTINGS) -> Iterator[Path]:
+    """A PostgreSQL server; the folder holds its socket."""
     initdb, pg_ctl = _tool("initdb"), _tool("pg_ctl")
     folder = Path(tempfile.mkdtemp(prefix="loopin-pg-"))
     if os.geteuid() == 0:
@@ -50,7 +51,7 @@ def postgres_folder() -> Iterator[Path]:
     data, log = str(folder / "data"), str(folder / "log")
     try:
         _run(initdb, "-D", data, "-U", _ACCOUNT, "-A", "trust", "-E", "UTF8", "--no-sync")
-        _run(pg_ctl, "-D", data, "-l", log, "-w", "-o", f"{_SETTINGS} -k {folder}", "start")
+        _run(pg_ctl, "-D", data, "-l", log, "-w", "-o", f"{settings} -k {folder}", "start")
         yield folder
     finally:
         if (folder / "data" / "postmaster.pid").exists():
@@ -58,13 +59,25 @@ def postgres_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture
-def postgres_url(postgres_folder: Path) -> str:
-    """The SQLAlchemy URL of a database of the test's own."""
+def create_database(folder: Path) -> str:
+    """Make a database with a name of its own on the server of `folder`; return its SQLAlchemy URL."""
     import psycopg
 
     name = f"test_{uuid4().hex}"
-    place = f"host={postgres_folder} user={_ACCOUNT} dbname=postgres"
+    place = f"host={folder} user={_ACCOUNT} dbname=postgres"
     with psycopg.connect(place, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"'.encode())
-    return f"postgresql://{_ACCOUNT}@/{name}?host={quote(str(postgres_folder), safe='')}"
+    return f"postgresql://{_ACCOUNT}@/{name}?host={quote(str(folder), safe='')}"
+
+
+@pytest.fixture(scope="session")
+def postgres_folder() -> Iterator[Path]:
+    """A running server; the folder holds its socket."""
+    with running() as folder:
+        yield folder
+
+
+@pytest.fixture
+def postgres_url(postgres_folder: Path) -> str:
+    """The SQLAlchemy URL of a database of the test's own."""
+    return create_database(postgres_folder)

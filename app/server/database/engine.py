@@ -7,14 +7,18 @@ that reads and then writes cannot wait for its turn, it fails; with the lock up 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
+from app.server.database.types import UTCDateTime
+
 BUSY_TIMEOUT_MS = 20_000
 _POOL = 24
+_SQLITE_NOW = func.strftime("%Y-%m-%d %H:%M:%f", "now", type_=UTCDateTime)
 
 
 class Database:
@@ -40,6 +44,12 @@ class Database:
         """True when the database can be asked."""
         with self.engine.connect() as connection:
             return connection.execute(text("SELECT 1")).scalar() == 1
+
+    def now(self, session: Session) -> datetime:
+        """The database's own time: the same for every replica that uses it."""
+        if self.engine.dialect.name == "sqlite":
+            return session.execute(select(_SQLITE_NOW)).scalar_one()
+        return session.execute(select(func.clock_timestamp(type_=UTCDateTime))).scalar_one()
 
     def close(self) -> None:
         """Let every connection go."""

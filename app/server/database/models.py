@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, MetaData, String, Uuid, text
+from sqlalchemy import JSON, BigInteger, Computed, ForeignKey, Index, Integer, MetaData, String, Uuid, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from app.server.database.types import UTCDateTime
@@ -93,6 +93,7 @@ class Project(Base):
     created_at: Mapped[datetime]
 
 
+_UNREVOKED = text("revoked_at IS NULL")
 _UNREVOKED_ORG = text("revoked_at IS NULL AND project_id IS NULL")
 _UNREVOKED_PROJECT = text("revoked_at IS NULL AND project_id IS NOT NULL")
 
@@ -100,7 +101,8 @@ _UNREVOKED_PROJECT = text("revoked_at IS NULL AND project_id IS NOT NULL")
 class APIToken(Base):
     """An API token. Its JWT is not here: the row's id is what the JWT names.
 
-    A name is unique among the unrevoked tokens of one scope; the two partial indexes say so.
+    A name is unique among the unrevoked tokens of one scope; two of the partial indexes say so.
+    `active_since` is worked out by the database and is what idle time is counted from.
     """
 
     __tablename__ = "api_tokens"
@@ -122,6 +124,13 @@ class APIToken(Base):
             postgresql_where=_UNREVOKED_PROJECT,
         ),
         Index("ix_api_tokens_organization_id_created_at", "organization_id", "created_at"),
+        Index(
+            "ix_api_tokens_unrevoked_active_since",
+            "organization_id",
+            "active_since",
+            sqlite_where=_UNREVOKED,
+            postgresql_where=_UNREVOKED,
+        ),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id", ondelete="CASCADE"))
@@ -134,6 +143,7 @@ class APIToken(Base):
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+    active_since: Mapped[datetime | None] = mapped_column(Computed("coalesce(last_used_at, created_at)"))
 
 
 class LoginSession(Base):

@@ -10,8 +10,8 @@ from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from app.domain.errors import InvalidInput, NotSignedIn, RateLimited
+from app.server.addresses import client_address
 from app.server.http import callbacks
-from app.server.http.addresses import client_address
 from app.server.http.callbacks import Callback
 from app.server.http.headers import allow_form_target
 from app.server.parts import Parts

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.server import log
 from app.server.federation import pages as federation
-from app.server.http import account, api, auth, headers, health, oauth, oauth_pages, openapi
+from app.server.http import account, api, auth, headers, health, metrics, oauth, oauth_pages, openapi
 from app.server.oauth.server import OAuthServer
 from app.server.parts import Parts
 
@@ -43,6 +43,7 @@ def make_app(parts: Parts, public_url: str) -> Flask:
     app.register_blueprint(auth.make_blueprint(parts))
     app.register_blueprint(health.make_blueprint(parts.database))
     # It takes a bearer token, not a cookie: no other site can send it.
+    app.register_blueprint(metrics.make_blueprint(parts.metrics))
     csrf.exempt("app.server.http.auth.logout")
     _add_gumloop(app, csrf, parts, public_url)
     verify = federation.make_blueprint(parts.federated, parts.settings.federation_secret())

@@ -13,6 +13,8 @@ from flask import Flask
 
 from app.domain.errors import Failed
 from app.server import log
+from app.server.http.tls import TlsAdapter
+from app.server.tls import Certificate
 
 WORKERS = 16
 REQUEST_TIMEOUT = 15
@@ -71,10 +73,11 @@ class _Server(Server):
 class HttpServer:
     """Listens from the start; serves from `start()` to `stop()`."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, certificate: Certificate | None = None) -> None:
         self._server = _Server(
             (host, port), None, numthreads=WORKERS, timeout=REQUEST_TIMEOUT, request_queue_size=BACKLOG
         )
+        self._server.ssl_adapter = TlsAdapter(certificate) if certificate else None
         self._server.max_request_header_size = MAX_HEADER
         self._server.max_request_body_size = MAX_BODY
         self._thread: threading.Thread | None = None

@@ -2,8 +2,9 @@
 
 from flask import request, session
 
-from app.server.http.addresses import client_address
+from app.server.addresses import client_address
 from app.server.parts import Parts
+from app.server.usecases.accounts import SignedIn
 from app.server.usecases.browser_sessions import BrowserSessions, SignedInBrowser
 
 _KEY = "browser"
@@ -31,7 +32,13 @@ class Visitor:
 
     def sign_in(self, email: str, password: str) -> None:
         """Sign in under a new cookie (OWASP: session fixation). Raises NotSignedIn or RateLimited."""
-        secret = self._sessions.open(email, password, self.address)
+        self._take(self._sessions.open(email, password, self.address))
+
+    def keep(self, done: SignedIn) -> None:
+        """Sign in with a session that was just begun in another way."""
+        self._take(self._sessions.keep(done))
+
+    def _take(self, secret: str) -> None:
         self.sign_out()
         session[_KEY] = secret
 

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 
-from app.server.keys import KeyRing
+from app.server.keys import KeyRing, Ring
 
 CODE_PREFIX, ACCESS_PREFIX, REFRESH_PREFIX, KEY_PREFIX = "oac_", "oat_", "ort_", "gum_"
 _PURPOSE = "oauth refresh successor"
@@ -27,8 +27,13 @@ class Successors:
     the same one although only hashes are stored. Every key of the ring is tried for an old one.
     """
 
-    def __init__(self, ring: KeyRing) -> None:
-        self._keys = [KeyRing((key,)).derive(_PURPOSE) for key in ring.keys]
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+
+    @property
+    def _keys(self) -> list[bytes]:
+        # Worked out each time: keys may be rotated while we run.
+        return [KeyRing((key,)).derive(_PURPOSE) for key in self._ring.keys]
 
     def make(self, token: str) -> str:
         """The successor of `token` under today's key."""

@@ -7,10 +7,13 @@ from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import grpc
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.domain import errors
 from app.domain.secret import Secret
 from app.server import log
+from app.server.addresses import Network, client_address
 from app.server.federation.verify import VerifyFederated, is_foreign
 from app.server.usecases.actors import DENIED, Actor
 from app.server.usecases.identities import Identify
@@ -44,9 +47,12 @@ def current_actor() -> Actor:
 class Gate(grpc.ServerInterceptor):
     """Authenticates each call and translates what goes wrong; nothing else reaches the caller."""
 
-    def __init__(self, identify: Identify, federated: VerifyFederated) -> None:
+    def __init__(
+        self, identify: Identify, federated: VerifyFederated, proxies: tuple[Network, ...] = ()
+    ) -> None:
         self._identify = identify
         self._federated = federated
+        self._proxies = proxies
 
     def intercept_service(
         self,
@@ -73,6 +79,9 @@ class Gate(grpc.ServerInterceptor):
                 return handle(request, context)
             except errors.LoopinError as error:
                 refusal: Exception = error
+            except (OperationalError, PoolTimeout) as error:
+                log.failure("rpc.no_database", error, method=method)
+                refusal = errors.Unreachable("the server cannot reach its database, try again")
             # The gate: whatever else a call raises is logged here and told as "internal error".
             except Exception as error:
                 log.failure("rpc.failed", error, method=method)
@@ -85,7 +94,9 @@ class Gate(grpc.ServerInterceptor):
         metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
         scheme, _, bearer = metadata.get("authorization", "").partition(" ")
         bearer = bearer.strip() if scheme.lower() == "bearer" else ""
-        organization, address = metadata.get(ORGANIZATION_KEY, ""), address_of(context.peer())
+        organization = metadata.get(ORGANIZATION_KEY, "")
+        forwarded = metadata.get("x-forwarded-for", "")
+        address = client_address(address_of(context.peer()), forwarded, self._proxies)
         if not is_foreign(bearer):
             return self._identify.do(bearer, organization, address)
         job = self._federated.do(Secret(bearer), organization, address)

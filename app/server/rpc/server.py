@@ -34,6 +34,7 @@ from app.server.rpc.context import ContextService
 from app.server.rpc.organization import OrganizationService
 from app.server.rpc.status import StatusService
 from app.server.rpc.user import UserService
+from app.server.tls import Certificate
 
 WORKERS = 16
 MAX_REQUEST = 1024 * 1024
@@ -53,22 +54,25 @@ _FILES = (api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2)
 class RpcServer:
     """Listens at once; serves from `start()` to `stop()`."""
 
-    def __init__(self, parts: Parts, host: str, port: int) -> None:
+    def __init__(self, parts: Parts, host: str, port: int, certificate: Certificate | None = None) -> None:
         self._server = grpc.server(
             ThreadPoolExecutor(WORKERS, thread_name_prefix="rpc"),
-            interceptors=[Gate(parts.identify, parts.federated)],
+            interceptors=[Gate(parts.identify, parts.federated, parts.settings.trusted_proxies)],
             options=_OPTIONS,
         )
         self._parts = parts
         self._health = health.HealthServicer()
         try:
-            self.port = self._server.add_insecure_port(
-                f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-            )
+            self.port = self._open(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", certificate)
         except RuntimeError as error:
             raise Failed(
                 f"the gRPC port {port} on {host} cannot be opened", hint="choose another with --grpc-port"
             ) from error
+
+    def _open(self, address: str, certificate: Certificate | None) -> int:
+        if certificate is None:
+            return self._server.add_insecure_port(address)
+        return self._server.add_secure_port(address, _credentials(certificate))
 
     def start(self, public_url: str) -> None:
         """Add the services and serve. `public_url` is where the HTTP side is reached."""
@@ -110,6 +114,15 @@ class RpcServer:
         )
         for add, service in services:
             add(service, self._server)
+
+
+def _credentials(certificate: Certificate) -> grpc.ServerCredentials:
+    """Asked for with each handshake, so that a renewed certificate is used at once."""
+
+    def current() -> grpc.ServerCertificateConfiguration:
+        return grpc.ssl_server_certificate_configuration([(certificate.key, certificate.chain)])
+
+    return grpc.dynamic_ssl_server_credentials(current(), current)
 
 
 def _service_names(file: FileDescriptor) -> list[str]:

@@ -1,74 +1,156 @@
 """The sweep: revoke what nobody uses. The rule is app.domain.inactivity; this is its set-based form."""
 
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.domain import inactivity
 from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import APIToken, LoginSession, Organization
-from app.server.usecases import attempts, audit
+from app.server.usecases import attempts, sweep_batch
+from app.server.usecases.sweep_batch import Batch
+
+# A transaction ends long before it is in anybody's way: a batch is made as large as fits into this many
+# seconds, and is followed by a rest in which others get their turn.
+TARGET = 0.06
+REST = 0.5
+SMALLEST, FIRST, LARGEST = 50, 250, 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """One token that the sweep revoked."""
+    """One token that a sweep revoked, or would."""
 
     id: UUID
     name: str
     organization_id: UUID
+    organization: str
+    threshold: int
+    created_at: datetime
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One transaction of a sweep: how many tokens it revoked, in how many seconds."""
+
+    revoked: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    id: UUID
+    name: str
+    threshold: int
 
 
 class Sweep:
     """Revoke every inactive token of every organization that has a threshold.
 
-    Each organization is one transaction with its audit events; running it twice changes nothing more.
+    Small transactions, each with its audit events. Running it again changes nothing more, and any number of
+    processes may run it at once: rows that one of them holds are left to it, and looked at once more at the
+    end, in case it died. `clock` is for tests; without it the time is the database's.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self._database = database
         self._clock = clock
+        # SQLite has one writer: nobody holds rows while it writes.
+        self._passes = (False,) if database.engine.dialect.name == "sqlite" else (False, True)
 
-    def do(self) -> list[Swept]:
-        """Return what was revoked."""
+    def now(self) -> datetime:
+        """The time that the rule is applied at."""
         with self._database.read() as session:
-            off = Organization.api_token_max_days_inactive
-            organizations = session.scalars(select(Organization.id).where(off > 0)).all()
-        return [swept for id in organizations for swept in self._organization(id)]
+            return self._now(session)
 
-    def _organization(self, organization_id: UUID) -> list[Swept]:
-        now = self._clock()
-        with self._database.write() as session:
-            # Read again inside: somebody may have raised it or turned it off since.
-            threshold = session.scalar(
-                select(Organization.api_token_max_days_inactive).where(Organization.id == organization_id)
-            )
-            if not threshold:
-                return []
-            swept = _revoke(session, organization_id, inactivity.cutoff(threshold, now), now)
-            details = {"threshold": threshold}
-            acts = [audit.What(audit.TOKEN_SWEEP, organization_id, s.id, s.name, details) for s in swept]
-            audit.record(session, audit.SYSTEM, acts, now)
+    def do(
+        self,
+        after_each: Callable[[Piece], None] = lambda piece: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> list[Swept]:
+        """Return what was revoked. `stopped` is asked between transactions; the rest waits for the next."""
+        swept: list[Swept] = []
+        pace = _Pace()
+        for organization_id in self._organizations():
+            for wait in self._passes:
+                while not stopped() and (found := self._piece(organization_id, pace, wait, after_each)):
+                    swept += found
         return swept
 
+    def foresee(self) -> list[Swept]:
+        """What a sweep would revoke now; nothing is changed."""
+        return [swept for id in self._organizations() for swept in self._foreseen(id)]
 
-def _revoke(session: Session, organization_id: UUID, cutoff: datetime, now: datetime) -> list[Swept]:
-    rows = session.execute(
-        update(APIToken)
-        .where(
-            APIToken.organization_id == organization_id,
-            APIToken.revoked_at.is_(None),
-            func.coalesce(APIToken.last_used_at, APIToken.created_at) < cutoff,
-        )
-        .values(revoked_at=now)
-        .returning(APIToken.id, APIToken.name)
-        .execution_options(synchronize_session=False)
-    )
-    return [Swept(id, name, organization_id) for id, name in rows]
+    def _organizations(self) -> list[UUID]:
+        on = Organization.api_token_max_days_inactive > 0
+        with self._database.read() as session:
+            return list(session.scalars(select(Organization.id).where(on).order_by(Organization.id)))
+
+    def _piece(
+        self, organization_id: UUID, pace: "_Pace", wait: bool, after_each: Callable[[Piece], None]
+    ) -> list[Swept]:
+        began = time.monotonic()
+        with self._database.write() as session:
+            # Read again inside, and held: somebody may have raised it or turned it off since.
+            place = _place(session, organization_id, held=True)
+            if place is None:
+                return []
+            now = self._now(session)
+            cutoff = inactivity.cutoff(place.threshold, now)
+            batch = Batch(organization_id, place.threshold, cutoff, now, pace.size, wait)
+            swept = [_swept(place, row) for row in sweep_batch.revoke(session, batch)]
+        piece = Piece(len(swept), time.monotonic() - began)
+        after_each(piece)
+        pace.follow(piece)
+        return swept
+
+    def _foreseen(self, organization_id: UUID) -> Iterator[Swept]:
+        with self._database.read() as session:
+            place = _place(session, organization_id)
+            if place is None:
+                return
+            now = self._now(session)
+            batch = Batch(organization_id, place.threshold, inactivity.cutoff(place.threshold, now), now, 0)
+            query = select(*sweep_batch.COLUMNS).where(*batch.stale).order_by(APIToken.active_since)
+            for row in session.execute(query):
+                yield _swept(place, row)
+
+    def _now(self, session: Session) -> datetime:
+        return self._clock() if self._clock else self._database.now(session)
+
+
+class _Pace:
+    """How many tokens a transaction takes, from how long the last one took."""
+
+    def __init__(self) -> None:
+        self.size = FIRST
+
+    def follow(self, piece: Piece) -> None:
+        """Fit the next batch, and rest."""
+        if piece.revoked:
+            fits = int(self.size * TARGET / max(piece.seconds, 0.001))
+            self.size = max(SMALLEST, min(fits, self.size * 2, LARGEST))
+            time.sleep(min(piece.seconds, TARGET) * REST)
+
+
+def _place(session: Session, organization_id: UUID, held: bool = False) -> _Place | None:
+    query = select(Organization.id, Organization.name, Organization.api_token_max_days_inactive)
+    query = query.where(Organization.id == organization_id)
+    row = session.execute(query.with_for_update(read=True) if held else query).one_or_none()
+    return _Place(row[0], row[1], row[2]) if row and row[2] else None
+
+
+def _swept(place: _Place, row: Any) -> Swept:
+    id, name, created_at, last_used_at = row
+    return Swept(id, name, place.id, place.name, place.threshold, created_at, last_used_at)
 
 
 class TidyUp:

@@ -14,7 +14,7 @@ from joserfc.jwk import OctKey
 
 from app.domain.errors import Failed, NotSignedIn, SessionEnded, UsageError
 from app.server import keys
-from app.server.http.addresses import client_address
+from app.server.addresses import client_address
 from app.server.jwts import PERSON_AUDIENCE, TOKEN_AUDIENCE, Tokens, TokenSubject
 from app.server.keys import KeyRing, load_or_make, new_key
 from app.server.rpc.calls import address_of

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
-_Network = IPv4Network | IPv6Network
+Network = IPv4Network | IPv6Network
 
 
-def client_address(peer: str, forwarded: str, trusted: Iterable[_Network]) -> str:
+def client_address(peer: str, forwarded: str, trusted: Iterable[Network]) -> str:
     """`peer` is who connected, `forwarded` the X-Forwarded-For header.
 
     The header is read from its end, for as long as the address before was a trusted proxy; what a client

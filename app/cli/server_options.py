@@ -1,0 +1,144 @@
+"""What the commands of `loopin server` share: which database and keys they work on."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+import click
+
+from app.cli.options import debug_option
+from app.domain.errors import Failed, LoopinError, Unreachable, UsageError
+
+if TYPE_CHECKING:
+    # At run time they are imported when a command runs: they belong to the extra `server`.
+    from app.server.database.engine import Database
+
+DATABASE_VARIABLE = "LOOPIN_DATABASE_URL"
+_FILE_HINT = f"put it into a file for --database-url-file, or into {DATABASE_VARIABLE}"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _no_password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        secret = parts.password or "password" in parse_qs(parts.query)
+    except ValueError:
+        secret = None
+    if secret:
+        raise UsageError(
+            "a password on the command line can be read by everybody on this machine", hint=_FILE_HINT
+        )
+    return value
+
+
+def _params() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--data"],
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Folder of the server's keys and its SQLite database.",
+        ),
+        click.Option(
+            ["--database-url"],
+            metavar="URL",
+            callback=_no_password,
+            help=f"PostgreSQL instead of SQLite; without a password in it. [{DATABASE_VARIABLE}]",
+        ),
+        click.Option(
+            ["--database-url-file"],
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="The same from a file, which may hold a password.",
+        ),
+    ]
+
+
+def database_options(function: F) -> F:
+    """Give a command `data`, `database_url` and `database_url_file`."""
+    gathered: list[click.Parameter] = function.__dict__.setdefault("__click_params__", [])
+    gathered.extend(reversed([*_params(), debug_option()]))
+    return function
+
+
+def default_data() -> Path:
+    """Where a server keeps its keys and database unless told otherwise."""
+    from platformdirs import user_data_path
+
+    return user_data_path("loopin") / "server"
+
+
+def chosen_url(database_url: str | None, database_url_file: Path | None) -> str:
+    """The URL of the database, empty for SQLite. The command line beats the variable."""
+    if database_url and database_url_file:
+        raise UsageError("two databases are named", hint="give --database-url or --database-url-file")
+    if database_url_file:
+        try:
+            url = database_url_file.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            url = ""
+        if not url:
+            raise UsageError(
+                f"there is no database URL in {database_url_file}",
+                hint="write one line into it, like postgresql://loopin@db.example/loopin",
+            )
+        return url
+    return database_url or os.environ.get(DATABASE_VARIABLE, "")
+
+
+@contextmanager
+def the_extra() -> Iterator[None]:
+    """Say what to install when the server is not; tell a database that does not answer in a sentence."""
+    try:
+        import sqlalchemy  # noqa: F401 - only whether it is there
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            "the account server is not installed", hint="run  pip install 'loopin[server]'"
+        ) from error
+    from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise Unreachable(
+            "the database does not answer", hint="is it running, and is its URL right?"
+        ) from error
+    except ArgumentError as error:
+        raise UsageError("the database URL cannot be read", hint=_FILE_HINT) from error
+    except SQLAlchemyError as error:
+        raise Failed(f"the database could not do it ({type(error).__name__})", hint="see its log") from error
+
+
+@contextmanager
+def open_database(
+    data: Path | None, database_url: str | None, database_url_file: Path | None
+) -> "Iterator[Database]":
+    """The database of a server that was started at least once, with its schema up to date."""
+    url = chosen_url(database_url, database_url_file)
+    with the_extra():
+        from app.server.database.engine import Database
+        from app.server.database.migrate import migrate
+        from app.server.settings import ServerSettings, check_database_url
+
+        settings = ServerSettings(data=(data or default_data()).absolute(), database_url=url)
+        if url:
+            check_database_url(url)
+        elif not settings.data.is_dir():
+            raise UsageError(
+                f"there is no account server in {settings.data}",
+                hint="start one first: loopin server start --data …",
+            )
+        database = Database(settings.url)
+        try:
+            migrate(database.engine)
+            yield database
+        finally:
+            database.close()
+
+
+def one_line(error: LoopinError) -> str:
+    """An error as `server start` prints it."""
+    return f"{error.message}: {error.hint}" if error.hint else error.message

@@ -1,0 +1,121 @@
+"""`loopin server start`."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from app.cli.groups import Leaf
+from app.cli.server_options import chosen_url, database_options, default_data, one_line, the_extra
+from app.cli.server_sso import ProviderFlags, provider_options
+from app.domain.errors import LoopinError, UsageError
+
+_MISSING = "the account server is not installed: run  pip install 'loopin[server]'"
+
+
+@click.command("start", cls=Leaf)
+@database_options
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--http-port", type=click.IntRange(0, 65535), default=0, help="0 = any free one.")
+@click.option("--grpc-port", type=click.IntRange(0, 65535), default=0, help="0 = any free one.")
+@click.option("--public-url", default="", help="Where browsers reach the HTTP side.")
+@click.option(
+    "--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate chain, PEM; both ports."
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Its key, PEM. SIGHUP reads both again.",
+)
+@click.option(
+    "--signing-key-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Ring of signing keys that servers share; required with PostgreSQL.",
+)
+@click.option("--trusted-proxy", multiple=True, metavar="CIDR", help="Believe X-Forwarded-For from here.")
+@click.option("--seed", type=click.Choice(["demo"]), default=None, help="Add sample data.")
+@click.option("--session-hours", type=float, default=24, show_default=True, help="Life of a sign-in.")
+@click.option(
+    "--sweep-interval", type=int, default=3600, show_default=True, help="Seconds; 0 = only when asked."
+)
+@click.option(
+    "--registration-secret-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Whoever has the secret in this file may register OAuth clients; off without it.",
+)
+@click.option(
+    "--federation-secret-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Whoever has the secret in this file may have CI tokens verified; off without it.",
+)
+@provider_options
+@click.option("--no-passwords", is_flag=True, help="Sign in through the provider only.")
+@click.option("--control-stdin", is_flag=True, help="End with standard input; the line `sweep` sweeps.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the one line as JSON.")
+def start(
+    data: Path | None,
+    database_url: str | None,
+    database_url_file: Path | None,
+    host: str,
+    http_port: int,
+    grpc_port: int,
+    public_url: str,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    signing_key_file: Path | None,
+    trusted_proxy: tuple[str, ...],
+    seed: str | None,
+    session_hours: float,
+    sweep_interval: int,
+    registration_secret_file: Path | None,
+    federation_secret_file: Path | None,
+    provider: ProviderFlags,
+    no_passwords: bool,
+    control_stdin: bool,
+    log_level: str,
+    as_json: bool,
+) -> None:
+    """Start the server; it runs until SIGTERM or Ctrl-C and finishes what it has begun."""
+    try:
+        from app.server import log, runner
+        from app.server.settings import ServerSettings, parse_networks
+    except ModuleNotFoundError as error:
+        _stop(_MISSING, 2, error)
+    try:
+        settings = ServerSettings(
+            data=(data or default_data()).absolute(),
+            host=host,
+            http_port=http_port,
+            grpc_port=grpc_port,
+            public_url=public_url,
+            database_url=chosen_url(database_url, database_url_file),
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            signing_key_file=signing_key_file,
+            trusted_proxies=parse_networks(trusted_proxy),
+            seed=seed or "",
+            session_hours=session_hours,
+            sweep_interval=timedelta(seconds=sweep_interval),
+            registration_secret_file=registration_secret_file,
+            federation_secret_file=federation_secret_file,
+            provider=provider.read(),
+            passwords=not no_passwords,
+            control_stdin=control_stdin,
+        )
+        log.configure(log_level)
+        with the_extra():
+            runner.run(settings, as_json)
+    except LoopinError as error:
+        _stop(one_line(error), 2 if isinstance(error, UsageError) else 1, error)
+
+
+def _stop(message: str, status: int, cause: BaseException) -> NoReturn:
+    click.echo(f"loopin: {message}", err=True)
+    raise SystemExit(status) from cause

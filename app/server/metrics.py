@@ -1,0 +1,52 @@
+"""What /metrics tells, in a registry of this process's own. Totals only: no name, no organization."""
+
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+DONE, HELD, FAILED = "done", "held", "failed"
+
+
+class Metrics:
+    """The sweep's rounds in this process."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._last = self._gauge("last_run_timestamp_seconds", "When the last round of the sweep began.")
+        self._next = self._gauge("next_run_timestamp_seconds", "When the next round is due; 0 without one.")
+        self._seconds = self._gauge("duration_seconds", "How long the last round took.")
+        self._longest = self._gauge("longest_transaction_seconds", "Longest transaction of the last round.")
+        self._last_revoked = self._gauge("last_revoked", "API tokens that the last round revoked.")
+        self._revoked = Counter(
+            "loopin_sweep_revoked", "API tokens revoked since the start.", registry=self._registry
+        )
+        self._rounds = Counter(
+            "loopin_sweep_rounds", "Rounds by how they ended.", ["outcome"], registry=self._registry
+        )
+        for outcome in (DONE, HELD, FAILED):
+            self._rounds.labels(outcome)
+
+    def swept(self, began: datetime, seconds: float, revoked: int, longest: float) -> None:
+        """A round was done."""
+        self._last.set(began.timestamp())
+        self._seconds.set(seconds)
+        self._longest.set(longest)
+        self._last_revoked.set(revoked)
+        self._revoked.inc(revoked)
+        self._rounds.labels(DONE).inc()
+
+    def missed(self, outcome: str) -> None:
+        """A round was held or failed."""
+        self._rounds.labels(outcome).inc()
+
+    def next_at(self, at: datetime | None) -> None:
+        """When the next round is due."""
+        self._next.set(at.timestamp() if at else 0)
+
+    def text(self) -> bytes:
+        """All of it in the text format of Prometheus."""
+        return generate_latest(self._registry)
+
+    def _gauge(self, name: str, help: str) -> Gauge:
+        return Gauge(f"loopin_sweep_{name}", help, registry=self._registry)

@@ -1,0 +1,46 @@
+"""The certificate of both listeners: PEM files, read again on request."""
+
+import ssl
+from pathlib import Path
+
+from app.domain.errors import UsageError
+from app.server import log
+
+
+class Certificate:
+    """A certificate chain with its key. TLS 1.2 or newer (RFC 9325 §3.1.1).
+
+    Raises UsageError for files that cannot be used.
+    """
+
+    def __init__(self, cert: Path, key: Path) -> None:
+        self._cert = cert
+        self._key = key
+        self.context, self.chain, self.key = self._read()
+
+    def reload(self) -> None:
+        """Use what is in the files for every connection from now on; keep what we have when it is no good."""
+        try:
+            self.context, self.chain, self.key = self._read()
+        except UsageError as error:
+            log.failure("tls.not_reloaded", error)
+            return
+        log.event("tls.loaded")
+
+    def _read(self) -> tuple[ssl.SSLContext, bytes, bytes]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            # With a password of no use: a key that has one would ask for it at the terminal.
+            context.load_cert_chain(self._cert, self._key, password=lambda: "")
+            return context, self._cert.read_bytes(), self._key.read_bytes()
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"the certificate {self._cert} and the key {self._key} cannot be used together",
+                hint="both must be PEM files that the server can read, the key without a password",
+            ) from error
+
+
+def certificate(cert: Path | None, key: Path | None) -> Certificate | None:
+    """The certificate in these files; None without files."""
+    return Certificate(cert, key) if cert and key else None
