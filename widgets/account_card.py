@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widgets import Button, Static
+from textual.widgets import Button
 
 from app.domain.credentials import Provider
 from app.domain.text import clean
+from widgets.lines import Row, Rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,6 @@ class AccountCard(Vertical):
         border-title-style: bold; padding: 0 2; background: $surface;
     }
     AccountCard:focus-within { border: round $border; }
-    AccountCard > Static { height: auto; }
     AccountCard > .card-buttons { height: auto; margin-top: 1; }
     AccountCard Button { margin-right: 2; }
     """
@@ -69,7 +68,7 @@ class AccountCard(Vertical):
         self.border_title = provider.title
 
     def compose(self) -> ComposeResult:
-        yield Static(classes="card-text", markup=False)
+        yield Rows()
         with Horizontal(classes="card-buttons"):
             for number in range(3):
                 yield Button("", id=f"card-{self.provider.value}-{number}")
@@ -78,7 +77,7 @@ class AccountCard(Vertical):
         """Paint it."""
         if not self.is_mounted:
             return
-        self.query_one(".card-text", Static).update(_text(facts))
+        self.query_one(Rows).rows = _rows(facts)
         for number, button in enumerate(self.query(Button)):
             offer = facts.buttons[number] if number < len(facts.buttons) else None
             button.display = offer is not None
@@ -96,11 +95,10 @@ class AccountCard(Vertical):
         self.post_message(self.Chosen(self.provider, self.facts.buttons[number].action))
 
 
-def _text(facts: CardFacts) -> Content:
-    wide = max((len(label) for label, _ in facts.rows), default=0)
-    parts: list[tuple[str, str] | str] = [(f"{facts.glyph} {facts.state}", f"bold $text-{facts.tone}")]
-    for label, value in facts.rows:
-        parts += [("\n" + label.ljust(wide + 2), "$text-muted"), clean(value, 200)]
+def _rows(facts: CardFacts) -> tuple[Row, ...]:
+    wide = max((len(label) for label, _ in facts.rows), default=0) + 2
+    rows = [Row(((f"{facts.glyph} {facts.state}", f"bold $text-{facts.tone}"),))]
+    rows += [Row(((label.ljust(wide), "$text-muted"),), clean(value, 200)) for label, value in facts.rows]
     if facts.note:
-        parts.append(("\n" + clean(facts.note, 300), f"$text-{facts.tone}"))
-    return Content.assemble(*parts)
+        rows.append(Row((), clean(facts.note, 300), f"$text-{facts.tone}"))
+    return tuple(rows)

@@ -77,7 +77,7 @@ class LoginScreen(RoomScreen):
             yield OptionList(id="login-ways", markup=False)
             yield Rows(id="login-storage")
             with Horizontal(id="login-how"):
-                yield Static("Callback port", classes="muted")
+                yield Static("Callback port, 0 = any", classes="muted")
                 yield Input(str(self._port()), id="login-port", type="integer", compact=True, max_length=5)
                 yield Tick("Open a browser", not self._tools.obstacle, id="login-browser")
                 yield Static(self._obstacle(), id="login-obstacle", classes="muted", markup=False)

@@ -17,6 +17,7 @@ from app.domain.errors import PortBusy, Unreachable, VaultLocked
 from app.domain.login import Step, StepState
 from app.main import LoopinApp
 from tests.support import app as fakes
+from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
 
 Size = tuple[int, int]
@@ -140,7 +141,10 @@ async def callback(pilot: Pilots) -> None:
     state = box.fake_browser.opened[-1].partition("state%3D")[2].partition("&")[0]
     arrival = fakes.FakeCallback({"state": state, "t": fakes.USER_TOKEN.reveal()})
     box.fake_listeners.made[-1].arrivals.put_nowait(arrival)
-    await pilot.pause(TURN)
+    for _ in range(TURNS):
+        await pilot.pause(TURN)
+        if pilot.app.screen.query_one(SignedInPanel).result is not None:
+            return
 
 
 def _at_rest(app: LoopinApp) -> bool:

@@ -1,7 +1,7 @@
 """The Accounts screen: what it knows, what it offers, what a sign-out tells."""
 
 import pytest
-from textual.widgets import Button
+from textual.widgets import Button, Static
 
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError, SessionEnded, Unreachable, VaultLocked, VaultMissing
@@ -68,7 +68,7 @@ async def test_a_keychain_that_cannot_be_used_is_told(error: LoopinError) -> Non
         await settled(pilot)
         await until(pilot, lambda: card(app).state == "keychain not usable")
         assert error.message in card(app).note
-        assert not app.screen.query_one("#welcome").display
+        assert "no login can be kept" in str(app.screen.query_one("#welcome-text", Static).render())
 
 
 async def test_refresh_asks_again() -> None:
