@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from app.domain.errors import UsageError
 from app.domain.inactivity import SWEEP_INTERVAL
+from app.server.sso.settings import ProviderSettings
 
 SEEDS = ("demo",)
 MAX_SESSION_HOURS = 24 * 365
@@ -35,6 +36,7 @@ class ServerSettings:
     opens /oauth/register; without it nobody can register an OAuth client. `federation_secret_file` does the
     same for /federated/verify. `signing_key_file` is the ring of keys; without it there is one in `data`.
     `tls_cert` and `tls_key` are PEM files for both listeners; without them they speak plain text.
+    `provider` is the team's own identity provider; without `passwords` it is the only way in.
     """
 
     data: Path
@@ -50,10 +52,12 @@ class ServerSettings:
     control_stdin: bool = False
     registration_secret_file: Path | None = None
     federation_secret_file: Path | None = None
-    drain: timedelta = timedelta(seconds=20)
     signing_key_file: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    drain: timedelta = timedelta(seconds=20)
+    provider: ProviderSettings | None = None
+    passwords: bool = True
 
     def check(self) -> "ServerSettings":
         """Return self, or raise UsageError with what to change."""
@@ -70,7 +74,27 @@ class ServerSettings:
             raise UsageError("a session must last more than 0 hours and at most a year", hint="try 24")
         if self.sweep_interval < timedelta(0):
             raise UsageError("the sweep interval is negative", hint="use 0 to sweep only when asked")
+        if self.provider:
+            self.provider.check()
+        elif not self.passwords:
+            raise UsageError(
+                "without passwords and without an identity provider nobody could sign in",
+                hint="add --oidc-issuer, or leave out --no-passwords",
+            )
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise UsageError("TLS needs a certificate and its key", hint="give --tls-cert and --tls-key")
+        self._check_database()
         return self
+
+    def _check_database(self) -> None:
+        if not self.database_url:
+            return
+        check_database_url(self.database_url)
+        if self.signing_key_file is None:
+            raise UsageError(
+                "a database that several servers share needs keys that they share",
+                hint="add --signing-key-file; loopin server keys create makes one",
+            )
 
     @property
     def url(self) -> str:
@@ -84,16 +108,6 @@ class ServerSettings:
     def federation_secret(self) -> str:
         """The same, for whoever asks us to verify federated tokens."""
         return _read_secret(self.federation_secret_file, "federation")
-
-    def _check_database(self) -> None:
-        if not self.database_url:
-            return
-        check_database_url(self.database_url)
-        if self.signing_key_file is None:
-            raise UsageError(
-                "a database that several servers share needs keys that they share",
-                hint="add --signing-key-file; loopin server keys create makes one",
-            )
 
     @property
     def session_life(self) -> timedelta:
@@ -127,6 +141,16 @@ def _check_url(url: str) -> None:
         raise UsageError("the public URL cannot be used", hint="write it like https://accounts.example")
 
 
+def check_database_url(url: str) -> str:
+    """Return `url`, or raise UsageError for one that is not PostgreSQL's; it is never quoted."""
+    if url.partition("://")[0] not in {"postgresql", "postgresql+psycopg"}:
+        raise UsageError(
+            "the database URL is not one of PostgreSQL",
+            hint="write it like postgresql://loopin@db.example/loopin; without one SQLite is used",
+        )
+    return url
+
+
 def parse_networks(values: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
     """Read networks in CIDR notation, or raise UsageError naming the one that is not."""
     found = []
@@ -138,13 +162,3 @@ def parse_networks(values: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, 
                 f"{value[:80]!r} is not a network", hint="write it in CIDR notation, for example 10.0.0.0/8"
             ) from error
     return tuple(found)
-def check_database_url(url: str) -> str:
-    """Return `url`, or raise UsageError for one that is not PostgreSQL's; it is never quoted."""
-    if url.partition("://")[0] not in {"postgresql", "postgresql+psycopg"}:
-        raise UsageError(
-            "the database URL is not one of PostgreSQL",
-            hint="write it like postgresql://loopin@db.example/loopin; without one SQLite is used",
-        )
-    return url
-
-

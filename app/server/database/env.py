@@ -4,10 +4,12 @@ from alembic import context
 
 from app.server.database.oauth_models import OAuthGrant
 from app.server.federation.models import TrustedIssuer
+from app.server.sso.models import PendingSignIn
 
 # One for all tables; these modules have to be loaded for theirs to be in it.
 METADATA = OAuthGrant.metadata
 assert TrustedIssuer.metadata is METADATA
+assert PendingSignIn.metadata is METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited
-from app.server.http.auth import LoginForm
+from app.server.http.auth import LoginForm, passwords_off
 from app.server.http.visitor import Visitor, next_place
 from app.server.parts import Parts
 from app.server.usecases.api_keys import MakeKey, ReadKeys
@@ -36,6 +36,7 @@ class _Door:
     def __init__(self, parts: Parts, visitor: Visitor) -> None:
         self._clock = parts.clock
         self._visitor = visitor
+        self._passwords = parts.settings.passwords
 
     def show(self) -> ResponseReturnValue:
         """The empty form."""
@@ -44,6 +45,8 @@ class _Door:
     def enter(self) -> ResponseReturnValue:
         """Check what was sent; on to the page that was asked for, or the form again."""
         form = LoginForm()
+        if not self._passwords:
+            return passwords_off()
         if not form.validate():
             return self._page(form, status=400)
         try:

@@ -70,6 +70,8 @@ class _Login:
         except InvalidInput:
             return _refused_callback()
         form = LoginForm()
+        if not self._parts.settings.passwords:
+            return passwords_off()
         if not form.validate():
             return self._page(form, callback, status=400)
         try:
@@ -81,7 +83,7 @@ class _Login:
             return self._page(form, callback, problem=wrong, status=401)
         except RateLimited as error:
             return self._busy(form, callback, error.retry_after or 60)
-        return _finish(done, callback, self._parts.clock())
+        return finish(done, callback, self._parts.clock())
 
     def _busy(self, form: LoginForm, callback: Callback | None, seconds: float) -> Response:
         until = self._parts.clock() + timedelta(seconds=seconds)
@@ -102,14 +104,27 @@ class _Login:
         return Response(html, status)
 
 
-def _finish(done: SignedIn, callback: Callback | None, now: datetime) -> ResponseReturnValue:
+def finish(
+    done: SignedIn, callback: Callback | None, now: datetime, by_page: bool = False
+) -> ResponseReturnValue:
+    """Hand the token over: on its own page, or to the callback; `by_page` never with a redirect."""
     if callback is None:
         hours = round((done.expires_at - now).total_seconds() / 3600)
         return render_template("token.html", done=done, hours=hours)
     target = callback.with_token(done.jwt)
-    if not callback.follows_form:
+    if by_page or not callback.follows_form:
         return render_template("handover.html", target=target, callback=callback)
     return redirect(target, 303)
+
+
+def passwords_off() -> ResponseReturnValue:
+    """For a form that is not shown any more."""
+    return render_template(
+        "problem.html",
+        title="Passwords are switched off here",
+        text="Nobody signs in with a password here, so it was not looked at.",
+        step="Go back, reload the page and sign in through your identity provider.",
+    ), 403
 
 
 def _refused_callback() -> ResponseReturnValue:

@@ -13,6 +13,7 @@ from app.server.federation import pages as federation
 from app.server.http import account, api, auth, headers, health, metrics, oauth, oauth_pages, openapi
 from app.server.oauth.server import OAuthServer
 from app.server.parts import Parts
+from app.server.sso import pages as sso
 
 MAX_BODY = 64 * 1024
 FORM_LIFE = 3600
@@ -42,13 +43,14 @@ def make_app(parts: Parts, public_url: str) -> Flask:
     csrf = CSRFProtect(app)
     app.register_blueprint(auth.make_blueprint(parts))
     app.register_blueprint(health.make_blueprint(parts.database))
-    # It takes a bearer token, not a cookie: no other site can send it.
     app.register_blueprint(metrics.make_blueprint(parts.metrics))
+    # It takes a bearer token, not a cookie: no other site can send it.
     csrf.exempt("app.server.http.auth.logout")
     _add_gumloop(app, csrf, parts, public_url)
     verify = federation.make_blueprint(parts.federated, parts.settings.federation_secret())
     app.register_blueprint(verify)
     csrf.exempt(verify)
+    sso.install(app, parts, public_url)
     _answer_errors(app)
     return app
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.domain.errors import NotSignedIn
+from app.domain.errors import NotSignedIn, PermissionDenied
 from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import LoginSession, User
@@ -16,6 +16,7 @@ from app.server.usecases import attempts, audit
 from app.server.usecases.passwords import Passwords
 
 WRONG = "the e-mail address or the password is not right"
+PASSWORDS_OFF = "nobody signs in with a password here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +34,30 @@ class SignedIn:
 class SignIn:
     """Turn an e-mail address and a password into a session.
 
-    Raises NotSignedIn when either is wrong (not saying which), RateLimited after too many tries.
+    Raises NotSignedIn when either is wrong (not saying which), RateLimited after too many tries, and
+    PermissionDenied where passwords are switched `off`.
     """
 
     def __init__(
-        self, database: Database, passwords: Passwords, tokens: Tokens, clock: Clock, life: timedelta
+        self,
+        database: Database,
+        passwords: Passwords,
+        tokens: Tokens,
+        clock: Clock,
+        life: timedelta,
+        off: bool = False,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._tokens = tokens
         self._clock = clock
         self._life = life
+        self._off = off
 
     def do(self, email: str, password: str, address: str) -> SignedIn:
         """Check and sign in. `address` is where the request came from."""
+        if self._off:
+            raise PermissionDenied(PASSWORDS_OFF)
         account = email.strip().lower()[:320]
         with self._database.write() as session:
             attempt = attempts.begin(session, attempts.Attempt(account, address), self._clock())
@@ -74,13 +85,7 @@ class SignIn:
             still = update(User).where(User.id == user.id, User.disabled_at.is_(None))
             if not session.scalar(still.values(password_hash=fresh).returning(User.id)):
                 raise NotSignedIn(WRONG)
-            row = LoginSession(
-                user_id=user.id, address=address[:64], created_at=now, expires_at=now + self._life
-            )
-            session.add(row)
-            session.flush()
-            who = audit.Who("person", user.id, user.email, address)
-            audit.record(session, who, [audit.What(audit.LOGIN, target_id=row.id)], now)
+            row = open_session(session, user, address, (now, now + self._life))
         return SignedIn(user.email, self._tokens.for_person(user.id, row.id, row.expires_at), row.expires_at)
 
 
@@ -110,6 +115,23 @@ class SignOut:
             what = audit.What(audit.LOGOUT, target_id=verified.id, details={"everywhere": everywhere})
             audit.record(session, audit.Who("person", user.id, user.email, address), [what], now)
         return ended
+
+
+def open_session(
+    session: Session,
+    user: User,
+    address: str,
+    life: tuple[datetime, datetime],
+    details: dict[str, str] | None = None,
+) -> LoginSession:
+    """Begin a session that lives from the first to the second moment, and say so in the audit trail."""
+    began, ends = life
+    row = LoginSession(user_id=user.id, address=address[:64], created_at=began, expires_at=ends)
+    session.add(row)
+    session.flush()
+    who = audit.Who("person", user.id, user.email, address)
+    audit.record(session, who, [audit.What(audit.LOGIN, target_id=row.id, details=details)], began)
+    return row
 
 
 def end_sessions(session: Session, user_id: UUID, now: datetime, only: UUID | None = None) -> int:

@@ -13,7 +13,7 @@ from app.server.jwts import Tokens
 from app.server.oauth import opaque
 from app.server.oauth.issued import Person
 from app.server.usecases import audit
-from app.server.usecases.accounts import SignIn
+from app.server.usecases.accounts import SignedIn, SignIn
 
 _PREFIX = "web_"
 
@@ -37,7 +37,10 @@ class BrowserSessions:
 
     def open(self, email: str, password: str, address: str) -> str:
         """Sign in and return a new secret. Raises NotSignedIn or RateLimited."""
-        done = self._sign_in.do(email, password, address)
+        return self.keep(self._sign_in.do(email, password, address))
+
+    def keep(self, done: SignedIn) -> str:
+        """Return a new secret for a session that was just begun."""
         secret = opaque.fresh(_PREFIX)
         with self._database.write() as session:
             # The JWT goes no further than here; the browser gets a secret of its own.

@@ -1,0 +1,94 @@
+"""Browsers on their way to the provider and back. A row and a cookie; nothing stays in the process."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from app.domain.errors import RateLimited, StateMismatch
+from app.domain.secret import Secret
+from app.server.clock import Clock
+from app.server.database.engine import Database
+from app.server.sso.models import PendingSignIn
+
+LIFE = timedelta(minutes=10)
+PER_ADDRESS = 60
+MAX_STATE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What ties an answer of the provider to one browser and one request."""
+
+    state: str
+    cookie: Secret
+
+    @property
+    def key(self) -> str:
+        """What the database knows it by."""
+        return self._derive("row").hex()
+
+    @property
+    def nonce(self) -> str:
+        """For the ID token (OpenID Connect Core 1.0 §15.5.2)."""
+        return self._derive("nonce").hex()
+
+    @property
+    def verifier(self) -> Secret:
+        """For PKCE: 64 characters (RFC 7636 §4.1)."""
+        return Secret(self._derive("verifier").hex())
+
+    def _derive(self, purpose: str) -> bytes:
+        text = f"{purpose} {self.state}".encode("utf-8", "replace")
+        return hmac.digest(self.cookie.reveal().encode(), text, hashlib.sha256)
+
+
+class Pending:
+    """Begins and ends what a browser has under way."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def begin(self, cookie: Secret, place: str, address: str) -> Ticket:
+        """Remember where the browser wants to go. Raises RateLimited for too many from one address."""
+        now = self._clock()
+        ticket = Ticket(secrets.token_urlsafe(32), cookie)
+        with self._database.write() as session:
+            forget_old(session, now)
+            mine = (
+                select(func.count()).select_from(PendingSignIn).where(PendingSignIn.address == address[:64])
+            )
+            if (session.scalar(mine) or 0) >= PER_ADDRESS:
+                raise RateLimited("too many sign-ins were begun", retry_after=LIFE.total_seconds())
+            session.add(PendingSignIn(key=ticket.key, place=place, address=address[:64], created_at=now))
+        return ticket
+
+    def take(self, cookie: Secret | None, state: str) -> tuple[Ticket, str]:
+        """The ticket and the place, once. Raises StateMismatch for anybody else, and when it is too late."""
+        ticket = Ticket(state[:MAX_STATE], cookie) if cookie else None
+        place = self._remove(ticket) if ticket else None
+        if ticket is None or place is None:
+            raise StateMismatch(
+                "this sign-in was not begun in this browser, was finished already, or took over 10 minutes",
+                hint="start it again",
+            )
+        return ticket, place
+
+    def _remove(self, ticket: Ticket) -> str | None:
+        row = (
+            delete(PendingSignIn)
+            .where(PendingSignIn.key == ticket.key, PendingSignIn.created_at > self._clock() - LIFE)
+            .returning(PendingSignIn.place)
+        )
+        with self._database.write() as session:
+            return session.scalar(row)
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Drop what nobody can come back to."""
+    session.execute(delete(PendingSignIn).where(PendingSignIn.created_at <= now - LIFE))
