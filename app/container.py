@@ -50,6 +50,7 @@ from app.services.organizations import (
     UpdateThreshold,
 )
 from app.services.revoke_tokens import RevokeTokens
+from app.services.rotate_token import RotateToken
 from app.services.run_environment import RunEnvironment
 from app.services.sign_out import ChainloopSignOut
 from app.services.status import ChainloopStatus, Overview
@@ -247,6 +248,10 @@ class Container:
     @cached_property
     def revoke_tokens(self) -> RevokeTokens:
         return RevokeTokens(self.session, self.trail)
+
+    @cached_property
+    def rotate_token(self) -> RotateToken:
+        return RotateToken(self.session, self.create_token, self.revoke_tokens, self.trail, self.clock)
 
     @cached_property
     def save_token_as_profile(self) -> SaveTokenAsProfile:

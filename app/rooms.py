@@ -85,6 +85,7 @@ class Rooms:
             list_tokens=box.list_tokens,
             create_token=box.create_token,
             revoke_tokens=box.revoke_tokens,
+            rotate=box.rotate_token,
             save_profile=box.save_token_as_profile,
             write_file=box.write_token_file,
             copy=CopyText(self._clipboards()),

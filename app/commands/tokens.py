@@ -43,6 +43,14 @@ COMMANDS: tuple[Command, ...] = (
         f"{_CLI} revoke --id ID",
     ),
     Command(
+        "tokens.rotate",
+        _TOKENS,
+        "R",
+        "rotate",
+        "Rotate",
+        "Replace the token by a new one; the old one lives until you say so.",
+    ),
+    Command(
         "tokens.filter",
         _TOKENS,
         "slash",

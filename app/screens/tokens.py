@@ -37,7 +37,7 @@ _SHORT = {
     Tab.REVOKED: "Revoked",
     Tab.ALL: "All",
 }
-_ON_TOKENS = {"mark", "mark_range", "mark_all", "revoke", "copy_id", "copy_name"}
+_ON_TOKENS = {"mark", "mark_range", "mark_all", "revoke", "rotate", "copy_id", "copy_name"}
 
 
 class TokensScreen(TokenFlows):
@@ -56,6 +56,7 @@ class TokensScreen(TokenFlows):
         self._filter = filters.Filter()
         self._last_mark = ""
         self._stale = True
+        self._looked = False
 
     def compose_body(self) -> ComposeResult:
         with StateView(id="tokens-state"), Vertical(id="tokens-list"):
@@ -126,6 +127,9 @@ class TokensScreen(TokenFlows):
             )
             self._focus_soon("#state-note Button")
         self.refresh_bindings()
+        if not self._looked:
+            self._looked = True
+            self.look_for_interrupted()
 
     def _reach_new(self) -> None:
         """Put the cursor on the token that was just created."""
@@ -238,7 +242,9 @@ class TokensScreen(TokenFlows):
         """What cannot be done without a list, or without a row."""
         if action in _ON_TOKENS and self._table.row is None:
             return "there is no token here"
-        if action == "revoke" and not self._chosen():
+        row = self._table.row if action == "rotate" else None
+        revoked = row is not None and row.state is TokenState.REVOKED
+        if revoked or (action == "revoke" and not self._chosen()):
             return "it is revoked already"
         if action in {"new", "sort", "filter", "turn", "tab", "export"} and self._book is None:
             return "the tokens are not listed yet"

@@ -3,8 +3,10 @@
 from textual import work
 from textual.worker import Worker
 
+from app.domain.errors import LoopinError
 from app.domain.listing import Book
 from app.domain.organizations import Identity
+from app.domain.rotation import successor
 from app.domain.text import clean
 from app.domain.tokens import APIToken, TokenState
 from app.screens.create_token import CreateTokenDialog
@@ -14,7 +16,9 @@ from app.screens.reveal import RevealDialog
 from app.screens.revoke_many import Countdown, RevokeMany
 from app.screens.revoke_tokens import ConfirmRevoke
 from app.screens.room import RoomScreen
+from app.screens.rotate_words import may_end_old, may_rotate, was_interrupted
 from app.screens.tokens_work import TokenWork
+from app.services.rotate_token import Rotation
 from widgets.token_table import TokenTable
 
 
@@ -89,6 +93,48 @@ class TokenFlows(RoomScreen):
         at = result.revoked_at
         proof = f"revoked at {at.astimezone():%H:%M:%S}, read back from the server" if at else "revoked"
         self.notify(f"{clean(token.name, 80)}: {proof}", title="Revoked", markup=False)
+
+    @work(group="rotate", exclusive=True, description="rotate the token", exit_on_error=False)
+    async def action_rotate(self) -> None:
+        """Create the successor, show it once, try it, and only then ask about the old one."""
+        row, book = self._table.row, self._book
+        if row is None or book is None:
+            return
+        old, listed = row.token, [r.token for r in book.all]
+        name = successor(old, {t.name for t in listed if t.revoked_at is None}, book.now).name
+        if not await self.app.push_screen_wait(may_rotate(old, name)):
+            return
+        rotation = await self._use.rotate.begin(old, listed)
+        self._go_to = rotation.created.token.id
+        self.load()
+        await self.app.push_screen_wait(RevealDialog(rotation.created, self._use))
+        problem = await self._try(rotation)
+        revoke = await self.app.push_screen_wait(may_end_old(rotation, problem))
+        await self._use.rotate.finish(rotation, revoke_old=bool(revoke))
+        self.load()
+        said = f"{clean(old.name, 60)} is revoked" if revoke else "both tokens are kept"
+        self.notify(said, title="Rotated", markup=False)
+
+    async def _try(self, rotation: Rotation) -> str:
+        self.busy = "trying the new token"
+        try:
+            await self._use.rotate.verify(rotation)
+        except LoopinError as error:
+            return error.message
+        finally:
+            self.busy = ""
+        return ""
+
+    @work(
+        group="interrupted", exclusive=True, description="look for interrupted rotations", exit_on_error=False
+    )
+    async def look_for_interrupted(self) -> None:
+        """Offer to revoke new tokens that nobody may have seen."""
+        listed = [row.token for row in self._book.all] if self._book else []
+        for found in await self._use.rotate.interrupted(listed):
+            revoke = await self.app.push_screen_wait(was_interrupted(found))
+            await self._use.rotate.settle(found, revoke_new=bool(revoke))
+            self.load()
 
     @work(group="export", exclusive=True, description="export the list", exit_on_error=False)
     async def action_export(self) -> None:

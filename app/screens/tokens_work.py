@@ -9,6 +9,7 @@ from app.services.copying import CopyText
 from app.services.export_tokens import ExportTokens
 from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
 from app.services.revoke_tokens import RevokeTokens
+from app.services.rotate_token import RotateToken
 from app.services.tokens import CreateToken, Listing, ListTokens
 
 
@@ -19,6 +20,7 @@ class TokenWork:
     list_tokens: ListTokens
     create_token: CreateToken
     revoke_tokens: RevokeTokens
+    rotate: RotateToken
     save_profile: SaveTokenAsProfile
     write_file: WriteTokenFile
     copy: CopyText

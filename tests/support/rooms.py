@@ -1,6 +1,6 @@
 """Walking the Tokens and the Auto-revoke room in a test: what is on the screen, in a few words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from textual.pilot import Pilot
@@ -57,8 +57,13 @@ class Room:
         raise AssertionError(f"it never came; on the screen: {self.text()[:2000]}")
 
     async def reads(self, words: str) -> None:
-        """Wait until these words stand on the screen, whatever line breaks are in them."""
-        await self.until(lambda: " ".join(words.split()) in " ".join(self.text().split()))
+        """Wait until these words stand on the screen, wherever a line or a dialog breaks them."""
+        wanted = " ".join(words.split())
+        await self.until(lambda: any(wanted in " ".join(text.split()) for text in self._texts()))
+
+    def _texts(self) -> Iterator[str]:
+        yield self.text()
+        yield from (str(line.visual) for line in self.screen.query(Static) if line.region.area)
 
     async def listed(self) -> None:
         """Wait until the room has read what it shows."""

@@ -144,6 +144,7 @@ SCENES: dict[str, Scene] = {
         "enter",
     ),
     "export": _scene(_TOKENS, "ctrl+s"),
+    "rotate": _scene(_TOKENS, "G", "R"),
     "auto-revoke": _scene(_REVOKE),
     "auto-revoke-lowered": _scene(_REVOKE, "left"),
     "auto-revoke-off": _scene(_made("auto_revoke", _off)),

@@ -1,0 +1,43 @@
+"""Names of tokens that replace one another."""
+
+import re
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from app.domain import permissions
+from app.domain.names import MAX_LENGTH
+from app.domain.tokens import APIToken, TokenDraft
+
+_SUFFIX = re.compile(r"-\d{4}-(?:0[1-9]|1[0-2])(?:-\d{1,4})?$", re.ASCII)
+
+
+def next_name(name: str, taken: Collection[str], now: datetime) -> str:
+    """Return `name` without an earlier rotation's suffix, with the month of `now`.
+
+    "ci-web" and "ci-web-2025-12" become "ci-web-2026-03", and "ci-web-2026-03-2" when that is taken. The
+    result is at most 63 characters.
+    """
+    stem = _SUFFIX.sub("", name)
+    month = f"-{now:%Y-%m}"
+    number = 1
+    while True:
+        tail = month if number == 1 else f"{month}-{number}"
+        candidate = f"{stem[: MAX_LENGTH - len(tail)].rstrip('-')}{tail}"
+        if candidate not in taken:
+            return candidate
+        number += 1
+
+
+def successor(token: APIToken, taken: Collection[str], now: datetime) -> TokenDraft:
+    """A token like `token`: the same scope, description and permissions, and as long a life."""
+    in_project = token.project is not None
+    # The default set is not asked for by name: a control plane that knows no permissions gives it anyway.
+    wanted = () if token.permissions == permissions.default(in_project) else token.permissions
+    life: timedelta | None = token.expires_at - token.created_at if token.expires_at else None
+    return TokenDraft(
+        next_name(token.name, taken, now),
+        token.description,
+        life,
+        token.project.name if token.project else "",
+        wanted,
+    )

@@ -1,0 +1,37 @@
+"""The questions of a rotation."""
+
+from app.domain.text import clean
+from app.domain.tokens import APIToken
+from app.screens.dialog import Confirm
+from app.services.rotate_token import Interrupted, Rotation
+
+
+def may_rotate(old: APIToken, name: str) -> Confirm:
+    """Before the new token is made."""
+    scope = f"project {clean(old.project.name, 60)}" if old.project else "organization"
+    life = f"{(old.expires_at - old.created_at).days} days" if old.expires_at else "it never expires"
+    text = (
+        f"A new token {clean(name)} is created: scope {scope}, life {life}.\n"
+        "You see it once and put it where the old one is. Both work until you confirm that."
+    )
+    return Confirm(f"Rotate {clean(old.name, 60)}?", text, yes="Create the new token", danger=False)
+
+
+def may_end_old(rotation: Rotation, problem: str) -> Confirm:
+    """After the new token was seen and tried; `problem` says why it does not work."""
+    old, new = clean(rotation.old.name, 60), clean(rotation.created.token.name, 60)
+    tried = (
+        f"The new token was tried and does NOT work: {problem}." if problem else f"{new} was tried: it works."
+    )
+    text = f"{tried}\nIs it in place everywhere? A revoked token cannot be brought back."
+    return Confirm(f"Revoke the old {old} now?", text, yes=f"Revoke {old}", no="Keep both")
+
+
+def was_interrupted(found: Interrupted) -> Confirm:
+    """At the next start after a crash."""
+    old, new = clean(found.entry.subject, 60), clean(found.new.name, 60)
+    text = (
+        f"The rotation of {old} was begun on {found.entry.at.astimezone():%-d %B at %H:%M} and never ended.\n"
+        f"{new} was created, and perhaps nobody saw it. {old} still works."
+    )
+    return Confirm(f"Revoke {new}?", text, yes=f"Revoke {new}", no="Keep both")
