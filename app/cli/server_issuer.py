@@ -1,29 +1,20 @@
 """`loopin server issuer add | list | remove`: the CI systems that an organization trusts."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from app.cli.groups import Leaf
-from app.cli.options import debug_option, output_option
+from app.cli.options import output_option
 from app.cli.output import in_table, show, show_json, stamp, table
+from app.cli.server_options import database_options, open_database
 from app.domain.errors import Refused, UsageError
 from app.domain.keyless import AUDIENCE
 
 if TYPE_CHECKING:
-    # At run time they are imported when a command runs: they belong to the extra `server`.
-    from app.server.database.engine import Database
+    # At run time it is imported when a command runs: it belongs to the extra `server`.
     from app.server.federation.issuers import Trusted
-
-_data = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the server's keys and database.",
-)
 
 
 @click.group()
@@ -49,7 +40,7 @@ def issuer() -> None:
     "--private-network", is_flag=True, help="The issuer lives in a private network, and may be asked there."
 )
 @click.option("--no-check", is_flag=True, help="Do not ask the issuer now whether it is one.")
-@_data
+@database_options
 @output_option("table", "json")
 def add(
     organization: str,
@@ -59,11 +50,11 @@ def add(
     project: str,
     private_network: bool,
     no_check: bool,
-    data: Path | None,
     output: str,
+    **place: Any,
 ) -> None:
     """Trust jobs of a CI system. Running servers use it at once."""
-    with _database(data) as database:
+    with open_database(**place) as database:
         from app.server.clock import utc_now
         from app.server.federation import rules
         from app.server.federation.issuers import AddIssuer, Draft
@@ -80,11 +71,11 @@ def add(
 
 @issuer.command("list", cls=Leaf)
 @click.option("--org", "organization", default="", metavar="NAME", help="Only those of this organization.")
-@_data
+@database_options
 @output_option("table", "json")
-def list_(organization: str, data: Path | None, output: str) -> None:
+def list_(organization: str, output: str, **place: Any) -> None:
     """List the trusted issuers."""
-    with _database(data) as database:
+    with open_database(**place) as database:
         from app.server.federation.issuers import ListIssuers
 
         found = ListIssuers(database).do(organization)
@@ -103,11 +94,11 @@ def list_(organization: str, data: Path | None, output: str) -> None:
 
 @issuer.command("remove", cls=Leaf)
 @click.option("--id", "issuer_id", required=True, metavar="ID", help="Its id, as listed.")
-@_data
+@database_options
 @output_option("table", "json")
-def remove(issuer_id: str, data: Path | None, output: str) -> None:
+def remove(issuer_id: str, output: str, **place: Any) -> None:
     """Trust a CI system no longer, from the next call on."""
-    with _database(data) as database:
+    with open_database(**place) as database:
         from app.server.clock import utc_now
         from app.server.federation.issuers import RemoveIssuer
 
@@ -116,36 +107,6 @@ def remove(issuer_id: str, data: Path | None, output: str) -> None:
         show_json({"id": issuer_id, "removed": True})
     else:
         show("Removed. Its jobs are refused from now on.")
-
-
-for _command in (add, list_, remove):
-    _command.params.append(debug_option())
-
-
-@contextmanager
-def _database(data: Path | None) -> "Iterator[Database]":
-    from app.cli.server import default_data
-
-    try:
-        from app.server.database.engine import Database
-        from app.server.database.migrate import migrate
-        from app.server.settings import ServerSettings
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            "the account server is not installed", hint="run  pip install 'loopin[server]'"
-        ) from error
-    settings = ServerSettings(data=(data or default_data()).absolute())
-    if not settings.data.is_dir():
-        raise UsageError(
-            f"there is no account server in {settings.data}",
-            hint="start one first: loopin server start --data …",
-        )
-    database = Database(settings.url)
-    try:
-        migrate(database.engine)
-        yield database
-    finally:
-        database.close()
 
 
 def _probe(url: str, private: bool) -> None:

@@ -1,6 +1,9 @@
 """What the commands of `loopin server` share: which database and keys they work on."""
 
+import getpass
 import os
+import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +13,12 @@ from urllib.parse import parse_qs, urlsplit
 import click
 
 from app.cli.options import debug_option
-from app.domain.errors import Failed, LoopinError, Unreachable, UsageError
+from app.domain.errors import Cancelled, Failed, LoopinError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     # At run time they are imported when a command runs: they belong to the extra `server`.
     from app.server.database.engine import Database
+    from app.server.usecases.audit import Who
 
 DATABASE_VARIABLE = "LOOPIN_DATABASE_URL"
 _FILE_HINT = f"put it into a file for --database-url-file, or into {DATABASE_VARIABLE}"
@@ -142,3 +146,37 @@ def open_database(
 def one_line(error: LoopinError) -> str:
     """An error as `server start` prints it."""
     return f"{error.message}: {error.hint}" if error.hint else error.message
+
+
+def named(positional: str | None, option: str | None, what: str) -> str:
+    """The one that was given; raise UsageError when neither or both are."""
+    if bool(positional) == bool(option):
+        raise UsageError(f"exactly one {what} is needed", hint="see --help")
+    return positional or option or ""
+
+
+def operator() -> "Who":
+    """Whoever runs this command, for the audit trail: their account and machine."""
+    from app.server.usecases.audit import Who
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.getuid())
+    return Who("operator", None, name, socket.gethostname())
+
+
+def new_password() -> str:
+    """Ask twice for a password without showing it, or read the first line of a pipe."""
+    if not sys.stdin.isatty():
+        password = sys.stdin.readline().rstrip("\r\n")
+        if not password:
+            raise UsageError("no password on standard input", hint="pipe it in, or run it at a terminal")
+        return password
+    try:
+        password = getpass.getpass("New password: ")
+        if getpass.getpass("Once more: ") != password:
+            raise UsageError("the two are not the same", hint="nothing was changed; try again")
+    except EOFError as error:
+        raise Cancelled("cancelled") from error
+    return password

@@ -1,0 +1,154 @@
+"""`loopin server user add | list | disable | enable | reset-password`."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.cli.groups import Leaf
+from app.cli.output import in_table, plural, show, show_json, stamp, table
+from app.cli.server_options import database_options, named, new_password, open_database, operator
+
+if TYPE_CHECKING:
+    from app.server.usecases.people import Ended, PersonRow
+
+_email = click.argument("email", required=False, metavar="EMAIL")
+_email_option = click.option("--email", "email_option", hidden=True)
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def user() -> None:
+    """People who may sign in."""
+
+
+@user.command("add", cls=Leaf)
+@_email
+@_email_option
+@click.option("--first-name", default="", help="Shown to others.")
+@click.option("--last-name", default="", help="Shown to others.")
+@_json
+@database_options
+def add(
+    email: str | None,
+    email_option: str | None,
+    first_name: str,
+    last_name: str,
+    as_json: bool,
+    **place: Any,
+) -> None:
+    """Add a person. The password is asked for, or read from standard input; it is never an argument."""
+    with open_database(**place) as database:
+        from app.server.clock import utc_now
+        from app.server.usecases.passwords import Passwords
+        from app.server.usecases.people import AddUser, NewPerson
+
+        person = NewPerson(named(email, email_option, "EMAIL"), first_name, last_name).check()
+        made = AddUser(database, Passwords(), utc_now).do(operator(), person, new_password())
+    if as_json:
+        show_json({"id": str(made), "email": person.email})
+    else:
+        show(f"Added {person.email}. Next: loopin server membership set {person.email} --org ORG --role ROLE")
+
+
+@user.command("list", cls=Leaf)
+@_json
+@database_options
+def list_(as_json: bool, **place: Any) -> None:
+    """List everybody, with their organizations and roles."""
+    with open_database(**place) as database:
+        from app.server.usecases.people import ListUsers
+
+        found = ListUsers(database).do()
+    if as_json:
+        show_json([_shape(person) for person in found])
+    elif found:
+        show(table(("EMAIL", "NAME", "STATE", "ORGANIZATIONS", "ADDED, UTC"), [_row(p) for p in found]))
+    else:
+        show("Nobody. Add somebody with: loopin server user add EMAIL")
+
+
+@user.command("disable", cls=Leaf)
+@_email
+@_email_option
+@_json
+@database_options
+def disable(email: str | None, email_option: str | None, as_json: bool, **place: Any) -> None:
+    """Keep a person out: every session, program and key of theirs ends at once."""
+    with open_database(**place) as database:
+        ended = _set_access(database, named(email, email_option, "EMAIL"), allowed=False)
+    _tell(ended, as_json, "Signed out everywhere")
+    if ended.tokens and not as_json:
+        show(f"{plural(ended.tokens, 'API token')} that they made belong to organizations and live on.")
+
+
+@user.command("enable", cls=Leaf)
+@_email
+@_email_option
+@_json
+@database_options
+def enable(email: str | None, email_option: str | None, as_json: bool, **place: Any) -> None:
+    """Let a person in again; they sign in anew."""
+    with open_database(**place) as database:
+        ended = _set_access(database, named(email, email_option, "EMAIL"), allowed=True)
+    if as_json:
+        show_json(_ended(ended))
+    else:
+        show("They may sign in again.")
+
+
+@user.command("reset-password", cls=Leaf)
+@_email
+@_email_option
+@_json
+@database_options
+def reset_password(email: str | None, email_option: str | None, as_json: bool, **place: Any) -> None:
+    """Give a person a new password and sign them out everywhere. It is asked for, or read from a pipe."""
+    with open_database(**place) as database:
+        from app.server.clock import utc_now
+        from app.server.usecases.passwords import Passwords
+        from app.server.usecases.people import ResetPassword
+
+        reset = ResetPassword(database, Passwords(), utc_now)
+        ended = reset.do(operator(), named(email, email_option, "EMAIL"), new_password())
+    _tell(ended, as_json, "The password is changed")
+
+
+def _set_access(database: Any, email: str, *, allowed: bool) -> "Ended":
+    from app.server.clock import utc_now
+    from app.server.usecases.people import SetAccess
+
+    return SetAccess(database, utc_now).do(operator(), email, allowed)
+
+
+def _tell(ended: "Ended", as_json: bool, done: str) -> None:
+    if as_json:
+        show_json(_ended(ended))
+        return
+    parts = (plural(ended.sessions, "session"), plural(ended.grants, "program"), plural(ended.keys, "key"))
+    show(f"{done}: {', '.join(parts)} ended.")
+
+
+def _ended(ended: "Ended") -> dict[str, int]:
+    return {
+        "sessions": ended.sessions,
+        "programs": ended.grants,
+        "keys": ended.keys,
+        "tokensThatLiveOn": ended.tokens,
+    }
+
+
+def _row(person: "PersonRow") -> tuple[str, ...]:
+    state = "disabled" if person.disabled_at else "active"
+    places = ", ".join(f"{name} ({role})" for name, role in person.places)
+    return person.email, person.name, state, places, in_table(person.created_at)
+
+
+def _shape(person: "PersonRow") -> dict[str, Any]:
+    return {
+        "id": str(person.id),
+        "email": person.email,
+        "name": person.name,
+        "createdAt": stamp(person.created_at),
+        "disabledAt": stamp(person.disabled_at),
+        "memberships": [{"organization": name, "role": role} for name, role in person.places],
+    }

@@ -1,0 +1,209 @@
+"""People, as whoever runs the server manages them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.domain.errors import AlreadyExists, NotFound, UsageError
+from app.domain.text import clean
+from app.server.clock import Clock
+from app.server.database.engine import Database
+from app.server.database.models import APIToken, Membership, Organization, User
+from app.server.database.oauth_models import APIKey, OAuthGrant
+from app.server.usecases import audit
+from app.server.usecases.accounts import end_sessions
+from app.server.usecases.passwords import MAX_LENGTH, Passwords
+
+MIN_PASSWORD = 12
+MAX_EMAIL, MAX_NAME = 320, 200
+USER_ADD, USER_DISABLE, USER_ENABLE = "user.add", "user.disable", "user.enable"
+USER_RESET = "user.reset_password"
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """Who is added."""
+
+    email: str
+    first_name: str = ""
+    last_name: str = ""
+
+    def check(self) -> "NewPerson":
+        """Return self with the address in lower case, or raise UsageError."""
+        email = self.email.strip().lower()
+        local, _, host = email.rpartition("@")
+        if not local or not host or len(email) > MAX_EMAIL or any(c.isspace() for c in email):
+            raise UsageError(f"{self.email[:80]!r} is not an e-mail address", hint="write ada@acme.example")
+        if clean(email) != email or max(len(self.first_name), len(self.last_name)) > MAX_NAME:
+            raise UsageError("that name cannot be stored", hint=f"use up to {MAX_NAME} plain characters")
+        return NewPerson(email, clean(self.first_name.strip()), clean(self.last_name.strip()))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """One person and the places they have, as (organization, role)."""
+
+    id: UUID
+    email: str
+    name: str
+    created_at: datetime
+    disabled_at: datetime | None
+    places: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What ended with a person's access. `tokens` is how many API tokens that they made live on."""
+
+    sessions: int
+    grants: int
+    keys: int
+    tokens: int = 0
+
+
+def check_password(password: str) -> str:
+    """Return `password`, or raise UsageError for one that is too short or too long."""
+    if not MIN_PASSWORD <= len(password) <= MAX_LENGTH:
+        raise UsageError(
+            f"a password has {MIN_PASSWORD} to {MAX_LENGTH} characters", hint="four random words will do"
+        )
+    return password
+
+
+class AddUser:
+    """Add a person, who belongs to no organization yet. Raises UsageError, AlreadyExists."""
+
+    def __init__(self, database: Database, passwords: Passwords, clock: Clock) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._clock = clock
+
+    def do(self, by: audit.Who, person: NewPerson, password: str) -> UUID:
+        """Return the new person's id."""
+        person, now = person.check(), self._clock()
+        hashed = self._passwords.hash(check_password(password))
+        try:
+            with self._database.write() as session:
+                row = User(
+                    email=person.email,
+                    first_name=person.first_name,
+                    last_name=person.last_name,
+                    password_hash=hashed,
+                    created_at=now,
+                    updated_at=now,
+                )
+                session.add(row)
+                session.flush()
+                what = audit.What(USER_ADD, target_id=row.id, target_name=row.email)
+                audit.record(session, by, [what], now)
+        except IntegrityError as error:
+            raise AlreadyExists(f"{person.email} is here already") from error
+        return row.id
+
+
+class ListUsers:
+    """Everybody, by e-mail address."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def do(self) -> list[PersonRow]:
+        """List them."""
+        with self._database.read() as session:
+            places: dict[UUID, list[tuple[str, str]]] = {}
+            joined = select(Membership.user_id, Organization.name, Membership.role)
+            joined = joined.join(Organization, Organization.id == Membership.organization_id)
+            for user_id, name, role in session.execute(joined.order_by(Organization.name)):
+                places.setdefault(user_id, []).append((name, role))
+            users = session.scalars(select(User).order_by(User.email)).all()
+        return [
+            PersonRow(
+                user.id,
+                user.email,
+                f"{user.first_name} {user.last_name}".strip(),
+                user.created_at,
+                user.disabled_at,
+                places.get(user.id, ()),
+            )
+            for user in users
+        ]
+
+
+class SetAccess:
+    """Keep a person out, or let them in again. Raises NotFound.
+
+    Whoever is kept out is signed out everywhere in the same moment: their sessions, the programs they
+    allowed and their own keys end. API tokens belong to the organization and live on.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def do(self, by: audit.Who, email: str, allowed: bool) -> Ended:
+        """Return what ended."""
+        now = self._clock()
+        with self._database.write() as session:
+            user = find(session, email)
+            if allowed:
+                user.disabled_at = None
+            else:
+                user.disabled_at = user.disabled_at or now
+            user.updated_at = now
+            ended = Ended(0, 0, 0) if allowed else _end(session, user.id, now)
+            action = USER_ENABLE if allowed else USER_DISABLE
+            audit.record(session, by, [_about(action, user, ended)], now)
+        return ended
+
+
+class ResetPassword:
+    """Give a person a new password and end every session that began with the old one. Raises NotFound."""
+
+    def __init__(self, database: Database, passwords: Passwords, clock: Clock) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._clock = clock
+
+    def do(self, by: audit.Who, email: str, password: str) -> Ended:
+        """Return what ended."""
+        hashed, now = self._passwords.hash(check_password(password)), self._clock()
+        with self._database.write() as session:
+            user = find(session, email)
+            user.password_hash, user.updated_at = hashed, now
+            ended = _end(session, user.id, now)
+            audit.record(session, by, [_about(USER_RESET, user, ended)], now)
+        return ended
+
+
+def find(session: Session, email: str) -> User:
+    """The person with this address, held until the transaction ends; raise NotFound."""
+    query = select(User).where(User.email == email.strip().lower()).with_for_update()
+    user = session.scalar(query)
+    if user is None:
+        raise NotFound(f"nobody here is called {email[:80]}", hint="see: loopin server user list")
+    return user
+
+
+def _about(action: str, user: User, ended: Ended) -> audit.What:
+    details = {"sessions": ended.sessions, "grants": ended.grants, "keys": ended.keys}
+    return audit.What(action, target_id=user.id, target_name=user.email, details=details)
+
+
+def _end(session: Session, user_id: UUID, now: datetime) -> Ended:
+    sessions = end_sessions(session, user_id, now)
+    grants = update(OAuthGrant).where(OAuthGrant.user_id == user_id, OAuthGrant.ended_at.is_(None))
+    own = (APIKey.user_id == user_id, APIKey.team_id.is_(None), APIKey.ended_at.is_(None))
+    keys = update(APIKey).where(*own).values(ended_at=now).returning(APIKey.key_hash)
+    made = select(func.count()).select_from(APIToken)
+    made = made.where(APIToken.created_by == user_id, APIToken.revoked_at.is_(None))
+    return Ended(
+        sessions,
+        len(session.scalars(grants.values(ended_at=now).returning(OAuthGrant.id)).all()),
+        len(session.scalars(keys).all()),
+        session.scalar(made) or 0,
+    )

@@ -1,0 +1,230 @@
+"""Organizations, projects and who belongs to them, as whoever runs the server manages them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from app.domain import names
+from app.domain.errors import AlreadyExists, NotFound, Refused, UsageError
+from app.domain.organizations import Role
+from app.server.clock import Clock
+from app.server.database.engine import Database
+from app.server.database.models import APIToken, Membership, Organization, Project, User
+from app.server.usecases import audit, people
+
+ORGANIZATION_ADD, PROJECT_ADD = "organization.add", "project.add"
+MEMBERSHIP_SET, MEMBERSHIP_REMOVE = "membership.set", "membership.remove"
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationRow:
+    """One organization; `threshold` 0 means that auto-revocation is off, `tokens` counts unrevoked ones."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    threshold: int
+    members: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRow:
+    """One project."""
+
+    id: UUID
+    organization: str
+    name: str
+    created_at: datetime
+
+
+class AddOrganization:
+    """Add an organization without members. Raises UsageError, AlreadyExists."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def do(self, by: audit.Who, name: str) -> UUID:
+        """Return its id."""
+        now = self._clock()
+        try:
+            with self._database.write() as session:
+                row = Organization(name=names.check(name), created_at=now, updated_at=now)
+                session.add(row)
+                session.flush()
+                audit.record(session, by, [audit.What(ORGANIZATION_ADD, row.id, row.id, name)], now)
+        except IntegrityError as error:
+            raise AlreadyExists(f"there is an organization {name} already") from error
+        return row.id
+
+
+class ListOrganizations:
+    """Every organization, by name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def do(self) -> list[OrganizationRow]:
+        """List them."""
+        with self._database.read() as session:
+            found = session.scalars(select(Organization).order_by(Organization.name)).all()
+            members = _count(session, Membership.organization_id)
+            tokens = _count(session, APIToken.organization_id, APIToken.revoked_at.is_(None))
+        return [
+            OrganizationRow(
+                row.id,
+                row.name,
+                row.created_at,
+                row.api_token_max_days_inactive or 0,
+                members.get(row.id, 0),
+                tokens.get(row.id, 0),
+            )
+            for row in found
+        ]
+
+
+class AddProject:
+    """Add a project to an organization. Raises UsageError, NotFound, AlreadyExists."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def do(self, by: audit.Who, organization: str, name: str) -> UUID:
+        """Return its id."""
+        now = self._clock()
+        try:
+            with self._database.write() as session:
+                owner = _organization(session, organization)
+                row = Project(organization_id=owner.id, name=names.check(name), created_at=now)
+                session.add(row)
+                session.flush()
+                audit.record(session, by, [audit.What(PROJECT_ADD, owner.id, row.id, name)], now)
+        except IntegrityError as error:
+            raise AlreadyExists(f"{organization} has a project {name} already") from error
+        return row.id
+
+
+class ListProjects:
+    """Projects by organization and name; of one organization when it is named. Raises NotFound."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def do(self, organization: str = "") -> list[ProjectRow]:
+        """List them."""
+        query = select(Project.id, Organization.name, Project.name, Project.created_at)
+        query = query.join(Organization, Organization.id == Project.organization_id)
+        with self._database.read() as session:
+            if organization:
+                query = query.where(Organization.id == _organization(session, organization).id)
+            found = session.execute(query.order_by(Organization.name, Project.name)).all()
+        return [ProjectRow(row[0], row[1], row[2], row[3]) for row in found]
+
+
+class SetMembership:
+    """Give a person a role in an organization, from the next call on.
+
+    Raises NotFound, UsageError, Refused.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def do(self, by: audit.Who, email: str, organization: str, role: Role) -> str:
+        """Return the role that they had, empty for none."""
+        if role is Role.UNKNOWN:
+            raise UsageError("that is not a role")
+        now = self._clock()
+        with self._database.write() as session:
+            owner, user = _organization(session, organization), people.find(session, email)
+            row = session.scalar(_membership(user.id, owner.id))
+            before = row.role if row else ""
+            if row is None:
+                first = session.scalar(_current(user.id)) is None
+                row = Membership(user_id=user.id, organization_id=owner.id, current=first, created_at=now)
+                session.add(row)
+            row.role, row.updated_at = role.value, now
+            session.flush()
+            if before == Role.OWNER.value:
+                _keep_an_owner(session, owner)
+            details = {"role": role.value, "before": before}
+            what = audit.What(MEMBERSHIP_SET, owner.id, user.id, user.email, details)
+            audit.record(session, by, [what], now)
+        return before
+
+
+class RemoveMembership:
+    """Take a person out of an organization, from the next call on. Raises NotFound, Refused."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def do(self, by: audit.Who, email: str, organization: str) -> None:
+        """Another of their organizations becomes the current one."""
+        now = self._clock()
+        with self._database.write() as session:
+            owner, user = _organization(session, organization), people.find(session, email)
+            row = session.scalar(_membership(user.id, owner.id))
+            if row is None:
+                raise NotFound(f"{user.email} is not a member of {organization}")
+            role = row.role
+            session.delete(row)
+            session.flush()
+            if role == Role.OWNER.value:
+                _keep_an_owner(session, owner)
+            _choose_another(session, user.id)
+            what = audit.What(MEMBERSHIP_REMOVE, owner.id, user.id, user.email, {"before": role})
+            audit.record(session, by, [what], now)
+
+
+def _organization(session: Session, name: str) -> Organization:
+    # Held: two that each take one of two owners away must take turns.
+    row = session.scalar(select(Organization).where(Organization.name == name).with_for_update())
+    if row is None:
+        raise NotFound(f"there is no organization {name[:80]!r}", hint="see: loopin server org list")
+    return row
+
+
+def _membership(user_id: UUID, organization_id: UUID) -> Select[Any]:
+    mine = (Membership.user_id == user_id, Membership.organization_id == organization_id)
+    return select(Membership).where(*mine)
+
+
+def _current(user_id: UUID) -> Select[Any]:
+    return select(Membership.id).where(Membership.user_id == user_id, Membership.current.is_(True))
+
+
+def _choose_another(session: Session, user_id: UUID) -> None:
+    if session.scalar(_current(user_id)) is not None:
+        return
+    oldest = select(Membership.id).where(Membership.user_id == user_id).order_by(Membership.created_at)
+    chosen = session.scalar(oldest.limit(1))
+    if chosen is not None:
+        session.execute(update(Membership).where(Membership.id == chosen).values(current=True))
+
+
+def _keep_an_owner(session: Session, organization: Organization) -> None:
+    owners = select(func.count()).select_from(Membership).join(User, User.id == Membership.user_id)
+    owners = owners.where(
+        Membership.organization_id == organization.id,
+        Membership.role == Role.OWNER.value,
+        User.disabled_at.is_(None),
+    )
+    if not session.scalar(owners):
+        raise Refused(f"{organization.name} would have no owner", hint="make somebody else an owner first")
+
+
+def _count(
+    session: Session, column: InstrumentedAttribute[UUID], *conditions: ColumnElement[bool]
+) -> dict[UUID, int]:
+    query = select(column, func.count()).where(*conditions).group_by(column)
+    return {row[0]: row[1] for row in session.execute(query)}
