@@ -5,6 +5,7 @@ Everything is made on first use, so that the first frame waits for none of it.
 
 import os
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from app import __version__
 from app.domain.keyless import CIIdentities
@@ -55,7 +56,10 @@ from app.services.run_environment import RunEnvironment
 from app.services.sign_out import ChainloopSignOut
 from app.services.status import ChainloopStatus, Overview
 from app.services.tokens import CreateToken, ListTokens
-from app.settings import Settings
+from app.settings import TABLE, Settings
+
+if TYPE_CHECKING:
+    from app.services.doctor import Doctor
 
 AGENT = f"loopin/{__version__}"
 """How Loopin names itself to a Gumloop server."""
@@ -211,6 +215,27 @@ class Container:
         return PrivateFiles()
 
     # ── services ──
+
+    @cached_property
+    def doctor(self) -> "Doctor":
+        from app.clients.machine import ThisMachine
+        from app.clients.probe_net import NetProbe
+        from app.services.doctor import Doctor
+        from app.services.doctor_network import NetworkChecks
+
+        folders = (self.settings.config_dir, self.settings.state_dir)
+        seconds = min(self.settings.request_timeout, 10)
+        network = NetProbe(self.clock, timeout=seconds, agent=AGENT)
+        return Doctor(
+            ThisMachine(folders, __version__),
+            self.vault,
+            self.listeners,
+            NetworkChecks(network, self.gateways, self.clock),
+            self.gumloop_session,
+            self.session,
+            self.clock,
+            frozenset(row.variable for row in TABLE.values()),
+        )
 
     @cached_property
     def session(self) -> ChainloopSession:

@@ -38,6 +38,9 @@ tree = LazyGroup(
             (),
             _ACCOUNTS,
         ),
+        Entry(
+            "doctor", "app.cli.doctor:doctor", "Check what a sign-in needs, and say what to mend.", (), _APP
+        ),
         Entry("demo", "app.cli.demo:demo", "Try the app on sample data.", (), _APP),
         Entry("server", "app.cli.server:server", "Run the account server.", (), _APP),
     ),
@@ -57,7 +60,7 @@ tree = LazyGroup(
     no_args_is_help=False,
     callback=lambda: _open_app(),
     epilog="Exit codes: 0 done, 1 refused or failed, 2 bad usage, 3 not signed in, 4 no usable keychain, "
-    "5 unreachable, 6 partly done, 130 cancelled.",
+    "5 unreachable, 6 partly done, 7 a check found something, 130 cancelled.",
 )
 
 

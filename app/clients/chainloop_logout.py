@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.clients import tls
+from app.clients.web import made
 from app.domain.credentials import Endpoint
 from app.domain.errors import Failed, TLSFailed, Unreachable
 from app.domain.secret import Secret
@@ -24,8 +25,11 @@ async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere
         raise Failed(f"{host} wants the token without encryption", hint="nothing was sent")
     headers = {"Authorization": f"Bearer {token.reveal()}"}
     try:
-        async with httpx.AsyncClient(
-            timeout=TIMEOUT, verify=tls.context(endpoint.ca), trust_env=not _loopback(host)
+        async with made(
+            httpx.AsyncClient,
+            timeout=TIMEOUT,
+            verify=tls.context(endpoint.ca),
+            trust_env=not _loopback(host),
         ) as client:
             answer = await client.post(address, headers=headers, json={"everywhere": everywhere})
     except httpx.ConnectError as error:

@@ -9,6 +9,7 @@ import httpx
 
 from app.clients.gumloop_errors import explain, not_the_api
 from app.clients.gumloop_http import Wire, options, translated
+from app.clients.web import made
 from app.domain.credentials import Credential, Method
 from app.domain.errors import UsageError
 from app.domain.gumloop import Team
@@ -26,7 +27,7 @@ class HttpGumloopAPIs:
         """The API with `credential`; raise UsageError where it may not be sent, or cannot be."""
         base_url = credential.endpoint.address
         if base_url not in self._clients:
-            self._clients[base_url] = httpx.AsyncClient(**options(self._wire, base_url))
+            self._clients[base_url] = made(httpx.AsyncClient, **options(self._wire, base_url))
         return HttpGumloopAPI(self._clients[base_url], self._wire, credential, team_id)
 
     async def aclose(self) -> None:

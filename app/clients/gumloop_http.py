@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from app.clients import tls
 from app.domain.errors import BadReply, LoopinError, ReplyTooLarge, TLSFailed, Unreachable
 from app.domain.gumloop import endpoint_of, is_loopback
 
@@ -26,7 +27,8 @@ class Wire:
 
 
 def options(wire: Wire, base_url: str) -> dict[str, Any]:
-    """What every httpx client here is made with; raise UsageError where no credential may go.
+    """What every httpx client here is made with; raise UsageError where no credential may go, TLSFailed
+    where the variables name no authorities.
 
     Proxies and CA variables count as httpx documents them, but this machine is never reached through a
     proxy. Redirects are not followed: a credential goes where it was sent and nowhere else.
@@ -38,6 +40,8 @@ def options(wire: Wire, base_url: str) -> dict[str, Any]:
         "headers": {"User-Agent": wire.agent, "Accept": "application/json"},
         "follow_redirects": False,
         "mounts": direct,
+        # httpx reads the variables itself, and fails in ways of its own where they name nothing.
+        "verify": tls.context(""),
         "event_hooks": {"response": [_limit]},
     }
 

@@ -15,6 +15,7 @@ import httpx
 
 from app.clients.gumloop_errors import Said, explain, not_the_api, read
 from app.clients.gumloop_http import Wire, options, translated
+from app.clients.web import made
 from app.domain.credentials import Endpoint
 from app.domain.errors import BadReply, Failed, LoginFailed, LoopinError, SessionEnded
 from app.domain.gumloop import (
@@ -132,7 +133,7 @@ class AuthlibGumloopOAuth:
         wire = Wire(min(DISCOVERY_PATIENCE, self._wire.timeout), self._wire.agent)
         try:
             async with (
-                httpx.AsyncClient(**options(wire, endpoint.address)) as client,
+                made(httpx.AsyncClient, **options(wire, endpoint.address)) as client,
                 translated(wire, endpoint.address),
             ):
                 response = await client.get(url, headers=headers)
@@ -142,7 +143,8 @@ class AuthlibGumloopOAuth:
         return body if isinstance(body, Mapping) else {}
 
     def _client(self, endpoint: Endpoint, **more: Any) -> Any:
-        return _authlib()(
+        return made(
+            _authlib(),
             client_id=CLIENT_ID,
             token_endpoint_auth_method="none",
             revocation_endpoint_auth_method="none",

@@ -40,10 +40,23 @@ def roots(ca: str) -> bytes | None:
 
 
 def context(ca: str) -> ssl.SSLContext:
-    """The same trust for httpx."""
+    """The same trust for httpx, which also knows a folder of authorities (SSL_CERT_DIR).
+
+    Raise TLSFailed when a variable names something that is none.
+    """
     import certifi
 
-    trust = ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
+    bundle, folder = os.environ.get("SSL_CERT_FILE", ""), os.environ.get("SSL_CERT_DIR", "")
+    try:
+        trust = (
+            ssl.create_default_context(capath=folder)
+            if folder and not bundle
+            else ssl.create_default_context(cafile=bundle or certifi.where())
+        )
+    except ssl.SSLError:
+        raise TLSFailed("SSL_CERT_FILE holds no certificate", hint="correct it, or unset it") from None
+    except OSError as error:
+        raise _unreadable(error) from None
     if ca:
         trust.load_verify_locations(cadata=read_authority(ca).decode("ascii"))
     return trust
@@ -70,9 +83,11 @@ def _bundle(path: str) -> bytes:
     try:
         return Path(path or certifi.where()).read_bytes()
     except OSError as error:
-        raise TLSFailed(
-            f"SSL_CERT_FILE cannot be read: {error.strerror}", hint="correct it, or unset it"
-        ) from error
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: OSError) -> TLSFailed:
+    return TLSFailed(f"SSL_CERT_FILE cannot be read: {error.strerror}", hint="correct it, or unset it")
 
 
 def _unusable() -> TLSFailed:

@@ -1,0 +1,116 @@
+"""The servers as `loopin doctor` sees them: name, encryption, answer, clock."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from app.domain.credentials import Endpoint, Resolution
+from app.domain.doctor import Finding, HTTPAnswer, Network, Verdict
+from app.domain.errors import LoopinError, VaultError
+from app.domain.ports import Clock, Gateways
+from app.domain.text import clean
+from app.services.chainloop_session import ChainloopSession
+from app.services.gumloop_session import GumloopSession
+
+SKEW_WARNS, SKEW_FAILS = timedelta(seconds=30), timedelta(minutes=5)
+"""Tokens carry times: a clock that is off makes a fresh one look expired, or an old one good."""
+ENDS_SOON = timedelta(days=14)
+
+
+class NetworkChecks:
+    """A server that nobody uses here may be out of reach: then it is a warning."""
+
+    def __init__(self, network: Network, gateways: Gateways, clock: Clock) -> None:
+        self._network = network
+        self._gateways = gateways
+        self._clock = clock
+
+    async def gumloop(self, session: GumloopSession) -> Sequence[Finding]:
+        """Name, TLS and clock of the Gumloop API."""
+        resolution, _ = await session.inspect()
+        endpoint = _endpoint(resolution, session.endpoint(None))
+        used = resolution.credential is not None or session.target.endpoint is not None
+        host = urlsplit(endpoint.address).hostname or ""
+        try:
+            found = [await self._name("gumloop", host)]
+            began = self._clock.monotonic()
+            answer = await self._network.look(endpoint.address, endpoint.ca)
+            took = self._clock.monotonic() - began
+        except LoopinError as error:
+            return [failed("gumloop", error, used)]
+        return [*found, *self._judged("gumloop", endpoint.address, answer, took)]
+
+    async def chainloop(self, session: ChainloopSession) -> Sequence[Finding]:
+        """Name, TLS and protocol of the control plane; the clock of its login page."""
+        try:
+            resolution = await session.resolve()
+        except VaultError:
+            resolution = Resolution(None, ())
+        endpoint = _endpoint(resolution, session.endpoint(None))
+        used = resolution.credential is not None or session.target.endpoint is not None
+        try:
+            found = [await self._name("chainloop", urlsplit(f"//{endpoint.address}").hostname or "")]
+            began = self._clock.monotonic()
+            info = await self._gateways.open(endpoint, None).server_info()
+            took = self._clock.monotonic() - began
+        except LoopinError as error:
+            return [failed("chainloop", error, used)]
+        how = "plain text" if endpoint.insecure else "TLS"
+        said = f"{endpoint.address} answers over {how}, version {clean(info.version, 40) or 'unknown'}"
+        found.append(Finding("chainloop", Verdict.PASS, said, "", took))
+        return [*found, *await self._login_page(info.login_url, endpoint)]
+
+    async def _login_page(self, url: str, endpoint: Endpoint) -> Sequence[Finding]:
+        """gRPC tells no time; the page beside it does."""
+        shown = clean(urlsplit(url).netloc, 100) if url.isprintable() else ""
+        if not shown:
+            fix = "sign in with an API token instead"
+            return [Finding("chainloop", Verdict.WARN, "the server names no login page", fix)]
+        try:
+            answer = await self._network.look(url, endpoint.ca)
+        except LoopinError as error:
+            return [failed("chainloop", error, used=False)]
+        return self._judged("chainloop", f"its login page at {shown}", answer, None)
+
+    async def _name(self, check: str, host: str) -> Finding:
+        found = await self._network.resolve(host)
+        if not found:
+            return Finding(check, Verdict.PASS, f"{host} is reached through a proxy")
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        return Finding(check, Verdict.PASS, f"{host} is {clean(found[0], 60)}{more}")
+
+    def _judged(self, check: str, what: str, answer: HTTPAnswer, took: float | None) -> list[Finding]:
+        said = f"{what} answers over {answer.protection}"
+        found = [Finding(check, Verdict.PASS, said, "", took)]
+        if answer.status >= 500 or answer.status == 407:
+            fix = "try again in a moment; behind a proxy, check its settings"
+            found[0] = Finding(check, Verdict.WARN, f"{what} answers with HTTP {answer.status}", fix, took)
+        if answer.valid_until is not None and answer.valid_until - answer.at < ENDS_SOON:
+            ends = f"the certificate of {what} ends on {answer.valid_until:%Y-%m-%d}"
+            found.append(Finding(check, Verdict.WARN, ends, "tell whoever runs the server"))
+        found.append(skew("clock", check.capitalize(), answer.date, answer.at))
+        return found
+
+
+def skew(check: str, whose: str, theirs: datetime | None, ours: datetime) -> Finding:
+    """Compare two clocks; a `Date` has whole seconds, so half of one is not known."""
+    if theirs is None:
+        return Finding(check, Verdict.PASS, f"{whose} does not tell its time")
+    apart = ours - theirs - timedelta(milliseconds=500)
+    seconds = round(abs(apart).total_seconds())
+    side = "ahead of" if apart > timedelta() else "behind"
+    said = f"{seconds} s {side} {whose}" if seconds else f"the same as at {whose}"
+    if abs(apart) <= SKEW_WARNS:
+        return Finding(check, Verdict.PASS, said)
+    verdict = Verdict.FAIL if abs(apart) >= SKEW_FAILS else Verdict.WARN
+    return Finding(check, verdict, f"this clock is {said}", "set the clock, or switch on its synchronisation")
+
+
+def failed(check: str, error: LoopinError, used: bool = True) -> Finding:
+    """An error as a line."""
+    verdict = Verdict.FAIL if used else Verdict.WARN
+    return Finding(check, verdict, clean(error.message), clean(error.hint))
+
+
+def _endpoint(resolution: Resolution, otherwise: Endpoint) -> Endpoint:
+    return resolution.credential.endpoint if resolution.credential else otherwise

@@ -1,0 +1,366 @@
+"""`loopin doctor`: every line is either fine or says what to mend, and none of them holds a secret."""
+
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.cli import exits
+from app.clients.probe_net import NetProbe
+from app.container import Container
+from app.domain.doctor import Finding, Verdict
+from app.domain.errors import TLSFailed, Unreachable
+from app.domain.secret import Secret
+from app.services.doctor import ACCOUNT, SERVICE
+from app.services.doctor_network import skew
+from app.settings import load
+from app.vault.keychain import KeychainVault
+from app.vault.memory import MemoryVault
+from tests.support.cli import Loopin, Result
+from tests.support.gumloop import MovableClock
+from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
+from tests.support.peers import certificate, closed_port, tcp_peer
+from tests.support.server import AccountServer, sign_in
+from tests.support.vaults import Bus
+
+CHECKS = {
+    *("versions", "keychain", "browser", "port", "gumloop", "chainloop"),
+    *("clock", "environment", "folders", "terminal"),
+}
+
+
+@pytest.fixture
+def command(loopin: Loopin, account_server: AccountServer) -> Loopin:
+    """`loopin` whose providers are both the real account server."""
+    loopin.environment = {
+        "GUMLOOP_BASE_URL": f"{account_server.http}/api/v1",
+        "CHAINLOOP_CONTROL_PLANE_API": account_server.grpc,
+        "CHAINLOOP_API_INSECURE": "true",
+        "BROWSER": "true",
+    }
+    return loopin
+
+
+def lines(done: Result, check: str) -> list[dict[str, Any]]:
+    """The findings of one check."""
+    return [line for line in done.json["checks"] if line["check"] == check]
+
+
+def worst(done: Result, check: str) -> dict[str, Any]:
+    """The most serious of them."""
+    order = ("pass", "warn", "fail")
+    return max(lines(done, check), key=lambda line: order.index(line["verdict"]))
+
+
+@pytest.fixture
+def free_port() -> None:
+    """8765 is the vendor's port; another program may have it."""
+    try:
+        socket.create_server(("127.0.0.1", 8765)).close()
+    except OSError:
+        pytest.skip("something holds port 8765 here")
+
+
+def test_where_everything_works_it_says_so_and_exits_0(
+    command: Loopin, secret_service: Bus, free_port: None
+) -> None:
+    done = command("doctor", "--json", **secret_service.environment).works()
+    assert done.json["ok"] is True
+    assert {line["check"] for line in done.json["checks"]} == CHECKS
+    assert [line for line in done.json["checks"] if line["verdict"] != "pass"] == []
+    assert worst(done, "keychain")["detail"] == "GNOME Keyring: written, read, deleted"
+    assert 0 < worst(done, "keychain")["seconds"] < 20
+
+
+def test_people_read_lines_and_the_next_step(command: Loopin) -> None:
+    done = command("doctor").fails(exits.FOUND)
+    assert "✗ keychain     there is no keychain here\n               → install" in done.out
+    assert "✓ versions     loopin " in done.out
+    assert done.out.endswith(".\n")
+
+
+async def test_the_probe_leaves_nothing_in_the_keychain(secret_service: Bus, tmp_path: Path) -> None:
+    vault = KeychainVault(timeout=15)
+    found = await look(tmp_path, vault=vault)
+    assert [f.verdict for f in found if f.check == "keychain"] == [Verdict.PASS]
+    assert await vault.read(SERVICE, ACCOUNT) is None
+
+
+def test_a_locked_keychain_fails_with_its_fix(command: Loopin, secret_service: Bus) -> None:
+    secret_service.lock()
+    done = command("doctor", "--json", **secret_service.environment).fails(exits.FOUND)
+    assert worst(done, "keychain")["verdict"] == "fail"
+    assert worst(done, "keychain")["detail"] == "GNOME Keyring is locked"
+    assert "unlock it" in worst(done, "keychain")["fix"]
+
+
+def test_a_missing_keychain_is_a_warning_where_the_environment_signs_in(command: Loopin) -> None:
+    done = command("doctor", "--json", GUMLOOP_API_KEY=API_KEY, GUMLOOP_USER_ID=USER_ID).works()
+    assert worst(done, "keychain")["verdict"] == "warn"
+    assert "GUMLOOP_API_KEY is used instead" in worst(done, "keychain")["detail"]
+
+
+class Forgetful(MemoryVault):
+    """A keychain that gives back something else than was written."""
+
+    async def read(self, service: str, account: str) -> Secret | None:
+        found = await super().read(service, account)
+        return Secret("something-else") if found else None
+
+
+async def look(folder: Path, **adapters: Any) -> list[Finding]:
+    """All findings, with adapters of one's own; both servers are not there."""
+    nobody = closed_port()
+    variables = {
+        "LOOPIN_CONFIG_DIR": str(folder / "config"),
+        "LOOPIN_STATE_DIR": str(folder / "state"),
+        "GUMLOOP_BASE_URL": f"http://{nobody}/api/v1",
+        "CHAINLOOP_CONTROL_PLANE_API": nobody,
+        "CHAINLOOP_API_INSECURE": "true",
+    }
+    container = Container.headless(load(variables), **adapters)
+    try:
+        return [finding async for finding in container.doctor.do()]
+    finally:
+        await container.aclose()
+
+
+async def test_a_keychain_that_loses_what_it_was_given_fails(tmp_path: Path) -> None:
+    vault = Forgetful()
+    found = await look(tmp_path, vault=vault)
+    (line,) = [f for f in found if f.check == "keychain"]
+    assert line.verdict is Verdict.FAIL
+    assert "does not give back what was written" in line.detail
+    assert vault._entries == {}
+
+
+async def test_servers_that_were_named_and_are_not_there_fail(tmp_path: Path) -> None:
+    found = await look(tmp_path, vault=MemoryVault())
+    for check in ("gumloop", "chainloop"):
+        (line,) = [f for f in found if f.check == check]
+        assert line.verdict is Verdict.FAIL
+        assert "127.0.0.1" in line.detail
+        assert line.fix
+
+
+def test_a_taken_port_is_named_with_its_holder(command: Loopin, free_port: None) -> None:
+    with socket.create_server(("127.0.0.1", 8765)):
+        line = worst(command("doctor", "--json"), "port")
+    assert line["verdict"] == "warn"
+    assert "8765" in line["detail"]
+    assert line["fix"]
+
+
+def test_no_browser_is_a_warning_with_the_way_around(command: Loopin) -> None:
+    line = worst(command("doctor", "--json", BROWSER="", SSH_CONNECTION="somewhere"), "browser")
+    assert line["verdict"] == "warn"
+    assert "this is an SSH session" in line["detail"]
+    assert "--no-browser" in line["fix"]
+
+
+def test_what_is_set_and_gets_in_the_way_is_named(command: Loopin, secret_service: Bus) -> None:
+    login = ("gumloop", "login", "--user-id", "u_sample", "--access-token", "-")
+    stored = command(*login, stdin="not-a-real-token", **secret_service.environment)
+    assert stored.code == exits.FAILED  # the sample server knows no such token
+    done = command(
+        "doctor",
+        "--json",
+        GUMLOOP_API_KEY=API_KEY,
+        LOOPIN_THEMES="dark",
+        SSL_CERT_FILE="/nowhere/at/all.pem",
+    ).fails(exits.FOUND)
+    told = {line["detail"] for line in lines(done, "environment")}
+    assert "LOOPIN_THEMES is set and means nothing here" in told
+    assert "SSL_CERT_FILE names no readable file" in told
+    assert any("GUMLOOP_API_KEY is set without GUMLOOP_USER_ID" in detail for detail in told)
+
+
+def test_a_stored_login_that_the_environment_outdoes_is_named(
+    loopin: Loopin, gumloop: Gumloop, secret_service: Bus
+) -> None:
+    loopin.environment = {"GUMLOOP_BASE_URL": gumloop.base_url, **secret_service.environment}
+    loopin("gumloop", "login", "--user-id", USER_ID, "--api-key", "-", stdin=API_KEY).works()
+    done = loopin("doctor", "--json", GUMLOOP_ACCESS_TOKEN="not-a-real-token-0000")
+    told = [line["detail"] for line in lines(done, "environment")]
+    assert "the stored login is ignored while GUMLOOP_ACCESS_TOKEN is set" in told
+
+
+def test_settings_that_cannot_be_read_are_the_finding(command: Loopin) -> None:
+    done = command("doctor", "--json", LOOPIN_NEAR_DAYS="soon").fails(exits.FOUND)
+    assert [line["check"] for line in done.json["checks"]] == ["settings"]
+    assert "LOOPIN_NEAR_DAYS" in done.json["checks"][0]["detail"]
+
+
+def test_a_proxy_that_is_none_is_a_line_and_not_a_crash(command: Loopin) -> None:
+    done = command(
+        "doctor", "--json", GUMLOOP_BASE_URL="https://gumloop.example/api/v1", https_proxy="ftp://x"
+    ).fails(exits.FOUND)
+    assert "proxy" in worst(done, "gumloop")["detail"]
+
+
+def test_folders_that_others_can_read_or_nobody_can_write_are_told(command: Loopin) -> None:
+    config = command.folder / "config"
+    config.mkdir(mode=0o755)
+    config.chmod(0o755)
+    line = worst(command("doctor", "--json"), "folders")
+    assert (line["verdict"], line["detail"]) == ("warn", f"others can read in {config}")
+    line = worst(command("doctor", "--json", LOOPIN_STATE_DIR="/proc/nothing/here"), "folders")
+    assert line["verdict"] == "fail"
+    assert line["detail"].startswith("/proc/nothing/here cannot be written: ")
+
+
+def test_a_full_disk_is_told(command: Loopin) -> None:
+    """A file system without room, where the kernel lets us mount one."""
+    full = command.folder / "full"
+    full.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", full], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        (full / "all").write_bytes(bytes(4096))
+        line = worst(command("doctor", "--json", LOOPIN_STATE_DIR=str(full)), "folders")
+    finally:
+        subprocess.run(["umount", full], check=True)
+    assert line["verdict"] == "fail"
+    assert "No space left" in line["detail"]
+
+
+def test_no_secret_is_in_what_is_pasted(command: Loopin, account_server: AccountServer) -> None:
+    """Not the credentials, not the last characters of one, not the person, not the home folder's name."""
+    token = sign_in(account_server, *account_server.owner)
+    marks = {
+        "CHAINLOOP_TOKEN": token,
+        "GUMLOOP_ACCESS_TOKEN": "marked-access-token-4711",
+        "GUMLOOP_API_KEY": "gum_marked_api_key_4712",
+        "GUMLOOP_USER_ID": "user-marked-4713",
+        "GITLAB_OIDC": token,
+        "LOOPIN_NEAR_DAYS": "7",
+        "https_proxy": "http://someone:marked-proxy-4714@127.0.0.1:9",
+    }
+    for form in ((), ("--json",)):
+        done = command("doctor", *form, **marks)
+        said = done.out + done.err
+        assert "is used instead" in said
+        for secret in (*marks.values(), token[-4:], "4711", "4712", "4713", "4714", account_server.owner[0]):
+            if secret not in {"7"}:
+                assert secret not in said, secret
+
+
+def test_a_secret_in_a_setting_of_another_kind_is_masked(command: Loopin) -> None:
+    """Somebody pastes the token into the wrong variable, too; the sentence quotes the value."""
+    secret = "gum_marked_api_key_4712"
+    done = command("doctor", "--json", LOOPIN_NEAR_DAYS=secret, GUMLOOP_API_KEY=secret)
+    assert "LOOPIN_NEAR_DAYS" in done.out
+    assert secret not in done.out + done.err
+
+
+# ── clocks ──
+
+
+@pytest.mark.parametrize(
+    ("seconds", "verdict"),
+    [(0, Verdict.PASS), (20, Verdict.PASS), (-29, Verdict.PASS), (45, Verdict.WARN), (-299, Verdict.WARN),
+     (600, Verdict.FAIL), (-600, Verdict.FAIL)],
+)  # fmt: skip
+def test_a_clock_that_is_off_is_told_by_how_much(seconds: int, verdict: Verdict) -> None:
+    theirs = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    ours = theirs + timedelta(seconds=seconds, milliseconds=500)
+    found = skew("clock", "acme", theirs, ours)
+    assert found.verdict is verdict
+    if seconds:
+        assert f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} acme" in found.detail
+    assert bool(found.fix) is (verdict is not Verdict.PASS)
+
+
+def _web(date: str, status: str = "204 No Content") -> bytes:
+    return f"HTTP/1.1 {status}\r\nDate: {date}\r\nConnection: close\r\n\r\n".encode()
+
+
+def _answering(answer: bytes) -> Any:
+    def behave(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(answer)
+        connection.close()
+
+    return behave
+
+
+async def test_ten_minutes_off_fails_where_a_server_tells_the_time(tmp_path: Path) -> None:
+    late = MovableClock()
+    late.offset = timedelta(minutes=10)
+    with tcp_peer(_answering(_web(format_datetime(datetime.now(UTC), usegmt=True)))) as address:
+        answer = await NetProbe(late, timeout=5, agent="test").look(f"http://{address}/api/v1")
+    found = skew("clock", "gumloop", answer.date, answer.at)
+    assert found.verdict is Verdict.FAIL
+    assert "ahead of" in found.detail
+
+
+@pytest.mark.parametrize("date", ["yesterday", "", "Thu, 99 Foo 2026 99:99:99 GMT", "\x1b[31m"])
+async def test_a_date_that_is_none_is_no_date(date: str) -> None:
+    with tcp_peer(_answering(_web(date))) as address:
+        try:
+            answer = await NetProbe(MovableClock(), timeout=5, agent="test").look(f"http://{address}/")
+        except Unreachable:
+            return
+    assert answer.date is None
+
+
+# ── encryption ──
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """An https server with a certificate that nobody vouches for; its address and its authority."""
+    made = certificate()
+    context = made.context(tmp_path / "tls")
+
+    def behave(connection: socket.socket) -> None:
+        with context.wrap_socket(connection, server_side=True) as session:
+            session.recv(65536)
+            session.sendall(_web(format_datetime(datetime.now(UTC), usegmt=True)))
+
+    with tcp_peer(behave) as address:
+        yield f"https://{address}/", made.pem
+
+
+async def test_the_version_of_tls_and_the_end_of_the_certificate_are_read(secure: tuple[str, str]) -> None:
+    url, authority = secure
+    answer = await NetProbe(MovableClock(), timeout=5, agent="test").look(url, authority)
+    assert answer.protection == "TLSv1.3"
+    assert answer.valid_until is not None
+    assert timedelta() < answer.valid_until - datetime.now(UTC) < timedelta(days=1)
+
+
+async def test_a_certificate_that_nobody_vouches_for_fails(secure: tuple[str, str]) -> None:
+    with pytest.raises(TLSFailed):
+        await NetProbe(MovableClock(), timeout=5, agent="test").look(secure[0])
+
+
+def _silent(connection: socket.socket) -> None:
+    while connection.recv(65536):
+        continue
+
+
+async def test_a_server_that_never_answers_is_given_up() -> None:
+    probe = NetProbe(MovableClock(), timeout=0.3, agent="test")
+    with tcp_peer(_silent) as address, pytest.raises(Unreachable, match="did not answer"):
+        await probe.look(f"http://{address}/")
+
+
+async def test_no_credential_reaches_a_server(
+    loopin: Loopin, gumloop: Gumloop, account_server: AccountServer
+) -> None:
+    """The stub writes down what arrives."""
+    loopin("doctor", GUMLOOP_BASE_URL=gumloop.base_url, GUMLOOP_API_KEY=API_KEY, GUMLOOP_USER_ID=USER_ID)
+    for request in gumloop.seen:
+        sent = json.dumps([dict(request.headers), dict(request.query), dict(request.form)])
+        assert API_KEY not in sent
+        assert "authorization" not in sent.lower()
