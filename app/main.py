@@ -27,6 +27,7 @@ from app.screens.accounts import AccountsScreen
 from app.screens.frame import DemoLogin, Frame, Presence
 from app.screens.room import RoomScreen, Trouble
 from app.screens.words import sentence
+from app.sheet import Sheet
 
 OPEN_DEMO = 200
 """The result of `run` when the person chose "Try the demo": the caller starts it."""
@@ -74,10 +75,9 @@ class LoopinApp(App[int], inherit_bindings=False):
             presence_changed=Signal(self, "presence_changed"),
             look=self.look,
             keys=keys,
-            demo=DemoLogin(demo.email, demo.password) if demo else None,
+            demo=DemoLogin(demo.email, demo.password, demo.samples) if demo else None,
         )
-        for theme in themes.THEMES:
-            self.register_theme(theme)
+        self._no_such_theme = self._take_theme(container.settings.theme)
         self.set_keymap(keys)
         rooms = Rooms(self, container, self.frame, demo)
         self.add_mode("accounts", rooms.accounts)
@@ -89,15 +89,19 @@ class LoopinApp(App[int], inherit_bindings=False):
 
     async def on_mount(self) -> None:
         self._catch_signals()
-        self._take_theme(self.container.settings.theme)
+        self.theme_changed_signal.subscribe(self, lambda theme: self._remember_theme(theme.name))
         self.frame.account_changed.subscribe(self, lambda _: self.look())
         await self.switch_mode(self._first)
         if self._sign_in_to is not None and isinstance(self.screen, AccountsScreen):
             self.screen.open_login(self._sign_in_to)
+        if self._no_such_theme:
+            words = f"there is no theme called {clean(self._no_such_theme, 40)}"
+            self.notify(words, severity="warning", markup=False)
         for problem in self._key_problems:
             hint = "the default keys are in use until it is mended in config.toml"
             self.notify(f"{problem}; {hint}", title="Keys", severity="warning", timeout=20, markup=False)
-        self.call_after_refresh(self.look)
+        # The screen's own turn comes when it has been painted; the app's would come before.
+        self.screen.call_after_refresh(self.look)
 
     async def on_unmount(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -113,13 +117,17 @@ class LoopinApp(App[int], inherit_bindings=False):
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.add_signal_handler(number, self.exit, 128 + number)
 
-    def _take_theme(self, name: str) -> None:
-        if name in self.available_themes:
-            self.theme = name
-        else:
-            self.theme = themes.DARK.name
-            self.notify(f"there is no theme called {clean(name, 40)}", severity="warning", markup=False)
-        self.theme_changed_signal.subscribe(self, lambda theme: self._remember_theme(theme.name))
+    def _take_theme(self, name: str) -> str:
+        """Use the theme called `name`; return its name when there is none.
+
+        Before the app runs, so that no style sheet is parsed for a theme that nobody sees.
+        """
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+        known = name in self.available_themes
+        self.set_reactive(App.theme, name if known else themes.DARK.name)
+        self.stylesheet = Sheet(variables=self.get_css_variables())
+        return "" if known else name
 
     @work(exclusive=True, group="theme", description="remember the theme", exit_on_error=False)
     async def _remember_theme(self, name: str) -> None:

@@ -1,19 +1,21 @@
 """Makes the screens: the one place where a screen meets its services."""
 
-from typing import Protocol
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Protocol
 
 from textual.app import App
 from textual.screen import Screen
 
-from app.container import Container
 from app.domain.credentials import Provider
-from app.domain.gumloop import BASE_URL, CALLBACK_PORT
-from app.domain.keyless import Availability
-from app.domain.ports import Clipboard
 from app.screens.accounts import AccountsScreen, SignOut
 from app.screens.frame import Frame
-from app.screens.terminal_clipboard import TerminalClipboard
-from app.services.copying import CopyText
+
+if TYPE_CHECKING:
+    from app.container import Container
+    from app.services.copying import CopyText
+    from app.services.sign_out import SignedOut
 
 
 class DemoServer(Protocol):
@@ -31,6 +33,17 @@ class DemoServer(Protocol):
         """Run the auto-revocation sweep now and return how many tokens it revoked."""
 
 
+class _Later:
+    """A sign-out that is made when it is asked for: the first frame waits for none of its parts."""
+
+    def __init__(self, make: Callable[[], SignOut]) -> None:
+        self._make = make
+
+    def do(self) -> Awaitable[SignedOut]:
+        """Make it, and sign out."""
+        return self._make().do()
+
+
 class Rooms:
     """Each room is made when somebody first goes there, and so are its services."""
 
@@ -43,12 +56,14 @@ class Rooms:
     def accounts(self) -> Screen[bool]:
         """Who is signed in, and how."""
         ends: dict[Provider, SignOut] = {
-            Provider.GUMLOOP: self._box.gumloop_sign_out,
-            Provider.CHAINLOOP: self._box.chainloop_sign_out,
+            Provider.GUMLOOP: _Later(lambda: self._box.gumloop_sign_out),
+            Provider.CHAINLOOP: _Later(lambda: self._box.chainloop_sign_out),
         }
         return AccountsScreen(self._frame, sign_out=ends, login=self._login)
 
     def _login(self, provider: Provider | None) -> Screen[bool]:
+        from app.domain.gumloop import CALLBACK_PORT
+        from app.domain.keyless import Availability
         from app.screens.login import LoginScreen, LoginTools
         from app.screens.login_offers import chainloop_offers, gumloop_offers
 
@@ -66,12 +81,14 @@ class Rooms:
             box.claims,
             ci=Availability(None) if box.settings.demo else box.ci_identity.look(),
         )
-        copy = CopyText(self._clipboards())
+        copy = self._copying()
         tools = LoginTools((*gumloop, *chainloop), box.vault, box.browser, copy, box.browser_obstacle)
         return LoginScreen(self._frame, tools, provider)
 
     def _not_in_the_demo(self) -> str:
         """The demo reaches its own server only."""
+        from app.domain.gumloop import BASE_URL
+
         outside = self._box.settings.gumloop.default.address == BASE_URL
         return "not part of the demo" if self._demo is not None and outside else ""
 
@@ -88,7 +105,7 @@ class Rooms:
             rotate=box.rotate_token,
             save_profile=box.save_token_as_profile,
             write_file=box.write_token_file,
-            copy=CopyText(self._clipboards()),
+            copy=self._copying(),
             export=box.export_tokens,
             near_days=box.settings.near_days,
         )
@@ -113,6 +130,9 @@ class Rooms:
 
         return ActivityScreen(self._frame, self._box.trail)
 
-    def _clipboards(self) -> tuple[Clipboard, ...]:
+    def _copying(self) -> CopyText:
         """The local tools first: they know whether it worked."""
-        return (self._box.clipboard, TerminalClipboard(self._app))
+        from app.screens.terminal_clipboard import TerminalClipboard
+        from app.services.copying import CopyText
+
+        return CopyText((self._box.clipboard, TerminalClipboard(self._app)))

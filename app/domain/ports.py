@@ -1,23 +1,28 @@
 """What the services need from outside, as Protocols. Adapters satisfy them by shape.
 
-Every method that can fail raises a LoopinError of `errors.py` and nothing else.
+Every method that can fail raises a LoopinError of `errors.py` and nothing else. Values are imported for
+the types alone: who names a port does not load the whole domain.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from datetime import datetime
-from types import TracebackType
-from typing import Any, Protocol, Self
+from __future__ import annotations
 
-from app.domain.activity import ActivityEntry
-from app.domain.credentials import Credential, Endpoint
-from app.domain.gumloop import AuthorizationRequest, GumloopTokens, IssuerFacts, Team
-from app.domain.login import BrowserPage
-from app.domain.organizations import Context, Membership, Organization
-from app.domain.secret import Secret
-from app.domain.server_info import ServerInfo
-from app.domain.status import VaultStatus
-from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
+    from types import TracebackType
+
+    from app.domain.activity import ActivityEntry
+    from app.domain.credentials import Credential, Endpoint
+    from app.domain.gumloop import AuthorizationRequest, GumloopTokens, IssuerFacts, Team
+    from app.domain.login import BrowserPage
+    from app.domain.organizations import Context, Membership, Organization
+    from app.domain.secret import Secret
+    from app.domain.server_info import ServerInfo
+    from app.domain.status import VaultStatus
+    from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
 
 
 class Clock(Protocol):
@@ -112,7 +117,7 @@ class Gateway(Protocol):
         """Set the auto-revoke threshold of the organization in use; 0 turns it off."""
 
     async def list_tokens(
-        self, status: StatusFilter, scope: ScopeFilter = ScopeFilter.ANY, project: str = ""
+        self, status: StatusFilter, scope: ScopeFilter = ..., project: str = ""
     ) -> Sequence[APIToken]:
         """All tokens this credential may see, oldest first."""
 

@@ -1,6 +1,7 @@
 """The rooms and what may import what, held by import-linter and by looking."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,47 @@ def test_nothing_heavy_is_loaded_at_import(module: str) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == "[]"
+
+
+FIRST_FRAME = """
+import asyncio, sys
+from app.__main__ import main
+from textual.app import App
+
+def look(app, screen, frame):
+    shown(app, screen, frame)
+    # What Textual paints before any screen of ours is there is nobody's first frame.
+    if hasattr(screen, "ROOM"):
+        found.update(n.partition(".")[0] for n in sys.modules)
+        app.exit(0)
+
+async def headless():
+    app = LoopinApp(Container(load()))
+    async with app.run_test(size=(120, 36)):
+        pass
+
+found, shown, App._display = set(), App._display, look
+from app.cli.start import need_terminal
+from app.container import Container
+from app.main import LoopinApp
+from app.settings import load
+asyncio.run(headless())
+print(*sorted(found))
+"""
+NOT_BEFORE = {*HEAVY, "filelock", "humanize", "tomli_w", "alembic", "cheroot", "jeepney", "secretstorage"}
+
+
+def test_nothing_heavy_is_loaded_before_the_first_frame(tmp_path: Path) -> None:
+    """The real app, without a terminal: what is in memory when the Accounts screen is painted first."""
+    folders = {"LOOPIN_CONFIG_DIR": str(tmp_path), "LOOPIN_STATE_DIR": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FIRST_FRAME],
+        cwd=ROOT, env={**os.environ, **folders}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    loaded = set(run.stdout.splitlines()[-1].split())
+    assert "textual" in loaded
+    assert loaded & NOT_BEFORE == set()
 
 
 def test_files_stay_short() -> None:

@@ -1,0 +1,185 @@
+"""The adapters of one run: the half of the composition root that touches the world.
+
+Everything is made on first use, and its module imported then.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from app import __version__
+
+if TYPE_CHECKING:
+    from app.domain.keyless import CIIdentities
+    from app.domain.ports import (
+        AccountStore,
+        ActivityStore,
+        Browser,
+        Claims,
+        Clipboard,
+        Clock,
+        Gateways,
+        GumloopAPIs,
+        GumloopOAuth,
+        Listeners,
+        Preferences,
+        ProcessLock,
+        TokenFiles,
+        Vault,
+    )
+    from app.settings import Settings
+
+AGENT = f"loopin/{__version__}"
+"""How Loopin names itself to a Gumloop server."""
+
+
+class Adapters:
+    """Adapters of one run.
+
+    `headless` replaces adapters: tests and the demo bring their own clock, vault and browser.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def headless(
+        cls,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        vault: Vault | None = None,
+        browser: Browser | None = None,
+        gateways: Gateways | None = None,
+        listeners: Listeners | None = None,
+        ci_identity: CIIdentities | None = None,
+    ) -> Self:
+        """A container in which the given adapters stand in for the real ones."""
+        container = cls(settings)
+        given = {
+            "clock": clock,
+            "vault": vault,
+            "browser": browser,
+            "gateways": gateways,
+            "listeners": listeners,
+            "ci_identity": ci_identity,
+        }
+        # A value in the instance's dictionary is what cached_property would have put there.
+        container.__dict__.update({name: adapter for name, adapter in given.items() if adapter is not None})
+        return container
+
+    async def aclose(self) -> None:
+        """Close what was opened; a browser still gets its last page, which takes a moment at most."""
+        if "listeners" in self.__dict__:
+            await self.listeners.aclose()
+        if "gateways" in self.__dict__:
+            await self.gateways.aclose()
+        if "gumloop_apis" in self.__dict__:
+            await self.gumloop_apis.aclose()
+
+    # ── adapters ──
+
+    @cached_property
+    def clock(self) -> Clock:
+        from app.clients.clock import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def vault(self) -> Vault:
+        from app.vault.keychain import KeychainVault
+
+        return KeychainVault(timeout=self.settings.keychain_timeout)
+
+    @cached_property
+    def browser(self) -> Browser:
+        from app.clients.browser import SystemBrowser
+
+        return SystemBrowser()
+
+    @cached_property
+    def listeners(self) -> Listeners:
+        from app.clients.listener import LoopbackListeners
+
+        return LoopbackListeners()
+
+    @cached_property
+    def gateways(self) -> Gateways:
+        from app.clients.chainloop import ChainloopGateways
+
+        return ChainloopGateways(
+            max_receive=self.settings.chainloop_max_recv, timeout=self.settings.request_timeout
+        )
+
+    @cached_property
+    def gumloop_apis(self) -> GumloopAPIs:
+        from app.clients.gumloop import HttpGumloopAPIs
+
+        return HttpGumloopAPIs(timeout=self.settings.request_timeout, agent=AGENT)
+
+    @cached_property
+    def gumloop_oauth(self) -> GumloopOAuth:
+        from app.clients.gumloop_oauth import AuthlibGumloopOAuth
+
+        return AuthlibGumloopOAuth(timeout=self.settings.request_timeout, agent=AGENT)
+
+    @cached_property
+    def locks(self) -> ProcessLock:
+        from app.clients.process_lock import FileLocks
+
+        # Longer than a holder may take: one exchange with the server, and the keychain.
+        return FileLocks(
+            self.settings.state_dir / "locks",
+            patience=2 * (self.settings.request_timeout + self.settings.keychain_timeout),
+        )
+
+    @cached_property
+    def claims(self) -> Claims:
+        from app.oidc.claims import read_claims
+
+        return read_claims
+
+    @cached_property
+    def accounts(self) -> AccountStore:
+        from app.store.accounts import TomlAccounts
+
+        return TomlAccounts(self.settings.config_dir / "accounts.toml")
+
+    @cached_property
+    def activity(self) -> ActivityStore:
+        from app.store.activity import JsonLinesActivity
+
+        return JsonLinesActivity(self.settings.state_dir / "activity.jsonl")
+
+    @cached_property
+    def browser_obstacle(self) -> str:
+        """Why no page can be opened here ("this is an SSH session"); empty when nothing speaks against it."""
+        from app.clients.browser import obstacle
+
+        return obstacle()
+
+    @cached_property
+    def ci_identity(self) -> CIIdentities:
+        from app.clients.ci_identity import CIEnvironment
+
+        return CIEnvironment(os.environ, self.clock)
+
+    @cached_property
+    def clipboard(self) -> Clipboard:
+        from app.clients.clipboard import LocalClipboard
+
+        return LocalClipboard()
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        from app.store.preferences import TomlPreferences
+
+        return TomlPreferences(self.settings.config_dir / "config.toml")
+
+    @cached_property
+    def token_files(self) -> TokenFiles:
+        from app.vault.token_file import PrivateFiles
+
+        return PrivateFiles()
