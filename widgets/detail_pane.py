@@ -45,13 +45,18 @@ class DetailText(Widget):
 
     def show(self, detail: Detail | None) -> None:
         """Show another token, or none."""
+        before = self._lines(self.size.width)
         self.detail = detail
-        self.refresh(layout=True)
+        # A new layout of the whole screen for each step of the cursor would be felt.
+        self.refresh(layout=self._lines(self.size.width) != before)
 
     def render(self) -> Content:
         return self._content(self.size.width)
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:
+        return self._lines(width)
+
+    def _lines(self, width: int) -> int:
         return self._content(width).plain.count("\n") + 1
 
     def _content(self, width: int) -> Content:
@@ -136,7 +141,7 @@ def _deadline(detail: Detail) -> Content:
         return Content.assemble(("next sweep, within the hour", "$text-error"))
     why = "when nobody uses it" if end.reason is Reason.IDLE else "it expires"
     style = "$text-warning" if row.at_risk or row.expiring else ""
-    return Content.assemble((f"in {spans.short(end.at - detail.now)}: {why}", style))
+    return Content.assemble((f"in {spans.short(end.at - detail.now)}, {why}", style))
 
 
 def _moment(moment: datetime | None, now: datetime) -> Content:

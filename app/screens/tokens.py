@@ -57,6 +57,7 @@ class TokensScreen(TokenFlows):
         self._last_mark = ""
         self._stale = True
         self._looked = False
+        self._kind: TokenState | None = None
 
     def compose_body(self) -> ComposeResult:
         with StateView(id="tokens-state"), Vertical(id="tokens-list"):
@@ -200,10 +201,22 @@ class TokensScreen(TokenFlows):
             return None
         return Detail(row, book.now, book.threshold, row.token.id == identity.token_id)
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_detail)
+
+    def _show_detail(self) -> None:
+        pane = self.query_one(DetailPane)
+        if pane.display:
+            pane.show(self._detail(self._table.row))
+
     @on(VirtualTable.Moved)
     def _moved(self, event: VirtualTable.Moved) -> None:
-        self.query_one(DetailPane).show(self._detail(event.row))
-        self.refresh_bindings()
+        self._show_detail()
+        kind = event.row.state if event.row else None
+        if kind is not self._kind:
+            # What can be done changes with the state of the row, not with the row.
+            self._kind = kind
+            self.refresh_bindings()
 
     @on(VirtualTable.Opened)
     def _opened(self, event: VirtualTable.Opened) -> None:

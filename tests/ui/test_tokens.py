@@ -142,6 +142,9 @@ async def test_the_detail_stands_beside_the_list_or_opens_over_it() -> None:
         await room.reads("next sweep, within the hour")
         await room.press("escape")
         await room.closed()
+        await room.press("j")
+        await pilot.resize_terminal(*SIZE)
+        await room.reads("240 of 90 d")
 
 
 async def test_the_token_in_use_is_marked_and_its_limits_are_told() -> None:
