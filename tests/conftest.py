@@ -11,6 +11,7 @@ pytest_plugins = [
     "tests.support.gumloop_stub",
     "tests.support.network",
     "tests.support.postgres",
+    "tests.support.databases",
     "tests.support.server",
     "tests.support.terminal",
     "tests.support.vaults",

@@ -4,7 +4,6 @@ import json
 import re
 import secrets
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
+
+from tests.support import databases
+from tests.support.databases import Prepare, SideDoor
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
@@ -55,11 +57,9 @@ class AccountServer:
         """What it wrote to standard error so far."""
         return (self.data / "stderr").read_text()
 
-    def database(self) -> sqlite3.Connection:
-        """Its SQLite file, for what no call can do; changes commit at once."""
-        connection = sqlite3.connect(self.data / "loopin.db", isolation_level=None, timeout=PATIENCE)
-        connection.execute("PRAGMA foreign_keys=ON")
-        return connection
+    def database(self) -> SideDoor:
+        """Its database, for what no call can do; changes commit at once."""
+        return SideDoor(self.data)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; return the exit status."""
@@ -76,7 +76,8 @@ class ServerFactory(Protocol):
 def start(data: Path, *flags: str, seed: str = "demo") -> AccountServer:
     """Start a server on free ports and return when both answer."""
     data.mkdir(parents=True, exist_ok=True)
-    command = [*_COMMAND, "--data", str(data), "--sweep-interval", "0", *flags]
+    place = ["--data", str(data), *databases.flags(data)]
+    command = [*_COMMAND, *place, "--sweep-interval", "0", *flags]
     with (data / "stderr").open("a") as errors:
         process = subprocess.Popen(
             [*command, "--seed", seed] if seed else command,
@@ -119,12 +120,13 @@ def account_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account
 
 
 @pytest.fixture
-def fresh_server(tmp_path: Path) -> Iterator[ServerFactory]:
+def fresh_server(tmp_path: Path, prepare_data: Prepare) -> Iterator[ServerFactory]:
     """Servers of your own, to change, fill and stop."""
     started: list[AccountServer] = []
 
     def make(*flags: str, seed: str = "demo", data: Path | None = None) -> AccountServer:
         folder = data or tmp_path / f"server-{len(started)}"
+        prepare_data(folder)
         started.append(start(folder, *flags, seed=seed))
         return started[-1]
 
@@ -170,7 +172,7 @@ def bulk_tokens(
         ).fetchone()
         found = connection.execute("SELECT id FROM projects WHERE name = ?", (project,)).fetchone()
         project_id = found[0] if found else None
-        connection.execute("BEGIN IMMEDIATE")
+        connection.begin()
         connection.executemany(
             "INSERT INTO api_tokens"
             " (id, organization_id, project_id, name, description, permissions, created_at, last_used_at)"

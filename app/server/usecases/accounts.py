@@ -108,6 +108,8 @@ class SignOut:
                 select(User)
                 .join(LoginSession, LoginSession.user_id == User.id)
                 .where(LoginSession.id == verified.id, LoginSession.ended_at.is_(None))
+                # Two that end the same session take turns, so that one of them ended it.
+                .with_for_update(of=LoginSession)
             )
             if user is None or user.id != verified.user_id:
                 raise NotSignedIn(INVALID)

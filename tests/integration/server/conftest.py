@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import uuid4
 
 import pytest
 
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from tests.integration.server.callers import Caller
+from tests.support import databases
 from tests.support import server as servers
+from tests.support.databases import Prepare
 from tests.support.server import AccountServer, sign_in
 
 EXTRA = {"admin": "admin", "member": "member", "contributor": "contributor", "loner": ""}
@@ -37,22 +40,32 @@ def add_person(server: AccountServer, email: str, role: str) -> None:
     connection = server.database()
     user = uuid4().hex
     connection.execute(
-        "INSERT INTO users SELECT ?, ?, '', '', password_hash, 0, created_at, updated_at, NULL"
+        "INSERT INTO users SELECT ?, ?, '', '', password_hash, false, created_at, updated_at, NULL"
         " FROM users WHERE email = ?",
         (user, email, server.owner[0]),
     )
     if role:
         connection.execute(
-            "INSERT INTO memberships SELECT ?, ?, id, ?, 1, ?, ? FROM organizations WHERE name = 'acme'",
+            "INSERT INTO memberships SELECT ?, ?, id, ?, true, ?, ? FROM organizations WHERE name = 'acme'",
             (uuid4().hex, user, role, STAMP, STAMP),
         )
     connection.close()
 
 
+@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
+def prepare_data(request: pytest.FixtureRequest) -> Prepare:
+    """Every promise is kept on both databases."""
+    if request.param == "sqlite":
+        return lambda _data: None
+    return partial(databases.on_postgres, request.getfixturevalue("postgres_folder"))
+
+
 @pytest.fixture(scope="package")
-def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cast]:
+def people(tmp_path_factory: pytest.TempPathFactory, prepare_data: Prepare) -> Iterator[Cast]:
     """The cast, on a server of this folder's own; tests add to it and never take away what is in it."""
-    server = servers.start(tmp_path_factory.mktemp("cast"))
+    folder = tmp_path_factory.mktemp("cast")
+    prepare_data(folder)
+    server = servers.start(folder)
     made = Cast(server)
     logins = {"owner": server.owner, "viewer": server.viewer, "outsider": server.outsider}
     for name, role in EXTRA.items():

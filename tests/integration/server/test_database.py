@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,8 @@ from app.server.database.migrate import migrate
 from app.server.database.models import APIToken, AuditEvent, Base, Organization
 from app.server.settings import ServerSettings
 from app.server.usecases.sweep import Sweep
+from tests.support import databases
+from tests.support.databases import Prepare
 from tests.support.server import ROOT
 
 NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
@@ -42,10 +45,21 @@ for _ in range(int(sys.argv[2])):
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
-    made = Database(f"sqlite:///{tmp_path / 'loopin.db'}")
+def database(tmp_path: Path, prepare_data: Prepare) -> Iterator[Database]:
+    prepare_data(tmp_path)
+    made = Database(databases.url_of(tmp_path))
     migrate(made.engine)
-    return made
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def lite(tmp_path: Path) -> Iterator[Database]:
+    """SQLite, for what only it needs."""
+    made = Database(f"sqlite:///{tmp_path / 'lite.db'}")
+    migrate(made.engine)
+    yield made
+    made.close()
 
 
 def add_organization(database: Database, threshold: int | None) -> None:
@@ -67,8 +81,9 @@ def test_the_migrations_make_exactly_what_the_models_say(database: Database) -> 
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'loopin.db'}"
+def test_processes_that_start_together_migrate_once(tmp_path: Path, prepare_data: Prepare) -> None:
+    prepare_data(tmp_path)
+    url = databases.url_of(tmp_path)
     code = (
         "import sys; from app.server.database.engine import Database;"
         " from app.server.database.migrate import migrate; migrate(Database(sys.argv[1]).engine)"
@@ -77,12 +92,14 @@ def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
     children = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     outcomes = [(child.communicate(timeout=60)[1], child.returncode) for child in children]
     assert outcomes == [("", 0)] * 3
-    add_organization(Database(url), None)
+    database = Database(url)
+    add_organization(database, None)
+    database.close()
 
 
-def test_three_processes_write_side_by_side_and_nothing_is_lost(database: Database) -> None:
-    add_organization(database, 0)
-    command = [sys.executable, "-c", WRITER, database.engine.url.render_as_string(), str(WRITES)]
+def test_three_processes_write_side_by_side_and_nothing_is_lost(lite: Database) -> None:
+    add_organization(lite, 0)
+    command = [sys.executable, "-c", WRITER, lite.engine.url.render_as_string(), str(WRITES)]
     pipe = subprocess.PIPE
     children = [
         subprocess.Popen(command, cwd=ROOT, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
@@ -97,7 +114,7 @@ def test_three_processes_write_side_by_side_and_nothing_is_lost(database: Databa
     assert [(errors, child.returncode) for (_, errors), child in zip(outcomes, children, strict=True)] == [
         ("", 0)
     ] * WRITERS
-    with database.read() as session:
+    with lite.read() as session:
         assert session.scalars(select(Organization.api_token_max_days_inactive)).one() == WRITERS * WRITES
 
 
@@ -113,14 +130,19 @@ def test_a_failed_write_leaves_nothing(database: Database) -> None:
         assert session.scalars(select(Organization.name)).all() == []
 
 
-def demo(tmp_path: Path) -> parts.Parts:
-    made = parts.build(ServerSettings(data=tmp_path / "server", seed="demo"), lambda: NOW)
+@pytest.fixture
+def demo(tmp_path: Path, prepare_data: Prepare) -> Iterator[parts.Parts]:
+    prepare_data(tmp_path)
+    url = databases.url_of(tmp_path)
+    shared = url if url.startswith("postgresql") else ""
+    made = parts.build(ServerSettings(data=tmp_path, database_url=shared, seed="demo"), lambda: NOW)
     seed.seed(made)
-    return made
+    yield made
+    made.database.close()
 
 
-def test_the_sample_data_tells_its_story(tmp_path: Path) -> None:
-    made = demo(tmp_path)
+def test_the_sample_data_tells_its_story(demo: parts.Parts) -> None:
+    made = demo
     seed.seed(made)
     with made.database.read() as session:
         tokens = session.scalars(select(APIToken)).all()
@@ -133,8 +155,8 @@ def test_the_sample_data_tells_its_story(tmp_path: Path) -> None:
     assert all(token.created_at < NOW for token in tokens)
 
 
-def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(tmp_path: Path) -> None:
-    made = demo(tmp_path)
+def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(demo: parts.Parts) -> None:
+    made = demo
     swept = made.sweep.do()
     assert {token.name for token in swept} == {
         "ci-legacy",
@@ -152,8 +174,8 @@ def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(tmp_path: Path) ->
     }
 
 
-def test_without_a_threshold_nothing_is_swept(tmp_path: Path) -> None:
-    made = demo(tmp_path)
+def test_without_a_threshold_nothing_is_swept(demo: parts.Parts) -> None:
+    made = demo
     with made.database.write() as session:
         session.execute(update(Organization).values(api_token_max_days_inactive=None))
     assert made.sweep.do() == []

@@ -196,7 +196,7 @@ def fail_before(server: AccountServer, count: int, account: str, address: str, a
     key, at = hashlib.sha256(account.encode()).hexdigest(), (datetime.now(UTC) - ago).replace(tzinfo=None)
     connection = server.database()
     rows = [(uuid4().hex, at.isoformat(" ", "microseconds"), key, address) for _ in range(count)]
-    connection.executemany("INSERT INTO login_attempts VALUES (?, ?, ?, ?, 0)", rows)
+    connection.executemany("INSERT INTO login_attempts VALUES (?, ?, ?, ?, false)", rows)
     connection.close()
 
 

@@ -98,7 +98,7 @@ def test_a_person_with_two_organizations_switches_between_them(fresh_server: Ser
     server = fresh_server()
     connection = server.database()
     connection.execute(
-        "INSERT INTO memberships SELECT ?, u.id, o.id, 'admin', 0, o.created_at, o.updated_at"
+        "INSERT INTO memberships SELECT ?, u.id, o.id, 'admin', false, o.created_at, o.updated_at"
         " FROM users u, organizations o WHERE u.email = ? AND o.name = 'globex'",
         (uuid4().hex, server.owner[0]),
     )
