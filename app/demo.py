@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from app.container import Container
+from app.domain.credentials import Method
 from app.domain.errors import BadReply, Failed, LoopinError, UsageError
+from app.domain.gumloop import API_PATH
 from app.domain.secret import Secret
 from app.settings import Settings, load
 
@@ -50,6 +52,16 @@ class SampleServer:
     def password(self) -> str:
         """The sample person's password; it protects nothing."""
         return str(self.seed["password"])
+
+    @property
+    def samples(self) -> Mapping[Method, Mapping[str, str]]:
+        """What the sign-in forms may be filled with; what was revoked or replaced fails like a real one."""
+        samples: dict[Method, Mapping[str, str]] = {}
+        if gumloop := self.seed.get("gumloop"):
+            samples[Method.API_KEY] = {"key": gumloop["api_key"], "user": gumloop["user_id"]}
+        if token := self.seed.get("api_token"):
+            samples[Method.API_TOKEN] = {"token": token["jwt"]}
+        return samples
 
     async def sweep(self) -> int:
         """Run the auto-revocation sweep now; return how many tokens it revoked. Raise Failed."""
@@ -191,6 +203,7 @@ def _settings(folder: Path, server: SampleServer) -> Settings:
         "LOOPIN_STATE_DIR": str(folder / "state"),
         "CHAINLOOP_CONTROL_PLANE_API": server.grpc,
         "CHAINLOOP_API_INSECURE": "true",
+        "GUMLOOP_BASE_URL": f"{server.http}{API_PATH}",
     }
     return replace(load(environment), demo=True)
 

@@ -32,6 +32,8 @@ from app.sheet import Sheet
 OPEN_DEMO = 200
 """The result of `run` when the person chose "Try the demo": the caller starts it."""
 TWICE_WITHIN = 2.0
+PAINTED = 0.05
+"""Seconds from the first paint, of the body, to the time when the bars stand there too."""
 MODES = ("accounts", "tokens", "auto_revoke", "activity")
 _LOGINS = {f"login:{provider.value}": provider for provider in Provider}
 _log = logging.getLogger(__name__)
@@ -100,8 +102,8 @@ class LoopinApp(App[int], inherit_bindings=False):
         for problem in self._key_problems:
             hint = "the default keys are in use until it is mended in config.toml"
             self.notify(f"{problem}; {hint}", title="Keys", severity="warning", timeout=20, markup=False)
-        # The screen's own turn comes when it has been painted; the app's would come before.
-        self.screen.call_after_refresh(self.look)
+        # Looking loads the adapters, which takes longer than the first frame: that is painted before.
+        self.screen.call_after_refresh(self.set_timer, PAINTED, self.look)
 
     async def on_unmount(self) -> None:
         with contextlib.suppress(TimeoutError):

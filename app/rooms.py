@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from textual.app import App
 from textual.screen import Screen
 
-from app.domain.credentials import Provider
+from app.domain.credentials import Method, Provider
 from app.screens.accounts import AccountsScreen, SignOut
 from app.screens.frame import Frame
 
@@ -28,6 +28,10 @@ class DemoServer(Protocol):
     @property
     def password(self) -> str:
         """The sample person's password."""
+
+    @property
+    def samples(self) -> Mapping[Method, Mapping[str, str]]:
+        """What the sign-in forms may be filled with, by field."""
 
     async def sweep(self) -> int:
         """Run the auto-revocation sweep now and return how many tokens it revoked."""
@@ -73,7 +77,6 @@ class Rooms:
             box.gumloop_key_login,
             box.gumloop_token_login,
             port=CALLBACK_PORT,
-            why_not=self._not_in_the_demo(),
         )
         chainloop = chainloop_offers(
             box.chainloop_browser_login,
@@ -84,13 +87,6 @@ class Rooms:
         copy = self._copying()
         tools = LoginTools((*gumloop, *chainloop), box.vault, box.browser, copy, box.browser_obstacle)
         return LoginScreen(self._frame, tools, provider)
-
-    def _not_in_the_demo(self) -> str:
-        """The demo reaches its own server only."""
-        from app.domain.gumloop import BASE_URL
-
-        outside = self._box.settings.gumloop.default.address == BASE_URL
-        return "not part of the demo" if self._demo is not None and outside else ""
 
     def tokens(self) -> Screen[bool]:
         """The API tokens of the organization."""

@@ -84,6 +84,8 @@ class AccountCard(Vertical):
             if offer is not None:
                 button.label, button.disabled = offer.label, bool(offer.why_not)
                 button.tooltip = offer.why_not or None
+                # A longer word needs a wider button, which its label alone does not ask for.
+                button.refresh(layout=True)
 
     def on_mount(self) -> None:
         self.watch_facts(self.facts)

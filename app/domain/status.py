@@ -25,6 +25,7 @@ class ProviderStatus:
 
     `signed_in` means that a credential is in effect; `identity` is None until the server was asked,
     `error` says why asking failed (offline, revoked). `stored_in` is empty when nothing is stored.
+    `renews` means that the session is renewed by itself, so that `expires_at` is not its end.
     """
 
     provider: Provider
@@ -40,3 +41,4 @@ class ProviderStatus:
     expires_at: datetime | None = None
     stored_in: str = ""
     error: LoopinError | None = None
+    renews: bool = False

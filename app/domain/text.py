@@ -27,3 +27,9 @@ def _safe(char: str) -> str:
     if char in "\t\n\r\v\f\u2028\u2029":
         return " "
     return REPLACEMENT if unicodedata.category(char) in _UNSAFE else char
+
+
+def capital(text: str) -> str:
+    """`text` with a capital first letter, unless it begins with a name (an address, a path)."""
+    first = text.split(" ", 1)[0]
+    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text

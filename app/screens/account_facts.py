@@ -90,6 +90,8 @@ def _life(status: ProviderStatus, now: datetime) -> str:
         return "without an end" if status.identity else ""
     left = status.expires_at - now
     exact = f"{status.expires_at.astimezone():%d %b %H:%M}"
+    if status.renews:
+        return f"renews itself, next at {exact}"
     if left.total_seconds() <= 0:
         return f"ended {exact}"
     soon = "  ! ends soon" if left < WARNING_AT else ""

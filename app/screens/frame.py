@@ -6,7 +6,7 @@ from datetime import datetime
 
 from textual.signal import Signal
 
-from app.domain.credentials import Provider
+from app.domain.credentials import Method, Provider
 from app.domain.organizations import Identity
 from app.domain.ports import Clock
 from app.domain.status import ProviderStatus
@@ -14,10 +14,14 @@ from app.domain.status import ProviderStatus
 
 @dataclass(frozen=True, slots=True)
 class DemoLogin:
-    """The sample sign-in of the demo, shown on the sign-in screens."""
+    """The sample sign-in of the demo, shown on the sign-in screens.
+
+    `samples` is what a form may be filled with, by method and field.
+    """
 
     email: str
     password: str
+    samples: Mapping[Method, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

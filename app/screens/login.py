@@ -17,13 +17,13 @@ from app.commands.command import Room
 from app.domain.credentials import Provider
 from app.domain.ports import Browser, Vault
 from app.domain.status import VaultStatus
-from app.domain.text import clean
+from app.domain.text import capital, clean
 from app.screens.frame import Frame
 from app.screens.login_form import LoginFormScreen
 from app.screens.login_offers import Offer
 from app.screens.login_progress import LoginProgressScreen
 from app.screens.room import RoomScreen
-from app.screens.words import capital, sentence
+from app.screens.words import sentence
 from app.services.copying import CopyText
 from app.services.login.round_trip import BrowserLogin
 from widgets.key_bar import KeyHint

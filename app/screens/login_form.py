@@ -1,11 +1,12 @@
 """Sign in with something that one already has: a key or a token."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Static
@@ -22,6 +23,8 @@ from app.screens.words import reason
 from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
 from widgets.tick import Tick
+
+_TYPEABLE = 60
 
 
 class LoginFormScreen(RoomScreen):
@@ -61,6 +64,9 @@ class LoginFormScreen(RoomScreen):
                 yield Static(field.label, classes="form-label", markup=False)
                 yield Input(placeholder=field.placeholder, password=field.masked, id=f"field-{field.name}")
                 yield Static("", id=f"note-{field.name}", classes="form-note", markup=False)
+            with Vertical(id="form-demo"):
+                yield Static(self._demo_hint(), markup=False)
+                yield Button("Fill in the sample", id="sample", compact=True)
             yield Tick("Show what is typed", id="form-show")
             yield StepList()
             yield SignedInPanel()
@@ -71,7 +77,29 @@ class LoginFormScreen(RoomScreen):
                 yield Button("Back", id="back")
 
     def on_mount(self) -> None:
+        for field in self._fields:
+            self._note(field, "")
         self._paint()
+
+    # ── the demo ──
+
+    @property
+    def _samples(self) -> Mapping[str, str]:
+        demo = self.frame.demo
+        return demo.samples.get(self._offer.method, {}) if demo else {}
+
+    def _demo_hint(self) -> Content:
+        # A token is far too long to be typed: the button has it.
+        shown = [f for f in self._fields if 0 < len(self._samples.get(f.name, "")) < _TYPEABLE]
+        lines = [Content.assemble((f"{f.label}  ", "$text-muted"), self._samples[f.name]) for f in shown]
+        badge = Content.styled("DEMO  ", "bold $text-warning")
+        return badge + Content(f"\n{' ' * len(badge)}").join(lines)
+
+    @on(Button.Pressed, "#sample")
+    def _fill_in(self) -> None:
+        for name, value in self._samples.items():
+            self.query_one(f"#field-{name}", Input).value = value
+        self.query_one("#submit").focus()
 
     # ── typing ──
 
@@ -82,9 +110,12 @@ class LoginFormScreen(RoomScreen):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        field = next(f for f in self._fields if f"field-{f.name}" == event.input.id)
-        wrong = field.check(event.value) if event.value else ""
-        words, style = (wrong, "$text-warning") if wrong else (field.about(event.value), "$text-muted")
+        self._note(next(f for f in self._fields if f"field-{f.name}" == event.input.id), event.value)
+
+    def _note(self, field: Field, value: str) -> None:
+        wrong = field.check(value) if value else ""
+        says = field.about(value) if value else field.where
+        words, style = (wrong, "$text-warning") if wrong else (says, "$text-muted")
         note = Content.assemble((clean(words, 200), style))
         self.query_one(f"#note-{field.name}", Static).update(note)
 
@@ -153,6 +184,7 @@ class LoginFormScreen(RoomScreen):
         self.query_one(SignedInPanel).display = done
         for widget in self.query(".form-label, .form-note, Input, #form-show"):
             widget.display = not done
+        self.query_one("#form-demo").display = bool(self._samples) and not done
         self.query_one("#form-error", Static).update(reason(self._error))
         self.query_one("#form-error").display = self._error is not None
         self.query_one("#submit", Button).disabled = self._verifying

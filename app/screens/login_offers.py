@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from app.domain.credentials import Method, Provider
+from app.domain.gumloop import API_KEY_PAGE, USER_ID_PAGE
 from app.domain.keyless import Availability
 from app.domain.login import LoginStep, Step
 from app.domain.ports import Claims
@@ -46,7 +47,8 @@ def _nothing(value: str) -> str:
 class Field:
     """One line of a form. `check` says what is wrong with a value, empty when nothing is.
 
-    `about` says what a value tells of itself (the organization in a token), while it is typed.
+    `about` says what a value tells of itself (the organization in a token), while it is typed; `where`
+    says where to find one, as long as there is none.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Field:
     masked: bool = False
     check: Callable[[str], str] = _needed
     about: Callable[[str], str] = _nothing
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +135,12 @@ def gumloop_offers(
     token: Callable[[], TokenFlow],
     *,
     port: int,
-    why_not: str = "",
 ) -> tuple[Offer, ...]:
-    """Gumloop's rows. `port` is the callback port that its public client is known by; `why_not` greys
-    all of them out."""
+    """Gumloop's rows. `port` is the callback port that its public client is known by."""
     key_form = Form(
         (
-            Field("key", "API key", "gum_…", masked=True, check=_key_shape),
-            Field("user", "User ID", "shown on your profile page"),
+            Field("key", "API key", "gum_…", masked=True, check=_key_shape, where=f"made at {API_KEY_PAGE}"),
+            Field("user", "User ID", "paste it here", where=f"shown at {USER_ID_PAGE}"),
         ),
         lambda values: key().do(values["key"], values["user"]),
     )
@@ -148,7 +149,7 @@ def gumloop_offers(
         lambda values: token().do(values["token"]),
     )
     begin = (Step.KEYCHAIN, Step.LISTENING, Step.BROWSER, Step.WAITING, Step.STATE, Step.EXCHANGE)
-    rows = (
+    return (
         Offer(
             Provider.GUMLOOP,
             Method.OAUTH,
@@ -173,7 +174,6 @@ def gumloop_offers(
             form=token_form,
         ),
     )
-    return tuple(replace(row, why_not=why_not) for row in rows)
 
 
 def _key_shape(value: str) -> str:

@@ -3,7 +3,7 @@
 from textual.content import Content
 
 from app.domain.errors import LoopinError
-from app.domain.text import clean
+from app.domain.text import capital, clean
 
 
 def sentence(error: LoopinError) -> str:
@@ -11,12 +11,6 @@ def sentence(error: LoopinError) -> str:
     if not error.hint:
         return clean(error.message)
     return f"{clean(error.message)}. {clean(capital(error.hint))}"
-
-
-def capital(text: str) -> str:
-    """`text` with a capital first letter, unless it begins with a name (an address, a path)."""
-    first = text.split(" ", 1)[0]
-    return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
 
 
 def reason(error: LoopinError | None) -> Content:

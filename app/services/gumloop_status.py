@@ -49,6 +49,7 @@ class GumloopStatus:
             expires_at=(await self._session.facts(credential)).expires_at if credential else None,
             stored_in=(await self._vault.probe()).label if stored else "",
             error=error,
+            renews=bool(credential and credential.refresh_token),
         )
         return status, credential
 

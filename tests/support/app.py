@@ -410,6 +410,15 @@ class FakeDemo:
     email: str = "ada@acme.example"
     password: str = "demo-password-not-real"
 
+    @property
+    def samples(self) -> Mapping[Method, Mapping[str, str]]:
+        """A key, and a token that the sample control plane takes."""
+        user = "11111111-0000-4000-8000-000000000001"
+        return {
+            Method.API_KEY: {"key": "gum_demo_not_a_real_key", "user": user},
+            Method.API_TOKEN: {"token": CI_TOKEN.reveal()},
+        }
+
     async def sweep(self) -> int:
         """Nothing to do."""
         return 0

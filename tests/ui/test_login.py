@@ -295,6 +295,27 @@ async def test_the_demo_shows_its_sample_login() -> None:
         assert "demo-password-not-real" in shown(app)
 
 
+async def test_the_demo_fills_in_its_sample_key() -> None:
+    app = fakes.app(out(), demo=fakes.FakeDemo())
+    async with app.run_test(size=SIZE) as pilot:
+        await choose(pilot, "down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, LoginFormScreen))
+        assert "gum_demo_not_a_real_key" in shown(app)
+        await pilot.click("#sample")
+        await until(pilot, lambda: app.screen.query_one("#field-key", Input).value.startswith("gum_demo"))
+        assert app.screen.query_one("#field-user", Input).value
+
+
+async def test_a_form_says_where_its_values_are_found() -> None:
+    app = fakes.app(out())
+    async with app.run_test(size=SIZE) as pilot:
+        await choose(pilot, "down", "enter")
+        await until(pilot, lambda: isinstance(app.screen, LoginFormScreen))
+        assert "gumloop.com/personal/connectors" in shown(app)
+        assert "gumloop.com/settings/profile/general" in shown(app)
+        assert not app.screen.query_one("#form-demo").display
+
+
 @pytest.mark.parametrize("port", ["65536", "99999"])
 async def test_a_port_that_is_none_is_told(port: str) -> None:
     box = out()

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from app.domain.errors import LoginTimedOut, LoopinError, StateMismatch
 from app.domain.login import BrowserPage
 from app.domain.ports import Callback, Clock, Listener
+from app.domain.text import capital
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,4 +92,6 @@ async def _from_listener(listener: Listener) -> Arrival:
 
 def failure_page(error: LoopinError) -> BrowserPage:
     """What the browser shows when the sign-in did not work."""
-    return BrowserPage(False, "You are not signed in", f"{error.message}. {error.hint}".strip())
+    return BrowserPage(
+        False, "You are not signed in", f"{capital(error.message)}. {capital(error.hint)}".strip()
+    )

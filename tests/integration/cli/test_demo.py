@@ -12,6 +12,7 @@ import pytest
 
 from app import demo
 from app.container import Container
+from app.domain.credentials import Method
 from app.domain.errors import Failed, UsageError
 from app.domain.tokens import StatusFilter
 from tests.support.server import ROOT
@@ -43,6 +44,25 @@ def test_sample_server_serves_sweeps_and_ends(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="has ended"):
         asyncio.run(server.sweep())
     assert {path.name for path in tmp_path.iterdir()} <= {"server", "server.log", "config", "state"}
+
+
+def test_gumloop_in_the_demo_is_the_sample_server(tmp_path: Path) -> None:
+    with demo.sample_server(tmp_path) as server:
+        container = demo.sample_container(tmp_path, server)
+        sample = server.samples[Method.API_KEY]
+
+        async def sign_in() -> str:
+            try:
+                async for step in container.gumloop_key_login().do(sample["key"], sample["user"]):
+                    assert step.error is None
+                    if step.result is not None:
+                        return step.result.endpoint
+            finally:
+                await container.aclose()
+            return ""
+
+        assert asyncio.run(sign_in()) == f"{server.http}/api/v1"
+        assert server.samples[Method.API_TOKEN]["token"].count(".") == 2
 
 
 def test_the_persons_own_variables_do_not_reach_the_demo(
