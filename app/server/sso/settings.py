@@ -39,7 +39,7 @@ class ProviderSettings:
     join: Join | None = None
 
     def check(self) -> "ProviderSettings":
-        """Return self, or raise UsageError with what to change. Whether the issuer may be asked is checked later."""
+        """Return self, or raise UsageError with what to change."""
         if not self.host or "?" in self.issuer or "#" in self.issuer:
             raise UsageError(
                 f"--oidc-issuer {clean(self.issuer, 120)!r} is not an address",
