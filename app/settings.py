@@ -5,7 +5,6 @@ flags and variables only, never from the file.
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,7 +178,11 @@ def _section(file: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _read_file(path: Path) -> Mapping[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        # Most people have no such file, and need no reader.
+        import tomllib
+
+        return tomllib.loads(text)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

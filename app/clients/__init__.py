@@ -1,0 +1,8 @@
+"""The world outside: the wire, the browser, the clipboard, the clock."""
+
+import sys
+
+# httpx brings a command line, and loads it with rich and pygments whenever click is installed. That takes
+# longer than the rest of httpx, and nobody here uses it. None is how Python is told that a module is missing;
+# httpx then goes without.
+sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]  # None is allowed, typeshed does not know

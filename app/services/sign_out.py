@@ -1,16 +1,21 @@
 """Sign out of Chainloop."""
 
+from __future__ import annotations
+
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from app.domain.activity import Action
 from app.domain.credentials import Credential, Method, Provider, Source
 from app.domain.errors import LoopinError
-from app.domain.ports import AccountStore, Gateways, Vault
-from app.services.activity import Trail
-from app.services.chainloop_session import ChainloopSession, expiry_of
-from app.services.chainloop_vault import ChainloopVault
+
+if TYPE_CHECKING:
+    # The first screen names SignedOut; what signs out is loaded when somebody does.
+    from datetime import datetime
+
+    from app.domain.ports import AccountStore, Gateways, Vault
+    from app.services.activity import Trail
+    from app.services.chainloop_session import ChainloopSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class ChainloopSignOut:
         accounts: AccountStore,
         trail: Trail,
     ) -> None:
+        from app.services.chainloop_vault import ChainloopVault
+
         self._session = session
         self._vault = ChainloopVault(vault)
         self._gateways = gateways
@@ -50,6 +57,9 @@ class ChainloopSignOut:
 
     async def do(self, *, everywhere: bool = False) -> SignedOut:
         """Sign the profile out; `everywhere` ends all sessions of the person."""
+        from app.domain.activity import Action
+        from app.services.chainloop_session import expiry_of
+
         profile = self._session.target.profile
         still = await self._still()
         stored = await self._vault.read(profile)
