@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,6 +38,16 @@ def url_of(data: Path) -> str:
     """The SQLAlchemy URL of the database of the server in `data`."""
     place = data / URL_FILE
     return place.read_text() if place.exists() else f"sqlite:///{data / 'loopin.db'}"
+
+
+def ago(span: timedelta) -> str:
+    """The moment so long before now, as a parameter for the database."""
+    return (datetime.now(UTC) - span).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def moment(value: str | datetime) -> datetime:
+    """A moment that was read: SQLite gives text."""
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
 
 
 class SideDoor:
@@ -91,7 +102,7 @@ class SideDoor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        return
+        self.close()
 
     def _spoken(self, sql: str) -> str:
         return sql.replace("?", "%s") if self.is_postgres else sql

@@ -1,20 +1,32 @@
 """One server for these tests, on which clients may register."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
+from tests.support import databases
 from tests.support import server as servers
+from tests.support.databases import Prepare
 from tests.support.oauth import Person, Program, person_at, program_at
 from tests.support.server import AccountServer
 
 REGISTRATION_SECRET = "registration-secret-not-real"
 
 
-@pytest.fixture(scope="session")
-def oauth_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountServer]:
+@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
+def prepare_data(request: pytest.FixtureRequest) -> Prepare:
+    """Every promise is kept on both databases."""
+    if request.param == "sqlite":
+        return lambda _data: None
+    return partial(databases.on_postgres, request.getfixturevalue("postgres_folder"))
+
+
+@pytest.fixture(scope="package")
+def oauth_server(tmp_path_factory: pytest.TempPathFactory, prepare_data: Prepare) -> Iterator[AccountServer]:
     """A server with sample data and registration turned on."""
     folder = tmp_path_factory.mktemp("oauth-server")
+    prepare_data(folder / "data")
     secret = folder / "registration-secret"
     secret.write_text(REGISTRATION_SECRET)
     server = servers.start(folder / "data", "--registration-secret-file", str(secret))

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 import pytest
 
+from tests.support.databases import ago
 from tests.support.oauth import Program, program_at, tokens_at
 from tests.support.server import AccountServer, ServerFactory
 
@@ -135,8 +136,8 @@ def test_an_access_token_ends_after_an_hour(
 ) -> None:
     with oauth_server.database() as database:
         database.execute(
-            "UPDATE oauth_tokens SET expires_at = datetime('now', '-1 second') WHERE token_hash = ?",
-            (sha256(tokens["access_token"].encode()).hexdigest(),),
+            "UPDATE oauth_tokens SET expires_at = ? WHERE token_hash = ?",
+            (ago(timedelta(seconds=1)), sha256(tokens["access_token"].encode()).hexdigest()),
         )
     assert not program.works(tokens["access_token"])
     assert program.refresh(tokens["refresh_token"]).status_code == 200

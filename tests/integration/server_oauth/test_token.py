@@ -1,10 +1,12 @@
 """/oauth/token with a code: what it is bound to, how long it lives, what a replay costs."""
 
 import base64
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from tests.support.databases import ago, moment
 from tests.support.oauth import CLIENT, REDIRECT, Person, Program, Proof, request_for, tokens_at
 from tests.support.server import AccountServer
 
@@ -53,12 +55,13 @@ def test_a_code_is_of_no_use_after_60_seconds(
     proof = Proof()
     code = ada.code(proof)
     with oauth_server.database() as database:
-        query = "SELECT (julianday(c.expires_at) - julianday(g.created_at)) * 86400 FROM oauth_codes c"
-        life = database.execute(f"{query} JOIN oauth_grants g ON g.id = c.grant_id").fetchall()[-1][0]
-        assert life == pytest.approx(60, abs=0.01)
-        database.execute(
-            "UPDATE oauth_codes SET expires_at = datetime('now', '-1 second') WHERE used_at IS NULL"
+        query = (
+            "SELECT c.expires_at, g.created_at FROM oauth_codes c JOIN oauth_grants g ON g.id = c.grant_id"
         )
+        ends, began = database.execute(f"{query} ORDER BY g.created_at").fetchall()[-1]
+        assert (moment(ends) - moment(began)).total_seconds() == pytest.approx(60, abs=0.01)
+        past = (ago(timedelta(seconds=1)),)
+        database.execute("UPDATE oauth_codes SET expires_at = ? WHERE used_at IS NULL", past)
     assert error_of(program.exchange(code, proof)) == "invalid_grant"
 
 
@@ -179,11 +182,11 @@ def test_what_ended_long_ago_is_dropped_when_the_next_token_is_made(
     oauth_server: AccountServer, ada: Person, program: Program
 ) -> None:
     tokens_at(oauth_server, oauth_server.outsider)
-    old = "datetime('now', '-3 days')"
     gus = "(SELECT id FROM users WHERE email = ?)"
     with oauth_server.database() as database:
         who = (oauth_server.outsider[0],)
-        database.execute(f"UPDATE oauth_grants SET expires_at = {old} WHERE user_id = {gus}", who)
+        old = f"UPDATE oauth_grants SET expires_at = ? WHERE user_id = {gus}"
+        database.execute(old, (ago(timedelta(days=3)), *who))
         ada.code(Proof())
         left = database.execute(f"SELECT count(*) FROM oauth_grants WHERE user_id = {gus}", who).fetchone()
     assert left == (0,)
