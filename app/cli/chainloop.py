@@ -16,12 +16,17 @@ auth = LazyGroup(
 api_token = LazyGroup(
     "api-token",
     aliases=("token",),
-    help="Manage API tokens to authenticate with the Chainloop API.",
+    help="API tokens of an organization, for pipelines and other programs.",
     params=group_options(),
     entries=(
-        Entry("create", "app.cli.chainloop_tokens:create", "Create an API Token"),
-        Entry("list", "app.cli.chainloop_tokens:list_", "List API tokens in this organization", ("ls",)),
-        Entry("revoke", "app.cli.chainloop_tokens:revoke", "revoke API Token"),
+        Entry("create", "app.cli.chainloop_tokens:create", "Make a token, and show its secret once"),
+        Entry(
+            "list",
+            "app.cli.chainloop_tokens:list_",
+            "Show the tokens that you may see, oldest first",
+            ("ls",),
+        ),
+        Entry("revoke", "app.cli.chainloop_tokens:revoke", "End tokens for good"),
     ),
 )
 
@@ -31,7 +36,7 @@ organization = LazyGroup(
     help="Organizations, their API tokens, and how long an unused token lives.",
     params=group_options(),
     entries=(
-        Entry("api-token", "app.cli.chainloop:api_token", "Manage API tokens", ("token",)),
+        Entry("api-token", "app.cli.chainloop:api_token", "API tokens: create, list, revoke", ("token",)),
         Entry(
             "describe",
             "app.cli.chainloop_organization:describe",

@@ -5,7 +5,8 @@ import pytest
 from tests.support.cli import Loopin, signed_in
 from tests.support.server import AccountServer, ServerFactory
 
-HELP = """Manage API tokens to authenticate with the Chainloop API.
+# The page's structure, in our own words.
+HELP = """API tokens of an organization, for pipelines and other programs.
 
 Usage:
   loopin chainloop organization api-token [command]
@@ -14,9 +15,9 @@ Aliases:
   api-token, token
 
 Available Commands:
-  create    Create an API Token
-  list      List API tokens in this organization
-  revoke    revoke API Token
+  create    Make a token, and show its secret once
+  list      Show the tokens that you may see, oldest first
+  revoke    End tokens for good
 """
 
 
