@@ -91,14 +91,16 @@ class LoginView:
             detail = f"{detail} until {moment(step.deadline)}".strip()
         took = f"{step.seconds:.2f} s" if step.state is StepState.DONE else ""
         glyph = paint(glyph, colour, err=self._err)
-        show(f"{glyph} {words:<32}  {detail:<40}  {took}".rstrip(), err=self._err)
+        # 80 columns hold the longest words, a callback address and the time.
+        show(f"{glyph} {words:<31}  {detail:<34}  {took}".rstrip(), err=self._err)
 
     def ask(self, headless: bool) -> None:
         """Say what can be pasted."""
         show(
             "Paste the token that the page shows (it stays hidden) and press enter:"
             if headless
-            else "Nothing happens? Paste the address that the browser ended on, and press enter.",
+            else "Nothing happens? Paste the address that the browser ended on, and press enter. "
+            "It stays hidden.",
             err=True,
         )
 
