@@ -144,10 +144,8 @@ def _not_grpc(text: str, endpoint: Endpoint) -> BadReply:
 
 def _exhausted(text: str) -> LoopinError:
     if "larger than max" in text.lower():
-        size = re.search(r"\((\d+) vs", text)
-        got = f"{int(size.group(1)) / 2**20:.0f} MiB, " if size else ""
-        return ReplyTooLarge(
-            f"the answer is larger than allowed ({got}see --max-recv-msg-size)",
-            hint="raise --max-recv-msg-size (bytes)",
-        )
+        # "Received message larger than max (5242880 vs. 4194304)"
+        sizes = re.search(r"\((\d+) vs\. (\d+)\)", text)
+        by = f": {int(sizes[1]):,} bytes, {int(sizes[2]):,} are allowed" if sizes else ""
+        return ReplyTooLarge(f"the answer is too large{by}", hint="raise --max-recv-msg-size (bytes)")
     return RateLimited(text or "too many requests", hint="wait a moment")

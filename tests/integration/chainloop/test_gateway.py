@@ -244,7 +244,7 @@ async def test_twenty_thousand_tokens_need_the_larger_limit(
     small = ChainloopGateways(max_receive=4 * MIB, timeout=30)
     large = ChainloopGateways(max_receive=32 * MIB, timeout=30)
     try:
-        with pytest.raises(ReplyTooLarge, match="--max-recv-msg-size") as caught:
+        with pytest.raises(ReplyTooLarge, match=" bytes, 4,194,304 are allowed") as caught:
             await small.open(owner.endpoint, owner).list_tokens(StatusFilter.ALL)
         assert "--max-recv-msg-size" in caught.value.hint
         tokens = await large.open(owner.endpoint, owner).list_tokens(StatusFilter.ALL)

@@ -131,7 +131,7 @@ def test_a_life_without_end_is_told(owner: Loopin, name: str) -> None:
         (["lst"], 2, ["did you mean list?"]),
         (["list", "--nope"], 2, ["--nope"]),
         (["list", "--max-recv-msg-size", "many"], 2, ["'many'", "whole number"]),
-        (["list", "--max-recv-msg-size", "1000"], 1, ["--max-recv-msg-size"]),
+        (["list", "--max-recv-msg-size", "1000"], 1, [" bytes, 1,000 are allowed", "--max-recv-msg-size"]),
         (["list", "--control-plane", "https://127.0.0.1"], 2, ["host:port"]),
         (["list", "--control-plane", "127.0.0.1:1"], 5, ["127.0.0.1:1"]),
         (["list", "--token", "eyJhbGciOi.bad.token"], 3, ["next:"]),
