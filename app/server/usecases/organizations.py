@@ -132,6 +132,8 @@ class UpdateOrganization:
     def do(self, actor: Actor, name: str, wanted: Settings) -> Organization:
         """`name` must be the organization in use."""
         person = require_person(actor)
+        if not name:
+            raise InvalidInput("invalid name: the name of the organization in use is needed")
         if person.place is None or person.place.organization_name != name:
             raise PermissionDenied(self._why_not(person, name))
         place = require_administrator(actor)

@@ -58,6 +58,11 @@ def test_a_threshold_outside_the_year_is_refused(people: Cast, days: int) -> Non
     assert answer == ("INVALID_ARGUMENT", "invalid api_token_max_days_inactive: use 0 to 365 days")
 
 
+def test_an_update_that_names_no_organization_is_refused(people: Cast) -> None:
+    answer = refusal(lambda: people("owner").update("", api_token_max_days_inactive=30))
+    assert answer == ("INVALID_ARGUMENT", "invalid name: the name of the organization in use is needed")
+
+
 def test_zero_turns_auto_revocation_off_and_the_field_is_absent(fresh_server: ServerFactory) -> None:
     server = fresh_server()
     owner = Caller(server, sign_in(server, *server.owner))
