@@ -29,6 +29,17 @@ def test_code_is_clean(command: list[str]) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_a_test_run_takes_its_home_away() -> None:
+    """The temporary HOME of a run goes when the run ends."""
+    program = "from tests.support.scrub import HOME; print(HOME)"
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    home = Path(run.stdout.strip())
+    assert home.name.startswith("loopin-test-home-")
+    assert not home.exists()
+
+
 def documents() -> list[Path]:
     """README, changelog and everything in docs."""
     return [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]

@@ -4,7 +4,9 @@ The snapshot plugin imports textual before any conftest is read, and textual rea
 import. So this happens here, and not in a fixture.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 
 _PREFIXES = ("TEXTUAL", "LOOPIN_", "GUMLOOP_", "CHAINLOOP_", "GITLAB_", "GITHUB_", "CI_", "ACTIONS_", "XDG_")
@@ -22,6 +24,7 @@ for name in list(os.environ):
         del os.environ[name]
 
 HOME = tempfile.mkdtemp(prefix="loopin-test-home-")
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 os.environ.update(
     HOME=HOME,
     TERM="xterm-256color",
