@@ -115,15 +115,15 @@ class Adapters:
 
     @cached_property
     def gumloop_apis(self) -> GumloopAPIs:
-        from app.clients.gumloop import HttpGumloopAPIs
+        from app.clients.gumloop_late import LateGumloopAPIs
 
-        return HttpGumloopAPIs(timeout=self.settings.request_timeout, agent=AGENT)
+        return LateGumloopAPIs(timeout=self.settings.request_timeout, agent=AGENT)
 
     @cached_property
     def gumloop_oauth(self) -> GumloopOAuth:
-        from app.clients.gumloop_oauth import AuthlibGumloopOAuth
+        from app.clients.gumloop_late import LateGumloopOAuth
 
-        return AuthlibGumloopOAuth(timeout=self.settings.request_timeout, agent=AGENT)
+        return LateGumloopOAuth(timeout=self.settings.request_timeout, agent=AGENT)
 
     @cached_property
     def locks(self) -> ProcessLock:

@@ -1,15 +1,19 @@
 """JSON shapes. The keys are those of the vendor's command line; optional ones are left out when empty."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from app.cli.output import stamp
 from app.domain.errors import NotSignedIn
-from app.domain.login import SignedIn
-from app.domain.organizations import Identity, Membership, Organization, Person
-from app.domain.status import ProviderStatus
-from app.domain.tokens import APIToken, CreatedToken
-from app.services.revoke_tokens import Revocation
-from app.services.sign_out import SignedOut
+
+if TYPE_CHECKING:
+    from app.domain.login import SignedIn
+    from app.domain.organizations import Identity, Membership, Organization, Person
+    from app.domain.status import ProviderStatus
+    from app.domain.tokens import APIToken, CreatedToken
+    from app.services.revoke_tokens import Revocation
+    from app.services.sign_out import SignedOut
 
 Shape = dict[str, Any]
 

@@ -17,15 +17,16 @@ from app.domain.text import clean
 
 @click.command("status", cls=Leaf)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--offline", is_flag=True, help="Ask no server: say what is set and stored here.")
 @output_option("table", "json")
 @shared
 @click.pass_context
-def status(ctx: click.Context, as_json: bool, output: str) -> int:
+def status(ctx: click.Context, as_json: bool, offline: bool, output: str) -> int:
     """Say who is signed in where, until when, and which credential is in effect.
 
     Exits with 3 when no provider is signed in.
     """
-    found = run(ctx, lambda container: container.overview.do())
+    found = run(ctx, lambda container: container.overview.do(online=not offline))
     if as_json or output == "json":
         show_json({"providers": [shapes.status(item) for item in found]})
     else:

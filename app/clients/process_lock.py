@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from filelock import AsyncFileLock, Timeout
-
 from app.domain.errors import Failed
 
 POLL = 0.05
@@ -24,6 +22,8 @@ class FileLocks:
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
         """Wait up to the patience (seconds) for `name`; raise Failed when it does not come free."""
+        from filelock import AsyncFileLock, Timeout
+
         path = self._folder / file_name(name)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

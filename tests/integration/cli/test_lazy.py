@@ -49,6 +49,10 @@ def test_commands_never_load_the_screens() -> None:
     assert "textual" not in loaded("status")
 
 
+def test_the_offline_status_loads_nothing_of_the_network() -> None:
+    assert loaded("status", "--offline", "--json") & {"httpx", "grpc", "authlib", "filelock"} == set()
+
+
 def leaves(group: LazyGroup, path: str) -> list[tuple[str, Entry]]:
     found: list[tuple[str, Entry]] = []
     for entry in group.entries:

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""`loopin status --json` with stored logins, beside a process that only reads the same keychain entries, and
+beside the vendor's published `gumloop models list`, its cheapest signed-in command.
+
+scripts/bench/status.py [TIMES]: a real GNOME Keyring on a bus of its own, the account server on loopback,
+whole processes in turns. The vendor's command is taken from .venv-gumloop when that exists.
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from common import ROOT, Run, command, environment, folder, in_turns, report, times
+
+sys.path.insert(0, str(ROOT))
+
+from tests.support import server as account_server  # noqa: E402 - the path comes first
+from tests.support.vaults import start_bus  # noqa: E402
+
+BARE = """
+import keyring
+for service, account in (
+    ("gumloop-cli", "default:access_token"), ("gumloop-cli", "default:api_key"),
+    ("gumloop-cli", "default:user_id"), ("gumloop-cli", "default:base_url"),
+    ("loopin-chainloop", "default"),
+):
+    keyring.get_password(service, account)
+"""
+READING = "keyring, the same entries"
+LOOPIN = [sys.executable, "-m", "app"]
+VENDOR = ROOT / ".venv-gumloop" / "bin" / "gumloop"
+
+
+def main() -> int:
+    """Measure and print."""
+    with folder() as home, signed_in(home) as variables:
+        peers: dict[str, Callable[[], Run]] = {
+            READING: partial(command, [sys.executable, "-c", BARE], variables),
+            "loopin status --offline --json": partial(
+                command, [*LOOPIN, "status", "--offline", "--json"], variables
+            ),
+            "loopin status --json": partial(command, [*LOOPIN, "status", "--json"], variables),
+        }
+        if VENDOR.exists():
+            peers["gumloop models list"] = partial(command, [str(VENDOR), "models", "list"], variables)
+        found = in_turns(peers, times(10))
+        report(found, against=READING)
+        if VENDOR.exists():
+            print()
+            report(found, against="gumloop models list")
+    return 0
+
+
+@contextmanager
+def signed_in(home: Path) -> Iterator[Mapping[str, str]]:
+    """Variables of a machine on which somebody is signed in at both providers."""
+    bus = start_bus(home / "bus")
+    server = account_server.start(home / "server")
+    try:
+        bus.start_keyring()
+        variables = environment(
+            home,
+            **bus.environment,
+            CHAINLOOP_CONTROL_PLANE_API=server.grpc,
+            CHAINLOOP_API_INSECURE="true",
+            GUMLOOP_BASE_URL=f"{server.http}/api/v1",
+        )
+        login = server.seed["gumloop"]
+        _log_in(
+            variables, "gumloop", "login", "--api-key", "-", "--user-id", login["user_id"], said=login["api_key"]
+        )
+        session = account_server.sign_in(server, *server.owner)
+        _log_in(variables, "chainloop", "auth", "login", "--token", "-", said=session)
+        yield variables
+    finally:
+        account_server.release(server.process)
+        bus.end()
+
+
+def _log_in(variables: Mapping[str, str], *arguments: str, said: str) -> None:
+    subprocess.run(
+        [*LOOPIN, *arguments], cwd=ROOT, env=dict(variables), input=said, text=True, check=True,
+        stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
