@@ -16,7 +16,7 @@ def loaded(*arguments: str) -> set[str]:
     program = (
         "import sys\nfrom app.__main__ import main\n"
         f"try: main({list(arguments)!r})\nexcept SystemExit: pass\n"
-        "print('\\n' + ' '.join({n.partition('.')[0] for n in sys.modules}))"
+        "print('\\n' + ' '.join({n.partition('.')[0] for n, loaded in sys.modules.items() if loaded}))"
     )
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL,
