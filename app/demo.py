@@ -80,10 +80,11 @@ class SampleServer:
         return _read_line(self._process, START_WITHIN)
 
 
-def start(screen: str) -> int:
+def start(screen: str, flags: Mapping[str, str | None] | None = None) -> int:
     """Open the app on sample data and return its exit code.
 
     `screen` is a mode of the app. On another one than "accounts" the sample person is signed in already.
+    `flags` say how the app behaves: read_only and redact.
     """
     need_server()
     from app.main import run
@@ -93,7 +94,7 @@ def start(screen: str) -> int:
         tempfile.TemporaryDirectory(prefix="loopin-demo-", ignore_cleanup_errors=True) as folder,
         sample_server(Path(folder)) as server,
     ):
-        container = sample_container(Path(folder), server)
+        container = sample_container(Path(folder), server, flags)
         if screen != "accounts":
             asyncio.run(sign_in(container, server))
         return run(container, screen=screen, demo=server)
@@ -188,14 +189,16 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def sample_container(folder: Path, server: SampleServer) -> Container:
+def sample_container(
+    folder: Path, server: SampleServer, flags: Mapping[str, str | None] | None = None
+) -> Container:
     """The app's parts for the demo: a vault in memory, the sample server, all files in `folder`."""
     from app.vault.memory import MemoryVault
 
-    return Container.headless(_settings(folder, server), vault=MemoryVault())
+    return Container.headless(_settings(folder, server, flags or {}), vault=MemoryVault())
 
 
-def _settings(folder: Path, server: SampleServer) -> Settings:
+def _settings(folder: Path, server: SampleServer, flags: Mapping[str, str | None]) -> Settings:
     from dataclasses import replace
 
     environment = {
@@ -205,7 +208,8 @@ def _settings(folder: Path, server: SampleServer) -> Settings:
         "CHAINLOOP_API_INSECURE": "true",
         "GUMLOOP_BASE_URL": f"{server.http}{API_PATH}",
     }
-    return replace(load(environment), demo=True)
+    kept = {name: flags[name] for name in ("read_only", "redact") if name in flags}
+    return replace(load(environment, kept), demo=True)
 
 
 async def sign_in(container: Container, server: SampleServer) -> None:

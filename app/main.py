@@ -78,6 +78,7 @@ class LoopinApp(App[int], inherit_bindings=False):
             look=self.look,
             keys=keys,
             demo=DemoLogin(demo.email, demo.password, demo.samples) if demo else None,
+            read_only=container.settings.chainloop.read_only,
         )
         self._no_such_theme = self._take_theme(container.settings.theme)
         self.set_keymap(keys)

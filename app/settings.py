@@ -13,6 +13,7 @@ from typing import Any
 from app.domain.credentials import DEFAULT_PROFILE, ChainloopTarget, Endpoint, Provider
 from app.domain.errors import UsageError
 from app.domain.gumloop import BASE_URL, GumloopTarget, endpoint_of
+from app.domain.read_only import ReadOnlyMode
 from app.domain.secret import Secret
 
 CHAINLOOP_ADDRESS = "api.cp.chainloop.dev:443"
@@ -35,6 +36,14 @@ TABLE: Mapping[str, Setting] = {
     "near_days": Setting(
         "near_days", "LOOPIN_NEAR_DAYS", "14", "days before a deadline that count as at risk"
     ),
+    "refresh_minutes": Setting(
+        "refresh_minutes",
+        "LOOPIN_REFRESH_MINUTES",
+        "0",
+        "minutes between two listings of the tokens on the screen; 0 = by hand alone",
+    ),
+    "read_only": Setting("read_only", "LOOPIN_READ_ONLY", "false", "change nothing at any account"),
+    "redact": Setting("redact", "LOOPIN_REDACT", "false", "mask names, e-mails, ids and hosts on the screen"),
     "keychain_timeout": Setting(
         "keychain_timeout", "LOOPIN_KEYCHAIN_TIMEOUT", "20", "seconds to wait for the keychain"
     ),
@@ -79,7 +88,7 @@ TABLE: Mapping[str, Setting] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What this run works with. Durations in seconds, sizes in bytes."""
+    """What this run works with. Durations in seconds, sizes in bytes, `filters` by the names they got."""
 
     config_dir: Path
     state_dir: Path
@@ -92,6 +101,9 @@ class Settings:
     gumloop: GumloopTarget = field(default_factory=lambda: GumloopTarget(endpoint_of(BASE_URL)))
     keys: Mapping[str, str] = field(default_factory=dict)
     demo: bool = False
+    refresh_minutes: int = 0
+    redact: bool = False
+    filters: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | None] | None = None) -> Settings:
@@ -111,11 +123,27 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
         near_days=_whole("near_days", values),
         keychain_timeout=float(_whole("keychain_timeout", values)),
         request_timeout=float(_whole("request_timeout", values)),
-        chainloop=_chainloop(values, given),
+        chainloop=_chainloop(values, given, ReadOnlyMode(_truth("read_only", values), _read_only(file))),
         chainloop_max_recv=_whole("chainloop_max_recv", values),
         gumloop=_gumloop(values),
         keys={str(k): str(v) for k, v in _section(file, "keys").items()},
+        refresh_minutes=_whole("refresh_minutes", values, least=0),
+        redact=_truth("redact", values),
+        filters={str(k): str(v) for k, v in _section(file, "filters").items()},
     )
+
+
+def _read_only(file: Mapping[str, Any]) -> frozenset[str]:
+    """Profiles that may change nothing: `read_only = true` under [chainloop.profiles.NAME]."""
+    profiles = _dotted(file, "chainloop.profiles")
+    if not isinstance(profiles, Mapping):
+        return frozenset()
+    given = {str(name): _dotted(facts, "read_only") for name, facts in profiles.items()}
+    for name, value in given.items():
+        if not isinstance(value, bool | None):
+            where = f"[chainloop.profiles.{name}] read_only"
+            raise UsageError(f"{where} is {value!r}", hint="use true or false")
+    return frozenset(name for name, value in given.items() if value)
 
 
 def _gumloop(values: Mapping[str, str]) -> GumloopTarget:
@@ -132,7 +160,9 @@ def _gumloop(values: Mapping[str, str]) -> GumloopTarget:
     )
 
 
-def _chainloop(values: Mapping[str, str], given: Mapping[str, str]) -> ChainloopTarget:
+def _chainloop(
+    values: Mapping[str, str], given: Mapping[str, str], read_only: ReadOnlyMode
+) -> ChainloopTarget:
     insecure, ca = _truth("chainloop_insecure", values), values["chainloop_ca"]
     named = values["chainloop_address"]
     default = Endpoint(Provider.CHAINLOOP, CHAINLOOP_ADDRESS, insecure, ca)
@@ -145,6 +175,7 @@ def _chainloop(values: Mapping[str, str], given: Mapping[str, str]) -> Chainloop
         organization=values["chainloop_organization"],
         flag=Secret(flag) if flag else None,
         environment=Secret(environment) if environment else None,
+        read_only=read_only,
     )
 
 
@@ -189,14 +220,14 @@ def _read_file(path: Path) -> Mapping[str, Any]:
         raise UsageError(f"{path} cannot be read: {error}", hint="mend it, or move it away") from None
 
 
-def _whole(name: str, values: Mapping[str, str]) -> int:
+def _whole(name: str, values: Mapping[str, str], *, least: int = 1) -> int:
     try:
         number = int(values[name])
     except ValueError:
-        number = 0
-    if number > 0:
+        number = least - 1
+    if number >= least:
         return number
-    raise UsageError(f"{_called(name)} is {values[name]!r}", hint="use a whole number above 0")
+    raise UsageError(f"{_called(name)} is {values[name]!r}", hint=f"use a whole number from {least} on")
 
 
 def _truth(name: str, values: Mapping[str, str]) -> bool:

@@ -48,6 +48,8 @@ class TopBar(ActionLine):
     """The moment against which the session's end is shown."""
     demo: reactive[bool] = reactive(False)
     """True under the demo."""
+    locked: reactive[bool] = reactive(False)
+    """True in read-only mode."""
 
     def pieces(self, width: int) -> tuple[Sequence[Piece], Sequence[Piece]]:
         identity, organization = self._identity(), self._organization()
@@ -99,7 +101,8 @@ class TopBar(ActionLine):
         return [Piece(f"   ◷ {words}", style)]
 
     def _badge(self) -> list[Piece]:
-        return [Piece("  "), Piece(" DEMO ", "bold $background on $warning")] if self.demo else []
+        words = [word for word, on in (("READ-ONLY", self.locked), ("DEMO", self.demo)) if on]
+        return [p for w in words for p in (Piece("  "), Piece(f" {w} ", "bold $background on $warning"))]
 
 
 def life(left: timedelta) -> str:

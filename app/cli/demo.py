@@ -3,7 +3,7 @@
 import click
 
 from app.cli.groups import Leaf
-from app.cli.options import debuggable
+from app.cli.options import app_shared, flags
 
 SCREENS = ("accounts", "tokens", "auto-revoke", "activity")
 
@@ -19,8 +19,9 @@ SCREENS = ("accounts", "tokens", "auto-revoke", "activity")
 @click.option(
     "--screen", type=click.Choice(SCREENS), default="accounts", help="Screen to begin with. [accounts]"
 )
-@debuggable
-def demo(screen: str) -> int:
+@app_shared
+@click.pass_context
+def demo(ctx: click.Context, screen: str) -> int:
     """Open the app on an account server with sample data.
 
     The server runs on this machine and ends with the app. Neither your keychain nor your home folder nor
@@ -31,4 +32,4 @@ def demo(screen: str) -> int:
 
     need_server()
     need_terminal()
-    return start(screen.replace("-", "_"))
+    return start(screen.replace("-", "_"), flags(ctx))

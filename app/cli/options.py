@@ -108,6 +108,25 @@ def debug_option(hidden: bool = False) -> SharedOption:
     )
 
 
+def app_options() -> list[click.Parameter]:
+    """How the full-screen app behaves."""
+    return [
+        read_only_option(),
+        _option(
+            "--redact", is_flag=True, default=None, callback=_keep("redact"),
+            help="Mask names, e-mails, ids and hosts on the screen. [LOOPIN_REDACT]",
+        ),
+    ]  # fmt: skip
+
+
+def read_only_option(hidden: bool = False) -> SharedOption:
+    """`--read-only`: nothing can be changed at Chainloop."""
+    return _option(
+        "--read-only", is_flag=True, default=None, callback=_keep("read_only"), hidden=hidden,
+        help="Change nothing. [LOOPIN_READ_ONLY]",
+    )  # fmt: skip
+
+
 def chainloop_options(hidden: bool = False) -> list[click.Parameter]:
     """What every Chainloop command takes, as the vendor's command line names it."""
     return [
@@ -140,6 +159,7 @@ def chainloop_options(hidden: bool = False) -> list[click.Parameter]:
             help="Stored login to use.",
         ),
         _option("-y", "--yes", is_flag=True, callback=_yes, hidden=hidden, help="Ask nothing."),
+        read_only_option(hidden),
         debug_option(hidden),
     ]  # fmt: skip
 
@@ -184,6 +204,11 @@ def _with(function: F, options: list[click.Parameter]) -> F:
     gathered: list[click.Parameter] = function.__dict__.setdefault("__click_params__", [])
     gathered.extend(reversed(options))
     return function
+
+
+def app_shared(function: F) -> F:
+    """Give a leaf the options of the full-screen app."""
+    return _with(function, [*app_options(), debug_option()])
 
 
 def debuggable(function: F) -> F:

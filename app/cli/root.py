@@ -8,7 +8,7 @@ import click
 from app import __version__
 from app.cli import exits
 from app.cli.groups import Entry, LazyGroup
-from app.cli.options import debug_option
+from app.cli.options import app_options, debug_option, settings_flags
 from app.cli.running import Runtime, real_container
 from app.domain.errors import Cancelled, LoopinError, UsageError
 from app.settings import Settings
@@ -53,6 +53,7 @@ tree = LazyGroup(
             callback=lambda ctx, param, value: _version(ctx, value),
             help="Print the version.",
         ),
+        *app_options(),
         debug_option(),
     ],
     # Only options, `loopin --debug` for one: the app all the same.
@@ -71,11 +72,12 @@ def _version(ctx: click.Context, value: bool) -> None:
 
 
 def _open_app() -> int | None:
-    if click.get_current_context().invoked_subcommand is not None:
+    ctx = click.get_current_context()
+    if ctx.invoked_subcommand is not None:
         return None
     from app.cli.start import open_app
 
-    return open_app()
+    return open_app(settings_flags(ctx))
 
 
 def run(arguments: Sequence[str], containers: "Callable[[Settings], Container]" = real_container) -> int:

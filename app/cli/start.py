@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 
 from app.domain.errors import UsageError
 
@@ -14,14 +15,14 @@ def need_terminal() -> None:
     raise UsageError("the app needs a terminal", hint="for scripts there are commands: loopin --help")
 
 
-def open_app() -> int:
-    """Open the app on this machine's own accounts and return its exit code."""
+def open_app(flags: Mapping[str, str | None] | None = None) -> int:
+    """Open the app on this machine's own accounts and return its exit code; `flags` as for `load`."""
     need_terminal()
     from app.container import Container
     from app.main import OPEN_DEMO, run
     from app.settings import load
 
-    code = run(Container(load()), screen="accounts", demo=None)
+    code = run(Container(load(flags=flags)), screen="accounts", demo=None)
     if code != OPEN_DEMO:
         return code
     from app.demo import start

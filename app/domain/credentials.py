@@ -3,9 +3,10 @@
 A credential always travels with its source, and a stored one belongs to the endpoint that issued it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from app.domain.read_only import ReadOnlyMode
 from app.domain.secret import Secret
 
 
@@ -126,7 +127,7 @@ class ChainloopTarget:
 
     `endpoint` is None when neither names one: then the stored login's own endpoint counts, else
     `default`. `flag` is --token, `environment` CHAINLOOP_TOKEN. `organization` empty means the
-    person's current one.
+    person's current one. `read_only` says which profiles may change nothing.
     """
 
     default: Endpoint
@@ -135,3 +136,4 @@ class ChainloopTarget:
     organization: str = ""
     flag: Secret | None = None
     environment: Secret | None = None
+    read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode)

@@ -69,7 +69,8 @@ class Identity:
     """Who acts, where, and until when: the context together with what the token itself says.
 
     `threshold` is None where it cannot be read. `token_id` and `token_name` are set under an API token;
-    `is_ci` is true under a CI identity, which has neither a person nor a role.
+    `is_ci` is true under a CI identity, which has neither a person nor a role. `read_only` is the reason
+    why nothing may be changed although the server would let it: read-only mode.
     """
 
     name: str
@@ -84,14 +85,21 @@ class Identity:
     person: Person | None = None
     membership: Membership | None = None
     is_ci: bool = False
+    read_only: str = ""
 
     @property
     def is_token(self) -> bool:
         """True under an API token."""
         return bool(self.token_id)
 
+    def why_no_changes(self) -> str:
+        """Say why nothing at all may be changed; empty when the rest is a matter of the role."""
+        return self.read_only
+
     def why_no_settings(self) -> str:
         """Say why this identity may not change the organization's settings; empty when it may."""
+        if self.read_only:
+            return self.read_only
         if self.is_token:
             return f"API token {self.token_name or self.token_id}: settings need a person's login"
         if self.is_ci:

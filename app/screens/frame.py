@@ -9,6 +9,7 @@ from textual.signal import Signal
 from app.domain.credentials import Method, Provider
 from app.domain.organizations import Identity
 from app.domain.ports import Clock
+from app.domain.read_only import ReadOnlyMode
 from app.domain.status import ProviderStatus
 
 
@@ -58,7 +59,7 @@ class Frame:
 
     `account_changed` is published after a sign-in, a sign-out and a switch of the organization: what
     a screen shows is then of somebody else. `presence_changed` carries what is known of the accounts;
-    `look` asks for them again. `keys` holds remapped keys by command id.
+    `look` asks for them again. `read_only` says which profiles may change nothing. `keys` holds remapped keys by command id.
     """
 
     clock: Clock
@@ -68,4 +69,10 @@ class Frame:
     presence: Presence = field(default_factory=Presence)
     keys: Mapping[str, str] = field(default_factory=dict)
     demo: DemoLogin | None = None
+    read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode)
     rooms: tuple[str, ...] = ("accounts", "tokens", "auto_revoke", "activity")
+
+    def why_read_only(self) -> str:
+        """Say why nothing may be changed at Chainloop; empty when it may."""
+        status = self.presence.of(Provider.CHAINLOOP)
+        return self.read_only.why(status.profile if status else "")

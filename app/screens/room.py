@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
+from textual.actions import parse
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
@@ -124,6 +125,7 @@ class RoomScreen(Screen[bool]):
     def _frame_presence(self, presence: Presence) -> None:
         bar = self.query_one(TopBar)
         bar.tabs, bar.who, bar.demo = self._frame_tabs(), _whoami(presence), self.frame.demo is not None
+        bar.locked = bool(self.frame.why_read_only())
         self._frame_tick()
         self.presence_changed(presence)
         self.refresh_bindings()
@@ -172,7 +174,21 @@ class RoomScreen(Screen[bool]):
     @on(ActionLine.Chosen)
     async def _frame_clicked(self, event: ActionLine.Chosen) -> None:
         event.stop()
-        await self.run_action(event.action)
+        if not self._frame_says_why(event.action):
+            await self.run_action(event.action)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key whose command cannot be done now says why, instead of doing nothing."""
+        for binding in self._bindings.key_to_bindings.get(event.key, ()):
+            if self._frame_says_why(binding.action):
+                event.stop()
+
+    def _frame_says_why(self, action: str) -> bool:
+        destination, name, parameters = parse(action)
+        why = "" if destination else self.why_disabled(name, parameters)
+        if why:
+            self.notify(f"{why[:1].upper()}{why[1:]}.", severity="warning", timeout=4, markup=False)
+        return bool(why)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         error = event.worker.error

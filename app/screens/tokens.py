@@ -37,6 +37,7 @@ _SHORT = {
     Tab.REVOKED: "Revoked",
     Tab.ALL: "All",
 }
+_CHANGES = {"new", "revoke", "rotate"}
 _ON_TOKENS = {"mark", "mark_range", "mark_all", "revoke", "rotate", "copy_id", "copy_name"}
 
 
@@ -253,6 +254,8 @@ class TokensScreen(TokenFlows):
 
     def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
         """What cannot be done without a list, or without a row."""
+        if action in _CHANGES and (why := self._identity and self._identity.why_no_changes()):
+            return why
         if action in _ON_TOKENS and self._table.row is None:
             return "there is no token here"
         row = self._table.row if action == "rotate" else None

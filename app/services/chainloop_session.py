@@ -21,6 +21,7 @@ from app.domain.organizations import Context, Identity
 from app.domain.ports import Claims, Gateway, Gateways, Vault
 from app.domain.secret import Secret
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
+from app.services.read_only import ReadOnlyGateway, check
 
 API_TOKEN_AUDIENCE = "api-token-auth.chainloop"
 USER_AUDIENCE = "user-auth.chainloop"
@@ -105,13 +106,24 @@ class ChainloopSession:
         `organization` empty means the one in use.
         """
         credential = credential or await self.credential()
-        return self._gateways.open(credential.endpoint, credential, organization or self.target.organization)
+        where = organization or self.target.organization
+        gateway = self._gateways.open(credential.endpoint, credential, where)
+        why = self.why_no_changes()
+        return ReadOnlyGateway(gateway, why) if why else gateway
+
+    def why_no_changes(self) -> str:
+        """Say why nothing may be changed in this run, or with this profile; empty when it may."""
+        return self.target.read_only.why(self.target.profile)
+
+    def check_may_change(self) -> None:
+        """Raise ReadOnly in read-only mode, before anything is asked or sent."""
+        check(self.why_no_changes())
 
     async def identity(self, credential: Credential | None = None, organization: str = "") -> Identity:
         """Ask the server who we are; raise SessionEnded when it does not accept the credential."""
         credential = credential or await self.credential()
         context = await (await self.gateway(credential, organization)).current()
-        return identify(context, self._claims(credential.secret))
+        return replace(identify(context, self._claims(credential.secret)), read_only=self.why_no_changes())
 
     def endpoint(self, stored: StoredLogin | None) -> Endpoint:
         """The endpoint in use: named for this run, else the stored login's, else the default."""

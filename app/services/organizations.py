@@ -48,6 +48,7 @@ class SwitchOrganization:
 
     async def do(self, name: str) -> Membership:
         """Switch to the organization called `name`; raise NotFound when the person is not in it."""
+        self._session.check_may_change()
         before = self._session.target
         # The organization named for this run may be gone; the switch must work without it.
         self._session.target = replace(before, organization="")
@@ -84,6 +85,7 @@ class UpdateThreshold:
         the identity may not.
         """
         check_threshold(days)
+        self._session.check_may_change()
         credential = await self._session.credential()
         identity = await self._session.identity(credential, organization)
         if why := identity.why_no_settings():

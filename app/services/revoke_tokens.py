@@ -58,6 +58,7 @@ class RevokeTokens:
         is done, whatever the call answered, so a token that somebody else revoked counts as done too.
         The results are in the order of `tokens`.
         """
+        self._session.check_may_change()
         credential = await self._session.credential()
         identity = await self._session.identity(credential)
         gateway = await self._session.gateway(credential)

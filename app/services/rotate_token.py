@@ -57,6 +57,7 @@ class RotateToken:
 
     async def begin(self, token: APIToken, listed: Sequence[APIToken]) -> Rotation:
         """Create the successor of `token`; names of unrevoked tokens in `listed` count as taken."""
+        self._session.check_may_change()
         taken = {t.name for t in listed if t.revoked_at is None}
         draft = successor(token, taken, self._clock.now())
         operation = uuid4().hex

@@ -55,6 +55,7 @@ class CreateToken:
     async def do(self, draft: TokenDraft) -> CreatedToken:
         """Create it and return it with its secret, which is told only this once."""
         draft.check()
+        self._session.check_may_change()
         credential = await self._session.credential()
         identity = await self._session.identity(credential)
         gateway = await self._session.gateway(credential)

@@ -1,0 +1,102 @@
+"""Read-only mode on the screens: said in the frame, and nothing is sent."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.domain.errors import LoopinError, ReadOnly
+from app.domain.read_only import ReadOnlyMode
+from app.domain.tokens import TokenDraft
+from app.screens.auto_revoke import AutoRevokeScreen
+from tests.support import app as fakes
+from tests.support.rooms import SIZE, Room, stage, story
+
+CHANGES = {"create_token", "revoke_token", "set_threshold", "select_membership"}
+
+
+def locked(mode: ReadOnlyMode) -> fakes.FakeContainer:
+    """The story, under a read-only mode."""
+    box = story()
+    chainloop = replace(box.settings.chainloop, read_only=mode)
+    box.settings = replace(box.settings, chainloop=chainloop)
+    return box
+
+
+EVERYTHING = ReadOnlyMode(everything=True)
+
+
+async def test_the_actions_stay_visible_and_say_why_they_do_nothing() -> None:
+    box = locked(EVERYTHING)
+    async with stage(box).run_test(size=SIZE) as pilot:
+        room = Room(pilot)
+        await room.until(room.names)
+        assert "READ-ONLY" in room.text().splitlines()[0]
+        assert {"new": False, "revoke": False}.items() <= room.footer().items()
+        await room.press("n")
+        await room.until(lambda: "Read-only mode is on." in room.toasts())
+        await room.press("ctrl+d", "R")
+        assert room.screen is room.room
+        assert not CHANGES & set(box.plane.calls)
+
+
+async def test_one_profile_alone_can_be_read_only() -> None:
+    box = locked(ReadOnlyMode(profiles=frozenset({"default"})))
+    async with stage(box, screen="auto_revoke").run_test(size=SIZE) as pilot:
+        room = Room(pilot)
+        await room.listed()
+        assert isinstance(room.room, AutoRevokeScreen)
+        await room.reads("Read-only: profile default is read-only, says config.toml.")
+        await room.until(lambda: "READ-ONLY" in room.text().splitlines()[0])
+    other = locked(ReadOnlyMode(profiles=frozenset({"prod"})))
+    async with stage(other).run_test(size=SIZE) as pilot:
+        room = Room(pilot)
+        await room.until(room.names)
+        assert "READ-ONLY" not in room.text()
+        assert room.footer()["new"]
+
+
+async def _create(box: fakes.FakeContainer) -> object:
+    return await box.create_token.do(TokenDraft("ci-new"))
+
+
+async def _revoke(box: fakes.FakeContainer) -> object:
+    return await box.revoke_tokens.do([(box.plane.tokens[0].id, "x")])
+
+
+async def _rotate(box: fakes.FakeContainer) -> object:
+    return await box.rotate_token.begin(box.plane.tokens[0], box.plane.tokens)
+
+
+async def _threshold(box: fakes.FakeContainer) -> object:
+    return await box.update_threshold.do(30)
+
+
+async def _switch(box: fakes.FakeContainer) -> object:
+    return await box.switch_organization.do("globex")
+
+
+@pytest.mark.parametrize("change", [_create, _revoke, _rotate, _threshold, _switch])
+async def test_no_service_sends_a_change(change: object) -> None:
+    """Nothing is asked, sent or written into the trail."""
+    box = locked(EVERYTHING)
+    assert callable(change)
+    with pytest.raises(ReadOnly, match="read-only mode is on"):
+        await change(box)
+    assert box.plane.calls == []
+    assert box.fake_activity.lines == []
+
+
+async def test_a_service_that_forgot_to_ask_is_stopped_by_the_gateway() -> None:
+    box = locked(EVERYTHING)
+    gateway = await box.session.gateway()
+    for call in (
+        gateway.create_token(TokenDraft("x")),
+        gateway.revoke_token("x"),
+        gateway.set_threshold("acme", 1),
+        gateway.select_membership("m-globex"),
+    ):
+        with pytest.raises(LoopinError) as caught:
+            await call
+        assert type(caught.value) is ReadOnly
+    assert not CHANGES & set(box.plane.calls)
+    assert (await gateway.current()).membership is not None

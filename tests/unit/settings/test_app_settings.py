@@ -1,0 +1,50 @@
+"""Settings of the full-screen app: from the file, a variable, a flag."""
+
+from pathlib import Path
+
+import pytest
+
+from app.domain.errors import UsageError
+from app.settings import Settings, load
+
+
+def read(
+    folder: Path, text: str = "", /, *, flags: dict[str, str | None] | None = None, **more: str
+) -> Settings:
+    """What a run with this configuration file works with."""
+    (folder / "config.toml").write_text(text, encoding="utf-8")
+    return load({"LOOPIN_CONFIG_DIR": str(folder), "LOOPIN_STATE_DIR": str(folder), **more}, flags)
+
+
+def test_nothing_is_read_only_masked_or_polled_unless_asked_for(tmp_path: Path) -> None:
+    settings = read(tmp_path)
+    assert not settings.chainloop.read_only.why("default")
+    assert not settings.redact
+    assert settings.refresh_minutes == 0
+
+
+def test_read_only_by_file_variable_and_flag(tmp_path: Path) -> None:
+    assert read(tmp_path, "read_only = true").chainloop.read_only.everything
+    assert read(tmp_path, LOOPIN_READ_ONLY="1").chainloop.read_only.everything
+    assert read(tmp_path, flags={"read_only": "true"}).chainloop.read_only.everything
+
+
+def test_read_only_for_one_account(tmp_path: Path) -> None:
+    text = "[chainloop.profiles.prod]\nread_only = true\n[chainloop.profiles.dev]\nread_only = false\n"
+    mode = read(tmp_path, text).chainloop.read_only
+    assert mode.why("prod") == "profile prod is read-only, says config.toml"
+    assert not mode.why("dev")
+    assert not mode.why("default")
+
+
+@pytest.mark.parametrize(
+    "text", ['[chainloop.profiles.prod]\nread_only = "yes"\n', "refresh_minutes = -1", 'redact = "perhaps"']
+)
+def test_what_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        read(tmp_path, text)
+    assert any(word in caught.value.message for word in ("prod", "REFRESH", "REDACT"))
+
+
+def test_saved_filters_come_by_name(tmp_path: Path) -> None:
+    assert read(tmp_path, '[filters]\nstale = "idle>60d !never"\n').filters == {"stale": "idle>60d !never"}
