@@ -5,15 +5,21 @@ Everything is made on first use, and its module imported then, so that the first
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from app.adapters import Adapters
+from app import __version__
+from app.adapters import AGENT, Adapters
+from app.domain.credentials import Provider
 
 if TYPE_CHECKING:
     from app.services.activity import Trail
     from app.services.chainloop_session import ChainloopSession
+    from app.services.check_tokens import CheckTokens
+    from app.services.doctor import Doctor
     from app.services.export_tokens import ExportTokens
+    from app.services.find_tokens import FindTokens
     from app.services.gumloop_facts import GumloopMemory
     from app.services.gumloop_refresh import GumloopRefresh
     from app.services.gumloop_session import GumloopSession
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
     from app.services.gumloop_status import GumloopStatus
     from app.services.gumloop_teams import ChooseTeam, ListTeams
     from app.services.gumloop_vault import GumloopVault
+    from app.services.interrupted import InterruptedWork
     from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
     from app.services.keyless import InspectKeyless, KeylessLogin
     from app.services.login.chainloop import ChainloopSaver
@@ -36,18 +43,43 @@ if TYPE_CHECKING:
         SwitchOrganization,
         UpdateThreshold,
     )
+    from app.services.preview import PreviewAutoRevoke
+    from app.services.profiles import Profiles
     from app.services.revoke_tokens import RevokeTokens
     from app.services.rotate_token import RotateToken
     from app.services.run_environment import RunEnvironment
     from app.services.sign_out import ChainloopSignOut
     from app.services.status import Overview
     from app.services.tokens import CreateToken, ListTokens
+    from app.services.vanished import NoticeVanished
 
 
 class Container(Adapters):
     """The services of one run, on the adapters of `Adapters`."""
 
     # ── services ──
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        from app.clients.machine import ThisMachine
+        from app.clients.probe_net import NetProbe
+        from app.services.doctor import Doctor
+        from app.services.doctor_network import NetworkChecks
+        from app.settings import TABLE
+
+        folders = (self.settings.config_dir, self.settings.state_dir)
+        seconds = min(self.settings.request_timeout, 10)
+        network = NetProbe(self.clock, timeout=seconds, agent=AGENT)
+        return Doctor(
+            ThisMachine(folders, __version__),
+            self.vault,
+            self.listeners,
+            NetworkChecks(network, self.gateways, self.clock),
+            self.gumloop_session,
+            self.session,
+            self.clock,
+            frozenset(row.variable for row in TABLE.values()),
+        )
 
     @cached_property
     def session(self) -> ChainloopSession:
@@ -67,9 +99,10 @@ class Container(Adapters):
 
     @cached_property
     def trail(self) -> Trail:
+        from app.clients.processes import is_running
         from app.services.activity import Trail
 
-        return Trail(self.activity, self.clock)
+        return Trail(self.activity, self.clock, is_running)
 
     @cached_property
     def overview(self) -> Overview:
@@ -87,6 +120,36 @@ class Container(Adapters):
         from app.services.tokens import ListTokens
 
         return ListTokens(self.session, self.clock)
+
+    @cached_property
+    def preview_auto_revoke(self) -> PreviewAutoRevoke:
+        from app.services.preview import PreviewAutoRevoke
+
+        return PreviewAutoRevoke(self.list_tokens)
+
+    @cached_property
+    def find_tokens(self) -> FindTokens:
+        from app.services.find_tokens import FindTokens
+
+        return FindTokens(self.list_tokens, timedelta(days=self.settings.near_days))
+
+    @cached_property
+    def check_tokens(self) -> CheckTokens:
+        from app.services.check_tokens import CheckTokens
+
+        return CheckTokens(self.list_tokens)
+
+    @cached_property
+    def notice_vanished(self) -> NoticeVanished:
+        from app.services.vanished import NoticeVanished
+
+        return NoticeVanished(self.known_tokens, self.list_tokens, self.trail)
+
+    @cached_property
+    def interrupted(self) -> InterruptedWork:
+        from app.services.interrupted import InterruptedWork
+
+        return InterruptedWork(self.trail, self.list_tokens)
 
     @cached_property
     def create_token(self) -> CreateToken:
@@ -141,6 +204,16 @@ class Container(Adapters):
         from app.services.organizations import SwitchOrganization
 
         return SwitchOrganization(self.session, self.trail)
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        from app.services.profiles import Profiles, chainloop_choice, gumloop_choice
+
+        choices = {
+            Provider.GUMLOOP: gumloop_choice(lambda: self.gumloop_session),
+            Provider.CHAINLOOP: chainloop_choice(lambda: self.session),
+        }
+        return Profiles(self.accounts, choices)
 
     @cached_property
     def update_threshold(self) -> UpdateThreshold:

@@ -9,12 +9,15 @@ from textual.app import App
 from textual.screen import Screen
 
 from app.domain.credentials import Method, Provider
-from app.screens.accounts import AccountsScreen, SignOut
+from app.screens.accounts import AccountsScreen, Dialogs, SignOut
 from app.screens.frame import Frame
 
 if TYPE_CHECKING:
     from app.container import Container
+    from app.domain.gumloop import Team
+    from app.screens.dialog import Dialog
     from app.services.copying import CopyText
+    from app.services.profiles import Profile
     from app.services.sign_out import SignedOut
 
 
@@ -63,7 +66,18 @@ class Rooms:
             Provider.GUMLOOP: _Later(lambda: self._box.gumloop_sign_out),
             Provider.CHAINLOOP: _Later(lambda: self._box.chainloop_sign_out),
         }
-        return AccountsScreen(self._frame, sign_out=ends, login=self._login)
+        dialogs = Dialogs(self._login, self._profile, self._team)
+        return AccountsScreen(self._frame, sign_out=ends, dialogs=dialogs)
+
+    def _profile(self, provider: Provider | None) -> Dialog[Profile]:
+        from app.screens.profile import ProfileDialog
+
+        return ProfileDialog(self._box.profiles, provider)
+
+    def _team(self) -> Dialog[Team]:
+        from app.screens.team import TeamDialog, TeamWork
+
+        return TeamDialog(TeamWork(self._box.list_teams, self._box.choose_team))
 
     def _login(self, provider: Provider | None) -> Screen[bool]:
         from app.domain.gumloop import CALLBACK_PORT

@@ -44,7 +44,7 @@ class AccountCard(Vertical):
     DEFAULT_CSS = """
     AccountCard {
         height: auto; border: round $border-blurred; border-title-color: $primary;
-        border-title-style: bold; padding: 0 2; background: $surface;
+        border-title-style: bold; padding: 0 2;
     }
     AccountCard:focus-within { border: round $border; }
     AccountCard > .card-buttons { height: auto; margin-top: 1; }

@@ -26,6 +26,7 @@ class ProviderStatus:
     `signed_in` means that a credential is in effect; `identity` is None until the server was asked,
     `error` says why asking failed (offline, revoked). `stored_in` is empty when nothing is stored.
     `renews` means that the session is renewed by itself, so that `expires_at` is not its end.
+    `team_name` is empty where only the id is known.
     """
 
     provider: Provider
@@ -42,3 +43,4 @@ class ProviderStatus:
     stored_in: str = ""
     error: LoopinError | None = None
     renews: bool = False
+    team_name: str = ""

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from app.domain.credentials import Source
+from app.domain.credentials import DEFAULT_PROFILE, Source
 from app.domain.errors import NotSignedIn, SessionEnded, Unreachable, VaultError
 from app.domain.gumloop import BASE_URL
 from app.domain.status import ProviderStatus
+from app.domain.text import clean
 from app.screens.words import sentence
 from app.settings import CHAINLOOP_ADDRESS
 from widgets.account_card import CardButton, CardFacts
@@ -53,12 +54,12 @@ def _rows(status: ProviderStatus, now: datetime) -> list[tuple[str, str]]:
     return [
         ("identity", f"{identity.name}{role}" if identity else ""),
         ("organization", _organization(status)),
-        ("team", status.team_id),
+        ("team", clean(status.team_name or status.team_id)),
         ("method", f"{status.method.title}{_from(status)}" if status.method else ""),
         ("stored in", status.stored_in),
         (life_word, _life(status, now)),
         ("server", "" if status.endpoint in _USUAL else status.endpoint),
-        ("profile", status.profile if status.profile != "default" else ""),
+        ("profile", status.profile if status.signed_in or status.profile != DEFAULT_PROFILE else ""),
     ]
 
 

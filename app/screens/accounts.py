@@ -1,7 +1,8 @@
 """Who is signed in, and how."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import ClassVar, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -16,6 +17,7 @@ from app.commands.bindings import bindings_for
 from app.commands.command import Room
 from app.domain.credentials import Provider
 from app.domain.errors import VaultError
+from app.domain.text import clean
 from app.screens.account_facts import facts_of
 from app.screens.frame import Frame, Presence
 from app.screens.room import RoomScreen
@@ -24,11 +26,26 @@ from app.services.sign_out import SignedOut
 from widgets.account_card import AccountCard
 from widgets.credential_panel import CredentialPanel
 
+if TYPE_CHECKING:
+    # The first frame waits for none of them.
+    from app.domain.gumloop import Team
+    from app.screens.dialog import Dialog
+    from app.services.profiles import Profile
+
 
 class SignOut(Protocol):
     """Ends the stored login of one provider."""
 
     def do(self) -> Awaitable[SignedOut]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogs:
+    """Makes what opens over the accounts: the sign-in and the profiles (of a provider first), the teams."""
+
+    login: Callable[[Provider | None], Screen[bool]]
+    profile: Callable[[Provider | None], "Dialog[Profile]"]
+    team: Callable[[], "Dialog[Team]"]
 
 
 class AccountsScreen(RoomScreen):
@@ -51,11 +68,11 @@ class AccountsScreen(RoomScreen):
         frame: Frame,
         *,
         sign_out: Mapping[Provider, SignOut],
-        login: Callable[[Provider | None], Screen[bool]],
+        dialogs: Dialogs,
     ) -> None:
         super().__init__(frame)
         self._sign_out = sign_out
-        self._login = login
+        self._dialogs = dialogs
 
     def compose_body(self) -> ComposeResult:
         with VerticalScroll():
@@ -102,9 +119,12 @@ class AccountsScreen(RoomScreen):
         self.query_one("#welcome-text", Static).update(words)
 
     def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
-        """Signing out needs a stored login."""
+        """Signing out needs a stored login, a team needs Gumloop."""
         if action == "logout" and not any(status.stored_in for status in self.frame.presence.statuses):
             return "nothing is stored here to sign out of"
+        if action == "team":
+            gumloop = self.frame.presence.of(Provider.GUMLOOP)
+            return "" if gumloop is not None and gumloop.signed_in else "sign in to Gumloop first"
         return super().why_disabled(action, parameters)
 
     # ── actions ──
@@ -130,7 +150,7 @@ class AccountsScreen(RoomScreen):
 
     def open_login(self, provider: Provider | None) -> None:
         """Choose how to sign in, `provider` first."""
-        self.app.push_screen(self._login(provider), self._after_login)
+        self.app.push_screen(self._dialogs.login(provider), self._after_login)
 
     def _after_login(self, signed_in: bool | None) -> None:
         if signed_in:
@@ -140,6 +160,26 @@ class AccountsScreen(RoomScreen):
         """Ask the servers again."""
         self.busy = "asking"
         self.frame.look()
+
+    def action_profile(self) -> None:
+        """Choose the profile to work with."""
+        self.app.push_screen(self._dialogs.profile(self._focused_provider()), self._profile_chosen)
+
+    def _profile_chosen(self, profile: "Profile | None") -> None:
+        if profile is not None:
+            words = f"{profile.provider.title} works with the profile {clean(profile.name)} now"
+            self.notify(words, markup=False)
+            self.frame.account_changed.publish(None)
+
+    def action_team(self) -> None:
+        """Choose the team that Gumloop requests are scoped to."""
+        self.app.push_screen(self._dialogs.team(), self._team_chosen)
+
+    def _team_chosen(self, team: "Team | None") -> None:
+        if team is not None:
+            where = f"in the team {clean(team.name, 60)}" if team.id else "in no team"
+            self.notify(f"Gumloop works {where} now", markup=False)
+            self.frame.account_changed.publish(None)
 
     def action_why(self) -> None:
         """Every source of a credential, and why it counts or not."""

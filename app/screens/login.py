@@ -110,15 +110,20 @@ class LoginScreen(RoomScreen):
     def _list_ways(self) -> None:
         """Headings are rows that cannot be chosen."""
         ways = self.query_one(OptionList)
-        wide = max((len(offer.title) for offer in self._tools.offers), default=0)
         for provider in dict.fromkeys(offer.provider for offer in self._tools.offers):
             if self._rows:
                 self._add(ways, None, Content(""))
             self._add(ways, None, Content.assemble((f"Sign in to {provider.title}", "bold $primary")))
             for offer in self._tools.offers:
                 if offer.provider is provider:
-                    self._add(ways, offer, _way(offer, wide))
+                    self._add(ways, offer, self._way(offer))
         ways.highlighted = self._start_row()
+
+    def _way(self, offer: Offer, mark: str = " ") -> Content:
+        wide = max(len(other.title) for other in self._tools.offers)
+        style = "$text-disabled" if offer.why_not else ""
+        note = (offer.why_not or offer.note, style or "$text-muted")
+        return Content.assemble((f"{mark} {offer.title.ljust(wide + 3)}", style), note)
 
     def _add(self, ways: OptionList, offer: Offer | None, text: Content) -> None:
         self._rows.append(offer)
@@ -172,6 +177,11 @@ class LoginScreen(RoomScreen):
     @on(OptionList.OptionHighlighted)
     def _moved(self, event: OptionList.OptionHighlighted) -> None:
         offer = self._rows[event.option_index]
+        # Colour is not the only sign of where one is.
+        for index, other in enumerate(self._rows):
+            if other is not None:
+                mark = "❯" if index == event.option_index else " "
+                event.option_list.replace_option_prompt_at_index(index, self._way(other, mark))
         how = self.query_one("#login-how")
         how.disabled = offer is None or offer.browser is None
         if offer is not None and offer.browser is not None:
@@ -210,10 +220,3 @@ class LoginScreen(RoomScreen):
     def _after(self, signed_in: bool | None) -> None:
         if signed_in:
             self.dismiss(True)
-
-
-def _way(offer: Offer, wide: int) -> Content:
-    note = offer.why_not or offer.note
-    style = "$text-disabled" if offer.why_not else "$text-muted"
-    title = (f"  {offer.title.ljust(wide + 3)}", "$text-disabled" if offer.why_not else "")
-    return Content.assemble(title, (note, style))

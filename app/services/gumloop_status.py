@@ -7,6 +7,7 @@ from app.domain.errors import LoopinError
 from app.domain.organizations import Identity
 from app.domain.ports import GumloopAPI, Vault
 from app.domain.status import ProviderStatus
+from app.services.gumloop_facts import GumloopFacts
 from app.services.gumloop_session import GumloopSession, organization_of
 
 
@@ -36,6 +37,8 @@ class GumloopStatus:
         resolution, error = await self._session.inspect()
         credential = resolution.credential
         stored = any(c.source is Source.KEYCHAIN and c.hint for c in resolution.candidates)
+        facts = await self._session.facts(credential) if credential else GumloopFacts()
+        team = await self._session.team_id(credential) if credential else self._session.target.team_id
         status = ProviderStatus(
             Provider.GUMLOOP,
             self._session.target.profile,
@@ -45,11 +48,12 @@ class GumloopStatus:
             (credential.endpoint if credential else self._session.endpoint(None)).address,
             resolution.candidates,
             resolution.warnings,
-            team_id=await self._session.team_id(credential) if credential else self._session.target.team_id,
-            expires_at=(await self._session.facts(credential)).expires_at if credential else None,
+            team_id=team,
+            expires_at=facts.expires_at,
             stored_in=(await self._vault.probe()).label if stored else "",
             error=error,
             renews=bool(credential and credential.refresh_token),
+            team_name=facts.team_name if team == facts.team_id else "",
         )
         return status, credential
 

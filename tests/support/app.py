@@ -14,6 +14,7 @@ from app.container import Container
 from app.domain.activity import ActivityEntry
 from app.domain.credentials import ChainloopTarget, Credential, Endpoint, Method, Provider
 from app.domain.errors import AlreadyExists, BrowserUnavailable, LoopinError, NotFound, SessionEnded
+from app.domain.gumloop import Team
 from app.domain.login import BrowserPage
 from app.domain.organizations import Context, Membership, Organization, Person, Role
 from app.domain.secret import Secret
@@ -264,6 +265,30 @@ class FakeGateways:
     def open(self, endpoint: Endpoint, credential: Credential | None, organization: str = "") -> FakeGateway:
         """One with this credential."""
         return FakeGateway(self._plane, credential, organization)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+class FakeGumloop:
+    """A Gumloop that takes every credential and has nothing to say; serves as the API, too."""
+
+    team_id = ""
+
+    def open(self, credential: Credential, team_id: str = "") -> Self:
+        """Itself."""
+        return self
+
+    async def verify(self) -> None:
+        """Fine."""
+
+    async def teams(self) -> Sequence[Team]:
+        """None."""
+        return ()
+
+    async def organizations(self) -> Sequence[str]:
+        """One."""
+        return ("acme",)
 
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -206,6 +206,7 @@ SCENES: dict[str, Scene] = {
     "login-busy-port": _scene(busy_port, "l", "enter"),
     "login-token": _scene(signed_out, "l", "down", "down", "down", "down", "enter", *"abc", "enter"),
     "login-key": _scene(signed_out, "l", "down", "enter", *"my-key"),
+    "profiles": _scene(signed_in, "p"),
     "organization": _scene(signed_in, "O"),
     "activity": _scene(with_activity),
     "activity-filter": _scene(with_activity, "slash", *"ci-"),
