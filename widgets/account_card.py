@@ -75,7 +75,8 @@ class AccountCard(Vertical):
 
     def watch_facts(self, facts: CardFacts) -> None:
         """Paint it."""
-        if not self.is_mounted:
+        # Not `is_mounted`, which is false until after `on_mount`.
+        if not self.query(Rows):
             return
         self.query_one(Rows).rows = _rows(facts)
         for number, button in enumerate(self.query(Button)):

@@ -1,10 +1,14 @@
 """The Accounts screen: what it knows, what it offers, what a sign-out tells."""
 
+import asyncio
+
 import pytest
 from textual.widgets import Button, Static
 
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError, SessionEnded, Unreachable, VaultLocked, VaultMissing
+from app.domain.secret import Secret
+from app.domain.status import VaultStatus
 from app.main import LoopinApp
 from app.screens.accounts import AccountsScreen
 from app.screens.dialog import Confirm
@@ -14,6 +18,7 @@ from tests.support import app as fakes
 from tests.ui.pilots import notes, settled, until
 from widgets.account_card import AccountCard, CardFacts
 from widgets.credential_panel import CredentialPanel
+from widgets.lines import Rows
 
 LARGE = (120, 36)
 
@@ -57,6 +62,31 @@ async def test_what_the_server_said_stands_on_the_card(error: LoopinError, state
         await settled(pilot)
         await until(pilot, lambda: card(app).state == state)
         assert error.message in card(app).note
+
+
+class SilentVault(fakes.FakeVault):
+    """A keychain that never answers."""
+
+    async def probe(self) -> VaultStatus:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+        return VaultStatus(self.label)
+
+    async def read(self, service: str, account: str) -> Secret | None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+        return None
+
+
+async def test_while_the_keychain_is_silent_the_cards_say_what_they_wait_for() -> None:
+    box = fakes.container(signed_in=False)
+    box.__dict__.update(vault=SilentVault())
+    app = fakes.app(box)
+    async with app.run_test(size=LARGE) as pilot:
+        await pilot.pause()
+        for provider in Provider:
+            rows = app.screen.query_one(f"#card-{provider.value}").query_one(Rows)
+            assert [line.plain for line in rows.lines(60)] == ["◌ looking at the keychain …"]
 
 
 @pytest.mark.parametrize("error", [VaultLocked("it is locked", hint="unlock it"), VaultMissing("none here")])
