@@ -40,6 +40,11 @@ _OPTIONS = (
         default="",
         help="Where people who are new here belong, such as acme:member. [nowhere]",
     ),
+    click.option(
+        "--oidc-trust-emails",
+        is_flag=True,
+        help="Let in addresses of which the provider does not say whether it verified them.",
+    ),
 )
 
 
@@ -52,19 +57,22 @@ class ProviderFlags:
     secret_file: Path | None
     domains: tuple[str, ...]
     join: str
+    trust_emails: bool
 
     def read(self) -> "ProviderSettings | None":
         """None without an issuer; UsageError for options that do not go together."""
         from app.server.sso.settings import ProviderSettings, parse_domains, parse_join
 
         if not self.issuer:
-            if self.client_id or self.secret_file or self.domains or self.join:
+            if self.client_id or self.secret_file or self.domains or self.join or self.trust_emails:
                 raise UsageError("the other --oidc options need --oidc-issuer", hint="name the provider")
             return None
         if self.secret_file is None:
             raise UsageError("--oidc-client-secret-file is missing", hint="the provider gave you the secret")
         domains, join = parse_domains(self.domains), parse_join(self.join)
-        return ProviderSettings(self.issuer, self.client_id, self.secret_file, domains, join)
+        return ProviderSettings(
+            self.issuer, self.client_id, self.secret_file, domains, join, self.trust_emails
+        )
 
 
 def provider_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -78,9 +86,17 @@ def provider_options(command: Callable[..., None]) -> Callable[..., None]:
         oidc_client_secret_file: Path | None,
         oidc_domains: tuple[str, ...],
         oidc_join: str,
+        oidc_trust_emails: bool,
         **others: Any,
     ) -> None:
-        flags = ProviderFlags(oidc_issuer, oidc_client_id, oidc_client_secret_file, oidc_domains, oidc_join)
+        flags = ProviderFlags(
+            oidc_issuer,
+            oidc_client_id,
+            oidc_client_secret_file,
+            oidc_domains,
+            oidc_join,
+            oidc_trust_emails,
+        )
         command(*args, provider=flags, **others)
 
     for option in reversed(_OPTIONS):

@@ -1,11 +1,12 @@
 """What a provider says of the person, and whether that is enough to let them in."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app.domain.errors import BadReply, PermissionDenied
 from app.domain.text import clean
+from app.server.sso.settings import ProviderSettings
 
 MAX_SUBJECT, MAX_EMAIL, MAX_NAME = 255, 320, 200
 _ASK = "ask whoever runs this server"
@@ -30,8 +31,9 @@ def subject_of(claims: Mapping[str, Any], host: str) -> str:
     raise BadReply(f"{host} does not say who you are (sub)", hint=_ASK)
 
 
-def read(issuer: str, claims: Mapping[str, Any], domains: Collection[str], host: str) -> Known:
+def read(claims: Mapping[str, Any], settings: ProviderSettings) -> Known:
     """Read the claims, or raise PermissionDenied or BadReply with the reason."""
+    issuer, domains, host = settings.issuer, settings.domains, settings.host
     email = claims.get("email")
     if not isinstance(email, str) or not email:
         raise PermissionDenied(
@@ -40,8 +42,7 @@ def read(issuer: str, claims: Mapping[str, Any], domains: Collection[str], host:
     email = email.strip().lower()
     if not _is_address(email):
         raise PermissionDenied(f"{host} gave {clean(email, 80)!r}, which is no e-mail address", hint=_ASK)
-    # Some providers write the word instead of the truth value.
-    if claims.get("email_verified") not in (True, "true"):
+    if not _is_verified(claims, settings):
         raise PermissionDenied(
             f"{host} has not verified that {clean(email, 120)} is yours",
             hint="confirm the address there, then sign in again",
@@ -55,6 +56,13 @@ def read(issuer: str, claims: Mapping[str, Any], domains: Collection[str], host:
     return Known(
         issuer, subject_of(claims, host), email, first or (_name(claims, "name") if not last else ""), last
     )
+
+
+def _is_verified(claims: Mapping[str, Any], settings: ProviderSettings) -> bool:
+    if "email_verified" not in claims:
+        return settings.trust_emails
+    # Some providers write the word instead of the truth value.
+    return claims["email_verified"] is True or claims["email_verified"] == "true"
 
 
 def _is_address(email: str) -> bool:

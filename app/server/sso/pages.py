@@ -101,7 +101,7 @@ class _Road:
         told = self._provider.redeem(self._request(ticket), code, request.args.get("iss"))
         address = self._visitor.address
         try:
-            return self._sign_in.do(claims.read(settings.issuer, told, settings.domains, host), address)
+            return self._sign_in.do(claims.read(told, settings), address)
         except PermissionDenied as error:
             self._sign_in.refused(str(told.get("email", "")), error.message, address)
             raise

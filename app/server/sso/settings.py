@@ -29,7 +29,8 @@ class ProviderSettings:
     """One OpenID Connect provider.
 
     `issuer` is written exactly as its tokens name it. No `domains` means every verified e-mail address.
-    Without `join`, new people begin without an organization.
+    Without `join`, new people begin without an organization. `trust_emails` is for a provider that says
+    nothing of whether an address was verified; one that says no is believed all the same.
     """
 
     issuer: str
@@ -37,6 +38,7 @@ class ProviderSettings:
     secret_file: Path
     domains: tuple[str, ...] = ()
     join: Join | None = None
+    trust_emails: bool = False
 
     def check(self) -> "ProviderSettings":
         """Return self, or raise UsageError with what to change."""

@@ -28,7 +28,7 @@ def refused(browser: Browser, status: int, sentence: str) -> None:
         ({"email_verified": False}, "has not verified that sub@acme.example is yours."),
         ({"email_verified": None}, "has not verified that sub@acme.example is yours."),
         ({"email_verified": "false"}, "has not verified that"),
-        ({"email_verified": 1.5}, "has not verified that"),
+        ({"email_verified": 1}, "has not verified that"),
         ({"email": None}, "did not tell us your e-mail address."),
         ({"email": "no-address"}, "gave 'no-address', which is no e-mail address."),
         ({"email": "a@b@acme.example"}, "which is no e-mail address."),
