@@ -5,6 +5,7 @@
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import TextIO
@@ -38,10 +39,20 @@ class PartlyDone(LoopinError):
     """Some of what was asked for happened, and some did not."""
 
 
+class Stopped(LoopinError):
+    """A signal ended it, and everything was put back in order."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.number = number
+
+
 def code_of(error: LoopinError) -> int:
-    """The exit code that tells a script what kind of error this is."""
+    """The exit code that tells a script what kind of error this is; 128 + N for signal N, as shells count."""
     if isinstance(error, PartlyDone):
         return PARTLY
+    if isinstance(error, Stopped):
+        return 128 + error.number
     return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)
 
 

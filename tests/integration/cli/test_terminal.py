@@ -1,6 +1,8 @@
 """Commands that ask a person, in a real terminal."""
 
+import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -136,6 +138,24 @@ def test_headless_login_hides_what_is_pasted(
     terminal.type("echo 'it ec''hoes'")
     terminal.see("it echoes")
     terminal.see("echo 'it ec''hoes'")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_a_signal_in_the_middle_of_a_login_is_one_sentence_and_the_echo_comes_back(
+    loopin: Loopin, account_server: AccountServer, terminal: Terminal, login: Path, number: signal.Signals
+) -> None:
+    prepare(terminal, loopin, CHAINLOOP_CONTROL_PLANE_API=account_server.grpc)
+    terminal.type(f"export PYTHONPATH={ROOT}")
+    # A shell that becomes the command tells its process id before.
+    command = f"exec {LOOPIN.split()[0]} {login} chainloop auth login --skip-browser"
+    pid = loopin.folder / "pid"
+    terminal.type(f"clear; sh -c 'echo $$ > {pid}; {command}'; echo left=$?")
+    terminal.see("Paste the token")
+    os.kill(int(pid.read_text()), number)
+    screen = terminal.see(f"loopin: stopped by {number.name}", f"left={128 + number}")
+    assert "Traceback" not in screen
+    terminal.type("echo 'it ec''hoes'")
+    terminal.see("it echoes", "echo 'it ec''hoes'")
 
 
 def test_a_pasted_answer_races_the_browser_and_a_wrong_one_is_refused(
