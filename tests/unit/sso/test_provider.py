@@ -1,0 +1,81 @@
+"""The conversation with a provider that does not keep up its end, and what makes a ticket."""
+
+from pathlib import Path
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import AccessDenied, BadReply, Unreachable, UsageError
+from app.domain.secret import Secret
+from app.oidc.addresses import server_reach
+from app.server.clock import utc_now
+from app.server.sso.pending import Ticket
+from app.server.sso.provider import Provider, Request
+from app.server.sso.settings import ProviderSettings
+from tests.support import provider as peers
+
+REQUEST = Request("http://127.0.0.1:9/auth/sso/callback", "state", "n" * 64, Secret("v" * 64))
+
+
+def client_of(peer: peers.Provider, folder: Path, patience: float = 5, development: bool = True) -> Provider:
+    secret = folder / "secret"
+    secret.write_text(peers.SECRET)
+    settings = ProviderSettings(peer.url, peers.CLIENT, secret)
+    return Provider(settings, server_reach(development=development, private=True), utc_now, patience)
+
+
+def code_of(peer: peers.Provider, client: Provider) -> str:
+    """What a browser would bring back."""
+    location = peer.authorize(dict(parse_qsl(urlsplit(client.authorization_url(REQUEST)).query)))
+    return parse_qs(urlsplit(location).query)["code"][0]
+
+
+@pytest.mark.parametrize("path", [peers.DISCOVERY, peers.TOKEN, peers.KEYS, peers.USERINFO])
+def test_a_provider_that_is_slow_is_not_waited_for(
+    provider: peers.Provider, tmp_path: Path, path: str
+) -> None:
+    patient, hasty = client_of(provider, tmp_path), client_of(provider, tmp_path, patience=0.3)
+    code = code_of(provider, patient)
+    provider.in_userinfo = ("email",)
+    provider.held = {path}
+    with pytest.raises(Unreachable, match=r"did not answer within 0\.3 seconds"):
+        hasty.redeem(REQUEST, code, None)
+
+
+def test_a_proof_of_another_request_is_refused(provider: peers.Provider, tmp_path: Path) -> None:
+    client = client_of(provider, tmp_path)
+    other = Request(REQUEST.redirect_uri, "state", REQUEST.nonce, Secret("w" * 64))
+
+    with pytest.raises(AccessDenied, match="took back its answer: invalid_grant"):
+        client.redeem(other, code_of(provider, client), None)
+
+
+def test_a_wrong_secret_is_told_as_the_operators_matter(provider: peers.Provider, tmp_path: Path) -> None:
+    client = client_of(provider, tmp_path)
+    code = code_of(provider, client)
+    (tmp_path / "secret").write_text("another-secret-not-real")
+    with pytest.raises(BadReply, match="does not accept this server's client id and secret") as caught:
+        client.redeem(REQUEST, code, None)
+    assert "another-secret" not in str(caught.value)
+
+
+def test_a_public_server_asks_no_plain_address(provider: peers.Provider, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="must begin with https"):
+        client_of(provider, tmp_path, development=False).authorization_url(REQUEST)
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_tickets_of_different_states_have_nothing_in_common(one: str, other: str) -> None:
+    first, second = Ticket(one, Secret("cookie")), Ticket(other, Secret("cookie"))
+    same = one.encode("utf-8", "replace") == other.encode("utf-8", "replace")
+    for name in ("key", "nonce", "verifier"):
+        assert (getattr(first, name) == getattr(second, name)) == same
+    values = {first.key, first.nonce, first.verifier.reveal()}
+    assert len(values) == 3
+    assert 43 <= len(first.verifier.reveal()) <= 128
+
+
+def test_a_ticket_is_worth_nothing_without_its_cookie() -> None:
+    assert Ticket("state", Secret("mine")).key != Ticket("state", Secret("yours")).key
