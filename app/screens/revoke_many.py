@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Static
@@ -18,6 +18,8 @@ from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.screens.dialog import Dialog
 from app.services.revoke_tokens import Revocation, RevokeTokens
+from widgets.virtual_table import VirtualTable
+from widgets.virtual_table_columns import Cell, Column
 
 SECONDS = 10
 
@@ -83,23 +85,33 @@ class RevokeMany(Dialog[bool]):
     AUTO_FOCUS = "#close"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "retry", "Try again", show=False)]
 
-    def __init__(self, tokens: Sequence[APIToken], revoke: RevokeTokens) -> None:
+    def __init__(self, tokens: Sequence[APIToken], revoke: RevokeTokens, reason: str = "") -> None:
         super().__init__()
+        self._tokens, self._reason = tokens, reason
         self._names = {token.id: token.name for token in tokens}
         self._revoke = revoke
         self._results: dict[str, Revocation] = {}
         self._working, self._stopped = True, False
 
     def compose_dialog(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog-body"):
-            yield Static("", id="many-lines", markup=False)
+        columns = (
+            Column("name", "name", 20, _name_of, grow=1, most=40, sortable=False),
+            Column("result", "result", 24, self._result_cell, grow=2, sortable=False),
+        )
+        table = VirtualTable[APIToken](columns, lambda token: token.id, id="many-list")
+        table.styles.height = len(self._tokens) + 1
+        yield table
         yield Static("", id="many-note", classes="muted", markup=False)
         with Horizontal(classes="dialog-buttons"):
             yield Button("Try again", id="retry")
             yield Button("Stop", id="close")
 
     def on_mount(self) -> None:
+        self.query_one(VirtualTable).show(self._tokens)
         self._go(dict(self._names))
+
+    def _result_cell(self, token: APIToken) -> Cell:
+        return _cell_of(self._results.get(token.id))
 
     @work(exclusive=True, group="many", description="revoke tokens", exit_on_error=False)
     async def _go(self, names: dict[str, str]) -> None:
@@ -107,7 +119,9 @@ class RevokeMany(Dialog[bool]):
         for token_id in names:
             self._results.pop(token_id, None)
         self._show()
-        results = await self._revoke.do(list(names.items()), told=self._tell, stopped=lambda: self._stopped)
+        results = await self._revoke.do(
+            list(names.items()), self._reason, told=self._tell, stopped=lambda: self._stopped
+        )
         self.post_message(Finished(results))
 
     def _tell(self, result: Revocation) -> None:
@@ -144,8 +158,7 @@ class RevokeMany(Dialog[bool]):
         done = sum(result.error is None for result in self._results.values())
         title = f"{done:,} of {len(self._names):,} tokens are revoked"
         self.query_one(".dialog-title", Static).update(Content(title))
-        lines = (line_of(name, self._results.get(i)) for i, name in self._names.items())
-        self.query_one("#many-lines", Static).update(Content("\n").join(lines))
+        self.query_one(VirtualTable).refresh()
         note = "Times are read back from the server." if not self._working else "working …"
         self.query_one("#many-note", Static).update("no further call is made …" if self._stopping else note)
         self.query_one("#retry", Button).display = not self._working and bool(self._failed())
@@ -179,15 +192,17 @@ class RevokeMany(Dialog[bool]):
             self.dismiss(True)
 
 
-def line_of(name: str, result: Revocation | None) -> Content:
-    """One token and what became of it."""
-    name = f"{clean(name, 40):<26}"
+def _name_of(token: APIToken) -> Cell:
+    return Cell(clean(token.name, 80))
+
+
+def _cell_of(result: Revocation | None) -> Cell:
+    """A glyph and what became of one token."""
     if result is None:
-        return Content.assemble(("○ ", "$text-disabled"), name, ("waiting", "$text-disabled"))
+        return Cell("○ waiting", "muted")
     if isinstance(result.error, Cancelled):
-        return Content.assemble(("– ", "$text-muted"), name, ("not begun", "$text-muted"))
+        return Cell("– not begun", "muted")
     if result.error is not None:
-        return Content.assemble(("✗ ", "$text-error"), name, (clean(result.error.message), "$text-error"))
+        return Cell(f"✗ {clean(result.error.message)}", "bad")
     at = f"revoked at {result.revoked_at.astimezone():%H:%M:%S}" if result.revoked_at else "revoked"
-    already = ", by somebody else" if result.already else ""
-    return Content.assemble(("✓ ", "$text-success"), name, (f"{at}{already}", "$text-muted"))
+    return Cell(f"✓ {at}{', by somebody else' if result.already else ''}", "good")

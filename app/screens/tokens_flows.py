@@ -71,21 +71,21 @@ class TokenFlows(RoomScreen):
         if not chosen or self._identity is None:
             return
         dialog = ConfirmRevoke(chosen, self._identity, self.frame.clock)
-        if await self.app.push_screen_wait(dialog) is None:
+        if (reason := await self.app.push_screen_wait(dialog)) is None:
             return
         if len(chosen) == 1:
-            await self._revoke_one(chosen[0])
+            await self._revoke_one(chosen[0], reason)
         elif await self.app.push_screen_wait(Countdown(len(chosen), self.frame.clock)):
-            await self.app.push_screen_wait(RevokeMany(chosen, self._use.revoke_tokens))
+            await self.app.push_screen_wait(RevokeMany(chosen, self._use.revoke_tokens, reason))
         else:
             return
         self._take_marks(frozenset())
         self.load()
 
-    async def _revoke_one(self, token: APIToken) -> None:
+    async def _revoke_one(self, token: APIToken, reason: str) -> None:
         self.busy = "revoking"
         try:
-            (result,) = await self._use.revoke_tokens.do([(token.id, token.name)])
+            (result,) = await self._use.revoke_tokens.do([(token.id, token.name)], reason)
         finally:
             self.busy = ""
         if result.error is not None:

@@ -127,7 +127,7 @@ SCENES: dict[str, Scene] = {
     "revoke-one": _scene(_TOKENS, "G", "ctrl+d"),
     "revoke-many": _scene(_TOKENS, "space", "space", "space", "ctrl+d"),
     "revoke-countdown": _scene(
-        _TOKENS, "space", "space", "space", "ctrl+d", "tab", "tab", *"3 acme", "enter", "enter"
+        _TOKENS, "space", "space", "space", "ctrl+d", "tab", "tab", "tab", *"3 acme", "enter", "enter"
     ),
     "revoke-results": _scene(
         _TOKENS,
@@ -135,6 +135,7 @@ SCENES: dict[str, Scene] = {
         "space",
         "space",
         "ctrl+d",
+        "tab",
         "tab",
         "tab",
         *"3 acme",

@@ -1,6 +1,7 @@
 """Revoking several tokens, from the countdown to the receipts."""
 
 import asyncio
+from dataclasses import replace
 
 from textual.widgets import Input
 
@@ -11,6 +12,7 @@ from app.screens.revoke_tokens import ConfirmRevoke
 from tests.support import app as fakes
 from tests.support.rooms import SIZE, Room, stage, story
 from widgets.tabs_with_counts import TabsWithCounts
+from widgets.virtual_table import VirtualTable
 
 
 async def counting(room: Room, *, count: int = 3) -> None:
@@ -37,7 +39,7 @@ async def test_ten_seconds_can_be_waited_or_skipped() -> None:
             await pilot.pause()
         await room.dialog(RevokeMany)
         await room.reads("3 of 3 tokens are revoked")
-        await room.reads("ci-legacy revoked at 12:04:31")
+        await room.reads("ci-legacy ✓ revoked at 12:04:31")
         await room.press("escape")
         await room.closed()
         await room.until(lambda: [t.count for t in room.room.query_one(TabsWithCounts).tabs][4] == 5)
@@ -97,7 +99,7 @@ async def test_a_session_that_ends_is_told_on_every_line() -> None:
         box.plane.fail["current"] = SessionEnded("the session has ended", hint="sign in again")
         await room.press("tab", "enter")
         await room.dialog(RevokeMany)
-        await room.reads("ci-legacy the session has ended")
+        await room.reads("ci-legacy ✗ the session has ended")
         assert "revoke_token" not in box.plane.calls
 
 
@@ -131,3 +133,38 @@ async def test_the_token_in_use_is_revoked_last() -> None:
     )
     assert order[-1] == own.name
     assert len(order) == len(others) + 1
+
+
+async def test_the_reason_goes_into_the_trail_of_every_token() -> None:
+    """Typed in the first dialog, before the count; enter goes on to the count."""
+    box = story()
+    async with stage(box).run_test(size=SIZE) as pilot:
+        room = Room(pilot)
+        await room.until(room.names)
+        await room.press("space", "space", "ctrl+d")
+        await room.dialog(ConfirmRevoke)
+        room.find("#revoke-reason", Input).focus()
+        await room.write("left the team")
+        await room.press("enter", *"2 acme", "enter", "enter")
+        await room.dialog(Countdown)
+        await room.press("tab", "enter")
+        await room.reads("2 of 2 tokens are revoked")
+    told = [e.detail for e in await box.trail.entries() if e.subject_id]
+    assert told == ["left the team"] * 2
+
+
+async def test_thousands_are_reviewed_and_revoked_without_a_line_made_for_each() -> None:
+    """The list of the dialog paints what is seen; every one can be reached."""
+    box = story()
+    first = box.plane.tokens[0]
+    box.plane.tokens = [replace(first, id=f"t-{n}", name=f"bulk-{n:04}") for n in range(3000)]
+    async with stage(box).run_test(size=(80, 24)) as pilot:
+        room = Room(pilot)
+        await room.until(room.names)
+        await room.press("asterisk", "ctrl+d")
+        await room.dialog(ConfirmRevoke)
+        await room.reads("Type 3000 acme to go on")
+        assert len(list(room.screen.walk_children())) < 40
+        room.find("#revoke-list", VirtualTable).focus()
+        await room.press("G")
+        await room.reads("bulk-2999")
