@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Claims,
         Clipboard,
         Clock,
+        FilterStore,
         Gateways,
         GumloopAPIs,
         GumloopOAuth,
@@ -177,6 +178,12 @@ class Adapters:
         from app.store.preferences import TomlPreferences
 
         return TomlPreferences(self.settings.config_dir / "config.toml")
+
+    @cached_property
+    def filters(self) -> FilterStore:
+        from app.store.saved_filters import TomlFilters
+
+        return TomlFilters(self.settings.config_dir / "config.toml")
 
     @cached_property
     def token_files(self) -> TokenFiles:

@@ -15,6 +15,7 @@ from app.domain.credentials import Provider
 
 if TYPE_CHECKING:
     from app.services.activity import Trail
+    from app.services.ask_server import AskServer
     from app.services.chainloop_session import ChainloopSession
     from app.services.check_tokens import CheckTokens
     from app.services.doctor import Doctor
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from app.services.revoke_tokens import RevokeTokens
     from app.services.rotate_token import RotateToken
     from app.services.run_environment import RunEnvironment
+    from app.services.saved_filters import SavedFilters
     from app.services.sign_out import ChainloopSignOut
     from app.services.status import Overview
     from app.services.tokens import CreateToken, ListTokens
@@ -174,6 +176,18 @@ class Container(Adapters):
         from app.services.keep_token import SaveTokenAsProfile
 
         return SaveTokenAsProfile(self.session, self.vault, self.accounts, self.trail)
+
+    @cached_property
+    def saved_filters(self) -> SavedFilters:
+        from app.services.saved_filters import SavedFilters
+
+        return SavedFilters(self.filters)
+
+    @cached_property
+    def ask_server(self) -> AskServer:
+        from app.services.ask_server import AskServer
+
+        return AskServer(self.session)
 
     @cached_property
     def export_tokens(self) -> ExportTokens:

@@ -88,7 +88,7 @@ TABLE: Mapping[str, Setting] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What this run works with. Durations in seconds, sizes in bytes, `filters` by the names they got."""
+    """What this run works with. Durations in seconds, sizes in bytes."""
 
     config_dir: Path
     state_dir: Path
@@ -103,7 +103,6 @@ class Settings:
     demo: bool = False
     refresh_minutes: int = 0
     redact: bool = False
-    filters: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | None] | None = None) -> Settings:
@@ -129,7 +128,6 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
         keys={str(k): str(v) for k, v in _section(file, "keys").items()},
         refresh_minutes=_whole("refresh_minutes", values, least=0),
         redact=_truth("redact", values),
-        filters={str(k): str(v) for k, v in _section(file, "filters").items()},
     )
 
 

@@ -215,6 +215,19 @@ class Preferences(Protocol):
         """Keep `value` for the setting `name`; raise Failed."""
 
 
+class FilterStore(Protocol):
+    """Filters that a person keeps by name. Each method raises Failed when the file cannot be used."""
+
+    async def all(self) -> Mapping[str, str]:
+        """Name → filter as it was typed, in the order of the file."""
+
+    async def save(self, name: str, text: str) -> None:
+        """Keep `text` under `name`, in the place of an earlier one."""
+
+    async def delete(self, name: str) -> None:
+        """Forget it; one that is not there is fine."""
+
+
 class Clipboard(Protocol):
     """A way to the clipboard."""
 

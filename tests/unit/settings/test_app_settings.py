@@ -44,7 +44,3 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError) as caught:
         read(tmp_path, text)
     assert any(word in caught.value.message for word in ("prod", "REFRESH", "REDACT"))
-
-
-def test_saved_filters_come_by_name(tmp_path: Path) -> None:
-    assert read(tmp_path, '[filters]\nstale = "idle>60d !never"\n').filters == {"stale": "idle>60d !never"}
