@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Gateways,
         GumloopAPIs,
         GumloopOAuth,
+        KnownTokens,
         Listeners,
         Preferences,
         ProcessLock,
@@ -153,6 +154,12 @@ class Adapters:
         from app.store.activity import JsonLinesActivity
 
         return JsonLinesActivity(self.settings.state_dir / "activity.jsonl")
+
+    @cached_property
+    def known_tokens(self) -> KnownTokens:
+        from app.store.known_tokens import KnownTokenFiles
+
+        return KnownTokenFiles(self.settings.state_dir / "known-tokens")
 
     @cached_property
     def browser_obstacle(self) -> str:

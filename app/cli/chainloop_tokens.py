@@ -1,22 +1,20 @@
-"""`loopin chainloop organization api-token create | list | revoke`."""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+"""`loopin chainloop organization api-token create | list`."""
 
 import click
 
 from app.cli import exits, shapes
+from app.cli.chainloop_token_shared import news, pointing, tell, threshold_option
 from app.cli.durations import parse
 from app.cli.groups import Leaf
-from app.cli.options import output_option, said_yes, shared
-from app.cli.output import in_table, moment, plural, show, show_json, table
+from app.cli.options import output_option, shared
+from app.cli.output import in_table, show, show_json, table
 from app.cli.running import advising, run
-from app.cli.terminal import ask, can_ask
 from app.container import Container
-from app.domain.errors import Cancelled, Failed, Refused, UsageError
+from app.domain import permissions
+from app.domain.export import Format, render
+from app.domain.text import clean
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
-from app.services.revoke_tokens import Revocation
-from app.services.tokens import Listing
+from app.services.find_tokens import Found, Query
 
 _COLUMNS = (
     "ID",
@@ -36,18 +34,31 @@ _COLUMNS = (
 @click.option("--description", default="", metavar="TEXT", help="Where it will live.")
 @click.option("--expiration", metavar="TIME", help="24h, 90d, 1y, 720h or never. [never]")
 @click.option("--project", default="", metavar="PROJECT", help="Limit it to a project.")
+@click.option(
+    "--permission",
+    "wanted",
+    multiple=True,
+    metavar="NAME",
+    help=f"What it may do; may be given again: {', '.join(permissions.EVERY)}. [the server's default]",
+)
 @output_option("table", "json", "token")
 @shared
 @click.pass_context
 def create(
-    ctx: click.Context, name: str, description: str, expiration: str | None, project: str, output: str
+    ctx: click.Context,
+    name: str,
+    description: str,
+    expiration: str | None,
+    project: str,
+    wanted: tuple[str, ...],
+    output: str,
 ) -> None:
     """Create an API token and print it: it is told only this once.
 
     `-o token` prints the bare token without a line break, for a pipe or a variable.
     """
     expires_in = parse(expiration) if expiration is not None else None
-    draft = TokenDraft(name, description, expires_in, project).check()
+    draft = TokenDraft(name, description, expires_in, project, permissions.check(wanted)).check()
     with advising(
         "check --name and --project: loopin chainloop organization api-token list shows those in use"
     ):
@@ -71,6 +82,8 @@ def _print_created(new: CreatedToken, output: str) -> None:
         show_json(shapes.created(new))
         return
     show(table(("ID", "NAME", "SCOPE", "CREATED (UTC)", "EXPIRES (UTC)"), [_short(new.token)]))
+    if new.token.permissions:
+        show(f"It may: {', '.join(clean(name, 80) for name in new.token.permissions)}")
     show()
     show("Save this token now: it is told only this once.")
     show()
@@ -85,7 +98,6 @@ def _short(token: APIToken) -> tuple[str, ...]:
 @click.option(
     "--status",
     type=click.Choice([item.value for item in StatusFilter]),
-    default=StatusFilter.ACTIVE.value,
     help="Which tokens; active means not revoked. [active]",
 )
 @click.option("-a", "--all", "every", is_flag=True, help="The same as --status all.")
@@ -95,123 +107,74 @@ def _short(token: APIToken) -> tuple[str, ...]:
     help="Only tokens of projects, or only those of the organization.",
 )
 @click.option("--project", default="", metavar="PROJECT", help="Only tokens of this project.")
-@output_option("table", "json")
+@click.option(
+    "--filter",
+    "text",
+    default="",
+    metavar="FILTER",
+    help="Words, and terms: scope: project: status: name: description: id: idle>30d expires<7d never !term.",
+)
+@threshold_option
+@output_option("table", "json", "csv", "md")
 @shared
 @click.pass_context
-def list_(ctx: click.Context, status: str, every: bool, scope: str | None, project: str, output: str) -> None:
-    """List the API tokens of the organization that you may see, oldest first."""
-    wanted = StatusFilter.ALL if every else StatusFilter(status)
+def list_(
+    ctx: click.Context,
+    status: str | None,
+    every: bool,
+    scope: str | None,
+    project: str,
+    text: str,
+    threshold: int | None,
+    output: str,
+) -> None:
+    """List the API tokens of the organization that you may see, oldest first.
+
+    The filter is that of the Tokens screen; with a status in it, tokens of every status are looked at.
+    """
+    wanted = StatusFilter.ALL if every else StatusFilter(status) if status else None
     within = ScopeFilter(scope) if scope else ScopeFilter.ANY
-    with advising("check --project and --org"):
-        found = run(ctx, lambda container: container.list_tokens.do(wanted, within, project))
+    query = Query(text, wanted, within, project, threshold)
+    with advising("check --project and --org"), pointing(text):
+        found, lines = run(ctx, lambda container: _find(container, query))
+    tell(lines)
+    _print(found, output)
+
+
+async def _find(container: Container, query: Query) -> tuple[Found, tuple[str, ...]]:
+    found = await container.find_tokens.do(query)
+    return found, await news(container, found.listing)
+
+
+def _print(found: Found, output: str) -> None:
     if output == "json":
-        show_json([shapes.token(token) for token in found.tokens])
-    elif found.tokens:
+        show_json([shapes.token(row.token) for row in found.rows])
+    elif output in _FORMATS:
+        text = render(found.rows, _FORMATS[output], found.listing.as_of, found.threshold)
+        show(text.removesuffix("\n"))
+    elif found.rows:
         show(table(_COLUMNS, _rows(found)))
     else:
         show("There are no such API tokens in this organization.", err=True)
 
 
-def _rows(found: Listing) -> list[tuple[str, ...]]:
+_FORMATS = {"csv": Format.CSV, "md": Format.MARKDOWN}
+
+
+def _rows(found: Found) -> list[tuple[str, ...]]:
+    own = found.listing.identity.token_id
     return [
         (
             token.id,
-            token.name + (" (you)" if token.id == found.identity.token_id else ""),
+            token.name + (" (you)" if token.id == own else ""),
             token.scope,
-            token.state(found.as_of).value,
+            row.state.value,
             in_table(token.created_at),
             in_table(token.expires_at, "never"),
             in_table(token.last_used_at, "never"),
             in_table(token.revoked_at),
             token.description,
         )
-        for token in found.tokens
+        for row in found.rows
+        for token in (row.token,)
     ]
-
-
-@click.command("revoke", cls=Leaf)
-@click.option(
-    "--id", "ids", multiple=True, required=True, metavar="ID", help="Token to revoke; may be given again."
-)
-@output_option("table", "json")
-@shared
-@click.pass_context
-def revoke(ctx: click.Context, ids: tuple[str, ...], output: str) -> None:
-    """Revoke API tokens for good; there is no way back.
-
-    At a terminal it asks first. Without one, --yes is needed. Exits with 6 when only some were revoked.
-    """
-    wanted = tuple(dict.fromkeys(token_id.strip() for token_id in ids))
-    if not all(wanted):
-        raise UsageError("--id is empty", hint="loopin chainloop organization api-token list shows the ids")
-    if not said_yes(ctx) and not can_ask():
-        raise UsageError("revoking cannot be undone, and nobody is here to be asked", hint="add --yes")
-    known = run(ctx, lambda container: _look(container, wanted))
-    if not said_yes(ctx):
-        _confirm(known, wanted)
-    pairs = [(token_id, known.name(token_id)) for token_id in wanted]
-    results = run(ctx, lambda container: container.revoke_tokens.do(pairs))
-    with advising("loopin chainloop organization api-token list shows the ids"):
-        _report(results, output)
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The tokens behind the ids, as far as this credential may see them, and the id of its own."""
-
-    tokens: Mapping[str, APIToken] = field(default_factory=dict)
-    own: str = ""
-
-    def name(self, token_id: str) -> str:
-        """The token's name; empty when it cannot be seen."""
-        return self.tokens[token_id].name if token_id in self.tokens else ""
-
-    def row(self, token_id: str) -> tuple[str, ...]:
-        """What a person wants to know before revoking it."""
-        you = " (you)" if token_id == self.own else ""
-        if (token := self.tokens.get(token_id)) is None:
-            return f"?{you}", "?", "?", token_id
-        return f"{token.name}{you}", token.scope, in_table(token.last_used_at, "never"), token_id
-
-
-async def _look(container: Container, wanted: Sequence[str]) -> Known:
-    try:
-        listing = await container.list_tokens.do(StatusFilter.ALL)
-    except Refused:
-        return Known()
-    return Known({t.id: t for t in listing.tokens if t.id in wanted}, listing.identity.token_id)
-
-
-def _confirm(known: Known, wanted: Sequence[str]) -> None:
-    rows = [known.row(token_id) for token_id in wanted]
-    show(table(("NAME", "SCOPE", "LAST USED (UTC)", "ID"), rows), err=True)
-    if known.own in wanted:
-        show("You are signed in with one of them: nothing works with it afterwards.", err=True)
-    answer = (known.name(wanted[0]) if len(wanted) == 1 else "") or str(len(wanted))
-    typed = ask(f"Revoke {plural(len(wanted), 'API token')} for good? Type {answer} to go on: ")
-    if typed != answer:
-        raise Cancelled("nothing was revoked")
-
-
-def _report(results: Sequence[Revocation], output: str) -> None:
-    if output == "json":
-        show_json([shapes.revocation(result) for result in results])
-    else:
-        rows = [(result.token_id, result.name, _became(result)) for result in results]
-        show(table(("ID", "NAME", "RESULT"), rows))
-    failed = [result for result in results if result.error]
-    if failed and len(failed) < len(results):
-        raise exits.PartlyDone(
-            f"{len(failed)} of {len(results)} API tokens were not revoked",
-            hint="the reasons stand beside them; the others are revoked",
-        )
-    for result in failed:
-        raise result.error or Failed("not revoked")
-
-
-def _became(result: Revocation) -> str:
-    if result.error:
-        return f"not revoked: {result.error.message}"
-    if result.already:
-        return f"was revoked already, {moment(result.revoked_at)}"
-    return f"revoked {moment(result.revoked_at)}".strip()

@@ -96,7 +96,13 @@ def _json(rows: Sequence[Row], as_of: datetime, threshold: int | None) -> str:
     names = [column.replace(" ", "_") for column in COLUMNS]
     tokens = [dict(zip(names, _values(row, as_of), strict=True)) for row in rows]
     whole = {"as_of": _iso(as_of), "threshold_days": threshold, "tokens": tokens}
-    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    # Names stay exactly what they are, and still cannot do anything to a terminal that shows the file.
+    lines = json.dumps(whole, indent=2, ensure_ascii=False).split("\n")
+    return "\n".join(line if line.isprintable() else _escaped(line) for line in lines) + "\n"
+
+
+def _escaped(line: str) -> str:
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
 
 
 def _markdown(rows: Sequence[Row], as_of: datetime, threshold: int | None) -> str:

@@ -80,6 +80,11 @@ class Term:
     sign: str = ":"
     negated: bool = False
 
+    @property
+    def needs_threshold(self) -> bool:
+        """True when nobody can say without the auto-revoke threshold."""
+        return self.field == "status" and self.text.value.lower() == "at-risk"
+
     def __str__(self) -> str:
         bang = "!" if self.negated else ""
         if self.field == "never":
@@ -108,9 +113,16 @@ class Filter:
         return lambda row: all(test(row) for test in tests)
 
 
-def parse(text: str) -> Filter:
-    """Take `text` apart; raise FilterProblem for the first term that cannot be understood."""
-    return Filter(tuple(_term(found.group(), found.start()) for found in _TERM.finditer(text)))
+def parse(text: str, *, threshold_known: bool = True) -> Filter:
+    """Take `text` apart; raise FilterProblem for the first term that cannot be understood, or that only
+    the auto-revoke threshold can answer while it is not known."""
+    terms = []
+    for found in _TERM.finditer(text):
+        term = _term(found.group(), found.start())
+        if term.needs_threshold and not threshold_known:
+            raise FilterProblem(found.group(), found.start(), "the auto-revoke threshold is not known")
+        terms.append(term)
+    return Filter(tuple(terms))
 
 
 def understood(text: str) -> tuple[Filter, FilterProblem | None]:

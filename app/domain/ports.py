@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
     from types import TracebackType
@@ -195,6 +195,16 @@ class ActivityStore(Protocol):
     async def append(self, entry: ActivityEntry) -> None: ...
     async def entries(self) -> Sequence[ActivityEntry]:
         """All entries, oldest first; lines that cannot be read are skipped."""
+
+
+class KnownTokens(Protocol):
+    """Which tokens of an organization lived when they were last listed."""
+
+    async def read(self, endpoint: str, organization: str) -> frozenset[str] | None:
+        """Their ids; None when they were never listed here."""
+
+    async def write(self, endpoint: str, organization: str, ids: Collection[str]) -> None:
+        """Keep these ids instead."""
 
 
 class AccountStore(Protocol):

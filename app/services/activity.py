@@ -1,6 +1,8 @@
 """The trail of what this program did."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from app.domain.activity import Action, ActivityEntry, Outcome
 from app.domain.credentials import Provider
@@ -8,13 +10,23 @@ from app.domain.errors import LoopinError
 from app.domain.organizations import Identity
 from app.domain.ports import ActivityStore, Clock
 
+PROCESS = "process"
+"""The name under which a beginning keeps the number of its process."""
+
 
 class Trail:
-    """Writes and reads the trail. A trail that cannot be written never fails the work it tells of."""
+    """Writes and reads the trail. A trail that cannot be written never fails the work it tells of.
 
-    def __init__(self, store: ActivityStore, clock: Clock) -> None:
+    `running` tells whether the process with a number runs: what another Loopin is still busy with was
+    not interrupted.
+    """
+
+    def __init__(
+        self, store: ActivityStore, clock: Clock, running: Callable[[int], bool] = lambda pid: False
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._running = running
         self.problem: LoopinError | None = None
 
     async def add(
@@ -29,9 +41,12 @@ class Trail:
         subject_id: str = "",
         detail: str = "",
         operation: str = "",
+        extra: tuple[tuple[str, str], ...] = (),
     ) -> None:
         """Append one entry, now. What went wrong with the last one is in `problem`."""
         who, where = (identity.name, identity.organization) if identity else ("", "")
+        if outcome is Outcome.STARTED:
+            extra = (*extra, (PROCESS, str(os.getpid())))
         entry = ActivityEntry(
             self._clock.now(),
             action,
@@ -44,7 +59,16 @@ class Trail:
             subject_id,
             detail,
             operation,
+            extra,
         )
+        await self._append(entry)
+
+    async def end(self, begun: ActivityEntry, outcome: Outcome, detail: str) -> None:
+        """Append the end of what `begun` began, for one who was not there."""
+        extra = tuple(pair for pair in begun.extra if pair[0] != PROCESS)
+        await self._append(replace(begun, at=self._clock.now(), outcome=outcome, detail=detail, extra=extra))
+
+    async def _append(self, entry: ActivityEntry) -> None:
         try:
             await self._store.append(entry)
             self.problem = None
@@ -55,7 +79,17 @@ class Trail:
         """What happened, newest first. A beginning is left out once its end is there: one that stays
         was interrupted."""
         entries = await self._store.entries()
-        ended = {e.operation for e in entries if e.operation and e.outcome is not Outcome.STARTED}
+        last = {e.operation: e for e in entries if e.operation}
         return tuple(
-            e for e in reversed(entries) if e.outcome is not Outcome.STARTED or e.operation not in ended
+            e for e in reversed(entries) if e.outcome is not Outcome.STARTED or last.get(e.operation) is e
         )
+
+    async def interrupted(self) -> Sequence[ActivityEntry]:
+        """Beginnings without an end, newest first, unless another Loopin is still busy with them."""
+        return tuple(
+            e for e in await self.entries() if e.outcome is Outcome.STARTED and not self._under_way(e)
+        )
+
+    def _under_way(self, entry: ActivityEntry) -> bool:
+        number = dict(entry.extra).get(PROCESS, "")
+        return number.isdecimal() and int(number) != os.getpid() and self._running(int(number))

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from app.domain.activity import Action, Outcome
-from app.domain.errors import Cancelled, LoopinError, NotFound
+from app.domain.errors import Cancelled, Failed, LoopinError, NotFound, Unreachable
 from app.domain.organizations import Identity
 from app.domain.ports import Gateway
 from app.domain.tokens import StatusFilter
@@ -16,6 +16,9 @@ from app.services.chainloop_session import ChainloopSession
 
 AT_ONCE = 4
 """Calls under way at the same time: enough to hide the network, few enough for any server."""
+
+BULK = "bulk"
+"""The name under which the entries of one bulk keep its operation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,9 @@ Told = Callable[[Revocation], None]
 class RevokeTokens:
     """Revoke tokens for good, and re-list as the receipt.
 
-    A token's entry in the trail is begun before its call and ended after it: whatever interrupts the
-    work, the next start can tell which were revoked, which may be, and which were not touched.
+    A token's entry in the trail is begun before its call and ended after it, and several have one entry
+    more around them: whatever interrupts the work, the next start can tell how many were revoked, which
+    may be, and how many were not touched.
     """
 
     def __init__(self, session: ChainloopSession, trail: Trail) -> None:
@@ -50,11 +54,13 @@ class RevokeTokens:
         *,
         told: Told = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
+        retries: int = 0,
     ) -> tuple[Revocation, ...]:
         """Revoke each (id, name) once, a few at a time; one failure does not stop the others.
 
-        `told` hears of each as soon as its call is answered; once `stopped` says so, no further call
-        is made and the rest is Cancelled. Afterwards all tokens are read again: what is revoked there
+        What failed without the server having said no is tried again, up to `retries` times. `told` hears
+        of each as soon as its call is answered; once `stopped` says so, no further call is made and the
+        rest is Cancelled. Afterwards all tokens are read again: what is revoked there
         is done, whatever the call answered, so a token that somebody else revoked counts as done too.
         The results are in the order of `tokens`.
         """
@@ -63,8 +69,12 @@ class RevokeTokens:
         identity = await self._session.identity(credential)
         gateway = await self._session.gateway(credential)
         names = dict(tokens)
-        run = _Run(gateway, self._trail, identity, credential.endpoint.address, reason, told, stopped)
+        bulk = uuid4().hex if len(names) > 1 else ""
+        run = _Run(gateway, self._trail, identity, credential.endpoint.address, reason, told, stopped, bulk)
+        await run.begin(len(names))
         first = await run.all({i: n for i, n in names.items() if i != identity.token_id})
+        for _ in range(retries):
+            first |= await run.all({i: r.name for i, r in first.items() if _worth_another(r.error)})
         # The token that signs us in goes last: without it no other can be revoked.
         first |= await run.all({i: n for i, n in names.items() if i == identity.token_id})
         revoked_at = await _receipts(gateway, set(names))
@@ -84,8 +94,14 @@ class _Run:
     reason: str
     told: Told
     stopped: Callable[[], bool]
+    bulk: str = ""
     open: dict[str, str] = field(default_factory=dict)
     """Operation of each token whose call did not succeed: its entry is still to be ended."""
+
+    async def begin(self, count: int) -> None:
+        """Say that so many are about to be revoked."""
+        if self.bulk:
+            await self._note_bulk(Outcome.STARTED, count, self.reason)
 
     async def all(self, names: dict[str, str]) -> dict[str, Revocation]:
         """Revoke every one of id → name, AT_ONCE at a time."""
@@ -104,7 +120,7 @@ class _Run:
     async def _one(self, token_id: str, name: str) -> Revocation:
         if self.stopped():
             return Revocation(token_id, name, Cancelled("not begun: you stopped it"))
-        operation = uuid4().hex
+        operation = self.open.pop(token_id, "") or uuid4().hex
         await self._note(Revocation(token_id, name), Outcome.STARTED, operation)
         try:
             await self.gateway.revoke_token(token_id)
@@ -120,6 +136,22 @@ class _Run:
         for result in results:
             if operation := self.open.get(result.token_id):
                 await self._note(result, Outcome.FAILED if result.error else Outcome.DONE, operation)
+        if self.bulk:
+            left = sum(result.error is not None for result in results)
+            said = f"{left} of {len(results)} were not revoked" if left else self.reason
+            await self._note_bulk(Outcome.FAILED if left else Outcome.DONE, len(results), said)
+
+    async def _note_bulk(self, outcome: Outcome, count: int, detail: str) -> None:
+        await self.trail.add(
+            Action.REVOKE,
+            outcome=outcome,
+            identity=self.identity,
+            endpoint=self.endpoint,
+            subject=f"{count} API tokens",
+            detail=detail,
+            operation=self.bulk,
+            extra=(("count", str(count)),),
+        )
 
     async def _note(self, result: Revocation, outcome: Outcome, operation: str) -> None:
         await self.trail.add(
@@ -131,7 +163,13 @@ class _Run:
             subject_id=result.token_id,
             detail=result.error.message if result.error else self.reason,
             operation=operation,
+            extra=((BULK, self.bulk),) if self.bulk else (),
         )
+
+
+def _worth_another(error: LoopinError | None) -> bool:
+    """A server that said no says no again, and a person who stopped it meant it."""
+    return isinstance(error, Failed | Unreachable)
 
 
 async def _receipts(gateway: Gateway, wanted: set[str]) -> dict[str, datetime]:

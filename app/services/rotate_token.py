@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import uuid4
 
 from app.domain.activity import Action, ActivityEntry, Outcome
@@ -16,6 +17,10 @@ from app.services.chainloop_session import ChainloopSession
 from app.services.revoke_tokens import Revocation, RevokeTokens
 from app.services.tokens import CreateToken
 
+CLOCKS_DIFFER = timedelta(minutes=10)
+"""How far this clock and the server's may be apart."""
+_MADE, _SEEN = "made", "seen"
+
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
@@ -28,10 +33,14 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """A rotation that was begun and never ended: nobody may have seen `new`, and the old token lives."""
+    """A rotation that was begun and never ended; the old token lives.
+
+    `seen`: the new token was handed out, or something uses it already.
+    """
 
     entry: ActivityEntry
     new: APIToken
+    seen: bool = False
 
 
 class RotateToken:
@@ -68,7 +77,14 @@ class RotateToken:
             # Any other error may hide a token that was made: then the beginning stays without an end.
             await self._note(token, Outcome.FAILED, error.message, operation)
             raise
+        await self._note(token, Outcome.STARTED, draft.name, operation, ((_MADE, created.token.id),))
         return Rotation(token, created, operation)
+
+    async def shown(self, rotation: Rotation) -> None:
+        """Note that somebody has the new token: from now on it is not one that nobody saw."""
+        name = rotation.created.token.name
+        extra = ((_MADE, rotation.created.token.id), (_SEEN, "yes"))
+        await self._note(rotation.old, Outcome.STARTED, name, rotation.operation, extra)
 
     async def verify(self, rotation: Rotation) -> Identity:
         """Make a real call with the new token; raise SessionEnded when it does not work."""
@@ -88,17 +104,35 @@ class RotateToken:
         await self._note(rotation.old, Outcome.DONE, f"replaced by {name}", rotation.operation)
         return result
 
-    async def interrupted(self, listed: Sequence[APIToken]) -> tuple[Interrupted, ...]:
-        """Beginnings without an end whose new token is among `listed` and lives."""
-        alive = {token.name: token for token in listed if token.revoked_at is None}
-        return tuple(
-            Interrupted(entry, alive[entry.detail])
-            for entry in await self._trail.entries()
-            if entry.action is Action.ROTATE
-            and entry.outcome is Outcome.STARTED
-            and entry.detail in alive
-            and alive[entry.detail].created_at >= entry.at.replace(microsecond=0)
+    async def take_back(self, rotation: Rotation) -> None:
+        """End a rotation whose new token reached nobody: revoke that one; the old one lives."""
+        new = rotation.created.token
+        (result,) = await self._revoke.do([(new.id, new.name)], "nobody got it")
+        if result.error is not None:
+            raise result.error
+        await self._note(
+            rotation.old, Outcome.FAILED, "nobody got the new token; it was revoked", rotation.operation
         )
+
+    async def interrupted(self, listed: Sequence[APIToken]) -> tuple[Interrupted, ...]:
+        """Beginnings without an end whose new token is among `listed` and lives.
+
+        Names are unique only within a scope, and another organization may have the same: the new token
+        is one of the old one's scope, made when the rotation began.
+        """
+        known = {token.id: token for token in listed}
+        alive = {(token.name, token.scope): token for token in listed if token.revoked_at is None}
+        found = []
+        for entry in await self._trail.interrupted():
+            old, facts = known.get(entry.subject_id), dict(entry.extra)
+            if entry.action is not Action.ROTATE or old is None:
+                continue
+            new = alive.get((entry.detail, old.scope))
+            if new is not None and (
+                new.id == facts.get(_MADE) or (_MADE not in facts and _made_by(entry, new))
+            ):
+                found.append(Interrupted(entry, new, _SEEN in facts or new.last_used_at is not None))
+        return tuple(found)
 
     async def settle(self, found: Interrupted, *, revoke_new: bool) -> None:
         """End an interrupted rotation: revoke the token that nobody saw, or keep it."""
@@ -117,7 +151,14 @@ class RotateToken:
             operation=found.entry.operation,
         )
 
-    async def _note(self, old: APIToken, outcome: Outcome, detail: str, operation: str) -> None:
+    async def _note(
+        self,
+        old: APIToken,
+        outcome: Outcome,
+        detail: str,
+        operation: str,
+        extra: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         credential = await self._session.credential()
         await self._trail.add(
             Action.ROTATE,
@@ -127,4 +168,10 @@ class RotateToken:
             subject_id=old.id,
             detail=detail,
             operation=operation,
+            extra=extra,
         )
+
+
+def _made_by(entry: ActivityEntry, new: APIToken) -> bool:
+    """True when `new` was made when `entry` was written: the answer that would have told got lost."""
+    return abs(new.created_at - entry.at) <= CLOCKS_DIFFER

@@ -15,11 +15,17 @@ from app.services.chainloop_session import ChainloopSession
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The tokens this identity may see, and when they were read."""
+    """The tokens this identity may see, and when and where they were read.
+
+    `whole` is false when a scope or a project was asked for: then what is missing says nothing.
+    """
 
     tokens: tuple[APIToken, ...]
     identity: Identity
     as_of: datetime
+    endpoint: str = ""
+    status: StatusFilter = StatusFilter.ALL
+    whole: bool = True
 
 
 class ListTokens:
@@ -42,7 +48,8 @@ class ListTokens:
             raise PermissionDenied(why, hint="ask an owner or admin of the organization")
         gateway = await self._session.gateway(credential)
         tokens = await gateway.list_tokens(status, scope, project)
-        return Listing(tuple(tokens), identity, self._clock.now())
+        whole = scope is ScopeFilter.ANY and not project
+        return Listing(tuple(tokens), identity, self._clock.now(), credential.endpoint.address, status, whole)
 
 
 class CreateToken:

@@ -1,0 +1,86 @@
+"""`loopin chainloop organization api-token check`."""
+
+from datetime import timedelta
+
+import click
+
+from app.cli import exits, shapes
+from app.cli.chainloop_token_shared import news, span, tell, threshold_option
+from app.cli.groups import Leaf
+from app.cli.options import output_option, shared
+from app.cli.output import in_table, plural, show, show_json, stamp, table
+from app.cli.running import run
+from app.container import Container
+from app.domain.spans import until
+from app.services.check_tokens import Checked, Near
+
+
+@click.command("check", cls=Leaf)
+@click.option("--within", default="14d", metavar="TIME", help="Tokens that expire within this time. [14d]")
+@click.option(
+    "--idle-within",
+    default="7d",
+    metavar="TIME",
+    help="Tokens that are auto-revoked within this time when nobody uses them. [7d]",
+)
+@threshold_option
+@output_option("table", "json")
+@shared
+@click.pass_context
+def check(ctx: click.Context, within: str, idle_within: str, threshold: int | None, output: str) -> int:
+    """Say which API tokens are about to stop working, for a job that runs every day.
+
+    Exits with 7 when there are any. An API token cannot read the auto-revoke threshold: under one,
+    --threshold is needed, and tokens of the organization itself are not seen.
+    """
+    spans = span("--within", within), span("--idle-within", idle_within)
+    found, lines = run(ctx, lambda container: _check(container, *spans, threshold))
+    tell(lines)
+    if found.not_seen:
+        show(f"loopin: {found.not_seen}", err=True)
+    if output == "json":
+        show_json(_shape(found))
+    elif found.near:
+        show(table(("ID", "NAME", "SCOPE", "LAST USED (UTC)", "ENDS (UTC)", "IN", "WHY"), _rows(found)))
+    else:
+        show(f"Nothing is near: {plural(found.looked_at, 'active API token')} looked at.", err=True)
+    return exits.FOUND if found.near else exits.DONE
+
+
+async def _check(
+    container: Container, within: timedelta, idle_within: timedelta, threshold: int | None
+) -> tuple[Checked, tuple[str, ...]]:
+    found = await container.check_tokens.do(within, idle_within, threshold)
+    return found, await news(container, found.listing)
+
+
+def _rows(found: Checked) -> list[tuple[str, ...]]:
+    now = found.listing.as_of
+    return [
+        (
+            near.token.id,
+            near.token.name,
+            near.token.scope,
+            in_table(near.token.last_used_at, "never"),
+            in_table(near.deadline.at),
+            until(near.deadline.at, now) if near.deadline.at > now else "next sweep",
+            near.deadline.reason.value,
+        )
+        for near in found.near
+    ]
+
+
+def _shape(found: Checked) -> shapes.Shape:
+    return {
+        "asOf": stamp(found.listing.as_of),
+        "organization": found.listing.identity.organization,
+        "threshold": found.threshold,
+        "lookedAt": found.looked_at,
+        "notSeen": found.not_seen or None,
+        "near": [_near(near) for near in found.near],
+    }
+
+
+def _near(near: Near) -> shapes.Shape:
+    deadline = {"at": stamp(near.deadline.at), "reason": near.deadline.reason.value}
+    return shapes.token(near.token) | {"deadline": deadline}

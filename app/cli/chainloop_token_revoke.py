@@ -1,0 +1,181 @@
+"""`loopin chainloop organization api-token revoke`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import click
+
+from app.cli import exits, shapes
+from app.cli.chainloop_token_shared import LIST, news, pointing, tell, threshold_option
+from app.cli.groups import Leaf
+from app.cli.options import output_option, said_yes, shared
+from app.cli.output import in_table, moment, plural, show, show_json, table
+from app.cli.running import advising, run
+from app.cli.terminal import ask, can_ask
+from app.container import Container
+from app.domain.errors import Cancelled, Failed, Refused, UsageError
+from app.domain.text import clean
+from app.domain.tokens import APIToken, StatusFilter
+from app.services.find_tokens import Query
+from app.services.revoke_tokens import Revocation
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The tokens that are to go, as far as this credential may see them, and the id of its own.
+
+    `spared`: the filter let the credential's own token through, which it never revokes.
+    """
+
+    wanted: tuple[str, ...]
+    tokens: Mapping[str, APIToken] = field(default_factory=dict)
+    own: str = ""
+    spared: bool = False
+    lines: tuple[str, ...] = ()
+
+    def name(self, token_id: str) -> str:
+        """The token's name; empty when it cannot be seen."""
+        return self.tokens[token_id].name if token_id in self.tokens else ""
+
+    def row(self, token_id: str) -> tuple[str, ...]:
+        """What a person wants to know before revoking it."""
+        you = " (you)" if token_id == self.own else ""
+        if (token := self.tokens.get(token_id)) is None:
+            return f"?{you}", "?", "?", token_id
+        return f"{token.name}{you}", token.scope, in_table(token.last_used_at, "never"), token_id
+
+
+@click.command("revoke", cls=Leaf)
+@click.option("--id", "ids", multiple=True, metavar="ID", help="Token to revoke; may be given again.")
+@click.option("--filter", "text", metavar="FILTER", help="Revoke what the filter of `list` lets through.")
+@click.option("--reason", default="", metavar="TEXT", help="Why, for the activity trail.")
+@click.option(
+    "--retries",
+    type=click.IntRange(0, 10),
+    default=2,
+    metavar="N",
+    help="How often to try again what failed without a refusal. [2]",
+)
+@threshold_option
+@output_option("table", "json")
+@shared
+@click.pass_context
+def revoke(
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    text: str | None,
+    reason: str,
+    retries: int,
+    threshold: int | None,
+    output: str,
+) -> None:
+    """Revoke API tokens for good; there is no way back.
+
+    At a terminal it asks first. Without one, --yes is needed. Exits with 6 when only some were revoked;
+    the same command again goes on with the rest.
+    """
+    query, wanted = _asked_for(ids, text, threshold)
+    may = said_yes(ctx) or can_ask()
+    # A list of ids is known to whoever gave it; what a filter would take is worth showing.
+    if not may and query is None:
+        raise _nobody_to_ask()
+    with pointing(text):
+        known = run(ctx, lambda container: _look(container, wanted, query))
+    _warn(known)
+    if query is not None and not known.wanted:
+        show("Nothing to revoke: no token of this organization passes the filter.", err=True)
+        if output == "json":
+            show_json([])
+        return
+    if not said_yes(ctx):
+        _show(known)
+        if not may:
+            raise _nobody_to_ask()
+        _confirm(known)
+    pairs = [(token_id, known.name(token_id)) for token_id in known.wanted]
+    results = run(ctx, lambda container: container.revoke_tokens.do(pairs, reason.strip(), retries=retries))
+    with advising(f"{LIST} shows the ids"):
+        _report(results, output)
+
+
+def _asked_for(
+    ids: Sequence[str], text: str | None, threshold: int | None
+) -> tuple[Query | None, tuple[str, ...]]:
+    wanted = tuple(dict.fromkeys(token_id.strip() for token_id in ids))
+    if bool(wanted) is (text is not None):
+        said = (
+            "--id and --filter exclude each other" if wanted else "which tokens? --id or --filter is needed"
+        )
+        raise UsageError(said, hint=f"{LIST} shows the ids, and takes the same --filter")
+    if text is None:
+        if not all(wanted):
+            raise UsageError("--id is empty", hint=f"{LIST} shows the ids")
+        return None, wanted
+    if not text.strip():
+        raise UsageError("--filter is empty: it would revoke everything", hint="for example --filter never")
+    # Expired tokens are unrevoked, too.
+    return Query(text, StatusFilter.ACTIVE, threshold=threshold), ()
+
+
+def _nobody_to_ask() -> UsageError:
+    return UsageError("revoking cannot be undone, and nobody is here to be asked", hint="add --yes")
+
+
+async def _look(container: Container, wanted: tuple[str, ...], query: Query | None) -> Known:
+    if query is not None:
+        found = await container.find_tokens.do(query)
+        own = found.listing.identity.token_id
+        tokens = {row.token.id: row.token for row in found.rows if row.token.id != own}
+        lines = await news(container, found.listing)
+        return Known(tuple(tokens), tokens, own, len(tokens) < len(found.rows), lines)
+    try:
+        listing = await container.list_tokens.do(StatusFilter.ALL)
+    except Refused:
+        return Known(wanted)
+    tokens = {t.id: t for t in listing.tokens if t.id in wanted}
+    return Known(wanted, tokens, listing.identity.token_id, lines=await news(container, listing))
+
+
+def _warn(known: Known) -> None:
+    tell(known.lines)
+    if known.spared:
+        show("Left out: the token that you are signed in with. --id would take it.", err=True)
+
+
+def _show(known: Known) -> None:
+    rows = [known.row(token_id) for token_id in known.wanted]
+    show(table(("NAME", "SCOPE", "LAST USED (UTC)", "ID"), rows), err=True)
+    if known.own in known.wanted:
+        show("You are signed in with one of them: nothing works with it afterwards.", err=True)
+
+
+def _confirm(known: Known) -> None:
+    count = len(known.wanted)
+    answer = (known.name(known.wanted[0]) if count == 1 else "") or str(count)
+    typed = ask(f"Revoke {plural(count, 'API token')} for good? Type {clean(answer)} to go on: ")
+    if typed != answer:
+        raise Cancelled("nothing was revoked")
+
+
+def _report(results: Sequence[Revocation], output: str) -> None:
+    if output == "json":
+        show_json([shapes.revocation(result) for result in results])
+    else:
+        rows = [(result.token_id, result.name, _became(result)) for result in results]
+        show(table(("ID", "NAME", "RESULT"), rows))
+    failed = [result for result in results if result.error]
+    if failed and len(failed) < len(results):
+        raise exits.PartlyDone(
+            f"{len(failed)} of {len(results)} API tokens were not revoked",
+            hint="the reasons stand beside them; the others are revoked. Run it again for the rest",
+        )
+    for result in failed:
+        raise result.error or Failed("not revoked")
+
+
+def _became(result: Revocation) -> str:
+    if result.error:
+        return f"not revoked: {result.error.message}"
+    if result.already:
+        return f"was revoked already, {moment(result.revoked_at)}"
+    return f"revoked {moment(result.revoked_at)}".strip()

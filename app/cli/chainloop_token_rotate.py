@@ -1,0 +1,172 @@
+"""`loopin chainloop organization api-token rotate`."""
+
+import sys
+from dataclasses import dataclass
+
+import click
+
+from app.cli import exits, shapes
+from app.cli.chainloop_token_shared import LIST
+from app.cli.groups import Leaf
+from app.cli.options import output_option, said_yes, shared
+from app.cli.output import moment, show, show_json
+from app.cli.running import advising, run
+from app.cli.terminal import ask, can_ask
+from app.container import Container
+from app.domain.errors import Cancelled, Failed, LoopinError, NotFound, UsageError
+from app.domain.rotation import successor
+from app.domain.text import clean
+from app.domain.tokens import APIToken
+from app.services.revoke_tokens import Revocation
+from app.services.rotate_token import Interrupted, Rotation
+from app.services.tokens import Listing
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is about to happen: `old` gets a successor called `name`; `left` is what a crash left behind."""
+
+    old: APIToken
+    name: str
+    listing: Listing
+    left: tuple[Interrupted, ...]
+
+
+@click.command("rotate", cls=Leaf)
+@click.option("--id", "token_id", required=True, metavar="ID", help="Token to replace.")
+@click.option("--keep-old", is_flag=True, help="Do not revoke the old token.")
+@output_option("table", "json", "token")
+@shared
+@click.pass_context
+def rotate(ctx: click.Context, token_id: str, keep_old: bool, output: str) -> None:
+    """Replace an API token: make its successor, print it once, try it, then revoke the old one.
+
+    The old token is revoked only when the new one was printed and works, and, at a terminal, when you
+    say so. Interrupted, the same command again clears up first.
+    """
+    if not (said_yes(ctx) or keep_old or can_ask()):
+        raise UsageError("nobody is here to be asked about the old token", hint="add --yes or --keep-old")
+    with advising(f"{LIST} shows the ids"):
+        plan = run(ctx, lambda container: _plan(container, token_id.strip()))
+    _tell(plan)
+    if can_ask() and not said_yes(ctx):
+        _may_begin(plan)
+    rotation = run(ctx, lambda container: _begin(container, plan))
+    try:
+        _print(rotation, output)
+    except OSError as error:
+        why = error.strerror or "no reason given"
+        run(ctx, lambda container: _take_back(container, rotation, why))
+    problem = run(ctx, lambda container: _try(container, rotation))
+    if problem is not None:
+        raise exits.PartlyDone(
+            f"{rotation.created.token.name} was created, but does not work: {problem.message}",
+            hint="both tokens live; the old one was not touched",
+        )
+    ends = not keep_old and (said_yes(ctx) or _may_end(rotation))
+    done = run(ctx, lambda container: _finish(container, rotation, revoke_old=ends))
+    _report(rotation, done)
+
+
+async def _plan(container: Container, token_id: str) -> _Plan:
+    listing = await container.list_tokens.do()
+    old = next((token for token in listing.tokens if token.id == token_id), None)
+    if old is None:
+        raise NotFound(f"there is no API token {token_id!r} that you may see")
+    if old.revoked_at is not None:
+        raise NotFound(f"{old.name} was revoked {moment(old.revoked_at)}: there is nothing to rotate")
+    left = await container.rotate_token.interrupted(listing.tokens)
+    mine = tuple(found for found in left if found.entry.subject_id == old.id)
+    # What nobody saw is revoked first, and its name is free again.
+    gone = {found.new.id for found in mine if not found.seen}
+    taken = {t.name for t in listing.tokens if t.revoked_at is None and t.id not in gone}
+    return _Plan(old, successor(old, taken, listing.as_of).name, listing, mine)
+
+
+def _tell(plan: _Plan) -> None:
+    for found in plan.left:
+        new = f"{clean(found.new.name)} ({clean(found.new.id)})"
+        became = (
+            "it may be in use and stays; revoke it if nobody kept it"
+            if found.seen
+            else ("nobody saw it: it is revoked first")
+        )
+        show(
+            f"loopin: a rotation was interrupted {moment(found.entry.at)} and left {new}; {became}", err=True
+        )
+
+
+def _may_begin(plan: _Plan) -> None:
+    typed = ask(f"Rotate {clean(plan.old.name)}: create {plan.name} in its place? [y/N] ")
+    if typed.lower() not in {"y", "yes"}:
+        raise Cancelled("nothing was changed")
+
+
+async def _begin(container: Container, plan: _Plan) -> Rotation:
+    for found in plan.left:
+        await container.rotate_token.settle(found, revoke_new=not found.seen)
+    gone = {found.new.id for found in plan.left if not found.seen}
+    listed = [token for token in plan.listing.tokens if token.id not in gone]
+    rotation = await container.rotate_token.begin(plan.old, listed)
+    # Before it is printed, not after: a token that somebody may have is never revoked without a word.
+    await container.rotate_token.shown(rotation)
+    return rotation
+
+
+async def _take_back(container: Container, rotation: Rotation, why: str) -> None:
+    name = rotation.created.token.name
+    try:
+        await container.rotate_token.take_back(rotation)
+    except LoopinError as error:
+        raise exits.PartlyDone(
+            f"{name} was created, but could not be written out ({why}) nor revoked: {error.message}",
+            hint=f"loopin chainloop organization api-token revoke --id {rotation.created.token.id}",
+        ) from None
+    raise Failed(
+        f"{name} could not be written out, and was revoked again: {why}",
+        hint="the old token lives; make room for the output and run it again",
+    )
+
+
+def _print(rotation: Rotation, output: str) -> None:
+    new = rotation.created
+    if output == "token":
+        click.echo(new.secret.reveal(), nl=False)
+    elif output == "json":
+        show_json(shapes.created(new))
+    else:
+        show(f"{new.token.name} ({new.token.id}) replaces {clean(rotation.old.name)}.")
+        show("Save this token now: it is told only this once.")
+        show()
+        show(new.secret.reveal())
+    sys.stdout.flush()
+
+
+async def _try(container: Container, rotation: Rotation) -> LoopinError | None:
+    try:
+        await container.rotate_token.verify(rotation)
+    except LoopinError as error:
+        return error
+    return None
+
+
+def _may_end(rotation: Rotation) -> bool:
+    name = clean(rotation.old.name)
+    typed = ask(f"{rotation.created.token.name} works. Revoke {name} for good? Type its name, or nothing: ")
+    return typed == rotation.old.name
+
+
+async def _finish(container: Container, rotation: Rotation, *, revoke_old: bool) -> Revocation | None:
+    try:
+        return await container.rotate_token.finish(rotation, revoke_old=revoke_old)
+    except LoopinError as error:
+        raise exits.PartlyDone(
+            f"the new token works; {rotation.old.name} was not revoked: {error.message}",
+            hint=f"loopin chainloop organization api-token revoke --id {rotation.old.id}",
+        ) from None
+
+
+def _report(rotation: Rotation, done: Revocation | None) -> None:
+    name = clean(rotation.old.name)
+    said = f"{name} is kept: both work." if done is None else f"{name} is revoked, {moment(done.revoked_at)}."
+    show(said, err=True)

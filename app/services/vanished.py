@@ -1,0 +1,74 @@
+"""Tokens that were revoked between two listings, and not by this Loopin."""
+
+from collections.abc import Collection
+from datetime import timedelta
+
+from app.domain.activity import Action
+from app.domain.inactivity import MIN_DAYS, active_since
+from app.domain.ports import KnownTokens
+from app.domain.tokens import APIToken, StatusFilter
+from app.services.activity import Trail
+from app.services.tokens import Listing, ListTokens
+
+
+class NoticeVanished:
+    """Compares a listing with the one before it, of the same organization at the same server.
+
+    Only a token that the server itself shows as revoked counts: one that is merely not in the list may
+    be hidden from a lesser role. Each is appended to the trail once.
+    """
+
+    def __init__(self, known: KnownTokens, list_tokens: ListTokens, trail: Trail) -> None:
+        self._known = known
+        self._list = list_tokens
+        self._trail = trail
+
+    async def do(self, listing: Listing) -> tuple[APIToken, ...]:
+        """Return what vanished since the last listing, and remember this one. A listing of a part, or of
+        revoked tokens alone, says nothing; the first listing only remembers."""
+        if not listing.whole or listing.status is StatusFilter.REVOKED:
+            return ()
+        place = (listing.endpoint, listing.identity.organization)
+        living = {token.id for token in listing.tokens if token.revoked_at is None}
+        before = await self._known.read(*place)
+        missing = (before or frozenset()) - living
+        vanished = await self._revoked(missing, listing) if missing else ()
+        # What another credential saw stays known until it is shown as revoked.
+        hidden = missing - {token.id for token in vanished}
+        if before is None or living | hidden != before:
+            await self._known.write(*place, living | hidden)
+        return await self._note(vanished, listing)
+
+    async def _revoked(self, missing: Collection[str], listing: Listing) -> tuple[APIToken, ...]:
+        if listing.status is not StatusFilter.ALL:
+            listing = await self._list.do(StatusFilter.REVOKED)
+        return tuple(t for t in listing.tokens if t.id in missing and t.revoked_at is not None)
+
+    async def _note(self, vanished: Collection[APIToken], listing: Listing) -> tuple[APIToken, ...]:
+        if not vanished:
+            return ()
+        # A revocation of ours that was begun and never ended is ours, too.
+        told = {Action.REVOKE, Action.VANISHED}
+        ours = {e.subject_id for e in await self._trail.entries() if e.action in told}
+        others = tuple(token for token in vanished if token.id not in ours)
+        for token in others:
+            await self._trail.add(
+                Action.VANISHED,
+                identity=listing.identity,
+                endpoint=listing.endpoint,
+                subject=token.name,
+                subject_id=token.id,
+                detail=_who(token),
+            )
+        return others
+
+
+def _who(token: APIToken) -> str:
+    """The sweep takes nothing that was used within the shortest threshold there is."""
+    if token.revoked_at is None:
+        return ""
+    rested = token.revoked_at - active_since(token)
+    when = f"revoked {token.revoked_at:%Y-%m-%d %H:%M} UTC"
+    if rested < timedelta(days=MIN_DAYS):
+        return f"{when}, not by the sweep: it was in use"
+    return f"{when}, possibly by the sweep: {rested.days} days without use"
