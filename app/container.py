@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from app.services.login.gumloop_key import GumloopKeyLogin
     from app.services.login.gumloop_oauth import GumloopOAuthLogin
     from app.services.login.gumloop_token import GumloopTokenLogin
+    from app.services.open_dashboard import OpenDashboard
     from app.services.organizations import (
         DescribeOrganization,
         ListOrganizations,
@@ -188,6 +189,12 @@ class Container(Adapters):
         from app.services.ask_server import AskServer
 
         return AskServer(self.session)
+
+    @cached_property
+    def open_dashboard(self) -> OpenDashboard:
+        from app.services.open_dashboard import OpenDashboard
+
+        return OpenDashboard(self.ask_server, self.browser)
 
     @cached_property
     def export_tokens(self) -> ExportTokens:

@@ -44,6 +44,11 @@ organization = LazyGroup(
     entries=(
         Entry("api-token", "app.cli.chainloop:api_token", "API tokens: create, list, revoke", ("token",)),
         Entry(
+            "auto-revoke",
+            "app.cli.chainloop_auto_revoke:auto_revoke",
+            "What becomes of API tokens that nobody uses",
+        ),
+        Entry(
             "describe",
             "app.cli.chainloop_organization:describe",
             "Describe the current organization",

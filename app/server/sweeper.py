@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from app.server import log, metrics
 from app.server.metrics import Metrics
-from app.server.usecases.sweep import Piece, Sweep, TidyUp
+from app.server.usecases.sweep import Sweep, TidyUp
 
 FIRST_RUN = timedelta(minutes=1)
 MAX_DRIFT = timedelta(hours=1)
@@ -66,8 +66,8 @@ class Sweeper:
     def once(self) -> int:
         """Sweep now, because somebody asked; return how many tokens were revoked."""
         began, started = self._sweep.now(), time.monotonic()
-        pieces: list[Piece] = []
-        revoked = len(self._sweep.do(pieces.append, self._stop.is_set))
+        pieces = list(self._sweep.pieces(self._stop.is_set))
+        revoked = sum(piece.revoked for piece in pieces)
         seconds, longest = time.monotonic() - started, max((p.seconds for p in pieces), default=0.0)
         self._metrics.swept(began, seconds, revoked, longest)
         log.event("sweep.done", revoked=revoked, seconds=round(seconds, 3), longest=round(longest, 3))

@@ -1,13 +1,13 @@
 """The sweep: revoke what nobody uses. The rule is app.domain.inactivity; this is its set-based form."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from app.domain import inactivity
@@ -19,9 +19,9 @@ from app.server.usecases.sweep_batch import Batch
 
 # A transaction ends long before it is in anybody's way: a batch is made as large as fits into this many
 # seconds, and is followed by a rest in which others get their turn.
-TARGET = 0.06
+TARGET = 0.05
 REST = 0.5
-SMALLEST, FIRST, LARGEST = 50, 250, 10_000
+SMALLEST, FIRST, LARGEST = 50, 200, 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,11 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One transaction of a sweep: how many tokens it revoked, in how many seconds."""
+    """One transaction of a sweep: how many tokens it revoked, in how many seconds, and which if asked."""
 
     revoked: int
     seconds: float
+    listed: Sequence[Swept] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +72,59 @@ class Sweep:
         with self._database.read() as session:
             return self._now(session)
 
-    def do(
-        self,
-        after_each: Callable[[Piece], None] = lambda piece: None,
-        stopped: Callable[[], bool] = lambda: False,
-    ) -> list[Swept]:
-        """Return what was revoked. `stopped` is asked between transactions; the rest waits for the next."""
+    def do(self) -> list[Swept]:
+        """Sweep, and return what was revoked."""
         swept: list[Swept] = []
-        pace = _Pace()
-        for organization_id in self._organizations():
-            for wait in self._passes:
-                while not stopped() and (found := self._piece(organization_id, pace, wait, after_each)):
-                    swept += found
+        for piece in self._pieces(listed=True, stopped=lambda: False):
+            swept += piece.listed
         return swept
+
+    def pieces(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
+        """Sweep, and yield each transaction when it is done, with numbers only.
+
+        `stopped` is asked in between; what is left then waits for the next sweep.
+        """
+        return self._pieces(listed=False, stopped=stopped)
 
     def foresee(self) -> list[Swept]:
         """What a sweep would revoke now; nothing is changed."""
         return [swept for id in self._organizations() for swept in self._foreseen(id)]
 
     def _organizations(self) -> list[UUID]:
-        on = Organization.api_token_max_days_inactive > 0
+        """Those that have something to sweep."""
+        threshold = Organization.api_token_max_days_inactive
         with self._database.read() as session:
-            return list(session.scalars(select(Organization.id).where(on).order_by(Organization.id)))
+            now = self._now(session)
+            found: list[UUID] = []
+            for days in session.scalars(select(threshold).where(threshold > 0).distinct()).all():
+                stale = sweep_batch.stale(Organization.id, inactivity.cutoff(days or 0, now))
+                query = select(Organization.id).where(threshold == days, exists().where(*stale))
+                found += session.scalars(query.order_by(Organization.id))
+        return found
 
-    def _piece(
-        self, organization_id: UUID, pace: "_Pace", wait: bool, after_each: Callable[[Piece], None]
-    ) -> list[Swept]:
-        began = time.monotonic()
+    def _pieces(self, listed: bool, stopped: Callable[[], bool]) -> Iterator[Piece]:
+        pace = _Pace()
+        for wait in self._passes:
+            for organization_id in self._organizations():
+                more = True
+                while more and not stopped():
+                    piece = self._piece(organization_id, pace.size, wait, listed)
+                    more = piece.revoked == pace.size
+                    yield piece
+                    pace.follow(piece)
+
+    def _piece(self, organization_id: UUID, size: int, wait: bool, listed: bool) -> Piece:
+        began, revoked, swept = time.monotonic(), 0, []
         with self._database.write() as session:
             # Read again inside, and held: somebody may have raised it or turned it off since.
             place = _place(session, organization_id, held=True)
-            if place is None:
-                return []
-            now = self._now(session)
-            cutoff = inactivity.cutoff(place.threshold, now)
-            batch = Batch(organization_id, place.threshold, cutoff, now, pace.size, wait)
-            swept = [_swept(place, row) for row in sweep_batch.revoke(session, batch)]
-        piece = Piece(len(swept), time.monotonic() - began)
-        after_each(piece)
-        pace.follow(piece)
-        return swept
+            if place is not None:
+                now = self._now(session)
+                cutoff = inactivity.cutoff(place.threshold, now)
+                batch = Batch(organization_id, place.threshold, cutoff, now, size, wait, listed)
+                revoked, rows = sweep_batch.revoke(session, batch)
+                swept = [_swept(place, row) for row in rows]
+        return Piece(revoked, time.monotonic() - began, swept)
 
     def _foreseen(self, organization_id: UUID) -> Iterator[Swept]:
         with self._database.read() as session:

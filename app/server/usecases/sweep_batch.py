@@ -21,7 +21,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.server.database.models import APIToken, AuditEvent
 from app.server.database.types import UTCDateTime
@@ -41,11 +41,24 @@ _EVENT = (
 )
 
 
+def stale(
+    organization_id: UUID | InstrumentedAttribute[UUID], cutoff: datetime
+) -> tuple[ColumnElement[bool], ...]:
+    """The rule of app.domain.inactivity as conditions on a token of an organization."""
+    return (
+        APIToken.organization_id == organization_id,
+        APIToken.revoked_at.is_(None),
+        APIToken.active_since < cutoff,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What to revoke: up to `size` tokens of one organization that were last active before `cutoff`.
 
     `wait` is for PostgreSQL: whether to wait for rows that somebody else holds, or to leave them alone.
+    `listed` says whether the rows are wanted: without them nothing but a number comes back, and a server
+    that sweeps has its interpreter free for requests.
     """
 
     organization_id: UUID
@@ -54,15 +67,12 @@ class Batch:
     now: datetime
     size: int
     wait: bool = False
+    listed: bool = True
 
     @property
     def stale(self) -> tuple[ColumnElement[bool], ...]:
-        """The rule of app.domain.inactivity as conditions on a row."""
-        return (
-            APIToken.organization_id == self.organization_id,
-            APIToken.revoked_at.is_(None),
-            APIToken.active_since < self.cutoff,
-        )
+        """The rule as conditions on a row."""
+        return stale(self.organization_id, self.cutoff)
 
 
 COLUMNS = (APIToken.id, APIToken.name, APIToken.created_at, APIToken.last_used_at)
@@ -70,24 +80,32 @@ COLUMNS = (APIToken.id, APIToken.name, APIToken.created_at, APIToken.last_used_a
 Found = Any
 
 
-def revoke(session: Session, batch: Batch) -> Sequence[Found]:
-    """Revoke the longest unused, with one audit event each; return `COLUMNS` of what was revoked."""
+def revoke(session: Session, batch: Batch) -> tuple[int, Sequence[Found]]:
+    """Revoke the longest unused, with one audit event each.
+
+    Return how many, and `COLUMNS` of each when they are to be listed.
+    """
     if session.get_bind().dialect.name == "sqlite":
         return _sqlite(session, batch)
     return _postgresql(session, batch)
 
 
-def _sqlite(session: Session, batch: Batch) -> Sequence[Found]:
+def _sqlite(session: Session, batch: Batch) -> tuple[int, Sequence[Found]]:
     last = session.scalar(select(func.max(AuditEvent.id))) or 0
     doomed = _event(batch, APIToken).where(*batch.stale)
     doomed = doomed.order_by(APIToken.active_since).limit(batch.size)
     session.execute(insert(AuditEvent).from_select(_EVENT, doomed))
     told = select(AuditEvent.target_id).where(AuditEvent.id > last)
     done = update(APIToken).where(APIToken.id.in_(told)).values(revoked_at=batch.now)
-    return session.execute(done.returning(*COLUMNS), execution_options={"synchronize_session": False}).all()
+    done = done.execution_options(synchronize_session=False)
+    if batch.listed:
+        found = session.execute(done.returning(*COLUMNS)).all()
+        return len(found), found
+    session.execute(done)
+    return (session.scalar(select(func.max(AuditEvent.id))) or 0) - last, ()
 
 
-def _postgresql(session: Session, batch: Batch) -> Sequence[Found]:
+def _postgresql(session: Session, batch: Batch) -> tuple[int, Sequence[Found]]:
     # A row that was used or revoked while we waited for it is looked at again before it is taken.
     doomed = (
         select(APIToken.id)
@@ -105,8 +123,11 @@ def _postgresql(session: Session, batch: Batch) -> Sequence[Found]:
         .cte("swept")
     )
     told = insert(AuditEvent).from_select(_EVENT, _event(batch, swept.c)).cte("told")
-    found: Select[Any] = select(swept.c.id, swept.c.name, swept.c.created_at, swept.c.last_used_at)
-    return session.execute(found.add_cte(told)).all()
+    if not batch.listed:
+        return session.execute(select(func.count()).select_from(swept).add_cte(told)).scalar_one(), ()
+    listed: Select[Any] = select(swept.c.id, swept.c.name, swept.c.created_at, swept.c.last_used_at)
+    found = session.execute(listed.add_cte(told)).all()
+    return len(found), found
 
 
 def _event(batch: Batch, token: Any) -> Select[Any]:

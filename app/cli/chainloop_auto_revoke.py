@@ -1,0 +1,76 @@
+"""`loopin chainloop organization auto-revoke preview`."""
+
+import click
+
+from app.cli import shapes
+from app.cli.groups import Entry, LazyGroup, Leaf
+from app.cli.options import group_options, output_option, shared
+from app.cli.output import in_table, moment, plural, show, show_json, table
+from app.cli.running import run
+from app.domain.inactivity import Fate, auto_revoked_at, fate, idle
+from app.domain.tokens import APIToken
+from app.services.preview import Forecast
+
+auto_revoke = LazyGroup(
+    "auto-revoke",
+    help="API tokens that nobody uses are revoked by the server.",
+    params=group_options(),
+    entries=(Entry("preview", "app.cli.chainloop_auto_revoke:preview", "What a threshold would revoke"),),
+)
+
+
+@click.command("preview", cls=Leaf)
+@click.option(
+    "--days",
+    type=int,
+    metavar="DAYS",
+    help="A threshold to try: 1 to 365, 0 = off; without it the one in force.",
+)
+@output_option("table", "json")
+@shared
+@click.pass_context
+def preview(ctx: click.Context, days: int | None, output: str) -> None:
+    """Show what the next sweep would revoke, and what follows within 30 days. Nothing is changed.
+
+    JSON is a list of the tokens that the next sweep would revoke.
+    """
+    found = run(ctx, lambda container: container.preview_auto_revoke.do(days))
+    if output == "json":
+        doomed = found.partition.falling[: found.partition.next_sweep]
+        show_json([shapes.token(token) for token in doomed])
+    else:
+        _print(found)
+
+
+def _print(found: Forecast) -> None:
+    partition = found.partition
+    if not partition.threshold:
+        show(f"Auto-revocation is off: {plural(partition.counts[Fate.SAFE], 'API token')} safe.")
+        return
+    if partition.falling:
+        show(table(("ID", "NAME", "SCOPE", "LAST USED, UTC", "IDLE", "BECOMES REVOKED, UTC"), _rows(found)))
+    counts = partition.counts
+    show(
+        f"At {plural(partition.threshold, 'day')}: {counts[Fate.NEXT_SWEEP]} at the next sweep,"
+        f" {counts[Fate.WITHIN_WEEK]} more within 7 days, {counts[Fate.WITHIN_MONTH]} more within 30 days,"
+        f" {counts[Fate.SAFE]} safe."
+    )
+    show("The next sweep comes within an hour.")
+    show(f"Only tokens that you can see are counted, as of {moment(found.as_of)}.")
+
+
+def _rows(found: Forecast) -> list[tuple[str, ...]]:
+    return [_row(token, found) for token in found.partition.falling]
+
+
+def _row(token: APIToken, found: Forecast) -> tuple[str, ...]:
+    threshold = found.partition.threshold
+    soon = fate(token, threshold, found.as_of) is Fate.NEXT_SWEEP
+    return (
+        token.id,
+        token.name + (" (you)" if token.id == found.identity.token_id else ""),
+        token.scope,
+        in_table(token.last_used_at, "never"),
+        f"{idle(token, found.as_of).days} d",
+        "next sweep" if soon else in_table(auto_revoked_at(token, threshold)),
+    )

@@ -1,0 +1,105 @@
+"""What the preview says, the sweep does."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.integration.server.callers import Caller
+from tests.integration.server_team.conftest import Operate
+from tests.support.cli import Loopin, Result, signed_in
+from tests.support.server import AccountServer, ServerFactory, age_tokens, bulk_tokens, sign_in
+
+PREVIEW = ("chainloop", "organization", "auto-revoke", "preview")
+UPDATE = ("chainloop", "organization", "update", "--yes", "--api-token-max-days-inactive")
+
+
+def ids(result: Result) -> set[str]:
+    return {token["id"] for token in result.works().json}
+
+
+def alive(server: AccountServer) -> set[str]:
+    with server.database() as database:
+        rows = database.execute("SELECT id FROM api_tokens WHERE revoked_at IS NULL").fetchall()
+    return {str(row[0]).replace("-", "") for row in rows}
+
+
+def test_preview_dry_run_and_sweep_agree_on_every_token(
+    fresh_server: ServerFactory, loopin: Loopin, operate: Operate
+) -> None:
+    server = fresh_server()
+    bulk_tokens(server, "acme", 400)
+    signed_in(loopin, server, server.owner)
+    for days in ("20", "90", "1"):
+        loopin(*UPDATE, days).works()
+        before = alive(server)
+        seen = ids(loopin(*PREVIEW, "-o", "json"))
+        assert seen == ids(loopin(*PREVIEW, "--days", days, "-o", "json"))
+        foreseen = operate(server, "sweep", "--dry-run", "--json")
+        assert ids(foreseen) == seen
+        assert alive(server) == before
+        swept = operate(server, "sweep", "--json")
+        assert ids(swept) == seen
+        assert before - alive(server) == {id.replace("-", "") for id in seen}
+        assert operate(server, "sweep", "--json").json == []
+
+
+def test_a_token_that_is_used_between_preview_and_sweep_survives(
+    fresh_server: ServerFactory, loopin: Loopin, operate: Operate
+) -> None:
+    server = fresh_server()
+    owner = Caller(server, sign_in(server, *server.owner))
+    made = owner.create("comes-back")
+    age_tokens(server, "comes-back", used=timedelta(days=100), created=timedelta(days=200))
+    signed_in(loopin, server, server.owner)
+    assert made.item.id in ids(loopin(*PREVIEW, "-o", "json"))
+    Caller(server, made.jwt).current()
+    swept = ids(operate(server, "sweep", "--json"))
+    assert made.item.id not in swept
+    assert len(swept) == 4
+    assert "comes-back" in {item.name for item in owner.list()}
+
+
+@pytest.mark.parametrize("days", ["366", "-1", "ninety", "1.5"])
+def test_a_threshold_that_makes_no_sense_is_refused(
+    fresh_server: ServerFactory, loopin: Loopin, days: str
+) -> None:
+    signed_in(loopin, server := fresh_server(), server.owner)
+    loopin(*PREVIEW, "--days", days).fails(2)
+    loopin(*UPDATE, days).fails(2)
+    assert "90 days" in loopin("chainloop", "organization", "describe").works().out
+
+
+def test_the_ends_of_the_range_are_thresholds_and_zero_is_off(
+    fresh_server: ServerFactory, loopin: Loopin, operate: Operate
+) -> None:
+    server = fresh_server()
+    signed_in(loopin, server, server.owner)
+    assert (
+        len(ids(loopin(*PREVIEW, "--days", "1", "-o", "json")))
+        > len(ids(loopin(*PREVIEW, "--days", "365", "-o", "json")))
+        == 1
+    )
+    assert ids(loopin(*PREVIEW, "--days", "0", "-o", "json")) == set()
+    loopin(*UPDATE, "0").works()
+    assert "off" in loopin(*PREVIEW).works().out
+    assert operate(server, "sweep", "--json").json == []
+    loopin(*UPDATE, "365").works()
+    assert [token["name"] for token in operate(server, "sweep", "--json").json] == ["ci-legacy"]
+
+
+def test_people_read_how_many_and_when(fresh_server: ServerFactory, loopin: Loopin) -> None:
+    signed_in(loopin, server := fresh_server(), server.owner)
+    said = loopin(*PREVIEW).works().out
+    assert "ci-legacy" in said
+    assert "At 90 days: 4 at the next sweep" in said
+    assert "Only tokens that you can see" in said
+
+
+def test_an_api_token_cannot_read_the_threshold_and_is_told_to_name_one(
+    fresh_server: ServerFactory, loopin: Loopin
+) -> None:
+    server = fresh_server()
+    made = Caller(server, sign_in(server, *server.owner)).create("robot")
+    signed_in(loopin, server, server.owner)
+    loopin(*PREVIEW, CHAINLOOP_TOKEN=made.jwt).fails(2, "--days")
+    assert ids(loopin(*PREVIEW, "--days", "90", "-o", "json", CHAINLOOP_TOKEN=made.jwt))
