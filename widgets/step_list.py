@@ -42,11 +42,12 @@ class StepList(Lines):
         glyph, style = _GLYPHS[told.state]
         running = told.state is StepState.RUNNING
         column = _TITLE if width >= _WIDE else _TITLE_NARROW
-        title = f" {told.step.value.ljust(column)}"
+        named = f"{told.step.value}  ".ljust(column)
+        title = f" {named}"
         parts: list[Part] = [(glyph, style), (title, "bold" if running else "")]
         if running and told.step is Step.WAITING and told.deadline is not None and self.now is not None:
-            return self._countdown([*parts, "  "], told, told.deadline - self.now)
-        room = max(10, width - max(column, len(told.step.value)) - 2 - _SECONDS)
+            return self._countdown(parts, told, told.deadline - self.now)
+        room = max(10, width - len(named) - 2 - _SECONDS)
         detail = clean(told.detail, room)
         parts.append((detail.ljust(room), style if told.state is StepState.FAILED else "$text-muted"))
         if told.state is StepState.DONE:

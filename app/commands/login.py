@@ -29,7 +29,9 @@ COMMANDS: tuple[Command, ...] = (
         "Paste the address that the browser ended on, or the code or token it showed.",
         "paste",
     ),
-    Command("login.retry", _RUN, "r", "retry", "Try again", "Start the sign-in again.", "try again"),
+    Command(
+        "login.retry", _RUN, "r", "retry", "Try again", "Go on from what failed, or start over.", "try again"
+    ),
     Command(
         "login.other_port",
         _RUN,

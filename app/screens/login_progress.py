@@ -41,7 +41,10 @@ _AFTER_FAILURE = frozenset({"retry", "other_port"})
 
 
 class LoginProgressScreen(RoomScreen):
-    """Follows one sign-in in the browser. Leaving it cancels, and frees the port at once."""
+    """Follows one sign-in in the browser. Leaving it cancels, and frees the port at once.
+
+    After a failure it goes on from what the server gave, where that is still good, else it starts over.
+    """
 
     ROOM = Room.SIGNING_IN
     TAB = "app.accounts"
@@ -66,7 +69,7 @@ class LoginProgressScreen(RoomScreen):
         self, frame: Frame, offer: Offer, how: BrowserLogin, browser: Browser, copy: CopyText
     ) -> None:
         super().__init__(frame)
-        self._offer, self._how = offer, how
+        self._offer, self._how = offer, replace(how, keep=True)
         self._browser, self._copy = browser, copy
         self._flow: BrowserFlow | None = None
         self._steps: dict[Step, LoginStep] = {}
@@ -110,6 +113,14 @@ class LoginProgressScreen(RoomScreen):
         self._paint()
         self._run()
 
+    def _resume(self) -> None:
+        """Once more from the verification: what came before it still holds."""
+        again = {Step.KEYCHAIN, Step.VERIFIED, Step.SAVED}
+        self._steps = {step: told for step, told in self._steps.items() if step not in again}
+        self._error = None
+        self._paint()
+        self._run()
+
     def _plan(self) -> tuple[Step, ...]:
         return tuple(s for s in self._offer.steps if not (self._how.headless and s is Step.LISTENING))
 
@@ -146,13 +157,29 @@ class LoginProgressScreen(RoomScreen):
         self.query_one(StepList).plan = () if self._result or self._error else self._plan()
         self.query_one(SignedInPanel).result = self._result
         self.query_one(SignedInPanel).display = self._result is not None
-        self.query_one("#progress-error", Static).update(reason(self._error))
+        self.query_one("#progress-error", Static).update(self._why())
         self.query_one("#progress-error").display = self._error is not None
         self.query_one("#progress-help").display = self._waiting
         self.query_one("#progress-help", Static).update(self._help())
         self._paint_demo()
         self._paint_buttons()
         self.refresh_bindings()
+
+    def _why(self) -> Content:
+        """What failed, the next step, and what another try begins with."""
+        if self._error is None:
+            return Content("")
+        words = ""
+        if self._resumable:
+            words = "Trying again goes on from here: you need not allow access again."
+        elif Step.WAITING in self._steps:
+            words = "Starting over opens a new page in the browser."
+        more = f"\n  {words}" if words else ""
+        return Content.assemble(reason(self._error), (more, "$text-muted"))
+
+    @property
+    def _resumable(self) -> bool:
+        return self._flow is not None and self._flow.resumable
 
     def _tick_steps(self) -> None:
         self.query_one(StepList).now = self.frame.clock.now()
@@ -200,7 +227,9 @@ class LoginProgressScreen(RoomScreen):
     def _paint_buttons(self) -> None:
         failed, done = self._error is not None, self._result is not None
         self.query_one("#continue").display = done
+        over = Step.WAITING in self._steps and not self._resumable
         self.query_one("#retry").display = failed
+        self.query_one("#retry", Button).label = "Start over" if over else "Try again"
         self.query_one("#other-port").display = isinstance(self._error, PortBusy)
         self.query_one("#back", Button).display = not done
         self.query_one("#back", Button).label = "Back" if failed else "Cancel"
@@ -269,8 +298,12 @@ class LoginProgressScreen(RoomScreen):
 
     @on(Button.Pressed, "#retry")
     def action_retry(self) -> None:
-        """Start again; what worked before works again at once."""
-        if self._error is not None:
+        """Go on from what failed where that can be, else start over."""
+        if self._error is None:
+            return
+        if self._resumable:
+            self._resume()
+        else:
             self._start()
 
     @on(Button.Pressed, "#other-port")
@@ -300,5 +333,8 @@ class LoginProgressScreen(RoomScreen):
             box.value, box.display = "", False
             return True
         self.workers.cancel_group(self, "login")
+        if self._flow is not None and self._flow.resumable:
+            # The screen goes, and its workers with it: the app sees to the end of this one.
+            self.app.run_worker(self._flow.drop(), description="give the sign-in up", exit_on_error=False)
         self.dismiss(self._result is not None)
         return True

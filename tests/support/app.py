@@ -14,7 +14,6 @@ from app.container import Container
 from app.domain.activity import ActivityEntry
 from app.domain.credentials import ChainloopTarget, Credential, Endpoint, Method, Provider
 from app.domain.errors import AlreadyExists, BrowserUnavailable, LoopinError, NotFound, SessionEnded
-from app.domain.gumloop import Team
 from app.domain.login import BrowserPage
 from app.domain.organizations import Context, Membership, Organization, Person, Role
 from app.domain.secret import Secret
@@ -25,6 +24,7 @@ from app.main import LoopinApp
 from app.services.chainloop_session import API_TOKEN_AUDIENCE, USER_AUDIENCE
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.settings import Settings
+from tests.support.fake_gumloop import FakeGumloop, FreeLocks
 
 NOW = datetime(2026, 3, 14, 12, 4, 31, tzinfo=UTC)
 ENDPOINT = Endpoint(Provider.CHAINLOOP, "api.acme.example:443")
@@ -270,30 +270,6 @@ class FakeGateways:
         """Nothing to close."""
 
 
-class FakeGumloop:
-    """A Gumloop that takes every credential and has nothing to say; serves as the API, too."""
-
-    team_id = ""
-
-    def open(self, credential: Credential, team_id: str = "") -> Self:
-        """Itself."""
-        return self
-
-    async def verify(self) -> None:
-        """Fine."""
-
-    async def teams(self) -> Sequence[Team]:
-        """None."""
-        return ()
-
-    async def organizations(self) -> Sequence[str]:
-        """One."""
-        return ("acme",)
-
-    async def aclose(self) -> None:
-        """Nothing to close."""
-
-
 class FakeBrowser:
     """Says that it opened the page; with `error` it does not."""
 
@@ -469,6 +445,7 @@ class FakeContainer(Container):
         self.fake_browser = FakeBrowser()
         self.fake_listeners = FakeListeners()
         self.fake_activity = MemoryActivity()
+        self.gumloop = FakeGumloop()
         self.fake_preferences = MemoryPreferences()
         self.fake_clipboard = FakeClipboard()
         self.__dict__.update(
@@ -477,6 +454,9 @@ class FakeContainer(Container):
             browser=self.fake_browser,
             listeners=self.fake_listeners,
             gateways=FakeGateways(self.plane),
+            gumloop_apis=self.gumloop,
+            gumloop_oauth=self.gumloop,
+            locks=FreeLocks(),
             accounts=MemoryAccounts(),
             activity=self.fake_activity,
             preferences=self.fake_preferences,

@@ -13,11 +13,22 @@ from textual.widgets import Input
 
 from app.domain.activity import Action, ActivityEntry, Outcome
 from app.domain.credentials import Provider
-from app.domain.errors import PortBusy, Unreachable, VaultLocked
+from app.domain.errors import (
+    BrowserUnavailable,
+    Failed,
+    LoopinError,
+    PortBusy,
+    Unreachable,
+    VaultDenied,
+    VaultError,
+    VaultLocked,
+    VaultMissing,
+    VaultSilent,
+)
 from app.domain.login import Step, StepState
 from app.main import LoopinApp
 from tests.support import app as fakes
-from widgets.signed_in_panel import SignedInPanel
+from tests.support.fake_gumloop import STATE
 from widgets.step_list import StepList
 
 Size = tuple[int, int]
@@ -103,6 +114,35 @@ def busy_port(theme: str) -> LoopinApp:
     return fakes.app(box)
 
 
+def keychain(error: VaultError) -> Callable[[str], LoopinApp]:
+    """A keychain that cannot be used."""
+
+    def make(theme: str) -> LoopinApp:
+        box = fakes.container(theme=theme, signed_in=False)
+        box.fake_vault.error = error
+        return fakes.app(box)
+
+    return make
+
+
+def failing(where: str, error: LoopinError) -> Callable[[str], LoopinApp]:
+    """A call to a server that goes wrong, at either provider."""
+
+    def make(theme: str) -> LoopinApp:
+        box = fakes.container(theme=theme, signed_in=False)
+        box.gumloop.fail[where] = box.plane.fail[where] = error
+        return fakes.app(box)
+
+    return make
+
+
+def no_browser(theme: str) -> LoopinApp:
+    """Nothing here opens a page."""
+    box = fakes.container(theme=theme, signed_in=False)
+    box.fake_browser.error = BrowserUnavailable("no browser could be opened: no display")
+    return fakes.app(box)
+
+
 def with_activity(theme: str) -> LoopinApp:
     """A day's work."""
     box = fakes.container(theme=theme)
@@ -134,16 +174,49 @@ def _day() -> list[ActivityEntry]:
     ]
 
 
-async def callback(pilot: Pilots) -> None:
-    """The browser comes back with a token of Ada's."""
+def _box(pilot: Pilots) -> fakes.FakeContainer:
     box = pilot.app.container  # type: ignore[attr-defined]  # Pilot does not say which App it drives
     assert isinstance(box, fakes.FakeContainer)
+    return box
+
+
+async def answer(pilot: Pilots, **params: str) -> None:
+    """The browser comes back to the listener with these."""
+    _box(pilot).fake_listeners.made[-1].arrivals.put_nowait(fakes.FakeCallback(params))
+    await pilot.pause()
+
+
+async def allowed(pilot: Pilots) -> None:
+    """Gumloop sends a code."""
+    await answer(pilot, state=STATE, code="not-a-real-code")
+
+
+async def denied(pilot: Pilots) -> None:
+    """The person pressed Deny."""
+    await answer(pilot, state=STATE, error="access_denied", error_description="you pressed Deny")
+
+
+async def foreign(pilot: Pilots) -> None:
+    """An answer of another sign-in."""
+    await answer(pilot, state="of-somebody-else", code="not-a-real-code")
+
+
+async def too_late(pilot: Pilots) -> None:
+    """Nobody comes."""
+    _box(pilot).fake_clock.advance(301)
+    await pilot.pause()
+
+
+async def callback(pilot: Pilots) -> None:
+    """The browser comes back with a token of Ada's."""
+    box = _box(pilot)
     state = box.fake_browser.opened[-1].partition("state%3D")[2].partition("&")[0]
     arrival = fakes.FakeCallback({"state": state, "t": fakes.USER_TOKEN.reveal()})
     box.fake_listeners.made[-1].arrivals.put_nowait(arrival)
     for _ in range(TURNS):
         await pilot.pause(TURN)
-        if pilot.app.screen.query_one(SignedInPanel).result is not None:
+        told = pilot.app.screen.query_one(StepList).happened.values()
+        if any(step.result is not None or step.state is StepState.FAILED for step in told):
             return
 
 
@@ -186,6 +259,15 @@ def _scene(
     return Scene(make, then=play)
 
 
+_BROKEN = Failed("the token endpoint answered 500", hint="try again in a minute")
+_SILENT = Unreachable("the server does not answer: timed out", hint="check your connection")
+_NO_KEYCHAIN = VaultMissing(
+    "no keychain was found", hint="start GNOME Keyring or KWallet, or set the environment variables"
+)
+_NOT_ALLOWED = VaultDenied("GNOME Keyring refused access", hint="allow Loopin there, then look again")
+_NO_ANSWER = VaultSilent(
+    "GNOME Keyring does not answer", hint="a prompt may be waiting on another screen; then look again"
+)
 _TO_CHAINLOOP = ("l", "down", "down", "down", "enter")
 SCENES: dict[str, Scene] = {
     "accounts": _scene(signed_in),
@@ -204,6 +286,21 @@ SCENES: dict[str, Scene] = {
     "login-paste": _scene(signed_out, *_TO_CHAINLOOP, "v"),
     "login-done": _scene(signed_out, *_TO_CHAINLOOP, then=callback),
     "login-busy-port": _scene(busy_port, "l", "enter"),
+    "login-denied": _scene(signed_out, "l", "enter", then=denied),
+    "login-wrong-state": _scene(signed_out, "l", "enter", then=foreign),
+    "login-no-browser": _scene(no_browser, "l", "enter"),
+    "login-timeout": _scene(signed_out, "l", "enter", then=too_late),
+    "login-code-refused": _scene(failing("exchange", _BROKEN), "l", "enter", then=allowed),
+    "login-not-verified": _scene(failing("verify", _SILENT), "l", "enter", then=allowed),
+    "login-signed-in": _scene(signed_out, "l", "enter", then=allowed),
+    "login-chainloop-server": _scene(failing("server_info", _SILENT), *_TO_CHAINLOOP),
+    "login-chainloop-no-browser": _scene(no_browser, *_TO_CHAINLOOP),
+    "login-chainloop-timeout": _scene(signed_out, *_TO_CHAINLOOP, then=too_late),
+    "login-chainloop-wrong-state": _scene(signed_out, *_TO_CHAINLOOP, then=foreign),
+    "login-chainloop-not-verified": _scene(failing("current", _SILENT), *_TO_CHAINLOOP, then=callback),
+    "login-keychain-none": _scene(keychain(_NO_KEYCHAIN), "l"),
+    "login-keychain-denied": _scene(keychain(_NOT_ALLOWED), "l"),
+    "login-keychain-silent": _scene(keychain(_NO_ANSWER), "l"),
     "login-token": _scene(signed_out, "l", "down", "down", "down", "down", "enter", *"abc", "enter"),
     "login-key": _scene(signed_out, "l", "down", "enter", *"my-key"),
     "profiles": _scene(signed_in, "p"),

@@ -103,7 +103,7 @@ def gumloop(box: fakes.FakeContainer) -> tuple[Teams, Choosing]:
     fakes.finish(GumloopVault(box.fake_vault, login.endpoint).write("default", login))
     teams = Teams()
     choosing = Choosing(teams)
-    box.__dict__.update(list_teams=teams, choose_team=choosing, gumloop_apis=fakes.FakeGumloop())
+    box.__dict__.update(list_teams=teams, choose_team=choosing)
     return teams, choosing
 
 

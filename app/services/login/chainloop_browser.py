@@ -17,7 +17,7 @@ from app.domain.secret import Secret
 from app.domain.text import clean
 from app.services.login.chainloop import ChainloopSaver
 from app.services.login.inbox import Arrival, Inbox
-from app.services.login.round_trip import PATIENCE, BrowserLogin, RoundTrip
+from app.services.login.round_trip import MAY_PASS, PATIENCE, BrowserLogin, RoundTrip
 from app.services.login.steps import Progress, told
 
 CALLBACK_PATH = "/auth/callback"
@@ -35,19 +35,33 @@ class ChainloopBrowserLogin:
         self._browser = browser
         self._clock = clock
         self._inbox = Inbox(clock, PATIENCE)
+        self._kept: Secret | None = None
+
+    @property
+    def resumable(self) -> bool:
+        """True when `do` goes on with the token that the server gave: nobody has to sign in again."""
+        return self._kept is not None
+
+    async def drop(self) -> None:
+        """Give up what was kept."""
+        self._kept = None
 
     def paste(self, text: str) -> None:
         """Hand in the address that the browser ended on, or the token; it races the listener."""
         self._inbox.paste(text)
 
     def do(self, how: BrowserLogin) -> AsyncGenerator[LoginStep, None]:
-        """Sign in once. Closing the iterator cancels, and frees the port at once."""
+        """Sign in. Closing the iterator cancels, and frees the port at once."""
         progress = Progress(self._clock)
         return told(lambda: self._steps(how, progress), progress)
 
     async def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncIterator[LoginStep]:
         async for step in self._saver.keychain(progress):
             yield step
+        if self._kept is not None:
+            async for step in self._finish(self._kept, how, progress):
+                yield step
+            return
         yield progress.start(Step.SERVER)
         login_url = await self._login_page()
         yield progress.done(clean(urlsplit(login_url).netloc, 100))
@@ -65,7 +79,7 @@ class ChainloopBrowserLogin:
                 yield step
             async for step in trip.receive(listener):
                 yield step
-            async for step in trip.conclude(self._conclude(trip.arrival, progress)):
+            async for step in trip.conclude(self._conclude(trip.arrival, how, progress)):
                 yield step
 
     async def _login_page(self) -> str:
@@ -77,11 +91,23 @@ class ChainloopBrowserLogin:
             )
         return info.login_url
 
-    async def _conclude(self, arrival: Arrival, progress: Progress) -> AsyncIterator[LoginStep]:
+    async def _conclude(
+        self, arrival: Arrival, how: BrowserLogin, progress: Progress
+    ) -> AsyncIterator[LoginStep]:
         yield progress.start(Step.STATE)
         yield progress.done("pasted by you" if arrival.pasted else "")
-        async for step in self._saver.finish(_token(arrival), progress):
+        async for step in self._finish(_token(arrival), how, progress):
             yield step
+
+    async def _finish(self, token: Secret, how: BrowserLogin, progress: Progress) -> AsyncIterator[LoginStep]:
+        """Verify and save."""
+        self._kept = None
+        try:
+            async for step in self._saver.finish(token, progress):
+                yield step
+        except MAY_PASS:
+            self._kept = token if how.keep else None
+            raise
 
 
 def _token(arrival: Arrival) -> Secret:

@@ -20,7 +20,7 @@ from app.domain.ports import Browser, Clock, GumloopOAuth, Listener, Listeners
 from app.domain.text import clean
 from app.services.login.gumloop import GumloopSaver, NewLogin
 from app.services.login.inbox import Arrival, Inbox
-from app.services.login.round_trip import PATIENCE, BrowserLogin, RoundTrip
+from app.services.login.round_trip import MAY_PASS, PATIENCE, BrowserLogin, RoundTrip
 from app.services.login.steps import Progress, told
 
 
@@ -36,13 +36,26 @@ class GumloopOAuthLogin:
         self._browser = browser
         self._clock = clock
         self._inbox = Inbox(clock, PATIENCE)
+        self._kept: NewLogin | None = None
+
+    @property
+    def resumable(self) -> bool:
+        """True when `do` goes on with tokens that the server gave: nobody has to allow anything again."""
+        return self._kept is not None
+
+    async def drop(self) -> None:
+        """Give up what was kept. Tokens that nobody keeps should not live on at the server."""
+        if self._kept is not None:
+            kept, self._kept = self._kept.login, None
+            with suppress(LoopinError):
+                await self._oauth.revoke(self._saver.endpoint, kept.refresh_token or kept.secret)
 
     def paste(self, text: str) -> None:
         """Hand in the address that the browser ended on, or the code; it races the listener."""
         self._inbox.paste(text)
 
     def do(self, how: BrowserLogin | None = None) -> AsyncGenerator[LoginStep, None]:
-        """Sign in once. Closing the iterator cancels, and frees the port at once."""
+        """Sign in. Closing the iterator cancels, and frees the port at once."""
         progress = Progress(self._clock)
         wanted = how or BrowserLogin(CALLBACK_PORT)
         return told(lambda: self._steps(wanted, progress), progress)
@@ -50,6 +63,10 @@ class GumloopOAuthLogin:
     async def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncIterator[LoginStep]:
         async for step in self._saver.keychain(progress):
             yield step
+        if self._kept is not None:
+            async for step in self._finish(self._kept, how, progress):
+                yield step
+            return
         async with AsyncExitStack() as stack:
             listener, redirect = None, f"http://127.0.0.1:{how.port or CALLBACK_PORT}{CALLBACK_PATH}"
             if not how.headless:
@@ -71,28 +88,40 @@ class GumloopOAuthLogin:
             yield step
         async for step in trip.receive(listener):
             yield step
-        async for step in trip.conclude(self._conclude(trip.arrival, request, progress)):
+        async for step in trip.conclude(self._conclude(trip.arrival, request, how, progress)):
             yield step
 
     async def _conclude(
-        self, arrival: Arrival, request: AuthorizationRequest, progress: Progress
+        self, arrival: Arrival, request: AuthorizationRequest, how: BrowserLogin, progress: Progress
     ) -> AsyncIterator[LoginStep]:
         """Check, exchange, verify and save."""
         yield progress.start(Step.STATE)
         server = await self._oauth.discover(self._saver.endpoint)
-        code = code_of(arrival, server, root_of(self._saver.endpoint.address))
+        try:
+            code = code_of(arrival, server, root_of(self._saver.endpoint.address))
+        except AccessDenied:
+            # The state was right; it is the step before that somebody said no to.
+            yield progress.done()
+            progress.start(Step.WAITING)
+            raise
         yield progress.done("pasted by you" if arrival.pasted else "")
         yield progress.start(Step.EXCHANGE)
         tokens = await self._oauth.exchange(self._saver.endpoint, request, code)
         yield progress.done(_life(tokens))
+        person = await self._oauth.person(self._saver.endpoint, server, tokens.access_token)
+        async for step in self._finish(self._new(tokens, person), how, progress):
+            yield step
+
+    async def _finish(self, new: NewLogin, how: BrowserLogin, progress: Progress) -> AsyncIterator[LoginStep]:
+        """Verify and save."""
+        self._kept = None
         try:
-            person = await self._oauth.person(self._saver.endpoint, server, tokens.access_token)
-            async for step in self._saver.finish(self._new(tokens, person), progress):
+            async for step in self._saver.finish(new, progress):
                 yield step
-        except LoopinError:
-            # Tokens that nobody keeps should not live on at the server.
-            with suppress(LoopinError):
-                await self._oauth.revoke(self._saver.endpoint, tokens.refresh_token or tokens.access_token)
+        except LoopinError as error:
+            self._kept = new
+            if not how.keep or not isinstance(error, MAY_PASS):
+                await self.drop()
             raise
 
     def _new(self, tokens: GumloopTokens, person: str) -> NewLogin:

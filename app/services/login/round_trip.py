@@ -4,23 +4,38 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from app.domain.errors import BrowserUnavailable, LoopinError, StateMismatch
+from app.domain.errors import (
+    BrowserUnavailable,
+    Failed,
+    LoopinError,
+    RateLimited,
+    StateMismatch,
+    Unreachable,
+    VaultError,
+)
 from app.domain.login import BrowserPage, LoginStep, Step, StepState
 from app.domain.ports import Browser, Listener
 from app.services.login.inbox import Arrival, Inbox, failure_page
 from app.services.login.steps import Progress
 
 PATIENCE = timedelta(seconds=300)
+MAY_PASS = (Unreachable, Failed, RateLimited, VaultError)
+"""What may work a minute later, with the same answer of the server."""
 SIGNED_IN = BrowserPage(True, "You are signed in", "You can close this window and go back to Loopin.")
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserLogin:
-    """How to do it: `port` 0 takes any free one; `headless` listens nowhere, the person pastes."""
+    """How to do it: `port` 0 takes any free one; `headless` listens nowhere, the person pastes.
+
+    With `keep`, what the server gave outlives a failure that may pass (no network, a locked keychain):
+    the flow is `resumable` then, a second `do` goes on from there, and `drop` gives it up.
+    """
 
     port: int = 0
     open_browser: bool = True
     headless: bool = False
+    keep: bool = False
 
 
 class RoundTrip:

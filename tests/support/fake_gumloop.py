@@ -1,0 +1,89 @@
+"""A Gumloop server in memory: the API and the OAuth endpoints, and locks that nobody else holds."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Self
+
+from app.domain.credentials import Credential, Endpoint
+from app.domain.errors import LoopinError
+from app.domain.gumloop import AuthorizationRequest, GumloopTokens, IssuerFacts, Team
+from app.domain.secret import Secret
+
+STATE = "a-state-of-the-tests"
+ACCESS, REFRESH = Secret("not-a-real-access-token-5b1e"), Secret("not-a-real-refresh-token")
+
+
+class FakeGumloop:
+    """Takes every credential; `fail` maps a method's name to the error it raises. It is its own API."""
+
+    team_id = ""
+
+    def __init__(self) -> None:
+        self.fail: dict[str, LoopinError] = {}
+        self.calls: list[str] = []
+        self.revoked: list[Secret] = []
+
+    def _enter(self, name: str) -> None:
+        self.calls.append(name)
+        if name in self.fail:
+            raise self.fail[name]
+
+    # ── the API ──
+
+    def open(self, credential: Credential, team_id: str = "") -> Self:
+        """Itself."""
+        return self
+
+    async def verify(self) -> None:
+        """GET models."""
+        self._enter("verify")
+
+    async def teams(self) -> Sequence[Team]:
+        """Two."""
+        self._enter("teams")
+        return (Team("t-1", "growth"), Team("t-2", "support"))
+
+    async def organizations(self) -> Sequence[str]:
+        """One."""
+        return ("acme",)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+    # ── OAuth ──
+
+    def authorization(self, endpoint: Endpoint, redirect_uri: str) -> AuthorizationRequest:
+        """Always the same request."""
+        url = f"https://login.gumloop.example/oauth/authorize?state={STATE}"
+        return AuthorizationRequest(url, redirect_uri, STATE, Secret("not-a-real-verifier"))
+
+    async def discover(self, endpoint: Endpoint) -> IssuerFacts:
+        """Nothing is published."""
+        return IssuerFacts()
+
+    async def exchange(self, endpoint: Endpoint, request: AuthorizationRequest, code: str) -> GumloopTokens:
+        """Tokens for an hour."""
+        self._enter("exchange")
+        return GumloopTokens(ACCESS, REFRESH, 3600)
+
+    async def refresh(self, endpoint: Endpoint, refresh_token: Secret) -> GumloopTokens:
+        """The same again."""
+        self._enter("refresh")
+        return GumloopTokens(ACCESS, REFRESH, 3600)
+
+    async def revoke(self, endpoint: Endpoint, token: Secret) -> None:
+        """Remember it."""
+        self.revoked.append(token)
+
+    async def person(self, endpoint: Endpoint, facts: IssuerFacts, access_token: Secret) -> str:
+        """Ada."""
+        return "ada@acme.example"
+
+
+class FreeLocks:
+    """Everybody gets the lock at once."""
+
+    @asynccontextmanager
+    async def hold(self, name: str) -> AsyncIterator[None]:
+        """Hold it."""
+        yield
