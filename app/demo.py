@@ -89,7 +89,7 @@ def start(screen: str, flags: Mapping[str, str | None] | None = None) -> int:
     need_server()
     from app.main import run
 
-    _unwind_on_signals()
+    unwind_on_signals()
     with (
         tempfile.TemporaryDirectory(prefix="loopin-demo-", ignore_cleanup_errors=True) as folder,
         sample_server(Path(folder)) as server,
@@ -100,7 +100,7 @@ def start(screen: str, flags: Mapping[str, str | None] | None = None) -> int:
         return run(container, screen=screen, demo=server)
 
 
-def _unwind_on_signals() -> None:
+def unwind_on_signals() -> None:
     """Before and after the app, which has handlers of its own: leave, so that the folder goes."""
 
     def leave(number: int, frame: object) -> None:
@@ -229,20 +229,27 @@ async def sign_in(container: Container, server: SampleServer) -> None:
 
 
 async def _token(server: SampleServer) -> Secret:
-    """Fill in the sign-in form as a browser would; nobody calls the callback, its address has the token."""
+    """Nobody calls the callback: its address has the token."""
     import httpx
 
-    query = {"callback": "http://127.0.0.1/auth/callback", "long-lived": "true"}
-    async with httpx.AsyncClient(base_url=server.http, trust_env=False) as browser:
-        page = await browser.get("/auth/login", params=query)
+    query = httpx.QueryParams({"callback": "http://127.0.0.1/auth/callback", "long-lived": "true"})
+    where = httpx.URL(await answer_sign_in(server, f"{server.http}/auth/login?{query}"))
+    if not (token := where.params.get("t", "")):
+        raise BadReply("the sample server gave no token at its sign-in page")
+    return Secret(token)
+
+
+async def answer_sign_in(server: SampleServer, url: str) -> str:
+    """Fill in the sign-in form at `url` as the sample person would; return where the browser is sent."""
+    import httpx
+
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        page = await browser.get(url)
         field = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)
         form = {
             "csrf_token": field[1] if field else "",
             "email": server.email,
             "password": server.password,
         }
-        answer = await browser.post("/auth/login", params=query, data=form)
-        where = httpx.URL(answer.headers.get("location", ""))
-    if not (token := where.params.get("t", "")):
-        raise BadReply("the sample server gave no token at its sign-in page")
-    return Secret(token)
+        answer = await browser.post(url, data=form)
+    return str(answer.headers.get("location", ""))

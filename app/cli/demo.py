@@ -19,9 +19,17 @@ SCREENS = ("accounts", "tokens", "auto-revoke", "activity")
 @click.option(
     "--screen", type=click.Choice(SCREENS), default="accounts", help="Screen to begin with. [accounts]"
 )
+@click.option("--tour", is_flag=True, help="Watch the app play itself; any key pauses.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(0.25, 100),
+    default=1.0,
+    metavar="TIMES",
+    help="How fast the tour is. [1]",
+)
 @app_shared
 @click.pass_context
-def demo(ctx: click.Context, screen: str) -> int:
+def demo(ctx: click.Context, screen: str, tour: bool, speed: float) -> int:
     """Open the app on an account server with sample data.
 
     The server runs on this machine and ends with the app. Neither your keychain nor your home folder nor
@@ -32,4 +40,8 @@ def demo(ctx: click.Context, screen: str) -> int:
 
     need_server()
     need_terminal()
+    if tour:
+        from app.tour.start import start as start_tour
+
+        return start_tour(speed, flags(ctx))
     return start(screen.replace("-", "_"), flags(ctx))

@@ -1,0 +1,1 @@
+"""The tour: the demo plays itself, with captions."""

@@ -1,0 +1,113 @@
+"""The tour from its first to its last caption: the real app on the real sample server."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from app import demo
+from app.domain.tokens import StatusFilter
+from app.tour.player import Caption, TourApp, keys_of
+from app.tour.script import CHAPTERS, SCRIPT, SIGN_IN, Beat
+from app.tour.start import container
+from tests.ui.pilots import until
+from widgets.signed_in_panel import SignedInPanel
+from widgets.token_table import TokenTable
+from widgets.virtual_table import VirtualTable
+
+SPEED = 60.0
+PATIENCE = 120.0
+IDLE = {"ci-legacy", "ml-training-2024", "ci-staging", "pentest-spring"}
+
+
+class Notes:
+    """What stood on the screen when a caption came up."""
+
+    def __init__(self) -> None:
+        self.app: TourApp
+        self.seen: dict[str, Any] = {}
+
+    def __call__(self, beat: Beat) -> None:
+        screen = self.app.screen
+        captions = [str(caption.visual) for caption in screen.query(Caption)]
+        assert captions[-1:] == [beat.caption]
+        if tables := screen.query(TokenTable):
+            self.seen[beat.name] = {row.token.name for row in tables.first().rows}
+        elif falling := screen.query("#revoke-table"):
+            names = {token.name for token in falling.first(VirtualTable).rows}
+            fates = str(screen.query_one("#revoke-fates", Static).visual)
+            self.seen[beat.name] = (names, fates)
+        elif panels := screen.query(SignedInPanel):
+            self.seen[beat.name] = panels.first().result
+        else:
+            self.seen[beat.name] = type(screen).__name__
+
+
+async def played(pilot: Pilot[int], app: TourApp) -> None:
+    """Watch to the end."""
+    await until(pilot, lambda: app.tour is not None, "it begins")
+    assert app.tour is not None
+    async with asyncio.timeout(PATIENCE):
+        await app.tour.wait()
+
+
+async def test_the_tour_signs_in_revokes_what_nobody_uses_and_moves_the_threshold(tmp_path: Path) -> None:
+    notes = Notes()
+    with demo.sample_server(tmp_path) as server:
+        box = container(tmp_path, server, SPEED)
+        notes.app = app = TourApp(box, server, speed=SPEED, seen=notes)
+        async with app.run_test(size=(120, 36)) as pilot:
+            await played(pilot, app)
+            assert not app.screen.query(Caption)
+            left = {token.name for token in (await box.list_tokens.do(StatusFilter.ACTIVE)).tokens}
+            threshold = (await box.describe_organization.do()).threshold
+    seen = notes.seen
+    assert list(seen) == [beat.name for beat in SCRIPT]
+    assert seen["watch"].identity == server.email
+    assert seen["unused"] == seen["marked"] == IDLE
+    assert IDLE & seen["gone"] == set()
+    assert IDLE & left == set(), "at the server, too"
+    assert seen["tokens"] == seen["gone"] | IDLE
+    assert seen["365"][0] == set()
+    assert {"grafana", "backup-check"} <= seen["90"][0] < seen["30"][0]
+    assert len({fates for _, fates in (seen["365"], seen["90"], seen["30"])}) == 3
+    assert threshold == 90, "looking changes nothing"
+
+
+async def test_a_key_pauses_another_goes_on_and_escape_takes_over(tmp_path: Path) -> None:
+    with demo.sample_server(tmp_path) as server:
+        box = container(tmp_path, server, 1.0)
+        app = TourApp(box, server, script=SIGN_IN[:1])
+        async with app.run_test(size=(120, 36)) as pilot:
+            await until(pilot, lambda: bool(app.screen.query(Caption)), "a caption")
+            await pilot.press("x")
+            assert "any key goes on" in str(app.screen.query_one(Caption).visual)
+            await pilot.press("2")
+            assert "any key goes on" not in str(app.screen.query_one(Caption).visual)
+            assert app.current_mode == "accounts", "the key that goes on does nothing else"
+            await pilot.press("x", "escape")
+            await until(pilot, lambda: not app.playing, "it is over")
+            await pilot.press("2")
+            assert app.current_mode == "tokens"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_beat_has_a_name_of_its_own_and_fits_on_a_line(chapter: str) -> None:
+    beats = CHAPTERS[chapter]
+    assert len({beat.name for beat in SCRIPT}) == len(SCRIPT)
+    assert all(0 < len(beat.caption) <= 110 for beat in beats)
+
+
+def test_keys_are_written_as_they_are_typed() -> None:
+    assert list(keys_of("/a>4 <ctrl+d>-")) == [
+        ("slash", "/"),
+        ("a", "a"),
+        ("greater_than_sign", ">"),
+        ("4", "4"),
+        ("space", " "),
+        ("ctrl+d", None),
+        ("minus", "-"),
+    ]
