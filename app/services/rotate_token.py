@@ -118,7 +118,8 @@ class RotateToken:
         """Beginnings without an end whose new token is among `listed` and lives.
 
         Names are unique only within a scope, and another organization may have the same: the new token
-        is one of the old one's scope, made when the rotation began.
+        is one of the old one's scope, made when the rotation began. Where the old one is revoked by now,
+        the rotation came to its end all the same, and its entry is ended.
         """
         known = {token.id: token for token in listed}
         alive = {(token.name, token.scope): token for token in listed if token.revoked_at is None}
@@ -126,6 +127,9 @@ class RotateToken:
         for entry in await self._trail.interrupted():
             old, facts = known.get(entry.subject_id), dict(entry.extra)
             if entry.action is not Action.ROTATE or old is None:
+                continue
+            if old.revoked_at is not None:
+                await self._trail.end(entry, Outcome.DONE, f"interrupted; replaced by {entry.detail}")
                 continue
             new = alive.get((entry.detail, old.scope))
             if new is not None and (
