@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 from typing import ClassVar
 
-from textual import on, work
+from textual import constants, on, work
 from textual.app import App
 from textual.binding import BindingType
 from textual.signal import Signal
@@ -63,6 +63,7 @@ class LoopinApp(App[int], inherit_bindings=False):
         self, container: Container, *, screen: str = "accounts", demo: DemoServer | None = None
     ) -> None:
         super().__init__()
+        self._stop_listening_in()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (120, "-extra")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
         self.container = container
@@ -89,6 +90,12 @@ class LoopinApp(App[int], inherit_bindings=False):
         self.add_mode("activity", rooms.activity)
 
     # ── start and end ──
+
+    def _stop_listening_in(self) -> None:
+        """Textual's console and its log (TEXTUAL_LOG) get every key and every paste, and so every secret."""
+        self.devtools = None
+        self._devtools_redirector = None
+        vars(constants)["LOG_FILE"] = None
 
     async def on_mount(self) -> None:
         self._catch_signals()

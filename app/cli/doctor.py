@@ -7,10 +7,11 @@ import click
 
 from app.cli import debug, exits
 from app.cli.groups import Leaf
-from app.cli.options import SECRET_VARIABLES, settings_flags, shared
+from app.cli.options import settings_flags, shared
 from app.cli.output import DIM, GREEN, RED, YELLOW, paint, plural, show, show_json
 from app.cli.running import run
 from app.container import Container
+from app.domain import secret
 from app.domain.doctor import Finding, Verdict
 from app.domain.errors import UsageError
 from app.domain.text import clean
@@ -37,7 +38,7 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
             show(_line(finding))
 
     # `run` forgets what it hid when it ends, so what must not show is told here too.
-    for name in SECRET_VARIABLES:
+    for name in secret.VARIABLES:
         debug.hide(os.environ.get(name, ""))
     try:
         load(flags=settings_flags(ctx))

@@ -13,13 +13,13 @@ import click
 from app import __version__
 from app.cli import debug
 from app.cli.groups import SharedOption
+from app.domain import secret
 from app.domain.errors import UsageError
 
 _FLAGS = "loopin.flags"
 _YES = "loopin.yes"
 _OUTPUT = "loopin.output"
 F = TypeVar("F", bound=Callable[..., Any])
-SECRET_VARIABLES = ("CHAINLOOP_TOKEN", "GUMLOOP_ACCESS_TOKEN", "GUMLOOP_API_KEY", "GITLAB_OIDC")
 
 
 def flags(ctx: click.Context) -> dict[str, str | None]:
@@ -80,7 +80,7 @@ def _debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         from app.settings import load
 
         debug.start(load().state_dir)
-        for variable in SECRET_VARIABLES:
+        for variable in secret.VARIABLES:
             debug.hide(os.environ.get(variable, ""))
         # Not the arguments: one of them may be a secret.
         debug.note("loopin %s: %s", __version__, ctx.command_path)

@@ -10,6 +10,10 @@ from app.cli.options import debuggable
 from app.cli.running import run as with_container
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
+from app.domain.secret import VARIABLES
+
+SHORTEST = 6
+"""Characters; masking less would eat common words out of the output."""
 
 
 @click.command(
@@ -58,4 +62,6 @@ def run(
         exits.tell(error)
         return child.NOT_STARTED
     secrets = [secret.reveal() for secret in variables.secrets]
+    # What the job was given beside them passes on to the command, and is masked too.
+    secrets += [value for name in VARIABLES if len(value := os.environ.get(name, "")) >= SHORTEST]
     return child.run(command, variables.over(os.environ), [] if no_masking else secrets)

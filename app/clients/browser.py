@@ -112,7 +112,7 @@ def _start(command: Sequence[str], environ: Mapping[str, str]) -> bool:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env=dict(environ),
+            env=protection.environment_of_children(environ),
             umask=protection.umask_of_children(),
         )
     except (OSError, ValueError):

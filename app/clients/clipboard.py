@@ -6,9 +6,20 @@ import shutil
 import sys
 from collections.abc import Mapping, Sequence
 
+from app.clients import protection
 from app.domain.errors import Failed
 
 TIMEOUT = 3.0
+_READ: Mapping[str, Sequence[str]] = {
+    "pbcopy": ("pbpaste",),
+    "wl-copy": ("wl-paste", "--no-newline"),
+    "xclip": ("xclip", "-selection", "clipboard", "-o"),
+    "xsel": ("xsel", "--clipboard", "--output"),
+}
+_EMPTY: Mapping[str, Sequence[str]] = {
+    "wl-copy": ("wl-copy", "--clear"),
+    "xsel": ("xsel", "--clipboard", "--clear"),
+}
 
 
 class LocalClipboard:
@@ -25,6 +36,26 @@ class LocalClipboard:
         raise Failed(
             "no clipboard tool works here", hint="install wl-clipboard or xclip, or show it and select it"
         )
+
+    def can_clear(self) -> bool:
+        """True when the tool that copies has one beside it that reads."""
+        return self._reader() is not None
+
+    async def clear(self, text: str) -> bool:
+        """Empty the clipboard if it still holds `text`; raise Failed when nobody can tell."""
+        if (reader := self._reader()) is None:
+            raise Failed("nothing here reads the clipboard")
+        command, read = reader
+        if await _read(read, self._environ) != text:
+            return False
+        return await _hand_over(_EMPTY.get(command[0], command), "", self._environ)
+
+    def _reader(self) -> tuple[Sequence[str], Sequence[str]] | None:
+        for command in tools(self._environ):
+            read = _READ.get(command[0])
+            if read and shutil.which(read[0], path=self._environ.get("PATH")):
+                return command, read
+        return None
 
 
 def tools(environ: Mapping[str, str]) -> Sequence[Sequence[str]]:
@@ -45,7 +76,11 @@ async def _hand_over(command: Sequence[str], text: str, environ: Mapping[str, st
     null = asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=asyncio.subprocess.PIPE, stdout=null, stderr=null, env=dict(environ)
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=null,
+            stderr=null,
+            env=protection.environment_of_children(environ),
         )
     except OSError:
         return False
@@ -56,3 +91,22 @@ async def _hand_over(command: Sequence[str], text: str, environ: Mapping[str, st
         process.kill()
         await process.wait()
     return process.returncode == 0
+
+
+async def _read(command: Sequence[str], environ: Mapping[str, str]) -> str:
+    """What the clipboard holds; empty when the tool does not tell."""
+    pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=null, stdout=pipe, stderr=null, env=dict(environ)
+        )
+    except OSError:
+        return ""
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            said, _ = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        return ""
+    return said.decode(errors="replace") if process.returncode == 0 else ""

@@ -4,10 +4,12 @@ Programs that a person starts through Loopin are theirs, and get back what was i
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from app.domain.secret import VARIABLES
 
 UMASK = 0o077
 NO_CORE = 0
@@ -42,6 +44,11 @@ def protect() -> None:
     with suppress(OSError):
         _before.filter = _before.filter or _FILTER.read_text().strip()
         _FILTER.write_text("0")
+
+
+def environment_of_children(environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` for a helper program (a browser, a clipboard tool), which needs no credential of ours."""
+    return {name: value for name, value in environ.items() if name not in VARIABLES}
 
 
 def umask_of_children() -> int:

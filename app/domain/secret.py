@@ -2,6 +2,12 @@
 
 from typing import NoReturn
 
+VARIABLES = (
+    *("CHAINLOOP_TOKEN", "GUMLOOP_ACCESS_TOKEN", "GUMLOOP_API_KEY"),
+    *("GITLAB_OIDC", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+)
+"""The environment variables that hold a secret for Loopin."""
+
 
 class Secret:
     """A secret string that never shows itself.

@@ -12,7 +12,7 @@ from app.domain.doctor import Finding, Machine, Verdict
 from app.domain.errors import LoopinError, PortBusy
 from app.domain.gumloop import CALLBACK_PATH, CALLBACK_PORT
 from app.domain.ports import Clock, Listeners, Vault
-from app.domain.secret import Secret
+from app.domain.secret import VARIABLES, Secret
 from app.services.chainloop_session import ChainloopSession
 from app.services.doctor_network import NetworkChecks, failed
 from app.services.gumloop_session import GumloopSession
@@ -20,7 +20,6 @@ from app.services.gumloop_session import GumloopSession
 SERVICE, ACCOUNT = "loopin-doctor", "probe"
 """Where the keychain is tried out: an entry of its own, gone afterwards."""
 SMALLEST = (80, 24)
-_CREDENTIALS = ("GUMLOOP_ACCESS_TOKEN", "GUMLOOP_API_KEY", "CHAINLOOP_TOKEN", "GITLAB_OIDC")
 Check = Callable[[], Awaitable[Sequence[Finding]]]
 
 
@@ -103,7 +102,7 @@ class Doctor:
 
     def _no_keychain(self, error: LoopinError) -> Finding:
         """With a credential in the environment one can live without; without one, nobody can sign in."""
-        instead = sorted(self._machine.variables().intersection(_CREDENTIALS))
+        instead = sorted(self._machine.variables().intersection(VARIABLES))
         verdict = Verdict.WARN if instead else Verdict.FAIL
         detail = f"{error.message}; {instead[0]} is used instead" if instead else error.message
         return Finding("keychain", verdict, detail, error.hint)

@@ -1,0 +1,123 @@
+"""The full-screen app: what is typed, pasted, made and shown stays out of logs, consoles and pictures."""
+
+import asyncio
+import base64
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import app as fakes
+from tests.support.rooms import Room
+from tests.support.server import ROOT
+from tests.ui.pilots import settled, until
+
+PASTED = "marked-pasted-token-4715"
+SIZE = (120, 36)
+
+
+async def _paste_and_make(log: Path | None = None) -> fakes.FakeContainer:
+    """Sign in with a pasted token, make an API token, copy it, leave; return what it ran on."""
+    from textual import events
+
+    box = fakes.container(signed_in=False)
+    app = fakes.app(box, screen="login:chainloop")
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: len(app.screen_stack) > 1)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: bool(app.focused))
+        app.screen.post_message(events.Paste(PASTED))
+        for _ in range(6):
+            await pilot.pause()
+        await pilot.press("enter", "z", "q", "x")
+        for _ in range(6):
+            await pilot.pause()
+    return box
+
+
+if __name__ == "__main__":
+    asyncio.run(_paste_and_make())
+
+
+def test_textuals_log_and_console_hear_nothing(tmp_path: Path) -> None:
+    """TEXTUAL_LOG and the `devtools` feature would get each key and each paste as it is."""
+    log = tmp_path / "textual.log"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.hygiene.test_app_secrets"],
+        cwd=ROOT,
+        env={**os.environ, "TEXTUAL_LOG": str(log), "TEXTUAL": "devtools,debug", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    said = done.stdout + done.stderr + (log.read_text() if log.exists() else "")
+    assert PASTED not in said
+    assert "Paste" not in said
+
+
+@pytest.fixture
+def box() -> fakes.FakeContainer:
+    """Signed in as Ada."""
+    return fakes.container()
+
+
+async def test_a_new_token_is_in_no_picture_before_it_is_shown_and_in_no_trail_ever(
+    box: fakes.FakeContainer,
+) -> None:
+    secret = "not-a-real-token-of-marked-0042"
+    app = fakes.app(box, screen="tokens")
+    async with app.run_test(size=SIZE) as pilot:
+        room = Room(pilot)
+        await settled(pilot)
+        await room.listed()
+        await room.press("n", *"marked", "enter")
+        await room.reads("NOT SAVED YET")
+        assert secret not in app.export_screenshot()
+        assert secret not in room.text()
+        # The tree of widgets is what a crash or a console would print.
+        assert secret not in "".join(repr(widget) for widget in app.screen.walk_children())
+        await room.press("y")
+        await room.reads("copied with wl-copy")
+        assert box.fake_clipboard.copied == [secret]
+        assert secret not in app.export_screenshot()
+    assert secret not in repr(box.fake_activity.lines)
+    assert secret not in repr(box.fake_preferences.chosen)
+
+
+def test_a_secret_says_nothing_of_itself_to_those_who_print_everything() -> None:
+    """Tracebacks with variables, structured logs, consoles, copies."""
+    import copy
+    import dataclasses
+    import logging
+    import pickle
+    import traceback
+
+    from rich.console import Console
+    from rich.pretty import pretty_repr
+
+    from app.domain.secret import Secret
+
+    value = "marked-value-4716-of-some-length"
+    secret = Secret(value)
+    wrapped = dataclasses.make_dataclass("Wrapped", ["inner"])(secret)
+    console = Console(record=True, width=200, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # recorded
+    try:
+        raise ValueError(secret)
+    except ValueError as error:
+        console.print_exception(show_locals=False)
+        said = "".join(traceback.format_exception(error))
+    console.print(secret, wrapped, {"a": secret}, f"{secret!r} {secret!s} {secret:>40}")
+    record = logging.LogRecord("a", 10, "b", 1, "%s %r", (secret, secret), None)
+    shown = [console.export_text(), said, pretty_repr(wrapped), record.getMessage(), repr(vars(wrapped))]
+    assert [
+        text for text in shown if value in text or base64.b64encode(value.encode()).decode() in text
+    ] == []
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)
+    with pytest.raises(TypeError):
+        copy.deepcopy(secret)
+    console.file.close()

@@ -1,0 +1,150 @@
+"""A machine of one's own to search afterwards: every file, everything printed, every argument of a child."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+from tests.support.cli import PATIENCE, Result
+from tests.support.server import ROOT
+
+DOORMAN = f"{sys.executable} {ROOT / 'tests' / 'support' / 'doorman.py'}"
+_OFTEN = 0.02
+
+
+def traces(secret: str) -> Iterator[str]:
+    """The forms in which a secret could be lying about."""
+    yield secret
+    yield quote(secret, safe="")
+    yield base64.b64encode(secret.encode()).decode().rstrip("=")
+    yield secret.encode().hex()
+    # Of a JWT, the signature alone is what nobody else can make.
+    parts = secret.split(".")
+    if len(parts) == 3:
+        yield parts[1]
+        yield parts[2]
+
+
+@dataclass
+class House:
+    """`inside` is everything that Loopin may write to; `notes` is ours, and not searched."""
+
+    inside: Path
+    notes: Path
+    environment: dict[str, str]
+    said: list[tuple[str, str]] = field(default_factory=list)
+    secrets: set[str] = field(default_factory=set)
+    arguments: set[str] = field(default_factory=set)
+    folder_of_work: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        for name in ("home", "tmp", "work"):
+            (self.inside / name).mkdir(parents=True)
+        self.notes.mkdir()
+        self.folder_of_work = self.inside / "work"
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """What a process in this house starts with."""
+        places = {
+            "HOME": str(self.inside / "home"),
+            "TMPDIR": str(self.inside / "tmp"),
+            "LOOPIN_CONFIG_DIR": str(self.inside / "config"),
+            "LOOPIN_STATE_DIR": str(self.inside / "state"),
+            "PYTHONPATH": str(ROOT),
+            "DOORMAN": str(self.notes),
+            "BROWSER": DOORMAN,
+        }
+        return {k: v for k, v in {**os.environ, **places, **self.environment, **more}.items() if v}
+
+    def loopin(self, *arguments: str, stdin: str | None = None, shown: bool = False, **more: str) -> Result:
+        """Run a command with a debug log; `shown` means that its output is a place for the secret."""
+        run = subprocess.run(
+            [sys.executable, "-m", "app", *arguments],
+            cwd=self.folder_of_work,
+            env=self.variables(**more),
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        if not shown:
+            self.said.append((" ".join(arguments), run.stdout + run.stderr))
+        else:
+            self.said.append((" ".join(arguments), run.stderr))
+        return Result(run.returncode, run.stdout, run.stderr)
+
+    def mark(self, *secrets: str) -> None:
+        """From here on these are secrets."""
+        self.secrets.update(secret for secret in secrets if secret)
+
+    def files(self) -> Iterator[Path]:
+        """Everything that was written."""
+        return (path for path in self.inside.rglob("*") if path.is_file())
+
+    def visits(self) -> list[dict[str, dict[str, str]]]:
+        """What the browser wrote down."""
+        return [json.loads(path.read_text()) for path in sorted(self.notes.glob("visit-*.json"))]
+
+    def found(self, extra: Iterable[tuple[str, str]] = ()) -> list[str]:
+        """Where a secret was seen; which one is not said."""
+        places = [(f"output of {what}", text) for what, text in self.said]
+        places += [(f"file {path.relative_to(self.inside)}", _text(path)) for path in self.files()]
+        places += [("arguments of a process", text) for text in self.arguments]
+        for visit in self.visits():
+            places += [(f"browser, {key}", json.dumps(visit[key])) for key in ("started", "ended")]
+        looked_for = {trace for secret in self.secrets for trace in traces(secret)}
+        return [place for place, text in (*places, *extra) if any(trace in text for trace in looked_for)]
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Meanwhile, write down the arguments of every process that comes from us."""
+        done = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(done,), daemon=True)
+        watcher.start()
+        yield
+        done.set()
+        watcher.join()
+
+    def _watch(self, done: threading.Event) -> None:
+        while not done.wait(_OFTEN):
+            self.arguments.update(_arguments(os.getpid()))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("latin-1")
+    except OSError:
+        return ""
+
+
+def _arguments(ancestor: int) -> Iterator[str]:
+    parents: dict[int, int] = {}
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            try:
+                parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                continue
+    for pid in parents:
+        if pid != ancestor and _descends(pid, ancestor, parents):
+            try:
+                yield Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("latin-1")
+            except OSError:
+                continue
+
+
+def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:
+    while pid in parents:
+        pid = parents[pid]
+        if pid == ancestor:
+            return True
+    return False
