@@ -18,6 +18,13 @@ from app.server.sso import pages as sso
 MAX_BODY = 64 * 1024
 FORM_LIFE = 3600
 _SECRET_FOR = "flask session"
+# What a page says: the library's own sentences know neither this server nor what to do next.
+_REFUSED = ("This did not work", "The server could not make sense of the request.", "Go back and try again.")
+_PROBLEMS = {
+    404: ("There is no such page", "This address leads nowhere on this server.", "Check the address."),
+    405: ("This page is not used like that", "It was asked for in a way it does not answer.", "Go back."),
+    413: ("That is too much", "More was sent than this page takes.", "Go back and send less."),
+}
 
 
 def make_app(parts: Parts, public_url: str) -> Flask:
@@ -81,9 +88,8 @@ def _answer_errors(app: Flask) -> None:
         if request.path.startswith(api.PREFIX):
             return api.no_such_call(error)
         response = error.get_response()
-        page = render_template(
-            "problem.html", title=error.name, text=error.description or "", step="Check the address."
-        )
+        title, text, step = _PROBLEMS.get(error.code or 500, _REFUSED)
+        page = render_template("problem.html", title=title, text=text, step=step)
         answer = Response(page, error.code or 500)
         answer.headers.extend((k, v) for k, v in response.headers if k in {"Allow", "Location"})
         return answer

@@ -318,7 +318,9 @@ def test_a_sign_out_that_makes_no_sense_is_refused(people: Cast, body: object) -
 
 def test_health_and_unknown_pages(browser: httpx.Client) -> None:
     assert browser.get("/healthz").json() == {"status": "ok"}
-    assert browser.get("/nowhere").status_code == 404
+    nowhere = browser.get("/nowhere")
+    assert nowhere.status_code == 404
+    assert "This address leads nowhere on this server." in nowhere.text
     assert browser.put("/auth/login").status_code == 405
     assert (
         browser.get("/auth/login", params={"_scheme": "x", "endpoint": "y", "self": "z"}).status_code == 200
