@@ -15,7 +15,7 @@ from app.domain.credentials import (
     Resolution,
     Source,
 )
-from app.domain.errors import LoopinError, NotSignedIn, VaultError
+from app.domain.errors import LoopinError, NotSignedIn, PermissionDenied, VaultError
 from app.domain.keyless import CIIdentities, repository_of
 from app.domain.organizations import Context, Identity
 from app.domain.ports import Claims, Gateway, Gateways, Vault
@@ -25,6 +25,7 @@ from app.services.read_only import ReadOnlyGateway, check
 
 API_TOKEN_AUDIENCE = "api-token-auth.chainloop"
 USER_AUDIENCE = "user-auth.chainloop"
+NO_PERMISSION = "operation not allowed"
 SIGN_IN = "sign in with: loopin chainloop auth login"
 
 
@@ -122,8 +123,15 @@ class ChainloopSession:
     async def identity(self, credential: Credential | None = None, organization: str = "") -> Identity:
         """Ask the server who we are; raise SessionEnded when it does not accept the credential."""
         credential = credential or await self.credential()
-        context = await (await self.gateway(credential, organization)).current()
-        return replace(identify(context, self._claims(credential.secret)), read_only=self.why_no_changes())
+        claims = self._claims(credential.secret)
+        try:
+            context = await (await self.gateway(credential, organization)).current()
+        except PermissionDenied as error:
+            # The server knows the API token and grants it other calls than this one.
+            if error.message != NO_PERMISSION or method_of(claims) is not Method.API_TOKEN:
+                raise
+            context = Context(None, None)
+        return replace(identify(context, claims), read_only=self.why_no_changes())
 
     def endpoint(self, stored: StoredLogin | None) -> Endpoint:
         """The endpoint in use: named for this run, else the stored login's, else the default."""

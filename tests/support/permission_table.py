@@ -1,0 +1,139 @@
+"""Who may call what. The tests hold the server to this table, and docs/permissions.md shows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.domain import permissions
+
+YES = "yes"
+DENIED = "no"
+PROJECT_ONLY = "in a project"
+NEEDS_PERSON = "persons only"
+ADMINS = "no, admins do"
+NO_ORGANIZATION = "no organization"
+NO_PROJECT = "no such project"
+NO_TOKEN = "no such token"
+NO_CHOICE = "nothing to choose"
+NOT_THEIRS = "not their organization"
+CI = "no, context only"
+# What the caller is told: the gRPC status and the sentence.
+ANSWERS: Mapping[str, tuple[str, str]] = {
+    YES: ("OK", ""),
+    DENIED: ("PERMISSION_DENIED", "operation not allowed"),
+    ADMINS: ("PERMISSION_DENIED", "operation not allowed"),
+    PROJECT_ONLY: (
+        "INVALID_ARGUMENT",
+        "this identity cannot manage API tokens of the organization, name a project",
+    ),
+    NEEDS_PERSON: ("NOT_FOUND", "logged in user not found"),
+    NO_ORGANIZATION: ("PERMISSION_DENIED", "user is not a member of any organization"),
+    NO_PROJECT: ("NOT_FOUND", "project not found"),
+    NO_TOKEN: ("NOT_FOUND", "API token not found"),
+    NO_CHOICE: ("NOT_FOUND", "membership not found"),
+    NOT_THEIRS: ("PERMISSION_DENIED", "user is not a member of organization acme"),
+    CI: ("PERMISSION_DENIED", "operation not allowed: a CI identity may only read its own context"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, and what each kind of caller gets.
+
+    A token gets `organization` or `project`, by its own scope, when it holds `permission`, and DENIED
+    without it. A call without a permission asks only what the caller is.
+    """
+
+    name: str
+    permission: str
+    owner: str
+    admin: str
+    member: str
+    contributor: str
+    viewer: str
+    loner: str
+    job: str
+    organization: str
+    project: str
+
+    def for_token(self, scope: str, held: frozenset[str]) -> str:
+        """What a token of that scope gets with these permissions."""
+        if self.permission and self.permission not in held:
+            return DENIED
+        return self.organization if scope == "organization" else self.project
+
+
+def _person(name: str, *roles: str, job: str = CI) -> Call:
+    owner, admin, member, contributor, viewer, loner = roles
+    return Call(name, "", owner, admin, member, contributor, viewer, loner, job, NEEDS_PERSON, NEEDS_PERSON)
+
+
+def _managed(name: str, permission: str, member: str, organization: str, project: str) -> Call:
+    return Call(
+        name, permission, YES, YES, member, member, DENIED, NO_ORGANIZATION, CI, organization, project
+    )
+
+
+_LIST, _CREATE, _REVOKE = permissions.TOKEN_LIST, permissions.TOKEN_CREATE, permissions.TOKEN_REVOKE
+TABLE = (
+    Call("Infoz", "", *[YES] * 9),
+    Call("Statusz", "", *[YES] * 9),
+    Call("Current", permissions.ORGANIZATION_READ, *[YES] * 9),
+    _person("ListMemberships", *[YES] * 6),
+    _person("SetCurrentMembership", *[YES] * 5, NO_CHOICE),
+    _person("Update", YES, YES, ADMINS, ADMINS, ADMINS, NOT_THEIRS),
+    _managed("List", _LIST, YES, YES, YES),
+    _managed("Create for the organization", _CREATE, PROJECT_ONLY, PROJECT_ONLY, PROJECT_ONLY),
+    _managed("Create in its project", _CREATE, YES, YES, YES),
+    _managed("Create in another project", _CREATE, YES, YES, NO_PROJECT),
+    _managed("Revoke a token of the organization", _REVOKE, PROJECT_ONLY, PROJECT_ONLY, PROJECT_ONLY),
+    _managed("Revoke a token of its project", _REVOKE, YES, YES, YES),
+    _managed("Revoke a token of another project", _REVOKE, YES, YES, NO_TOKEN),
+)
+CALLS: Mapping[str, Call] = {call.name: call for call in TABLE}
+PEOPLE = ("owner", "admin", "member", "contributor", "viewer", "loner", "job")
+SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "Default, organization": ("organization", permissions.default(in_project=False)),
+    "Default, project": ("project", permissions.default(in_project=True)),
+    "Read-only, organization": ("organization", permissions.READ_ONLY),
+    "Read-only, project": ("project", permissions.READ_ONLY),
+}
+
+
+def as_markdown() -> str:
+    """The tables of docs/permissions.md."""
+    heads = ("owner", "admin", "member", "contributor", "viewer", "no organization", "CI job")
+    people = [[call.name, *(getattr(call, who) for who in PEOPLE)] for call in TABLE]
+    tokens = [
+        [call.name, f"`{call.permission}`" if call.permission else "none", call.organization, call.project]
+        for call in TABLE
+    ]
+    sets = [
+        [name, ", ".join(f"`{held}`" for held in names), *_opens(scope, names)]
+        for name, (scope, names) in SETS.items()
+    ]
+    return "\n".join(
+        (
+            "## People and CI jobs\n",
+            _table(("Call", *heads), people),
+            "## API tokens\n",
+            "A token that does not hold the permission is refused: no. With it:\n",
+            _table(("Call", "Permission", "token of the organization", "token of a project"), tokens),
+            "## The usual sets\n",
+            _table(("Set", "Permissions", "Opens"), sets),
+            "## What the answers mean\n",
+            _table(
+                ("In the tables", "Status", "Sentence"),
+                [[short, f"`{code}`", text] for short, (code, text) in ANSWERS.items()],
+            ),
+        )
+    )
+
+
+def _opens(scope: str, names: tuple[str, ...]) -> list[str]:
+    held = frozenset(names)
+    return [", ".join(c.name for c in TABLE if c.permission and c.for_token(scope, held) == YES)]
+
+
+def _table(head: tuple[str, ...], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
