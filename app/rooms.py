@@ -117,7 +117,11 @@ class Rooms:
             write_file=box.write_token_file,
             copy=self._copying(),
             export=box.export_tokens,
+            filters=box.saved_filters,
+            server=box.ask_server,
+            dashboard=box.open_dashboard,
             near_days=box.settings.near_days,
+            refresh_minutes=box.settings.refresh_minutes,
         )
         return TokensScreen(self._frame, work)
 

@@ -10,6 +10,7 @@ from textual.widget import Widget
 
 from app.domain import spans
 from app.domain.inactivity import Reason, idle
+from app.domain.keyless import likely_system, looks_like_ci_token
 from app.domain.listing import Row
 from app.domain.text import clean
 from app.domain.tokens import TokenState
@@ -23,12 +24,16 @@ Line = tuple[str, Content]
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """A token, and against what it is to be read. `threshold` None: it cannot be read."""
+    """A token, and against what it is to be read.
+
+    `threshold` None: it cannot be read. `shows_permissions`: the server tells what a token may do.
+    """
 
     row: Row
     now: datetime
     threshold: int | None
     you: bool = False
+    shows_permissions: bool = False
 
 
 class DetailText(Widget):
@@ -113,10 +118,30 @@ def _fields(detail: Detail, room: int) -> list[Line]:
         ("", Content("")),
         ("scope", _plain(scope)),
         ("description", _plain(token.description or "—")),
-        ("permissions", _plain(", ".join(token.permissions) or "default")),
+        ("permissions", _permissions(detail)),
         ("organization", _plain(token.organization_name)),
         ("id", _plain(token.id)),
+        *_keyless(detail),
     ]
+
+
+def _permissions(detail: Detail) -> Content:
+    if given := detail.row.token.permissions:
+        return _plain(", ".join(given))
+    if detail.shows_permissions:
+        return Content("none")
+    return Content.assemble(("set by the server, not shown by its API", "$text-muted"))
+
+
+def _keyless(detail: Detail) -> list[Line]:
+    """Point a token that seems to serve a CI job to the way that needs none."""
+    token = detail.row.token
+    if token.revoked_at is not None or not looks_like_ci_token(token):
+        return []
+    system = likely_system(token)
+    who = f"{system.title} jobs" if system else "CI jobs"
+    words = Content.assemble(f"{who} can sign in without a token: ", ("K", "bold $accent"), " shows the job")
+    return [("", Content("")), ("looks like CI", words)]
 
 
 def _idle(detail: Detail, room: int) -> list[Line]:

@@ -9,10 +9,11 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input, SelectionList, Static
 from textual.worker import Worker
 
 from app.domain import expiry, names
+from app.domain import permissions as allowed
 from app.domain.errors import LoopinError, UsageError
 from app.domain.listing import Book
 from app.domain.organizations import Identity
@@ -25,6 +26,8 @@ from widgets.choice_bar import ChoiceBar
 
 _OTHER = "another project"
 _ORGANIZATION = "organization"
+_MAY = ("default", "read-only", "custom")
+_CUSTOM = 2
 _OFFERED = 6
 """Projects offered by name; more would be a wall of words: the others are typed."""
 
@@ -44,8 +47,12 @@ class CreateTokenDialog(Dialog[CreatedToken]):
     AUTO_FOCUS = "#create-name"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "create", "Create", show=False)]
 
-    def __init__(self, create: CreateToken, identity: Identity, book: Book, clock: Clock) -> None:
+    def __init__(
+        self, create: CreateToken, identity: Identity, book: Book, clock: Clock, *, permissions: bool = False
+    ) -> None:
+        """`permissions` says that the server can limit what a token may do."""
         super().__init__()
+        self._permissions = permissions
         self._create, self._identity, self._book, self._clock = create, identity, book, clock
         known = (identity.project,) if identity.project else book.projects()[:_OFFERED]
         self._scopes = [_ORGANIZATION, *known, *([] if identity.project else [_OTHER])]
@@ -74,6 +81,15 @@ class CreateTokenDialog(Dialog[CreatedToken]):
             yield ChoiceBar([life.title for life in expiry.CHOICES], expiry.DEFAULT, id="create-life")
             yield Input(placeholder="2026-12-31", id="create-date", max_length=10, compact=True)
             yield Static("", id="create-life-note", classes="note", markup=False)
+            if self._permissions:
+                yield _label("May")
+                yield ChoiceBar(_MAY, 0, id="create-may")
+                yield SelectionList[str](
+                    *((name, name, name in allowed.READ_ONLY) for name in allowed.EVERY),
+                    id="create-permissions",
+                    compact=True,
+                )
+                yield Static("", id="create-may-note", classes="note", markup=False)
             yield Static("", id="create-error", markup=False)
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel", id="cancel")
@@ -86,6 +102,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
 
     @on(Input.Changed)
     @on(ChoiceBar.Changed)
+    @on(SelectionList.SelectedChanged)
     def _check(self) -> None:
         """Check everything again, and say under each field what is wrong or what follows."""
         dated = expiry.CHOICES[self._life].dated
@@ -98,8 +115,8 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         if free is None:
             self._say("create-name-note", name_problem if typed else "a-z, 0-9 and hyphens", wrong=typed)
         self._say("create-scope-note", scope_problem or self._scope_words(), wrong=bool(scope_problem))
-        life_problem = self._check_life()
-        ready = not (name_problem or scope_problem or life_problem or self._creating)
+        life_problem, may_problem = self._check_life(), self._check_may()
+        ready = not (name_problem or scope_problem or life_problem or may_problem or self._creating)
         self.query_one("#create", Button).disabled = not ready
 
     def _tighten(self, more: bool) -> None:
@@ -120,6 +137,16 @@ class CreateTokenDialog(Dialog[CreatedToken]):
             end = (self._now() + span).astimezone()
             self._say("create-life-note", f"ends on {end:%A, %-d %B %Y at %H:%M %Z}")
         return ""
+
+    def _check_may(self) -> str:
+        if not self._permissions:
+            return ""
+        custom, wanted = self._may == _CUSTOM, self._wanted()
+        self.query_one("#create-permissions").display = custom
+        problem = "choose at least one" if custom and not wanted else ""
+        shown = wanted or allowed.default(bool(self._project()))
+        self._say("create-may-note", problem or ", ".join(shown), wrong=bool(problem))
+        return problem
 
     def _name_problem(self) -> str:
         name = self._value("create-name")
@@ -165,6 +192,16 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         return expiry.DEFAULT if chosen is None else chosen
 
     @property
+    def _may(self) -> int:
+        return (self.query_one("#create-may", ChoiceBar).chosen or 0) if self._permissions else 0
+
+    def _wanted(self) -> tuple[str, ...]:
+        """The permissions to ask for; none = the server's default."""
+        if self._may == _CUSTOM:
+            return allowed.check(self.query_one(SelectionList).selected)
+        return allowed.READ_ONLY if self._may else ()
+
+    @property
     def _scope(self) -> str:
         return self._scopes[self.query_one("#create-scope", ChoiceBar).chosen or 0]
 
@@ -189,8 +226,8 @@ class CreateTokenDialog(Dialog[CreatedToken]):
     def action_create(self) -> None:
         """Create it, when everything is right."""
         if not self.query_one("#create", Button).disabled:
-            description = self._value("create-description")
-            self._send(TokenDraft(self._value("create-name"), description, self._span(), self._project()))
+            name, description = self._value("create-name"), self._value("create-description")
+            self._send(TokenDraft(name, description, self._span(), self._project(), self._wanted()))
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:

@@ -59,7 +59,8 @@ class Frame:
 
     `account_changed` is published after a sign-in, a sign-out and a switch of the organization: what
     a screen shows is then of somebody else. `presence_changed` carries what is known of the accounts;
-    `look` asks for them again. `read_only` says which profiles may change nothing. `keys` holds remapped keys by command id.
+    `look` asks for them again. `read_only` says which profiles may change nothing. `keys` holds remapped
+    keys by command id.
     """
 
     clock: Clock

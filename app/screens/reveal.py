@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from textual import on, work
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
@@ -15,12 +15,17 @@ from app.commands.bindings import bindings_for
 from app.commands.command import Room
 from app.domain.errors import LoopinError
 from app.domain.names import MAX_LENGTH
+from app.domain.ports import Clock
+from app.domain.secret import Secret
 from app.domain.text import clean
 from app.domain.tokens import CreatedToken
 from app.screens.dialog import Confirm, Dialog
 from app.screens.tokens_work import TokenWork
+from app.services.copying import CopyText
 
 _MASK = "•" * 32
+SECONDS = 60
+"""How long the token stays on the screen, and on a clipboard that can be emptied."""
 
 
 class Kept(Message):
@@ -43,9 +48,9 @@ class RevealDialog(Dialog[bool]):
         Binding("right", "app.focus_next", "Next", show=False),
     ]
 
-    def __init__(self, created: CreatedToken, tokens: TokenWork) -> None:
+    def __init__(self, created: CreatedToken, tokens: TokenWork, clock: Clock) -> None:
         super().__init__()
-        self._created, self._use = created, tokens
+        self._created, self._use, self._clock = created, tokens, clock
         self._shown = False
         self._asking = ""
         self._done: list[str] = []
@@ -71,6 +76,7 @@ class RevealDialog(Dialog[bool]):
             yield Button("Done", id="reveal-done", variant="primary")
 
     def on_mount(self) -> None:
+        self.watch(self.app, "app_focus", self._focus_moved, init=False)
         self._show()
 
     def _show(self) -> None:
@@ -92,9 +98,28 @@ class RevealDialog(Dialog[bool]):
         await self.run_action({"show": "reveal", "done": "leave"}.get(verb, verb))
 
     def action_reveal(self) -> None:
-        """Show the token, or hide it."""
+        """Show the token, or hide it. It hides itself after a while, and when the terminal loses the focus."""
         self._shown = not self._shown
         self._show()
+        if self._shown:
+            self._hide_later()
+        else:
+            self.workers.cancel_group(self, "hide")
+
+    @work(exclusive=True, group="hide", description="hide the token", exit_on_error=False)
+    async def _hide_later(self) -> None:
+        await self._clock.sleep(SECONDS)
+        self._hide("hidden again after a minute")
+
+    def _focus_moved(self, focused: bool) -> None:
+        if not focused:
+            self._hide("hidden: the terminal lost the focus")
+
+    def _hide(self, why: str) -> None:
+        if self._shown:
+            self._shown = False
+            self._show()
+            self.notify(why, markup=False)
 
     def action_copy(self) -> None:
         """Hand it to the clipboard."""
@@ -126,7 +151,18 @@ class RevealDialog(Dialog[bool]):
 
     @work(exclusive=True, group="keep", description="copy the token", exit_on_error=False)
     async def _copy(self) -> None:
-        words = await self._use.copy.do(self._created.secret.reveal())
+        secret, copying = self._created.secret, self._use.copy
+        words = await copying.do(secret.reveal())
+        if copying.can_clear:
+            words = f"{words}; the clipboard is emptied in {SECONDS} s, while Loopin runs"
+            # The dialog may be gone by then.
+            self.app.run_worker(
+                empty_later(self.app, copying, secret, self._clock),
+                group="clipboard",
+                description="empty the clipboard",
+                exclusive=True,
+                exit_on_error=False,
+            )
         self.post_message(Kept(words, lasting=False))
 
     @work(exclusive=True, group="keep", description="save the token", exit_on_error=False)
@@ -182,3 +218,10 @@ class RevealDialog(Dialog[bool]):
         question = "Leave with the token only on the clipboard?" if self._done else "Leave without saving?"
         if await self.app.push_screen_wait(Confirm(question, text, yes="Leave", no="Stay")):
             self.dismiss(False)
+
+
+async def empty_later(app: App[object], copying: CopyText, secret: Secret, clock: Clock) -> None:
+    """Take the token off the clipboard after a while, unless something else was copied since."""
+    await clock.sleep(SECONDS)
+    if await copying.clear(secret.reveal()):
+        app.notify("the token was taken off the clipboard", markup=False)

@@ -16,6 +16,7 @@ from app.commands.command import Room
 from app.domain import filter as filters
 from app.domain.errors import LoopinError, NotSignedIn
 from app.domain.listing import Book, Row, Sort, SortKey, Tab
+from app.domain.server_info import ServerInfo
 from app.domain.text import clean
 from app.domain.tokens import TokenState
 from app.screens.frame import Frame, Presence
@@ -38,7 +39,7 @@ _SHORT = {
     Tab.ALL: "All",
 }
 _CHANGES = {"new", "revoke", "rotate"}
-_ON_TOKENS = {"mark", "mark_range", "mark_all", "revoke", "rotate", "copy_id", "copy_name"}
+_ON_TOKENS = {"mark", "mark_range", "mark_all", "revoke", "rotate", "copy_id", "copy_name", "keyless"}
 
 
 class TokensScreen(TokenFlows):
@@ -74,6 +75,13 @@ class TokensScreen(TokenFlows):
 
     def on_mount(self) -> None:
         self._state.show_loading("listing the tokens …")
+        if minutes := self._use.refresh_minutes:
+            self.set_interval(minutes * 60, self.poll)
+
+    def poll(self) -> None:
+        """List again by the clock. Never under an API token: asking would keep alive what nobody uses."""
+        if self.is_current and self._identity is not None and not self._identity.is_token:
+            self.load()
 
     def on_screen_resume(self) -> None:
         if self._stale:
@@ -82,7 +90,7 @@ class TokensScreen(TokenFlows):
 
     def account_changed(self) -> None:
         """Forget what was somebody else's, and list again."""
-        self._book, self._identity, self._marks = None, None, frozenset()
+        self._book, self._identity, self._server, self._marks = None, None, None, frozenset()
         self._state.show_loading("listing the tokens …")
         self._stale = True
         if self.is_current:
@@ -99,15 +107,23 @@ class TokensScreen(TokenFlows):
         self.busy = "refreshing"
         try:
             listing = await self._use.list_tokens.do()
+            server = self._server or await self._ask_server()
             near, threshold = timedelta(days=self._use.near_days), listing.identity.threshold
             book = await asyncio.to_thread(Book, listing.tokens, listing.as_of, threshold, near)
         finally:
             self.busy = ""
-        self.post_message(Listed(listing, book))
+        self.post_message(Listed(listing, book, server))
+
+    async def _ask_server(self) -> ServerInfo | None:
+        """What the server can do is good to know; the list does not wait for a server that won't tell."""
+        try:
+            return await self._use.server.do()
+        except LoopinError:
+            return None
 
     @on(Listed)
     def _listed(self, event: Listed) -> None:
-        self._book, self._identity = event.book, event.listing.identity
+        self._book, self._identity, self._server = event.book, event.listing.identity, event.server
         self.as_of = event.listing.as_of
         alive = {row.token.id for row in event.book.all if row.state is not TokenState.REVOKED}
         self._marks &= alive
@@ -200,7 +216,8 @@ class TokensScreen(TokenFlows):
         book, identity = self._book, self._identity
         if row is None or book is None or identity is None:
             return None
-        return Detail(row, book.now, book.threshold, row.token.id == identity.token_id)
+        you = row.token.id == identity.token_id
+        return Detail(row, book.now, book.threshold, you, shows_permissions=self._knows_permissions())
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show_detail)
@@ -262,7 +279,7 @@ class TokensScreen(TokenFlows):
         revoked = row is not None and row.state is TokenState.REVOKED
         if revoked or (action == "revoke" and not self._chosen()):
             return "it is revoked already"
-        if action in {"new", "sort", "filter", "turn", "tab", "export"} and self._book is None:
+        if action in {"new", "sort", "filter", "saved", "turn", "tab", "export"} and self._book is None:
             return "the tokens are not listed yet"
         return ""
 

@@ -7,18 +7,22 @@ from app.domain.errors import LoopinError
 from app.domain.listing import Book
 from app.domain.organizations import Identity
 from app.domain.rotation import successor
+from app.domain.server_info import TOKEN_PERMISSIONS, ServerInfo
 from app.domain.text import clean
 from app.domain.tokens import APIToken, TokenState
 from app.screens.create_token import CreateTokenDialog
 from app.screens.export_tokens import ExportDialog
 from app.screens.frame import Frame
+from app.screens.keyless_way import KeylessWayDialog
 from app.screens.reveal import RevealDialog
 from app.screens.revoke_many import Countdown, RevokeMany
 from app.screens.revoke_tokens import ConfirmRevoke
 from app.screens.room import RoomScreen
 from app.screens.rotate_words import may_end_old, may_rotate, was_interrupted
+from app.screens.saved_filters import SavedFiltersDialog
 from app.screens.tokens_work import TokenWork
 from app.services.rotate_token import Rotation
+from widgets.filter_bar import FilterBar
 from widgets.token_table import TokenTable
 
 
@@ -30,6 +34,7 @@ class TokenFlows(RoomScreen):
         self._use = tokens
         self._book: Book | None = None
         self._identity: Identity | None = None
+        self._server: ServerInfo | None = None
         self._marks: frozenset[str] = frozenset()
         self._go_to = ""
 
@@ -57,12 +62,18 @@ class TokenFlows(RoomScreen):
         """Create a token, show it once, and list again."""
         if self._identity is None or self._book is None:
             return
-        dialog = CreateTokenDialog(self._use.create_token, self._identity, self._book, self.frame.clock)
+        dialog = CreateTokenDialog(
+            self._use.create_token,
+            self._identity,
+            self._book,
+            self.frame.clock,
+            permissions=self._knows_permissions(),
+        )
         if (created := await self.app.push_screen_wait(dialog)) is None:
             return
         self._go_to = created.token.id
         self.load()
-        await self.app.push_screen_wait(RevealDialog(created, self._use))
+        await self.app.push_screen_wait(RevealDialog(created, self._use, self.frame.clock))
 
     @work(group="revoke", exclusive=True, description="revoke tokens", exit_on_error=False)
     async def action_revoke(self) -> None:
@@ -107,7 +118,7 @@ class TokenFlows(RoomScreen):
         rotation = await self._use.rotate.begin(old, listed)
         self._go_to = rotation.created.token.id
         self.load()
-        await self.app.push_screen_wait(RevealDialog(rotation.created, self._use))
+        await self.app.push_screen_wait(RevealDialog(rotation.created, self._use, self.frame.clock))
         problem = await self._try(rotation)
         revoke = await self.app.push_screen_wait(may_end_old(rotation, problem))
         await self._use.rotate.finish(rotation, revoke_old=bool(revoke))
@@ -155,6 +166,28 @@ class TokenFlows(RoomScreen):
         """Copy the name of the token under the cursor."""
         if (row := self._table.row) is not None:
             self._copy(clean(row.token.name), "the name")
+
+    def _knows_permissions(self) -> bool:
+        return self._server is not None and TOKEN_PERMISSIONS in self._server.capabilities
+
+    @work(group="saved", exclusive=True, description="use saved filters", exit_on_error=False)
+    async def action_saved(self) -> None:
+        """Choose among the saved filters, or save the one that is typed."""
+        bar = self.query_one(FilterBar)
+        if (
+            chosen := await self.app.push_screen_wait(SavedFiltersDialog(self._use.filters, bar.text))
+        ) is not None:
+            bar.type(chosen)
+
+    def action_keyless(self) -> None:
+        """Show the job that needs no token."""
+        if (row := self._table.row) is not None:
+            self.app.push_screen(KeylessWayDialog(row.token, self._use.copy))
+
+    @work(group="open", exclusive=True, description="open the web pages", exit_on_error=False)
+    async def action_open(self) -> None:
+        """Open the web pages of the control plane."""
+        self.notify(f"opened in {await self._use.dashboard.do()}", markup=False)
 
     @work(group="copy", exclusive=True, description="copy", exit_on_error=False)
     async def _copy(self, text: str, what: str) -> None:

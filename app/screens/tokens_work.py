@@ -5,17 +5,24 @@ from dataclasses import dataclass
 from textual.message import Message
 
 from app.domain.listing import Book
+from app.domain.server_info import ServerInfo
+from app.services.ask_server import AskServer
 from app.services.copying import CopyText
 from app.services.export_tokens import ExportTokens
 from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
+from app.services.open_dashboard import OpenDashboard
 from app.services.revoke_tokens import RevokeTokens
 from app.services.rotate_token import RotateToken
+from app.services.saved_filters import SavedFilters
 from app.services.tokens import CreateToken, Listing, ListTokens
 
 
 @dataclass(frozen=True, slots=True)
 class TokenWork:
-    """The use cases behind the screen and its dialogs. `near_days` is what counts as near."""
+    """The use cases behind the screen and its dialogs.
+
+    `near_days` is what counts as near; `refresh_minutes` how often to list again, 0 = by hand alone.
+    """
 
     list_tokens: ListTokens
     create_token: CreateToken
@@ -25,13 +32,18 @@ class TokenWork:
     write_file: WriteTokenFile
     copy: CopyText
     export: ExportTokens
+    filters: SavedFilters
+    server: AskServer
+    dashboard: OpenDashboard
     near_days: int
+    refresh_minutes: int = 0
 
 
 class Listed(Message):
-    """The list was read."""
+    """The list was read. `server` is None when it did not tell what it can do."""
 
-    def __init__(self, listing: Listing, book: Book) -> None:
+    def __init__(self, listing: Listing, book: Book, server: ServerInfo | None) -> None:
         super().__init__()
         self.listing = listing
+        self.server = server
         self.book = book

@@ -143,6 +143,7 @@ class FakeControlPlane:
     organizations: tuple[str, ...] = ("acme", "globex")
     current_name: str = "acme"
     capabilities: frozenset[str] = frozenset({SIGN_OUT})
+    dashboard: str = ""
     accepted: set[Secret] = field(default_factory=lambda: {USER_TOKEN, CI_TOKEN})
     fail: dict[str, LoopinError] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -183,7 +184,9 @@ class FakeGateway:
     async def server_info(self) -> ServerInfo:
         """Where to sign in."""
         plane = await self._enter("server_info", open_to_all=True)
-        return ServerInfo("https://login.acme.example/auth/login", "v1.106", "", plane.capabilities)
+        return ServerInfo(
+            "https://login.acme.example/auth/login", "v1.106", plane.dashboard, plane.capabilities
+        )
 
     async def current(self) -> Context:
         """Who we are."""
@@ -234,6 +237,7 @@ class FakeGateway:
             NOW,
             NOW + draft.expires_in if draft.expires_in else None,
             project=Project(f"p-{draft.project}", draft.project) if draft.project else None,
+            permissions=draft.permissions,
         )
         plane.tokens.append(token)
         return CreatedToken(token, Secret(f"not-a-real-token-of-{draft.name}-0042"))

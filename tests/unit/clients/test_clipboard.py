@@ -44,3 +44,27 @@ async def test_one_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Mo
     program(tmp_path, "xclip", "exec sleep 30")
     with pytest.raises(Failed):
         await LocalClipboard({"DISPLAY": ":0", "PATH": f"{tmp_path}:/bin"}).copy(TEXT)
+
+
+async def test_it_is_emptied_only_while_it_holds_the_same(tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    program(
+        tmp_path,
+        "xsel",
+        f'case "$2" in --input) cat >"{held}";; --output) cat "{held}";; *) : >"{held}";; esac',
+    )
+    clipboard = LocalClipboard({"DISPLAY": ":0", "PATH": f"{tmp_path}:/bin:/usr/bin"})
+    assert clipboard.can_clear()
+    await clipboard.copy(TEXT)
+    assert not await clipboard.clear("another text")
+    assert held.read_bytes() == TEXT.encode()
+    assert await clipboard.clear(TEXT)
+    assert held.read_bytes() == b""
+
+
+async def test_a_tool_that_only_copies_promises_nothing(tmp_path: Path) -> None:
+    program(tmp_path, "wl-copy", "cat > /dev/null")
+    clipboard = LocalClipboard({"WAYLAND_DISPLAY": "w", "PATH": f"{tmp_path}:/bin"})
+    assert not clipboard.can_clear()
+    with pytest.raises(Failed):
+        await clipboard.clear(TEXT)
