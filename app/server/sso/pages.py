@@ -1,12 +1,15 @@
 """/auth/sso: out to the identity provider, and back in."""
 
 import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import parse_qs
 
 from flask import Blueprint, Flask, Response, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import AccessDenied, BadReply, InvalidInput, LoopinError, PermissionDenied
+from app.domain.errors import AccessDenied, BadReply, InvalidInput, LoopinError, PermissionDenied, RateLimited
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.addresses import Reach, check_url
@@ -24,6 +27,8 @@ from app.server.usecases.accounts import SignedIn
 
 LOGIN, ACCOUNT = "/auth/login", "/account/sign-in"
 MAX_PLACE = 9000
+# How many talk to the provider at once, and for how many seconds others wait for their turn.
+AT_ONCE, WAIT = 6, 1.0
 _COOKIE = "sso"
 
 
@@ -54,6 +59,7 @@ class _Road:
         settings = provider.settings
         self._provider = provider
         self._redirect_uri = redirect_uri
+        self._room = threading.BoundedSemaphore(AT_ONCE)
         self._clock = parts.clock
         self._visitor = Visitor(parts)
         self._pending = Pending(parts.database, parts.clock)
@@ -73,7 +79,8 @@ class _Road:
             cookie = session[_COOKIE] = secrets.token_urlsafe(32)
         try:
             ticket = self._pending.begin(Secret(cookie), place, self._visitor.address)
-            target = self._provider.authorization_url(self._request(ticket))
+            with self._turn():
+                target = self._provider.authorization_url(self._request(ticket))
         except LoopinError as error:
             return self._refused(error, place)
         return render_template("sso/leave.html", target=target)
@@ -98,13 +105,24 @@ class _Road:
             raise AccessDenied(f"at {host}, {said}", hint="start the sign-in again")
         if not (code := request.args.get("code", "")):
             raise BadReply(f"{host} sent neither a code nor a reason", hint="start the sign-in again")
-        told = self._provider.redeem(self._request(ticket), code, request.args.get("iss"))
+        with self._turn():
+            told = self._provider.redeem(self._request(ticket), code, request.args.get("iss"))
         address = self._visitor.address
         try:
             return self._sign_in.do(claims.read(told, settings), address)
         except PermissionDenied as error:
             self._sign_in.refused(str(told.get("email", "")), error.message, address)
             raise
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """A provider that is slow must not hold every worker of the server."""
+        if not self._room.acquire(timeout=WAIT):
+            raise RateLimited("too many people sign in at the same moment", retry_after=5)
+        try:
+            yield
+        finally:
+            self._room.release()
 
     def _request(self, ticket: Ticket) -> Request:
         return Request(self._redirect_uri, ticket.state, ticket.nonce, ticket.verifier)

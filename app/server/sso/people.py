@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.errors import Failed, PermissionDenied
+from app.domain.text import clean
 from app.server import log
 from app.server.clock import Clock
 from app.server.database.engine import Database
@@ -49,9 +50,9 @@ class SignInKnown:
 
     def refused(self, email: str, why: str, address: str) -> None:
         """Keep in the audit trail that the provider vouched for somebody whom we did not let in."""
-        who = audit.Who("person", None, email[:320], address)
+        who = audit.Who("person", None, clean(email, 320), address)
         with self._database.write() as session:
-            what = audit.What(audit.LOGIN_FAILED, details={"reason": why[:200]})
+            what = audit.What(audit.LOGIN_FAILED, details={"reason": clean(why, 200)})
             audit.record(session, who, [what], self._clock())
 
     def _once(self, known: Known, address: str) -> SignedIn:

@@ -11,7 +11,7 @@ from authlib.integrations.base_client import OAuthError
 from authlib.oidc.core import CodeIDToken
 from joserfc.errors import ClaimError
 
-from app.domain.errors import AccessDenied, BadReply, TokenRejected, Unreachable, UsageError
+from app.domain.errors import AccessDenied, BadReply, Failed, TokenRejected, Unreachable, UsageError
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.addresses import Reach, check_url
@@ -91,7 +91,7 @@ class Provider:
         url, host = self._endpoint(found, "token_endpoint"), self.settings.host
         client = client_class()(
             client_id=self.settings.client_id,
-            client_secret=self.settings.secret(),
+            client_secret=self._secret(),
             token_endpoint_auth_method=_method(found),
             trust_env=False,
             transport=_Limited(),
@@ -119,6 +119,13 @@ class Provider:
         except (httpx.HTTPError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise BadReply(f"{host} answered with something that is not a token", hint=_OPERATOR) from error
         return token
+
+    def _secret(self) -> str:
+        # Read each time, so that it can be replaced; its place is no visitor's business.
+        try:
+            return self.settings.secret()
+        except UsageError as error:
+            raise Failed("this server cannot read its client secret", hint=_OPERATOR) from error
 
     def _verified(self, token: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
         settings, value = self.settings, token.get("id_token")

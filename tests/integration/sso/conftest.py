@@ -41,6 +41,8 @@ def provider(team: tuple[AccountServer, Provider]) -> Iterator[Provider]:
     for name in ("key", "header", "document", "token_claims", "token_answer", "callback_extra"):
         setattr(provider, name, getattr(fresh, name))
     provider.in_userinfo, provider.userinfo, provider.answers = (), {}, {}
+    provider.held = set()
+    provider.hold.clear()
 
 
 @pytest.fixture

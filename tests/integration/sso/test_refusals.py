@@ -262,6 +262,11 @@ def test_a_disabled_person_stays_out(server: AccountServer, provider: Provider, 
     refused(browser, 403, "Your account here is switched off.")
 
 
+def test_an_address_with_nul_is_refused_like_any_other(provider: Provider, browser: Browser) -> None:
+    provider.person = new_person(email="a\x00@acme.example")
+    refused(browser, 403, "which is no e-mail address.")
+
+
 def test_who_was_vouched_for_and_refused_is_in_the_audit_trail(
     server: AccountServer, provider: Provider, browser: Browser
 ) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -11,7 +12,7 @@ from app.domain.secret import Secret
 from app.oidc.claims import read_claims
 from app.server.jwts import PERSON_AUDIENCE
 from tests.integration.server.callers import Caller, refusal
-from tests.support.provider import Provider, new_person
+from tests.support.provider import DISCOVERY, Provider, new_person
 from tests.support.server import AccountServer, ServerFactory, csrf_of, sign_in
 from tests.support.sso import ACCOUNT, LOGIN, Browser, browser_at, flags, told
 
@@ -165,6 +166,27 @@ def test_a_provider_that_is_gone_leaves_the_password_working(
         answer = browser.begin()
         assert (answer.status_code, "127.0.0.1:9 cannot be reached." in told(answer)) == (503, True)
     assert works(server, sign_in(server, *server.owner)) == ("OK", "")
+
+
+def test_a_provider_that_hangs_does_not_hold_the_whole_server(
+    other_server: Callable[..., AccountServer], provider: Provider
+) -> None:
+    server = other_server()
+    provider.held = {DISCOVERY}
+    with browser_at(server.http) as browser, ThreadPoolExecutor(20) as pool:
+        form = {"csrf_token": csrf_of(browser.http.get(LOGIN).text), "place": LOGIN}
+        cookies = dict(browser.http.cookies)
+
+        def begin(_: int) -> int:
+            with httpx.Client(base_url=server.http, trust_env=False, timeout=30, cookies=cookies) as client:
+                return client.post("/auth/sso", data=form).status_code
+
+        begun = [pool.submit(begin, number) for number in range(20)]
+        assert works(server, sign_in(server, *server.owner)) == ("OK", "")
+        provider.hold.set()
+        statuses = [one.result() for one in begun]
+    assert set(statuses) <= {200, 429, 503}
+    assert 429 in statuses
 
 
 def test_one_address_cannot_begin_without_end(other_server: Callable[..., AccountServer]) -> None:

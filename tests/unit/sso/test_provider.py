@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import AccessDenied, BadReply, Unreachable, UsageError
+from app.domain.errors import AccessDenied, BadReply, Failed, Unreachable, UsageError
 from app.domain.secret import Secret
 from app.oidc.addresses import server_reach
 from app.server.clock import utc_now
@@ -59,6 +59,15 @@ def test_a_wrong_secret_is_told_as_the_operators_matter(provider: peers.Provider
     with pytest.raises(BadReply, match="does not accept this server's client id and secret") as caught:
         client.redeem(REQUEST, code, None)
     assert "another-secret" not in str(caught.value)
+
+
+def test_a_secret_that_is_gone_is_told_without_its_place(provider: peers.Provider, tmp_path: Path) -> None:
+    client = client_of(provider, tmp_path)
+    code = code_of(provider, client)
+    (tmp_path / "secret").unlink()
+    with pytest.raises(Failed, match="this server cannot read its client secret") as caught:
+        client.redeem(REQUEST, code, None)
+    assert str(tmp_path) not in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_a_public_server_asks_no_plain_address(provider: peers.Provider, tmp_path: Path) -> None:
