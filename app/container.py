@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.services.chainloop_session import ChainloopSession
     from app.services.check_tokens import CheckTokens
     from app.services.doctor import Doctor
+    from app.services.export_activity import ExportActivity
     from app.services.export_tokens import ExportTokens
     from app.services.find_tokens import FindTokens
     from app.services.gumloop_facts import GumloopMemory
@@ -201,6 +202,12 @@ class Container(Adapters):
         from app.services.export_tokens import ExportTokens
 
         return ExportTokens(self.token_files)
+
+    @cached_property
+    def export_activity(self) -> ExportActivity:
+        from app.services.export_activity import ExportActivity
+
+        return ExportActivity(self.token_files)
 
     @cached_property
     def write_token_file(self) -> WriteTokenFile:

@@ -142,7 +142,7 @@ class Rooms:
         """What this program did."""
         from app.screens.activity import ActivityScreen
 
-        return ActivityScreen(self._frame, self._box.trail)
+        return ActivityScreen(self._frame, self._box.trail, self._box.export_activity)
 
     def _copying(self) -> CopyText:
         """The local tools first: they know whether it worked."""

@@ -38,11 +38,15 @@ tree = LazyGroup(
             (),
             _ACCOUNTS,
         ),
+        Entry("activity", "app.cli.activity:activity", "What Loopin did on this machine.", (), _ACCOUNTS),
         Entry(
             "doctor", "app.cli.doctor:doctor", "Check what a sign-in needs, and say what to mend.", (), _APP
         ),
         Entry("demo", "app.cli.demo:demo", "Try the app on sample data.", (), _APP),
         Entry("server", "app.cli.server:server", "Run the account server.", (), _APP),
+        Entry(
+            "completion", "app.cli.completion:completion", "Complete commands in bash, zsh or fish.", (), _APP
+        ),
     ),
     params=[
         click.Option(

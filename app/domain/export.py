@@ -111,12 +111,13 @@ def _markdown(rows: Sequence[Row], as_of: datetime, threshold: int | None) -> st
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{' --- |' * len(COLUMNS)}",
-        *(f"| {' | '.join(_cell(value) for value in _values(row, as_of))} |" for row in rows),
+        *(f"| {' | '.join(table_cell(value) for value in _values(row, as_of))} |" for row in rows),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _cell(text: str) -> str:
+def table_cell(text: str) -> str:
+    """`text` as a cell of a Markdown table, standing for itself."""
     # What Markdown or HTML would make of a name is not what it is.
     safe = clean(text, 10_000).replace("\\", "\\\\").replace("&", "&amp;").replace("<", "&lt;")
     for char in "|`*_[]":

@@ -1,11 +1,9 @@
 """What this program did."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -13,19 +11,16 @@ from textual.worker import Worker
 
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
-from app.domain.activity import ActivityEntry, Outcome
+from app.domain.activity import ActivityEntry
+from app.domain.activity_export import has_words
 from app.domain.errors import LoopinError
 from app.domain.text import clean
 from app.screens.frame import Frame
 from app.screens.room import RoomScreen
 from app.services.activity import Trail
+from app.services.export_activity import ExportActivity
+from widgets.activity_lines import heading, line
 from widgets.state_view import StateView
-
-_GLYPHS = {
-    Outcome.DONE: ("✓", "$text-success"),
-    Outcome.FAILED: ("✗", "$text-error"),
-    Outcome.STARTED: ("◐", "$text-warning"),
-}
 
 
 class ActivityScreen(RoomScreen):
@@ -43,15 +38,18 @@ class ActivityScreen(RoomScreen):
             super().__init__()
             self.entries = tuple(entries)
 
-    def __init__(self, frame: Frame, trail: Trail) -> None:
+    def __init__(self, frame: Frame, trail: Trail, export: ExportActivity) -> None:
         super().__init__(frame)
         self._trail = trail
+        self._export = export
+        self._shown: tuple[ActivityEntry, ...] = ()
         self._entries: tuple[ActivityEntry, ...] = ()
 
     def compose_body(self) -> ComposeResult:
         yield Input(placeholder="filter: any words", id="activity-filter", compact=True)
         yield Static("", id="activity-count", classes="muted", markup=False)
         with StateView():
+            yield Static("", id="activity-head")
             yield OptionList(id="activity-list", markup=False)
 
     def on_mount(self) -> None:
@@ -123,56 +121,52 @@ class ActivityScreen(RoomScreen):
 
     def _paint(self) -> None:
         words = self.query_one(Input).value.lower().split()
-        shown = [entry for entry in self._entries if _matches(entry, words)]
+        shown = tuple(entry for entry in self._entries if has_words(entry, words))
+        self._shown = shown
         view, options = self.query_one(StateView), self.query_one(OptionList)
         if not self._entries:
             view.show_empty("nothing was done yet", "sign-ins, new and revoked tokens will be listed here")
         elif not shown:
             view.show_empty("nothing fits the filter", button="Clear the filter", action="clear")
         else:
-            options.clear_options()
-            options.add_options([Option(_line(entry)) for entry in shown])
+            self._list(options, shown)
             view.show_filled()
         self.query_one("#activity-count", Static).update(_count(len(shown), len(self._entries)))
+        self.refresh_bindings()
+
+    def _list(self, options: OptionList, shown: Sequence[ActivityEntry]) -> None:
+        # What is left of the screen for a line; the list itself has no width before it is shown.
+        width, now = self.query_one("#body").content_size.width - 1, self.frame.clock.now()
+        at = options.highlighted
+        options.clear_options()
+        options.add_options([Option(line(entry, width, now)) for entry in shown])
+        options.highlighted = min(at, len(shown) - 1) if at is not None else None
+        self.query_one("#activity-head", Static).update(heading(width))
+
+    def on_resize(self) -> None:
+        """Other columns fit now."""
+        if self.query_one(StateView).state == "filled":
+            self.call_after_refresh(self._paint)
+
+    # ── export ──
+
+    def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
+        """An empty list is not worth a file."""
+        return "there is nothing to export" if action == "export" and not self._shown else ""
+
+    def action_export(self) -> None:
+        """Write what the filter lets through to a new file."""
+        from app.screens.export_activity import ExportActivityDialog
+
+        dialog = ExportActivityDialog(self._export, self._shown, self.as_of or self.frame.clock.now())
+        self.app.push_screen(dialog, self._exported)
+
+    def _exported(self, path: str | None) -> None:
+        if path:
+            self.notify(f"written to {clean(path)}, readable by you alone", markup=False)
 
 
 def _count(shown: int, all_of_them: int) -> str:
     if shown == all_of_them:
         return {0: "", 1: "1 entry"}.get(shown, f"{shown} entries, newest first")
     return f"{shown} of {all_of_them} entries"
-
-
-def _matches(entry: ActivityEntry, words: Sequence[str]) -> bool:
-    text = " ".join(_texts(entry)).lower()
-    return all(word in text for word in words)
-
-
-def _texts(entry: ActivityEntry) -> tuple[str, ...]:
-    return (
-        entry.action.value,
-        entry.outcome.value,
-        entry.provider.value,
-        entry.identity,
-        entry.organization,
-        entry.endpoint,
-        entry.subject,
-        entry.subject_id,
-        entry.detail,
-    )
-
-
-def _line(entry: ActivityEntry) -> Content:
-    glyph, style = _GLYPHS[entry.outcome]
-    who = " · ".join(clean(word, 40) for word in (entry.identity, entry.organization) if word)
-    detail = f"  {clean(entry.detail, 160)}" if entry.detail else ""
-    return Content.assemble(
-        (f"{_when(entry.at)}  ", "$text-muted"),
-        (f"{glyph} ", style),
-        (f"{entry.action.value:<10} ", "bold"),
-        clean(entry.subject, 63),
-        (f"{detail}  {who}", "$text-muted"),
-    )
-
-
-def _when(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M}"

@@ -1,5 +1,7 @@
 """The dialog that writes the list to a file."""
 
+from typing import ClassVar
+
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -28,23 +30,23 @@ class Written(Message):
         self.path = path
 
 
-class ExportDialog(Dialog[str]):
-    """The format and the name of a new file; the result is its path."""
+class ExportFile(Dialog[str]):
+    """The format and the name of a new file; the result is its path. A subclass says what is written."""
 
     CSS_PATH = "export_tokens.tcss"
     AUTO_FOCUS = "#export-format"
+    NOTE: ClassVar[str] = ""
 
-    def __init__(self, export: ExportTokens, rows: list[Row], book: Book, organization: str) -> None:
+    def __init__(self, stem: str) -> None:
         super().__init__()
-        self._export, self._rows, self._book = export, rows, book
-        self._stem = f"tokens-{'' if problem(organization) else f'{organization}-'}{book.now:%Y-%m-%d}"
+        self._stem = stem
 
-    def heading(self) -> str:
-        """How many."""
-        return f"Export {len(self._rows):,} token{'s' * (len(self._rows) != 1)}"
+    def write(self, form: Format, path: str) -> object:
+        """Write the file in a worker of the group "export", and post `Written`."""
+        raise NotImplementedError
 
     def compose_dialog(self) -> ComposeResult:
-        yield Static("What the tab and the filter show now, in this order.", classes="muted", markup=False)
+        yield Static(self.NOTE, classes="muted", markup=False)
         yield ChoiceBar(list(_WORDS.values()), 0, id="export-format")
         yield Input(f"{self._stem}.csv", id="export-path", compact=True)
         yield Static("", id="export-error", markup=False)
@@ -65,16 +67,11 @@ class ExportDialog(Dialog[str]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#yes")
     def _go(self) -> None:
-        self._write(self._form, self.query_one(Input).value)
+        self.write(self._form, self.query_one(Input).value)
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:
         self.dismiss(None)
-
-    @work(exclusive=True, group="export", description="write the list", exit_on_error=False)
-    async def _write(self, form: Format, path: str) -> None:
-        written = await self._export.do(self._rows, form, path, self._book.now, self._book.threshold)
-        self.post_message(Written(written))
 
     @on(Written)
     def _written(self, event: Written) -> None:
@@ -88,3 +85,23 @@ class ExportDialog(Dialog[str]):
         line.update(Content(f"✗ {clean(error.message)}: {clean(error.hint)}".rstrip(": ")))
         line.display = True
         return True
+
+
+class ExportDialog(ExportFile):
+    """The rows of the token list."""
+
+    NOTE = "What the tab and the filter show now, in this order."
+
+    def __init__(self, export: ExportTokens, rows: list[Row], book: Book, organization: str) -> None:
+        super().__init__(f"tokens-{'' if problem(organization) else f'{organization}-'}{book.now:%Y-%m-%d}")
+        self._export, self._rows, self._book = export, rows, book
+
+    def heading(self) -> str:
+        """How many."""
+        return f"Export {len(self._rows):,} token{'s' * (len(self._rows) != 1)}"
+
+    @work(exclusive=True, group="export", description="write the list", exit_on_error=False)
+    async def write(self, form: Format, path: str) -> None:
+        """Write it."""
+        written = await self._export.do(self._rows, form, path, self._book.now, self._book.threshold)
+        self.post_message(Written(written))

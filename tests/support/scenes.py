@@ -162,6 +162,7 @@ def _day() -> list[ActivityEntry]:
             "api.acme.example:443",
             subject,
             detail=detail,
+            operation=f"op-{subject}",
         )
 
     return [

@@ -1,0 +1,89 @@
+"""`loopin activity`: what this program did on this machine."""
+
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli import durations
+from app.cli.groups import Leaf
+from app.cli.options import shared
+from app.cli.output import in_table, show, show_json, table
+from app.cli.running import run
+from app.domain.activity_export import ending, has_words, render, shape
+from app.domain.errors import UsageError
+from app.domain.export import Format
+
+if TYPE_CHECKING:
+    # Loaded on first use: help needs no services.
+    from app.container import Container
+    from app.domain.activity import ActivityEntry
+
+
+@click.command("activity", cls=Leaf)
+@click.argument("words", nargs=-1)
+@click.option("--since", metavar="TIME", help="Only what was done since: 24h, 7d, or a day like 2026-03-01.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, safe to open in a spreadsheet.")
+@shared
+@click.pass_context
+def activity(
+    ctx: click.Context, words: tuple[str, ...], since: str | None, as_json: bool, as_csv: bool
+) -> None:
+    """Say what Loopin did here, newest first; with WORDS only entries that have them all.
+
+    The trail is kept on this machine and holds no secrets.
+    """
+    if as_json and as_csv:
+        raise UsageError("--json and --csv exclude each other", hint="choose one of them")
+    entries, now = run(ctx, lambda container: _read(container, words, since))
+    if as_json:
+        show_json(shape(entries, now))
+    elif as_csv:
+        show(render(entries, Format.CSV, now).rstrip("\n"))
+    elif entries:
+        show(table(("WHEN (UTC)", "WHAT", "RESULT", "PROVIDER", "SUBJECT", "WHO", "DETAILS"), _rows(entries)))
+    else:
+        show("Nothing was done yet." if not (words or since) else "Nothing fits.", err=True)
+
+
+async def _read(
+    container: "Container", words: tuple[str, ...], since: str | None
+) -> "tuple[list[ActivityEntry], datetime]":
+    now = container.clock.now()
+    start = _moment(since, now) if since is not None else None
+    wanted = [word.lower() for word in words]
+    found = await container.trail.entries()
+    return [e for e in found if (start is None or e.at >= start) and has_words(e, wanted)], now
+
+
+def _moment(text: str, now: datetime) -> datetime:
+    """A length of time back from now, or the beginning of a day here."""
+    try:
+        return datetime.combine(date.fromisoformat(text.strip()), time()).astimezone(UTC)
+    except ValueError:
+        pass
+    try:
+        length = durations.parse(text)
+    except UsageError:
+        length = None
+    if length is None:
+        raise UsageError(
+            f"--since {text[:80]!r} is neither a length of time nor a day", hint="write 24h, 7d or 2026-03-01"
+        )
+    return now - length
+
+
+def _rows(entries: "list[ActivityEntry]") -> list[tuple[str, ...]]:
+    return [
+        (
+            in_table(entry.at),
+            entry.action.value,
+            ending(entry),
+            entry.provider.title,
+            entry.subject,
+            " · ".join(word for word in (entry.identity, entry.organization) if word),
+            entry.detail,
+        )
+        for entry in entries
+    ]

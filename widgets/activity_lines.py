@@ -1,0 +1,84 @@
+"""One line an entry of the trail, in columns that fit the width."""
+
+from datetime import datetime
+
+from rich.cells import cell_len
+from textual.content import Content
+
+from app.domain.activity import Action, ActivityEntry, Outcome
+from app.domain.text import clean
+
+_GLYPHS = {
+    Outcome.DONE: ("✓", "$text-success"),
+    Outcome.FAILED: ("✗", "$text-error"),
+    Outcome.STARTED: ("!", "$text-warning"),
+}
+_ACTIONS = {Action.VANISHED: "vanished"}
+_WHEN, _ACTION, _PROVIDER, _WHO = 14, 11, 11, 30
+_WITH_WHO, _WITH_PROVIDER = 92, 130
+
+
+def heading(width: int) -> Content:
+    """The names of the columns."""
+    words = f"{'when':<{_WHEN}}  {'what':<{_ACTION}}"
+    words += f"{'where':<{_PROVIDER}}" if width >= _WITH_PROVIDER else ""
+    words += f"{'subject':<{_subject(width)}}"
+    room = _detail(width)
+    return Content.styled(
+        words + "details".ljust(room) + ("who" if width >= _WITH_WHO else ""), "$text-muted"
+    )
+
+
+def line(entry: ActivityEntry, width: int, now: datetime) -> Content:
+    """The entry in `width` cells; `who` and `where` go first when there is little room."""
+    glyph, style = _GLYPHS[entry.outcome]
+    action = _ACTIONS.get(entry.action, entry.action.value)
+    provider = _cell(entry.provider.title, _PROVIDER) if width >= _WITH_PROVIDER else ""
+    who = " · ".join(clean(word, 40) for word in (entry.identity, entry.organization) if word)
+    return Content.assemble(
+        (_cell(when(entry.at, now), _WHEN), "$text-muted"),
+        (f"{glyph} ", style),
+        (_cell(action, _ACTION), "bold"),
+        (provider, "$text-muted"),
+        _cell(entry.subject, _subject(width)),
+        (_cell(about(entry), _detail(width)), style if entry.outcome is not Outcome.DONE else "$text-muted"),
+        (clean(who, _WHO) if width >= _WITH_WHO else "", "$text-muted"),
+    )
+
+
+def about(entry: ActivityEntry) -> str:
+    """The details, after a word for an end that was not good: a colour alone says nothing."""
+    detail = clean(entry.detail, 160)
+    match entry.outcome:
+        case Outcome.STARTED:
+            word = "interrupted"
+        case Outcome.FAILED:
+            word = "failed"
+        case Outcome.DONE:
+            word = "revoked outside Loopin" if entry.action is Action.VANISHED and not detail else ""
+    return ": ".join(part for part in (word, detail) if part)
+
+
+def when(moment: datetime, now: datetime) -> str:
+    """Local time; the year where it is another one."""
+    local, here = moment.astimezone(), now.astimezone()
+    return f"{local:%d %b %H:%M}" if local.year == here.year else f"{local:%d %b %Y}"
+
+
+def _subject(width: int) -> int:
+    return 34 if width >= _WITH_PROVIDER else 24
+
+
+def _detail(width: int) -> int:
+    taken = _WHEN + 2 + _ACTION + _subject(width)
+    taken += _PROVIDER if width >= _WITH_PROVIDER else 0
+    taken += _WHO if width >= _WITH_WHO else 0
+    return max(width - taken, 8)
+
+
+def _cell(text: str, width: int) -> str:
+    """`text` cleaned and cut to `width` cells, one of them blank."""
+    fits = clean(text, width - 1)
+    while cell_len(fits) > width - 1:
+        fits = f"{fits[:-2]}…"
+    return fits + " " * (width - cell_len(fits))
