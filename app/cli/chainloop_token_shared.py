@@ -86,9 +86,9 @@ async def _interrupted(container: Container, listing: Listing) -> tuple[str, ...
 
 async def _vanished(container: Container, listing: Listing) -> tuple[str, ...]:
     found = await container.notice_vanished.do(listing)
-    shown = [f"revoked outside Loopin, possibly by the sweep: {clean(token.name)}" for token in found[:_FEW]]
+    shown = [f"revoked outside Loopin: {clean(one.token.name)}, {one.detail}" for one in found[:_FEW]]
     more = len(found) - len(shown)
-    return (*shown, f"and {more} more: loopin activity") if more > 0 else tuple(shown)
+    return (*shown, f"and {more} more, see the activity trail") if more > 0 else tuple(shown)
 
 
 _FEW = 10

@@ -57,5 +57,6 @@ COMMANDS: tuple[Command, ...] = (
         "Run the sweep",
         "Only in the demo: revoke what is due now, as the server does every hour.",
         "sweep now",
+        "loopin server sweep",
     ),
 )

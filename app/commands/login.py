@@ -5,7 +5,14 @@ from app.commands.command import Command, Room
 _RUN = Room.SIGNING_IN
 COMMANDS: tuple[Command, ...] = (
     Command(
-        "login.probe", Room.LOGIN, "r", "probe", "Look again", "Look at the keychain again.", "look again"
+        "login.probe",
+        Room.LOGIN,
+        "r",
+        "probe",
+        "Look again",
+        "Look at the keychain again.",
+        "look again",
+        "loopin doctor",
     ),
     Command(
         "login.copy", _RUN, "c", "copy", "Copy the address", "Copy the sign-in page's address.", "copy URL"
@@ -18,6 +25,7 @@ COMMANDS: tuple[Command, ...] = (
         "Print the address",
         "Show it outside the app, unwrapped, where the terminal can copy it whole.",
         "print URL",
+        "loopin gumloop login --no-browser",
     ),
     Command("login.open", _RUN, "o", "open", "Open again", "Open the sign-in page once more.", "open again"),
     Command(
@@ -28,6 +36,7 @@ COMMANDS: tuple[Command, ...] = (
         "Paste the address",
         "Paste the address that the browser ended on, or the code or token it showed.",
         "paste",
+        "loopin chainloop auth login --skip-browser",
     ),
     Command(
         "login.retry", _RUN, "r", "retry", "Try again", "Go on from what failed, or start over.", "try again"
@@ -40,5 +49,6 @@ COMMANDS: tuple[Command, ...] = (
         "Another port",
         "Try again on a port that is free.",
         "another port",
+        "loopin gumloop login --callback-port PORT",
     ),
 )

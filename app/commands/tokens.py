@@ -49,6 +49,7 @@ COMMANDS: tuple[Command, ...] = (
         "rotate",
         "Rotate",
         "Replace the token by a new one; the old one lives until you say so.",
+        cli=f"{_CLI} rotate --id ID",
     ),
     Command(
         "tokens.filter",
@@ -58,7 +59,7 @@ COMMANDS: tuple[Command, ...] = (
         "Filter",
         "Type to filter; escape clears.",
         "filter",
-        f"{_CLI} list",
+        f"{_CLI} list --filter '…'",
     ),
     Command("tokens.sort", _TOKENS, "s", "sort", "Sort", "Choose the order.", "sort"),
     Command(
@@ -68,7 +69,7 @@ COMMANDS: tuple[Command, ...] = (
         "export",
         "Export",
         "Write what is shown to a file: CSV, JSON or Markdown.",
-        cli=f"{_CLI} list -o json",
+        cli=f"{_CLI} list -o csv",
     ),
     Command("tokens.refresh", _TOKENS, "r", "refresh", "Refresh", "List again.", "refresh", f"{_CLI} list"),
     Command(

@@ -1,6 +1,7 @@
 """Tokens that were revoked between two listings, and not by this Loopin."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import timedelta
 
 from app.domain.activity import Action
@@ -9,6 +10,14 @@ from app.domain.ports import KnownTokens
 from app.domain.tokens import APIToken, StatusFilter
 from app.services.activity import Trail
 from app.services.tokens import Listing, ListTokens
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """A token that somebody else revoked, and what is known of it: when, and whether the sweep may have."""
+
+    token: APIToken
+    detail: str
 
 
 class NoticeVanished:
@@ -23,7 +32,7 @@ class NoticeVanished:
         self._list = list_tokens
         self._trail = trail
 
-    async def do(self, listing: Listing) -> tuple[APIToken, ...]:
+    async def do(self, listing: Listing) -> tuple[Vanished, ...]:
         """Return what vanished since the last listing, and remember this one. A listing of a part, or of
         revoked tokens alone, says nothing; the first listing only remembers."""
         if not listing.whole or listing.status is StatusFilter.REVOKED:
@@ -44,21 +53,21 @@ class NoticeVanished:
             listing = await self._list.do(StatusFilter.REVOKED)
         return tuple(t for t in listing.tokens if t.id in missing and t.revoked_at is not None)
 
-    async def _note(self, vanished: Collection[APIToken], listing: Listing) -> tuple[APIToken, ...]:
+    async def _note(self, vanished: Collection[APIToken], listing: Listing) -> tuple[Vanished, ...]:
         if not vanished:
             return ()
         # A revocation of ours that was begun and never ended is ours, too.
         told = {Action.REVOKE, Action.VANISHED}
         ours = {e.subject_id for e in await self._trail.entries() if e.action in told}
-        others = tuple(token for token in vanished if token.id not in ours)
-        for token in others:
+        others = tuple(Vanished(token, _who(token)) for token in vanished if token.id not in ours)
+        for one in others:
             await self._trail.add(
                 Action.VANISHED,
                 identity=listing.identity,
                 endpoint=listing.endpoint,
-                subject=token.name,
-                subject_id=token.id,
-                detail=_who(token),
+                subject=one.token.name,
+                subject_id=one.token.id,
+                detail=one.detail,
             )
         return others
 
