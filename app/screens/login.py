@@ -80,7 +80,8 @@ class LoginScreen(RoomScreen):
                 yield Static("Callback port, 0 = any", classes="muted")
                 yield Input(str(self._port()), id="login-port", type="integer", compact=True, max_length=5)
                 yield Tick("Open a browser", not self._tools.obstacle, id="login-browser")
-                yield Static(self._obstacle(), id="login-obstacle", classes="muted", markup=False)
+            # Under the row: beside it, 80 columns cut it off.
+            yield Static(self._obstacle(), id="login-obstacle", classes="muted", markup=False)
             yield Static(self._demo_hint(), id="login-demo", markup=False)
 
     def _port(self) -> int:
@@ -88,7 +89,7 @@ class LoginScreen(RoomScreen):
         return wanted[0].port if wanted else 0
 
     def _obstacle(self) -> str:
-        return f"off: {self._tools.obstacle}" if self._tools.obstacle else ""
+        return f"The browser is off: {self._tools.obstacle}." if self._tools.obstacle else ""
 
     def _demo_hint(self) -> Content:
         demo = self.frame.demo
@@ -104,6 +105,7 @@ class LoginScreen(RoomScreen):
 
     def on_mount(self) -> None:
         self.query_one("#login-demo").display = self.frame.demo is not None
+        self.query_one("#login-obstacle").display = bool(self._tools.obstacle)
         self._list_ways()
         self.action_probe()
 

@@ -140,9 +140,10 @@ def gumloop_offers(
     port: int,
 ) -> tuple[Offer, ...]:
     """Gumloop's rows. `port` is the callback port that its public client is known by."""
+    made = f"made at {API_KEY_PAGE} (Pro plan or above)"
     key_form = Form(
         (
-            Field("key", "API key", "gum_…", masked=True, check=_key_shape, where=f"made at {API_KEY_PAGE}"),
+            Field("key", "API key", "gum_…", masked=True, check=_key_shape, where=made),
             Field("user", "User ID", "paste it here", where=f"shown at {USER_ID_PAGE}"),
         ),
         lambda values: key().do(values["key"], values["user"]),

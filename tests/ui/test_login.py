@@ -87,10 +87,12 @@ async def test_where_no_browser_can_open_that_is_preselected_with_its_reason() -
     box = out()
     box.__dict__["browser_obstacle"] = "this is an SSH session"
     app = fakes.app(box)
-    async with app.run_test(size=SIZE) as pilot:
+    async with app.run_test(size=(80, 24)) as pilot:
         await choose(pilot)
         assert not app.screen.query_one(Tick).value
         assert "this is an SSH session" in shown(app)
+        # Whole, also in 80 columns.
+        assert app.screen.query_one("#login-obstacle").region.right <= 80
 
 
 async def test_a_browser_sign_in_is_watched_to_its_end() -> None:
@@ -311,7 +313,7 @@ async def test_a_form_says_where_its_values_are_found() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await choose(pilot, "down", "enter")
         await until(pilot, lambda: isinstance(app.screen, LoginFormScreen))
-        assert "gumloop.com/personal/connectors" in shown(app)
+        assert "gumloop.com/personal/connectors (Pro plan or above)" in shown(app)
         assert "gumloop.com/settings/profile/general" in shown(app)
         assert not app.screen.query_one("#form-demo").display
 
