@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import constants, on, work
 from textual.app import App
@@ -29,6 +29,9 @@ from app.screens.room import RoomScreen, Trouble
 from app.screens.words import sentence
 from app.sheet import Sheet
 
+if TYPE_CHECKING:
+    from app.domain.redact import Redactor
+
 OPEN_DEMO = 200
 """The result of `run` when the person chose "Try the demo": the caller starts it."""
 TWICE_WITHIN = 2.0
@@ -39,6 +42,12 @@ _LOGINS = {f"login:{provider.value}": provider for provider in Provider}
 _log = logging.getLogger(__name__)
 # Without --debug nothing listens, and Python would then print errors over the screen.
 _log.addHandler(logging.NullHandler())
+
+
+def _redact(container: Container) -> "Redactor":
+    from app import redaction
+
+    return redaction.install(container)
 
 
 def run(container: Container, *, screen: str = "accounts", demo: DemoServer | None = None) -> int:
@@ -68,6 +77,7 @@ class LoopinApp(App[int], inherit_bindings=False):
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
         self.container = container
         self.demo = demo
+        self._redactor = _redact(container) if container.settings.redact else None
         self._first = screen if screen in MODES else MODES[0]
         self._sign_in_to = _LOGINS.get(screen)
         self._interrupted = float("-inf")
@@ -117,6 +127,10 @@ class LoopinApp(App[int], inherit_bindings=False):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self.container.aclose()
+        if self._redactor is not None:
+            from app import redaction
+
+            redaction.remove()
 
     def _catch_signals(self) -> None:
         """Textual's driver restores the terminal when the app exits; these make it exit."""
@@ -150,6 +164,8 @@ class LoopinApp(App[int], inherit_bindings=False):
         """Look at the credentials, then ask the servers; each answer is published."""
         for online in (False, True):
             statuses = await self.container.overview.do(online=online)
+            if self._redactor is not None:
+                self._redactor.learn(statuses)
             self.frame.presence = Presence(statuses, online, self.container.clock.now())
             self.frame.presence_changed.publish(self.frame.presence)
 

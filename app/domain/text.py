@@ -5,12 +5,30 @@ colour the screen, make a link or turn the reading direction around.
 """
 
 import unicodedata
+from collections.abc import Callable
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
+_mask: Callable[[str], str] | None = None
+
+
+def use_mask(mask: Callable[[str], str] | None) -> None:
+    """Let `clean` mask what must not be seen while a screen is shared; None ends that.
+
+    One for the whole process, as there is one screen: whatever is shown goes through `clean`.
+    """
+    global _mask
+    _mask = mask
+
+
 def clean(text: str, limit: int = 500) -> str:
+    """Return `text` safe to show: see `safe`, and masked where a mask is in use."""
+    return safe(text if _mask is None else _mask(text), limit)
+
+
+def safe(text: str, limit: int = 500) -> str:
     """Return `text` on one line, without control, format or bidirectional characters.
 
     Line breaks and tabs become a space, every other unsafe character a replacement character, and

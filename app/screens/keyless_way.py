@@ -57,7 +57,8 @@ class KeylessWayDialog(Dialog[bool]):
         return job_snippet(self._system, self._token.organization_name, project)
 
     def _show(self) -> None:
-        self.query_one("#keyless-snippet", Static).update(Content(self.snippet.rstrip("\n")))
+        lines = (clean(line) for line in self.snippet.splitlines())
+        self.query_one("#keyless-snippet", Static).update(Content("\n".join(lines)))
 
     @on(ChoiceBar.Changed)
     def _other(self, event: ChoiceBar.Changed) -> None:

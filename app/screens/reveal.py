@@ -127,7 +127,9 @@ class RevealDialog(Dialog[bool]):
 
     def action_profile(self) -> None:
         """Ask for the profile's name."""
-        self._ask("profile", "Save to the keychain as profile", self._created.token.name[:MAX_LENGTH])
+        name = self._created.token.name[:MAX_LENGTH]
+        # A name that is masked is not suggested.
+        self._ask("profile", "Save to the keychain as profile", name if clean(name) == name else "")
 
     def action_file(self) -> None:
         """Ask for the file's name."""

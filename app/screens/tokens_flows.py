@@ -8,7 +8,7 @@ from app.domain.listing import Book
 from app.domain.organizations import Identity
 from app.domain.rotation import successor
 from app.domain.server_info import TOKEN_PERMISSIONS, ServerInfo
-from app.domain.text import clean
+from app.domain.text import clean, safe
 from app.domain.tokens import APIToken, TokenState
 from app.screens.create_token import CreateTokenDialog
 from app.screens.export_tokens import ExportDialog
@@ -152,7 +152,7 @@ class TokenFlows(RoomScreen):
         """Write what is shown to a file."""
         if self._book is None or self._identity is None:
             return
-        rows, where = list(self._table.rows), self._identity.organization
+        rows, where = list(self._table.rows), clean(self._identity.organization)
         path = await self.app.push_screen_wait(ExportDialog(self._use.export, rows, self._book, where))
         if path is not None:
             self.notify(f"{len(rows):,} tokens written to {clean(path)}", title="Exported", markup=False)
@@ -165,7 +165,7 @@ class TokenFlows(RoomScreen):
     def action_copy_name(self) -> None:
         """Copy the name of the token under the cursor."""
         if (row := self._table.row) is not None:
-            self._copy(clean(row.token.name), "the name")
+            self._copy(safe(row.token.name), "the name")
 
     def _knows_permissions(self) -> bool:
         return self._server is not None and TOKEN_PERMISSIONS in self._server.capabilities

@@ -1,0 +1,119 @@
+"""Stand-ins for what must not be seen while a screen is shared.
+
+What a server, a keychain or the trail tells is learnt as it comes in; `mask` then puts "name-3" or "user-1"
+in its place, the same every time. E-mail addresses, ids, web addresses and hosts are known by their form.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
+
+from app.domain.activity import Action
+
+KINDS = {
+    "name": "name",
+    "first_name": "name",
+    "last_name": "name",
+    "organization": "name",
+    "organization_name": "name",
+    "project": "name",
+    "token_name": "name",
+    "profile": "name",
+    "subject": "name",
+    "email": "user",
+    "identity": "user",
+    "id": "id",
+    "organization_id": "id",
+    "token_id": "id",
+    "team_id": "id",
+    "user_id": "id",
+    "subject_id": "id",
+    "description": "text",
+    "address": "host",
+    "endpoint": "host",
+}
+"""What the fields of our values hold, by the field's name."""
+
+_COMMON = frozenset({"default", "organization", "API", "token", "localhost", "127.0.0.1"})
+_FORMS = re.compile(
+    r"(?P<user>[^\s@<>()\"']+@[\w-]+(?:\.[\w-]+)+)"
+    r"|(?P<id>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)"
+    r"|(?P<host>https?://[^\s/]+|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"
+    r"|\b(?:[\w-]+\.)+(?!toml|json|jsonl|yml|yaml|csv|md|txt|log|py)[a-z]{2,}(?::\d+)?\b)",
+    re.I,
+)
+_WORD = re.compile(r"[^\W_](?:[\w.@:-]*\w)?")
+_OWN = re.compile(r"(?:https?://)?(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?", re.I)
+
+
+class Redactor:
+    """Learns words, and masks them."""
+
+    def __init__(self) -> None:
+        self._stand_ins: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def learn(self, value: object) -> None:
+        """Learn every name, address and id in one of our values, and in what it is made of."""
+        for kind, word in _words(value):
+            self._stand_in(kind, word)
+
+    def mask(self, text: str) -> str:
+        """Return `text` with a stand-in for everything known or of a known form."""
+        if (whole := self._stand_ins.get(text)) is not None:
+            return whole
+        text = _FORMS.sub(self._formed, text)
+        return _WORD.sub(lambda found: self._worded(found[0]), text)
+
+    def _worded(self, word: str) -> str:
+        """The stand-in of a word, or of what it begins with: "ci-web-2026-03" follows "ci-web"."""
+        head, tail = word, ""
+        while head:
+            if (found := self._stand_ins.get(head)) is not None:
+                return f"{found}{tail}"
+            head, hyphen, last = head.rpartition("-")
+            tail = f"{hyphen}{last}{tail}"
+        return word
+
+    def _formed(self, found: re.Match[str]) -> str:
+        word, kind = found[0], found.lastgroup or "text"
+        if _OWN.fullmatch(word):
+            return word
+        return self._stand_ins.get(word) or self._stand_in(kind, word)
+
+    def _stand_in(self, kind: str, word: str) -> str:
+        if len(word) < 2 or word in _COMMON or word in self._stand_ins or _OWN.fullmatch(word):
+            return self._stand_ins.get(word, word)
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        self._stand_ins[word] = f"{kind}-{self._counts[kind]}"
+        return self._stand_ins[word]
+
+
+def _words(value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _words(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from _field(value, field.name)
+
+
+def _field(owner: object, name: str) -> Iterator[tuple[str, str]]:
+    inside = getattr(owner, name)
+    if not isinstance(inside, str):
+        yield from _words(inside)
+    elif (kind := KINDS.get(name)) and not (name == "subject" and _no_name(owner, inside)):
+        yield kind, inside
+
+
+def _no_name(entry: object, subject: str) -> bool:
+    """True for what the trail writes where no single thing has a name: "90 days", "profile default"."""
+    action = getattr(entry, "action", None)
+    return action in {Action.THRESHOLD, Action.LOGIN, Action.LOGOUT} or subject.endswith(" API tokens")
+
+
+def parts(value: object, size: int) -> Iterable[object]:
+    """A long list in pieces of `size`, anything else as it is."""
+    if isinstance(value, list | tuple) and len(value) > size:
+        return (value[start : start + size] for start in range(0, len(value), size))
+    return (value,)

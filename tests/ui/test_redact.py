@@ -1,0 +1,81 @@
+"""`--redact`: nothing on any screen tells whose it is."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from app.domain import text
+from app.domain.redact import Redactor
+from app.main import LoopinApp
+from tests.support import app as fakes
+from tests.support import scenes, scenes_rooms
+from tests.support.rooms import SIZE, Room, stage, story
+from tests.support.sample_tokens import tokens
+
+SCENES = {**scenes.SCENES, **scenes_rooms.SCENES}
+# A person types these into the scene, or they are the demo's own words.
+TYPED = re.compile(r"create|filter|sort|demo|first-start|login|help|palette|reveal|countdown|results|export")
+NEVER = {
+    "acme", "globex", "ada@", "Ada", "acme.example",
+    *(t.name for t in (*tokens(fakes.NOW), *fakes.FakeControlPlane().tokens)),
+    *(t.id[:13] for t in (*tokens(fakes.NOW), *fakes.FakeControlPlane().tokens)),
+    *(t.description for t in tokens(fakes.NOW) if len(t.description) > 12),
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _unmasked() -> Iterator[None]:
+    yield
+    text.use_mask(None)
+
+
+def redacted(app: LoopinApp) -> LoopinApp:
+    """The same app, started with --redact."""
+    box = app.container
+    assert isinstance(box, fakes.FakeContainer)
+    box.settings = replace(box.settings, redact=True)
+    return LoopinApp(box, screen=app._first, demo=app.demo)
+
+
+@pytest.mark.parametrize("name", [name for name in SCENES if not TYPED.search(name)])
+async def test_no_screen_shows_a_name_an_address_or_an_id(name: str) -> None:
+    scene = SCENES[name]
+    app = redacted(scene.make("loopin-dark"))
+    async with app.run_test(size=SIZE) as pilot:
+        for key in scene.keys:
+            await pilot.press(key)
+        await scene.then(pilot)
+        seen = Room(pilot).text()
+    words = set(re.findall(r"[\w@.-]+", seen))
+    leaks = {secret for secret in NEVER if (secret in words if len(secret) < 8 else secret in seen)}
+    assert not leaks, seen
+
+
+async def test_what_is_done_is_done_to_the_real_thing() -> None:
+    """The stand-in is what one types; the real token is revoked, copied and written into the trail."""
+    box = story()
+    box.settings = replace(box.settings, redact=True)
+    async with stage(box).run_test(size=SIZE) as pilot:
+        room = Room(pilot)
+        await room.until(room.names)
+        await room.press("Y")
+        await room.until(lambda: box.fake_clipboard.copied)
+        assert box.fake_clipboard.copied == [room.under_cursor()]
+        await room.press("ctrl+d", "tab", "enter")
+        await room.until(lambda: any(line.subject == "ci-legacy" for line in box.fake_activity.lines))
+
+
+def test_stand_ins_stay_the_same_and_sentences_keep_their_words() -> None:
+    redactor = Redactor()
+    redactor.learn(tokens(fakes.NOW))
+    token = tokens(fakes.NOW)[0]
+    name = redactor.mask(token.name)
+    assert re.fullmatch(r"name-\d+", name)
+    assert redactor.mask(f"{token.name} was revoked") == f"{name} was revoked"
+    assert redactor.mask("mail bo@globex.example at once") == "mail user-1 at once"
+    assert redactor.mask("api.globex.example:443 does not answer") == "host-1 does not answer"
+    assert redactor.mask("http://127.0.0.1:8765/callback, see config.toml") == (
+        "http://127.0.0.1:8765/callback, see config.toml"
+    )
