@@ -150,6 +150,7 @@ PATHS: _Json = {
     "/healthz": {
         "get": _operation("Whether requests can be served", {"200": _answer("Yes"), "503": _answer("No")})
     },
+    "/metrics": {"get": _operation("Numbers about this server, for Prometheus", {"200": _answer("Metrics")})},
     "/openapi.json": {"get": _operation("This document", {"200": _answer("OpenAPI 3.1")})},
     "/.well-known/oauth-authorization-server": {
         "get": _operation("Metadata of the authorization server (RFC 8414)", {"200": _answer("Metadata")})
