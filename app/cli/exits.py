@@ -4,6 +4,7 @@
 5 unreachable · 6 partly done · 7 a check found something · 130 cancelled
 """
 
+import logging
 import os
 import signal
 import sys
@@ -57,7 +58,13 @@ def code_of(error: LoopinError) -> int:
 
 
 def prepare_streams() -> None:
-    """A terminal that cannot show a character gets a stand-in for it, not an error."""
+    """A terminal that cannot show a character gets a stand-in for it, not an error.
+
+    What libraries log goes to a log, where there is one: Python would print their errors over the screen.
+    An interrupted gRPC call makes asyncio complain of its poller, for one.
+    """
+    for library in ("asyncio", "grpc"):
+        logging.getLogger(library).addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
         # Tests and embedders may put streams there that cannot be changed.
         if reconfigure := getattr(stream, "reconfigure", None):
