@@ -20,12 +20,13 @@ from app.commands.command import Room
 from app.commands.palette import LoopinCommands
 from app.container import Container
 from app.domain.credentials import Provider
-from app.domain.errors import Cancelled, LoopinError
+from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.text import clean
 from app.rooms import DemoServer, Rooms
 from app.screens.accounts import AccountsScreen
 from app.screens.frame import DemoLogin, Frame, Presence
 from app.screens.room import RoomScreen, Trouble
+from app.screens.session_watch import SessionWatch
 from app.screens.words import sentence
 from app.sheet import Sheet
 
@@ -93,7 +94,8 @@ class LoopinApp(App[int], inherit_bindings=False):
         )
         self._no_such_theme = self._take_theme(container.settings.theme)
         self.set_keymap(keys)
-        rooms = Rooms(self, container, self.frame, demo)
+        rooms = self._rooms = Rooms(self, container, self.frame, demo)
+        self._watch = SessionWatch(self, self.frame)
         self.add_mode("accounts", rooms.accounts)
         self.add_mode("tokens", rooms.tokens)
         self.add_mode("auto_revoke", rooms.auto_revoke)
@@ -111,6 +113,7 @@ class LoopinApp(App[int], inherit_bindings=False):
         self._catch_signals()
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember_theme(theme.name))
         self.frame.account_changed.subscribe(self, lambda _: self.look())
+        self._watch.start()
         await self.switch_mode(self._first)
         if self._sign_in_to is not None and isinstance(self.screen, AccountsScreen):
             self.screen.open_login(self._sign_in_to)
@@ -175,6 +178,10 @@ class LoopinApp(App[int], inherit_bindings=False):
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             self._tell(event.worker.error, event.worker.description)
 
+    def on_session_over(self) -> None:
+        """A screen shows that its session has ended; the key that helps is told beside it."""
+        self._watch.over(Provider.CHAINLOOP)
+
     def on_trouble(self, event: Trouble) -> None:
         """A screen's worker failed and the screen does not show it."""
         self._tell(event.error, event.doing)
@@ -182,6 +189,8 @@ class LoopinApp(App[int], inherit_bindings=False):
     def _tell(self, error: BaseException, doing: str) -> None:
         if isinstance(error, Cancelled):
             return
+        if isinstance(error, SessionEnded):
+            self._watch.over(Provider.CHAINLOOP)
         if isinstance(error, LoopinError):
             self.notify(sentence(error), severity="error", timeout=10, markup=False)
             return
@@ -252,6 +261,21 @@ class LoopinApp(App[int], inherit_bindings=False):
 
         room = self.screen.ROOM if isinstance(self.screen, RoomScreen) else Room.EVERYWHERE
         self.push_screen(HelpScreen(room, self.frame.keys))
+
+    def action_sign_in(self) -> None:
+        """Sign in above whatever is open, and come back to it."""
+        self.push_screen(self._rooms.login(self._watch.due()), self._signed_in)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """One sign-in at a time."""
+        here = self.screen.ROOM if isinstance(self.screen, RoomScreen) else None
+        if action == "sign_in" and here in {None, Room.LOGIN, Room.SIGNING_IN}:
+            return False
+        return super().check_action(action, parameters)
+
+    def _signed_in(self, done: bool | None) -> None:
+        if done:
+            self.frame.account_changed.publish(None)
 
     def action_organization(self) -> None:
         """Choose another organization."""

@@ -66,7 +66,7 @@ class Rooms:
             Provider.GUMLOOP: _Later(lambda: self._box.gumloop_sign_out),
             Provider.CHAINLOOP: _Later(lambda: self._box.chainloop_sign_out),
         }
-        dialogs = Dialogs(self._login, self._profile, self._team)
+        dialogs = Dialogs(self.login, self._profile, self._team)
         return AccountsScreen(self._frame, sign_out=ends, dialogs=dialogs)
 
     def _profile(self, provider: Provider | None) -> Dialog[Profile]:
@@ -79,7 +79,8 @@ class Rooms:
 
         return TeamDialog(TeamWork(self._box.list_teams, self._box.choose_team))
 
-    def _login(self, provider: Provider | None) -> Screen[bool]:
+    def login(self, provider: Provider | None) -> Screen[bool]:
+        """Choose how to sign in, `provider` first."""
         from app.domain.gumloop import CALLBACK_PORT
         from app.domain.keyless import Availability
         from app.screens.login import LoginScreen, LoginTools

@@ -31,6 +31,15 @@ COMMANDS: tuple[Command, ...] = (
         "Work in another organization.",
         cli="loopin chainloop organization set NAME",
     ),
+    Command(
+        "app.sign_in",
+        _ALL,
+        "ctrl+l",
+        "app.sign_in",
+        "Sign in again",
+        "Sign in above this screen, and come back to it as it was.",
+        cli="loopin chainloop auth login",
+    ),
     Command("app.back", _ALL, "escape", "app.back", "Back", "Leave a dialog, clear a filter. Never quits."),
     Command("app.quit", _ALL, "q", "app.back_or_quit", "Quit", "Go back; quit at the top."),
     Command(

@@ -17,6 +17,7 @@ from app.commands.bindings import shown_key
 from app.commands.command import Room
 from app.commands.registry import by_id
 from app.domain.credentials import Provider
+from app.domain.errors import SessionEnded
 from app.screens.frame import Frame, Presence
 from widgets.action_line import ActionLine
 from widgets.key_bar import KeyBar, KeyHint
@@ -34,6 +35,10 @@ class Trouble(Message):
         super().__init__()
         self.error = error
         self.doing = doing
+
+
+class SessionOver(Message):
+    """A server answered that the session has ended."""
 
 
 class RoomScreen(Screen[bool]):
@@ -194,6 +199,8 @@ class RoomScreen(Screen[bool]):
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None:
             event.stop()
+            if isinstance(error, SessionEnded):
+                self.post_message(SessionOver())
             if not self.show_failure(error, event.worker):
                 self.post_message(Trouble(error, event.worker.description))
 
