@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +12,13 @@ from app.cli.options import output_option, shared
 from app.cli.output import DIM, GREEN, YELLOW, columns, moment, paint, show, show_json, table
 from app.cli.running import run
 from app.domain.credentials import Method
+from app.domain.errors import LoopinError
 from app.domain.status import ProviderStatus
 from app.domain.text import clean
+
+if TYPE_CHECKING:
+    # Loaded on first use: help needs no services.
+    from app.container import Container
 
 
 @click.command("status", cls=Leaf)
@@ -26,14 +32,28 @@ def status(ctx: click.Context, as_json: bool, offline: bool, output: str) -> int
 
     Exits with 3 when no provider is signed in.
     """
-    found = run(ctx, lambda container: container.overview.do(online=not offline))
+    found, left = run(ctx, lambda container: _look(container, online=not offline))
     if as_json or output == "json":
         show_json({"providers": [shapes.status(item) for item in found]})
     else:
         show("\n\n".join(describe(item, datetime.now(UTC)) for item in found))
         if any(item.candidates for item in found):
             show(f"\n{candidates(found)}")
+    for line in left:
+        show(f"loopin: {line}", err=True)
     return exits.DONE if any(shapes.is_signed_in(item) for item in found) else exits.SIGNED_OUT
+
+
+async def _look(container: "Container", *, online: bool) -> tuple[Sequence[ProviderStatus], tuple[str, ...]]:
+    """The status, and what an earlier run left unfinished, a line each."""
+    found = await container.overview.do(online=online)
+    try:
+        left = await container.interrupted.revocations()
+    except LoopinError:
+        return found, ()
+    lines = [f"interrupted {moment(one.entry.at)}, revoking {one.entry.subject}: {one.words}" for one in left]
+    ask = ["what became of them: loopin chainloop organization api-token list"] if lines else []
+    return found, tuple(clean(line) for line in (*lines, *ask))
 
 
 def describe(item: ProviderStatus, now: datetime) -> str:

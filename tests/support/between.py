@@ -27,10 +27,13 @@ class Between:
         self._channel = grpc.insecure_channel(upstream, options=[("grpc.enable_http_proxy", 0)])
         self._lock = threading.Lock()
         self._held = threading.Semaphore(0)
+        self._gone = threading.Semaphore(0)
         self._go_on = threading.Event()
 
     def hold(self, context: Any) -> None:
         """Let a call wait until `go_on`; a call whose caller has gone by then is dropped."""
+        if not context.add_callback(self._gone.release):
+            self._gone.release()
         self._held.release()
         self._go_on.wait(PATIENCE)
         if not context.is_active():
@@ -40,6 +43,11 @@ class Between:
         """Wait until `count` calls are held."""
         for _ in range(count):
             assert self._held.acquire(timeout=PATIENCE), "the call never came"
+
+    def until_gone(self, count: int) -> None:
+        """Wait until the callers of `count` held calls are gone."""
+        for _ in range(count):
+            assert self._gone.acquire(timeout=PATIENCE), "the caller never went"
 
     def go_on(self) -> None:
         """Drop what is held, and from now on pass everything."""

@@ -109,9 +109,9 @@ def test_kill_9_in_the_middle_is_told_at_the_next_start(owner: Loopin, proxy: Be
     busy = owner(*TOKENS, "list", "--filter", tokens).works()
     assert "interrupted" not in busy.err
     assert len(trail(owner)) == held
-    child.kill()
-    child.wait(60)
-    proxy.go_on()
+    kill(child, proxy, 4)
+    offline = owner("status", "--offline").works().err
+    assert "revoking 12 API tokens: 3 of 12 revoked, 4 not known (" in offline
     told = owner(*TOKENS, "list", "--filter", tokens, "-o", "json").works()
     assert "interrupted: revoking 12 API tokens, begun " in told.err
     assert "4 of 12 revoked, 3 not revoked, 5 not begun" in told.err
@@ -119,9 +119,18 @@ def test_kill_9_in_the_middle_is_told_at_the_next_start(owner: Loopin, proxy: Be
     assert owner(*TOKENS, "list", "--filter", tokens).works().err == ""
     ends = [line for line in trail(owner) if line["detail"].startswith("interrupted; ")]
     assert len(ends) == 4 + 1
+    assert owner("status", "--offline").works().err == ""
     rest = owner(*TOKENS, "revoke", "--filter", tokens, "--yes", "-o", "json").works().json
     assert len(rest) == COUNT - 4
     assert living(owner, tokens) == 0
+
+
+def kill(child: "subprocess.Popen[bytes]", proxy: Between, held: int) -> None:
+    """kill -9; what the proxy held for it is dropped, and everything passes from now on."""
+    child.kill()
+    child.wait(60)
+    proxy.until_gone(held)
+    proxy.go_on()
 
 
 def begin(owner: Loopin, *arguments: str) -> "subprocess.Popen[bytes]":

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from tests.integration.tokens.test_bulk import TOKENS, begin, trail
+from tests.integration.tokens.test_bulk import TOKENS, begin, kill, trail
 from tests.support.between import Between
 from tests.support.cli import Loopin, secrets_in
 from tests.support.server import ROOT, AccountServer, age_tokens
@@ -93,9 +93,7 @@ def test_killed_while_the_new_token_is_made(
     proxy.until_held(1)
     busy = owner(*TOKENS, "list").works()
     assert "interrupted" not in busy.err
-    child.kill()
-    child.wait(60)
-    proxy.go_on()
+    kill(child, proxy, 1)
     (orphan,) = family(owner, stem).keys() - {stem}
     told = owner(*TOKENS, "list").works()
     assert f"interrupted: rotating {stem}, begun " in told.err
@@ -122,9 +120,7 @@ def test_killed_after_the_new_token_was_handed_out(
     proxy.before = before
     child = begin(owner, "rotate", "--id", old["id"], "--yes")
     proxy.until_held(1)
-    child.kill()
-    child.wait(60)
-    proxy.go_on()
+    kill(child, proxy, 1)
     (first,) = family(owner, stem).keys() - {stem}
     done = owner(*TOKENS, "rotate", "--id", old["id"], "--yes", "-o", "json").works()
     assert f"left {first} (" in done.err
@@ -140,9 +136,7 @@ def test_killed_while_the_old_token_is_revoked(
     proxy.after = lambda method, count, context: proxy.hold(context) if method == "Revoke" else None
     child = begin(owner, "rotate", "--id", old["id"], "--yes")
     proxy.until_held(1)
-    child.kill()
-    child.wait(60)
-    proxy.go_on()
+    kill(child, proxy, 1)
     (new,) = family(owner, stem).keys()
     assert new != stem
     owner(*TOKENS, "list", "--all").works()
@@ -163,9 +157,7 @@ def test_a_namesake_of_another_scope_is_no_orphan(
     proxy.before = before
     child = begin(owner, "rotate", "--id", old["id"], "--yes")
     proxy.until_held(1)
-    child.kill()
-    child.wait(60)
-    proxy.go_on()
+    kill(child, proxy, 1)
     (begun,) = [line for line in trail(owner) if line["action"] == "rotate"]
     name = begun["detail"]
     owner(*TOKENS, "create", "--name", name, "--expiration", "1d").works()
