@@ -1,5 +1,6 @@
 """`python -m app` and the `loopin` command."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     protection.protect()
     exits.prepare_streams()
-    if not given:
+    # A shell that completes a line runs `loopin` alone, with this variable set.
+    if not given and "_LOOPIN_COMPLETE" not in os.environ:
         from app.cli import start
 
         return exits.guarded(start.open_app)

@@ -1,0 +1,190 @@
+"""Every command of the documents: those in `console` blocks are run from top to bottom, each page on a real
+keychain and a real server; of all others the commands and options exist."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+
+from app.cli.root import tree
+from tests.support.require import tool
+from tests.support.server import ROOT, AccountServer, ServerFactory, sign_in
+from tests.support.terminal import Terminal
+from tests.support.vaults import Bus
+
+DOCS = ROOT / "docs"
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ELSEWHERE = re.compile(r"(?:^    |`)(loopin [a-z][^`\n]*)", re.MULTILINE)
+FULL_SCREEN = re.compile(r"^(\w+=\S+ )*loopin( demo.*)?$")
+PATIENCE = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A command, and the lines that the document shows below it."""
+
+    command: str
+    shown: tuple[str, ...]
+
+
+def story(page: Path) -> list[Line]:
+    """The commands of a page's console blocks."""
+    found: list[Line] = []
+    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append(Line(line.removeprefix("$ "), ()))
+            else:
+                found[-1] = Line(found[-1].command, (*found[-1].shown, line))
+    return found
+
+
+PAGES = sorted(page for page in DOCS.glob("*.md") if story(page))
+# Signing in is what a page takes for granted when it does not show it.
+SIGNED_IN = {"tokens", "auto-revoke", "keychain"}
+
+
+class Desk:
+    """A person at a machine: a shell with `loopin` on its path, a browser, a keychain, a server."""
+
+    def __init__(self, folder: Path, server: AccountServer, bus: Bus) -> None:
+        self.folder = folder
+        binaries = folder / "bin"
+        binaries.mkdir()
+        python = shlex.quote(sys.executable)
+        stand_in = shlex.quote(str(ROOT / "tests" / "docs" / "stand_in.py"))
+        for name, words in {"loopin": f"{python} -m app", "browser": f"{python} {stand_in}"}.items():
+            program = binaries / name
+            program.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {words} "$@"\n')
+            program.chmod(0o755)
+        gumloop = server.seed["gumloop"]
+        (folder / "my-key").write_text(gumloop["api_key"])
+        (folder / "my-token").write_text(sign_in(server, *server.owner))
+        self.variables = {
+            **os.environ,
+            **bus.environment,
+            "PATH": f"{binaries}:{os.environ['PATH']}",
+            "BROWSER": "browser",
+            "LOOPIN_CONFIG_DIR": str(folder / "config"),
+            "LOOPIN_STATE_DIR": str(folder / "state"),
+            "CHAINLOOP_CONTROL_PLANE_API": server.grpc,
+            "CHAINLOOP_API_INSECURE": "true",
+            "GUMLOOP_BASE_URL": f"{server.http}/api/v1",
+            "MY_USER_ID": gumloop["user_id"],
+            "SAMPLE_SERVER": server.http,
+            "SAMPLE_EMAIL": server.owner[0],
+            "SAMPLE_PASSWORD": server.owner[1],
+        }
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        """Run one line as a shell would, nobody at the keyboard."""
+        return subprocess.run(
+            ["sh", "-c", command], cwd=self.folder, env=self.variables, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
+        )  # fmt: skip
+
+    def signs_in(self) -> None:
+        """As the page on signing in says."""
+        for line in ("loopin gumloop login --method oauth", "loopin chainloop auth login"):
+            done = self.run(line)
+            assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def desk(tmp_path: Path, fresh_server: ServerFactory, secret_service: Bus) -> Desk:
+    """A machine on which nobody is signed in."""
+    return Desk(tmp_path, fresh_server(), secret_service)
+
+
+def ends(page: Path, line: Line) -> set[int]:
+    """The exit codes that are fine: here nobody may be signed in, and doctor may find something."""
+    if line.command == "loopin doctor":
+        return {0, 7}
+    signed_out = "not signed in" in line.shown or page.stem == "configuration"
+    return {0, 3} if signed_out else {0}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_story_of_a_page_can_be_lived(page: Path, desk: Desk) -> None:
+    if "secret-tool" in page.read_text(encoding="utf-8"):
+        tool("secret-tool")
+    if page.stem in SIGNED_IN:
+        desk.signs_in()
+    for line in story(page):
+        if FULL_SCREEN.match(line.command):
+            continue
+        done = desk.run(line.command)
+        said = done.stdout + done.stderr
+        assert done.returncode in ends(page, line), (line.command, said)
+        assert "Traceback" not in said
+        assert [words for words in line.shown if words not in said] == [], (line.command, said)
+
+
+TOLD = ("PATH", "DBUS_", "XDG_", "PYTHON_KEYRING", "LOOPIN_", "CHAINLOOP_", "GUMLOOP_")
+FULL = sorted({line.command for page in PAGES for line in story(page) if FULL_SCREEN.match(line.command)})
+
+
+@pytest.mark.parametrize("command", [line for line in FULL if "--web" not in line])
+def test_a_full_screen_command_opens_the_app(command: str, desk: Desk, terminal: Terminal) -> None:
+    names = [name for name in desk.variables if name.startswith(TOLD)]
+    script = desk.folder / "variables"
+    script.write_text("".join(f"export {name}={shlex.quote(desk.variables[name])}\n" for name in names))
+    terminal.type(f". {script}; clear")
+    terminal.type(f"{command}; echo left=$?")
+    terminal.see("Gumloop", "Chainloop", "help")
+    terminal.press("C-c")
+    terminal.press("C-c")
+    terminal.see("left=0")
+
+
+def commands_elsewhere() -> list[tuple[str, str]]:
+    """(page, command line) of everything that is printed but not run."""
+    pages = [*ROOT.glob("*.md"), *DOCS.glob("*.md")]
+    return sorted(
+        {
+            (page.name, " ".join(found.split()))
+            for page in pages
+            if page.name != "CHANGELOG.md"
+            for found in ELSEWHERE.findall(page.read_text(encoding="utf-8"))
+        }
+    )
+
+
+@pytest.mark.parametrize(("page", "line"), commands_elsewhere())
+def test_a_command_that_is_named_exists_with_its_options(page: str, line: str) -> None:
+    command: click.Command = tree
+    words = re.sub(r"[\[\]…]", " ", line.split(" -- ")[0]).split()[1:]
+    while words and isinstance(command, click.Group) and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words[0].rstrip(",.|"))
+        assert found is not None, f"{page}: {line}"
+        command = found
+        words.pop(0)
+    known = {
+        name for param in [*command.params, *tree.params] for name in (*param.opts, *param.secondary_opts)
+    }
+    given = {word.partition("=")[0].rstrip(",.") for word in words if word.startswith("-") and len(word) > 1}
+    assert given - known - {"-h", "--help"} == set(), f"{page}: {line}"
+
+
+def test_generated_pages_are_current() -> None:
+    """The man page and the settings table; run scripts/man.py."""
+    run = subprocess.run(
+        [sys.executable, "scripts/man.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_man_page_is_read_without_a_warning() -> None:
+    groff = tool("groff")
+    run = subprocess.run(
+        [groff, "-man", "-Tutf8", "-ww", str(DOCS / "loopin.1")], capture_output=True, text=True, check=True
+    )
+    assert run.stderr == ""
+    plain = re.sub(r".\x08", "", run.stdout)
+    assert "loopin chainloop organization api-token revoke" in plain
