@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from app.cli.output import DIM, GREEN, RED, YELLOW, moment, paint, show
 from app.cli.terminal import hidden_lines, piped_lines
-from app.domain.errors import LoginFailed, UsageError
+from app.domain.errors import LoginFailed, LoopinError, PortBusy, UsageError
 from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.domain.text import clean
 
@@ -23,6 +23,13 @@ _WORDS = {
     (Step.WAITING, StepState.DONE): "Answer received",
     (Step.BROWSER, StepState.SKIPPED): "Browser",
 }
+
+
+def _advised(error: LoopinError) -> LoopinError:
+    """A flow knows of no flags; here the next step is one."""
+    if isinstance(error, PortBusy):
+        error.hint = "add --callback-port PORT; 0 takes any free one"
+    return error
 
 
 class Pasteable(Protocol):
@@ -50,7 +57,7 @@ class LoginView:
             async for step in steps:
                 self._show(step)
                 if step.state is StepState.FAILED:
-                    raise step.error or LoginFailed("the sign-in failed")
+                    raise _advised(step.error or LoginFailed("the sign-in failed"))
                 result = step.result or result
         finally:
             # Closing the flow frees the port at once, also when it was cancelled.

@@ -1,6 +1,7 @@
 """`loopin chainloop auth` and `loopin status`, against a real server: from nobody to somebody and back."""
 
 import re
+import socket
 import sqlite3
 
 import pytest
@@ -202,6 +203,12 @@ def test_headless_takes_the_token_from_a_pipe(loopin: Loopin, account_server: Ac
 )
 def test_bad_input(clerk: Clerk, arguments: list[str], code: int, words: list[str]) -> None:
     clerk(*LOGIN, *arguments).fails(code, "loopin: ", *words)
+
+
+def test_a_busy_port_names_the_flag_for_another(clerk: Clerk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        clerk(*LOGIN, "--callback-port", port).fails(1, f"port {port} is taken", "--callback-port PORT")
 
 
 def test_organization_list_and_set(clerk: Clerk, fresh_server: ServerFactory) -> None:
