@@ -98,6 +98,7 @@ class Rooms:
             box.chainloop_token_login,
             box.claims,
             ci=Availability(None) if box.settings.demo else box.ci_identity.look(),
+            inspect=box.inspect_keyless,
         )
         copy = self._copying()
         tools = LoginTools((*gumloop, *chainloop), box.vault, box.browser, copy, box.browser_obstacle)

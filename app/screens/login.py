@@ -19,6 +19,7 @@ from app.domain.ports import Browser, Vault
 from app.domain.status import VaultStatus
 from app.domain.text import capital, clean
 from app.screens.frame import Frame
+from app.screens.keyless import KeylessDialog
 from app.screens.login_form import LoginFormScreen
 from app.screens.login_offers import Offer
 from app.screens.login_progress import LoginProgressScreen
@@ -192,6 +193,10 @@ class LoginScreen(RoomScreen):
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
         offer = self._rows[event.option_index]
+        if offer is not None and offer.inspect is not None:
+            # Nothing is stored of it, so no keychain is needed.
+            self.app.push_screen(KeylessDialog(offer.inspect, self.frame.clock.now()))
+            return
         if offer is None or self._refused():
             return
         if offer.browser is not None and (how := self._how()) is not None:

@@ -12,6 +12,7 @@ from app.domain.login import LoginStep, Step
 from app.domain.ports import Claims
 from app.domain.secret import Secret
 from app.domain.text import clean
+from app.screens.keyless import Inspect
 from app.services.chainloop_session import expiry_of
 from app.services.login.round_trip import BrowserLogin
 
@@ -76,7 +77,7 @@ class Offer:
     """One row of the choice: `browser` or `form` says what follows; `why_not` greys the row out.
 
     `steps` are those that the flow goes through, in order. `port` is what the callback port starts
-    with, 0 = any free one.
+    with, 0 = any free one. `inspect` shows a row that needs no sign-in.
     """
 
     provider: Provider
@@ -88,6 +89,7 @@ class Offer:
     form: Form | None = None
     why_not: str = ""
     port: int = 0
+    inspect: Inspect | None = None
 
 
 @asynccontextmanager
@@ -101,7 +103,12 @@ async def following(steps: AsyncIterator[LoginStep]) -> AsyncIterator[AsyncItera
 
 
 def chainloop_offers(
-    browser: Callable[[], BrowserFlow], token: Callable[[], TokenFlow], claims: Claims, *, ci: Availability
+    browser: Callable[[], BrowserFlow],
+    token: Callable[[], TokenFlow],
+    claims: Claims,
+    *,
+    ci: Availability,
+    inspect: Inspect,
 ) -> tuple[Offer, ...]:
     """Chainloop's rows. `ci` says whether this is a job with an identity of its own."""
     field = Field(
@@ -111,7 +118,14 @@ def chainloop_offers(
     begin = (Step.KEYCHAIN, Step.SERVER, Step.LISTENING, Step.BROWSER, Step.WAITING, Step.STATE)
     # Nobody has to sign in with it: where it can be had, it is used when nothing else is.
     missing = ci.why_not if ci.system else "GITLAB_OIDC is not set"
-    keyless = "used by itself inside the job" if ci.here else f"not here: {missing}"
+    keyless = Offer(
+        Provider.CHAINLOOP,
+        Method.KEYLESS,
+        "Keyless CI identity",
+        f"{ci.system.title}: used by itself, enter shows it" if ci.system else "",
+        why_not="" if ci.here else f"not here: {missing}",
+        inspect=inspect,
+    )
     return (
         Offer(
             Provider.CHAINLOOP,
@@ -128,7 +142,7 @@ def chainloop_offers(
             "unattended; CHAINLOOP_TOKEN, or paste one",
             form=form,
         ),
-        Offer(Provider.CHAINLOOP, Method.KEYLESS, "Keyless CI identity", "", why_not=keyless),
+        keyless,
     )
 
 

@@ -21,7 +21,7 @@ GITLAB = {
     [
         ({}, "not here: GITLAB_OIDC is not set"),
         (GITLAB, "not here: GITLAB_OIDC is not set"),
-        (GITLAB | {"GITLAB_OIDC": "x"}, "used by itself inside the job"),
+        (GITLAB | {"GITLAB_OIDC": "x"}, "GitLab CI: used by itself, enter shows it"),
         ({"GITHUB_ACTIONS": "true"}, "not here: ACTIONS_ID_TOKEN_REQUEST_URL is not set"),
     ],
 )
@@ -29,5 +29,7 @@ def test_the_row_says_whether_this_is_a_job_that_can_prove_itself(environ: dict[
     """It is never a step that somebody has to take."""
     box = Container(load({}))
     ci = CIEnvironment(environ, SystemClock()).look()
-    rows = chainloop_offers(box.chainloop_browser_login, box.chainloop_token_login, box.claims, ci=ci)
-    assert [row.why_not for row in rows if row.method is Method.KEYLESS] == [said]
+    rows = chainloop_offers(
+        box.chainloop_browser_login, box.chainloop_token_login, box.claims, ci=ci, inspect=box.inspect_keyless
+    )
+    assert [row.why_not or row.note for row in rows if row.method is Method.KEYLESS] == [said]
