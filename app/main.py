@@ -153,6 +153,10 @@ class LoopinApp(App[int], inherit_bindings=False):
             self.register_theme(theme)
         known = name in self.available_themes
         self.set_reactive(App.theme, name if known else themes.DARK.name)
+        dark = self.current_theme.dark
+        self.update_classes({"-dark-mode": dark, "-light-mode": not dark}, update=False)
+        # What Textual does when a running app changes its theme.
+        self._refresh_truecolor_filter(self.ansi_theme)
         self.stylesheet = Sheet(variables=self.get_css_variables())
         return "" if known else name
 

@@ -1,4 +1,4 @@
-"""The two looks that Loopin brings: calm surfaces, one accent, state colours that read on both."""
+"""The looks that Loopin brings: calm surfaces, one accent, state colours that read on dark and on light."""
 
 from textual.theme import Theme
 
@@ -55,4 +55,42 @@ LIGHT = Theme(
         "footer-key-foreground": "#006a83",
     },
 )
-THEMES = (DARK, LIGHT)
+
+ANSI = Theme(
+    name="loopin-ansi",
+    ansi=True,
+    primary="ansi_blue",
+    secondary="ansi_magenta",
+    accent="ansi_cyan",
+    warning="ansi_yellow",
+    error="ansi_red",
+    success="ansi_green",
+    foreground="ansi_default",
+    background="ansi_default",
+    surface="ansi_default",
+    panel="ansi_default",
+    boost="ansi_default",
+    dark=True,
+    variables={
+        "ansi-background": "ansi_black",
+        "ansi-foreground": "ansi_white",
+        "block-cursor-background": "ansi_blue",
+        "block-cursor-foreground": "ansi_bright_white",
+        "border": "ansi_blue",
+        "border-blurred": "ansi_bright_black",
+        "input-cursor-background": "ansi_bright_white",
+        "input-cursor-foreground": "ansi_black",
+        "input-selection-background": "ansi_cyan",
+        "input-selection-foreground": "ansi_black",
+        "screen-selection-background": "ansi_cyan",
+        "screen-selection-foreground": "ansi_black",
+        "text-muted": "ansi_default",
+        "text-disabled": "ansi_bright_black",
+        "scrollbar": "ansi_bright_black",
+        "scrollbar-background": "ansi_default",
+        "footer-key-foreground": "ansi_cyan",
+    },
+)
+"""The sixteen colours of the terminal, whatever they are there; no colour of ours."""
+
+THEMES = (DARK, LIGHT, ANSI)

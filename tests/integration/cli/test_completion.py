@@ -23,9 +23,8 @@ def test_the_script_names_the_program_and_the_variable(loopin: Loopin, shell: st
 def test_bash_completes_commands_options_and_values(tmp_path: Path, loopin: Loopin) -> None:
     bash = tool("bash")
     program = tmp_path / "loopin"
-    program.write_text(
-        f'#!/bin/sh\ncd {shlex.quote(str(ROOT))}\nexec {shlex.quote(sys.executable)} -m app "$@"\n'
-    )
+    words = f"cd {shlex.quote(str(ROOT))} && exec {shlex.quote(sys.executable)} -m app"
+    program.write_text(f'#!/bin/sh\n{words} "$@"\n')
     program.chmod(0o755)
     (tmp_path / "script").write_text(loopin("completion", "bash").works().out)
 
