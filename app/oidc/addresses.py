@@ -7,6 +7,9 @@ from urllib.parse import SplitResult, urlsplit
 from app.domain.errors import UsageError
 from app.domain.text import clean
 
+AGAIN = "check the issuer's address; if it is right, the issuer is out of order: try again later"
+"""The next step after an answer that is none."""
+
 MAX_URL = 2000
 _Address = IPv4Address | IPv6Address
 # Translates to IPv4 on the way (RFC 6052 §2.1).

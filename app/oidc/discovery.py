@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from app.domain.errors import BadReply, UsageError
 from app.domain.text import clean
-from app.oidc.addresses import Reach, check_url
+from app.oidc.addresses import AGAIN, Reach, check_url
 
 PATH = "/.well-known/openid-configuration"
 MAX_KEYS = 200
@@ -40,7 +40,7 @@ async def discover(issuer: str, fetch: Fetch) -> Discovery:
         raise BadReply(f"{clean(issuer, 120)} describes another issuer: {said}", hint="use the name it gives")
     jwks_uri = document.get("jwks_uri")
     if not isinstance(jwks_uri, str):
-        raise BadReply(f"{clean(issuer, 120)} does not say where its keys are")
+        raise BadReply(f"{clean(issuer, 120)} does not say where its keys are", hint=AGAIN)
     _check_keys_address(issuer, jwks_uri, fetch.reach)
     return Discovery(issuer, jwks_uri, document)
 
@@ -50,10 +50,10 @@ def _check_keys_address(issuer: str, jwks_uri: str, reach: Reach) -> None:
         scheme = check_url(jwks_uri, reach).scheme
     except UsageError as error:
         raise BadReply(
-            f"{clean(issuer, 120)} names a place for its keys that is not asked: {error}"
+            f"{clean(issuer, 120)} names a place for its keys that is not asked: {error}", hint=AGAIN
         ) from None
     if issuer.startswith("https:") and scheme != "https":
-        raise BadReply(f"{clean(issuer, 120)} keeps its keys where https does not protect them")
+        raise BadReply(f"{clean(issuer, 120)} keeps its keys where https does not protect them", hint=AGAIN)
 
 
 async def read_keys(issuer: str, fetch: Fetch) -> tuple[Mapping[str, Any], ...]:
@@ -61,5 +61,5 @@ async def read_keys(issuer: str, fetch: Fetch) -> tuple[Mapping[str, Any], ...]:
     where = (await discover(issuer, fetch)).jwks_uri
     keys = (await fetch.document(where)).get("keys")
     if not isinstance(keys, list) or len(keys) > MAX_KEYS:
-        raise BadReply(f"{clean(issuer, 120)} publishes no set of keys")
+        raise BadReply(f"{clean(issuer, 120)} publishes no set of keys", hint=AGAIN)
     return tuple(key for key in keys if isinstance(key, dict))

@@ -13,7 +13,7 @@ import httpx
 
 from app.domain.errors import BadReply, Refused, TLSFailed, Unreachable
 from app.domain.text import clean
-from app.oidc.addresses import Reach, check_url, is_loopback_host, objection
+from app.oidc.addresses import AGAIN, Reach, check_url, is_loopback_host, objection
 
 MAX_DOCUMENT = 1024 * 1024
 MAX_REDIRECTS = 3
@@ -55,7 +55,7 @@ class Fetcher:
         except httpx.TransportError as error:
             raise _translated(error, host) from None
         except httpx.HTTPError as error:
-            raise BadReply(f"{host} answered with something that is not HTTP") from error
+            raise BadReply(f"{host} answered with something that is not HTTP", hint=AGAIN) from error
         return _parsed(body, host)
 
     async def _read(self, url: str, headers: dict[str, str]) -> bytes:
@@ -71,7 +71,7 @@ class Fetcher:
                     hint="name the issuer by its own address",
                 )
             url = target
-        raise BadReply(f"{urlsplit(url).netloc} sends us in circles")
+        raise BadReply(f"{urlsplit(url).netloc} sends us in circles", hint=AGAIN)
 
     async def _get(self, url: str, headers: dict[str, str]) -> _Answer:
         parts = check_url(url, self.reach)
@@ -180,7 +180,7 @@ def _translated(error: httpx.TransportError, host: str) -> Unreachable | BadRepl
             return TLSFailed(f"{host} cannot prove who it is: {_reason(cause)}", hint="check its certificate")
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx.RemoteProtocolError):
-        return BadReply(f"{host} answered with something that is not HTTP, or broke off")
+        return BadReply(f"{host} answered with something that is not HTTP, or broke off", hint=AGAIN)
     return Unreachable(f"{host} cannot be reached", hint="check the address and the network")
 
 

@@ -13,9 +13,11 @@ import grpc
 import pytest
 
 from app.container import Container
-from app.domain.errors import LoopinError
+from app.domain.errors import Failed, LoopinError, Unreachable
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.secret import Secret
+from app.oidc.addresses import CLIENT
+from app.oidc.fetch import Fetcher
 from app.proto.controlplane.v1 import status_pb2
 from app.services.chainloop_vault import ChainloopVault
 from app.services.login.round_trip import BrowserLogin
@@ -173,3 +175,30 @@ def _chainloop(box: Container, flow: str, token: Secret) -> AsyncIterator[LoginS
     if flow == "chainloop browser":
         return box.chainloop_browser_login().do(ANY_PORT)
     return box.chainloop_token_login().do(token.reveal())
+
+
+@pytest.mark.parametrize("how", [how for how in Break if how is not Break.REFUSED], ids=lambda how: how.name)
+async def test_a_server_that_publishes_nothing_usable_keeps_nobody_out(
+    desk: Desk, wire: Relay, how: Break
+) -> None:
+    """What a server says of itself is optional (RFC 8414); whoever checks the state goes on without."""
+    wire.mark, wire.how = b"GET /.well-known", how
+    async with desk.loopin(LOOPIN_REQUEST_TIMEOUT="1") as box:
+        result_of(await follow(FLOWS["gumloop oauth"](box)))
+    assert wire.hits == 1
+    assert await desk.stored() is not None
+
+
+@pytest.mark.parametrize("how", Break, ids=lambda how: how.name)
+async def test_issuer(gumloop: Gumloop, how: Break) -> None:
+    """The issuer of a CI job's token, from which everything about a keyless sign-in comes."""
+    with relay("127.0.0.1", urlsplit(gumloop.base_url).port or 0) as wire:
+        wire.mark, wire.how = b"GET /", how
+        if how is Break.REFUSED:
+            wire.close()
+        with pytest.raises(LoopinError) as caught:
+            await Fetcher(CLIENT, patience=1).document(f"http://127.0.0.1:{wire.port}/.well-known/x")
+    assert wire.hits == (0 if how is Break.REFUSED else 1)
+    assert isinstance(caught.value, Unreachable | Failed)
+    assert caught.value.hint, caught.value.message
+    assert "\x1b" not in caught.value.message
