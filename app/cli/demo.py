@@ -27,9 +27,13 @@ SCREENS = ("accounts", "tokens", "auto-revoke", "activity")
     metavar="TIMES",
     help="How fast the tour is. [1]",
 )
+@click.option("--web", is_flag=True, help="Serve the demo to a browser on this machine.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, help="Port for --web; 0 takes any. [8000]"
+)
 @app_shared
 @click.pass_context
-def demo(ctx: click.Context, screen: str, tour: bool, speed: float) -> int:
+def demo(ctx: click.Context, screen: str, tour: bool, speed: float, web: bool, port: int) -> int:
     """Open the app on an account server with sample data.
 
     The server runs on this machine and ends with the app. Neither your keychain nor your home folder nor
@@ -39,6 +43,10 @@ def demo(ctx: click.Context, screen: str, tour: bool, speed: float) -> int:
     from app.demo import need_server, start
 
     need_server()
+    if web:
+        from app.web import serve
+
+        return serve(port, ("--tour", "--speed", str(speed)) if tour else ("--screen", screen))
     need_terminal()
     if tour:
         from app.tour.start import start as start_tour
