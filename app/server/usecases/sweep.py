@@ -18,9 +18,10 @@ from app.server.usecases import attempts, sweep_batch
 from app.server.usecases.sweep_batch import Batch
 
 # A transaction ends long before it is in anybody's way: a batch is made as large as fits into this many
-# seconds, and is followed by a rest in which others get their turn.
+# seconds, and is followed by a rest in which others get their turn: so many times as long. On PostgreSQL the
+# rest is for the processors; nobody there waits for a writer of other rows.
 TARGET = 0.05
-REST = 0.5
+REST, POSTGRESQL_REST = 0.5, 1.0
 SMALLEST, FIRST, LARGEST = 50, 200, 2_000
 
 
@@ -64,8 +65,10 @@ class Sweep:
     def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self._database = database
         self._clock = clock
+        sqlite = database.engine.dialect.name == "sqlite"
         # SQLite has one writer: nobody holds rows while it writes.
-        self._passes = (False,) if database.engine.dialect.name == "sqlite" else (False, True)
+        self._passes = (False,) if sqlite else (False, True)
+        self._rest = REST if sqlite else POSTGRESQL_REST
 
     def now(self) -> datetime:
         """The time that the rule is applied at."""
@@ -103,7 +106,7 @@ class Sweep:
         return found
 
     def _pieces(self, listed: bool, stopped: Callable[[], bool]) -> Iterator[Piece]:
-        pace = _Pace()
+        pace = _Pace(self._rest)
         for wait in self._passes:
             for organization_id in self._organizations():
                 more = True
@@ -144,15 +147,16 @@ class Sweep:
 class _Pace:
     """How many tokens a transaction takes, from how long the last one took."""
 
-    def __init__(self) -> None:
+    def __init__(self, rest: float) -> None:
         self.size = FIRST
+        self._rest = rest
 
     def follow(self, piece: Piece) -> None:
         """Fit the next batch, and rest."""
         if piece.revoked:
             fits = int(self.size * TARGET / max(piece.seconds, 0.001))
             self.size = max(SMALLEST, min(fits, self.size * 2, LARGEST))
-            time.sleep(min(piece.seconds, TARGET) * REST)
+            time.sleep(min(piece.seconds, TARGET) * self._rest)
 
 
 def _place(session: Session, organization_id: UUID, held: bool = False) -> _Place | None:

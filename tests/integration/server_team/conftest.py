@@ -1,16 +1,20 @@
-"""Servers on either database, and the commands of whoever runs them."""
+"""Servers on either database, and the commands of whoever runs and uses them, in this process."""
 
+import io
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from app.cli import root
 from tests.support import databases
-from tests.support.cli import Loopin, Result
+from tests.support.cli import Result
 from tests.support.databases import Prepare
-from tests.support.server import AccountServer
+from tests.support.server import AccountServer, sign_in
 
 Operate = Callable[..., Result]
+Command = Callable[..., Result]
 
 
 @pytest.fixture(scope="package", params=["sqlite", "postgresql"])
@@ -22,12 +26,42 @@ def prepare_data(request: pytest.FixtureRequest) -> Prepare:
 
 
 @pytest.fixture
-def operate(loopin: Loopin) -> Operate:
-    """`loopin server …` on a server's data: `operate(server, "user", "list", stdin="…")`."""
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """`loopin …` with what is piped in: `command("server", "user", "list", stdin="…")`."""
+    monkeypatch.setenv("LOOPIN_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("LOOPIN_STATE_DIR", str(tmp_path / "state"))
 
-    def run(server: AccountServer, *words: str, stdin: str | None = None) -> Result:
-        url = server.data / databases.URL_FILE
-        place = ["--database-url-file", str(url)] if url.exists() else ["--data", str(server.data)]
-        return loopin("server", *words, *place, stdin=stdin)
+    def run(*words: str, stdin: str = "", **environment: str) -> Result:
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdin", io.StringIO(stdin))
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            capsys.readouterr()
+            code = root.run(words)
+        said = capsys.readouterr()
+        return Result(code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def operate(command: Command) -> Operate:
+    """`loopin server …` on a server's data: `operate(server, "user", "list", stdin="…")`."""
+
+    def run(server: AccountServer, *words: str, stdin: str = "") -> Result:
+        url = server.data / databases.URL_FILE
+        place = ["--database-url-file", str(url)] if url.exists() else ["--data", str(server.data)]
+        return command("server", *words, *place, stdin=stdin)
+
+    return run
+
+
+def signed_in(command: Command, server: AccountServer, bearer: str = "") -> Command:
+    """The command with the credential of the sample owner, or with `bearer`."""
+    token = bearer or sign_in(server, *server.owner)
+    return partial(
+        command,
+        CHAINLOOP_TOKEN=token,
+        CHAINLOOP_CONTROL_PLANE_API=server.grpc,
+        CHAINLOOP_API_INSECURE="true",
+    )

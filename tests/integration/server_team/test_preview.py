@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.server.callers import Caller
-from tests.integration.server_team.conftest import Operate
-from tests.support.cli import Loopin, Result, signed_in
+from tests.integration.server_team.conftest import Command, Operate, signed_in
+from tests.support.cli import Result
 from tests.support.server import AccountServer, ServerFactory, age_tokens, bulk_tokens, sign_in
 
 PREVIEW = ("chainloop", "organization", "auto-revoke", "preview")
@@ -24,11 +24,11 @@ def alive(server: AccountServer) -> set[str]:
 
 
 def test_preview_dry_run_and_sweep_agree_on_every_token(
-    fresh_server: ServerFactory, loopin: Loopin, operate: Operate
+    fresh_server: ServerFactory, command: Command, operate: Operate
 ) -> None:
     server = fresh_server()
     bulk_tokens(server, "acme", 400)
-    signed_in(loopin, server, server.owner)
+    loopin = signed_in(command, server)
     for days in ("20", "90", "1"):
         loopin(*UPDATE, days).works()
         before = alive(server)
@@ -44,13 +44,13 @@ def test_preview_dry_run_and_sweep_agree_on_every_token(
 
 
 def test_a_token_that_is_used_between_preview_and_sweep_survives(
-    fresh_server: ServerFactory, loopin: Loopin, operate: Operate
+    fresh_server: ServerFactory, command: Command, operate: Operate
 ) -> None:
     server = fresh_server()
     owner = Caller(server, sign_in(server, *server.owner))
     made = owner.create("comes-back")
     age_tokens(server, "comes-back", used=timedelta(days=100), created=timedelta(days=200))
-    signed_in(loopin, server, server.owner)
+    loopin = signed_in(command, server)
     assert made.item.id in ids(loopin(*PREVIEW, "-o", "json"))
     Caller(server, made.jwt).current()
     swept = ids(operate(server, "sweep", "--json"))
@@ -61,19 +61,19 @@ def test_a_token_that_is_used_between_preview_and_sweep_survives(
 
 @pytest.mark.parametrize("days", ["366", "-1", "ninety", "1.5"])
 def test_a_threshold_that_makes_no_sense_is_refused(
-    fresh_server: ServerFactory, loopin: Loopin, days: str
+    fresh_server: ServerFactory, command: Command, days: str
 ) -> None:
-    signed_in(loopin, server := fresh_server(), server.owner)
+    loopin = signed_in(command, fresh_server())
     loopin(*PREVIEW, "--days", days).fails(2)
     loopin(*UPDATE, days).fails(2)
     assert "90 days" in loopin("chainloop", "organization", "describe").works().out
 
 
 def test_the_ends_of_the_range_are_thresholds_and_zero_is_off(
-    fresh_server: ServerFactory, loopin: Loopin, operate: Operate
+    fresh_server: ServerFactory, command: Command, operate: Operate
 ) -> None:
     server = fresh_server()
-    signed_in(loopin, server, server.owner)
+    loopin = signed_in(command, server)
     assert (
         len(ids(loopin(*PREVIEW, "--days", "1", "-o", "json")))
         > len(ids(loopin(*PREVIEW, "--days", "365", "-o", "json")))
@@ -87,8 +87,8 @@ def test_the_ends_of_the_range_are_thresholds_and_zero_is_off(
     assert [token["name"] for token in operate(server, "sweep", "--json").json] == ["ci-legacy"]
 
 
-def test_people_read_how_many_and_when(fresh_server: ServerFactory, loopin: Loopin) -> None:
-    signed_in(loopin, server := fresh_server(), server.owner)
+def test_people_read_how_many_and_when(fresh_server: ServerFactory, command: Command) -> None:
+    loopin = signed_in(command, fresh_server())
     said = loopin(*PREVIEW).works().out
     assert "ci-legacy" in said
     assert "At 90 days: 4 at the next sweep" in said
@@ -96,10 +96,10 @@ def test_people_read_how_many_and_when(fresh_server: ServerFactory, loopin: Loop
 
 
 def test_an_api_token_cannot_read_the_threshold_and_is_told_to_name_one(
-    fresh_server: ServerFactory, loopin: Loopin
+    fresh_server: ServerFactory, command: Command
 ) -> None:
     server = fresh_server()
     made = Caller(server, sign_in(server, *server.owner)).create("robot")
-    signed_in(loopin, server, server.owner)
-    loopin(*PREVIEW, CHAINLOOP_TOKEN=made.jwt).fails(2, "--days")
-    assert ids(loopin(*PREVIEW, "--days", "90", "-o", "json", CHAINLOOP_TOKEN=made.jwt))
+    loopin = signed_in(command, server, made.jwt)
+    loopin(*PREVIEW).fails(2, "--days")
+    assert ids(loopin(*PREVIEW, "--days", "90", "-o", "json"))

@@ -1,0 +1,115 @@
+"""A wall clock that is set wrong must not cost anybody a token."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from app.server import seed
+from app.server.database.models import APIToken
+from app.server.parts import Parts, build
+from app.server.settings import ServerSettings
+from app.server.sweeper import ClockGuard, Sweeper
+
+NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+class Clocks:
+    """A wall clock and a monotonic one that go together until somebody moves the first."""
+
+    def __init__(self) -> None:
+        self.wall, self.seconds = NOW, 0.0
+
+    def now(self) -> datetime:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def go_on(self, span: timedelta) -> None:
+        self.wall += span
+        self.seconds += span.total_seconds()
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    return Clocks()
+
+
+@pytest.fixture
+def parts(tmp_path: Path, clocks: Clocks) -> Iterator[Parts]:
+    made = build(ServerSettings(data=tmp_path), clocks.now)
+    seed.seed(made)
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def sweeper(parts: Parts, clocks: Clocks) -> Sweeper:
+    guard = ClockGuard(clocks.monotonic)
+    guard.drift(clocks.now())
+    return Sweeper(parts.sweep, parts.tidy_up, HOUR, parts.metrics, guard)
+
+
+def alive(parts: Parts) -> int:
+    with parts.database.read() as session:
+        return len(session.scalars(select(APIToken.id).where(APIToken.revoked_at.is_(None))).all())
+
+
+@pytest.mark.parametrize("step", [timedelta(days=365), timedelta(days=-365), 61 * MINUTE, -61 * MINUTE])
+def test_a_round_after_a_step_of_the_clock_is_held_and_says_so(
+    parts: Parts, sweeper: Sweeper, clocks: Clocks, step: timedelta, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = alive(parts)
+    clocks.go_on(HOUR)
+    clocks.wall += step
+    with caplog.at_level(logging.WARNING, "loopin.server"):
+        logging.getLogger("loopin.server").addHandler(caplog.handler)
+        assert sweeper.round() is None
+        logging.getLogger("loopin.server").removeHandler(caplog.handler)
+    assert alive(parts) == before
+    assert [record.getMessage() for record in caplog.records][-1] == "sweep.held"
+    assert b'loopin_sweep_rounds_total{outcome="held"} 1.0' in parts.metrics.text()
+
+
+def test_a_clock_that_is_put_right_again_costs_one_more_round_and_no_token(
+    parts: Parts, sweeper: Sweeper, clocks: Clocks
+) -> None:
+    clocks.wall += timedelta(days=365)
+    assert sweeper.round() is None
+    clocks.go_on(HOUR)
+    clocks.wall -= timedelta(days=365)
+    assert sweeper.round() is None
+    clocks.go_on(HOUR)
+    assert sweeper.round() == 4
+
+
+@pytest.mark.parametrize("step", [timedelta(0), 59 * MINUTE, -59 * MINUTE])
+def test_small_steps_hold_nothing(sweeper: Sweeper, clocks: Clocks, step: timedelta) -> None:
+    clocks.go_on(HOUR)
+    clocks.wall += step
+    assert sweeper.round() == 4
+
+
+def test_hours_that_pass_on_both_clocks_are_no_step(sweeper: Sweeper, clocks: Clocks) -> None:
+    clocks.go_on(timedelta(days=3))
+    assert sweeper.round() is not None
+
+
+def test_the_figures_of_a_round_are_told(parts: Parts, sweeper: Sweeper) -> None:
+    assert sweeper.round() == 4
+    told = parts.metrics.text().decode()
+    assert "loopin_sweep_last_revoked 4.0" in told
+    assert "loopin_sweep_revoked_total 4.0" in told
+    last = next(line for line in told.splitlines() if line.startswith("loopin_sweep_last_run"))
+    assert float(last.split()[1]) == NOW.timestamp()
+    assert "acme" not in told
+
+
+def test_a_sweep_that_is_told_to_stop_leaves_the_rest_for_the_next(parts: Parts) -> None:
+    assert list(parts.sweep.pieces(stopped=lambda: True)) == []
+    assert len(parts.sweep.do()) == 4
