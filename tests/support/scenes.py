@@ -182,9 +182,18 @@ def _box(pilot: Pilots) -> fakes.FakeContainer:
 
 
 async def answer(pilot: Pilots, **params: str) -> None:
-    """The browser comes back to the listener with these."""
+    """The browser comes back with these; wait until the sign-in has an end, or a word on it."""
     _box(pilot).fake_listeners.made[-1].arrivals.put_nowait(fakes.FakeCallback(params))
-    await pilot.pause()
+    await _heard(pilot)
+
+
+async def _heard(pilot: Pilots) -> None:
+    for _ in range(TURNS):
+        await pilot.pause(TURN)
+        told = pilot.app.screen.query_one(StepList).happened
+        ended = any(step.result is not None or step.state is StepState.FAILED for step in told.values())
+        if ended or told[Step.WAITING].detail:
+            return
 
 
 async def allowed(pilot: Pilots) -> None:
@@ -205,7 +214,7 @@ async def foreign(pilot: Pilots) -> None:
 async def too_late(pilot: Pilots) -> None:
     """Nobody comes."""
     _box(pilot).fake_clock.advance(301)
-    await pilot.pause()
+    await _heard(pilot)
 
 
 async def callback(pilot: Pilots) -> None:
