@@ -115,6 +115,7 @@ class Rooms:
             create_token=box.create_token,
             revoke_tokens=box.revoke_tokens,
             rotate=box.rotate_token,
+            interrupted=box.interrupted,
             save_profile=box.save_token_as_profile,
             write_file=box.write_token_file,
             copy=self._copying(),

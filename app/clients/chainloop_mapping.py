@@ -1,11 +1,13 @@
 """Between the control plane's messages and our values."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from app.domain.calm import calm
 from app.domain.errors import BadReply
 from app.domain.organizations import Context, Membership, Organization, Person, Role
 from app.domain.secret import Secret
@@ -13,8 +15,21 @@ from app.domain.server_info import ServerInfo
 from app.domain.tokens import APIToken, CreatedToken, Project, ScopeFilter, StatusFilter, TokenDraft
 from app.proto.controlplane.v1 import api_token_pb2, context_pb2, organization_pb2, shared_pb2, status_pb2
 
+T = TypeVar("T")
+
+
+class Same(Protocol):
+    """Gives back a value equal to the one it gets."""
+
+    def __call__(self, value: T) -> T: ...
+
+
 SLICE = 500
 """How many tokens are mapped before other work gets its turn: about 5 ms."""
+
+_DELIMITED = 2
+LEAST = 200
+"""About as many bytes as a token has at least."""
 
 # The vendor answers this address in the place of a person when the caller is an API token.
 _TOKEN_EMAIL = "api-token@chainloop"
@@ -121,29 +136,75 @@ def _reference(project: str) -> shared_pb2.IdentityReference | None:
     return shared_pb2.IdentityReference(name=project) if project else None
 
 
-async def tokens(items: Sequence[api_token_pb2.APITokenItem]) -> Sequence[APIToken]:
-    """Map a long list in slices: 100,000 of them take most of a second."""
+async def listed(answer: bytes) -> Sequence[APIToken]:
+    """Decode and map a List in slices: 100,000 tokens take a second. Raise DecodeError."""
     mapped: list[APIToken] = []
-    for start in range(0, len(items), SLICE):
-        mapped.extend(token(item) for item in items[start : start + SLICE])
-        await asyncio.sleep(0)
+    kept: dict[Any, Any] = {}
+
+    def same(value: T) -> T:
+        # The organization, the project and the permissions are told with every token: one of each will do.
+        found: T = kept.setdefault(value, value)
+        return found
+
+    with calm(len(answer) // LEAST):
+        for piece in pieces(answer, SLICE):
+            items = api_token_pb2.APITokenServiceListResponse.FromString(piece).result
+            mapped.extend(token(item, same) for item in items)
+            await asyncio.sleep(0)
     return tuple(mapped)
 
 
-def token(item: api_token_pb2.APITokenItem) -> APIToken:
-    """One API token."""
+def pieces(message: bytes, size: int) -> Iterator[bytes]:
+    """Cut an encoded message after every `size` of its fields.
+
+    Each piece is a message, and together they are the whole one (protobuf encoding, "Last One Wins": the
+    parts of a repeated field are joined). What is no length-delimited field with a small number, or ends
+    too early, stays in one piece with all that follows.
+    """
+    start = at = count = 0
+    try:
+        while at < len(message):
+            if message[at] & 0x87 != _DELIMITED:
+                break
+            at, length = _varint(message, at + 1)
+            at, count = at + length, count + 1
+            if count == size:
+                yield message[start:at]
+                start, count = at, 0
+    except IndexError:
+        pass
+    if start < len(message):
+        yield message[start:]
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    """The place after the number that begins at `at`, and the number."""
+    value = shift = 0
+    while True:
+        byte = message[at]
+        at, value, shift = at + 1, value | (byte & 0x7F) << shift, shift + 7
+        if byte < 0x80:
+            return at, value
+
+
+def _as_it_is(value: T) -> T:
+    return value
+
+
+def token(item: api_token_pb2.APITokenItem, same: Same = _as_it_is) -> APIToken:
+    """One API token; `same` may give back an equal value that is there already."""
     return APIToken(
         item.id,
         item.name,
         item.description,
-        item.organization_id,
-        item.organization_name,
+        same(item.organization_id),
+        same(item.organization_name),
         moment(item.created_at),
         moment(item.expires_at) if item.HasField("expires_at") else None,
         moment(item.revoked_at) if item.HasField("revoked_at") else None,
         moment(item.last_used_at) if item.HasField("last_used_at") else None,
-        _project(item),
-        tuple(item.permissions),
+        same(_project(item)),
+        same(tuple(item.permissions)),
     )
 
 

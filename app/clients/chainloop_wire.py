@@ -12,6 +12,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from app.clients import chainloop_mapping as mapping
 from app.clients import tls
@@ -134,6 +135,11 @@ class Wire:
         self._user = _stub(user_pb2_grpc.UserServiceStub, channel)
         self._organization = _stub(organization_pb2_grpc.OrganizationServiceStub, channel)
         self._tokens = _stub(api_token_pb2_grpc.APITokenServiceStub, channel)
+        # Undecoded: gRPC would decode 100,000 tokens at once, and the screen would stand still.
+        self._list: Any = channel.unary_unary(
+            "/controlplane.v1.APITokenService/List",
+            request_serializer=api_token_pb2.APITokenServiceListRequest.SerializeToString,
+        )
 
     async def aclose(self) -> None:
         """Close the channel."""
@@ -174,8 +180,10 @@ class Wire:
     ) -> Sequence[APIToken]:
         """List."""
         request = mapping.list_request(status, scope, project)
-        answer = await self._call(self._tokens.List, request, metadata)
-        return await mapping.tokens(answer.result)
+        try:
+            return await mapping.listed(await self._call(self._list, request, metadata))
+        except DecodeError:
+            raise self._unreadable() from None
 
     async def create_token(self, metadata: Metadata, draft: TokenDraft) -> CreatedToken:
         """Create; an answer that got lost may hide a token that exists."""
@@ -199,8 +207,11 @@ class Wire:
         except grpc.aio.UsageError:
             raise Failed("the connection was closed", hint="try again") from None
         if answer is None:
-            raise BadReply(
-                f"{self._endpoint.address} sent an answer that cannot be read",
-                hint=lost or "check that the address is a Chainloop control plane",
-            )
+            raise self._unreadable(lost)
         return answer
+
+    def _unreadable(self, lost: str = "") -> BadReply:
+        return BadReply(
+            f"{self._endpoint.address} sent an answer that cannot be read",
+            hint=lost or "check that the address is a Chainloop control plane",
+        )

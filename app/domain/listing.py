@@ -3,7 +3,7 @@
 Pure and free of the screen, so that commands sort and count by the same rules.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -11,6 +11,9 @@ from typing import Any
 
 from app.domain.inactivity import Deadline, auto_revoked_at, deadline
 from app.domain.tokens import APIToken, TokenState
+
+SLICE = 1000
+"""Rows worked out in one step: a few milliseconds."""
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 _RANK = {TokenState.ACTIVE: 0, TokenState.EXPIRED: 1, TokenState.REVOKED: 2}
@@ -137,9 +140,62 @@ class Book:
         self.now = now
         self.threshold = threshold
         self.near = near
-        self.all: Sequence[Row] = [row(token, now, threshold, near) for token in tokens]
-        self.counts: Mapping[Tab, int | None] = self._count()
+        self.all: list[Row] = []
+        self.counts: Mapping[Tab, int | None] = {}
         self._sorted: dict[tuple[Tab, Sort], list[Row]] = {}
+        for _ in self._fill(list(tokens)):
+            pass
+
+    @classmethod
+    def in_slices(
+        cls,
+        tokens: Sequence[APIToken],
+        now: datetime,
+        threshold: int | None,
+        near: timedelta,
+        first: tuple[Tab, Sort],
+    ) -> Generator[None, None, "Book"]:
+        """Make the same book in steps of some milliseconds, with the rows of `first` sorted already."""
+        book = cls((), now, threshold, near)
+        yield from book._fill(tokens)
+        yield from book._sort(*first)
+        return book
+
+    def _fill(self, tokens: Sequence[APIToken]) -> Iterator[None]:
+        """Work out the rows, and count them."""
+        counts = dict.fromkeys(Tab, 0)
+        for start in range(0, len(tokens), SLICE):
+            rows = [
+                row(token, self.now, self.threshold, self.near) for token in tokens[start : start + SLICE]
+            ]
+            self.all += rows
+            for tab, inside in _IN_TAB.items():
+                counts[tab] += sum(map(inside, rows))
+            yield
+        self.counts = {**counts, Tab.AT_RISK: counts[Tab.AT_RISK] if self.threshold is not None else None}
+
+    def _sort(self, tab: Tab, order: Sort) -> Iterator[None]:
+        """Sort the slices, then the whole: what lies in sorted runs is merged, which takes few looks."""
+        inside, key = _IN_TAB[tab], _KEYS[order.key]
+        rows: list[Row] = []
+        keys: list[Any] = []
+        runs: list[int] = []
+        for start in range(0, len(self.all), SLICE):
+            some = [r for r in self.all[start : start + SLICE] if inside(r)]
+            rows += some
+            keys += map(key, some)
+            places = range(len(rows) - len(some), len(rows))
+            runs += sorted(places, key=keys.__getitem__, reverse=order.descending)
+            yield
+        runs.sort(key=keys.__getitem__, reverse=order.descending)
+        self._sorted[tab, order] = [rows[place] for place in runs]
+
+    def let_go(self) -> Iterator[None]:
+        """Take the book apart in steps: to free 100,000 rows at once would be felt."""
+        self._sorted.clear()
+        while self.all:
+            del self.all[-SLICE:]
+            yield
 
     def rows(self, tab: Tab, order: Sort, wanted: Callable[[Row], bool] | None = None) -> list[Row]:
         """The rows of a tab, in order, that `wanted` lets through."""
@@ -157,9 +213,3 @@ class Book:
     def projects(self) -> tuple[str, ...]:
         """Names of the projects that any token is limited to, in order."""
         return tuple(sorted({r.token.project.name for r in self.all if r.token.project}))
-
-    def _count(self) -> dict[Tab, int | None]:
-        counts: dict[Tab, int | None] = {tab: sum(map(_IN_TAB[tab], self.all)) for tab in Tab}
-        if self.threshold is None:
-            counts[Tab.AT_RISK] = None
-        return counts

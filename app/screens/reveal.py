@@ -98,7 +98,7 @@ class RevealDialog(Dialog[bool]):
         await self.run_action({"show": "reveal", "done": "leave"}.get(verb, verb))
 
     def action_reveal(self) -> None:
-        """Show the token, or hide it. It hides itself after a while, and when the terminal loses the focus."""
+        """Show the token, or hide it. It hides itself after a while, and when the terminal is left."""
         self._shown = not self._shown
         self._show()
         if self._shown:

@@ -1,8 +1,9 @@
-"""The questions of a rotation."""
+"""The questions of a rotation, and about work that a crash interrupted."""
 
 from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.screens.dialog import Confirm
+from app.services.interrupted import InterruptedRevocation
 from app.services.rotate_token import Interrupted, Rotation
 
 
@@ -35,3 +36,18 @@ def was_interrupted(found: Interrupted) -> Confirm:
         f"{new} was created, and perhaps nobody saw it. {old} still works."
     )
     return Confirm(f"Revoke {new}?", text, yes=f"Revoke {new}", no="Keep both")
+
+
+def was_half_done(found: InterruptedRevocation) -> Confirm:
+    """At the next start after a crash in the middle of a revocation."""
+    begun = f"{found.entry.at.astimezone():%-d %B at %H:%M}"
+    unknown = "\nWhich ones were not begun, nobody wrote down: look at the list." if found.untouched else ""
+    text = f"It was begun on {begun} and never ended: {clean(found.words)}.{unknown}"
+    many = f"{found.wanted:,} tokens" if found.wanted > 1 else "a token"
+    return Confirm(
+        f"Revoking {many} was interrupted",
+        text,
+        yes="Mark what is left",
+        no="Close",
+        danger=False,
+    )

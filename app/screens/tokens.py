@@ -1,6 +1,5 @@
 """The Tokens room: every API token of the organization."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import ClassVar
@@ -22,6 +21,7 @@ from app.domain.tokens import TokenState
 from app.screens.frame import Frame, Presence
 from app.screens.token_dialogs import SortDialog, TokenDialog
 from app.screens.tokens_flows import TokenFlows
+from app.screens.tokens_load import in_steps, made
 from app.screens.tokens_work import Listed, TokenWork
 from widgets.detail_pane import Detail, DetailPane
 from widgets.filter_bar import FilterBar
@@ -103,13 +103,13 @@ class TokensScreen(TokenFlows):
 
     @work(exclusive=True, group="list", description="list the tokens", exit_on_error=False)
     async def load(self) -> None:
-        """List the tokens, and put them in order off the event loop."""
+        """List the tokens, and put them in order in small steps."""
         self.busy = "refreshing"
         try:
             listing = await self._use.list_tokens.do()
             server = self._server or await self._ask_server()
-            near, threshold = timedelta(days=self._use.near_days), listing.identity.threshold
-            book = await asyncio.to_thread(Book, listing.tokens, listing.as_of, threshold, near)
+            near = timedelta(days=self._use.near_days)
+            book = await made(listing, near, (self._tab, self._sort))
         finally:
             self.busy = ""
         self.post_message(Listed(listing, book, server))
@@ -121,12 +121,19 @@ class TokensScreen(TokenFlows):
         except LoopinError:
             return None
 
+    @work(group="let go", description="drop the old list", exit_on_error=False)
+    async def let_go(self, book: Book) -> None:
+        """Free what is no longer shown."""
+        await in_steps(book.let_go())
+
     @on(Listed)
     def _listed(self, event: Listed) -> None:
+        if self._book is not None:
+            self.let_go(self._book)
         self._book, self._identity, self._server = event.book, event.listing.identity, event.server
         self.as_of = event.listing.as_of
-        alive = {row.token.id for row in event.book.all if row.state is not TokenState.REVOKED}
-        self._marks &= alive
+        if self._marks:
+            self._marks &= {row.token.id for row in event.book.all if row.state is not TokenState.REVOKED}
         self._table.tell(
             event.book.now, you=self._identity.token_id, threshold_known=event.book.threshold is not None
         )
@@ -147,7 +154,7 @@ class TokensScreen(TokenFlows):
         self.refresh_bindings()
         if not self._looked:
             self._looked = True
-            self.look_for_interrupted()
+            self.look_for_interrupted(event.listing)
 
     def _reach_new(self) -> None:
         """Put the cursor on the token that was just created."""

@@ -18,10 +18,11 @@ from app.screens.reveal import RevealDialog
 from app.screens.revoke_many import Countdown, RevokeMany
 from app.screens.revoke_tokens import ConfirmRevoke
 from app.screens.room import RoomScreen
-from app.screens.rotate_words import may_end_old, may_rotate, was_interrupted
+from app.screens.rotate_words import may_end_old, may_rotate, was_half_done, was_interrupted
 from app.screens.saved_filters import SavedFiltersDialog
 from app.screens.tokens_work import TokenWork
 from app.services.rotate_token import Rotation
+from app.services.tokens import Listing
 from widgets.filter_bar import FilterBar
 from widgets.token_table import TokenTable
 
@@ -136,12 +137,14 @@ class TokenFlows(RoomScreen):
             self.busy = ""
         return ""
 
-    @work(
-        group="interrupted", exclusive=True, description="look for interrupted rotations", exit_on_error=False
-    )
-    async def look_for_interrupted(self) -> None:
-        """Offer to revoke new tokens that nobody may have seen."""
-        listed = [row.token for row in self._book.all] if self._book else []
+    @work(group="interrupted", exclusive=True, description="look for interrupted work", exit_on_error=False)
+    async def look_for_interrupted(self, listing: Listing) -> None:
+        """Tell what a crash left: revocations that are half done, new tokens that nobody may have seen."""
+        for half in await self._use.interrupted.settle(listing):
+            if await self.app.push_screen_wait(was_half_done(half)):
+                left = {t.id for t in listing.tokens if t.name in half.failed and t.revoked_at is None}
+                self._take_marks(frozenset(left))
+        listed = list(listing.tokens)
         for found in await self._use.rotate.interrupted(listed):
             revoke = await self.app.push_screen_wait(was_interrupted(found))
             await self._use.rotate.settle(found, revoke_new=bool(revoke))

@@ -9,6 +9,7 @@ from app.domain.server_info import ServerInfo
 from app.services.ask_server import AskServer
 from app.services.copying import CopyText
 from app.services.export_tokens import ExportTokens
+from app.services.interrupted import InterruptedWork
 from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
 from app.services.open_dashboard import OpenDashboard
 from app.services.revoke_tokens import RevokeTokens
@@ -28,6 +29,7 @@ class TokenWork:
     create_token: CreateToken
     revoke_tokens: RevokeTokens
     rotate: RotateToken
+    interrupted: InterruptedWork
     save_profile: SaveTokenAsProfile
     write_file: WriteTokenFile
     copy: CopyText

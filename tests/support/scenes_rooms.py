@@ -1,11 +1,14 @@
 """Scenes of the Tokens and of the Auto-revoke room."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
 from textual.widgets import Input
 
 from app.domain.errors import AlreadyExists, Unreachable
 from app.domain.organizations import Role
+from app.domain.read_only import ReadOnlyMode
+from app.domain.server_info import TOKEN_PERMISSIONS
 from app.main import LoopinApp
 from tests.support import app as fakes
 from tests.support.sample_tokens import tokens
@@ -55,6 +58,42 @@ def _taken(box: fakes.FakeContainer) -> None:
 
 def _off(box: fakes.FakeContainer) -> None:
     box.plane.threshold = 0
+
+
+def _read_only(box: fakes.FakeContainer) -> None:
+    chainloop = replace(box.settings.chainloop, read_only=ReadOnlyMode(everything=True))
+    box.settings = replace(box.settings, chainloop=chainloop)
+
+
+def _redacted(box: fakes.FakeContainer) -> None:
+    box.settings = replace(box.settings, redact=True)
+
+
+def _permissions(box: fakes.FakeContainer) -> None:
+    box.plane.capabilities |= {TOKEN_PERMISSIONS}
+
+
+class Saved:
+    """Two filters, kept in memory."""
+
+    def __init__(self) -> None:
+        self.kept = {"stale-ci": "name:ci-* idle>30d", "unused": "never !scope:project"}
+
+    async def all(self) -> Mapping[str, str]:
+        """All."""
+        return self.kept
+
+    async def save(self, name: str, text: str) -> None:
+        """Keep."""
+        self.kept[name] = text
+
+    async def delete(self, name: str) -> None:
+        """Drop."""
+        self.kept.pop(name, None)
+
+
+def _saved(box: fakes.FakeContainer) -> None:
+    box.__dict__["filters"] = Saved()
 
 
 def under_a_token(screen: str) -> Make:
@@ -116,6 +155,13 @@ SCENES: dict[str, Scene] = {
     "tokens-empty": _scene(_made("tokens", _empty)),
     "tokens-offline": _scene(_made("tokens", _offline)),
     "tokens-viewer": _scene(_made("tokens", _viewer)),
+    "tokens-read-only": _scene(_made("tokens", _read_only)),
+    "tokens-redacted": _scene(_made("tokens", _redacted)),
+    "tokens-saved-filters": _scene(_made("tokens", _saved), "slash", *"project:web", "down", "F"),
+    "tokens-keyless": _scene(_TOKENS, "G", "K"),
+    "create-permissions": _scene(
+        _made("tokens", _permissions), "n", *"ci-new", "tab", "tab", "tab", "tab", "right", "right", "tab"
+    ),
     "create": _scene(_TOKENS, "n", *"ci-web-2026"),
     "create-bad-name": _scene(_made("tokens", _member), "n", *"CI"),
     "create-date": _scene(_TOKENS, "n", *"ci-new", "tab", "tab", "tab", "right", "right"),
@@ -151,6 +197,7 @@ SCENES: dict[str, Scene] = {
     "auto-revoke-off": _scene(_made("auto_revoke", _off)),
     "auto-revoke-save": _scene(_REVOKE, "left", "ctrl+s"),
     "auto-revoke-viewer": _scene(_made("auto_revoke", _viewer)),
+    "auto-revoke-read-only": _scene(_made("auto_revoke", _read_only)),
     "auto-revoke-token": _scene(under_a_token("auto_revoke")),
     "auto-revoke-demo": _scene(_made("auto_revoke", _nothing, demo=True)),
     "auto-revoke-offline": _scene(_made("auto_revoke", _offline)),

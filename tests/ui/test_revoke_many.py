@@ -7,6 +7,7 @@ from textual.widgets import Input
 
 from app.domain.activity import Outcome
 from app.domain.errors import Failed, SessionEnded
+from app.screens.dialog import Confirm
 from app.screens.revoke_many import Countdown, RevokeMany
 from app.screens.revoke_tokens import ConfirmRevoke
 from tests.support import app as fakes
@@ -168,3 +169,26 @@ async def test_thousands_are_reviewed_and_revoked_without_a_line_made_for_each()
         room.find("#revoke-list", VirtualTable).focus()
         await room.press("G")
         await room.reads("bulk-2999")
+
+
+async def test_a_bulk_that_a_crash_ended_is_told_and_what_is_left_can_be_marked() -> None:
+    """As a kill leaves it: three begun, one answered, the end of the other two never written."""
+    box = story()
+    chosen = [(t.id, t.name) for t in box.plane.tokens if t.revoked_at is None][:3]
+    box.plane.fail["revoke_token"] = Failed("the server tried and could not")
+    await box.revoke_tokens.do(chosen)
+    box.plane.fail.clear()
+    box.fake_activity.lines = [e for e in box.fake_activity.lines if e.outcome is Outcome.STARTED]
+    async with stage(box).run_test(size=SIZE) as pilot:
+        room = Room(pilot)
+        await room.dialog(Confirm)
+        await room.reads("Revoking 3 tokens was interrupted")
+        await room.reads("0 of 3 revoked, 3 not revoked")
+        await room.press("tab", "enter")
+        await room.closed()
+        await room.until(lambda: "3 marked" in room.text())
+    async with stage(box).run_test(size=SIZE) as pilot:
+        room = Room(pilot)
+        await room.until(room.names)
+        await pilot.pause()
+        assert room.screen is room.room, "it is told once"

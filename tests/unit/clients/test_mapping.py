@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,10 +83,33 @@ async def test_a_hundred_thousand_tokens_never_block_the_loop() -> None:
             gaps.append(time.perf_counter() - began)
 
     beating = asyncio.create_task(heart())
-    mapped = await mapping.tokens([item] * 100_000)
+    answer = api_token_pb2.APITokenServiceListResponse(result=[item] * 100_000).SerializeToString()
+    mapped = await mapping.listed(answer)
     finished.set()
     await beating
     assert len(mapped) == 100_000
     assert len(gaps) >= 200
     # The median tells of the slices; the machine's own hiccups are not ours.
     assert sorted(gaps)[len(gaps) // 2] < 0.05
+
+
+async def test_a_list_in_slices_is_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mapping, "SLICE", 3)
+    names = [f"n{number}" * (number % 40) for number in range(20)]
+    items = [api_token_pb2.APITokenItem(id=str(n), name=name) for n, name in enumerate(names)]
+    answer = api_token_pb2.APITokenServiceListResponse(result=items).SerializeToString()
+    assert [token.name for token in await mapping.listed(answer)] == names
+    assert await mapping.listed(b"") == ()
+
+
+@pytest.mark.parametrize("cut", [1, 2, 7])
+async def test_a_list_that_was_cut_short_is_not_taken_for_a_shorter_one(cut: int) -> None:
+    items = [api_token_pb2.APITokenItem(id="1", name="some-name")] * 5
+    answer = api_token_pb2.APITokenServiceListResponse(result=items).SerializeToString()
+    with pytest.raises(DecodeError):
+        await mapping.listed(answer[:-cut])
+
+
+@given(st.binary(max_size=200), st.integers(1, 4))
+def test_pieces_lose_nothing(message: bytes, size: int) -> None:
+    assert b"".join(mapping.pieces(message, size)) == message
