@@ -116,6 +116,7 @@ class Rooms:
             revoke_tokens=box.revoke_tokens,
             rotate=box.rotate_token,
             interrupted=box.interrupted,
+            vanished=box.notice_vanished,
             save_profile=box.save_token_as_profile,
             write_file=box.write_token_file,
             copy=self._copying(),

@@ -47,6 +47,7 @@ class DetailText(Widget):
         super().__init__()
         self.detail = detail
         self._headed = headed
+        self._made: tuple[Detail | None, int, Content] | None = None
 
     def show(self, detail: Detail | None) -> None:
         """Show another token, or none."""
@@ -65,6 +66,13 @@ class DetailText(Widget):
         return self._content(width).plain.count("\n") + 1
 
     def _content(self, width: int) -> Content:
+        """The text, put together once for each token and width."""
+        made = self._made
+        if made is None or made[0] is not self.detail or made[1] != width:
+            made = self._made = (self.detail, width, self._text(width))
+        return made[2]
+
+    def _text(self, width: int) -> Content:
         if self.detail is None:
             return Content.assemble(("No token is selected.", "$text-muted"))
         room = max(10, width - LABEL)

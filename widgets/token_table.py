@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
 
 from app.domain import spans
 from app.domain.inactivity import Reason
@@ -22,7 +23,7 @@ class TokenTable(VirtualTable[Row]):
     DEFAULT_CSS = ""
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__((), lambda row: row.token.id, id=id)
+        super().__init__((), attrgetter("token.id"), id=id)
 
     def tell(self, now: datetime, *, you: str = "", threshold_known: bool = True) -> None:
         """Say against what the rows are to be read."""

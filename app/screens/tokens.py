@@ -152,6 +152,7 @@ class TokensScreen(TokenFlows):
             )
             self._focus_soon("#state-note Button")
         self.refresh_bindings()
+        self.notice_vanished(event.listing)
         if not self._looked:
             self._looked = True
             self.look_for_interrupted(event.listing)

@@ -137,6 +137,19 @@ class TokenFlows(RoomScreen):
             self.busy = ""
         return ""
 
+    @work(group="vanished", exclusive=True, description="compare with the last list", exit_on_error=False)
+    async def notice_vanished(self, listing: Listing) -> None:
+        """Tell what somebody else revoked since the last listing; it is in the trail then."""
+        try:
+            gone = await self._use.vanished.do(listing)
+        except LoopinError:
+            # What cannot be remembered is compared with the next list; nobody can do anything about it here.
+            return
+        if gone:
+            names = ", ".join(clean(one.token.name, 40) for one in gone[:3])
+            more = f" and {len(gone) - 3:,} more" if len(gone) > 3 else ""
+            self.notify(f"{names}{more}: see Activity", title="Revoked outside Loopin", markup=False)
+
     @work(group="interrupted", exclusive=True, description="look for interrupted work", exit_on_error=False)
     async def look_for_interrupted(self, listing: Listing) -> None:
         """Tell what a crash left: revocations that are half done, new tokens that nobody may have seen."""

@@ -16,6 +16,7 @@ from app.services.revoke_tokens import RevokeTokens
 from app.services.rotate_token import RotateToken
 from app.services.saved_filters import SavedFilters
 from app.services.tokens import CreateToken, Listing, ListTokens
+from app.services.vanished import NoticeVanished
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class TokenWork:
     revoke_tokens: RevokeTokens
     rotate: RotateToken
     interrupted: InterruptedWork
+    vanished: NoticeVanished
     save_profile: SaveTokenAsProfile
     write_file: WriteTokenFile
     copy: CopyText

@@ -3,7 +3,7 @@ dictionary, a keychain in a dictionary."""
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -382,6 +382,21 @@ class MemoryActivity:
         return tuple(self.lines)
 
 
+class MemoryKnown:
+    """The ids of the last listing, in a dictionary."""
+
+    def __init__(self) -> None:
+        self.ids: dict[tuple[str, str], frozenset[str]] = {}
+
+    async def read(self, endpoint: str, organization: str) -> frozenset[str] | None:
+        """Tell."""
+        return self.ids.get((endpoint, organization))
+
+    async def write(self, endpoint: str, organization: str, ids: Collection[str]) -> None:
+        """Keep."""
+        self.ids[endpoint, organization] = frozenset(ids)
+
+
 class MemoryPreferences:
     """What the person chose, in a dictionary."""
 
@@ -463,6 +478,7 @@ class FakeContainer(Container):
             locks=FreeLocks(),
             accounts=MemoryAccounts(),
             activity=self.fake_activity,
+            known_tokens=MemoryKnown(),
             preferences=self.fake_preferences,
             clipboard=self.fake_clipboard,
             browser_obstacle="",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from textual.widgets import Input
 
+from app.domain.activity import Action
 from app.domain.permissions import READ_ONLY
 from app.domain.server_info import TOKEN_PERMISSIONS
 from app.screens.create_token import CreateTokenDialog
@@ -150,3 +151,16 @@ async def test_polling_lists_again_but_never_under_an_api_token() -> None:
             for _ in range(10):
                 await pilot.pause()
             assert box.plane.calls.count("list_tokens") == before + more
+
+
+async def test_what_was_revoked_outside_is_told_and_written_down() -> None:
+    box = story()
+    async with stage(box).run_test(size=SIZE) as pilot:
+        room = Room(pilot)
+        await room.until(room.names)
+        await room.until(lambda: box.known_tokens.ids)  # type: ignore[attr-defined]  # the fake's
+        at = next(n for n, token in enumerate(box.plane.tokens) if token.name == "ci-legacy")
+        box.plane.tokens[at] = replace(box.plane.tokens[at], revoked_at=fakes.NOW)
+        await room.press("r")
+        await room.until(lambda: "ci-legacy: see Activity" in room.toasts())
+    assert [e.action for e in box.fake_activity.lines] == [Action.VANISHED]
