@@ -81,3 +81,13 @@ def postgres_folder() -> Iterator[Path]:
 def postgres_url(postgres_folder: Path) -> str:
     """The SQLAlchemy URL of a database of the test's own."""
     return create_database(postgres_folder)
+
+
+def copy(source: str, target: str) -> None:
+    """Back one database up and restore it into another, empty one, as the documentation says."""
+    dump = subprocess.Popen([_tool("pg_dump"), "--format=custom", source], stdout=subprocess.PIPE)
+    restore = [_tool("pg_restore"), "--no-owner", "--exit-on-error", f"--dbname={target}"]
+    subprocess.run(restore, stdin=dump.stdout, check=True)
+    assert dump.wait() == 0
+    assert dump.stdout is not None
+    dump.stdout.close()
