@@ -18,9 +18,9 @@ class OpenDashboard:
         """Open them and return the browser's name; raise UsageError when there are none to open."""
         address = (await self._ask.do()).dashboard_url
         if not address:
-            raise UsageError("this control plane names no web pages", hint="everything can be done here")
+            raise UsageError("this control plane names no dashboard", hint="everything can be done here")
         if not _is_page(address):
-            raise UsageError("what this control plane names is no web page", hint="it was not opened")
+            raise UsageError("what this control plane names as its dashboard is no page", hint="it was not opened")
         return await self._browser.open(address)
 
 

@@ -125,10 +125,10 @@ async def test_the_web_pages_open_or_it_says_why_not() -> None:
         room = Room(pilot)
         await room.until(room.names)
         await room.press("o")
-        await room.until(lambda: "names no web pages" in room.toasts())
+        await room.until(lambda: "names no dashboard" in room.toasts())
         box.plane.dashboard = "javascript:alert(1)"
         await room.press("o")
-        await room.until(lambda: "is no web page" in room.toasts())
+        await room.until(lambda: "is no page" in room.toasts())
         assert box.fake_browser.opened == []
         box.plane.dashboard = "https://app.acme.example"
         await room.press("o")
