@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 from unicodedata import name as unicode_name
@@ -58,7 +59,8 @@ class TourApp(LoopinApp):
         self._seen = seen
         self._going = asyncio.Event()
         self._going.set()
-        self._played: events.Key | None = None
+        # More than are ever on their way at once; a slow machine works off several in a row.
+        self._played: deque[events.Key] = deque(maxlen=64)
         self._words = ""
         self.playing = True
         self.tour: Worker[None] | None = None
@@ -107,8 +109,9 @@ class TourApp(LoopinApp):
 
     async def _press(self, key: str, character: str | None) -> None:
         await self._going.wait()
-        self._played = events.Key(key, character)
-        self.post_message(self._played)
+        event = events.Key(key, character)
+        self._played.append(event)
+        self.post_message(event)
         await asyncio.sleep(PACE / self._speed)
 
     async def _hold(self, seconds: float) -> None:
@@ -130,11 +133,14 @@ class TourApp(LoopinApp):
 
     async def on_event(self, event: events.Event) -> None:
         """A key that the tour did not press is the person's."""
-        if self.playing and isinstance(event, events.Key) and event is not self._played:
+        if self.playing and isinstance(event, events.Key) and not self._is_ours(event):
             if not event.is_forwarded:
                 self._touched(event.key)
             return
         await super().on_event(event)
+
+    def _is_ours(self, event: events.Key) -> bool:
+        return any(event is played for played in self._played)
 
     def _touched(self, key: str) -> None:
         if key == "ctrl+c":
