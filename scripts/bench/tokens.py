@@ -36,7 +36,7 @@ from widgets.filter_bar import FilterBar
 from widgets.token_table import TokenTable
 
 COUNTS = (100, 10_000, 100_000)
-TIMES, STEPS, SIZE = 3, 20, (120, 36)
+TIMES, STEPS, SIZE, PATIENCE = 3, 20, (120, 36), 120.0
 FILTER = "bulk-9"
 
 
@@ -84,9 +84,10 @@ async def waited(work: Callable[[], Awaitable[object]]) -> float:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Let the app work until `true()`."""
-    while not true():  # noqa: ASYNC110 - the app tells nobody else
-        await asyncio.sleep(0.002)
+    """Let the app work until `true()`; give up after PATIENCE."""
+    async with asyncio.timeout(PATIENCE):
+        while not true():  # noqa: ASYNC110 - the app tells nobody else
+            await asyncio.sleep(0.002)
 
 
 class Options(App[None]):
@@ -241,7 +242,7 @@ async def measure(server: AccountServer, folder: Path, token: str) -> None:
 
     def line(what: str, ours: float, other: str, theirs: float, wanted: str) -> None:
         print(f"  {what:<34}{ours * 1000:>9.1f} ms   {other:<34}{theirs * 1000:>9.1f} ms", end="")
-        print(f"   {ours / theirs if theirs else 0:>6.2f} ×   wanted {wanted}")
+        print(f"   {ours / theirs if theirs else 0:>6.2f} ×   wanted {wanted}", flush=True)
 
     print(f"\n{count:,} tokens (the server and the wire: {fetch * 1000:.0f} ms of each listing)")
     line("key press to painted list", found["painted"], "fetch + decode + map, bare", whole, "≤ 1.15 ×")
