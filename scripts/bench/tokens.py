@@ -197,8 +197,11 @@ async def on_screen(box: Container) -> dict[str, float]:
         for length in range(1, len(FILTER) + 1):
             began = time.process_time()
             bar.type(FILTER[:length])
-            wanted_now = FILTER[:length]
-            await until(lambda wanted_now=wanted_now: str(screen._filter) == wanted_now)
+
+            def reached(text: str = FILTER[:length]) -> bool:
+                return str(screen._filter) == text
+
+            await until(reached)
             await pilot._wait_for_screen()
             typed.append(time.process_time() - began)
         book = screen._book
@@ -222,7 +225,9 @@ async def peers(count: int) -> dict[str, float]:
     options = Options()
     async with options.run_test(size=SIZE) as pilot:
         move = await moved(pilot)
-    rows = [("● active", f"bulk-{n}", "organization", "3 h ago", "76 d · idle") for n in range(count)]
+    rows: list[tuple[str, ...]] = [
+        ("● active", f"bulk-{n}", "organization", "3 h ago", "76 d · idle") for n in range(count)
+    ]
     table = Table(rows)
     async with table.run_test(size=SIZE) as pilot:
         began = time.process_time()
