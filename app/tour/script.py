@@ -83,6 +83,10 @@ def _nothing_left(app: LoopinApp) -> bool:
     return _screen(app, TokensScreen) and not app.screen.query_one(TokenTable).rows
 
 
+def _enabled(app: LoopinApp) -> bool:
+    return _screen(app, ConfirmRevoke) and not app.screen.query_one("#yes").disabled
+
+
 def _may_revoke(app: LoopinApp) -> bool:
     return _screen(app, ConfirmRevoke) and app.focused is not None and app.focused.id == "yes"
 
@@ -128,7 +132,8 @@ REVOKE = (
         "There is no un-revoke, so Loopin asks for the number and the organization.",
         5,
     ),
-    Beat("typed", "<shift+tab>4 acme<enter>", _may_revoke, "Typed. Only now can the button be pressed.", 3),
+    Beat("typed", "<shift+tab>4 acme", _enabled, "Typed. Only now can the button be pressed.", 3),
+    Beat("ready", "<enter>", _may_revoke, "The last look at what will end.", 2),
     Beat("countdown", "<enter>", lambda app: _screen(app, Countdown), "Ten seconds to change one's mind.", 2),
     Beat("revoked", "", _all_told, "Each one with its receipt, read back from the server.", 5),
     Beat("proof", "<enter>", _nothing_left, "Listed again: nobody is left who was idle that long."),
