@@ -17,8 +17,8 @@ from common import ROOT, Run, command, environment, folder, in_turns, report, ti
 
 sys.path.insert(0, str(ROOT))
 
-from tests.support import server as account_server  # noqa: E402 - the path comes first
-from tests.support.vaults import start_bus  # noqa: E402
+from tests.support import server as account_server
+from tests.support.vaults import start_bus
 
 BARE = """
 import keyring
@@ -69,9 +69,8 @@ def signed_in(home: Path) -> Iterator[Mapping[str, str]]:
             GUMLOOP_BASE_URL=f"{server.http}/api/v1",
         )
         login = server.seed["gumloop"]
-        _log_in(
-            variables, "gumloop", "login", "--api-key", "-", "--user-id", login["user_id"], said=login["api_key"]
-        )
+        by_key = ("gumloop", "login", "--api-key", "-", "--user-id", login["user_id"])
+        _log_in(variables, *by_key, said=login["api_key"])
         session = account_server.sign_in(server, *server.owner)
         _log_in(variables, "chainloop", "auth", "login", "--token", "-", said=session)
         yield variables
