@@ -1,5 +1,12 @@
 """Shared fixtures live in tests/support, one file a subject."""
 
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 # How long one example takes says more about the machine than about the rule.
@@ -21,3 +28,20 @@ pytest_plugins = [
     "tests.support.vendor",
     "tests.support.chainloop",
 ]
+
+FOLDER = Path(__file__).parent
+LOCK = Path(tempfile.gettempdir()) / f"loopin-tests-{os.getuid()}.lock"
+# Their tests hold the one port that Gumloop's own command uses.
+ON_THE_CALLBACK_PORT = tuple(
+    FOLDER / name for name in ("integration/gumloop", "integration/doctor", "faults")
+)
+
+
+@pytest.fixture(autouse=True)
+def callback_port(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With several workers (-n), the tests on the callback port take turns."""
+    if not any(request.path.is_relative_to(folder) for folder in ON_THE_CALLBACK_PORT):
+        yield
+        return
+    with FileLock(LOCK):
+        yield

@@ -17,7 +17,8 @@ _NAMES = {
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
 }
-_KEEP = {"LOOPIN_TEST_REQUIRE"}
+# The last is how the snapshot plugin tells its workers where the report goes.
+_KEEP = {"LOOPIN_TEST_REQUIRE", "LOOPIN_TEST_DATABASES", "TEXTUAL_SNAPSHOT_TEMPDIR"}
 
 for name in list(os.environ):
     if (name in _NAMES or name.startswith(_PREFIXES)) and name not in _KEEP:
