@@ -12,6 +12,7 @@ from enum import Enum
 
 from app.domain.inactivity import idle
 from app.domain.listing import Row
+
 # A file is no screen: it holds what is there, whatever is masked.
 from app.domain.text import safe as clean
 

@@ -20,7 +20,9 @@ class OpenDashboard:
         if not address:
             raise UsageError("this control plane names no dashboard", hint="everything can be done here")
         if not _is_page(address):
-            raise UsageError("what this control plane names as its dashboard is no page", hint="it was not opened")
+            raise UsageError(
+                "what this control plane names as its dashboard is no page", hint="it was not opened"
+            )
         return await self._browser.open(address)
 
 

@@ -18,7 +18,7 @@ _NAMES = {
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
 }
 # The last is how the snapshot plugin tells its workers where the report goes.
-_KEEP = {"LOOPIN_TEST_REQUIRE", "LOOPIN_TEST_DATABASES", "TEXTUAL_SNAPSHOT_TEMPDIR"}
+_KEEP = {"LOOPIN_TEST_REQUIRE", "TEXTUAL_SNAPSHOT_TEMPDIR"}
 
 for name in list(os.environ):
     if (name in _NAMES or name.startswith(_PREFIXES)) and name not in _KEEP:
