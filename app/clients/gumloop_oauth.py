@@ -5,8 +5,6 @@ The endpoints hang under the root of the base URL: /oauth/authorize, /oauth/toke
 
 import json
 import secrets
-import sys
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -29,33 +27,10 @@ from app.domain.gumloop import (
 )
 from app.domain.secret import Secret
 from app.domain.text import clean
+from app.oidc.authlib_client import client_class
 
 DISCOVERY_PATIENCE = 5.0
 """Seconds for what is only good to know."""
-
-
-def _authlib() -> Any:
-    """Authlib's client class, on httpx.
-
-    Authlib takes httpx2 where that is installed, with exception classes of its own, and warns where it is
-    not. Loopin speaks httpx everywhere, so httpx2 is hidden while Authlib looks, and that one warning is
-    dropped.
-    """
-    from authlib.deprecate import AuthlibDeprecationWarning
-
-    missing = object()
-    seen = sys.modules.get("httpx2", missing)
-    sys.modules["httpx2"] = None  # type: ignore[assignment]  # what makes `import httpx2` an ImportError
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*httpx.*", AuthlibDeprecationWarning)
-            from authlib.integrations.httpx_client import AsyncOAuth2Client
-    finally:
-        if seen is missing:
-            del sys.modules["httpx2"]
-        else:
-            sys.modules["httpx2"] = seen  # type: ignore[assignment]  # put back what was there
-    return AsyncOAuth2Client
 
 
 class AuthlibGumloopOAuth:
@@ -144,7 +119,7 @@ class AuthlibGumloopOAuth:
 
     def _client(self, endpoint: Endpoint, **more: Any) -> Any:
         return made(
-            _authlib(),
+            client_class(),
             client_id=CLIENT_ID,
             token_endpoint_auth_method="none",
             revocation_endpoint_auth_method="none",
