@@ -19,6 +19,8 @@ from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
 from tests.support.server import ROOT, AccountServer, submit_login
 from tests.support.vaults import Bus
 
+PATIENCE = 60.0
+"""Seconds; the answer comes after verifying and saving, which a busy machine draws out."""
 COMMANDS = {
     "gumloop oauth": ("gumloop", "login", "--method", "oauth", "--no-browser", "--callback-port", "0"),
     "chainloop browser": ("chainloop", "auth", "login"),
@@ -57,6 +59,8 @@ def waiting(command: Loopin, method: str) -> "Iterator[tuple[subprocess.Popen[st
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # A shell that starts us in the background has interrupts ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert child.stdout is not None
     try:
@@ -68,7 +72,7 @@ def waiting(command: Loopin, method: str) -> "Iterator[tuple[subprocess.Popen[st
         yield child, page
     finally:
         child.kill()
-        child.wait(30)
+        child.wait(PATIENCE)
         child.stdout.close()
 
 
@@ -93,7 +97,7 @@ def test_an_end_while_waiting_frees_the_port_and_leaves_the_login_from_before(
         port = urlsplit(callback_of(page)).port or 0
         socket.create_connection(("127.0.0.1", port), 5).close()
         child.send_signal(getattr(signal, name))
-        assert child.wait(30) == ENDINGS[name]
+        assert child.wait(PATIENCE) == ENDINGS[name]
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(("127.0.0.1", port), 5)
         assert child.stdout is not None
@@ -103,7 +107,7 @@ def test_an_end_while_waiting_frees_the_port_and_leaves_the_login_from_before(
 
 
 def _allow_gumloop(page: str, server: AccountServer) -> str:
-    return httpx.get(page, trust_env=False).headers["location"]
+    return httpx.get(page, trust_env=False, timeout=PATIENCE).headers["location"]
 
 
 def _allow_chainloop(page: str, server: AccountServer) -> str:
@@ -127,7 +131,7 @@ def test_suspended_while_waiting_it_takes_the_answer_when_it_goes_on(
         os.waitid(os.P_PID, child.pid, os.WSTOPPED)
         parts = urlsplit(where)
         # The kernel takes the connection for a process that is asleep.
-        with socket.create_connection(("127.0.0.1", parts.port or 0), 10) as browser:
+        with socket.create_connection(("127.0.0.1", parts.port or 0), PATIENCE) as browser:
             request = f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n"
             browser.sendall(request.encode())
             child.send_signal(signal.SIGCONT)
@@ -135,8 +139,8 @@ def test_suspended_while_waiting_it_takes_the_answer_when_it_goes_on(
             address = re.search(r"(?i)^location: *(\S+)", moved, re.M)
             assert address, moved
             clean = address[1] if "://" in address[1] else f"http://{parts.netloc}{address[1]}"
-            assert "You are signed in" in httpx.get(clean, trust_env=False).text
-        assert child.wait(60) == 0
+            assert "You are signed in" in httpx.get(clean, trust_env=False, timeout=PATIENCE).text
+        assert child.wait(PATIENCE) == 0
     provider = method.split()[0]
     assert state(command)[provider] == (True, "oauth" if provider == "gumloop" else "browser")
 
