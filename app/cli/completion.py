@@ -3,6 +3,7 @@
 import click
 
 from app.cli.groups import Leaf
+from app.cli.options import debuggable
 from app.cli.output import show
 
 VARIABLE = "_LOOPIN_COMPLETE"
@@ -12,6 +13,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 @click.command("completion", cls=Leaf)
 @click.argument("shell", type=click.Choice(SHELLS))
+@debuggable
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print a script that completes loopin's commands and options in SHELL: bash, zsh or fish.

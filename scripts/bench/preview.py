@@ -15,11 +15,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tokens import SIZE, container_for, until
+
 from app.domain.inactivity import fate
 from app.domain.preview import Partition
 from app.main import LoopinApp
 from app.screens.auto_revoke import AutoRevokeScreen
-from scripts.bench.tokens import SIZE, container_for, until
 from tests.support.server import AccountServer, bulk_tokens, release, sign_in, start
 
 COUNT, TIMES = 100_000, 9

@@ -107,3 +107,12 @@ def test_every_theme_of_textual_works_by_name() -> None:
     app = fakes.app(fakes.container())
     assert {theme.name for theme in themes.THEMES} <= set(app.available_themes)
     assert {"nord", "dracula", "textual-light", "solarized-light"} <= set(app.available_themes)
+
+
+@pytest.mark.parametrize("theme", MEASURED, ids=lambda theme: theme.name)
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_what_is_greyed_out_can_still_be_made_out(theme: Theme, ground: str) -> None:
+    """No figure is asked of what cannot be used; it must be there to see all the same."""
+    found = variables(theme.name)
+    behind = on_black(found, ground)
+    assert ratio(colour(found, "text-disabled", behind), behind) >= 2.8
