@@ -3,16 +3,23 @@
 `keyring` and its backends are imported on the courier's thread with the first call.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from app.domain.errors import LoopinError, VaultError, VaultSilent
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
 from app.vault.courier import Courier
 
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
 T = TypeVar("T")
 UNKNOWN = "keychain"
+LOOKS = 3
+"""How often an entry is looked up that another process keeps replacing."""
 
 
 class KeychainVault:
@@ -40,7 +47,7 @@ class KeychainVault:
         def call() -> Secret | None:
             from app.vault.backends import chosen
 
-            value = chosen().get_password(service, account)
+            value = _look_up(chosen(), service, account)
             return Secret(value) if value else None
 
         return await self._do(call)
@@ -66,7 +73,7 @@ class KeychainVault:
 
             backend = chosen()
             # Backends disagree on what deleting a missing entry raises, so it is looked at first.
-            if backend.get_password(service, account) is not None:
+            if _look_up(backend, service, account) is not None:
                 backend.delete_password(service, account)
 
         await self._do(call)
@@ -102,3 +109,16 @@ class KeychainVault:
         except VaultSilent as error:
             name = "the keychain" if self._label == UNKNOWN else self._label
             raise VaultSilent(error.message.replace("the keychain", name, 1), hint=error.hint) from None
+
+
+def _look_up(backend: KeyringBackend, service: str, account: str) -> str | None:
+    """The entry. One that another process replaces between the search and the look is searched again."""
+    for _ in range(LOOKS - 1):
+        try:
+            return backend.get_password(service, account)
+        # Of Secret Service's library, which need not be importable; a prompt that was dismissed is a
+        # subclass of it, and is an answer.
+        except Exception as error:
+            if type(error).__name__ != "ItemNotFoundException":
+                raise
+    return backend.get_password(service, account)

@@ -6,6 +6,8 @@ from typing import NoReturn
 
 import pytest
 
+from tests.support.scrub import REQUIRE
+
 
 def tool(name: str, *alternatives: str) -> str:
     """Return the path of the program, else skip; fail under LOOPIN_TEST_REQUIRE=all."""
@@ -15,6 +17,6 @@ def tool(name: str, *alternatives: str) -> str:
 
 def missing(reason: str) -> NoReturn:
     """Skip, or fail where everything is required."""
-    if os.environ.get("LOOPIN_TEST_REQUIRE") == "all":
+    if os.environ.get(REQUIRE) == "all":
         pytest.fail(f"required: {reason}")
     pytest.skip(reason)

@@ -17,8 +17,13 @@ _NAMES = {
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
 }
-# The last is how the snapshot plugin tells its workers where the report goes.
-_KEEP = {"LOOPIN_TEST_REQUIRE", "TEXTUAL_SNAPSHOT_TEMPDIR"}
+# How the snapshot plugin tells its workers where the report goes.
+_KEEP = {"TEXTUAL_SNAPSHOT_TEMPDIR"}
+REQUIRE = "REQUIRE_TEST_TOOLS"
+
+# Under another name, so that it reaches the workers, and no child takes it for a setting of Loopin.
+if required := os.environ.get("LOOPIN_TEST_REQUIRE"):
+    os.environ[REQUIRE] = required
 
 for name in list(os.environ):
     if (name in _NAMES or name.startswith(_PREFIXES)) and name not in _KEEP:

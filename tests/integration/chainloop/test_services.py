@@ -111,11 +111,12 @@ async def test_revoked_tokens_have_receipts_and_one_failure_stops_nobody(owner: 
     ]
     assert isinstance(results[1].error, NotFound)
     assert results[0].revoked_at is not None
-    noted = (await owner.trail.entries())[:3]
+    noted = (await owner.trail.entries())[:4]
     assert {entry.subject: entry.outcome for entry in noted} == {
         "rev-1": Outcome.DONE,
         "rev-2": Outcome.DONE,
         "ghost": Outcome.FAILED,
+        "3 API tokens": Outcome.FAILED,
     }
     assert {entry.detail for entry in noted if entry.outcome is Outcome.DONE} == {"cleaning up"}
 

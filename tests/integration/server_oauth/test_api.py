@@ -34,9 +34,8 @@ def by_key(oauth_server: AccountServer, program: Program) -> Reader:
 
 
 @pytest.fixture(params=["by_token", "by_key"])
-def reader(request: pytest.FixtureRequest) -> Reader:
-    found: Reader = request.getfixturevalue(request.param)
-    return found
+def reader(request: pytest.FixtureRequest, by_token: Reader, by_key: Reader) -> Reader:
+    return by_token if request.param == "by_token" else by_key
 
 
 def error_of(answer: httpx.Response) -> tuple[int, str]:

@@ -1,0 +1,42 @@
+"""Another process may replace an entry between the search for it and the look into it."""
+
+from typing import Any
+
+import pytest
+
+from app.domain.errors import VaultError
+from app.vault import backends
+from app.vault.keychain import LOOKS, KeychainVault
+
+
+class ItemNotFoundException(Exception):
+    """What that library raises for an item that is gone."""
+
+
+class Replacing:
+    """A backend whose entry is replaced `times` times while it is being read."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def get_password(self, service: str, account: str) -> str:
+        if self.times:
+            self.times -= 1
+            raise ItemNotFoundException
+        return "secret-not-real"
+
+
+def vault_on(backend: Any, monkeypatch: pytest.MonkeyPatch) -> KeychainVault:
+    monkeypatch.setattr(backends, "chosen", lambda: backend)
+    return KeychainVault(timeout=10)
+
+
+async def test_an_entry_that_is_being_replaced_is_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = await vault_on(Replacing(LOOKS - 1), monkeypatch).read("service", "account")
+    assert found is not None
+    assert found.reveal() == "secret-not-real"
+
+
+async def test_it_is_not_looked_up_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(VaultError):
+        await vault_on(Replacing(LOOKS), monkeypatch).read("service", "account")
