@@ -7,7 +7,7 @@ import pytest
 
 from app.server.clock import utc_now
 from app.server.database.engine import Database
-from app.server.federation.issuers import AddIssuer, Draft, Trusted
+from app.server.federation.issuers import AddIssuer, Draft, ListIssuers, RemoveIssuer, Trusted
 from tests.support import server as servers
 from tests.support.issuer import Issuer, issuer
 from tests.support.server import AccountServer
@@ -47,12 +47,20 @@ def add_issuer(
 
 
 @pytest.fixture
-def trust(plane: AccountServer, issuer: Issuer) -> Trust:
-    """Make an organization trust the issuer."""
+def trust(plane: AccountServer, issuer: Issuer) -> Iterator[Trust]:
+    """Make an organization trust the issuer, for this test: the next one may get its port."""
+    added: list[Trusted] = []
 
     def add(
         organization: str = "acme", project: str = "", audience: str = "chainloop", **claims: str
     ) -> Trusted:
-        return add_issuer(plane.data, issuer, organization, project, audience, **claims)
+        added.append(add_issuer(plane.data, issuer, organization, project, audience, **claims))
+        return added[-1]
 
-    return add
+    yield add
+    database = Database(f"sqlite:///{plane.data / 'loopin.db'}")
+    there = {trusted.id for trusted in ListIssuers(database).do()}
+    for trusted in added:
+        if trusted.id in there:
+            RemoveIssuer(database, utc_now).do(str(trusted.id))
+    database.close()
