@@ -2,6 +2,9 @@
 
 from textual.theme import Theme
 
+# Grounds and quiet text are all but grey: in a terminal of 256 colours, as most have inside tmux, Rich and Textual
+# keep only such colours grey. A dark blue would become pure black, or the bright blue of a test card.
+
 DARK = Theme(
     name="loopin-dark",
     primary="#7aa2f7",
@@ -11,20 +14,20 @@ DARK = Theme(
     error="#f7768e",
     success="#9ece6a",
     foreground="#d5d9ea",
-    background="#16171f",
-    surface="#1c1e29",
-    panel="#262937",
+    background="#17181d",
+    surface="#212228",
+    panel="#2c2e37",
     dark=True,
     variables={
         "block-cursor-background": "#3d59a1",
         "block-cursor-foreground": "#ffffff",
         "border": "#5d6b9c",
-        "border-blurred": "#363b54",
+        "border-blurred": "#42454f",
         "input-selection-background": "#7aa2f7 35%",
-        "text-muted": "#99a1c2",
-        "text-disabled": "#6b7394",
-        "scrollbar": "#363b54",
-        "scrollbar-background": "#1c1e29",
+        "text-muted": "#a4a8b9",
+        "text-disabled": "#7a7e8e",
+        "scrollbar": "#42454f",
+        "scrollbar-background": "#212228",
         "footer-key-foreground": "#7dcfff",
     },
 )
@@ -38,20 +41,20 @@ LIGHT = Theme(
     error="#b3264a",
     success="#3f6b1a",
     foreground="#1f2335",
-    background="#f4f5f8",
+    background="#f5f5f7",
     surface="#ffffff",
-    panel="#e3e6ee",
+    panel="#e6e7ea",
     dark=False,
     variables={
         "block-cursor-background": "#2e5cb8",
         "block-cursor-foreground": "#ffffff",
         "border": "#8d9bbd",
-        "border-blurred": "#c5cbdc",
+        "border-blurred": "#cdd0d6",
         "input-selection-background": "#2e5cb8 25%",
-        "text-muted": "#565f7e",
-        "text-disabled": "#7e86a0",
-        "scrollbar": "#c5cbdc",
-        "scrollbar-background": "#f4f5f8",
+        "text-muted": "#5c6070",
+        "text-disabled": "#7f8492",
+        "scrollbar": "#cdd0d6",
+        "scrollbar-background": "#f5f5f7",
         "footer-key-foreground": "#006a83",
     },
 )

@@ -3,6 +3,8 @@
 from itertools import product
 
 import pytest
+from rich.color import Color as TerminalColor
+from rich.color import ColorSystem
 from textual.color import Color
 from textual.theme import Theme
 
@@ -116,3 +118,13 @@ def test_what_is_greyed_out_can_still_be_made_out(theme: Theme, ground: str) -> 
     found = variables(theme.name)
     behind = on_black(found, ground)
     assert ratio(colour(found, "text-disabled", behind), behind) >= 2.8
+
+
+QUIET = ("background", "surface", "panel", "text-muted", "text-disabled", "border-blurred", "scrollbar")
+
+
+@pytest.mark.parametrize("name", QUIET)
+@pytest.mark.parametrize("theme", MEASURED, ids=lambda theme: theme.name)
+def test_grounds_and_quiet_text_stay_grey_in_256_colours(theme: Theme, name: str) -> None:
+    seen = TerminalColor.parse(variables(theme.name)[name]).downgrade(ColorSystem.EIGHT_BIT).get_truecolor()
+    assert len(set(seen)) == 1, f"{name} turns into {seen.hex}"
