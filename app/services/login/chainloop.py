@@ -1,60 +1,63 @@
 """What both Chainloop sign-ins end with: verify with Context.Current, then store."""
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 from app.domain.activity import Action
-from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
+from app.domain.credentials import Credential, Method, Provider, Source
 from app.domain.errors import LoginFailed, LoopinError, SessionEnded
-from app.domain.login import LoginStep, SignedIn, Step
+from app.domain.login import SignedIn
 from app.domain.organizations import Identity
 from app.domain.ports import AccountStore, Vault
 from app.domain.secret import Secret
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession, method_of
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
-from app.services.login.steps import Progress
+from app.services.login.saver import Saver
 
 
-class ChainloopSaver:
-    """Verifies a token at its endpoint and stores it. Nothing is stored that the server did not accept."""
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A token that its control plane accepted, and whose it is."""
+
+    credential: Credential
+    identity: Identity
+
+
+class ChainloopSaver(Saver[Secret, Accepted]):
+    """Takes a token of either kind; what it says of itself tells which."""
 
     def __init__(self, session: ChainloopSession, vault: Vault, accounts: AccountStore, trail: Trail) -> None:
+        super().__init__(session, vault)
         self._session = session
-        self._vault = vault
         self._accounts = accounts
         self._trail = trail
 
-    @property
-    def endpoint(self) -> Endpoint:
-        """Where the sign-in happens: a stored login's endpoint does not count for a new one."""
-        return self._session.endpoint(None)
+    async def _verify(self, new: Secret) -> Accepted:
+        credential = self._credential(new)
+        return Accepted(credential, await self._identity(credential))
 
-    @property
-    def profile(self) -> str:
-        """The profile that is signed in."""
-        return self._session.target.profile
+    def _told(self, known: Accepted) -> str:
+        return f"{known.identity.name} · {known.identity.organization or 'no organization yet'}"
 
-    async def keychain(self, progress: Progress) -> AsyncIterator[LoginStep]:
-        """First of all: without a keychain there is no sign-in."""
-        yield progress.start(Step.KEYCHAIN)
-        status = await self._vault.probe()
-        if status.error is not None:
-            raise status.error
-        yield progress.done(status.label)
-
-    async def finish(self, secret: Secret, progress: Progress) -> AsyncIterator[LoginStep]:
-        """Verify, then save; the last step carries the result."""
-        yield progress.start(Step.VERIFIED)
-        credential = self._credential(secret)
-        identity = await self._verify(credential)
-        yield progress.done(f"{identity.name} · {identity.organization or 'no organization yet'}")
-        yield progress.start(Step.SAVED)
-        stored = StoredLogin(secret, credential.method, credential.endpoint)
+    async def _save(self, new: Secret, known: Accepted) -> None:
+        stored = StoredLogin(new, known.credential.method, known.credential.endpoint)
         await ChainloopVault(self._vault).write(self.profile, stored)
-        await self._remember(credential, identity)
-        label = (await self._vault.probe()).label
-        yield progress.done(label, result=self._result(credential, identity, label))
+        await self._remember(known.credential, known.identity)
+
+    def _result(self, new: Secret, known: Accepted, label: str) -> SignedIn:
+        identity, credential = known.identity, known.credential
+        return SignedIn(
+            Provider.CHAINLOOP,
+            self.profile,
+            credential.method,
+            identity.name,
+            identity.organization,
+            identity.role.value if identity.role else "",
+            credential.endpoint.address,
+            identity.expires_at,
+            label,
+        )
 
     def _credential(self, secret: Secret) -> Credential:
         bare = Credential(
@@ -67,7 +70,7 @@ class ChainloopSaver:
             )
         return Credential(Provider.CHAINLOOP, method, secret, Source.FLAG, self.endpoint, self.profile)
 
-    async def _verify(self, credential: Credential) -> Identity:
+    async def _identity(self, credential: Credential) -> Identity:
         try:
             return await self._session.identity(credential)
         except SessionEnded as error:
@@ -87,17 +90,4 @@ class ChainloopSaver:
             endpoint=credential.endpoint.address,
             subject=f"profile {self.profile}",
             detail=credential.method.title,
-        )
-
-    def _result(self, credential: Credential, identity: Identity, label: str) -> SignedIn:
-        return SignedIn(
-            Provider.CHAINLOOP,
-            self.profile,
-            credential.method,
-            identity.name,
-            identity.organization,
-            identity.role.value if identity.role else "",
-            credential.endpoint.address,
-            identity.expires_at,
-            label,
         )

@@ -7,7 +7,7 @@ there and takes no answer without it (as RFC 6749 §10.12 asks of an OAuth clien
 
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import aclosing
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from app.domain.errors import LoginFailed
@@ -15,71 +15,36 @@ from app.domain.login import LoginStep, Step
 from app.domain.ports import Browser, Clock, Gateways, Listeners
 from app.domain.secret import Secret
 from app.domain.text import clean
+from app.services.login.browser import BrowserFlow, Visit
 from app.services.login.chainloop import ChainloopSaver
-from app.services.login.inbox import Arrival, Inbox
-from app.services.login.round_trip import MAY_PASS, PATIENCE, BrowserLogin, RoundTrip
-from app.services.login.steps import Progress, told
+from app.services.login.inbox import Arrival
+from app.services.login.round_trip import BrowserLogin
+from app.services.login.steps import Progress
 
 CALLBACK_PATH = "/auth/callback"
 
 
-class ChainloopBrowserLogin:
+class ChainloopBrowserLogin(BrowserFlow[Secret]):
     """Keychain → server → listening → browser → waiting → state → verified → saved."""
 
     def __init__(
         self, saver: ChainloopSaver, gateways: Gateways, listeners: Listeners, browser: Browser, clock: Clock
     ) -> None:
-        self._saver = saver
+        super().__init__(saver, listeners, browser, clock, CALLBACK_PATH)
         self._gateways = gateways
-        self._listeners = listeners
-        self._browser = browser
-        self._clock = clock
-        self._inbox = Inbox(clock, PATIENCE)
-        self._kept: Secret | None = None
 
-    @property
-    def resumable(self) -> bool:
-        """True when `do` goes on with the token that the server gave: nobody has to sign in again."""
-        return self._kept is not None
-
-    async def drop(self) -> None:
-        """Give up what was kept."""
-        self._kept = None
-
-    def paste(self, text: str) -> None:
-        """Hand in the address that the browser ended on, or the token; it races the listener."""
-        self._inbox.paste(text)
-
-    def do(self, how: BrowserLogin) -> AsyncGenerator[LoginStep, None]:
-        """Sign in. Closing the iterator cancels, and frees the port at once."""
-        progress = Progress(self._clock)
-        return told(lambda: self._steps(how, progress), progress)
-
-    async def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncIterator[LoginStep]:
-        async for step in self._saver.keychain(progress):
-            yield step
-        if self._kept is not None:
-            async for step in self._finish(self._kept, how, progress):
-                yield step
-            return
+    async def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncGenerator[LoginStep, None]:
         yield progress.start(Step.SERVER)
         login_url = await self._login_page()
         yield progress.done(clean(urlsplit(login_url).netloc, 100))
-        async with AsyncExitStack() as stack:
-            listener, state = None, secrets.token_urlsafe(32)
-            if not how.headless:
-                yield progress.start(Step.LISTENING)
-                listener = await stack.enter_async_context(
-                    await self._listeners.listen(how.port, CALLBACK_PATH)
-                )
-                yield progress.done(listener.address)
-            url = page_address(login_url, f"{listener.address}?state={state}" if listener else "")
-            trip = RoundTrip(self._browser, self._inbox, progress, url, state)
-            async for step in trip.open(how):
-                yield step
-            async for step in trip.receive(listener):
-                yield step
-            async for step in trip.conclude(self._conclude(trip.arrival, how, progress)):
+        state = secrets.token_urlsafe(32)
+
+        def visit(listening: str) -> Visit:
+            url = page_address(login_url, f"{listening}?state={state}" if listening else "")
+            return Visit(url, state, lambda arrival: self._conclude(arrival, how, progress))
+
+        async with aclosing(self._there_and_back(how, progress, visit)) as steps:
+            async for step in steps:
                 yield step
 
     async def _login_page(self) -> str:
@@ -98,16 +63,6 @@ class ChainloopBrowserLogin:
         yield progress.done("pasted by you" if arrival.pasted else "")
         async for step in self._finish(_token(arrival), how, progress):
             yield step
-
-    async def _finish(self, token: Secret, how: BrowserLogin, progress: Progress) -> AsyncIterator[LoginStep]:
-        """Verify and save."""
-        self._kept = None
-        try:
-            async for step in self._saver.finish(token, progress):
-                yield step
-        except MAY_PASS:
-            self._kept = token if how.keep else None
-            raise
 
 
 def _token(arrival: Arrival) -> Secret:

@@ -1,15 +1,14 @@
 """What every Gumloop sign-in ends with: verify with models.list, then store."""
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.activity import Action
-from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
+from app.domain.credentials import Credential, Method, Provider, Source
 from app.domain.errors import LoginFailed, LoopinError, PermissionDenied, SessionEnded, VaultError
 from app.domain.gumloop import GumloopLogin
-from app.domain.login import LoginStep, SignedIn, Step
+from app.domain.login import SignedIn
 from app.domain.organizations import Identity
 from app.domain.ports import GumloopAPIs, ProcessLock, Vault
 from app.services.activity import Trail
@@ -17,7 +16,7 @@ from app.services.gumloop_facts import GumloopFacts, GumloopMemory
 from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import GumloopSession, organization_of
 from app.services.gumloop_vault import GumloopVault
-from app.services.login.steps import Progress
+from app.services.login.saver import Saver
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,8 @@ class NewLogin:
     expires_at: datetime | None = None
 
 
-class GumloopSaver:
-    """Verifies a login and stores it. Nothing is stored that the server did not accept."""
+class GumloopSaver(Saver[NewLogin, str]):
+    """Takes every kind of login; what is known of it is its organization's name, where it may read that."""
 
     def __init__(
         self,
@@ -41,44 +40,15 @@ class GumloopSaver:
         memory: GumloopMemory,
         trail: Trail,
     ) -> None:
+        super().__init__(session, vault)
         self._session = session
-        self._vault = vault
         self._apis = apis
         self._lock = lock
         self._memory = memory
         self._trail = trail
 
-    @property
-    def endpoint(self) -> Endpoint:
-        """Where the sign-in happens: a stored login's endpoint does not count for a new one."""
-        return self._session.endpoint(None)
-
-    @property
-    def profile(self) -> str:
-        """The profile that is signed in."""
-        return self._session.target.profile
-
-    async def keychain(self, progress: Progress) -> AsyncIterator[LoginStep]:
-        """First of all: without a keychain there is no sign-in."""
-        yield progress.start(Step.KEYCHAIN)
-        status = await self._vault.probe()
-        if status.error is not None:
-            raise status.error
-        yield progress.done(status.label)
-
-    async def finish(self, new: NewLogin, progress: Progress) -> AsyncIterator[LoginStep]:
-        """Verify, then save; the last step carries the result."""
-        yield progress.start(Step.VERIFIED)
-        organization = await self._verify(new.login)
-        yield progress.done("models.list")
-        yield progress.start(Step.SAVED)
-        await self._save(new.login)
-        await self._remember(new, organization)
-        label = (await self._vault.probe()).label
-        yield progress.done(label, result=self._result(new, organization, label))
-
-    async def _verify(self, login: GumloopLogin) -> str:
-        """Call models.list; return the organization's name where this login may read it."""
+    async def _verify(self, new: NewLogin) -> str:
+        login = new.login
         credential = Credential(
             Provider.GUMLOOP,
             login.method,
@@ -98,7 +68,27 @@ class GumloopSaver:
             ) from error
         return await organization_of(api)
 
-    async def _save(self, login: GumloopLogin) -> None:
+    def _told(self, known: str) -> str:
+        return "models.list"
+
+    async def _save(self, new: NewLogin, known: str) -> None:
+        await self._keep(new.login)
+        await self._remember(new, known)
+
+    def _result(self, new: NewLogin, known: str, label: str) -> SignedIn:
+        return SignedIn(
+            Provider.GUMLOOP,
+            self.profile,
+            new.login.method,
+            new.identity or new.login.user_id,
+            known,
+            "",
+            new.login.endpoint.address,
+            new.expires_at,
+            label,
+        )
+
+    async def _keep(self, login: GumloopLogin) -> None:
         vault = GumloopVault(self._vault, login.endpoint)
         async with self._lock.hold(lock_name(self.profile)):
             try:
@@ -132,19 +122,6 @@ class GumloopSaver:
             endpoint=login.endpoint.address,
             subject=f"profile {self.profile}",
             detail=login.method.title,
-        )
-
-    def _result(self, new: NewLogin, organization: str, label: str) -> SignedIn:
-        return SignedIn(
-            Provider.GUMLOOP,
-            self.profile,
-            new.login.method,
-            new.identity or new.login.user_id,
-            organization,
-            "",
-            new.login.endpoint.address,
-            new.expires_at,
-            label,
         )
 
 

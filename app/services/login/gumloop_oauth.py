@@ -1,7 +1,7 @@
 """Sign in to Gumloop in the browser: authorization code with PKCE (RFC 6749 §4.1, RFC 7636, RFC 8252)."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from datetime import timedelta
 
 from app.domain.credentials import Method
@@ -16,32 +16,23 @@ from app.domain.gumloop import (
     root_of,
 )
 from app.domain.login import LoginStep, Step
-from app.domain.ports import Browser, Clock, GumloopOAuth, Listener, Listeners
+from app.domain.ports import Browser, Clock, GumloopOAuth, Listeners
 from app.domain.text import clean
+from app.services.login.browser import BrowserFlow, Visit
 from app.services.login.gumloop import GumloopSaver, NewLogin
-from app.services.login.inbox import Arrival, Inbox
-from app.services.login.round_trip import MAY_PASS, PATIENCE, BrowserLogin, RoundTrip
-from app.services.login.steps import Progress, told
+from app.services.login.inbox import Arrival
+from app.services.login.round_trip import BrowserLogin
+from app.services.login.steps import Progress
 
 
-class GumloopOAuthLogin:
+class GumloopOAuthLogin(BrowserFlow[NewLogin]):
     """Keychain → listening → browser → waiting → state → code exchanged → verified → saved."""
 
     def __init__(
         self, saver: GumloopSaver, oauth: GumloopOAuth, listeners: Listeners, browser: Browser, clock: Clock
     ) -> None:
-        self._saver = saver
+        super().__init__(saver, listeners, browser, clock, CALLBACK_PATH)
         self._oauth = oauth
-        self._listeners = listeners
-        self._browser = browser
-        self._clock = clock
-        self._inbox = Inbox(clock, PATIENCE)
-        self._kept: NewLogin | None = None
-
-    @property
-    def resumable(self) -> bool:
-        """True when `do` goes on with tokens that the server gave: nobody has to allow anything again."""
-        return self._kept is not None
 
     async def drop(self) -> None:
         """Give up what was kept. Tokens that nobody keeps should not live on at the server."""
@@ -50,46 +41,19 @@ class GumloopOAuthLogin:
             with suppress(LoopinError):
                 await self._oauth.revoke(self._saver.endpoint, kept.refresh_token or kept.secret)
 
-    def paste(self, text: str) -> None:
-        """Hand in the address that the browser ended on, or the code; it races the listener."""
-        self._inbox.paste(text)
-
     def do(self, how: BrowserLogin | None = None) -> AsyncGenerator[LoginStep, None]:
-        """Sign in. Closing the iterator cancels, and frees the port at once."""
-        progress = Progress(self._clock)
-        wanted = how or BrowserLogin(CALLBACK_PORT)
-        return told(lambda: self._steps(wanted, progress), progress)
+        """Sign in, on the vendor's own port unless `how` says another."""
+        return super().do(how or BrowserLogin(CALLBACK_PORT))
 
-    async def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncIterator[LoginStep]:
-        async for step in self._saver.keychain(progress):
-            yield step
-        if self._kept is not None:
-            async for step in self._finish(self._kept, how, progress):
-                yield step
-            return
-        async with AsyncExitStack() as stack:
-            listener, redirect = None, f"http://127.0.0.1:{how.port or CALLBACK_PORT}{CALLBACK_PATH}"
-            if not how.headless:
-                yield progress.start(Step.LISTENING)
-                listener = await stack.enter_async_context(
-                    await self._listeners.listen(how.port, CALLBACK_PATH)
-                )
-                redirect = listener.address
-                yield progress.done(redirect)
-            request = self._oauth.authorization(self._saver.endpoint, redirect)
-            async for step in self._receive(request, listener, how, progress):
-                yield step
+    def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncGenerator[LoginStep, None]:
+        def visit(listening: str) -> Visit:
+            redirect = listening or f"http://127.0.0.1:{how.port or CALLBACK_PORT}{CALLBACK_PATH}"
+            asked = self._oauth.authorization(self._saver.endpoint, redirect)
+            return Visit(
+                asked.url, asked.state, lambda arrival: self._conclude(arrival, asked, how, progress)
+            )
 
-    async def _receive(
-        self, request: AuthorizationRequest, listener: Listener | None, how: BrowserLogin, progress: Progress
-    ) -> AsyncIterator[LoginStep]:
-        trip = RoundTrip(self._browser, self._inbox, progress, request.url, request.state)
-        async for step in trip.open(how):
-            yield step
-        async for step in trip.receive(listener):
-            yield step
-        async for step in trip.conclude(self._conclude(trip.arrival, request, how, progress)):
-            yield step
+        return self._there_and_back(how, progress, visit)
 
     async def _conclude(
         self, arrival: Arrival, request: AuthorizationRequest, how: BrowserLogin, progress: Progress
@@ -111,18 +75,6 @@ class GumloopOAuthLogin:
         person = await self._oauth.person(self._saver.endpoint, server, tokens.access_token)
         async for step in self._finish(self._new(tokens, person), how, progress):
             yield step
-
-    async def _finish(self, new: NewLogin, how: BrowserLogin, progress: Progress) -> AsyncIterator[LoginStep]:
-        """Verify and save."""
-        self._kept = None
-        try:
-            async for step in self._saver.finish(new, progress):
-                yield step
-        except LoopinError as error:
-            self._kept = new
-            if not how.keep or not isinstance(error, MAY_PASS):
-                await self.drop()
-            raise
 
     def _new(self, tokens: GumloopTokens, person: str) -> NewLogin:
         lives = tokens.expires_in

@@ -1,0 +1,90 @@
+"""What every sign-in begins and ends with: a keychain that takes a login, and a login the server accepted."""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from typing import Generic, Protocol, TypeVar
+
+from app.domain.credentials import Endpoint
+from app.domain.login import LoginStep, SignedIn, Step
+from app.domain.ports import Vault
+from app.services.login.steps import Progress
+
+New = TypeVar("New")
+Known = TypeVar("Known")
+
+
+class Target(Protocol):
+    """Which login is meant."""
+
+    @property
+    def profile(self) -> str:
+        """Its name."""
+        ...
+
+
+class Session(Protocol):
+    """What a saver asks a session of either provider."""
+
+    @property
+    def target(self) -> Target:
+        """Which login is meant; it may change while the app runs."""
+        ...
+
+    def endpoint(self, stored: None, /) -> Endpoint:
+        """Where a sign-in without a stored login goes."""
+        ...
+
+
+class Saver(ABC, Generic[New, Known]):
+    """Verifies a login and stores it. Nothing is stored that the server did not accept.
+
+    `New` is what a flow hands in, `Known` what the server said of it.
+    """
+
+    def __init__(self, session: Session, vault: Vault) -> None:
+        self._where = session
+        self._vault = vault
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where the sign-in happens: a stored login's endpoint does not count for a new one."""
+        return self._where.endpoint(None)
+
+    @property
+    def profile(self) -> str:
+        """The profile that is signed in."""
+        return self._where.target.profile
+
+    async def keychain(self, progress: Progress) -> AsyncIterator[LoginStep]:
+        """First of all: without a keychain there is no sign-in."""
+        yield progress.start(Step.KEYCHAIN)
+        status = await self._vault.probe()
+        if status.error is not None:
+            raise status.error
+        yield progress.done(status.label)
+
+    async def finish(self, new: New, progress: Progress) -> AsyncIterator[LoginStep]:
+        """Verify, then save; the last step carries the result."""
+        yield progress.start(Step.VERIFIED)
+        known = await self._verify(new)
+        yield progress.done(self._told(known))
+        yield progress.start(Step.SAVED)
+        await self._save(new, known)
+        label = (await self._vault.probe()).label
+        yield progress.done(label, result=self._result(new, known, label))
+
+    @abstractmethod
+    async def _verify(self, new: New) -> Known:
+        """Ask the server; raise LoginFailed where it does not accept the login."""
+
+    @abstractmethod
+    def _told(self, known: Known) -> str:
+        """What the verified step says."""
+
+    @abstractmethod
+    async def _save(self, new: New, known: Known) -> None:
+        """Store it, and write down that it happened."""
+
+    @abstractmethod
+    def _result(self, new: New, known: Known, label: str) -> SignedIn:
+        """What the person is told; `label` names the keychain."""
