@@ -8,13 +8,15 @@ from textual.widget import Widget
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _STEP = 3  # two cells of bar, one of gap
-Counter = Callable[[int, int], list[int]]
+Counter = Callable[[Sequence[float]], list[int]]
 
 
 class Histogram(Widget):
     """Bars from 0 to `longest` days; what lies beyond the threshold has the colour of an error.
 
-    `count(bins, longest)` counts the tokens; it is asked again when the width changes.
+    The threshold stands between two bars, so no bar holds tokens of both sides: the bars before it share the
+    days up to it, those behind it the rest. `count(starts)` counts the tokens by the days at which each bar
+    begins; it is asked again when the width or the threshold changes.
     """
 
     DEFAULT_CSS = """
@@ -32,16 +34,25 @@ class Histogram(Widget):
 
     def render(self) -> Content:
         rows, bins = max(1, self.size.height - 2), max(4, self.size.width // _STEP)
-        counts = self.count(bins, self.longest) if self.count else [0] * bins
+        counts = self.count(self._starts(bins)) if self.count else [0] * bins
         heights = heights_of(counts, rows * 8)
         lines = [self._row(heights, row) for row in reversed(range(rows))]
         return Content("\n").join([*lines, self._axis(bins), self._legend(bins)])
 
     def _marker(self, bins: int) -> int | None:
-        """Index of the bin before which the threshold stands."""
+        """Index of the bin before which the threshold stands; at least one bar is on either side."""
         if not self.threshold:
             return None
-        return min(round(self.threshold * bins / self.longest), bins)
+        return max(1, min(round(self.threshold * bins / self.longest), bins - 1))
+
+    def _starts(self, bins: int) -> list[float]:
+        """Days at which each bar begins."""
+        marker = self._marker(bins)
+        if marker is None:
+            return [self.longest * index / bins for index in range(bins)]
+        before = [self.threshold * index / marker for index in range(marker)]
+        rest = max(0, self.longest - self.threshold)
+        return before + [self.threshold + rest * index / (bins - marker) for index in range(bins - marker)]
 
     def _row(self, heights: Sequence[int], row: int) -> Content:
         marker = self._marker(len(heights))

@@ -4,10 +4,11 @@ The rule itself is in `inactivity`; here tokens are put in order once, so that a
 few looks and not a pass over all of them.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 from app.domain.inactivity import Fate, active_since, fate, idle
 from app.domain.tokens import APIToken
@@ -35,7 +36,6 @@ class Preview:
     def __init__(self, tokens: Iterable[APIToken], now: datetime) -> None:
         self.now = now
         self.tokens = sorted((t for t in tokens if t.revoked_at is None), key=active_since)
-        self.idle_days = [idle(t, now).days for t in self.tokens]
 
     def at(self, threshold: int) -> Partition:
         """Partition the tokens under `threshold` days; 0 leaves all of them safe."""
@@ -48,16 +48,16 @@ class Preview:
         counts = {f: ends[rank] - (ends[rank - 1] if rank else 0) for f, rank in _URGENCY.items()}
         return Partition(threshold, counts, self.tokens[: ends[2]])
 
-    def histogram(self, bins: int, longest: int) -> list[int]:
-        """Count tokens by days of idleness in `bins` equal parts of 0 to `longest` days.
+    def histogram(self, starts: Sequence[float]) -> list[int]:
+        """Count tokens by idle time in parts that begin at `starts` days, ascending.
 
-        The last part takes everything beyond.
+        A part ends where the next begins, the last one never; what is younger than the first start is in the
+        first. A token counts as beyond a start when a threshold of as many days would take it.
         """
-        counts = [0] * bins
-        for days in self.idle_days:
-            counts[min(days * bins // longest, bins - 1)] += 1
-        return counts
+        moments = [self.now - timedelta(days=start) for start in starts[1:]]
+        beyond = [bisect_left(self.tokens, moment, key=active_since) for moment in moments]
+        return [more - less for more, less in pairwise([len(self.tokens), *beyond, 0])]
 
     def longest_idle(self) -> int:
         """Days of idleness of the least used token; 0 without tokens."""
-        return self.idle_days[0] if self.idle_days else 0
+        return idle(self.tokens[0], self.now).days if self.tokens else 0

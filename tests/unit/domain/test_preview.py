@@ -44,13 +44,22 @@ def test_the_parts_are_what_the_rule_says_of_each_token(
     }
 
 
-@given(ages, st.integers(1, 40))
+@given(ages, st.lists(st.integers(1, 400), unique=True, max_size=40).map(sorted))
 def test_the_histogram_holds_every_unrevoked_token_once(
-    spec: list[tuple[int, int | None, bool]], bins: int
+    spec: list[tuple[int, int | None, bool]], starts: list[int]
 ) -> None:
     """What is beyond the axis is in the last bar."""
     preview = Preview(made(spec), NOW)
-    assert sum(preview.histogram(bins, 365)) == len(preview.tokens)
+    assert sum(preview.histogram([0, *starts])) == len(preview.tokens)
+
+
+@given(ages, st.integers(1, 365))
+def test_the_bars_from_the_threshold_on_hold_what_the_next_sweep_takes(
+    spec: list[tuple[int, int | None, bool]], threshold: int
+) -> None:
+    """A bar in the colour of an error never shows a token that is safe."""
+    preview = Preview(made(spec), NOW)
+    assert preview.histogram([0, threshold])[1] == preview.at(threshold).next_sweep
 
 
 def test_the_longest_unused_falls_first() -> None:
