@@ -11,6 +11,7 @@ from app.cli.running import run
 from app.cli.terminal import can_ask
 from app.container import Container
 from app.domain.login import SignedIn
+from app.domain.text import clean
 from app.services.login.round_trip import BrowserLogin
 from app.services.sign_out import SignedOut
 
@@ -120,7 +121,8 @@ def logout(ctx: click.Context, everywhere: bool, output: str) -> int:
 
 def _farewell(done: SignedOut, everywhere: bool) -> list[str]:
     if not done.forgotten:
-        return ["Nothing was stored here."]
+        why = f"Nothing was forgotten: {clean(done.unseen)}" if done.unseen else "Nothing was stored here"
+        return [f"{why}."]
     if done.ended_at_server:
         sessions = "all your sessions" if everywhere else "the session"
         return ["Here:   forgotten.", f"Server: {sessions} ended."]

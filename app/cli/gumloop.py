@@ -10,6 +10,7 @@ from app.cli.groups import Entry, LazyGroup, Leaf
 from app.cli.options import gumloop_options, gumloop_shared
 from app.cli.output import show, show_json, table
 from app.cli.running import run
+from app.domain.text import clean
 
 if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
@@ -60,7 +61,8 @@ async def _sign_out(container: "Container", all_profiles: bool) -> "dict[str, Si
 
 def _farewell(done: "SignedOut", who: str) -> str:
     if not done.forgotten:
-        return f"{who}Nothing was stored here."
+        why = f"Nothing was forgotten: {clean(done.unseen)}" if done.unseen else "Nothing was stored here"
+        return f"{who}{why}."
     server = "revoked" if done.ended_at_server else "not revoked" if done.warning else "nothing to revoke"
     return f"{who}Here: forgotten. Server: {server}."
 

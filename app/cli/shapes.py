@@ -130,6 +130,7 @@ def signed_out(done: SignedOut) -> Shape:
         "valid_until": stamp(done.valid_until),
         "warning": done.warning,
         "still": done.still,
+        "unseen": done.unseen,
     }
 
 

@@ -29,6 +29,7 @@ _SIGN_IN = "sign in again: loopin chainloop auth login"
 _GONE = re.compile(r"API token (revoked|not found)\W*$", re.IGNORECASE)
 _HANDSHAKE = ("handshake failed", "CERTIFICATE", "SSL_ERROR", "WRONG_VERSION_NUMBER")
 _NOT_GRPC = ("http2 header with status", "content-type", "Failed parsing HTTP/2", "ALPN")
+_BROKEN_OFF = ("closed", "reset", "Broken pipe", "Stream removed")
 _HTTP_STATUS = re.compile(r"(?:HTTP status|header with status:) (\d{3})")
 
 
@@ -105,7 +106,7 @@ def _unavailable(text: str, endpoint: Endpoint) -> LoopinError:
         )
     if "refused" in text:
         return Unreachable(f"nothing answers at {address}", hint="check the address; is the server running?")
-    if "closed" in text or "reset" in text:
+    if any(mark in text for mark in _BROKEN_OFF):
         return _broken_off(text, endpoint)
     return Unreachable(f"{address} is not available: {text}", hint="try again in a moment")
 

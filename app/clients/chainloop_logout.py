@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.clients import tls
-from app.clients.web import made
 from app.domain.credentials import Endpoint
 from app.domain.errors import Failed, TLSFailed, Unreachable
 from app.domain.secret import Secret
+from app.oidc.web import made
 
 TIMEOUT = 10.0
 

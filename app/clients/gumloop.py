@@ -9,11 +9,11 @@ import httpx
 
 from app.clients.gumloop_errors import explain, not_the_api
 from app.clients.gumloop_http import Wire, options, translated
-from app.clients.web import made
 from app.domain.credentials import Credential, Method
 from app.domain.errors import UsageError
 from app.domain.gumloop import Team
 from app.domain.secret import Secret
+from app.oidc.web import made
 
 
 class HttpGumloopAPIs:

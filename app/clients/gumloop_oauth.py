@@ -13,7 +13,6 @@ import httpx
 
 from app.clients.gumloop_errors import Said, explain, not_the_api, read
 from app.clients.gumloop_http import Wire, options, translated
-from app.clients.web import made
 from app.domain.credentials import Endpoint
 from app.domain.errors import BadReply, Failed, LoginFailed, LoopinError, SessionEnded
 from app.domain.gumloop import (
@@ -28,6 +27,7 @@ from app.domain.gumloop import (
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.authlib_client import client_class
+from app.oidc.web import made
 
 DISCOVERY_PATIENCE = 5.0
 """Seconds for what is only good to know."""

@@ -13,11 +13,11 @@ from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 from app.clients.gumloop_http import Wire, options, translated
-from app.clients.web import made
 from app.domain.doctor import HTTPAnswer
 from app.domain.errors import Unreachable
 from app.domain.ports import Clock
 from app.domain.text import clean
+from app.oidc.web import made
 
 
 class NetProbe:

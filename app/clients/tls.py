@@ -11,15 +11,17 @@ import os
 import ssl
 from pathlib import Path
 
-from app.domain.errors import TLSFailed
+from app.domain.errors import TLSFailed, UsageError
+from app.domain.text import clean
 
 _MARK = b"-----BEGIN"
+_FORMS = "give the path of a PEM file, PEM text, or base64 of PEM text"
 
 
 def read_authority(ca: str) -> bytes:
     """Return the PEM text that `ca` is, names or encodes (a path, PEM, base64 of PEM).
 
-    Raise TLSFailed when it is none of them.
+    Raise UsageError for a file that cannot be read, TLSFailed when it is none of them.
     """
     text = ca.strip().encode()
     if _MARK not in text:
@@ -73,7 +75,12 @@ def _decoded(text: bytes) -> bytes:
 def _from_file(path: str) -> bytes:
     try:
         return Path(path).expanduser().read_bytes()
-    except (OSError, ValueError):
+    except OSError as error:
+        raise UsageError(
+            f"--control-plane-ca names {clean(path, 200)}, which cannot be read: {error.strerror}",
+            hint=_FORMS,
+        ) from None
+    except (ValueError, RuntimeError):
         raise _unusable() from None
 
 
@@ -93,5 +100,5 @@ def _unreadable(error: OSError) -> TLSFailed:
 def _unusable() -> TLSFailed:
     return TLSFailed(
         "the extra authority (--control-plane-ca) is not a certificate",
-        hint="give the path of a PEM file, PEM text, or base64 of PEM text",
+        hint=_FORMS,
     )

@@ -14,6 +14,7 @@ import httpx
 from app.domain.errors import BadReply, Refused, TLSFailed, Unreachable
 from app.domain.text import clean
 from app.oidc.addresses import AGAIN, Reach, check_url, is_loopback_host, objection
+from app.oidc.web import made
 
 MAX_DOCUMENT = 1024 * 1024
 MAX_REDIRECTS = 3
@@ -78,7 +79,8 @@ class Fetcher:
         host = parts.hostname or ""
         # A proxy would resolve the name by itself; and it has no business with this machine.
         trust = not self.reach.pinned and not is_loopback_host(host)
-        async with httpx.AsyncClient(verify=self._tls(), timeout=self._patience, trust_env=trust) as client:
+        how = {"verify": self._tls(), "timeout": self._patience, "trust_env": trust}
+        async with made(httpx.AsyncClient, **how) as client:
             if not self.reach.pinned:
                 return await _ask(client, httpx.URL(url), headers, {})
             named = headers | {"Host": parts.netloc}
@@ -118,7 +120,14 @@ class Fetcher:
 
     def _tls(self) -> ssl.SSLContext:
         if self._context is None:
-            context = httpx.create_ssl_context()
+            try:
+                context = httpx.create_ssl_context()
+            # It reads SSL_CERT_FILE and SSL_CERT_DIR.
+            except OSError as error:
+                why = error.strerror if type(error) is not ssl.SSLError else "it holds no certificate"
+                raise TLSFailed(
+                    f"SSL_CERT_FILE cannot be used: {why}", hint="correct it, or unset it"
+                ) from None
             if self._ca:
                 _trust(context, self._ca)
             self._context = context

@@ -20,7 +20,7 @@ def question(status: ProviderStatus) -> Confirm:
 def told(result: SignedOut) -> str:
     """Two facts, told apart: here, and at the server."""
     if not result.forgotten:
-        facts = ["nothing was stored here"]
+        facts = [f"nothing was forgotten: {result.unseen}" if result.unseen else "nothing was stored here"]
     elif result.ended_at_server:
         facts = ["forgotten here, and ended at the server"]
     else:

@@ -133,6 +133,19 @@ class ChainloopSession:
             context = Context(None, None)
         return replace(identify(context, claims), read_only=self.why_no_changes())
 
+    def outside(self) -> str:
+        """What signs one in whatever the keychain holds: a flag, a variable, a CI identity; else empty."""
+        if self.target.flag is not None:
+            return "--token"
+        if self.target.environment is not None:
+            return "CHAINLOOP_TOKEN"
+        found = self._ci.look() if self._ci is not None else None
+        return found.label if found is not None and found.here else ""
+
+    def in_ci_job(self) -> bool:
+        """True inside a job of a known CI system, whether or not it can prove who it is."""
+        return self._ci is not None and self._ci.look().system is not None
+
     def endpoint(self, stored: StoredLogin | None) -> Endpoint:
         """The endpoint in use: named for this run, else the stored login's, else the default."""
         return self.target.endpoint or (stored.endpoint if stored else None) or self.target.default
@@ -150,10 +163,20 @@ class ChainloopSession:
     def _offers(self, stored: StoredLogin | None, problem: VaultError | None) -> list[_Offer]:
         target = self.target
         return [
-            _Offer(Source.FLAG, "--token", target.flag, "not given", Method.API_TOKEN),
-            _Offer(Source.ENVIRONMENT, "CHAINLOOP_TOKEN", target.environment, "not set", Method.API_TOKEN),
+            _Offer(Source.FLAG, "--token", target.flag, "not given", self._kind(target.flag)),
+            _Offer(
+                Source.ENVIRONMENT,
+                "CHAINLOOP_TOKEN",
+                target.environment,
+                "not set",
+                self._kind(target.environment),
+            ),
             self._keychain_offer(stored, problem),
         ]
+
+    def _kind(self, secret: Secret | None) -> Method:
+        """A variable holds whatever somebody put there: an API token, or a person's own."""
+        return method_of(self._claims(secret)) if secret is not None else Method.API_TOKEN
 
     def _keychain_offer(self, stored: StoredLogin | None, problem: VaultError | None) -> _Offer:
         label = "keychain" if self.target.profile == "default" else f"keychain, profile {self.target.profile}"
@@ -186,8 +209,6 @@ class ChainloopSession:
         if offer.secret is None:
             raise ValueError("only an offer with a secret can win")
         method = offer.method or Method.API_TOKEN
-        if offer.source is not Source.KEYCHAIN:
-            method = method_of(self._claims(offer.secret))
         endpoint = offer.endpoint or self.endpoint(None)
         return Credential(
             Provider.CHAINLOOP, method, offer.secret, offer.source, endpoint, self.target.profile

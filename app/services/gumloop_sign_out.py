@@ -2,7 +2,7 @@
 
 from app.domain.activity import Action
 from app.domain.credentials import Method, Provider
-from app.domain.errors import LoopinError
+from app.domain.errors import LoopinError, VaultMissing
 from app.domain.gumloop import GumloopLogin, GumloopTarget
 from app.domain.ports import GumloopOAuth, ProcessLock
 from app.services.activity import Trail
@@ -17,7 +17,7 @@ class GumloopSignOut:
     """End the stored login: revoke its token at the server that issued it, then forget it here.
 
     A revocation that fails is told and does not keep the login here. A credential from the environment is
-    not ours to end.
+    not ours to end; with one, a machine without a keychain is no failure.
     """
 
     def __init__(
@@ -46,8 +46,14 @@ class GumloopSignOut:
         return {name: await self._sign_out(name) for name in names}
 
     async def _sign_out(self, profile: str) -> SignedOut:
+        still = still_in_effect(self._session.target)
         async with self._lock.hold(lock_name(profile)):
-            found = await self._vault.read(profile)
+            try:
+                found = await self._vault.read(profile)
+            except VaultMissing as problem:
+                if not still:
+                    raise
+                return SignedOut(False, False, still=still, unseen=problem.message)
             revoked, warning = await self._revoke(found.login)
             await self._vault.delete(profile)
         await self._memory.forget(profile)
@@ -57,7 +63,7 @@ class GumloopSignOut:
             await self._trail.add(
                 Action.LOGOUT, provider=Provider.GUMLOOP, endpoint=address, subject=f"profile {profile}"
             )
-        return SignedOut(forgotten, revoked, warning=warning, still=still_in_effect(self._session.target))
+        return SignedOut(forgotten, revoked, warning=warning, still=still)
 
     async def _revoke(self, login: GumloopLogin | None) -> tuple[bool, str]:
         if login is None or login.method is Method.API_KEY:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.domain.credentials import Credential, Method, Provider, Source
-from app.domain.errors import LoopinError
+from app.domain.errors import LoopinError, VaultMissing
 
 if TYPE_CHECKING:
     # The first screen names SignedOut; what signs out is loaded when somebody does.
@@ -23,7 +23,8 @@ class SignedOut:
     """Two facts, told apart: what the server did, and what was forgotten here.
 
     `valid_until` is set when the server goes on accepting the token; `warning` says why it was not
-    told. `still` names a credential that signs one in all the same (an environment variable).
+    told. `still` names a credential that signs one in all the same (an environment variable). `unseen` says
+    why nobody could look whether something is stored.
     """
 
     forgotten: bool
@@ -31,12 +32,14 @@ class SignedOut:
     valid_until: datetime | None = None
     warning: str = ""
     still: str = ""
+    unseen: str = ""
 
 
 class ChainloopSignOut:
     """End the stored login: at the server where it knows how, and always in the keychain.
 
     Only the stored login is touched. A credential from a flag or the environment is not ours to end.
+    A machine that has one of these, or is a CI job, may well have no keychain: that is no failure there.
     """
 
     def __init__(
@@ -61,8 +64,13 @@ class ChainloopSignOut:
         from app.services.chainloop_session import expiry_of
 
         profile = self._session.target.profile
-        still = await self._still()
-        stored = await self._vault.read(profile)
+        still = self._session.outside()
+        try:
+            stored = await self._vault.read(profile)
+        except VaultMissing as problem:
+            if not still and not self._session.in_ci_job():
+                raise
+            return SignedOut(False, False, still=still, unseen=problem.message)
         if stored is None:
             return SignedOut(False, False, still=still)
         credential = Credential(
@@ -84,9 +92,3 @@ class ChainloopSignOut:
             return await gateway.sign_out(everywhere=everywhere), ""
         except LoopinError as error:
             return False, f"the server could not be told: {error.message}"
-
-    async def _still(self) -> str:
-        target = self._session.target
-        if target.flag is not None:
-            return "--token"
-        return "CHAINLOOP_TOKEN" if target.environment is not None else ""

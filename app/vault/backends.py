@@ -81,7 +81,7 @@ def _nothing() -> VaultMissing:
         fix = "install and unlock gnome-keyring or KWallet, in a session with D-Bus"
     else:
         fix = "unlock the system's keychain"
-    return VaultMissing("there is no keychain here", hint=f"{fix}, {_WITHOUT}")
+    return VaultMissing("no keychain was found", hint=f"{fix}, {_WITHOUT}")
 
 
 def _remove() -> str:

@@ -1,5 +1,7 @@
 """Variables that name something useless are told with their names, whatever was to be done."""
 
+import base64
+import json
 import subprocess
 import sys
 
@@ -28,6 +30,85 @@ def test_a_proxy_that_cannot_be_used_is_told(loopin: Loopin, proxy: str) -> None
 def test_a_bundle_of_authorities_that_is_none_is_told(loopin: Loopin, path: str, words: str) -> None:
     done = loopin("gumloop", "teams", **KEY, SSL_CERT_FILE=path)
     done.fails(exits.UNREACHABLE, "SSL_CERT_FILE", words)
+
+
+def test_an_authority_that_names_no_file_is_a_mistake_in_the_command(loopin: Loopin) -> None:
+    where = ("--control-plane", "127.0.0.1:1", "--control-plane-ca", "/nowhere/at/all.pem")
+    done = loopin("chainloop", "organization", "describe", *where, CHAINLOOP_TOKEN="not-a-real-token")
+    done.fails(exits.USAGE, "--control-plane-ca", "/nowhere/at/all.pem")
+
+
+def _jwt(**claims: object) -> str:
+    def part(value: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    return f"{part({'alg': 'RS256', 'kid': 'k'})}.{part(claims)}.c2lnbmVk"
+
+
+PERSON = _jwt(aud="user-auth.chainloop")
+
+
+def test_a_persons_token_in_the_variable_is_listed_as_what_it_is(loopin: Loopin) -> None:
+    plane = {"CHAINLOOP_TOKEN": PERSON, "CHAINLOOP_CONTROL_PLANE_API": "127.0.0.1:1"}
+    shape = loopin("status", "--json", "--offline", **plane).json["providers"][1]
+    (found,) = [one for one in shape["candidates"] if one["source"] == "environment"]
+    assert (shape["method"], found["method"]) == ("browser", "browser")
+
+
+LOGOUTS: dict[str, tuple[tuple[str, ...], dict[str, str], str]] = {
+    "gumloop": (("gumloop", "logout"), KEY, "GUMLOOP_API_KEY"),
+    "chainloop": (
+        ("chainloop", "auth", "logout"),
+        {"CHAINLOOP_TOKEN": "not-a-real-token"},
+        "CHAINLOOP_TOKEN",
+    ),
+    "ci job": (
+        ("chainloop", "auth", "logout"),
+        {"GITLAB_CI": "1", "CI_SERVER_URL": "http://127.0.0.1:1", "CI_JOB_URL": "x", "GITLAB_OIDC": PERSON},
+        "GITLAB_OIDC",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LOGOUTS)
+def test_where_nothing_can_be_stored_a_sign_out_says_what_still_signs_in(loopin: Loopin, case: str) -> None:
+    """A clean-up step in a job without a keychain must not fail it."""
+    command, variables, still = LOGOUTS[case]
+    done = loopin(*command, **variables).works()
+    assert "no keychain" in done.out
+    assert f"{still} still signs you in" in done.err
+
+
+@pytest.mark.parametrize("command", [("gumloop", "logout"), ("chainloop", "auth", "logout")])
+def test_without_a_keychain_and_without_anything_else_a_sign_out_fails(
+    loopin: Loopin, command: tuple[str, ...]
+) -> None:
+    loopin(*command).fails(exits.NO_KEYCHAIN, "no keychain", "next: ")
+
+
+GITLAB = {
+    "GITLAB_CI": "1",
+    "CI_JOB_URL": "https://gitlab.example/x",
+    "CI_SERVER_URL": "https://gitlab.example",
+    "GITLAB_OIDC": _jwt(iss="https://gitlab.example", aud="chainloop", exp=9_999_999_999, iat=1, sub="s"),
+}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        *(({"https_proxy": proxy}, "HTTPS_PROXY") for proxy in PROXIES),
+        ({"SSL_CERT_FILE": "/nowhere/at/all.pem"}, "SSL_CERT_FILE"),
+        ({"SSL_CERT_FILE": "/etc/passwd"}, "SSL_CERT_FILE"),
+    ],
+)
+def test_a_ci_job_is_told_of_its_proxy_and_authorities(
+    loopin: Loopin, variables: dict[str, str], words: str
+) -> None:
+    """`gitlab.example` is not asked: the client cannot even be made."""
+    done = loopin("chainloop", "auth", "login", "--keyless", **GITLAB, **variables)
+    done.fails(exits.UNREACHABLE, words)
+    assert "someone:word" not in done.err
 
 
 def test_an_error_that_a_library_logs_is_not_printed_over_the_screen(loopin: Loopin) -> None:

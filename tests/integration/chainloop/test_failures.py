@@ -29,6 +29,7 @@ from app.domain.errors import (
     SessionEnded,
     TLSFailed,
     Unreachable,
+    UsageError,
 )
 from app.domain.tokens import StatusFilter, TokenDraft
 from tests.support.chainloop import MIB, endpoint_of, person
@@ -162,12 +163,20 @@ async def test_ssl_cert_file_counts_for_grpc_too(
         assert calls == ["Infoz"]
 
 
-@pytest.mark.parametrize(
-    "ca", ["/nowhere/ca.pem", "bm9uc2Vuc2U=", "-----BEGIN CERTIFICATE-----\nx\n-----END"]
-)
+@pytest.mark.parametrize("ca", ["/etc/passwd", "-----BEGIN CERTIFICATE-----\nx\n-----END"])
 async def test_an_extra_authority_that_is_none_is_refused(gateways: ChainloopGateways, ca: str) -> None:
     error = await refusal(gateways, endpoint_of(closed_port(), insecure=False, ca=ca))
     assert type(error) is TLSFailed
+    assert "PEM" in error.hint
+
+
+@pytest.mark.parametrize("ca", ["/nowhere/ca.pem", "bm9uc2Vuc2U=", "x" * 5000])
+async def test_an_extra_authority_that_names_no_file_is_told_with_its_path(
+    gateways: ChainloopGateways, ca: str
+) -> None:
+    error = await refusal(gateways, endpoint_of(closed_port(), insecure=False, ca=ca))
+    assert type(error) is UsageError
+    assert ca[:100] in error.message
     assert "PEM" in error.hint
 
 

@@ -80,7 +80,7 @@ def test_where_everything_works_it_says_so_and_exits_0(
 
 def test_people_read_lines_and_the_next_step(command: Loopin) -> None:
     done = command("doctor").fails(exits.FOUND)
-    assert "✗ keychain     there is no keychain here\n               → install" in done.out
+    assert "✗ keychain     no keychain was found\n               → install" in done.out
     assert "✓ versions     loopin " in done.out
     assert done.out.endswith(".\n")
 

@@ -49,7 +49,7 @@ async def test_without_a_bus_there_is_no_keychain(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path / 'nobody'}")
     forget_backend(monkeypatch)
     error = await _everything_raises(KeychainVault(timeout=15), VaultMissing)
-    assert error.message == "there is no keychain here"
+    assert error.message == "no keychain was found"
     assert "CHAINLOOP_TOKEN" in error.hint
 
 

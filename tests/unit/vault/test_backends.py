@@ -54,7 +54,7 @@ def use(monkeypatch: pytest.MonkeyPatch, chosen: Any) -> None:
 
 
 REFUSED = {
-    "keyring.backends.fail": "there is no keychain here",
+    "keyring.backends.fail": "no keychain was found",
     "keyring.backends.null": "keyring is switched off",
     "keyrings.alt.file": "plain file",
     "keyrings.alt.Gnome": "plain file",
