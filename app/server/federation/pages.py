@@ -8,7 +8,9 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.errors import TokenRejected, Unreachable
 from app.domain.secret import Secret
+from app.server.database.trouble import NoDatabase
 from app.server.federation.verify import VerifyFederated
+from app.server.http.bodies import json_object
 
 MAX_NAME = 63
 
@@ -25,9 +27,8 @@ def make_blueprint(verify: VerifyFederated, secret: str) -> Blueprint:
         if scheme.lower() != "bearer" or not _same(bearer.strip(), secret):
             answer = _problem("unauthenticated", "the federation secret is missing or wrong", 401)
             return *answer, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        body = request.get_json(silent=True, force=True)
-        token = body.get("token") if isinstance(body, dict) else None
-        organization = body.get("org_name", "") if isinstance(body, dict) else None
+        body = json_object() or {}
+        token, organization = body.get("token"), body.get("org_name", "")
         if not isinstance(token, str) or not isinstance(organization, str) or len(organization) > MAX_NAME:
             return _problem("invalid", 'send {"token": "…", "org_name": "…"}', 400)
         return _verified(verify, token, organization)
@@ -42,6 +43,8 @@ def _verified(verify: VerifyFederated, token: str, organization: str) -> Respons
         found = verify.do(Secret(token), organization)
     except TokenRejected as error:
         return _problem(error.code, error.message, 403)
+    except NoDatabase:
+        return _problem("unavailable", "the server cannot use its database now, try again", 503)
     except Unreachable as error:
         return _problem("issuer_unavailable", error.message, 503)
     answer = {

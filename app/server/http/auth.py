@@ -12,6 +12,7 @@ from wtforms.validators import InputRequired, Length
 from app.domain.errors import InvalidInput, NotSignedIn, RateLimited
 from app.server.addresses import client_address
 from app.server.http import callbacks
+from app.server.http.bodies import json_object
 from app.server.http.callbacks import Callback
 from app.server.http.headers import allow_form_target
 from app.server.parts import Parts
@@ -34,8 +35,8 @@ def make_blueprint(parts: Parts) -> Blueprint:
 
     @pages.post("/logout")
     def logout() -> ResponseReturnValue:
-        body = request.get_json(silent=True, force=True) if request.data else {}
-        if not isinstance(body, dict) or not isinstance(everywhere := body.get("everywhere", False), bool):
+        body = json_object() if request.data else {}
+        if body is None or not isinstance(everywhere := body.get("everywhere", False), bool):
             return {"code": "invalid", "message": 'send {"everywhere": true} or {"everywhere": false}'}, 400
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         try:

@@ -4,7 +4,6 @@ import socket
 import ssl
 from typing import Any
 
-from cheroot.errors import FatalSSLAlert
 from cheroot.makefile import StreamReader, StreamWriter
 from cheroot.ssl import Adapter
 
@@ -13,18 +12,8 @@ from app.server.tls import Certificate
 _ENVIRON = {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
 
-class _Socket(ssl.SSLSocket):
-    """Ends a connection whose other side speaks no TLS, as cheroot ends one that is cut off."""
-
-    def recv_into(self, *arguments: Any, **options: Any) -> int:
-        try:
-            return super().recv_into(*arguments, **options)
-        except ssl.SSLError as error:
-            raise FatalSSLAlert(*error.args) from error
-
-
 class TlsAdapter(Adapter):
-    """Wraps at once and shakes hands with the first byte: that happens on a worker, within its timeout."""
+    """Wraps at once; hands are shaken while the first bytes arrive, and nobody waits for them."""
 
     def __init__(self, certificate: Certificate) -> None:
         self._certificate = certificate
@@ -35,9 +24,7 @@ class TlsAdapter(Adapter):
 
     def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, str]]:
         """One connection, with the certificate of this moment."""
-        context = self._certificate.context
-        context.sslsocket_class = _Socket
-        wrapped = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        wrapped = self._certificate.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         return wrapped, dict(_ENVIRON)
 
     def get_environ(self) -> dict[str, str]:
