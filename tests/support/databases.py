@@ -15,13 +15,16 @@ URL_FILE = "database-url"
 Prepare = Callable[[Path], None]
 
 
-def on_postgres(folder: Path, data: Path) -> None:
-    """Give the server that will live in `data` a database of its own on the PostgreSQL in `folder`."""
+def on_postgres(folder: Path, data: Path, space: Path | None = None) -> None:
+    """Give the server that will live in `data` a database of its own on the PostgreSQL in `folder`.
+
+    Its tables are kept in the folder `space`, if one is given.
+    """
     data.mkdir(parents=True, exist_ok=True)
     place = data / URL_FILE
     if not place.exists():
         place.touch(mode=0o600)
-        place.write_text(postgres.create_database(folder))
+        place.write_text(postgres.create_database(folder, space))
 
 
 def flags(data: Path) -> list[str]:

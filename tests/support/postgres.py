@@ -27,8 +27,7 @@ def _tool(name: str) -> str:
 
 def _run(*command: str) -> None:
     # The server refuses to run as root.
-    as_root = os.geteuid() == 0
-    account = pwd.getpwnam(_ACCOUNT) if as_root else None
+    account = pwd.getpwnam(_ACCOUNT) if as_root() else None
     subprocess.run(
         command,
         check=True,
@@ -44,29 +43,52 @@ def _run(*command: str) -> None:
 @contextmanager
 def running(settings: str = _SETTINGS) -> Iterator[Path]:
     """A PostgreSQL server; the folder holds its socket."""
-    initdb, pg_ctl = _tool("initdb"), _tool("pg_ctl")
+    initdb = _tool("initdb")
     folder = Path(tempfile.mkdtemp(prefix="loopin-pg-"))
-    if os.geteuid() == 0:
+    if as_root():
         shutil.chown(folder, _ACCOUNT, _ACCOUNT)
-    data, log = str(folder / "data"), str(folder / "log")
+    data = str(folder / "data")
     try:
         _run(initdb, "-D", data, "-U", _ACCOUNT, "-A", "trust", "-E", "UTF8", "--no-sync")
-        _run(pg_ctl, "-D", data, "-l", log, "-w", "-o", f"{settings} -k {folder}", "start")
+        begin(folder, settings)
         yield folder
     finally:
         if (folder / "data" / "postmaster.pid").exists():
-            _run(pg_ctl, "-D", data, "-m", "immediate", "-w", "stop")
+            end(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def create_database(folder: Path) -> str:
-    """Make a database with a name of its own on the server of `folder`; return its SQLAlchemy URL."""
+def begin(folder: Path, settings: str = _SETTINGS) -> None:
+    """Start the server in `folder`, again after `end`; return when it answers."""
+    log, options = str(folder / "log"), f"{settings} -k {folder}"
+    _run(_tool("pg_ctl"), "-D", str(folder / "data"), "-l", log, "-w", "-o", options, "start")
+
+
+def end(folder: Path) -> None:
+    """Stop it as a power cut would: nobody is asked, nothing is tidied up."""
+    _run(_tool("pg_ctl"), "-D", str(folder / "data"), "-m", "immediate", "-w", "stop")
+
+
+def as_root() -> bool:
+    """Whether PostgreSQL has to run under an account of its own."""
+    return os.geteuid() == 0
+
+
+def create_database(folder: Path, space: Path | None = None) -> str:
+    """Make a database with a name of its own on the server of `folder`; return its SQLAlchemy URL.
+
+    Its tables are kept in the folder `space`, if one is given.
+    """
     import psycopg
 
     name = f"test_{uuid4().hex}"
     place = f"host={folder} user={_ACCOUNT} dbname=postgres"
     with psycopg.connect(place, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        where = ""
+        if space is not None:
+            connection.execute(f"CREATE TABLESPACE \"{name}\" LOCATION '{space}'".encode())
+            where = f' TABLESPACE "{name}"'
+        connection.execute(f'CREATE DATABASE "{name}"{where}'.encode())
     return f"postgresql://{_ACCOUNT}@/{name}?host={quote(str(folder), safe='')}"
 
 

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import InvalidInput, LoopinError, NotSignedIn, PermissionDenied
 from app.server import log
+from app.server.database.trouble import RETRY_AFTER, NoDatabase
 from app.server.http.models import MODEL_GROUPS
 from app.server.parts import Parts
 from app.server.usecases.gumloop import Bearer, Caller, IdentifyCaller, ListOrganizations, ListTeams, Named
@@ -18,7 +19,9 @@ _KINDS: tuple[tuple[type[LoopinError], int, str, str], ...] = (
     (NotSignedIn, 401, "unauthorized", "authentication_error"),
     (PermissionDenied, 403, "forbidden", "permission_error"),
     (InvalidInput, 400, "invalid_request", "invalid_request_error"),
+    (NoDatabase, 503, "unavailable", "api_error"),
 )
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER)}}
 
 
 def make_blueprint(parts: Parts) -> Blueprint:
@@ -74,7 +77,7 @@ def _answer_errors(routes: Blueprint) -> None:
             ((status, code, kind) for of, status, code, kind in _KINDS if isinstance(error, of)),
             (500, "internal_error", "api_error"),
         )
-        headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+        headers = _HEADERS.get(status, {})
         param = "team_id" if status == 400 else None
         return _error(code, error.message, kind, param), status, headers
 

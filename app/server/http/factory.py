@@ -9,6 +9,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from app.server import log
+from app.server.database.trouble import RETRY_AFTER, NoDatabase
 from app.server.federation import pages as federation
 from app.server.http import account, api, auth, headers, health, metrics, oauth, oauth_pages, openapi
 from app.server.oauth.server import OAuthServer
@@ -93,6 +94,19 @@ def _answer_errors(app: Flask) -> None:
         answer = Response(page, error.code or 500)
         answer.headers.extend((k, v) for k, v in response.headers if k in {"Allow", "Location"})
         return answer
+
+    @app.errorhandler(NoDatabase)
+    def not_now(error: NoDatabase) -> ResponseReturnValue:
+        return (
+            render_template(
+                "problem.html",
+                title="This server cannot do it now",
+                text="It cannot use its database at this moment. It is not your fault.",
+                step="Try again in a moment.",
+            ),
+            503,
+            {"Retry-After": str(RETRY_AFTER)},
+        )
 
     # The gate: whatever else a page raises is logged here and told as one sentence.
     @app.errorhandler(Exception)

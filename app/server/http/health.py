@@ -4,6 +4,7 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from app.server.database.engine import Database
+from app.server.database.trouble import RETRY_AFTER
 from app.server.health import is_ready
 
 
@@ -13,6 +14,8 @@ def make_blueprint(database: Database) -> Blueprint:
 
     @pages.get("/healthz")
     def healthz() -> ResponseReturnValue:
-        return ({"status": "ok"}, 200) if is_ready(database) else ({"status": "unavailable"}, 503)
+        if is_ready(database):
+            return {"status": "ok"}
+        return {"status": "unavailable"}, 503, {"Retry-After": str(RETRY_AFTER)}
 
     return pages

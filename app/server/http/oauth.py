@@ -9,6 +9,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from app.server import log
+from app.server.database.trouble import RETRY_AFTER, NoDatabase
+from app.server.http.bodies import json_object
 from app.server.http.visitor import Visitor
 from app.server.oauth import rules
 from app.server.oauth.server import OAuthServer
@@ -72,7 +74,7 @@ class _Calls:
         """Make a client (RFC 7591); off unless the operator set a registration secret."""
         if "registration_endpoint" not in self._server.metadata:
             return {"error": "access_denied", "error_description": "Registration is off on this server."}, 403
-        if not isinstance(request.get_json(silent=True), dict):
+        if not request.is_json or json_object() is None:
             raise InvalidClientMetadataError("Send a JSON object.")
         with self._server.transaction(self._visitor.address):
             answer: Response = self._server.create_endpoint_response("client_registration")
@@ -108,6 +110,12 @@ def _answer_errors(routes: Blueprint) -> None:
     @routes.errorhandler(HTTPException)
     def failed(error: HTTPException) -> ResponseReturnValue:
         return {"error": "invalid_request", "error_description": error.name}, error.code or 500
+
+    @routes.errorhandler(NoDatabase)
+    def not_now(error: NoDatabase) -> ResponseReturnValue:
+        text = "The server cannot use its database at this moment. Try again."
+        answer = {"error": "temporarily_unavailable", "error_description": text}
+        return answer, 503, {"Retry-After": str(RETRY_AFTER)}
 
     # The gate of these routes: a program gets JSON, whatever went wrong.
     @routes.errorhandler(Exception)

@@ -1,14 +1,13 @@
 """What surrounds every call: who calls, and how a refusal goes over the wire."""
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 import grpc
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from google.protobuf.message import DecodeError
 
 from app.domain import errors
 from app.domain.secret import Secret
@@ -24,7 +23,7 @@ CURRENT = "/controlplane.v1.ContextService/Current"
 ORGANIZATION_KEY = "chainloop-organization"
 
 _actor: ContextVar[Actor] = ContextVar("actor")
-_Handler = Callable[[Any, grpc.ServicerContext], Any]
+Handler = Callable[[Any, Any], Any]
 
 # The first match counts, so the narrow classes come before the wide ones.
 _CODES: tuple[tuple[type[errors.LoopinError], grpc.StatusCode], ...] = (
@@ -44,7 +43,25 @@ def current_actor() -> Actor:
     return _actor.get()
 
 
-class Gate(grpc.ServerInterceptor):
+class Refusal(Exception):
+    """What a caller gets in place of an answer."""
+
+    def __init__(self, code: grpc.StatusCode, text: str) -> None:
+        super().__init__(code.name)
+        self.code = code
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it arrived. `peer` is gRPC's name of who connected; names in `metadata` are in lower case."""
+
+    method: str
+    metadata: Mapping[str, str]
+    peer: str
+
+
+class Calls:
     """Authenticates each call and translates what goes wrong; nothing else reaches the caller."""
 
     def __init__(
@@ -54,55 +71,42 @@ class Gate(grpc.ServerInterceptor):
         self._federated = federated
         self._proxies = proxies
 
-    def intercept_service(
-        self,
-        continuation: "Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler[Any, Any] | None]",
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
-        """Wrap the handlers of our own services; health and reflection pass as they are."""
-        handler = continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or not method.startswith(PREFIX) or handler.unary_unary is None:
-            return handler
-        log.event("rpc.arrived", logging.DEBUG, method=method)
-        return grpc.unary_unary_rpc_method_handler(
-            self._guard(handler.unary_unary, method),
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+    def answer(self, call: Call, handler: "grpc.RpcMethodHandler[Any, Any]", data: bytes) -> bytes:
+        """Work on a worker's thread; raises Refusal."""
+        try:
+            if not call.method.startswith(OPEN):
+                _actor.set(self._identify_caller(call))
+            request = read(handler, data)
+            reply = handler.unary_unary(request, None)
+            return handler.response_serializer(reply)
+        except errors.LoopinError as error:
+            raise _refusal(error) from error
+        # The gate: whatever else a call raises is logged here and told as "internal error".
+        except Exception as error:
+            if not isinstance(error, Refusal):
+                log.failure("rpc.failed", error, method=call.method)
+            raise _refusal(error) from error
 
-    def _guard(self, handle: _Handler, method: str) -> _Handler:
-        def guarded(request: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                if not method.startswith(OPEN):
-                    _actor.set(self._identify_caller(context, method))
-                return handle(request, context)
-            except errors.LoopinError as error:
-                refusal: Exception = error
-            except (OperationalError, PoolTimeout) as error:
-                log.failure("rpc.no_database", error, method=method)
-                refusal = errors.Unreachable("the server cannot reach its database, try again")
-            # The gate: whatever else a call raises is logged here and told as "internal error".
-            except Exception as error:
-                log.failure("rpc.failed", error, method=method)
-                refusal = error
-            return _refuse(context, refusal)
-
-        return guarded
-
-    def _identify_caller(self, context: grpc.ServicerContext, method: str) -> Actor:
-        metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
-        scheme, _, bearer = metadata.get("authorization", "").partition(" ")
+    def _identify_caller(self, call: Call) -> Actor:
+        scheme, _, bearer = call.metadata.get("authorization", "").partition(" ")
         bearer = bearer.strip() if scheme.lower() == "bearer" else ""
-        organization = metadata.get(ORGANIZATION_KEY, "")
-        forwarded = metadata.get("x-forwarded-for", "")
-        address = client_address(address_of(context.peer()), forwarded, self._proxies)
+        organization = call.metadata.get(ORGANIZATION_KEY, "")
+        forwarded = call.metadata.get("x-forwarded-for", "")
+        address = client_address(address_of(call.peer), forwarded, self._proxies)
         if not is_foreign(bearer):
             return self._identify.do(bearer, organization, address)
         job = self._federated.do(Secret(bearer), organization, address)
-        if method != CURRENT:
+        if call.method != CURRENT:
             raise errors.PermissionDenied(f"{DENIED}: a CI identity may only read its own context")
         return job
+
+
+def read(handler: "grpc.RpcMethodHandler[Any, Any]", data: bytes) -> Any:
+    """The request in `data`; raises Refusal for bytes that are none (gRPC itself would say INTERNAL)."""
+    try:
+        return handler.request_deserializer(data)
+    except DecodeError:
+        raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "the request is no message of this call") from None
 
 
 def address_of(peer: str) -> str:
@@ -111,8 +115,8 @@ def address_of(peer: str) -> str:
     return rest.rpartition(":")[0].strip("[]")
 
 
-def _refuse(context: grpc.ServicerContext, error: Exception) -> NoReturn:
-    for kind, code in _CODES:
-        if isinstance(error, kind):
-            context.abort(code, str(error))
-    context.abort(grpc.StatusCode.INTERNAL, "internal error")
+def _refusal(error: Exception) -> Refusal:
+    if isinstance(error, Refusal):
+        return error
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
+    return Refusal(code, str(error)) if code else Refusal(grpc.StatusCode.INTERNAL, "internal error")

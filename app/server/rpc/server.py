@@ -27,6 +27,8 @@ from app.proto.controlplane.v1 import (
     user_pb2,
     user_pb2_grpc,
 )
+from app.server.database.engine import Database
+from app.server.health import is_ready
 from app.server.parts import Parts
 from app.server.rpc.api_token import APITokenService
 from app.server.rpc.calls import Gate
@@ -61,7 +63,7 @@ class RpcServer:
             options=_OPTIONS,
         )
         self._parts = parts
-        self._health = health.HealthServicer()
+        self._health = _Health(parts.database)
         try:
             self.port = self._open(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", certificate)
         except RuntimeError as error:
@@ -114,6 +116,24 @@ class RpcServer:
         )
         for add, service in services:
             add(service, self._server)
+
+
+class _Health(health.HealthServicer):
+    """SERVING while the database can be used, as /healthz says it. A watch tells of the stop only."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__()
+        self._database = database
+
+    def Check(
+        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
+    ) -> health_pb2.HealthCheckResponse:
+        """Ask the database as well."""
+        answer: health_pb2.HealthCheckResponse = super().Check(request, context)
+        serving = health_pb2.HealthCheckResponse.SERVING
+        if answer.status == serving and not is_ready(self._database):
+            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
+        return answer
 
 
 def _credentials(certificate: Certificate) -> grpc.ServerCredentials:

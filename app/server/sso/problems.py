@@ -3,6 +3,7 @@
 from flask import Response, render_template
 
 from app.domain import errors
+from app.server.database.trouble import RETRY_AFTER, NoDatabase
 
 _KINDS: tuple[tuple[type[errors.LoopinError], int, str], ...] = (
     (errors.StateMismatch, 400, "This sign-in cannot be finished"),
@@ -11,6 +12,7 @@ _KINDS: tuple[tuple[type[errors.LoopinError], int, str], ...] = (
     (errors.RateLimited, 429, "Too many sign-ins at once"),
     (errors.PermissionDenied, 403, "You cannot sign in here"),
     (errors.BadReply, 502, "Your identity provider could not be understood"),
+    (NoDatabase, 503, "You cannot be signed in at this moment"),
     (errors.Unreachable, 503, "Your identity provider does not answer"),
     (errors.Refused, 503, "Your identity provider cannot be asked"),
     (errors.LoopinError, 500, "Something is not set up right here"),
@@ -25,6 +27,8 @@ def page(error: errors.LoopinError, back: str = "") -> Response:
     answer = Response(html, status)
     if isinstance(error, errors.RateLimited) and error.retry_after:
         answer.headers["Retry-After"] = str(round(error.retry_after))
+    elif isinstance(error, NoDatabase):
+        answer.headers["Retry-After"] = str(RETRY_AFTER)
     return answer
 
 

@@ -1,6 +1,7 @@
 """The reads of the Gumloop side: who calls with which bearer, their teams and organizations."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -13,6 +14,7 @@ from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import Membership, Organization, User
 from app.server.database.oauth_models import APIKey, OAuthGrant, OAuthToken, Team
+from app.server.database.trouble import NoDatabase
 from app.server.oauth import opaque, rules
 
 STAMP_EVERY = timedelta(minutes=1)
@@ -119,7 +121,8 @@ class IdentifyCaller:
         with self._database.read() as session:
             if not session.scalar(select(APIKey.key_hash).where(APIKey.key_hash == key_hash, due)):
                 return
-        with self._database.write() as session:
+        # On a full disk reads go on; the next use is stamped.
+        with suppress(NoDatabase), self._database.write() as session:
             session.execute(update(APIKey).where(APIKey.key_hash == key_hash, due).values(last_used_at=now))
 
 

@@ -11,6 +11,7 @@ from app.domain.organizations import Role
 from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import APIToken, LoginSession, Membership, Organization, User
+from app.server.database.trouble import NoDatabase
 from app.server.jwts import EXPIRED, INVALID, PERSON_AUDIENCE, Tokens, Verified
 from app.server.usecases.actors import Actor, PersonActor, Place, TokenActor
 
@@ -85,13 +86,19 @@ class Identify:
         # The conditions again: several replicas may have seen the same old stamp, and a sweep may have been
         # faster than this call. Revoked in between means revoked.
         due = or_(APIToken.last_used_at.is_(None), APIToken.last_used_at <= now - STAMP_EVERY)
-        with self._database.write() as session:
-            session.execute(
-                update(APIToken)
-                .where(APIToken.id == token_id, APIToken.revoked_at.is_(None), due)
-                .values(last_used_at=now)
-            )
-            revoked = session.scalar(select(APIToken.revoked_at).where(APIToken.id == token_id))
+        is_revoked = select(APIToken.revoked_at).where(APIToken.id == token_id)
+        try:
+            with self._database.write() as session:
+                session.execute(
+                    update(APIToken)
+                    .where(APIToken.id == token_id, APIToken.revoked_at.is_(None), due)
+                    .values(last_used_at=now)
+                )
+                revoked = session.scalar(is_revoked)
+        except NoDatabase:
+            # On a full disk reads go on. The next use is stamped, and nothing is swept before it can be.
+            with self._database.read() as session:
+                revoked = session.scalar(is_revoked)
         if revoked is not None:
             raise SessionEnded("API token revoked")
 

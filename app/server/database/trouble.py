@@ -1,0 +1,57 @@
+"""A database that cannot be asked or cannot write, as one error, whatever the driver calls it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import InterfaceError as DriverError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.domain.errors import Unreachable
+from app.server import log
+
+# Seconds after which a client may as well try again.
+RETRY_AFTER = 5
+# SQLite's name and PostgreSQL's SQLSTATE (class 53) for the same thing.
+_FULL = frozenset({"SQLITE_FULL", "53100"})
+# A statement that makes no sense, which SQLite reports like trouble.
+_MISTAKE = "SQLITE_ERROR"
+# A standby that took over, or is about to (PostgreSQL, class 25).
+_READ_ONLY = "25006"
+_HINT = "try again in a moment"
+
+
+class NoDatabase(Unreachable):
+    """The database does not answer or cannot write.
+
+    Nothing was changed. Only when the connection broke during the commit itself nobody can tell: then all of
+    it was changed, or nothing.
+    """
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Log trouble with the database and raise it as NoDatabase; a mistake of ours passes as it is."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        code = _code(error)
+        if not _is_trouble(error, code):
+            raise
+        log.failure("database.unavailable", error, code=code)
+        if code in _FULL:
+            raise NoDatabase("the disk of the database is full", hint=_HINT) from error
+        raise NoDatabase("the database cannot be used", hint=_HINT) from error
+
+
+def _is_trouble(error: DBAPIError | PoolTimeout, code: str) -> bool:
+    if isinstance(error, PoolTimeout):
+        return True
+    unusable = error.connection_invalidated or isinstance(error, OperationalError | DriverError)
+    return (unusable and code != _MISTAKE) or code == _READ_ONLY
+
+
+def _code(error: DBAPIError | PoolTimeout) -> str:
+    """What the database calls it: a name of SQLite's or an SQLSTATE, empty when it said nothing."""
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
