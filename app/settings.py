@@ -17,6 +17,10 @@ from app.domain.read_only import ReadOnlyMode
 from app.domain.secret import Secret
 
 CHAINLOOP_ADDRESS = "api.cp.chainloop.dev:443"
+YEAR, HOUR = 366, 3600
+"""Days and seconds; what is longer is a slip, and more than calendars and clocks can count."""
+LARGEST_ANSWER = 2**31 - 1
+"""Bytes; gRPC counts no further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +123,14 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
         config_dir=config_dir,
         state_dir=Path(values["state_dir"] or _platform_dir("state")),
         theme=values["theme"],
-        near_days=_whole("near_days", values),
-        keychain_timeout=float(_whole("keychain_timeout", values)),
-        request_timeout=float(_whole("request_timeout", values)),
+        near_days=_whole("near_days", values, most=10 * YEAR),
+        keychain_timeout=float(_whole("keychain_timeout", values, most=HOUR)),
+        request_timeout=float(_whole("request_timeout", values, most=HOUR)),
         chainloop=_chainloop(values, given, ReadOnlyMode(_truth("read_only", values), _read_only(file))),
-        chainloop_max_recv=_whole("chainloop_max_recv", values),
+        chainloop_max_recv=_whole("chainloop_max_recv", values, most=LARGEST_ANSWER),
         gumloop=_gumloop(values),
         keys={str(k): str(v) for k, v in _section(file, "keys").items()},
-        refresh_minutes=_whole("refresh_minutes", values, least=0),
+        refresh_minutes=_whole("refresh_minutes", values, least=0, most=YEAR * 24 * 60),
         redact=_truth("redact", values),
     )
 
@@ -218,14 +222,16 @@ def _read_file(path: Path) -> Mapping[str, Any]:
         raise UsageError(f"{path} cannot be read: {error}", hint="mend it, or move it away") from None
 
 
-def _whole(name: str, values: Mapping[str, str], *, least: int = 1) -> int:
+def _whole(name: str, values: Mapping[str, str], *, most: int, least: int = 1) -> int:
     try:
         number = int(values[name])
     except ValueError:
         number = least - 1
-    if number >= least:
+    if least <= number <= most:
         return number
-    raise UsageError(f"{_called(name)} is {values[name]!r}", hint=f"use a whole number from {least} on")
+    raise UsageError(
+        f"{_called(name)} is {values[name][:80]!r}", hint=f"use a whole number from {least} to {most}"
+    )
 
 
 def _truth(name: str, values: Mapping[str, str]) -> bool:

@@ -1,5 +1,6 @@
 """The account server's sign-out call: the one thing of Chainloop that goes over HTTP."""
 
+import asyncio
 import ipaddress
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from app.domain.secret import Secret
 from app.oidc.web import made
 
 TIMEOUT = 10.0
+"""Seconds for the whole exchange, however slowly the answer drips."""
 
 
 async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere: bool) -> bool:
@@ -25,22 +27,25 @@ async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere
         raise Failed(f"{host} wants the token without encryption", hint="nothing was sent")
     headers = {"Authorization": f"Bearer {token.reveal()}"}
     try:
-        async with made(
-            httpx.AsyncClient,
-            timeout=TIMEOUT,
-            verify=tls.context(endpoint.ca),
-            trust_env=not _loopback(host),
-        ) as client:
-            answer = await client.post(address, headers=headers, json={"everywhere": everywhere})
+        trust = not _loopback(host)
+        async with (
+            asyncio.timeout(TIMEOUT),
+            made(
+                httpx.AsyncClient, timeout=TIMEOUT, verify=tls.context(endpoint.ca), trust_env=trust
+            ) as client,
+            # Only the status counts; a body, however long, is left where it is.
+            client.stream("POST", address, headers=headers, json={"everywhere": everywhere}) as answer,
+        ):
+            status = answer.status_code
     except httpx.ConnectError as error:
         raise _unreachable(host, error) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unreachable(f"{host} did not answer the sign-out: {type(error).__name__}") from None
-    if answer.status_code in {404, 405}:
+    if status in {404, 405}:
         return False
-    if answer.status_code in {200, 204, 401}:
+    if status in {200, 204, 401}:
         return True
-    raise Failed(f"{host} answered the sign-out with HTTP {answer.status_code}")
+    raise Failed(f"{host} answered the sign-out with HTTP {status}")
 
 
 def _unreachable(host: str, error: httpx.ConnectError) -> Unreachable:

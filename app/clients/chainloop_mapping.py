@@ -31,6 +31,10 @@ _DELIMITED = 2
 LEAST = 200
 """About as many bytes as a token has at least."""
 
+THINNEST, FEW = 40, 10_000
+"""Over FEW tokens, an answer has THINNEST bytes for each: an id alone has 36. Two bytes make an empty one,
+which is how a small answer could fill the memory."""
+
 # The vendor answers this address in the place of a person when the caller is an API token.
 _TOKEN_EMAIL = "api-token@chainloop"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -137,7 +141,10 @@ def _reference(project: str) -> shared_pb2.IdentityReference | None:
 
 
 async def listed(answer: bytes) -> Sequence[APIToken]:
-    """Decode and map a List in slices: 100,000 tokens take a second. Raise DecodeError."""
+    """Decode and map a List in slices: 100,000 tokens take a second.
+
+    Raise DecodeError, or BadReply for more tokens than such an answer can hold.
+    """
     mapped: list[APIToken] = []
     kept: dict[Any, Any] = {}
 
@@ -150,6 +157,8 @@ async def listed(answer: bytes) -> Sequence[APIToken]:
         for piece in pieces(answer, SLICE):
             items = api_token_pb2.APITokenServiceListResponse.FromString(piece).result
             mapped.extend(token(item, same) for item in items)
+            if len(mapped) > FEW and len(mapped) * THINNEST > len(answer):
+                raise BadReply("the list is full of tokens that are none", hint="check the address")
             await asyncio.sleep(0)
     return tuple(mapped)
 

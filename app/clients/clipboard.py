@@ -98,7 +98,11 @@ async def _read(command: Sequence[str], environ: Mapping[str, str]) -> str:
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=null, stdout=pipe, stderr=null, env=dict(environ)
+            *command,
+            stdin=null,
+            stdout=pipe,
+            stderr=null,
+            env=protection.environment_of_children(environ),
         )
     except OSError:
         return ""

@@ -37,7 +37,7 @@ def options(wire: Wire, base_url: str) -> dict[str, Any]:
     direct = dict.fromkeys(("http://", "https://", "all://")) if is_loopback(base_url) else None
     return {
         "timeout": wire.timeout,
-        "headers": {"User-Agent": wire.agent, "Accept": "application/json"},
+        "headers": {"User-Agent": wire.agent, "Accept": "application/json", "Accept-Encoding": "identity"},
         "follow_redirects": False,
         "mounts": direct,
         # httpx reads the variables itself, and fails in ways of its own where they name nothing.
@@ -84,6 +84,12 @@ def _connect_error(host: str, error: httpx.ConnectError) -> LoopinError:
 
 
 async def _limit(response: httpx.Response) -> None:
+    # Half a megabyte of gzip unfolds to as much memory as a machine has, and only what arrives is counted.
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        raise BadReply(
+            f"{response.url.host} compresses its answer although it was asked not to",
+            hint="check the base URL; is a proxy in between?",
+        )
     stream = response.stream
     if isinstance(stream, httpx.AsyncByteStream):
         response.stream = _Limited(stream, response.url.host)

@@ -2,12 +2,11 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from app.domain.activity import ActivityEntry, Outcome
-from app.domain.export import Format, neutral, table_cell
+from app.domain.export import Format, as_json, neutral, table_cell
 
 COLUMNS = (
     "at",
@@ -56,7 +55,7 @@ def render(entries: Sequence[ActivityEntry], form: Format, as_of: datetime) -> s
         case Format.CSV:
             return _csv(entries)
         case Format.JSON:
-            return f"{json.dumps(shape(entries, as_of), indent=2, ensure_ascii=False)}\n"
+            return as_json(shape(entries, as_of))
         case Format.MARKDOWN:
             return _markdown(entries, as_of)
 

@@ -30,7 +30,8 @@ COLUMNS = (
     "description",
     "id",
 )
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""What a spreadsheet takes for the beginning of a formula, in wide letters too."""
 
 
 class Format(Enum):
@@ -98,8 +99,15 @@ def _json(rows: Sequence[Row], as_of: datetime, threshold: int | None) -> str:
     names = [column.replace(" ", "_") for column in COLUMNS]
     tokens = [dict(zip(names, _values(row, as_of), strict=True)) for row in rows]
     whole = {"as_of": _iso(as_of), "threshold_days": threshold, "tokens": tokens}
-    # Names stay exactly what they are, and still cannot do anything to a terminal that shows the file.
-    lines = json.dumps(whole, indent=2, ensure_ascii=False).split("\n")
+    return as_json(whole)
+
+
+def as_json(value: object) -> str:
+    """JSON with a final newline, in which names stay exactly what they are.
+
+    They still cannot do anything to a terminal that shows the file: what does not print is escaped.
+    """
+    lines = json.dumps(value, indent=2, ensure_ascii=False).split("\n")
     return "\n".join(line if line.isprintable() else _escaped(line) for line in lines) + "\n"
 
 

@@ -63,7 +63,8 @@ def _decode(entry: Secret, profile: str) -> StoredLogin:
             Provider.CHAINLOOP, fields["endpoint"], bool(fields.get("insecure")), str(fields.get("ca", ""))
         )
         return StoredLogin(Secret(fields["token"]), Method(fields["method"]), endpoint)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    # RecursionError: brackets nested by the thousand are a way to break a JSON reader.
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         # The cause would carry the entry, which may be a secret that somebody else put there.
         raise VaultError(
             f"the keychain entry {SERVICE}/{profile} is not one that Loopin wrote",

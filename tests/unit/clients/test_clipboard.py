@@ -7,6 +7,7 @@ import pytest
 
 from app.clients.clipboard import LocalClipboard
 from app.domain.errors import Failed
+from app.domain.secret import VARIABLES
 from tests.unit.clients.test_browser import arguments, program
 
 TEXT = "sample-secret-not-real-ü\nsecond line"
@@ -68,3 +69,15 @@ async def test_a_tool_that_only_copies_promises_nothing(tmp_path: Path) -> None:
     assert not clipboard.can_clear()
     with pytest.raises(Failed):
         await clipboard.clear(TEXT)
+
+
+async def test_no_tool_gets_a_credential_of_ours(tmp_path: Path) -> None:
+    """Neither the one that writes nor the one that reads."""
+    program(tmp_path, "xsel", f'env >> "{tmp_path}/seen"; cat > /dev/null')
+    held = dict.fromkeys(VARIABLES, "not-a-real-credential")
+    clipboard = LocalClipboard({"DISPLAY": ":0", "PATH": f"{tmp_path}:/bin:/usr/bin", **held})
+    await clipboard.copy(TEXT)
+    await clipboard.clear(TEXT)
+    seen = (tmp_path / "seen").read_text()
+    assert seen.count("DISPLAY=:0") == 2
+    assert "not-a-real-credential" not in seen

@@ -11,6 +11,7 @@ from app.domain.activity import Action, ActivityEntry, Outcome
 from app.domain.activity_export import has_words, render
 from app.domain.credentials import Provider
 from app.domain.export import Format
+from tests.support.hostile import unsafe
 
 NOW = datetime(2026, 3, 14, 12, 4, 31, tzinfo=UTC)
 
@@ -20,7 +21,7 @@ def entry(subject: str, outcome: Outcome = Outcome.DONE) -> ActivityEntry:
     return ActivityEntry(NOW, Action.CREATE, outcome, Provider.CHAINLOOP, "ada@acme.example", subject=subject)
 
 
-@pytest.mark.parametrize("subject", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1"])
+@pytest.mark.parametrize("subject", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "＝1"])
 def test_a_cell_that_a_spreadsheet_would_run_is_text(subject: str) -> None:
     rows = list(csv.reader(io.StringIO(render([entry(subject)], Format.CSV, NOW))))
     assert rows[1][7].startswith("'")
@@ -40,3 +41,12 @@ def test_markdown_stays_a_table() -> None:
 def test_words_are_looked_for_everywhere() -> None:
     assert has_words(entry("ci-release"), ["ada@", "release"])
     assert not has_words(entry("ci-release"), ["ada@", "other"])
+
+
+def test_json_keeps_a_hostile_name_and_lets_it_do_nothing() -> None:
+    """What a terminal would obey, or turn around, is escaped; the value is the same."""
+    name = "\x1b]0;x\x07\x9b31m\u202eevil\u2066 ü"
+    text = render([entry(name)], Format.JSON, NOW)
+    assert unsafe(text) == []
+    assert "ü" in text
+    assert json.loads(text)["activity"][0]["subject"] == name

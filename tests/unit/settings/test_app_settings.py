@@ -44,3 +44,16 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError) as caught:
         read(tmp_path, text)
     assert any(word in caught.value.message for word in ("prod", "REFRESH", "REDACT"))
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        *("LOOPIN_NEAR_DAYS", "LOOPIN_REQUEST_TIMEOUT", "LOOPIN_KEYCHAIN_TIMEOUT", "LOOPIN_REFRESH_MINUTES"),
+        "CHAINLOOP_API_MAX_RECV_MSG_SIZE",
+    ],
+)
+@pytest.mark.parametrize("value", ["99999999999999999999", "1e9", "inf", "-1", "9" * 5000])
+def test_a_number_that_no_calendar_or_clock_holds_is_named(tmp_path: Path, variable: str, value: str) -> None:
+    with pytest.raises(UsageError, match=variable):
+        load({"LOOPIN_CONFIG_DIR": str(tmp_path), variable: value})
