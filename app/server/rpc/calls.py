@@ -1,6 +1,6 @@
 """What surrounds every call: who calls, and how a refusal goes over the wire."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,6 @@ CURRENT = "/controlplane.v1.ContextService/Current"
 ORGANIZATION_KEY = "chainloop-organization"
 
 _actor: ContextVar[Actor] = ContextVar("actor")
-Handler = Callable[[Any, Any], Any]
 
 # The first match counts, so the narrow classes come before the wide ones.
 _CODES: tuple[tuple[type[errors.LoopinError], grpc.StatusCode], ...] = (
@@ -54,7 +53,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call as it arrived. `peer` is gRPC's name of who connected; names in `metadata` are in lower case."""
+    """One call as it arrived. Names in `metadata` are in lower case; `peer` is gRPC's name of the caller."""
 
     method: str
     metadata: Mapping[str, str]
@@ -71,14 +70,14 @@ class Calls:
         self._federated = federated
         self._proxies = proxies
 
-    def answer(self, call: Call, handler: "grpc.RpcMethodHandler[Any, Any]", data: bytes) -> bytes:
-        """Work on a worker's thread; raises Refusal."""
+    def answer(self, call: Call, handler: Any, data: bytes) -> bytes:
+        """The serialized answer of one of our own handlers; raises Refusal. For a worker's thread."""
         try:
             if not call.method.startswith(OPEN):
                 _actor.set(self._identify_caller(call))
             request = read(handler, data)
-            reply = handler.unary_unary(request, None)
-            return handler.response_serializer(reply)
+            answer: bytes = handler.response_serializer(handler.unary_unary(request, None))
+            return answer
         except errors.LoopinError as error:
             raise _refusal(error) from error
         # The gate: whatever else a call raises is logged here and told as "internal error".
@@ -101,7 +100,7 @@ class Calls:
         return job
 
 
-def read(handler: "grpc.RpcMethodHandler[Any, Any]", data: bytes) -> Any:
+def read(handler: Any, data: bytes) -> Any:
     """The request in `data`; raises Refusal for bytes that are none (gRPC itself would say INTERNAL)."""
     try:
         return handler.request_deserializer(data)

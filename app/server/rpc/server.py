@@ -1,10 +1,12 @@
 """The gRPC listener with every service, health and reflection."""
 
+import asyncio
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 # Before grpc: its C core writes to file descriptor 2, which may be somebody's screen.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -27,12 +29,12 @@ from app.proto.controlplane.v1 import (
     user_pb2,
     user_pb2_grpc,
 )
-from app.server.database.engine import Database
-from app.server.health import is_ready
 from app.server.parts import Parts
 from app.server.rpc.api_token import APITokenService
-from app.server.rpc.calls import Gate
+from app.server.rpc.calls import Calls
 from app.server.rpc.context import ContextService
+from app.server.rpc.gate import Gate
+from app.server.rpc.health import HealthService
 from app.server.rpc.organization import OrganizationService
 from app.server.rpc.status import StatusService
 from app.server.rpc.user import UserService
@@ -41,6 +43,10 @@ from app.server.tls import Certificate
 WORKERS = 16
 MAX_REQUEST = 1024 * 1024
 MAX_METADATA = 24 * 1024
+# At once on one connection.
+MAX_CALLS = 100
+_FAREWELL = 0.1
+_T = TypeVar("_T")
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST),
     # A list is one message, however long; the client says how much it takes.
@@ -49,35 +55,62 @@ _OPTIONS = (
     # A CI system's token may be 16 KiB long; the usual limit is half of that.
     ("grpc.max_metadata_size", MAX_METADATA),
     ("grpc.absolute_max_metadata_size", MAX_METADATA),
+    ("grpc.max_concurrent_streams", MAX_CALLS),
+    # Whoever connects and says nothing, or is gone without a word, is let go.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.max_connection_idle_ms", 30 * 60_000),
 )
 _FILES = (api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2)
 
 
 class RpcServer:
-    """Listens at once; serves from `start()` to `stop()`."""
+    """Listens at once; serves from `start()` to `stop()`, on an event loop in a thread of its own."""
 
     def __init__(self, parts: Parts, host: str, port: int, certificate: Certificate | None = None) -> None:
-        self._server = grpc.server(
-            ThreadPoolExecutor(WORKERS, thread_name_prefix="rpc"),
-            interceptors=[Gate(parts.identify, parts.federated, parts.settings.trusted_proxies)],
-            options=_OPTIONS,
-        )
         self._parts = parts
-        self._health = _Health(parts.database)
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="rpc")
+        self._health = HealthService(parts.database, self._pool)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="rpc", daemon=True)
+        self._thread.start()
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            self.port = self._open(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", certificate)
+            self.port = self._run(self._open(address, certificate))
         except RuntimeError as error:
+            self._end()
             raise Failed(
                 f"the gRPC port {port} on {host} cannot be opened", hint="choose another with --grpc-port"
             ) from error
 
-    def _open(self, address: str, certificate: Certificate | None) -> int:
+    def start(self, public_url: str) -> None:
+        """Add the services and serve. `public_url` is where the HTTP side is reached."""
+        self._run(self._start(public_url))
+
+    def stop(self, grace: timedelta) -> None:
+        """Take no new calls, answer those that are here, and return when the last one is done."""
+        self._run(self._stop(grace))
+        self._end()
+
+    def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _open(self, address: str, certificate: Certificate | None) -> int:
+        parts = self._parts
+        calls = Calls(parts.identify, parts.federated, parts.settings.trusted_proxies)
+        self._gate = Gate(calls, self._pool)
+        self._server = grpc.aio.server(interceptors=[self._gate], options=_OPTIONS)
         if certificate is None:
             return self._server.add_insecure_port(address)
         return self._server.add_secure_port(address, _credentials(certificate))
 
-    def start(self, public_url: str) -> None:
-        """Add the services and serve. `public_url` is where the HTTP side is reached."""
+    async def _start(self, public_url: str) -> None:
         self._add_services(public_url)
         names = [name for file in _FILES for name in _service_names(file.DESCRIPTOR)]
         reflection.enable_server_reflection(
@@ -85,17 +118,18 @@ class RpcServer:
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         for name in ("", *names):
-            self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        self._server.start()
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
 
-    def stop(self, grace: timedelta) -> None:
-        """Take no new calls, answer those that are here, and return when the last one is done."""
-        self._health.enter_graceful_shutdown()
-        self._server.stop(grace.total_seconds()).wait()
+    async def _stop(self, grace: timedelta) -> None:
+        await self._health.enter_graceful_shutdown()
+        # Those who watch the health are told first.
+        self._loop.call_later(_FAREWELL, self._gate.end_streams)
+        await self._server.stop(grace.total_seconds())
 
     def _add_services(self, public_url: str) -> None:
         parts = self._parts
-        services: tuple[tuple[Callable[[Any, grpc.Server], None], object], ...] = (
+        services: tuple[tuple[Callable[[Any, Any], None], object], ...] = (
             (status_pb2_grpc.add_StatusServiceServicer_to_server, StatusService(parts.database, public_url)),
             (
                 context_pb2_grpc.add_ContextServiceServicer_to_server,
@@ -116,24 +150,6 @@ class RpcServer:
         )
         for add, service in services:
             add(service, self._server)
-
-
-class _Health(health.HealthServicer):
-    """SERVING while the database can be used, as /healthz says it. A watch tells of the stop only."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__()
-        self._database = database
-
-    def Check(
-        self, request: health_pb2.HealthCheckRequest, context: grpc.ServicerContext
-    ) -> health_pb2.HealthCheckResponse:
-        """Ask the database as well."""
-        answer: health_pb2.HealthCheckResponse = super().Check(request, context)
-        serving = health_pb2.HealthCheckResponse.SERVING
-        if answer.status == serving and not is_ready(self._database):
-            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
-        return answer
 
 
 def _credentials(certificate: Certificate) -> grpc.ServerCredentials:

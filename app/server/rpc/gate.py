@@ -1,0 +1,149 @@
+"""The way in: calls arrive without holding a worker, and only whole ones get one.
+
+A worker that waited for the rest of a request would be lost to all others; so would one for each stream that
+stays open. Both wait on the event loop, where they cost next to nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Any
+
+import grpc
+
+from app.server import log
+from app.server.rpc.calls import PREFIX, Call, Calls, Refusal, read
+
+# Seconds for a request to arrive, and for a reflection stream to be of use.
+ARRIVAL, STREAM_LIFE = 10.0, 60.0
+# How many calls may wait for a worker, each with up to a megabyte, and how many streams may be open.
+MAX_WAITING, MAX_STREAMS = 400, 100
+_EXHAUSTED, _LATE = grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+class Gate(grpc.aio.ServerInterceptor):
+    """Lets every call wait until it is whole, then hands it to a worker of `pool`."""
+
+    def __init__(self, calls: Calls, pool: Executor) -> None:
+        self._calls = calls
+        self._pool = pool
+        self._waiting = 0
+        self._streams = 0
+        self._ending = asyncio.Event()
+
+    def end_streams(self) -> None:
+        """End what would stay open for ever, so that a stop need not wait for it."""
+        self._ending.set()
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """Wrap every handler in one that reads a stream of raw bytes, which is the same on the wire."""
+        handler: Any = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None:
+            return None
+        if handler.unary_stream or handler.stream_stream:
+            return self._stream(handler)
+        if method.startswith(PREFIX):
+            log.event("rpc.arrived", logging.DEBUG, method=method)
+            return grpc.stream_unary_rpc_method_handler(self._work(handler, method))
+        return grpc.stream_unary_rpc_method_handler(
+            _plain(handler), response_serializer=handler.response_serializer
+        )
+
+    def _work(self, handler: Any, method: str) -> Any:
+        async def answer(requests: AsyncIterator[bytes], context: Any) -> bytes:
+            try:
+                data = await _whole(requests)
+                return await self._on_worker(_call(method, context), handler, data)
+            except Refusal as refusal:
+                await context.abort(refusal.code, refusal.text)
+                raise
+
+        return answer
+
+    async def _on_worker(self, call: Call, handler: Any, data: bytes) -> bytes:
+        if self._waiting >= MAX_WAITING:
+            raise Refusal(_EXHAUSTED, "the server is busy, try again")
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, self._calls.answer, call, handler, data)
+        finally:
+            self._waiting -= 1
+
+    def _stream(self, handler: Any) -> Any:
+        async def serve(requests: AsyncIterator[bytes], context: Any) -> None:
+            if self._streams >= MAX_STREAMS:
+                await context.abort(_EXHAUSTED, "too many streams are open, try again later")
+            self._streams += 1
+            try:
+                await self._until_the_end(_talk(handler, requests, context))
+            except Refusal as refusal:
+                await context.abort(refusal.code, refusal.text)
+            finally:
+                self._streams -= 1
+
+        return grpc.stream_stream_rpc_method_handler(serve, response_serializer=handler.response_serializer)
+
+    async def _until_the_end(self, talk: Coroutine[Any, Any, None]) -> None:
+        talking, ending = asyncio.create_task(talk), asyncio.create_task(self._ending.wait())
+        try:
+            await asyncio.wait((talking, ending), return_when=asyncio.FIRST_COMPLETED)
+            if not talking.done():
+                raise Refusal(grpc.StatusCode.UNAVAILABLE, "the server ends, ask another")
+            talking.result()
+        finally:
+            talking.cancel()
+            ending.cancel()
+
+
+def _plain(handler: Any) -> Any:
+    """Another library's call that waits for nothing."""
+
+    async def answer(requests: AsyncIterator[bytes], context: Any) -> Any:
+        try:
+            return await handler.unary_unary(read(handler, await _whole(requests)), context)
+        except Refusal as refusal:
+            await context.abort(refusal.code, refusal.text)
+
+    return answer
+
+
+async def _talk(handler: Any, requests: AsyncIterator[bytes], context: Any) -> None:
+    if handler.unary_stream:
+        await handler.unary_stream(read(handler, await _whole(requests)), context)
+        return
+    try:
+        async with asyncio.timeout(STREAM_LIFE):
+            async for answer in handler.stream_stream(_each(handler, requests), context):
+                await context.write(answer)
+    except TimeoutError:
+        raise Refusal(_LATE, f"such a stream lives {STREAM_LIFE:g} seconds, open another") from None
+
+
+async def _each(handler: Any, requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for data in requests:
+        yield read(handler, data)
+
+
+async def _whole(requests: AsyncIterator[bytes]) -> bytes:
+    """The one message of a call. Raises Refusal when it does not come in time, or is not one."""
+    try:
+        async with asyncio.timeout(ARRIVAL):
+            found = await anext(requests, None)
+            more = await anext(requests, None) if found is not None else None
+    except TimeoutError:
+        raise Refusal(_LATE, f"the request did not arrive within {ARRIVAL:g} seconds") from None
+    if found is None or more is not None:
+        raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "this call takes one message")
+    return found
+
+
+def _call(method: str, context: Any) -> Call:
+    pairs = context.invocation_metadata() or ()
+    return Call(method, {key: value for key, value in pairs if isinstance(value, str)}, context.peer())

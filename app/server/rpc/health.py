@@ -1,0 +1,31 @@
+"""grpc.health.v1: SERVING while the database can be used, as /healthz says it."""
+
+import asyncio
+from concurrent.futures import Executor
+from typing import Any
+
+from grpc_health.v1 import health, health_pb2
+
+from app.server.database.engine import Database
+from app.server.health import is_ready
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+
+
+class HealthService(health.aio.HealthServicer):
+    """Check asks the database as well. A watch tells of the stop only."""
+
+    def __init__(self, database: Database, pool: Executor) -> None:
+        super().__init__()
+        self._database = database
+        self._pool = pool
+
+    async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> Any:
+        """NOT_FOUND for a service that there is none of."""
+        answer = await super().Check(request, context)
+        if answer.status == _SERVING and not await self._ready():
+            return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
+        return answer
+
+    async def _ready(self) -> bool:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, is_ready, self._database)
