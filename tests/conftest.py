@@ -9,6 +9,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from tests.support.pace import ON_THE_CALLBACK_PORT
+
 # How long one example takes says more about the machine than about the rule.
 settings.register_profile("loopin", deadline=None)
 settings.load_profile("loopin")
@@ -29,18 +31,13 @@ pytest_plugins = [
     "tests.support.chainloop",
 ]
 
-FOLDER = Path(__file__).parent
 LOCK = Path(tempfile.gettempdir()) / f"loopin-tests-{os.getuid()}.lock"
-# Their tests hold the one port that Gumloop's own command uses.
-ON_THE_CALLBACK_PORT = tuple(
-    FOLDER / name for name in ("integration/gumloop", "integration/doctor", "faults")
-)
 
 
 @pytest.fixture(autouse=True)
 def callback_port(request: pytest.FixtureRequest) -> Iterator[None]:
-    """With several workers (-n), the tests on the callback port take turns."""
-    if not any(request.path.is_relative_to(folder) for folder in ON_THE_CALLBACK_PORT):
+    """Where two runs share a machine, the tests on the callback port take turns."""
+    if not request.node.nodeid.startswith(ON_THE_CALLBACK_PORT):
         yield
         return
     with FileLock(LOCK):
