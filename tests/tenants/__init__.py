@@ -1,0 +1,1 @@
+"""Two organizations on one server: nobody of one ever sees or changes anything of the other."""

@@ -1,0 +1,44 @@
+"""The two organizations, once for all these tests."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from tests.support import server as servers
+from tests.support.issuer import running_issuer
+from tests.support.server import AccountServer
+from tests.tenants.tenants import NAMES, Tenant, tenants
+
+
+@pytest.fixture(scope="package")
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountServer]:
+    """Their server."""
+    server = servers.start(tmp_path_factory.mktemp("tenants"), seed="")
+    yield server
+    servers.release(server.process)
+
+
+@pytest.fixture(scope="package")
+def both(plane: AccountServer) -> Iterator[Mapping[str, Tenant]]:
+    """North and south."""
+    with running_issuer() as issuer, tenants(plane, issuer) as made:
+        yield made
+
+
+@pytest.fixture(params=NAMES)
+def side(request: pytest.FixtureRequest) -> str:
+    """Whose credentials are used."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def ours(both: Mapping[str, Tenant], side: str) -> Tenant:
+    """The organization of the caller."""
+    return both[side]
+
+
+@pytest.fixture
+def theirs(both: Mapping[str, Tenant], side: str) -> Tenant:
+    """The other one."""
+    return next(tenant for name, tenant in both.items() if name != side)
