@@ -3,30 +3,54 @@
 import re
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["mypy"],
-        ["ruff", "check"],
-        ["ruff", "format", "--check"],
-        ["bandit", "--quiet", "--recursive", "app", "widgets", "--configfile", "pyproject.toml"],
-    ],
-    ids=["types", "style", "format", "security"],
-)
-def test_code_is_clean(command: list[str]) -> None:
+def _script(name: str) -> Any:
+    """A module of scripts/, which is no package."""
+    place = spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert place is not None
+    assert place.loader is not None
+    made = module_from_spec(place)
+    place.loader.exec_module(made)
+    return made
+
+
+check = _script("check")
+
+
+@pytest.mark.parametrize("tool", check.TOOLS, ids=lambda tool: tool.name)
+def test_code_is_clean(tool: Any) -> None:
     """mypy is strict, on the tests too; bandit looks for the usual holes in what is shipped."""
-    run = subprocess.run(
-        [BIN / command[0], *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    run = subprocess.run(tool.command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_check_runs_every_folder_of_tests_as_the_readme_does() -> None:
+    """What passes there passes in CI."""
+    run = [step.command for step in check.steps(fast=False)]
+    folders = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")}
+    assert sorted(folders) == sorted(check.folders())
+    assert all(any(f"tests/{folder}" in command for command in run) for folder in folders)
+    assert f"{' '.join(('python', *check.PYTEST))}\n" in (ROOT / "README.md").read_text()
+    assert set(check.steps(fast=True)) < set(check.steps(fast=False))
+
+
+def test_check_stops_at_the_first_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    """It says what failed, what that printed, and how to run it again."""
+    good = check.Step("good", (sys.executable, "-c", ""))
+    bad = check.Step("bad", (sys.executable, "-c", "raise SystemExit('no!')"))
+    assert check.run([good])
+    assert not check.run([good, bad, check.Step("never", bad.command)])
+    said = capfd.readouterr().out
+    assert re.search(r"✓ good +\d+\.\d s\n✗ bad +\d+\.\d s\nno!\n\nagain: ", said)
+    assert "never" not in said
 
 
 def test_a_test_run_takes_its_home_away() -> None:
