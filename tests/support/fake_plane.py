@@ -1,0 +1,194 @@
+"""A control plane in a dictionary, seen through the gateway port."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+from app.domain.credentials import Credential, Endpoint, Method
+from app.domain.errors import AlreadyExists, LoopinError, NotFound, SessionEnded
+from app.domain.organizations import Context, Membership, Organization, Person, Role
+from app.domain.secret import Secret
+from app.domain.server_info import SIGN_OUT, ServerInfo
+from app.domain.tokens import APIToken, CreatedToken, Project, ScopeFilter, StatusFilter, TokenDraft
+from tests.support.sample import ADA, CI_TOKEN, NOW, USER_TOKEN
+
+
+def _story() -> list[APIToken]:
+    """A few tokens of every kind; tests that need others bring their own."""
+    organization = ("0rg", "acme")
+
+    def token(
+        number: int, name: str, created: float, used: float | None, expires: float | None, **more: Any
+    ) -> APIToken:
+        """Ages and uses in days before NOW, expiry in days after."""
+        return APIToken(
+            f"70000000-0000-4000-8000-{number:012d}",
+            name,
+            more.get("description", ""),
+            *organization,
+            NOW - timedelta(days=created),
+            None if expires is None else NOW + timedelta(days=expires),
+            more.get("revoked"),
+            None if used is None else NOW - timedelta(days=used),
+            more.get("project"),
+            ("organization:read",),
+        )
+
+    web, ml = Project("p-web", "web"), Project("p-ml", "ml")
+    return [
+        token(1, "ci-legacy", 412, None, None, description="old Jenkins, rack 4"),
+        token(2, "ci-release", 200, 0.002, 120, description="GitHub Actions of acme/web"),
+        token(3, "nightly-scan", 300, 94, None, project=web),
+        token(4, "train-gpu", 90, 2, 6, project=ml, description="GPU pool"),
+        token(5, "backup", 180, 83, None),
+        token(6, "demo-2025", 400, 200, -30),
+        token(7, "web-preview", 60, 1, 30, project=web),
+        token(8, "leaked-key", 100, 3, 90, revoked=NOW - timedelta(hours=2)),
+    ]
+
+
+@dataclass
+class FakeControlPlane:
+    """A control plane in memory, with the rules that screens depend on.
+
+    `fail` maps a method's name to the error it raises; `calls` lists what was called. `hold` makes
+    every call wait until it is set.
+    """
+
+    role: Role = Role.OWNER
+    threshold: int = 90
+    tokens: list[APIToken] = field(default_factory=_story)
+    organizations: tuple[str, ...] = ("acme", "globex")
+    current_name: str = "acme"
+    capabilities: frozenset[str] = frozenset({SIGN_OUT})
+    dashboard: str = ""
+    accepted: set[Secret] = field(default_factory=lambda: {USER_TOKEN, CI_TOKEN})
+    fail: dict[str, LoopinError] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+
+    def organization(self, name: str) -> Organization:
+        """The organization as the server tells it."""
+        return Organization(f"id-{name}", name, NOW - timedelta(days=500), self.threshold)
+
+    def membership(self, name: str) -> Membership:
+        """Ada's place in it."""
+        return Membership(f"m-{name}", self.organization(name), self.role, name == self.current_name)
+
+
+class FakeGateway:
+    """The control plane seen with one credential."""
+
+    def __init__(self, plane: FakeControlPlane, credential: Credential | None, organization: str) -> None:
+        self._plane = plane
+        self._credential = credential
+        self._organization = organization
+
+    async def _enter(self, name: str, *, open_to_all: bool = False) -> FakeControlPlane:
+        plane = self._plane
+        plane.calls.append(name)
+        if plane.hold is not None:
+            await plane.hold.wait()
+        if name in plane.fail:
+            raise plane.fail[name]
+        if not open_to_all and (self._credential is None or self._credential.secret not in plane.accepted):
+            raise SessionEnded("the session has ended", hint="sign in again")
+        return plane
+
+    @property
+    def _is_token(self) -> bool:
+        return self._credential is not None and self._credential.method is Method.API_TOKEN
+
+    async def server_info(self) -> ServerInfo:
+        """Where to sign in."""
+        plane = await self._enter("server_info", open_to_all=True)
+        return ServerInfo(
+            "https://login.acme.example/auth/login", "v1.106", plane.dashboard, plane.capabilities
+        )
+
+    async def current(self) -> Context:
+        """Who we are."""
+        plane = await self._enter("current")
+        if self._is_token:
+            token_id = plane.tokens[1].id
+            return Context(Person(token_id, "API-token@chainloop", is_person=False), None)
+        return Context(ADA, plane.membership(self._organization or plane.current_name))
+
+    async def memberships(self) -> Sequence[Membership]:
+        """Ada's organizations."""
+        plane = await self._enter("memberships")
+        if self._is_token:
+            raise NotFound("logged in user not found")
+        return [plane.membership(name) for name in plane.organizations]
+
+    async def select_membership(self, membership_id: str) -> Membership:
+        """Switch."""
+        plane = await self._enter("select_membership")
+        plane.current_name = membership_id.removeprefix("m-")
+        return plane.membership(plane.current_name)
+
+    async def set_threshold(self, organization: str, days: int) -> Organization:
+        """Set it."""
+        plane = await self._enter("set_threshold")
+        plane.threshold = days
+        return plane.organization(organization)
+
+    async def list_tokens(
+        self, status: StatusFilter, scope: ScopeFilter = ScopeFilter.ANY, project: str = ""
+    ) -> Sequence[APIToken]:
+        """What is there, by status."""
+        plane = await self._enter("list_tokens")
+        wanted = {StatusFilter.ALL: (True, False), StatusFilter.ACTIVE: (False,)}.get(status, (True,))
+        return [token for token in plane.tokens if (token.revoked_at is not None) in wanted]
+
+    async def create_token(self, draft: TokenDraft) -> CreatedToken:
+        """Make one; names are unique among unrevoked tokens."""
+        plane = await self._enter("create_token")
+        if any(token.name == draft.name and token.revoked_at is None for token in plane.tokens):
+            raise AlreadyExists("this name is taken", hint="choose another name")
+        token = APIToken(
+            f"70000000-0000-4000-8000-{len(plane.tokens) + 900:012d}",
+            draft.name,
+            draft.description,
+            "0rg",
+            plane.current_name,
+            NOW,
+            NOW + draft.expires_in if draft.expires_in else None,
+            project=Project(f"p-{draft.project}", draft.project) if draft.project else None,
+            permissions=draft.permissions,
+        )
+        plane.tokens.append(token)
+        return CreatedToken(token, Secret(f"not-a-real-token-of-{draft.name}-0042"))
+
+    async def revoke_token(self, token_id: str) -> None:
+        """End one."""
+        plane = await self._enter("revoke_token")
+        for index, token in enumerate(plane.tokens):
+            if token.id == token_id and token.revoked_at is None:
+                plane.tokens[index] = replace(token, revoked_at=NOW)
+                return
+        raise NotFound("there is no such token, or it is revoked already")
+
+    async def sign_out(self, *, everywhere: bool = False) -> bool:
+        """End the session where the server can."""
+        plane = await self._enter("sign_out")
+        if SIGN_OUT in plane.capabilities and self._credential is not None:
+            plane.accepted.discard(self._credential.secret)
+            return True
+        return False
+
+
+class FakeGateways:
+    """Opens FakeGateway values."""
+
+    def __init__(self, plane: FakeControlPlane) -> None:
+        self._plane = plane
+
+    def open(self, endpoint: Endpoint, credential: Credential | None, organization: str = "") -> FakeGateway:
+        """One with this credential."""
+        return FakeGateway(self._plane, credential, organization)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
