@@ -47,6 +47,9 @@ class Vault(Protocol):
     async def read(self, service: str, account: str) -> Secret | None:
         """Return the entry, or None."""
 
+    async def read_all(self, service: str, accounts: Sequence[str]) -> tuple[Secret | None, ...]:
+        """Return the entries, one after the other in the given order; an account may be named twice."""
+
     async def write(self, service: str, account: str, secret: Secret) -> None:
         """Create or replace the entry."""
 

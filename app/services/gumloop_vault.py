@@ -15,6 +15,8 @@ from app.domain.secret import Secret
 SERVICE = "gumloop-cli"
 ACCESS_TOKEN, REFRESH_TOKEN, API_KEY = "access_token", "refresh_token", "api_key"
 USER_ID, BASE_URL = "user_id", "base_url"
+_SIGNS_IN = (ACCESS_TOKEN, API_KEY)
+_BESIDE = (BASE_URL, REFRESH_TOKEN, USER_ID)
 READS = 3
 """Attempts at a reading during which nobody writes."""
 
@@ -40,12 +42,11 @@ class GumloopVault:
         What signs in is read again at the end: when it changed meanwhile, the fields in between may
         belong to another login, and the reading is done again.
         """
-        found = StoredGumloop()
+        names = [f"{profile}:{field}" for field in (*_SIGNS_IN, *_BESIDE, *_SIGNS_IN)]
         for _ in range(READS):
-            key = await self._signs_in(profile)
-            found = await self._collect(profile, *key)
-            if key == await self._signs_in(profile):
-                return found
+            *found, access_token, api_key = await self._vault.read_all(SERVICE, names)
+            if found[:2] == [access_token, api_key]:
+                return self._stored(*found)
         raise VaultError(
             "the stored Gumloop login changes while it is read",
             hint="try again when the other program is done",
@@ -71,27 +72,23 @@ class GumloopVault:
         for field in (API_KEY, ACCESS_TOKEN, REFRESH_TOKEN, USER_ID, BASE_URL):
             await self._delete(profile, field)
 
-    async def _signs_in(self, profile: str) -> tuple[Secret | None, Secret | None]:
-        return await self._get(profile, ACCESS_TOKEN), await self._get(profile, API_KEY)
-
-    async def _collect(
-        self, profile: str, access_token: Secret | None, api_key: Secret | None
+    def _stored(
+        self,
+        access_token: Secret | None,
+        api_key: Secret | None,
+        base_url: Secret | None,
+        refresh: Secret | None,
+        user_id: Secret | None,
     ) -> StoredGumloop:
-        base_url = await self._get(profile, BASE_URL)
         endpoint = stored_endpoint(base_url.reveal()) if base_url else self._default
         if access_token is not None:
-            refresh = await self._get(profile, REFRESH_TOKEN)
             method = Method.OAUTH if refresh else Method.ACCESS_TOKEN
             return StoredGumloop(GumloopLogin(method, access_token, endpoint, "", refresh))
         if api_key is None:
             return StoredGumloop()
-        user_id = await self._get(profile, USER_ID)
         if user_id is None:
             return StoredGumloop(problem="the stored API key has no user ID beside it")
         return StoredGumloop(GumloopLogin(Method.API_KEY, api_key, endpoint, user_id.reveal()))
-
-    async def _get(self, profile: str, field: str) -> Secret | None:
-        return await self._vault.read(SERVICE, f"{profile}:{field}")
 
     async def _put(self, profile: str, field: str, value: Secret | None) -> None:
         if value is None:

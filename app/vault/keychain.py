@@ -5,21 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from app.domain.errors import LoopinError, VaultError, VaultSilent
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
 from app.vault.courier import Courier
 
-if TYPE_CHECKING:
-    from keyring.backend import KeyringBackend
-
 T = TypeVar("T")
 UNKNOWN = "keychain"
-LOOKS = 3
-"""How often an entry is looked up that another process keeps replacing."""
 
 
 class KeychainVault:
@@ -43,12 +38,18 @@ class KeychainVault:
 
     async def read(self, service: str, account: str) -> Secret | None:
         """Return the entry, or None."""
+        (found,) = await self.read_all(service, (account,))
+        return found
 
-        def call() -> Secret | None:
+    async def read_all(self, service: str, accounts: Sequence[str]) -> tuple[Secret | None, ...]:
+        """Return the entries, one after the other in the given order; all within one `timeout`."""
+
+        def call() -> tuple[Secret | None, ...]:
             from app.vault.backends import chosen
+            from app.vault.reading import look_up
 
-            value = _look_up(chosen(), service, account)
-            return Secret(value) if value else None
+            found = look_up(chosen(), service, accounts)
+            return tuple(Secret(value) if value else None for value in found)
 
         return await self._do(call)
 
@@ -70,10 +71,11 @@ class KeychainVault:
 
         def call() -> None:
             from app.vault.backends import chosen
+            from app.vault.reading import look_up
 
             backend = chosen()
             # Backends disagree on what deleting a missing entry raises, so it is looked at first.
-            if _look_up(backend, service, account) is not None:
+            if look_up(backend, service, (account,)) != [None]:
                 backend.delete_password(service, account)
 
         await self._do(call)
@@ -109,16 +111,3 @@ class KeychainVault:
         except VaultSilent as error:
             name = "the keychain" if self._label == UNKNOWN else self._label
             raise VaultSilent(error.message.replace("the keychain", name, 1), hint=error.hint) from None
-
-
-def _look_up(backend: KeyringBackend, service: str, account: str) -> str | None:
-    """The entry. One that another process replaces between the search and the look is searched again."""
-    for _ in range(LOOKS - 1):
-        try:
-            return backend.get_password(service, account)
-        # Of Secret Service's library, which need not be importable; a prompt that was dismissed is a
-        # subclass of it, and is an answer.
-        except Exception as error:
-            if type(error).__name__ != "ItemNotFoundException":
-                raise
-    return backend.get_password(service, account)

@@ -1,5 +1,7 @@
 """A vault that forgets everything with the process: for the demo."""
 
+from collections.abc import Sequence
+
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
 
@@ -19,6 +21,10 @@ class MemoryVault:
     async def read(self, service: str, account: str) -> Secret | None:
         """Return the entry, or None."""
         return self._entries.get((service, account))
+
+    async def read_all(self, service: str, accounts: Sequence[str]) -> tuple[Secret | None, ...]:
+        """Return the entries, in the given order."""
+        return tuple([await self.read(service, account) for account in accounts])
 
     async def write(self, service: str, account: str, secret: Secret) -> None:
         """Create or replace the entry."""

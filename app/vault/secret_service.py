@@ -1,15 +1,17 @@
-"""Looks at the Secret Service without storing anything and without a prompt.
+"""The Secret Service: a look without storing anything and without a prompt, and entries read together.
 
 Importing this imports `secretstorage` and `jeepney`.
 """
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import secretstorage
 from jeepney import DBusAddress, new_method_call
 from jeepney.io.blocking import DBusConnection
+from secretstorage.util import open_session
 
 from app.domain.errors import VaultLocked, VaultMissing
 
@@ -28,6 +30,38 @@ _NAMES = {
     "ksecretd": "KWallet",
     "keepassxc": "KeePassXC",
 }
+
+
+class Keyring(Protocol):
+    """What is used of keyring's own back end, which has no types."""
+
+    schemes: dict[str, dict[str, str]]
+    scheme: str
+
+    def get_preferred_collection(self) -> secretstorage.Collection: ...
+
+    def unlock(self, item: secretstorage.Item) -> None: ...
+
+
+@contextmanager
+def connected(backend: Keyring) -> Iterator[Callable[[str, str], str | None]]:
+    """Look entries up, by service and account, as `backend` does, with one connection and one key exchange.
+
+    keyring itself makes both anew for each entry, which takes most of a look's time.
+    """
+    collection = backend.get_preferred_collection()
+    names = backend.schemes[backend.scheme]
+
+    def look(service: str, account: str) -> str | None:
+        for item in collection.search_items({names["service"]: service, names["username"]: account}):
+            backend.unlock(item)
+            # The key exchange waits for the first entry that is there.
+            item.session = collection.session = collection.session or open_session(collection.connection)
+            return str(item.get_secret().decode())
+        return None
+
+    with closing(collection.connection):
+        yield look
 
 
 def look(found: Callable[[str], None]) -> None:

@@ -45,6 +45,12 @@ class VaultConformance:
         assert await vault.read(SERVICE, "default") == SAMPLE
         assert await vault.read(f"{SERVICE}-2", "default") is None
 
+    async def test_entries_read_together_come_in_the_order_asked_for(self, vault: Vault) -> None:
+        await vault.write(SERVICE, "default", SAMPLE)
+        await vault.write(SERVICE, "work", OTHER)
+        found = await vault.read_all(SERVICE, ("work", "nobody", "default", "work"))
+        assert found == (OTHER, None, SAMPLE, OTHER)
+
     async def test_deleted_is_gone_and_deleting_twice_is_fine(self, vault: Vault) -> None:
         await vault.write(SERVICE, "default", SAMPLE)
         await vault.delete(SERVICE, "default")

@@ -61,6 +61,10 @@ class FakeVault:
         self._check()
         return self.entries.get((service, account))
 
+    async def read_all(self, service: str, accounts: Sequence[str]) -> tuple[Secret | None, ...]:
+        """The entries."""
+        return tuple([await self.read(service, account) for account in accounts])
+
     async def write(self, service: str, account: str, secret: Secret) -> None:
         """Keep it."""
         self._check()

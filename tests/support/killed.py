@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.gumloop import GumloopLogin, GumloopTokens
@@ -34,6 +35,9 @@ class Mortal:
 
     async def read(self, service: str, account: str) -> Secret | None:
         return await self._vault.read(service, account)
+
+    async def read_all(self, service: str, accounts: Sequence[str]) -> tuple[Secret | None, ...]:
+        return await self._vault.read_all(service, accounts)
 
     async def write(self, service: str, account: str, secret: Secret) -> None:
         await self._vault.write(service, account, secret)

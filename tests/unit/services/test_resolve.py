@@ -1,7 +1,7 @@
 """Which Chainloop credential is in effect: the decision table, row by row."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -42,6 +42,10 @@ class BrokenVault:
         return VaultStatus("broken", self.error)
 
     async def read(self, service: str, account: str) -> Secret | None:
+        self.asked += 1
+        raise self.error
+
+    async def read_all(self, service: str, accounts: Sequence[str]) -> tuple[Secret | None, ...]:
         self.asked += 1
         raise self.error
 

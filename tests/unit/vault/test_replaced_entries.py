@@ -6,7 +6,8 @@ import pytest
 
 from app.domain.errors import VaultError
 from app.vault import backends
-from app.vault.keychain import LOOKS, KeychainVault
+from app.vault.keychain import KeychainVault
+from app.vault.reading import LOOKS
 
 
 class ItemNotFoundException(Exception):
