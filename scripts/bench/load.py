@@ -157,6 +157,8 @@ def ended(
             hold(again, calls, report, kind, may_be_unanswered=may_be_unanswered)
         finally:
             release(again.process)
+    kinds = Counter(call.failure.partition(":")[0] for call in calls if call.failure)
+    report.say(f"{kind}: calls that were refused: {dict(kinds)}")
     report.tries += sum(1 for call in calls if call.acknowledged)
     report.lose(f"{kind}: nothing was written", int(not any(call.acknowledged for call in calls)))
 

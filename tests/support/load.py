@@ -102,6 +102,13 @@ class Crowd:
             child.stdin.write("\n")
             child.stdin.flush()
 
+    def written(self, count: int) -> None:
+        """Return when so many writes were acknowledged; for clients that are `synced`."""
+        for number in range(count):
+            child = self._children[number % len(self._children)]
+            assert child.stdout is not None
+            assert child.stdout.readline() == "written\n", "the clients ended too soon"
+
     def calls(self) -> list[Call]:
         """Wait for the last client; return everything they wrote down."""
         longest = self._plans[0].seconds + 90

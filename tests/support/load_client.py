@@ -48,8 +48,8 @@ _OPTIONS = (
 class Plan:
     """What a child is to do. `people` are (e-mail address, JWT); `pace` the mean rest in seconds.
 
-    `synced`: a line counts as written when it is on the disk. `mortal`: the server is going to end, so a
-    client ends with its first failure.
+    `synced`: an acknowledgement counts when its line is on the disk, and standard output tells of it.
+    `mortal`: the server is going to end, so a client ends with its first failure.
     """
 
     http: str
@@ -80,6 +80,8 @@ class Log:
         self._file.flush()
         if self._synced and acknowledged:
             os.fsync(self._file.fileno())
+            sys.stdout.write("written\n")
+            sys.stdout.flush()
 
 
 class Client:
