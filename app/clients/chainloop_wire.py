@@ -43,7 +43,8 @@ _READS = {
     "UserService": ("ListMemberships",),
     "APITokenService": ("List",),
 }
-# Only reads are repeated, and only when nobody answered. gRPC adds the jitter (gRFC A6).
+# Only reads are repeated, and only when nobody answered or there were too many requests. gRPC adds the jitter
+# and waits as long as the server asks in grpc-retry-pushback-ms (gRFC A6).
 _SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
@@ -58,7 +59,7 @@ _SERVICE_CONFIG = json.dumps(
                     "initialBackoff": "0.2s",
                     "maxBackoff": "2s",
                     "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
                 },
             }
         ]
@@ -163,16 +164,17 @@ class Wire:
     async def select_membership(self, metadata: Metadata, membership_id: str) -> Membership:
         """SetCurrentMembership."""
         request = user_pb2.SetCurrentMembershipRequest(membership_id=membership_id)
-        return mapping.membership(
-            (await self._call(self._user.SetCurrentMembership, request, metadata)).result
-        )
+        lost = "it may be your current organization all the same: look at the list"
+        answer = await self._call(self._user.SetCurrentMembership, request, metadata, lost)
+        return mapping.membership(answer.result)
 
     async def set_threshold(self, metadata: Metadata, organization: str, days: int) -> Organization:
         """Update; 0 is sent as 0, which is not the same as absent."""
         request = organization_pb2.OrganizationServiceUpdateRequest(
             name=organization, api_token_max_days_inactive=days
         )
-        answer = await self._call(self._organization.Update, request, metadata)
+        lost = "the threshold may be changed all the same: look at it again"
+        answer = await self._call(self._organization.Update, request, metadata, lost)
         return mapping.organization(answer.result)
 
     async def list_tokens(

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from app.clients.again import again
 from app.domain.errors import BadReply, NotSignedIn, TokenRejected
 from app.domain.keyless import AUDIENCE, Availability, CIIdentities, CISystem, CIToken, identity_of
 from app.domain.ports import Clock
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
 _ENTERPRISE_PATH = "/_services/token"
 _SPARE = timedelta(seconds=60)
+_PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +133,20 @@ class CIEnvironment(CIIdentities):
             )
         return claims
 
-    def _fetcher(self) -> "Fetcher":
+    def _fetcher(self) -> "_Patient":
         from app.oidc.addresses import CLIENT
         from app.oidc.fetch import Fetcher
 
-        return Fetcher(CLIENT, patience=10.0, ca=self._environ.get("CI_SERVER_TLS_CA_FILE", ""))
+        return _Patient(Fetcher(CLIENT, _PATIENCE, self._environ.get("CI_SERVER_TLS_CA_FILE", "")))
+
+
+class _Patient:
+    """Reads a document again when it fails in a way that may pass. Satisfies `Fetch`."""
+
+    def __init__(self, fetcher: "Fetcher") -> None:
+        self._fetcher = fetcher
+        self.reach = fetcher.reach
+
+    async def document(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        """The JSON object at `url`."""
+        return await again(lambda: self._fetcher.document(url, headers), _PATIENCE)

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from app.clients.again import again
 from app.clients.gumloop_errors import explain, not_the_api
 from app.clients.gumloop_http import Wire, options, translated
 from app.domain.credentials import Credential, Method
@@ -74,6 +75,9 @@ class HttpGumloopAPI:
         return rows
 
     async def _get(self, what: str) -> Mapping[str, Any]:
+        return await again(lambda: self._ask(what), self._wire.timeout)
+
+    async def _ask(self, what: str) -> Mapping[str, Any]:
         params = {"team_id": self._team_id} if self._team_id else {}
         async with translated(self._wire, self._base_url):
             response = await self._client.get(

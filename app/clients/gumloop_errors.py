@@ -68,7 +68,8 @@ def explain(response: httpx.Response, secrets: Iterable[Secret] = ()) -> LoopinE
         hint = f"try again in {wait:.0f} seconds" if wait is not None else "wait a while, and try again"
         return RateLimited(f"too many requests: {message}", hint=hint, retry_after=wait)
     if status >= 500:
-        return Failed(message, hint="the server has a problem of its own; try again later")
+        hint = "the server has a problem of its own; try again later"
+        return Failed(message, hint=hint, retry_after=retry_after(response))
     if 300 <= status < 400 or status < 200:
         return BadReply(f"{host} does not answer here: it points elsewhere", hint="check the base URL")
     kind, hint = _KINDS.get(status, (Refused, ""))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from app.clients import tls
-from app.domain.errors import BadReply, LoopinError, ReplyTooLarge, TLSFailed, Unreachable
+from app.domain.errors import BadReply, BrokenOff, LoopinError, ReplyTooLarge, TLSFailed, Unreachable
 from app.domain.gumloop import endpoint_of, is_loopback
 
 MAX_REPLY = 8 * 1024 * 1024
@@ -60,7 +60,7 @@ async def translated(wire: Wire, base_url: str) -> AsyncIterator[None]:
     except httpx.ConnectError as error:
         raise _connect_error(host, error) from None
     except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError):
-        raise BadReply(f"{host} broke off in the middle of its answer", hint="try again") from None
+        raise BrokenOff(f"{host} broke off in the middle of its answer", hint="try again") from None
     except httpx.HTTPError as error:
         raise Unreachable(
             f"{host} cannot be reached ({type(error).__name__})", hint="check the network, and try again"

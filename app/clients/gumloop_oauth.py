@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from app.clients.again import again
 from app.clients.gumloop_errors import Said, explain, not_the_api, read
 from app.clients.gumloop_http import Wire, options, translated
 from app.domain.credentials import Endpoint
@@ -106,13 +107,19 @@ class AuthlibGumloopOAuth:
         self, endpoint: Endpoint, url: str, headers: Mapping[str, str] | None = None
     ) -> Mapping[str, Any]:
         wire = Wire(min(DISCOVERY_PATIENCE, self._wire.timeout), self._wire.agent)
-        try:
+
+        async def ask() -> bytes:
             async with (
                 made(httpx.AsyncClient, **options(wire, endpoint.address)) as client,
                 translated(wire, endpoint.address),
             ):
                 response = await client.get(url, headers=headers)
-            body = json.loads(response.content) if response.is_success else {}
+            if not response.is_success:
+                raise explain(response)
+            return response.content
+
+        try:
+            body = json.loads(await again(ask, wire.timeout))
         except (LoopinError, ValueError, RecursionError, httpx.InvalidURL):
             return {}
         return body if isinstance(body, Mapping) else {}

@@ -14,7 +14,8 @@
     │   ├── AlreadyExists
     │   └── RateLimited
     ├── Failed                   the server tried and could not
-    │   ├── BadReply             cut short, not the protocol, not readable
+    │   ├── BadReply             not the protocol, not readable
+    │   │   └── BrokenOff        cut short
     │   └── ReplyTooLarge        over the receive limit
     ├── Unreachable              no answer: name, route, refused, timed out
     │   └── TLSFailed            an answer, but not from someone we may trust
@@ -104,11 +105,19 @@ class RateLimited(Refused):
 
 
 class Failed(LoopinError):
-    """The server tried and could not."""
+    """The server tried and could not; `retry_after` is in seconds when it said how long to wait."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
 
 
 class BadReply(Failed):
-    """The answer was cut short or is not what the protocol says."""
+    """The answer is not what the protocol says."""
+
+
+class BrokenOff(BadReply):
+    """The answer was cut short."""
 
 
 class ReplyTooLarge(Failed):

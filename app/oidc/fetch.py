@@ -162,7 +162,7 @@ async def _ask(
 def _accepted(answer: _Answer, host: str) -> bytes:
     if answer.status == 200:
         return answer.body
-    if answer.status >= 500:
+    if answer.status >= 500 or answer.status == 429:
         raise Unreachable(
             f"{host} is out of order: it answered {answer.status}", hint="try again in a moment"
         )

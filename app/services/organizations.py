@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from app.domain.activity import Action, Outcome
-from app.domain.errors import LoopinError, NotFound, ReadOnly
+from app.domain.errors import Failed, LoopinError, NotFound, ReadOnly, Unreachable
 from app.domain.inactivity import check_threshold
 from app.domain.organizations import Identity, Membership, Organization
 from app.domain.ports import Gateway
@@ -66,7 +66,14 @@ class SwitchOrganization:
             known = ", ".join(m.organization.name for m in memberships) or "none"
             raise NotFound(f"you are not a member of {name!r}", hint=f"your organizations: {known}")
         gateway = await self._session.gateway(credential)
-        chosen = await gateway.select_membership(wanted.id)
+        try:
+            chosen = await gateway.select_membership(wanted.id)
+        except (Failed, Unreachable):
+            # The answer got lost; where the person is now tells whether the change was made.
+            found = next((m for m in await gateway.memberships() if m.id == wanted.id), None)
+            if found is None or not found.current:
+                raise
+            chosen = found
         await self._trail.add(Action.SWITCH, endpoint=credential.endpoint.address, subject=name)
         return chosen
 
@@ -95,8 +102,12 @@ class UpdateThreshold:
         try:
             changed = await gateway.set_threshold(name, days)
         except LoopinError as error:
-            await self._note(identity, credential.endpoint.address, before, days, error)
-            raise
+            found = await _look_again(gateway) if isinstance(error, Failed | Unreachable) else None
+            if found is None or (found.threshold or 0) != days:
+                error.hint = "it was not changed: try again" if found else error.hint
+                await self._note(identity, credential.endpoint.address, before, days, error)
+                raise
+            changed = found
         await self._note(identity, credential.endpoint.address, before, days)
         return await _read_back(gateway, changed)
 
@@ -113,10 +124,15 @@ class UpdateThreshold:
         )
 
 
-async def _read_back(gateway: Gateway, changed: Organization) -> Organization:
-    """What the server holds now; its answer to the change when it cannot be asked again."""
+async def _look_again(gateway: Gateway) -> Organization | None:
+    """How it is after an answer that got lost; None when that cannot be read."""
     try:
         membership = (await gateway.current()).membership
     except LoopinError:
-        return changed
-    return membership.organization if membership else changed
+        return None
+    return membership.organization if membership else None
+
+
+async def _read_back(gateway: Gateway, changed: Organization) -> Organization:
+    """What the server holds now; its answer to the change when it cannot be asked again."""
+    return await _look_again(gateway) or changed

@@ -74,7 +74,10 @@ class RevokeTokens:
         await run.begin(len(names))
         first = await run.all({i: n for i, n in names.items() if i != identity.token_id})
         for _ in range(retries):
-            first |= await run.all({i: r.name for i, r in first.items() if _worth_another(r.error)})
+            open_ones = {i: r.name for i, r in first.items() if _worth_another(r.error)}
+            # An answer that got lost may hide a revocation that worked: what the list shows is not repeated.
+            gone = await _receipts(gateway, set(open_ones)) if open_ones else {}
+            first |= await run.all({i: name for i, name in open_ones.items() if i not in gone})
         # The token that signs us in goes last: without it no other can be revoked.
         first |= await run.all({i: n for i, n in names.items() if i == identity.token_id})
         revoked_at = await _receipts(gateway, set(names))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.activity import Action, Outcome
-from app.domain.errors import LoopinError, PermissionDenied, UsageError
+from app.domain.errors import Failed, LoopinError, PermissionDenied, Unreachable, UsageError
 from app.domain.organizations import Identity
 from app.domain.ports import Clock, Gateway
 from app.domain.server_info import TOKEN_PERMISSIONS
@@ -53,7 +53,7 @@ class ListTokens:
 
 
 class CreateToken:
-    """A new token. A create whose answer got lost is never repeated: the list shows what came of it."""
+    """A new token. A create whose answer got lost is never repeated: the list is asked what came of it."""
 
     def __init__(self, session: ChainloopSession, trail: Trail) -> None:
         self._session = session
@@ -71,6 +71,8 @@ class CreateToken:
         try:
             created = await gateway.create_token(draft)
         except LoopinError as error:
+            if isinstance(error, Failed | Unreachable):
+                error.hint = await _what_came_of(draft, gateway, error.hint)
             await self._trail.add(
                 Action.CREATE,
                 outcome=Outcome.FAILED,
@@ -89,6 +91,23 @@ class CreateToken:
             detail=f"scope {created.token.scope}",
         )
         return created
+
+
+async def _what_came_of(draft: TokenDraft, gateway: Gateway, unknown: str) -> str:
+    """The next step after an answer that got lost; `unknown` where the list does not tell.
+
+    Names are unique among unrevoked tokens of one scope, so one of this name is the one just made.
+    """
+    try:
+        listed = await gateway.list_tokens(StatusFilter.ACTIVE)
+    except LoopinError:
+        return unknown
+    for token in listed:
+        if token.name == draft.name and (token.project.name if token.project else "") == draft.project:
+            return (
+                f"it was created all the same, and nobody has seen it: revoke it ({token.id}), and try again"
+            )
+    return "the list shows that it was not created: try again"
 
 
 async def _check_permissions(draft: TokenDraft, gateway: Gateway) -> None:

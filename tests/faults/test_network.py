@@ -185,7 +185,7 @@ async def test_a_server_that_publishes_nothing_usable_keeps_nobody_out(
     wire.mark, wire.how = b"GET /.well-known", how
     async with desk.loopin(LOOPIN_REQUEST_TIMEOUT="1") as box:
         result_of(await follow(FLOWS["gumloop oauth"](box)))
-    assert wire.hits == 1
+    assert wire.hits >= 1
     assert await desk.stored() is not None
 
 

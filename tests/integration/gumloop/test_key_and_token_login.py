@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.clients.again import TRIES
 from app.domain.credentials import Method
 from app.domain.errors import LoginFailed, LoopinError, RateLimited
 from tests.support.gumloop import Desk, follow, result_of, told
@@ -73,11 +74,12 @@ async def test_a_plan_that_is_too_small_is_told_as_such(desk: Desk, gumloop: Gum
 
 
 async def test_too_many_requests_is_no_wrong_key(desk: Desk, gumloop: Gumloop) -> None:
-    gumloop.fail("/api/v1/models", Fault(429, "{}", headers=(("Retry-After", "7"),)))
+    """A wait that is longer than our patience is told, and not waited for."""
+    gumloop.fail("/api/v1/models", Fault(429, "{}", headers=(("Retry-After", "77"),)))
     async with desk.loopin() as loopin:
         steps = await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID))
     assert isinstance(steps[-1].error, RateLimited)
-    assert steps[-1].error.retry_after == 7
+    assert steps[-1].error.retry_after == 77
 
 
 async def test_a_team_key_is_checked_against_its_team(desk: Desk, gumloop: Gumloop) -> None:
@@ -123,13 +125,14 @@ async def test_a_secret_that_the_server_repeats_is_not_passed_on(desk: Desk, gum
 async def test_every_way_an_answer_goes_wrong_has_its_own_sentence(
     desk: Desk, gumloop: Gumloop, fault: Fault, sentence: str
 ) -> None:
-    gumloop.fail("/api/v1/models", fault)
+    gumloop.fail("/api/v1/models", *[fault] * TRIES)
     async with desk.loopin(LOOPIN_REQUEST_TIMEOUT="1") as loopin:
         steps = await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID))
         gumloop.released.set()
         assert sentence in told(steps)
         assert isinstance(steps[-1].error, LoopinError)
         assert desk.vault.entries() == {}
+        gumloop.faults.clear()
         result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
 
 

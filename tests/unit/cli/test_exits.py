@@ -21,6 +21,7 @@ TABLE = {
     errors.RateLimited: 1,
     errors.Failed: 1,
     errors.BadReply: 1,
+    errors.BrokenOff: 1,
     errors.ReplyTooLarge: 1,
     errors.Unreachable: 5,
     errors.TLSFailed: 5,
