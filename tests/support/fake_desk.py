@@ -1,7 +1,7 @@
 """What stands on a desk, without the desk: clock, keychain, browser, listener, clipboard."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
