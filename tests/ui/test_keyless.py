@@ -9,8 +9,7 @@ from app.domain.keyless import Availability, CIIdentity, CISystem, CIToken
 from app.domain.secret import Secret
 from app.screens.keyless import KeylessDialog
 from tests.support import app as fakes
-from tests.ui.pilots import until
-from tests.ui.test_login import SIZE, choose, shown
+from tests.support.pages.login import at_the_choice, signed_out
 from widgets.lines import Rows
 from widgets.state_view import StateView
 
@@ -51,31 +50,26 @@ def in_job(error: LoopinError | None = None) -> fakes.FakeContainer:
 
 
 async def test_in_a_job_the_row_shows_who_it_says_we_are() -> None:
-    app = fakes.app(in_job())
-    async with app.run_test(size=SIZE) as pilot:
-        await choose(pilot)
-        ways = app.screen.query_one(OptionList)
-        assert "GitLab CI: used by itself" in str(ways.get_option_at_index(ways.option_count - 1).prompt)
-        await pilot.press("end", "enter")
-        await until(pilot, lambda: isinstance(app.screen, KeylessDialog))
-        await until(pilot, lambda: app.screen.query_one(StateView).state == "filled")
-        told = "\n".join(line.plain for line in app.screen.query_one(Rows).lines(80))
+    async with at_the_choice(in_job()) as login:
+        assert "GitLab CI: used by itself" in login.options()[-1]
+        await login.press("end", "enter")
+        await login.dialog(KeylessDialog)
+        await login.until(lambda: login.screen.query_one(StateView).state == "filled")
+        told = "\n".join(line.plain for line in login.screen.query_one(Rows).lines(80))
         for words in ("acme/web", "main", "self-hosted", "42 m", "never stored", "✗ list, create or revoke"):
             assert words in told
 
 
 async def test_a_token_that_does_not_pass_says_why() -> None:
-    app = fakes.app(in_job(TokenRejected("the token is for another audience", hint="set aud: chainloop")))
-    async with app.run_test(size=SIZE) as pilot:
-        await choose(pilot, "end", "enter")
-        await until(pilot, lambda: isinstance(app.screen, KeylessDialog))
-        await until(pilot, lambda: app.screen.query_one(StateView).state == "error")
-        assert "another audience" in shown(app)
+    error = TokenRejected("the token is for another audience", hint="set aud: chainloop")
+    async with at_the_choice(in_job(error)) as login:
+        await login.press("end", "enter")
+        await login.dialog(KeylessDialog)
+        await login.until(lambda: login.screen.query_one(StateView).state == "error")
+        assert "another audience" in login.shown()
 
 
 async def test_outside_a_job_the_row_cannot_be_chosen() -> None:
-    app = fakes.app(fakes.container(signed_in=False))
-    async with app.run_test(size=SIZE) as pilot:
-        await choose(pilot)
-        ways = app.screen.query_one(OptionList)
+    async with at_the_choice(signed_out()) as login:
+        ways = login.screen.query_one(OptionList)
         assert ways.get_option_at_index(ways.option_count - 1).disabled

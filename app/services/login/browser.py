@@ -26,7 +26,7 @@ class Visit:
     conclude: Callable[[Arrival], AsyncIterator[LoginStep]]
 
 
-class BrowserFlow(ABC, Generic[New]):
+class InBrowser(ABC, Generic[New]):
     """A sign-in in the browser; `New` is what the server gives, before it is verified."""
 
     def __init__(

@@ -15,7 +15,7 @@ from app.domain.login import LoginStep, Step
 from app.domain.ports import Browser, Clock, Gateways, Listeners
 from app.domain.secret import Secret
 from app.domain.text import clean
-from app.services.login.browser import BrowserFlow, Visit
+from app.services.login.browser import InBrowser, Visit
 from app.services.login.chainloop import ChainloopSaver
 from app.services.login.inbox import Arrival
 from app.services.login.round_trip import BrowserLogin
@@ -24,7 +24,7 @@ from app.services.login.steps import Progress
 CALLBACK_PATH = "/auth/callback"
 
 
-class ChainloopBrowserLogin(BrowserFlow[Secret]):
+class ChainloopBrowserLogin(InBrowser[Secret]):
     """Keychain → server → listening → browser → waiting → state → verified → saved."""
 
     def __init__(

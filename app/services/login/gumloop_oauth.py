@@ -18,14 +18,14 @@ from app.domain.gumloop import (
 from app.domain.login import LoginStep, Step
 from app.domain.ports import Browser, Clock, GumloopOAuth, Listeners
 from app.domain.text import clean
-from app.services.login.browser import BrowserFlow, Visit
+from app.services.login.browser import InBrowser, Visit
 from app.services.login.gumloop import GumloopSaver, NewLogin
 from app.services.login.inbox import Arrival
 from app.services.login.round_trip import BrowserLogin
 from app.services.login.steps import Progress
 
 
-class GumloopOAuthLogin(BrowserFlow[NewLogin]):
+class GumloopOAuthLogin(InBrowser[NewLogin]):
     """Keychain → listening → browser → waiting → state → code exchanged → verified → saved."""
 
     def __init__(

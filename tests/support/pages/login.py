@@ -1,0 +1,120 @@
+"""Signing in: the choice, the progress, the form."""
+
+from contextlib import AbstractAsyncContextManager
+
+from textual.widgets import Button, Input, OptionList
+
+from app.domain.login import SignedIn, Step, StepState
+from app.screens.login import LoginScreen
+from app.screens.login_form import LoginFormScreen
+from app.screens.login_progress import LoginProgressScreen
+from tests.support import app as fakes
+from tests.support import scenes
+from tests.support.pages.page import Page, opened
+from widgets.signed_in_panel import SignedInPanel
+from widgets.step_list import StepList
+
+GUMLOOP_OAUTH, GUMLOOP_KEY = "OAuth", "API key"
+CHAINLOOP_BROWSER, CHAINLOOP_TOKEN = "Browser login", "API token"
+
+
+class LoginPage(Page):
+    """From the choice of a way to the panel that says who is signed in."""
+
+    async def ready(self) -> None:
+        """Open the choice from the accounts, and wait until the keychain has answered."""
+        await super().ready()
+        await self.press("l")
+        await self.dialog(LoginScreen)
+        await self.until(lambda: "◌" not in self.storage())
+
+    def storage(self) -> str:
+        """The line about the keychain."""
+        return self.says("#login-storage")
+
+    async def mark(self, way: str) -> None:
+        """Move to the way that is called so."""
+        ways = self.find("#login-ways", OptionList)
+        wanted = next(i for i, words in enumerate(self.options()) if way in words)
+        for _ in self.options():
+            if ways.highlighted == wanted:
+                return
+            await self.pilot.press("down")
+        raise AssertionError(f"{way} cannot be chosen")
+
+    async def choose(self, way: str) -> None:
+        """Take the way that is called so."""
+        await self.mark(way)
+        await self.press("enter")
+
+    def step(self, step: Step) -> StepState | None:
+        """Where a step is, None before it begins."""
+        told = self.screen.query_one(StepList).happened.get(step)
+        return told.state if told else None
+
+    async def reaches(self, step: Step, state: StepState) -> None:
+        """Wait until the step is there."""
+        await self.dialog(LoginProgressScreen)
+        await self.until(lambda: self.step(step) is state)
+
+    async def waits(self) -> None:
+        """Wait until the browser is awaited."""
+        await self.reaches(Step.WAITING, StepState.RUNNING)
+
+    async def fails(self, step: Step) -> None:
+        """Wait until the step has failed."""
+        await self.reaches(step, StepState.FAILED)
+
+    async def signed_in(self) -> SignedIn:
+        """Wait for the end that was hoped for."""
+        panel = self.screen.query_one(SignedInPanel)
+        await self.until(lambda: panel.result is not None)
+        assert panel.result is not None
+        return panel.result
+
+    async def arrives(self, **params: str) -> fakes.FakeCallback:
+        """Let a browser come to the listener with these parameters."""
+        arrival = fakes.FakeCallback(params)
+        self.box.fake_listeners.made[-1].arrivals.put_nowait(arrival)
+        await self.pilot.pause()
+        return arrival
+
+    async def allowed(self) -> None:
+        """The person presses Allow at Gumloop."""
+        await scenes.allowed(self.pilot)
+
+    async def denied(self) -> None:
+        """The person presses Deny at Gumloop."""
+        await scenes.denied(self.pilot)
+
+    async def comes_back(self) -> None:
+        """Chainloop sends the browser back with Ada's token."""
+        await scenes.callback(self.pilot)
+
+    def retry(self) -> str:
+        """What the button says."""
+        return str(self.find("#retry", Button).label)
+
+    async def form(self, field: str) -> Input:
+        """Wait for the form; return one of its inputs."""
+        await self.dialog(LoginFormScreen)
+        return self.find(f"#field-{field}", Input)
+
+    @property
+    def box(self) -> fakes.FakeContainer:
+        """The fakes under the app."""
+        box = self.app.container
+        assert isinstance(box, fakes.FakeContainer)
+        return box
+
+
+def signed_out() -> fakes.FakeContainer:
+    """Nobody is signed in."""
+    return fakes.container(signed_in=False)
+
+
+def at_the_choice(
+    box: fakes.FakeContainer, *, size: tuple[int, int] = (100, 32), demo: fakes.FakeDemo | None = None
+) -> AbstractAsyncContextManager[LoginPage]:
+    """The app, where one chooses how to sign in."""
+    return opened(LoginPage, fakes.app(box, demo=demo), size)
