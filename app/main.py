@@ -22,6 +22,7 @@ from app.container import Container
 from app.domain.credentials import Provider
 from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.text import clean
+from app.plain import LegibleApp
 from app.rooms import DemoServer, Rooms
 from app.screens.accounts import AccountsScreen
 from app.screens.frame import DemoLogin, Frame, Presence
@@ -61,7 +62,7 @@ def run(container: Container, *, screen: str = "accounts", demo: DemoServer | No
     return result if result is not None else app.return_code or 0
 
 
-class LoopinApp(App[int], inherit_bindings=False):
+class LoopinApp(LegibleApp, inherit_bindings=False):
     """The frame around the rooms."""
 
     TITLE = "Loopin"

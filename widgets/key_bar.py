@@ -1,5 +1,6 @@
 """The footer: the keys that work right now, and how fresh the data is."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,17 +35,23 @@ class KeyBar(ActionLine):
     """What is going on ("refreshing"), instead of the time."""
 
     def pieces(self, width: int) -> tuple[Sequence[Piece], Sequence[Piece]]:
-        note = self._note()
-        right = [Piece(f" {note}", "$text-muted")] if note else []
+        everything = len(self._fitting(sys.maxsize))
+        for note in self._notes():
+            right = [Piece(f" {note}", "$text-muted")]
+            left = self._fitting(width - width_of(right))
+            if len(left) == everything:
+                return left, right
+        # Rather a key less than no word on how fresh this is, unless there would be no key at all.
+        notes = self._notes()
+        right = [Piece(f" {notes[0]}", "$text-muted")] if notes else []
         left = self._fitting(width - width_of(right))
-        if not left and right:
-            return self._fitting(width), []
-        return left, right
+        return (left, right) if left else (self._fitting(width), [])
 
-    def _note(self) -> str:
+    def _notes(self) -> tuple[str, ...]:
+        """What stands on the right: the longest that leaves room for every key."""
         if self.busy:
-            return f"{self.busy} …"
-        return f"as of {self.as_of:%H:%M:%S}" if self.as_of else ""
+            return (f"{self.busy} …",)
+        return (f"as of {self.as_of:%H:%M:%S}", f"{self.as_of:%H:%M:%S}") if self.as_of else ()
 
     def _fitting(self, width: int) -> list[Piece]:
         """Keep the last hint (help) whatever happens, and drop from the end of the others."""

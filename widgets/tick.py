@@ -8,7 +8,10 @@ class Tick(Checkbox):
 
     DEFAULT_CSS = """
     Tick, Tick:focus { border: none; padding: 0; height: 1; background: transparent; }
-    Tick > .toggle--button, Tick.-on > .toggle--button { color: $foreground; background: transparent; }
+    Tick > .toggle--button, Tick.-on > .toggle--button,
+    Tick:ansi > .toggle--button, Tick:ansi.-on > .toggle--button {
+        color: $foreground; background: transparent;
+    }
     Tick:focus > .toggle--label { background: $primary 30%; color: $foreground; text-style: bold; }
     """
     BUTTON_LEFT = BUTTON_RIGHT = ""

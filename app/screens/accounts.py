@@ -1,5 +1,7 @@
 """Who is signed in, and how."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -7,30 +9,30 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, Horizontal, Vertical, VerticalScroll
+from textual.containers import Container, VerticalScroll
 from textual.message import Message
-from textual.screen import Screen
-from textual.widgets import Button, Static
-from textual.worker import Worker
+from textual.widgets import Static
 
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
 from app.domain.credentials import Provider
 from app.domain.errors import VaultError
 from app.domain.text import clean
-from app.screens.account_facts import facts_of
-from app.screens.frame import Frame, Presence
 from app.screens.room import RoomScreen
-from app.screens.sign_out_words import question, told
-from app.services.sign_out import SignedOut
 from widgets.account_card import AccountCard
 from widgets.credential_panel import CredentialPanel
 
 if TYPE_CHECKING:
     # The first frame waits for none of them.
+    from textual.screen import Screen
+    from textual.worker import Worker
+
     from app.domain.gumloop import Team
     from app.screens.dialog import Dialog
+    from app.screens.frame import Frame, Presence
     from app.services.profiles import Profile
+    from app.services.sign_out import SignedOut
+    from widgets.welcome import Welcome
 
 
 class SignOut(Protocol):
@@ -44,8 +46,8 @@ class Dialogs:
     """Makes what opens over the accounts: the sign-in and the profiles (of a provider first), the teams."""
 
     login: Callable[[Provider | None], Screen[bool]]
-    profile: Callable[[Provider | None], "Dialog[Profile]"]
-    team: Callable[[], "Dialog[Team]"]
+    profile: Callable[[Provider | None], Dialog[Profile]]
+    team: Callable[[], Dialog[Team]]
 
 
 class AccountsScreen(RoomScreen):
@@ -75,13 +77,7 @@ class AccountsScreen(RoomScreen):
         self._dialogs = dialogs
 
     def compose_body(self) -> ComposeResult:
-        with VerticalScroll():
-            with Vertical(id="welcome"):
-                yield Static("Welcome to Loopin", id="welcome-title")
-                yield Static("", id="welcome-text", markup=False)
-                with Horizontal(id="welcome-buttons"):
-                    yield Button("Sign in", id="welcome-login", variant="primary")
-                    yield Button("Try the demo", id="welcome-demo")
+        with VerticalScroll(id="home"):
             with Container(id="cards"):
                 for provider in self._sign_out:
                     yield AccountCard(provider)
@@ -92,31 +88,41 @@ class AccountsScreen(RoomScreen):
 
     def presence_changed(self, presence: Presence) -> None:
         """Paint the cards, the welcome and the panel."""
-        now = self.frame.clock.now()
-        for card in self.query(AccountCard):
-            if status := presence.of(card.provider):
-                card.facts = facts_of(status, asked=presence.asked, now=now)
+        if presence.statuses:
+            self._fill_cards(presence)
         self.query_one(CredentialPanel).statuses = presence.statuses
         self.query_one("#why-title").display = bool(presence.statuses)
         self._welcome(presence)
         self.busy = "" if presence.asked else "asking"
         self.as_of = presence.as_of if presence.asked else None
 
+    def _fill_cards(self, presence: Presence) -> None:
+        from app.screens.account_facts import facts_of
+
+        now = self.frame.clock.now()
+        for card in self.query(AccountCard):
+            if status := presence.of(card.provider):
+                card.facts = facts_of(status, asked=presence.asked, now=now)
+
     def _welcome(self, presence: Presence) -> None:
-        box = self.query_one("#welcome")
-        box.display = presence.asked and not presence.signed_in_anywhere
         troubled = any(isinstance(status.error, VaultError) for status in presence.statuses)
-        demo = self.frame.demo
-        self.query_one("#welcome-demo").display = demo is None
-        words = "Nobody is signed in here yet. Sign in, or look around on a server with sample data first."
-        if troubled:
-            words = "The keychain cannot be used, see below: no login can be kept until it is mended."
-        if demo is not None:
-            words = (
-                f"This is a sample server on your machine. Sign in as {demo.email} "
-                f"with the password {demo.password}."
-            )
-        self.query_one("#welcome-text", Static).update(words)
+        nobody = presence.asked and not presence.signed_in_anywhere
+        # Its buttons are the same, and the cards have nothing else to say, unless something is wrong.
+        self.query_one("#cards").display = troubled or not nobody
+        if nobody:
+            self._greet(troubled)
+        self.query("#welcome").set(display=nobody)
+
+    def _greet(self, troubled: bool) -> None:
+        """Most starts need no welcome, and the first frame does not wait for one."""
+        from app.screens.welcome import ways, words
+        from widgets.welcome import Welcome
+
+        if not (boxes := self.query(Welcome)):
+            box = Welcome("Welcome to Loopin", ways(demo=self.frame.demo is not None))
+            self.query_one("#home").mount(box, before=0)
+            boxes = self.query(Welcome)
+        boxes.first().words = words(self.frame.demo, troubled=troubled)
 
     def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
         """Signing out needs a stored login, a team needs Gumloop."""
@@ -136,14 +142,16 @@ class AccountsScreen(RoomScreen):
         elif event.action == "logout":
             self._ask_sign_out(event.provider)
 
-    @on(Button.Pressed, "#welcome-login")
     def action_login(self) -> None:
         """Choose how to sign in."""
         self.open_login(self._focused_provider())
 
-    @on(Button.Pressed, "#welcome-demo")
-    def _demo(self) -> None:
-        self.app.post_message(self.DemoWanted())
+    def on_welcome_chosen(self, event: Welcome.Chosen) -> None:
+        """One of the ways on. Named, not `@on`: the first frame does not wait for the class."""
+        if event.action == "demo":
+            self.app.post_message(self.DemoWanted())
+        else:
+            self.open_login(Provider(event.action))
 
     class DemoWanted(Message):
         """The person wants to look around on the sample server."""
@@ -165,7 +173,7 @@ class AccountsScreen(RoomScreen):
         """Choose the profile to work with."""
         self.app.push_screen(self._dialogs.profile(self._focused_provider()), self._profile_chosen)
 
-    def _profile_chosen(self, profile: "Profile | None") -> None:
+    def _profile_chosen(self, profile: Profile | None) -> None:
         if profile is not None:
             words = f"{profile.provider.title} works with the profile {clean(profile.name)} now"
             self.notify(words, markup=False)
@@ -175,7 +183,7 @@ class AccountsScreen(RoomScreen):
         """Choose the team that Gumloop requests are scoped to."""
         self.app.push_screen(self._dialogs.team(), self._team_chosen)
 
-    def _team_chosen(self, team: "Team | None") -> None:
+    def _team_chosen(self, team: Team | None) -> None:
         if team is not None:
             where = f"in the team {clean(team.name, 60)}" if team.id else "in no team"
             self.notify(f"Gumloop works {where} now", markup=False)
@@ -200,6 +208,8 @@ class AccountsScreen(RoomScreen):
         return next((node.provider for node in nodes if isinstance(node, AccountCard)), None)
 
     def _ask_sign_out(self, provider: Provider) -> None:
+        from app.screens.sign_out_words import question
+
         status = self.frame.presence.of(provider)
         if status is not None:
             self.app.push_screen(question(status), lambda agreed: self._agreed(provider, agreed))
@@ -220,6 +230,8 @@ class AccountsScreen(RoomScreen):
 
     @on(SignedOutNow)
     def _ended(self, event: SignedOutNow) -> None:
+        from app.screens.sign_out_words import told
+
         self.busy = ""
         self.notify(told(event.result), title="Signed out", timeout=8, markup=False)
         self.frame.account_changed.publish(None)

@@ -12,12 +12,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from app.domain.activity import Action, ActivityEntry, Outcome
-from app.domain.credentials import Provider
+from app.domain.credentials import Method, Provider
 from app.domain.errors import (
     BrowserUnavailable,
     Failed,
     LoopinError,
     PortBusy,
+    TokenRejected,
     Unreachable,
     VaultDenied,
     VaultError,
@@ -25,10 +26,13 @@ from app.domain.errors import (
     VaultMissing,
     VaultSilent,
 )
+from app.domain.gumloop import GumloopLogin
 from app.domain.login import Step, StepState
 from app.main import LoopinApp
+from app.services.gumloop_vault import GumloopVault
 from tests.support import app as fakes
-from tests.support.fake_gumloop import STATE
+from tests.support.fake_gumloop import ACCESS, STATE
+from tests.support.job import Job
 from widgets.step_list import StepList
 
 Size = tuple[int, int]
@@ -112,6 +116,36 @@ def busy_port(theme: str) -> LoopinApp:
         holder="gumloop (4211)",
     )
     return fakes.app(box)
+
+
+def every_port_busy(theme: str) -> LoopinApp:
+    """No port can be had for Chainloop's callback, either."""
+    box = fakes.container(theme=theme, signed_in=False)
+    box.fake_listeners.busy[0] = PortBusy(
+        "no port on 127.0.0.1 can be listened on: permission denied",
+        hint="look at what forbids it, or use --no-browser in a shell",
+        port=0,
+    )
+    return fakes.app(box)
+
+
+def signed_in_twice(theme: str) -> LoopinApp:
+    """Ada at Chainloop, and an access token of Gumloop's."""
+    box = fakes.container(theme=theme)
+    login = GumloopLogin(Method.ACCESS_TOKEN, ACCESS, box.settings.gumloop.default)
+    fakes.finish(GumloopVault(box.fake_vault, login.endpoint).write("default", login))
+    return fakes.app(box)
+
+
+def in_job(error: LoopinError | None = None) -> Callable[[str], LoopinApp]:
+    """Inside a GitLab job, whose token passes or does not."""
+
+    def make(theme: str) -> LoopinApp:
+        box = fakes.container(theme=theme, signed_in=False)
+        box.__dict__["ci_identity"] = Job(error)
+        return fakes.app(box)
+
+    return make
 
 
 def keychain(error: VaultError) -> Callable[[str], LoopinApp]:
@@ -278,9 +312,11 @@ _NOT_ALLOWED = VaultDenied("GNOME Keyring refused access", hint="allow Loopin th
 _NO_ANSWER = VaultSilent(
     "GNOME Keyring does not answer", hint="a prompt may be waiting on another screen; then look again"
 )
+_WRONG_AUDIENCE = TokenRejected("the token is for another audience", hint="set aud: chainloop")
 _TO_CHAINLOOP = ("l", "down", "down", "down", "enter")
 SCENES: dict[str, Scene] = {
     "accounts": _scene(signed_in),
+    "accounts-both": _scene(signed_in_twice),
     "accounts-first-start": _scene(signed_out),
     "accounts-demo": _scene(demo),
     "accounts-token": _scene(under_a_token),
@@ -311,12 +347,17 @@ SCENES: dict[str, Scene] = {
     "login-keychain-none": _scene(keychain(_NO_KEYCHAIN), "l"),
     "login-keychain-denied": _scene(keychain(_NOT_ALLOWED), "l"),
     "login-keychain-silent": _scene(keychain(_NO_ANSWER), "l"),
+    "login-chainloop-busy-port": _scene(every_port_busy, *_TO_CHAINLOOP),
+    "ci-identity": _scene(in_job(), "l", "end", "enter"),
+    "ci-identity-refused": _scene(in_job(_WRONG_AUDIENCE), "l", "end", "enter"),
     "login-token": _scene(signed_out, "l", "down", "down", "down", "down", "enter", *"abc", "enter"),
     "login-key": _scene(signed_out, "l", "down", "enter", *"my-key"),
     "profiles": _scene(signed_in, "p"),
     "organization": _scene(signed_in, "O"),
+    "team": _scene(signed_in_twice, "T"),
     "activity": _scene(with_activity),
     "activity-filter": _scene(with_activity, "slash", *"ci-"),
+    "activity-export": _scene(with_activity, "ctrl+s"),
     "activity-empty": _scene(lambda theme: _app(theme, screen="activity")),
     "help": _scene(signed_in, "question_mark"),
     "help-search": _scene(signed_in, "question_mark", *"quit"),

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from textual.widgets import Button, Static
+from textual.widgets import Button, OptionList, Static
 
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError, SessionEnded, Unreachable, VaultLocked, VaultMissing
@@ -12,6 +12,7 @@ from app.domain.status import VaultStatus
 from app.main import LoopinApp
 from app.screens.accounts import AccountsScreen
 from app.screens.dialog import Confirm
+from app.screens.login import LoginScreen
 from app.screens.organization import OrganizationDialog
 from app.screens.why import WhyDialog
 from tests.support import app as fakes
@@ -231,3 +232,20 @@ async def test_hostile_names_are_only_text() -> None:
         assert "[bold]evil" in picture
         assert "\x1b" not in picture
         assert "\u202e" not in picture
+
+
+@pytest.mark.parametrize("provider", Provider)
+async def test_nobody_signed_in_has_three_ways_on(provider: Provider) -> None:
+    app = fakes.app(fakes.container(signed_in=False))
+    async with app.run_test(size=LARGE) as pilot:
+        await settled(pilot)
+        await until(pilot, lambda: bool(app.screen.query("#welcome Button")))
+        labels = [str(button.label) for button in app.screen.query("#welcome Button").results(Button)]
+        assert labels == ["Sign in to Gumloop", "Sign in to Chainloop", "Try the demo"]
+        assert not app.screen.query_one("#cards").display, "which would say the same again"
+        await pilot.click(f"#welcome-{provider.value}")
+        await until(pilot, lambda: isinstance(app.screen, LoginScreen))
+        ways = app.screen.query_one(OptionList)
+        assert ways.highlighted is not None
+        first = {Provider.GUMLOOP: "OAuth", Provider.CHAINLOOP: "Browser login"}
+        assert first[provider] in str(ways.get_option_at_index(ways.highlighted).prompt)

@@ -264,7 +264,7 @@ async def test_the_first_start_offers_the_demo() -> None:
     app = fakes.app(fakes.container(signed_in=False))
     async with app.run_test(size=LARGE) as pilot:
         await settled(pilot)
-        await until(pilot, lambda: bool(app.screen.query_one("#welcome").display))
+        await until(pilot, lambda: any(found.region for found in app.screen.query("#welcome-demo")))
         await pilot.click("#welcome-demo")
         await pilot.pause()
     assert app.return_value == OPEN_DEMO

@@ -1,45 +1,14 @@
 """The row of the CI identity: opened in a job, grey with the reason elsewhere."""
 
-from datetime import timedelta
-
 from textual.widgets import OptionList
 
 from app.domain.errors import LoopinError, TokenRejected
-from app.domain.keyless import Availability, CIIdentity, CISystem, CIToken
-from app.domain.secret import Secret
 from app.screens.keyless import KeylessDialog
 from tests.support import app as fakes
+from tests.support.job import Job
 from tests.support.pages.login import at_the_choice, signed_out
 from widgets.lines import Rows
 from widgets.state_view import StateView
-
-JOB = CIIdentity(
-    CISystem.GITLAB,
-    "https://gitlab.acme.example",
-    "project_path:acme/web:ref:main",
-    "acme/web",
-    "main",
-    "gitlab.acme.example/acme/web//.gitlab-ci.yml@refs/heads/main",
-    "self-hosted",
-    fakes.NOW + timedelta(minutes=42),
-)
-
-
-class Job:
-    """A GitLab job; `error` is what its token does not pass with."""
-
-    def __init__(self, error: LoopinError | None = None) -> None:
-        self.error = error
-
-    def look(self) -> Availability:
-        """Here."""
-        return Availability(CISystem.GITLAB, "GITLAB_OIDC")
-
-    async def token(self) -> CIToken:
-        """Verified."""
-        if self.error is not None:
-            raise self.error
-        return CIToken(Secret("not-a-real-job-token"), JOB)
 
 
 def in_job(error: LoopinError | None = None) -> fakes.FakeContainer:

@@ -1,0 +1,161 @@
+"""The pictures in screenshots/: every screen and dialog, in every look, from the scenes of the snapshots."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.command import CommandPalette
+from textual.screen import Screen
+
+from app import themes
+from app.screens.accounts import AccountsScreen
+from app.screens.activity import ActivityScreen
+from app.screens.auto_revoke import AutoRevokeScreen
+from app.screens.auto_revoke_save import ConfirmThreshold
+from app.screens.create_token import CreateTokenDialog
+from app.screens.dialog import Confirm
+from app.screens.export_activity import ExportActivityDialog
+from app.screens.export_tokens import ExportDialog
+from app.screens.help import HelpScreen
+from app.screens.keyless import KeylessDialog
+from app.screens.keyless_way import KeylessWayDialog
+from app.screens.login import LoginScreen
+from app.screens.login_form import LoginFormScreen
+from app.screens.login_progress import LoginProgressScreen
+from app.screens.organization import OrganizationDialog
+from app.screens.profile import ProfileDialog
+from app.screens.reveal import RevealDialog
+from app.screens.revoke_many import Countdown, RevokeMany
+from app.screens.revoke_tokens import ConfirmRevoke
+from app.screens.saved_filters import SavedFiltersDialog
+from app.screens.team import TeamDialog
+from app.screens.token_dialogs import SortDialog, TokenDialog
+from app.screens.tokens import TokensScreen
+from app.screens.why import WhyDialog
+from tests.support import scenes, scenes_rooms
+from tests.support.scenes import LARGE, Pilots, Scene, Size
+
+FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
+NARROWER: Size = (110, 36)
+"""From 120 columns on, a token's details stand beside the list, and not in a dialog."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The scene of the same name, which ends on the screen `shows`."""
+
+    shows: type[Screen[Any]]
+    size: Size = LARGE
+    turns: bool = True
+    """Whether one app can take all looks in turn: behind the palette, nothing is painted anew."""
+
+
+ALL_SCENES: dict[str, Scene] = {**scenes.SCENES, **scenes_rooms.SCENES}
+PICTURES: dict[str, Picture] = {
+    "accounts-first-start": Picture(AccountsScreen),
+    "accounts-demo": Picture(AccountsScreen),
+    "accounts-both": Picture(AccountsScreen),
+    "accounts-token": Picture(AccountsScreen),
+    "accounts-offline": Picture(AccountsScreen),
+    "why": Picture(WhyDialog),
+    "profiles": Picture(ProfileDialog),
+    "organization": Picture(OrganizationDialog),
+    "team": Picture(TeamDialog),
+    "sign-out": Picture(Confirm),
+    "login": Picture(LoginScreen),
+    "login-locked": Picture(LoginScreen),
+    "login-progress": Picture(LoginProgressScreen),
+    "login-signed-in": Picture(LoginProgressScreen),
+    "login-busy-port": Picture(LoginProgressScreen),
+    "login-wrong-state": Picture(LoginProgressScreen),
+    "login-key": Picture(LoginFormScreen),
+    "ci-identity": Picture(KeylessDialog),
+    "tokens": Picture(TokensScreen),
+    "tokens-marked": Picture(TokensScreen),
+    "tokens-empty": Picture(TokensScreen),
+    "tokens-detail": Picture(TokenDialog, NARROWER),
+    "tokens-sort": Picture(SortDialog),
+    "tokens-saved-filters": Picture(SavedFiltersDialog),
+    "tokens-keyless": Picture(KeylessWayDialog),
+    "create": Picture(CreateTokenDialog),
+    "reveal": Picture(RevealDialog),
+    "rotate": Picture(Confirm),
+    "revoke-one": Picture(ConfirmRevoke),
+    "revoke-many": Picture(ConfirmRevoke),
+    "revoke-countdown": Picture(Countdown),
+    "revoke-results": Picture(RevokeMany),
+    "export": Picture(ExportDialog),
+    "auto-revoke": Picture(AutoRevokeScreen),
+    "auto-revoke-lowered": Picture(AutoRevokeScreen),
+    "auto-revoke-save": Picture(ConfirmThreshold),
+    "auto-revoke-viewer": Picture(AutoRevokeScreen),
+    "activity": Picture(ActivityScreen),
+    "activity-export": Picture(ExportActivityDialog),
+    "help": Picture(HelpScreen),
+    "palette": Picture(CommandPalette, turns=False),
+}
+LOOKS = {"dark": themes.DARK, "light": themes.LIGHT, "ansi": themes.ANSI, "no-color": themes.DARK}
+_COLOURLESS = "no-color"
+
+# Rich draws the picture for a page of its own: with web fonts, an id to tell it from others, and a clip
+# for every line, which no character leaves.
+_FOR_A_PAGE = re.compile(
+    r"@font-face\s*{[^}]*}\s*|(?<=terminal-)\d+-|<clipPath id=\"[^\"]*-line-\d+\">.*?</clipPath>\s*"
+    r"| clip-path=\"url\(#[^\"]*-line-\d+\)\"",
+    re.DOTALL,
+)
+_FRAME = 'fill="#292929" stroke="rgba(255,255,255,0.35)"'
+_TITLE = 'fill="#c5c8c6"'
+_LIGHTS = re.compile(r"<g transform=\"translate\(26,22\)\">.*?</g>\s*", re.DOTALL)
+
+
+def file_of(name: str, look: str) -> Path:
+    """Where the picture is kept."""
+    return FOLDER / f"{name}.{look}.svg"
+
+
+async def draw(name: str) -> tuple[dict[str, str], type[object]]:
+    """The pictures by look, as they are kept, and the class of the screen that they show."""
+    drawn: dict[str, str] = {}
+    shown: type[object] = object
+    for looks in (tuple(LOOKS),) if PICTURES[name].turns else ((look,) for look in LOOKS):
+        app, scene = ALL_SCENES[name].make(LOOKS[looks[0]].name), ALL_SCENES[name]
+        async with app.run_test(size=PICTURES[name].size) as pilot:
+            await _play(pilot, scene)
+            for look in looks:
+                await _turn(pilot, look)
+                drawn[look] = tidied(app.export_screenshot(title="loopin"), look)
+            shown = type(app.screen)
+    return drawn, shown
+
+
+async def _turn(pilot: Pilots, look: str) -> None:
+    """Another look, as with the key `t`; NO_COLOR is what the variable makes of it."""
+    app = pilot.app
+    app.no_color = look == _COLOURLESS
+    app.theme = LOOKS[look].name
+    app.refresh_css(animate=False)
+    await pilot.pause()
+
+
+async def _play(pilot: Pilots, scene: Scene) -> None:
+    await pilot.press(*scene.keys)
+    await scene.then(pilot)
+
+
+def tidied(svg: str, look: str) -> str:
+    """The picture without what it would fetch, and in a frame of its own colour."""
+    theme = LOOKS[look]
+    svg = _LIGHTS.sub("", _FOR_A_PAGE.sub("", svg))
+    if not theme.ansi and look != _COLOURLESS:
+        svg = svg.replace(_FRAME, f'fill="{theme.background}" stroke="{theme.variables["border-blurred"]}"')
+        svg = re.sub(rf'<rect fill="{theme.background}" [^>]*/>', "", svg)
+        svg = svg.replace(_TITLE, f'fill="{theme.variables["text-muted"]}"')
+    return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
+
+
+def all_files() -> Iterator[Path]:
+    """Every file that there should be."""
+    return (file_of(name, look) for name in PICTURES for look in LOOKS)

@@ -1,0 +1,91 @@
+"""Without colours, and with the terminal's sixteen: what matters can still be told apart."""
+
+import pytest
+from rich.style import Style
+from textual.pilot import Pilot
+from textual.theme import Theme
+
+from app import themes
+from app.main import LoopinApp
+from tests.support import scenes, scenes_rooms
+
+SIZE = (120, 36)
+BRIGHT_WHITE, BLACK = 15, 0
+
+
+def painted(app: LoopinApp) -> list[tuple[str, Style]]:
+    """What is on the screen: words and their style, from the top."""
+    lines = app.screen._compositor.render_strips()
+    return [(part.text, part.style) for line in lines for part in line if part.style and part.text.strip()]
+
+
+def styles_of(app: LoopinApp, words: str) -> list[Style]:
+    """The styles of the parts that are these words."""
+    return [style for text, style in painted(app) if words == text.strip()]
+
+
+def is_reversed(app: LoopinApp, words: str) -> bool:
+    """Whether they stand out anywhere."""
+    assert styles_of(app, words), words
+    return any(style.reverse for style in styles_of(app, words))
+
+
+async def play(pilot: Pilot[int], scene: scenes.Scene) -> None:
+    await pilot.press(*scene.keys)
+    await scene.then(pilot)
+
+
+@pytest.mark.parametrize("theme", themes.THEMES, ids=lambda theme: theme.name)
+async def test_no_color_takes_every_colour_away_in_every_theme(
+    monkeypatch: pytest.MonkeyPatch, theme: Theme
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    scene = scenes_rooms.SCENES["tokens"]
+    app = scene.make(theme.name)
+    async with app.run_test(size=SIZE) as pilot:
+        await play(pilot, scene)
+        colours = {c for _, style in painted(app) for c in (style.color, style.bgcolor) if c is not None}
+        assert {colour for colour in colours if not colour.is_default} == set()
+
+
+async def test_without_colours_the_cursor_and_the_open_room_are_reversed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    scene = scenes_rooms.SCENES["tokens"]
+    app = scene.make("loopin-dark")
+    async with app.run_test(size=SIZE) as pilot:
+        await play(pilot, scene)
+        assert is_reversed(app, "2 Tokens")
+        assert not is_reversed(app, "1 Accounts")
+        assert is_reversed(app, "ci-legacy")
+        assert not is_reversed(app, "poc-2025")
+
+
+async def test_without_colours_a_dialog_shows_focus_danger_and_what_cannot_be_pressed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    scene = scenes_rooms.SCENES["revoke-many"]
+    app = scene.make("loopin-dark")
+    async with app.run_test(size=SIZE) as pilot:
+        await play(pilot, scene)
+        assert is_reversed(app, "Cancel")
+        (danger,) = styles_of(app, "Revoke 3 tokens")
+        assert danger.underline
+        assert danger.dim, "the number has not been typed yet"
+        assert not danger.reverse
+
+
+async def test_words_on_the_terminals_own_grounds_are_black_or_white() -> None:
+    scene = scenes_rooms.SCENES["tokens"]
+    app = scene.make(themes.ANSI.name)
+    async with app.run_test(size=SIZE) as pilot:
+        await play(pilot, scene)
+        inks = {
+            style.color.number
+            for _, style in painted(app)
+            if style.color is not None and style.bgcolor is not None and not style.bgcolor.is_default
+        }
+        assert inks
+        assert inks <= {BRIGHT_WHITE, BLACK}
