@@ -32,10 +32,13 @@ def make_app(parts: Parts, public_url: str) -> Flask:
     """An app whose cookies and forms are valid on every replica with the same keys."""
     app = Flask("app.server.http")
     secret, https = parts.ring.derive(_SECRET_FOR), public_url.startswith("https://")
+    # With this prefix no other host or path, and nothing without TLS, can put a cookie in its place
+    # (RFC 6265bis §4.1.3.2).
+    prefix = "__Host-loopin" if https else "loopin"
     app.config.update(
         SECRET_KEY=secret,
         # Cookies do not tell ports apart; two servers on one machine must not take each other's.
-        SESSION_COOKIE_NAME=f"loopin_{hashlib.sha256(secret).hexdigest()[:8]}",
+        SESSION_COOKIE_NAME=f"{prefix}_{hashlib.sha256(secret).hexdigest()[:8]}",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=https,
@@ -71,7 +74,7 @@ def _add_gumloop(app: Flask, csrf: CSRFProtect, parts: Parts, public_url: str) -
     for routes in (oauth.make_blueprint(parts, server), api.make_blueprint(parts)):
         app.register_blueprint(routes)
         csrf.exempt(routes)
-    app.register_blueprint(openapi.make_blueprint(public_url))
+    app.register_blueprint(openapi.make_blueprint(public_url, parts.settings.provider is not None))
 
 
 def _answer_errors(app: Flask) -> None:

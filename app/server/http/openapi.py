@@ -6,14 +6,14 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from app import __version__
-from app.server.http.openapi_schemas import PATHS, SCHEMAS
+from app.server.http.openapi_schemas import PATHS, SCHEMAS, SSO_PATHS
 from app.server.oauth import rules
 
 
-def make_blueprint(public_url: str) -> Blueprint:
-    """The route."""
+def make_blueprint(public_url: str, sso: bool = False) -> Blueprint:
+    """The route. With `sso`, people may come in through an identity provider."""
     routes = Blueprint("openapi", __name__)
-    document = describe(public_url)
+    document = describe(public_url, sso)
 
     @routes.get("/openapi.json")
     def openapi() -> ResponseReturnValue:
@@ -22,7 +22,7 @@ def make_blueprint(public_url: str) -> Blueprint:
     return routes
 
 
-def describe(public_url: str) -> dict[str, Any]:
+def describe(public_url: str, sso: bool = False) -> dict[str, Any]:
     """The document for a server at `public_url`."""
     return {
         "openapi": "3.1.0",
@@ -33,7 +33,7 @@ def describe(public_url: str) -> dict[str, Any]:
             "description": "Tokens and organizations of Chainloop are managed over gRPC.",
         },
         "servers": [{"url": public_url}],
-        "paths": PATHS,
+        "paths": PATHS | (SSO_PATHS if sso else {}),
         "components": {"schemas": SCHEMAS, "securitySchemes": _security(public_url)},
     }
 

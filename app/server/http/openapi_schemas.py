@@ -132,7 +132,8 @@ _REQUEST = _query(
     "code_challenge_method",
     required="response_type client_id redirect_uri code_challenge code_challenge_method",
 )
-_WRONG = {"401": _page("Wrong"), "429": _page("Too many attempts")}
+_STALE = {"400": _page("The form is not ours, or not complete")}
+_WRONG = {**_STALE, "401": _page("Wrong"), "429": _page("Too many attempts")}
 _USERINFO = _operation(
     "Whose access token it is",
     {"200": _answer("The person", "UserInfo"), "401": _answer("No valid token", "OAuthError")},
@@ -166,7 +167,11 @@ PATHS: _Json = {
     "/auth/logout": {
         "post": _operation(
             "End this session, or all of the person's",
-            {"204": _answer("Ended"), "401": _answer("Not signed in", "AuthError")},
+            {
+                "204": _answer("Ended"),
+                "400": _answer("Not the body that is expected", "AuthError"),
+                "401": _answer("Not signed in", "AuthError"),
+            },
             security=[{"person": []}],
             requestBody={
                 "content": {"application/json": {"schema": _object("", everywhere={"type": "boolean"})}}
@@ -190,12 +195,12 @@ PATHS: _Json = {
         "get": _operation("Sign-in page", {"200": _page("The form")}, parameters=_query("next")),
         "post": _operation("Sign in", {**_BACK, **_WRONG}, requestBody=_SIGN_IN),
     },
-    "/account/sign-out": {"post": _operation("Sign out", _BACK, requestBody=_form("csrf_token"))},
+    "/account/sign-out": {"post": _operation("Sign out", _BACK | _STALE, requestBody=_form("csrf_token"))},
     "/account/keys": {
         "get": _operation("User ID and API keys", {"200": _page("The page"), **_BACK}),
         "post": _operation(
             "Make or replace a key; it is shown once",
-            {"200": _page("The key"), **_BACK, "403": _page("Not allowed")},
+            {"200": _page("The key"), **_BACK, **_STALE, "403": _page("Not allowed")},
             requestBody=_form("csrf_token", "team"),
         ),
     },
@@ -207,7 +212,7 @@ PATHS: _Json = {
         ),
         "post": _operation(
             "Allow or deny",
-            {"303": _answer("Back to the client with code, state and iss")},
+            {"303": _answer("Back to the client with code, state and iss"), **_STALE},
             parameters=_REQUEST,
             requestBody=_form("csrf_token account decision"),
         ),
@@ -248,4 +253,35 @@ PATHS: _Json = {
     "/api/v1/models": _read("The models", "Models"),
     "/api/v1/teams": _read("The teams that the caller reaches", "Teams"),
     "/api/v1/organizations": _read("The caller's organizations; not with a team's key", "Organizations"),
+}
+# Where an identity provider is set.
+SSO_PATHS: _Json = {
+    "/auth/sso": {
+        "post": _operation(
+            "Out to the identity provider",
+            {
+                "200": _page("A page that leads there"),
+                "400": _page("The form is not ours"),
+                "429": _page("Too many sign-ins at once"),
+                "502": _page("The provider could not be understood"),
+                "503": _page("The provider does not answer"),
+            },
+            requestBody=_form("csrf_token place"),
+        )
+    },
+    "/auth/sso/callback": {
+        "get": _operation(
+            "Back from the identity provider (OpenID Connect Core 1.0 §3.1)",
+            {
+                "200": _page("The token, or a page that leads to the program"),
+                **_BACK,
+                "400": _page("Not begun in this browser"),
+                "403": _page("Not let in"),
+                "429": _page("Too many sign-ins at once"),
+                "502": _page("The provider could not be understood"),
+                "503": _page("The provider does not answer"),
+            },
+            parameters=_query("code", "state", "iss", "error", required="state"),
+        )
+    },
 }

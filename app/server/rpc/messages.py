@@ -4,6 +4,7 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from app.domain.errors import InvalidInput
 from app.domain.organizations import Role
 from app.proto.controlplane.v1 import api_token_pb2, organization_pb2, shared_pb2
 from app.server.database.models import Organization, User
@@ -34,7 +35,10 @@ def timestamp(at: datetime | None) -> Timestamp | None:
 
 
 def project_ref(reference: shared_pb2.IdentityReference) -> ProjectRef:
-    """Which project a request names; an empty text counts as not given."""
+    """Which project a request names; an empty text counts as not given. InvalidInput for one with NUL."""
+    # PostgreSQL refuses to be asked for it.
+    if "\x00" in reference.name:
+        raise InvalidInput("invalid project name")
     return ProjectRef(reference.id or None, reference.name or None)
 
 

@@ -1,0 +1,199 @@
+"""Requests that two readers could understand differently, that never end, or that are too large."""
+
+import re
+import socket
+import time
+from contextlib import ExitStack
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from app.server.http.arrivals import MAX_CONNECTIONS
+from app.server.http.connection import ARRIVAL
+from app.server.http.framing import MAX_BODY, MAX_FIELDS, MAX_HEADER, MAX_LINE
+from tests.attack.conftest import SECRET
+from tests.attack.wire import connect, rest, say, status
+from tests.support.server import AccountServer, csrf_of
+
+GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+FORM = b"Content-Type: application/x-www-form-urlencoded\r\nHost: x\r\nConnection: close\r\n"
+POST = b"POST /oauth/revoke HTTP/1.1\r\n" + FORM
+NEXT = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+HALF = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "
+
+ODD = {
+    "rfc9112_2_2 a bare line end": (b"GET /healthz HTTP/1.1\nHost: x\n\n", 400),
+    "rfc9112_2_2 a bare carriage return": (GET + b"X: a\rb\r\n\r\n", 400),
+    "rfc9110_5_5 a NUL": (GET + b"X: a\x00b\r\n\r\n", 400),
+    "rfc9112_3_2_1 another host in the target": (b"GET http://evil.example/healthz HTTP/1.1\r\n\r\n", 400),
+    "rfc9112_3_2_1 two slashes": (b"GET //evil.example/healthz HTTP/1.1\r\n\r\n", 400),
+    "rfc9112_3_2_1 a target no parser reads": (b"GET //[ HTTP/1.1\r\n\r\n", 400),
+    "rfc9112_3_2_1 bytes beyond ASCII": (b"GET /\xff\xfe HTTP/1.1\r\n\r\n", 400),
+    "rfc9112_3_2_3 a tunnel": (b"CONNECT evil.example:443 HTTP/1.1\r\n\r\n", 400),
+    "rfc9112_3_2 two hosts": (GET + b"Host: y\r\n\r\n", 400),
+    "rfc9112_5_1 white space before the colon": (GET + b"X : a\r\n\r\n", 400),
+    "rfc9112_5_2 a folded field": (GET + b"X: a\r\n b\r\n\r\n", 400),
+    "rfc9112_5_2 a fold before any field": (b"GET / HTTP/1.1\r\n a: b\r\n\r\n", 400),
+    "rfc9112_6_1 length and coding": (
+        POST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "rfc9112_6_1 a coding": (POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 411),
+    "rfc9112_6_1 a hidden coding": (POST + b"Transfer-Encoding: xchunked\r\n\r\n", 411),
+    "rfc9112_6_3 two lengths": (POST + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\na=b", 400),
+    "rfc9112_6_3 a list of lengths": (POST + b"Content-Length: 3, 3\r\n\r\na=b", 400),
+    "rfc9112_6_3 a length with a sign": (POST + b"Content-Length: +3\r\n\r\na=b", 400),
+    "rfc9112_6_3 a negative length": (POST + b"Content-Length: -1\r\n\r\n", 400),
+    "rfc9112_6_3 a length only Python reads": (POST + b"Content-Length: 1_0\r\n\r\n", 400),
+    "rfc9112_2_3 another version": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    "rfc9112_3 no request at all": (b"\x16\x03\x01\x02\x00\x01\n\n", 400),
+    "rfc9110_15_5_14 a body that is too large": (
+        POST + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1) + b"a" * (MAX_BODY + 1),
+        413,
+    ),
+    "rfc9110_15_5_15 an address that is too long": (b"GET /" + b"a" * MAX_LINE + b" HTTP/1.1\r\n\r\n", 414),
+    "rfc9110_15_5_15 an address without end": (b"GET /" + b"a" * 1_000_000, 414),
+    "rfc6585_5 fields that are too long": (GET + b"X: " + b"a" * MAX_HEADER + b"\r\n\r\n", 431),
+    "rfc6585_5 too many fields": (GET + b"X: a\r\n" * (MAX_FIELDS + 1) + b"\r\n", 431),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_rfc9112_a_request_that_could_be_read_in_two_ways_is_refused(
+    target: AccountServer, name: str
+) -> None:
+    """What follows such a request on the connection is never taken for another request."""
+    data, wanted = ODD[name]
+    answer = say(target.http, data + NEXT)
+    assert status(answer) == wanted, answer[:200]
+    assert len(re.findall(rb"HTTP/1\.1 \d", answer)) == 1
+
+
+def test_rfc9112_9_3_2_requests_one_behind_the_other_are_answered_in_turn(target: AccountServer) -> None:
+    answer = say(target.http, GET.replace(b"Connection: close\r\n", b"") + b"\r\n" + GET + b"\r\n")
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_rfc9112_11_2_what_is_left_of_a_body_is_no_request(target: AccountServer) -> None:
+    """The address takes no body; the bytes of one must not become the next request on the connection."""
+    hidden = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+    head = b"POST /no-such-page HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(hidden)
+    answer = say(target.http, head + hidden + GET + b"\r\n")
+    assert [int(found) for found in re.findall(rb"HTTP/1\.1 (\d+)", answer)][1:] == [200]
+    assert b"loopin_sweep" not in answer
+
+
+def test_rfc9110_10_1_1_a_client_that_asks_for_leave_gets_it_at_once(target: AccountServer) -> None:
+    with connect(target.http) as made:
+        made.sendall(POST + b"Expect: 100-continue\r\nContent-Length: 30\r\n\r\n")
+        assert made.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        made.sendall(b"client_id=gumloop_cli&token=xy")
+        assert status(rest(made)) == 200
+
+
+def test_rfc9700_4_13_only_the_proxys_own_header_counts(target: AccountServer) -> None:
+    """With an underscore it would have the same name in WSGI, and the client could be anybody."""
+    account = f"{uuid4().hex}@acme.example"
+    with httpx.Client(base_url=target.http, trust_env=False) as browser:
+        page = browser.get("/account/sign-in")
+        form = {"csrf_token": csrf_of(page.text), "email": account, "password": "wrong"}
+        sent = [("X-Forwarded-For", "203.0.113.77"), ("X_Forwarded_For", "198.51.100.1")]
+        assert browser.post("/account/sign-in", data=form, headers=sent).status_code == 401
+    connection = target.database()
+    seen = {row[0] for row in connection.execute("SELECT address FROM login_attempts").fetchall()}
+    connection.close()
+    assert "203.0.113.77" in seen
+    assert "198.51.100.1" not in seen
+
+
+def test_rfc4732_fifty_half_sent_requests_delay_nobody(target: AccountServer) -> None:
+    """Sixteen of them held every worker before; now they cost none."""
+    alone = median_seconds(target)
+    with ExitStack() as stack:
+        slow = [stack.enter_context(connect(target.http)) for _ in range(50)]
+        for made in slow:
+            made.sendall(HALF)
+        body = [stack.enter_context(connect(target.http)) for _ in range(20)]
+        for made in body:
+            made.sendall(POST + b"Content-Length: 1000\r\n\r\ntoken=")
+        beside = median_seconds(target)
+    # Far below the seconds that a single held worker would cost, on a slow machine too.
+    assert beside < max(4 * alone, 0.5), (alone, beside)
+
+
+def test_rfc4732_a_request_that_drips_is_given_up(target: AccountServer) -> None:
+    """A byte now and then does not buy more time: the clock counts from the first."""
+    with connect(target.http) as made:
+        made.sendall(HALF)
+        began = time.monotonic()
+        made.settimeout(1.0)
+        while time.monotonic() - began < ARRIVAL + 5:
+            try:
+                answer = made.recv(1000)
+            except TimeoutError:
+                made.sendall(b"a")
+                continue
+            break
+        assert status(answer) == 408
+        assert time.monotonic() - began < ARRIVAL + 3
+
+
+def test_rfc4732_more_connections_than_there_is_room_for_shut_nobody_out(target: AccountServer) -> None:
+    """The oldest silent one goes when a new one comes."""
+    with ExitStack() as stack:
+        first = stack.enter_context(connect(target.http))
+        for _ in range(MAX_CONNECTIONS + 20):
+            stack.enter_context(connect(target.http))
+        with httpx.Client(base_url=target.http, trust_env=False, timeout=5) as client:
+            assert client.get("/healthz").status_code == 200
+        assert first.recv(1) == b""
+
+
+def test_rfc4732_a_client_that_does_not_read_holds_no_worker(target: AccountServer) -> None:
+    """Its answers fill its own buffer, then it is let go; forty of them are more than there are workers."""
+    asked = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 60
+    with ExitStack() as stack:
+        for _ in range(40):
+            made = socket.socket()
+            stack.enter_context(made)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            host, _, port = target.http.removeprefix("http://").rpartition(":")
+            made.connect((host, int(port)))
+            made.sendall(asked)
+        with httpx.Client(base_url=target.http, trust_env=False, timeout=4) as client:
+            assert client.get("/healthz").status_code == 200
+
+
+BOMB = b"[" * 30_000
+JSON_PLACES = {"/auth/logout": 400, "/oauth/register": 400, "/federated/verify": 400}
+
+
+@pytest.mark.parametrize("path", JSON_PLACES)
+def test_rfc8259_9_json_that_is_nested_without_end_is_refused(
+    target: AccountServer, bearer: str, path: str
+) -> None:
+    secret = bearer if path == "/auth/logout" else SECRET
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+    for body in (BOMB, b'{"a":' * 10_000, b'{"everywhere": ' + b"9" * 20_000 + b"}"):
+        answer = httpx.post(f"{target.http}{path}", content=body, headers=headers, trust_env=False)
+        assert answer.status_code == JSON_PLACES[path], answer.text
+
+
+def test_rfc6749_3_2_ten_thousand_parameters_are_refused_in_time(target: AccountServer) -> None:
+    many = "&".join(f"a{number}=" for number in range(8000))
+    with httpx.Client(base_url=target.http, trust_env=False, timeout=5) as client:
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert client.post("/oauth/token", content=many, headers=kind).status_code in {400, 413}
+        assert client.get(f"/oauth/authorize?{many[:15_000]}").status_code == 400
+
+
+def median_seconds(target: AccountServer) -> float:
+    times = []
+    with httpx.Client(base_url=target.http, trust_env=False, timeout=10) as client:
+        for _ in range(15):
+            began = time.perf_counter()
+            # On a connection of its own, as somebody new would come.
+            assert client.get("/healthz", headers={"Connection": "close"}).status_code == 200
+            times.append(time.perf_counter() - began)
+    return sorted(times)[len(times) // 2]

@@ -1,0 +1,89 @@
+"""What fits the OpenAPI document, and what does not: no server error, and answers as the document says."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from app.server.http.openapi import describe
+from tests.attack.conftest import SECRET
+from tests.support.oauth import tokens_at
+from tests.support.server import AccountServer
+
+Operation = APIOperation[Any, Any, Any, Any]
+AnyCase = Case[Any]
+EXAMPLES = 12
+CHECKS = [
+    *(not_a_server_error, status_code_conformance),
+    *(content_type_conformance, response_schema_conformance),
+]
+BOUNDED = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def operations() -> list[Operation]:
+    document = schemathesis.openapi.from_dict(describe("http://127.0.0.1:1"))
+    return [found.ok() for found in document.get_all_operations() if isinstance(found, Ok)]
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as made:
+        made.trust_env = False
+        yield made
+
+
+@pytest.fixture(scope="module")
+def credentials(target: AccountServer, bearer: str) -> dict[str, str]:
+    """What opens each kind of address."""
+    access = tokens_at(target, target.owner)["access_token"]
+    return {"/api": access, "/oauth/userinfo": access, "/oauth/register": SECRET, "/federated": SECRET}
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["signed in", "nobody"])
+@pytest.mark.parametrize("operation", operations(), ids=lambda found: found.label)
+def test_an_operation_answers_as_the_document_says(
+    target: AccountServer,
+    session: requests.Session,
+    credentials: dict[str, str],
+    operation: Operation,
+    known: bool,
+) -> None:
+    secret = next((value for place, value in credentials.items() if operation.path.startswith(place)), "")
+    headers = {"Authorization": f"Bearer {secret}"} if known and secret else {}
+    both = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+
+    for mode in both:
+
+        @BOUNDED
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def fits(case: AnyCase) -> None:
+            answer = case.call(
+                base_url=target.http, session=session, headers=headers, allow_redirects=False, timeout=10
+            )
+            case.validate_response(answer, checks=CHECKS)
+
+        # An operation that takes nothing cannot be asked wrongly.
+        with warnings.catch_warnings(), suppress(Unsatisfiable):
+            warnings.simplefilter("ignore")
+            fits()

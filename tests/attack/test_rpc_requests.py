@@ -1,0 +1,165 @@
+"""gRPC under attack: calls that never come, streams that never end, messages that are bombs."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, cast
+
+import grpc
+import pytest
+
+from app.server.rpc.gate import ARRIVAL, MAX_STREAMS
+from app.server.rpc.server import MAX_METADATA, MAX_REQUEST
+from tests.attack.wire import DATA, INFOZ, RESET, begin, call, frame, speak_http2
+from tests.support.server import AccountServer, ServerFactory
+
+CREATE = "/controlplane.v1.APITokenService/Create"
+CURRENT = "/controlplane.v1.ContextService/Current"
+REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
+CONNECTIONS, STREAMS = 3, 60
+
+
+@pytest.fixture
+def channel(target: AccountServer) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(target.grpc, [("grpc.enable_http_proxy", 0)]) as made:
+        yield made
+
+
+def owner(bearer: str) -> list[tuple[str, str]]:
+    return [("authorization", f"Bearer {bearer}")]
+
+
+@pytest.mark.parametrize("path", [INFOZ, CREATE, REFLECT, WATCH])
+def test_rfc4732_calls_that_are_begun_and_left_delay_nobody(
+    target: AccountServer, channel: grpc.Channel, path: str
+) -> None:
+    """No deadline, no message, no end: sixteen of them held every worker before."""
+    whole = frame(DATA, 0x1, 0, b"\x00" * 5) if path == WATCH else b""
+    with ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            made = stack.enter_context(speak_http2(target.grpc))
+            for stream in range(1, 2 * STREAMS, 2):
+                message = whole[:5] + stream.to_bytes(4, "big") + whole[9:] if whole else b""
+                made.sendall(begin(stream, path) + message)
+        began = time.monotonic()
+        assert call(channel, INFOZ) == ("OK", "")
+        assert time.monotonic() - began < 3
+
+
+def test_rfc4732_a_request_that_does_not_arrive_is_given_up(channel: grpc.Channel) -> None:
+    send = cast("Any", channel.stream_unary(INFOZ))
+    feed = _Silent()
+    began = time.monotonic()
+    with pytest.raises(grpc.RpcError) as refused:
+        send(feed, timeout=ARRIVAL + 20)
+    feed.over.set()
+    assert cast("grpc.Call", refused.value).code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert ARRIVAL - 1 < time.monotonic() - began < ARRIVAL + 5
+
+
+class _Silent:
+    """A stream of requests in which none ever comes."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        self.over.wait()
+        raise StopIteration
+
+
+def test_rfc9113_10_5_streams_are_counted(target: AccountServer) -> None:
+    """Whoever opens more than there is room for is told so, and calls go on."""
+    options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
+    with ExitStack() as stack:
+        codes = []
+        for _ in range(2):
+            channel = stack.enter_context(grpc.insecure_channel(target.grpc, options))
+            watch = cast("Any", channel.unary_stream(WATCH))
+            for _ in range(MAX_STREAMS * 3 // 4):
+                stream = watch(b"", timeout=30)
+                stack.callback(stream.cancel)
+                codes.append(first(stream))
+            assert call(channel, INFOZ) == ("OK", "")
+    assert codes.count("OK") <= MAX_STREAMS
+    assert codes[-1] == "RESOURCE_EXHAUSTED"
+
+
+def first(stream: Any) -> str:
+    try:
+        next(stream)
+    except grpc.RpcError as error:
+        return cast("grpc.Call", error).code().name
+    return "OK"
+
+
+def test_rfc9113_10_5_thousands_of_calls_that_are_taken_back_at_once_do_no_harm(
+    target: AccountServer, channel: grpc.Channel
+) -> None:
+    """Known as rapid reset, CVE-2023-44487."""
+    with speak_http2(target.grpc) as made:
+        for stream in range(1, 6000, 2):
+            try:
+                made.sendall(begin(stream, CREATE) + frame(RESET, 0, stream, b"\x00\x00\x00\x08"))
+            except OSError:
+                break
+        assert call(channel, INFOZ) == ("OK", "")
+
+
+@pytest.mark.parametrize("path", [INFOZ, CREATE, CHECK, WATCH, REFLECT])
+def test_grpc_status_bytes_that_are_no_message_are_an_invalid_argument(
+    channel: grpc.Channel, bearer: str, path: str
+) -> None:
+    """gRPC's own answer would be INTERNAL, which says that the server failed."""
+    send = cast("Any", channel.stream_stream(path))
+    for data in (b"\xff\xff\xff", b"\x0a\x05a", b"\x0a\x01\xff" if path != INFOZ else b"\x80"):
+        with pytest.raises(grpc.RpcError) as refused:
+            list(send(iter([data]), metadata=tuple(owner(bearer)), timeout=20))
+        assert cast("grpc.Call", refused.value).code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("count", [0, 2, 40])
+def test_grpc_status_a_call_takes_one_message(channel: grpc.Channel, bearer: str, count: int) -> None:
+    send = cast("Any", channel.stream_unary(CURRENT))
+    with pytest.raises(grpc.RpcError) as refused:
+        send(iter([b""] * count), metadata=tuple(owner(bearer)), timeout=20)
+    assert cast("grpc.Call", refused.value).code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("method", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
+def test_rfc9113_10_5_1_a_message_is_measured_as_it_is_unpacked(
+    channel: grpc.Channel, bearer: str, method: grpc.Compression
+) -> None:
+    """Fifty megabytes of nothing are fifty kilobytes on the way."""
+    code, _ = call(channel, CREATE, b"\x00" * (50 * MAX_REQUEST), owner(bearer), method)
+    assert code == "RESOURCE_EXHAUSTED"
+    assert call(channel, INFOZ) == ("OK", "")
+
+
+def test_rfc9113_10_5_1_metadata_is_limited(channel: grpc.Channel) -> None:
+    assert call(channel, INFOZ, b"", [("x", "a" * MAX_METADATA)])[0] == "RESOURCE_EXHAUSTED"
+    many = [(f"x-{number}", "a" * 50) for number in range(500)]
+    assert call(channel, INFOZ, b"", many)[0] == "RESOURCE_EXHAUSTED"
+
+
+@pytest.mark.parametrize("path", ["/controlplane.v1.APITokenService/Nope", "/nope/Nope", "/x", "/"])
+def test_grpc_status_a_call_that_there_is_none_of_is_unimplemented(channel: grpc.Channel, path: str) -> None:
+    assert call(channel, path)[0] == "UNIMPLEMENTED"
+
+
+def test_a_stop_does_not_wait_for_those_who_watch_the_health(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    with grpc.insecure_channel(server.grpc, [("grpc.enable_http_proxy", 0)]) as channel:
+        stream = cast("Any", channel.unary_stream(WATCH))(b"", timeout=60)
+        assert next(stream) == b"\x08\x01"
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 10
+        # NOT_SERVING, and then the end.
+        assert next(stream) == b"\x08\x02"
+        assert first(stream) == "UNAVAILABLE"
