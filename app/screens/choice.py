@@ -1,0 +1,127 @@
+"""A dialog that asks the server for a list, and lets one row of it take effect."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, OptionList, Static
+from textual.widgets.option_list import Option
+from textual.worker import Worker
+
+from app.domain.errors import LoopinError
+from app.screens.dialog import Dialog, Result
+from app.screens.words import reason
+from widgets.state_view import StateView
+
+Row = TypeVar("Row")
+
+
+class ChoiceDialog(Dialog[Result], Generic[Result, Row]):
+    """Lists rows; the result is what the choice became, None when nothing was chosen or nothing changes."""
+
+    AUTO_FOCUS = "OptionList"
+    LOADING: ClassVar[str] = ""
+    EMPTY: ClassVar[tuple[str, str]] = ("", "")
+    """What is said when there is no row: the fact, and what to do about it."""
+
+    class Listed(Message):
+        """The rows arrived."""
+
+        def __init__(self, rows: Sequence[Any]) -> None:
+            super().__init__()
+            self.rows = rows
+
+    class Taken(Message):
+        """The choice took effect."""
+
+        def __init__(self, result: Any) -> None:
+            super().__init__()
+            self.result = result
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: Sequence[Row] = ()
+
+    @abstractmethod
+    async def list_rows(self) -> Sequence[Row]:
+        """Ask for them."""
+
+    @abstractmethod
+    async def take(self, row: Row) -> Result:
+        """Let the row take effect."""
+
+    @abstractmethod
+    def in_effect(self, row: Row) -> bool:
+        """True for the row that is in effect now."""
+
+    @abstractmethod
+    def line(self, row: Row) -> str | Content:
+        """How the row is written."""
+
+    def compose_dialog(self) -> ComposeResult:
+        with StateView():
+            yield OptionList(markup=False)
+        yield Static("", classes="dialog-error", markup=False)
+        with Horizontal(classes="dialog-buttons"):
+            yield Button("Cancel", id="cancel")
+
+    def on_mount(self) -> None:
+        self.query_one(StateView).show_loading(self.LOADING)
+        self._list()
+
+    @work(exclusive=True, group="list", description="ask for the list", exit_on_error=False)
+    async def _list(self) -> None:
+        self.post_message(self.Listed(await self.list_rows()))
+
+    @work(exclusive=True, group="take", description="let the choice take effect", exit_on_error=False)
+    async def _take(self, row: Row) -> None:
+        self.post_message(self.Taken(await self.take(row)))
+
+    @on(Listed)
+    def _show(self, event: Listed) -> None:
+        view, options = self.query_one(StateView), self.query_one(OptionList)
+        self._rows = event.rows
+        if not self._rows:
+            view.show_empty(*self.EMPTY)
+            return
+        options.clear_options()
+        options.add_options([Option(self.line(row)) for row in self._rows])
+        options.highlighted = next((i for i, row in enumerate(self._rows) if self.in_effect(row)), 0)
+        view.show_filled()
+        options.focus()
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        row = self._rows[event.option_index]
+        if self.in_effect(row):
+            self.dismiss(None)
+            return
+        self.query_one(".dialog-error", Static).update("")
+        self._take(row)
+
+    @on(Taken)
+    def _done(self, event: Taken) -> None:
+        self.dismiss(event.result)
+
+    @on(StateView.Chosen)
+    def _again(self) -> None:
+        self.on_mount()
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(None)
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """In the list's place, or under it when a choice failed."""
+        if not isinstance(error, LoopinError):
+            return False
+        if worker.group == "list":
+            self.query_one(StateView).show_error(error)
+        else:
+            self.query_one(".dialog-error", Static).update(reason(error))
+        return True
