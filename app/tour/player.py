@@ -76,17 +76,17 @@ class TourApp(LoopinApp):
         try:
             for beat in self.script:
                 await self._play(beat)
-            self._say(END)
+            self.say(END)
             await self._hold(4)
         finally:
             self.playing = False
-            self._say("")
+            self.say("")
 
     async def _play(self, beat: Beat) -> None:
         for key, character in keys_of(beat.keys):
             await self._press(key, character)
         await self._reach(beat)
-        self._say(beat.caption)
+        self.say(beat.caption)
         if self._seen is not None:
             self._seen(beat)
         await self._hold(beat.seconds)
@@ -122,7 +122,8 @@ class TourApp(LoopinApp):
 
     # ── captions ──
 
-    def _say(self, words: str) -> None:
+    def say(self, words: str) -> None:
+        """Show the caption on the screen on top; none with empty words."""
         self._words = words
         for screen in self.screen_stack:
             screen.query(Caption).remove()
@@ -148,13 +149,13 @@ class TourApp(LoopinApp):
         elif self._going.is_set():
             self._going.clear()
             said = self._words
-            self._say(f"{said}  {self.PAUSED}".strip())
+            self.say(f"{said}  {self.PAUSED}".strip())
             self._words = said
         elif key == "escape":
             self.workers.cancel_group(self, "tour")
             self._going.set()
         else:
-            self._say(self._words)
+            self.say(self._words)
             self._going.set()
 
 
