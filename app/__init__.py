@@ -1,3 +1,3 @@
 """Loopin: a terminal account manager for Gumloop and Chainloop."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

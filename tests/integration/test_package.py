@@ -1,62 +1,105 @@
-"""The wheel, installed into a clean environment outside the checkout."""
+"""What is shipped: the wheel and the source distribution, installed outside the checkout."""
 
 import subprocess
 import sys
 import venv
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from app import __version__
+from tests.support.terminal import Terminal
+
 ROOT = Path(__file__).resolve().parents[2]
+PIP = ("-m", "pip", "-q", "--disable-pip-version-check")
+
+
+def run(*command: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    """Run it in `cwd` and return what it said."""
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+@dataclass(frozen=True)
+class Built:
+    """Both files, in a folder of their own."""
+
+    wheel: Path
+    source: Path
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built wheel."""
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check"]
-    run = subprocess.run(
-        [*pip, "wheel", "--no-deps", "-w", str(folder), str(ROOT)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return next(folder.glob("loopin-*.whl"))
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Built as a release is."""
+    folder = tmp_path_factory.mktemp("built")
+    done = run(sys.executable, "-m", "hatchling", "build", "-d", str(folder), cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return Built(next(folder.glob("loopin-*.whl")), next(folder.glob("loopin-*.tar.gz")))
 
 
-def test_the_wheel_carries_what_is_not_python(wheel: Path) -> None:
+@pytest.fixture(scope="module")
+def environment(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of a clean environment with the plain wheel in it, nothing else of ours."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True)
+    install(folder / "bin", str(built.wheel))
+    return folder / "bin"
+
+
+def install(programs: Path, what: str) -> None:
+    """Into the environment whose programs these are, in the versions that the tests know."""
+    constraints = str(ROOT / "tests/constraints.txt")
+    done = run(str(programs / "python"), *PIP, "install", "-c", constraints, what, cwd=programs)
+    assert done.returncode == 0, done.stderr
+
+
+def contents(wheel: Path) -> dict[str, int]:
+    """Checksums by name, without the list of checksums itself."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {
+            file.filename: file.CRC for file in archive.infolist() if not file.filename.endswith("RECORD")
+        }
+
+
+def test_the_wheel_carries_what_is_not_python(built: Built) -> None:
     """Styles, migrations, templates, .proto files."""
-    names = zipfile.ZipFile(wheel).namelist()
+    names = contents(built.wheel)
     for part in ("app/screens/tokens.tcss", "app/proto/controlplane/v1/api_token.proto", "app/py.typed"):
         assert part in names
     assert any(n.startswith("app/server/database/versions/") and n.endswith(".py") for n in names)
     assert any(n.startswith("app/server/http/") and n.endswith(".html") for n in names)
-    assert not [n for n in names if n.startswith("tests/")]
+    assert not [n for n in names if not n.startswith(("app/", "widgets/", "loopin-"))]
 
 
-def test_a_plain_install_says_what_the_demo_needs(wheel: Path, tmp_path: Path) -> None:
+def test_the_source_distribution_builds_the_very_same_wheel(built: Built, tmp_path: Path) -> None:
+    """So that what was tried of the one holds for the other."""
+    build = (*PIP, "wheel", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(built.source))
+    done = run(sys.executable, *build, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    again = next(tmp_path.glob("loopin-*.whl"))
+    assert contents(again) == contents(built.wheel)
+
+
+def test_a_plain_install_says_what_the_demo_needs(environment: Path, tmp_path: Path) -> None:
     """Without the extra `server`: one sentence with the exact command, no traceback."""
-    venv.create(tmp_path / "env", with_pip=True)
-    python = tmp_path / "env" / "bin" / "python"
-    install = [
-        str(python),
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "-c",
-        str(ROOT / "tests/constraints.txt"),
-        str(wheel),
-    ]
-    made = subprocess.run(install, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert made.returncode == 0, made.stderr
-    loopin = str(python.with_name("loopin"))
-    version = subprocess.run([loopin, "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert "loopin" in version.stdout
+    loopin = str(environment / "loopin")
+    assert run(loopin, "--version", cwd=tmp_path).stdout.split()[-1] == __version__
     for command in (["demo"], ["server", "start"]):
-        run = subprocess.run([loopin, *command], capture_output=True, text=True, check=False, cwd=tmp_path)
-        assert run.returncode == 2
-        assert "loopin[server]" in run.stderr
-        assert "Traceback" not in run.stderr
+        done = run(loopin, *command, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "loopin[server]" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_with_the_server_the_demo_opens_from_any_folder(
+    built: Built, environment: Path, terminal: Terminal, tmp_path: Path
+) -> None:
+    """In a real terminal, from the installed package and not from the checkout."""
+    install(environment, f"{built.wheel}[server]")
+    where = run(str(environment / "python"), "-c", "import app; print(app.__file__)", cwd=tmp_path)
+    assert Path(where.stdout.strip()).is_relative_to(environment.parent)
+    terminal.type(f"cd /; {environment / 'loopin'} demo; echo left=$?")
+    terminal.see("DEMO", "Sign in to Chainloop")
+    terminal.press("q")
+    terminal.see("left=0")
