@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.scenes import SCENES
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -80,12 +82,23 @@ def test_links_in_the_documents_lead_somewhere() -> None:
     assert dead == []
 
 
-def test_paths_in_the_architecture_exist() -> None:
-    """`app/…` and `tests/…` in docs/architecture.md are real."""
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    named = re.findall(r"`((?:app|widgets|tests|docs|scripts)/[\w/.-]+)`", text)
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_paths_in_the_tour_of_the_code_exist(page: str) -> None:
+    """`app/…`, `tests/…` and the like are real."""
+    named = re.findall(r"\b((?:app|widgets|tests|docs|scripts)/[\w/.-]*\w)", (ROOT / page).read_text())
     assert named
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_newcomers_first_change_can_be_made() -> None:
+    """The title is where CONTRIBUTING says, and the scene has the name that it says."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    found = re.search(r"In `(app/screens/\w+\.py)`, change `(TITLE = [^`]+)`", text)
+    drawn = re.search(r"scripts/screenshots\.py (\w+)$", text, re.M)
+    assert found is not None
+    assert drawn is not None
+    assert found[2] in (ROOT / found[1]).read_text()
+    assert drawn[1] in SCENES
 
 
 def test_the_readme_has_one_line_for_each_of_its_two_commands() -> None:
