@@ -11,7 +11,7 @@ import click
 
 from app.domain.text import clean
 
-GREEN, YELLOW, RED, DIM, BOLD = "32", "33", "31", "2", "1"
+GREEN, YELLOW, RED, DIM = "32", "33", "31", "2"
 
 
 def show(text: str = "", *, err: bool = False) -> None:

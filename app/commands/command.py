@@ -16,7 +16,6 @@ class Room(Enum):
     REVEAL = "reveal"
     AUTO_REVOKE = "auto-revoke"
     ACTIVITY = "activity"
-    DEMO = "demo"
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,10 +111,17 @@ class Claims(Protocol):
 class Gateway(Protocol):
     """The Chainloop control plane, seen with one credential in one organization."""
 
-    async def server_info(self) -> ServerInfo: ...
-    async def current(self) -> Context: ...
-    async def memberships(self) -> Sequence[Membership]: ...
-    async def select_membership(self, membership_id: str) -> Membership: ...
+    async def server_info(self) -> ServerInfo:
+        """Where to sign in, and what the server can do; needs no credential."""
+
+    async def current(self) -> Context:
+        """Who the credential is, and in which organization."""
+
+    async def memberships(self) -> Sequence[Membership]:
+        """The person's organizations; raise NotFound for an API token."""
+
+    async def select_membership(self, membership_id: str) -> Membership:
+        """Work in that organization from now on, at every client."""
 
     async def set_threshold(self, organization: str, days: int) -> Organization:
         """Set the auto-revoke threshold of the organization in use; 0 turns it off."""
@@ -124,8 +131,11 @@ class Gateway(Protocol):
     ) -> Sequence[APIToken]:
         """All tokens this credential may see, oldest first."""
 
-    async def create_token(self, draft: TokenDraft) -> CreatedToken: ...
-    async def revoke_token(self, token_id: str) -> None: ...
+    async def create_token(self, draft: TokenDraft) -> CreatedToken:
+        """Make a token; its secret is told here and never again. Raise AlreadyExists for a taken name."""
+
+    async def revoke_token(self, token_id: str) -> None:
+        """End a token for good; raise NotFound for one that is revoked already."""
 
     async def sign_out(self, *, everywhere: bool = False) -> bool:
         """End the session at the server; False where the server has no such call."""
@@ -134,8 +144,11 @@ class Gateway(Protocol):
 class Gateways(Protocol):
     """Opens gateways; connections are reused and closed together."""
 
-    def open(self, endpoint: Endpoint, credential: Credential | None, organization: str = "") -> Gateway: ...
-    async def aclose(self) -> None: ...
+    def open(self, endpoint: Endpoint, credential: Credential | None, organization: str = "") -> Gateway:
+        """The gateway of a credential, in `organization` or where the server last put the person."""
+
+    async def aclose(self) -> None:
+        """Close every connection."""
 
 
 class GumloopAPI(Protocol):
@@ -151,7 +164,9 @@ class GumloopAPI(Protocol):
     async def verify(self) -> None:
         """Make the lightest call there is (GET models); it returns when the credential is good."""
 
-    async def teams(self) -> Sequence[Team]: ...
+    async def teams(self) -> Sequence[Team]:
+        """The login's teams."""
+
     async def organizations(self) -> Sequence[str]:
         """Names of the organizations; raise Refused under a team key."""
 
@@ -159,8 +174,11 @@ class GumloopAPI(Protocol):
 class GumloopAPIs(Protocol):
     """Opens the API; connections are reused and closed together."""
 
-    def open(self, credential: Credential, team_id: str = "") -> GumloopAPI: ...
-    async def aclose(self) -> None: ...
+    def open(self, credential: Credential, team_id: str = "") -> GumloopAPI:
+        """The API with a credential, in a team or in the personal workspace."""
+
+    async def aclose(self) -> None:
+        """Close every connection."""
 
 
 class GumloopOAuth(Protocol):
@@ -195,7 +213,9 @@ class ProcessLock(Protocol):
 class ActivityStore(Protocol):
     """The append-only trail."""
 
-    async def append(self, entry: ActivityEntry) -> None: ...
+    async def append(self, entry: ActivityEntry) -> None:
+        """Add an entry at the end."""
+
     async def entries(self) -> Sequence[ActivityEntry]:
         """All entries, oldest first; lines that cannot be read are skipped."""
 
@@ -216,9 +236,14 @@ class AccountStore(Protocol):
     async def profiles(self, provider: str) -> Sequence[str]:
         """Names of the profiles that were ever stored here, "default" first."""
 
-    async def remember(self, provider: str, profile: str, facts: Mapping[str, str]) -> None: ...
-    async def facts(self, provider: str, profile: str) -> Mapping[str, str]: ...
-    async def forget(self, provider: str, profile: str) -> None: ...
+    async def remember(self, provider: str, profile: str, facts: Mapping[str, str]) -> None:
+        """Put `facts` in the place of what was known of the profile."""
+
+    async def facts(self, provider: str, profile: str) -> Mapping[str, str]:
+        """What is known of the profile; empty when nothing is."""
+
+    async def forget(self, provider: str, profile: str) -> None:
+        """Know nothing of the profile any more; fine when nothing was known."""
 
 
 class Preferences(Protocol):

@@ -57,7 +57,3 @@ class Preview:
         moments = [self.now - timedelta(days=start) for start in starts[1:]]
         beyond = [bisect_left(self.tokens, moment, key=active_since) for moment in moments]
         return [more - less for more, less in pairwise([len(self.tokens), *beyond, 0])]
-
-    def longest_idle(self) -> int:
-        """Days of idleness of the least used token; 0 without tokens."""
-        return idle(self.tokens[0], self.now).days if self.tokens else 0
