@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from app.domain.inactivity import Fate, active_since, fate, idle
+from app.domain.inactivity import Fate, active_since, fate
 from app.domain.tokens import APIToken
 
 _URGENCY = {Fate.NEXT_SWEEP: 0, Fate.WITHIN_WEEK: 1, Fate.WITHIN_MONTH: 2, Fate.SAFE: 3}
