@@ -100,8 +100,10 @@ class Tokens:
         return jwt.encode({"alg": "HS256", "typ": "JWT", "kid": key.kid}, claims, key, algorithms=_ALGORITHMS)
 
     def _key_of(self, token: GuestProtocol) -> OctKey:
-        key = self._ring.find(token.headers().get("kid"))
-        if key is None:
+        headers = token.headers()
+        key = self._ring.find(headers.get("kid"))
+        # We never say that anything is critical; whoever does wants it understood (RFC 7515 §4.1.11).
+        if key is None or "crit" in headers:
             raise InvalidKeyIdError("unknown key")
         return key
 
@@ -111,6 +113,7 @@ class Tokens:
             now=lambda: int(self._clock().timestamp()),
             leeway=0,
             aud={"essential": True, "values": [PERSON_AUDIENCE, TOKEN_AUDIENCE]},
+            iss={"value": ISSUER},
             exp={"essential": person},
             jti={"essential": True},
             user_id={"essential": person},

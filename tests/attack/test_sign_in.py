@@ -1,0 +1,164 @@
+"""The sign-in pages: forged requests, fixed sessions, frames, guesses and what they give away."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from app.server.http.factory import make_app
+from app.server.parts import build
+from app.server.settings import ServerSettings
+from app.server.usecases.attempts import PER_ACCOUNT, PER_ADDRESS
+from app.server.usecases.passwords import Passwords
+from tests.attack.conftest import SECRET
+from tests.support.server import AccountServer, csrf_of
+
+PAGES = ("/auth/login", "/account/sign-in", "/account/keys", "/oauth/authorize", "/no-such-page", "/healthz")
+FORMS = ("/auth/login", "/account/sign-in")
+
+
+@contextmanager
+def browser_from(target: AccountServer, address: str = "") -> Iterator[httpx.Client]:
+    """A browser behind the trusted proxy, from an address of its own."""
+    address = address or f"2001:db8::{uuid4().hex[:4]}:{uuid4().hex[:4]}"
+    with httpx.Client(
+        base_url=target.http, trust_env=False, headers={"X-Forwarded-For": address}, timeout=20
+    ) as made:
+        yield made
+
+
+def try_to_sign_in(browser: httpx.Client, path: str, email: str, password: str = "wrong") -> httpx.Response:
+    form = {"csrf_token": csrf_of(browser.get(path).text), "email": email, "password": password}
+    return browser.post(path, data=form)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_rfc9700_4_16_no_page_can_be_framed(target: AccountServer, path: str) -> None:
+    """Clickjacking: old browsers read the one header, newer ones the other (RFC 6749 §10.13)."""
+    answer = httpx.get(f"{target.http}{path}", trust_env=False)
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_rfc6749_10_12_a_form_of_another_site_signs_nobody_in(target: AccountServer, path: str) -> None:
+    """Nor with a token of the attacker's own browser, nor with an old one (login CSRF)."""
+    with browser_from(target) as attacker, browser_from(target) as victim:
+        foreign = csrf_of(attacker.get(path).text)
+        victim.get(path)
+        for token in (None, "", foreign, "x" * 5000):
+            email, password = target.owner
+            form = {"email": email, "password": password}
+            answer = victim.post(path, data=form if token is None else form | {"csrf_token": token})
+            assert answer.status_code == 400
+            assert "t=" not in answer.headers.get("location", "")
+        assert victim.get("/account/keys").status_code == 303
+
+
+def test_rfc6265bis_8_4_a_cookie_from_before_the_sign_in_is_worth_nothing_after_it(
+    target: AccountServer,
+) -> None:
+    """Session fixation: whoever gave the browser its cookie is not signed in with it."""
+    with browser_from(target) as victim, browser_from(target) as attacker:
+        attacker.get("/account/sign-in")
+        for planted in attacker.cookies.jar:
+            victim.cookies.jar.set_cookie(copy(planted))
+        assert try_to_sign_in(victim, "/account/sign-in", *target.owner).status_code == 303
+        assert victim.get("/account/keys").status_code == 200
+        assert attacker.get("/account/keys").status_code == 303
+
+
+def test_rfc6265bis_4_1_3_2_behind_tls_the_cookie_is_bound_to_this_host(tmp_path: Path) -> None:
+    settings = ServerSettings(data=tmp_path, public_url="https://accounts.example")
+    client = make_app(build(settings), "https://accounts.example").test_client()
+    cookie = client.get("/account/sign-in").headers["Set-Cookie"]
+    assert cookie.startswith("__Host-")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_owasp_an_unknown_person_gets_the_same_answer_as_a_known_one(
+    target: AccountServer, path: str
+) -> None:
+    """User enumeration: all is the same, but for what was typed and the token of the form."""
+    with browser_from(target) as browser:
+        answers = [
+            try_to_sign_in(browser, path, email)
+            for email in (target.outsider[0], f"{uuid4().hex[:8]}@acme.example")
+        ]
+    pages = [re.sub(r'value="[^"]*"', "value", answer.text) for answer in answers]
+    assert pages[0] == pages[1]
+    assert {answer.status_code for answer in answers} == {401}
+    assert answers[0].headers.keys() == answers[1].headers.keys()
+
+
+def test_owasp_an_unknown_person_costs_the_same_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work is what a stopwatch would see; so it is counted, not timed."""
+    passwords, checked = Passwords(), list[str]()
+    hasher = passwords._hasher
+
+    class Counting:
+        def verify(self, stored: str, password: str) -> bool:
+            checked.append(stored)
+            return hasher.verify(stored, password)
+
+    stored = passwords.hash("right")
+    monkeypatch.setattr(passwords, "_hasher", Counting())
+    assert passwords.matches(stored, "right")
+    assert not passwords.matches(stored, "wrong")
+    assert not passwords.matches(None, "right")
+    parameters = {entry.rpartition("$")[0].rpartition("$")[0] for entry in checked}
+    assert len(checked) == 3
+    assert len(parameters) == 1
+
+
+def test_rfc6749_10_10_guessing_is_stopped_alike_for_people_that_there_are_and_are_not(
+    target: AccountServer,
+) -> None:
+    """By account from many addresses: with a time to wait, and whether or not the account is there."""
+    for email in (f"{uuid4().hex}@acme.example", target.viewer[0]):
+        statuses = []
+        for _ in range(PER_ACCOUNT + 1):
+            with browser_from(target) as browser:
+                answer = try_to_sign_in(browser, "/account/sign-in", email)
+                statuses.append(answer.status_code)
+        assert statuses == [401] * PER_ACCOUNT + [429]
+        assert 1 <= int(answer.headers["Retry-After"]) <= 15 * 60
+        with browser_from(target) as browser:
+            # Nor does the right password get through then: it would tell that it is right.
+            assert try_to_sign_in(browser, "/account/sign-in", email, target.viewer[1]).status_code == 429
+
+
+def test_rfc6749_10_10_guessing_from_one_address_is_stopped(target: AccountServer) -> None:
+    """One password against many accounts."""
+    address = "203.0.113.200"
+    with browser_from(target, address) as browser:
+        form = {"csrf_token": csrf_of(browser.get("/account/sign-in").text), "password": "Winter2026"}
+        statuses = [
+            browser.post("/account/sign-in", data=form | {"email": f"{n}@acme.example"}).status_code
+            for n in range(PER_ADDRESS + 1)
+        ]
+        assert statuses == [401] * PER_ADDRESS + [429]
+    with browser_from(target) as browser:
+        assert try_to_sign_in(browser, "/account/sign-in", *target.outsider).status_code == 303
+
+
+@pytest.mark.parametrize("secret", ["", "x", SECRET[:-1], SECRET + "0"])
+def test_rfc6750_3_a_shared_secret_is_compared_whole(target: AccountServer, secret: str) -> None:
+    """Also the ones that differ in the last character only, and for other schemes."""
+    for path in ("/oauth/register", "/federated/verify"):
+        for header in (
+            f"Bearer {secret}",
+            "Basic attack-secret-not-real-0000",
+            "attack-secret-not-real-0000",
+        ):
+            answer = httpx.post(
+                f"{target.http}{path}", json={}, headers={"Authorization": header.strip()}, trust_env=False
+            )
+            assert answer.status_code == 401, (path, header)
