@@ -10,7 +10,6 @@ from app.domain.credentials import Endpoint
 from app.domain.errors import (
     AlreadyExists,
     BadReply,
-    Cancelled,
     Failed,
     InvalidInput,
     LoopinError,
@@ -57,6 +56,9 @@ def translated(
 def _failure(code: grpc.StatusCode, text: str, endpoint: Endpoint, timeout: float) -> LoopinError:
     if code is grpc.StatusCode.UNAVAILABLE:
         return _unavailable(text, endpoint)
+    if code is grpc.StatusCode.CANCELLED:
+        # A person who cancels is a CancelledError. This is the other side: a server that stops, for example.
+        return Unreachable(f"{endpoint.address} ended the call", hint="try again in a moment")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return Unreachable(f"{endpoint.address} did not answer within {timeout:g} seconds", hint="try again")
     if _speaks_no_grpc(text):
@@ -87,7 +89,6 @@ _REFUSALS: dict[grpc.StatusCode, Callable[[str], LoopinError]] = {
     ),
     grpc.StatusCode.FAILED_PRECONDITION: lambda text: Refused(text or "not possible now"),
     grpc.StatusCode.ABORTED: lambda text: Refused(text or "somebody else was faster", hint="try again"),
-    grpc.StatusCode.CANCELLED: lambda text: Cancelled("the call was cancelled"),
     grpc.StatusCode.UNIMPLEMENTED: lambda text: BadReply(
         "the server does not know this call", hint="check that the address is a Chainloop control plane"
     ),

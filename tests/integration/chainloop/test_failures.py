@@ -18,7 +18,6 @@ from app.domain.credentials import Endpoint
 from app.domain.errors import (
     AlreadyExists,
     BadReply,
-    Cancelled,
     Failed,
     InvalidInput,
     LoopinError,
@@ -205,7 +204,7 @@ async def test_a_message_that_cannot_be_read_is_a_bad_reply(
         (Code.FAILED_PRECONDITION, "not now", Refused),
         (Code.RESOURCE_EXHAUSTED, "too many", RateLimited),
         (Code.UNIMPLEMENTED, "unknown service", BadReply),
-        (Code.CANCELLED, "cancelled", Cancelled),
+        (Code.CANCELLED, "cancelled", Unreachable),
         (Code.DATA_LOSS, "", Failed),
     ],
 )
