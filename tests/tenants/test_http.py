@@ -110,7 +110,7 @@ def test_at_home_the_same_requests_work_and_tell_only_of_home(
 def test_nothing_of_another_organization_is_read_or_changed(
     plane: AccountServer, ours: Tenant, theirs: Tenant, who: str
 ) -> None:
-    before, leaks, broken = theirs.rows(plane), [], []
+    before, leaks, broken, opened = theirs.rows(plane), [], [], []
     with client_of(plane, ours, who) as client:
         for route in sorted(ROWS, key=LAST.__contains__):
             for ask in ROWS[route](theirs):
@@ -119,10 +119,12 @@ def test_nothing_of_another_organization_is_read_or_changed(
                 told = everything(answer)
                 leaks += [(route, word) for word in theirs.words if word in told and word not in sent]
                 broken += [route] if answer.status_code >= 500 else []
+                if ask.params.get("team_id") in theirs.words and answer.status_code == 200:
+                    opened.append(route)
         if who.startswith("browser"):
             assert (
                 Person(client).sign_in(ours.staff[who.rpartition(" ")[2]].email, PASSWORD).status_code == 303
             )
     assert leaks == []
-    assert broken == []
+    assert (broken, opened) == ([], [])
     assert theirs.rows(plane) == before
