@@ -12,7 +12,6 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from app.domain.credentials import Method
 from app.domain.errors import BadReply, Failed, LoopinError, UsageError
 from app.domain.gumloop import API_PATH
 from app.domain.secret import Secret
+from app.sample_folder import sample_folder
 from app.settings import Settings, load
 
 START_WITHIN = 30.0
@@ -90,11 +90,8 @@ def start(screen: str, flags: Mapping[str, str | None] | None = None) -> int:
     from app.main import run
 
     unwind_on_signals()
-    with (
-        tempfile.TemporaryDirectory(prefix="loopin-demo-", ignore_cleanup_errors=True) as folder,
-        sample_server(Path(folder)) as server,
-    ):
-        container = sample_container(Path(folder), server, flags)
+    with sample_folder() as folder, sample_server(folder) as server:
+        container = sample_container(folder, server, flags)
         if screen != "accounts":
             asyncio.run(sign_in(container, server))
         return run(container, screen=screen, demo=server)

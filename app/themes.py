@@ -2,8 +2,8 @@
 
 from textual.theme import Theme
 
-# Grounds and quiet text are all but grey: in a terminal of 256 colours, as most have inside tmux, Rich and Textual
-# keep only such colours grey. A dark blue would become pure black, or the bright blue of a test card.
+# Grounds and quiet text are all but grey: in a terminal of 256 colours, as most have inside tmux, Rich and
+# Textual keep only such colours grey. A dark blue would become pure black, or the bright blue of a test card.
 
 DARK = Theme(
     name="loopin-dark",

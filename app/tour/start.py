@@ -1,7 +1,6 @@
 """`loopin demo --tour`: the sample server, a stand-in for the person at the browser, and the tour on both."""
 
 import asyncio
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from app.demo import (
     sample_server,
     unwind_on_signals,
 )
+from app.sample_folder import sample_folder
 
 READING = 2.5
 """Seconds for which the stand-in looks at the sign-in page."""
@@ -61,11 +61,8 @@ def start(speed: float, flags: Mapping[str, str | None] | None = None) -> int:
     from app.tour.player import TourApp
 
     unwind_on_signals()
-    with (
-        tempfile.TemporaryDirectory(prefix="loopin-tour-", ignore_cleanup_errors=True) as folder,
-        sample_server(Path(folder)) as server,
-    ):
-        app = TourApp(container(Path(folder), server, speed, flags), server, speed=speed)
+    with sample_folder("loopin-tour-") as folder, sample_server(folder) as server:
+        app = TourApp(container(folder, server, speed, flags), server, speed=speed)
         result = app.run()
         return result if result is not None else app.return_code or 0
 

@@ -69,7 +69,9 @@ def test_a_signal_restores_the_terminal_and_ends_the_server(
         terminal_gone(pid)
 
 
-def test_kill_9_takes_the_server_along(terminal: Terminal) -> None:
+def test_kill_9_takes_the_server_along_and_the_next_demo_tidies_up(
+    terminal: Terminal, tmp_path: Path
+) -> None:
     """Nobody can tidy up after kill -9, but the server notices that its standard input closed."""
     terminal.type(f"{LOOPIN} demo; echo left=$?")
     terminal.see("DEMO", "Chainloop")
@@ -77,6 +79,14 @@ def test_kill_9_takes_the_server_along(terminal: Terminal) -> None:
     os.kill(family[0], signal.SIGKILL)
     for pid in family:
         terminal_gone(pid)
+    (left,) = tmp_path.glob("loopin-demo-*")
+    terminal.type(f"tput reset; {LOOPIN} demo; echo ended=$?")
+    # The screen of the killed one stands until then.
+    subprocess.run(["timeout", "20", "sh", "-c", f"while [ -e {left} ]; do sleep 0.1; done"], check=True)
+    terminal.see("DEMO", "Chainloop")
+    terminal.press("q")
+    terminal.see("ended=0")
+    assert list(tmp_path.glob("loopin-demo-*")) == []
 
 
 def terminal_gone(pid: int) -> None:
