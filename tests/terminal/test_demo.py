@@ -80,7 +80,9 @@ def test_kill_9_takes_the_server_along_and_the_next_demo_tidies_up(
     for pid in family:
         terminal_gone(pid)
     (left,) = tmp_path.glob("loopin-demo-*")
-    terminal.type(f"tput reset; {LOOPIN} demo; echo ended=$?")
+    # Nobody gave the shell its terminal back: there, enter ends no line.
+    terminal.press("stty sane; tput reset", "C-j")
+    terminal.type(f"{LOOPIN} demo; echo ended=$?")
     # The screen of the killed one stands until then.
     subprocess.run(["timeout", "20", "sh", "-c", f"while [ -e {left} ]; do sleep 0.1; done"], check=True)
     terminal.see("DEMO", "Chainloop")
