@@ -7,17 +7,16 @@ from app.domain.errors import PermissionDenied, Unreachable
 from app.domain.organizations import Role
 from app.screens.auto_revoke_save import ConfirmThreshold
 from tests.support import app as fakes
-from tests.support.rooms import SIZE, Room, stage, story
+from tests.support.pages.page import opened
+from tests.support.pages.rooms import AutoRevokePage
+from tests.support.rooms import stage, story
 from widgets.choice_bar import ChoiceBar
 from widgets.histogram import Histogram
-from widgets.state_view import StateView
 
 
 async def test_it_opens_on_what_is_saved() -> None:
     """With the parts, the bars and the list of what falls."""
-    async with stage(screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(AutoRevokePage, stage(screen="auto_revoke")) as room:
         await room.reads("Saved: 90 days.")
         await room.reads("7 at the next sweep (≤ 1 h) · 1 more within 7 d · 2 more within 30 d · 12 safe")
         await room.reads("idle time of 22 unrevoked tokens")
@@ -28,17 +27,14 @@ async def test_it_opens_on_what_is_saved() -> None:
 
 async def test_every_way_to_move_the_threshold_shows_at_once_what_it_means() -> None:
     """Presets, a day more or less, a number, off and on again."""
-    async with stage(screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(AutoRevokePage, stage(screen="auto_revoke")) as room:
         await room.press("left")
         await room.reads("At 60 days:  9 at the next sweep")
         await room.reads("▼ Not saved yet: 90 days → 60 days. Lowered: tokens end sooner.")
         await room.press("minus")
         assert room.find("#revoke-days", Input).value == "59"
         assert room.find("#revoke-presets", ChoiceBar).chosen is None
-        room.find("#revoke-days", Input).value = "365"
-        await pilot.pause()
+        await room.threshold("365")
         await room.reads("Tokens live longer.")
         room.find("#revoke-presets", ChoiceBar).focus()
         await room.press("space")
@@ -53,11 +49,8 @@ async def test_every_way_to_move_the_threshold_shows_at_once_what_it_means() -> 
 @pytest.mark.parametrize("typed", ["366", "999", "-1", ""])
 async def test_what_is_not_a_threshold_cannot_be_saved(typed: str) -> None:
     """It is named beside the input; the key is grey."""
-    async with stage(screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
-        room.find("#revoke-days", Input).value = typed
-        await pilot.pause()
+    async with opened(AutoRevokePage, stage(screen="auto_revoke")) as room:
+        await room.threshold(typed)
         assert ("use 0–365" in room.text()) == bool(typed)
         assert room.footer()["save"] is False
         assert not room.enabled("#revoke-save")
@@ -66,9 +59,7 @@ async def test_what_is_not_a_threshold_cannot_be_saved(typed: str) -> None:
 async def test_saving_what_revokes_asks_for_the_number() -> None:
     """Nothing is sent before it is typed; afterwards the server was read again."""
     box = story()
-    async with stage(box, screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(AutoRevokePage, stage(box, screen="auto_revoke")) as room:
         await room.press("left", "ctrl+s")
         await room.dialog(ConfirmThreshold)
         await room.reads("9 tokens are revoked within the hour, without notice and for good.")
@@ -89,9 +80,7 @@ async def test_saving_what_revokes_asks_for_the_number() -> None:
 async def test_saving_what_revokes_nothing_is_one_button() -> None:
     """Cancel first; the typed number is for what cannot be undone."""
     box = story()
-    async with stage(box, screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(AutoRevokePage, stage(box, screen="auto_revoke")) as room:
         await room.press("space", "ctrl+s")
         await room.dialog(ConfirmThreshold)
         await room.reads("Turn auto-revocation off in acme?")
@@ -107,9 +96,7 @@ async def test_saving_what_revokes_nothing_is_one_button() -> None:
 async def test_a_refused_save_keeps_what_was_chosen() -> None:
     """The reason is told, the choice is still there."""
     box = story()
-    async with stage(box, screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(AutoRevokePage, stage(box, screen="auto_revoke")) as room:
         box.plane.fail["set_threshold"] = PermissionDenied("operation not allowed")
         await room.press("space", "ctrl+s")
         await room.dialog(ConfirmThreshold)
@@ -121,9 +108,7 @@ async def test_a_refused_save_keeps_what_was_chosen() -> None:
 async def test_a_refresh_keeps_what_is_not_saved() -> None:
     """Only an unchanged threshold follows the server."""
     box = story()
-    async with stage(box, screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(AutoRevokePage, stage(box, screen="auto_revoke")) as room:
         await room.press("left")
         box.plane.threshold = 180
         await room.press("r")
@@ -138,9 +123,7 @@ async def test_a_viewer_sees_the_threshold_and_why_it_cannot_be_changed() -> Non
     """The tokens may not be listed: so nothing is counted."""
     box = story()
     box.plane.role = Role.VIEWER
-    async with stage(box, screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(AutoRevokePage, stage(box, screen="auto_revoke")) as room:
         await room.reads("Saved: 90 days.")
         await room.reads("Read-only: your role is viewer: owners and admins change settings.")
         await room.reads("viewers may not see API tokens")
@@ -153,9 +136,7 @@ async def test_a_viewer_sees_the_threshold_and_why_it_cannot_be_changed() -> Non
 async def test_under_an_api_token_it_is_a_preview() -> None:
     """The threshold in force is unknown, and that is said; others can be looked at."""
     box = fakes.container(environment=fakes.CI_TOKEN)
-    async with stage(box, screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(AutoRevokePage, stage(box, screen="auto_revoke")) as room:
         await room.reads("cannot be read with this credential")
         await room.reads("settings need a person's login")
         await room.reads("Choose a threshold to see what it would mean.")
@@ -166,15 +147,11 @@ async def test_under_an_api_token_it_is_a_preview() -> None:
 
 async def test_the_sweep_is_at_hand_in_the_demo_alone() -> None:
     """Elsewhere the key does not exist."""
-    async with stage(screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(AutoRevokePage, stage(screen="auto_revoke")) as room:
         assert "sweep now" not in room.footer()
         await room.press("S")
         assert room.toasts() == ""
-    async with stage(screen="auto_revoke", demo=True).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(AutoRevokePage, stage(screen="auto_revoke", demo=True)) as room:
         assert room.footer()["sweep now"] is True
         await room.press("S")
         await room.until(lambda: "nothing was due" in room.toasts())
@@ -184,20 +161,17 @@ async def test_an_error_is_said_and_can_be_retried() -> None:
     """As everywhere."""
     box = story()
     box.plane.fail["current"] = Unreachable("nobody answers", hint="check the network")
-    async with stage(box, screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.until(lambda: room.room.query_one(StateView).state == "error")
+    async with opened(AutoRevokePage, stage(box, screen="auto_revoke")) as room:
+        await room.until(lambda: room.state() == "error")
         await room.reads("nobody answers")
         box.plane.fail.clear()
-        await pilot.click("#state-note Button")
+        await room.click("#state-note Button")
         await room.until(lambda: "Saved: 90 days." in room.text())
 
 
 async def test_it_fits_into_eighty_by_twenty_four() -> None:
     """The parts on one line, the buttons on the last."""
-    async with stage(screen="auto_revoke").run_test(size=(80, 24)) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(AutoRevokePage, stage(screen="auto_revoke"), (80, 24)) as room:
         await room.until(lambda: "At 90 days" in room.text())
         lines = room.text().splitlines()
         assert any("7 at the next sweep (≤ 1 h) · 1 in 7 d · 2 in 30 d · 12 safe" in line for line in lines)
