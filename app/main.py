@@ -11,7 +11,6 @@ from textual import constants, on, work
 from textual.app import App
 from textual.binding import BindingType
 from textual.signal import Signal
-from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkerState
 
 from app import themes
@@ -69,6 +68,7 @@ class LoopinApp(LegibleApp, inherit_bindings=False):
     CSS_PATH = Path(__file__).parent / "styles" / "base.tcss"
     BINDINGS: ClassVar[list[BindingType]] = bindings_for(Room.EVERYWHERE)
     COMMANDS: ClassVar = {LoopinCommands}
+    DEFAULT_MODE = MODES[0]  # Else Textual makes, lays out and paints an empty screen first.
 
     def __init__(
         self, container: Container, *, screen: str = "accounts", demo: DemoServer | None = None
@@ -95,12 +95,10 @@ class LoopinApp(LegibleApp, inherit_bindings=False):
         )
         self._no_such_theme = self._take_theme(container.settings.theme)
         self.set_keymap(keys)
-        rooms = self._rooms = Rooms(self, container, self.frame, demo)
+        self._rooms = Rooms(self, container, self.frame, demo)
         self._watch = SessionWatch(self, self.frame)
-        self.add_mode("accounts", rooms.accounts)
-        self.add_mode("tokens", rooms.tokens)
-        self.add_mode("auto_revoke", rooms.auto_revoke)
-        self.add_mode("activity", rooms.activity)
+        for mode, make in zip(MODES, self._rooms.modes(), strict=True):
+            self.add_mode(mode, make)
 
     # ── start and end ──
 
@@ -252,11 +250,13 @@ class LoopinApp(LegibleApp, inherit_bindings=False):
         self.notify("press ctrl+c again to quit", timeout=TWICE_WITHIN)
 
     def _selection(self) -> str:
+        # Loaded with the first screen that has one, and not before.
+        from textual.widgets import Input, TextArea
+
         focused = self.focused
         # What stands in a masked input is a secret: it is not put on a clipboard by the way.
-        if isinstance(focused, Input) and not focused.password and focused.selected_text:
-            return focused.selected_text
-        if isinstance(focused, TextArea) and focused.selected_text:
+        masked = isinstance(focused, Input) and focused.password
+        if isinstance(focused, Input | TextArea) and not masked and focused.selected_text:
             return focused.selected_text
         return self.screen.get_selected_text() or ""
 

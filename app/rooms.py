@@ -60,6 +60,10 @@ class Rooms:
         self._frame = frame
         self._demo = demo
 
+    def modes(self) -> tuple[Callable[[], Screen[bool]], ...]:
+        """What makes each room, in the order of the tabs."""
+        return self.accounts, self.tokens, self.auto_revoke, self.activity
+
     def accounts(self) -> Screen[bool]:
         """Who is signed in, and how."""
         ends: dict[Provider, SignOut] = {

@@ -1,14 +1,20 @@
 """Which credential is in effect, and why."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.reactive import reactive
 
-from app.domain.credentials import Candidate
-from app.domain.status import ProviderStatus
 from app.domain.text import clean
 from widgets.lines import Lines, hang
+
+if TYPE_CHECKING:
+    # The first frame waits for none of these values.
+    from app.domain.credentials import Candidate
+    from app.domain.status import ProviderStatus
 
 
 class CredentialPanel(Lines):

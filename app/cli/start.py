@@ -1,5 +1,6 @@
 """The bare `loopin`: the full-screen app."""
 
+import gc
 import os
 import sys
 from collections.abc import Mapping
@@ -18,10 +19,14 @@ def need_terminal() -> None:
 def open_app(flags: Mapping[str, str | None] | None = None) -> int:
     """Open the app on this machine's own accounts and return its exit code; `flags` as for `load`."""
     need_terminal()
+    # What is loaded here stays until the end: the garbage collector need not look at it, now or later.
+    gc.disable()
     from app.container import Container
     from app.main import OPEN_DEMO, run
     from app.settings import load
 
+    gc.freeze()
+    gc.enable()
     code = run(Container(load(flags=flags)), screen="accounts", demo=None)
     if code != OPEN_DEMO:
         return code

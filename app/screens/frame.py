@@ -1,16 +1,24 @@
 """What every screen needs of the app around it. The app makes one and hands it to each screen."""
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from textual.signal import Signal
-
-from app.domain.credentials import Method, Provider
-from app.domain.organizations import Identity
-from app.domain.ports import Clock
+from app.domain.credentials import Provider
 from app.domain.read_only import ReadOnlyMode
-from app.domain.status import ProviderStatus
+
+if TYPE_CHECKING:
+    # The first frame waits for none of these values.
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from textual.signal import Signal
+
+    from app.domain.credentials import Method
+    from app.domain.organizations import Identity
+    from app.domain.ports import Clock
+    from app.domain.status import ProviderStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Input, TextArea
 from textual.worker import Worker, WorkerState
 
 from app.commands.bindings import shown_key
@@ -168,7 +167,8 @@ class RoomScreen(Screen[bool]):
 
     def _frame_letter(self, key: str) -> bool:
         """While an input has the focus, a printable key is a letter and does nothing else."""
-        return isinstance(self.focused, Input | TextArea) and len(readable(key)) == 1
+        letter = readable(key)
+        return len(letter) == 1 and self.focused is not None and self.focused.check_consume_key(key, letter)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None greys a key out: see `why_disabled`."""

@@ -102,9 +102,11 @@ def _read(descriptor: int, end: float, seen: bytes) -> bytes:
 
 
 def cpu_of(process: int) -> float:
-    """Processor seconds of a running process so far (proc(5): utime and stime, in clock ticks)."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Processor seconds of a running process so far, all its threads, to the microsecond.
+
+    The number of its clock is what clock_getcpuclockid(3) makes of a process id on Linux.
+    """
+    return time.clock_gettime(~process << 3 | 2)
 
 
 def in_turns(peers: Mapping[str, Callable[[], Run]], times: int) -> dict[str, list[Run]]:
