@@ -1,34 +1,20 @@
 """Choosing a profile and a team over the accounts."""
 
-from textual.widgets import Input, OptionList
+from textual.widgets import Input
 
-from app.domain.credentials import Method, Provider
+from app.domain.credentials import Method
 from app.domain.errors import LoopinError, NotFound, Unreachable
 from app.domain.gumloop import GumloopLogin, Team
 from app.domain.secret import Secret
-from app.main import LoopinApp
 from app.screens.profile import ProfileDialog
 from app.screens.team import TeamDialog
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.services.gumloop_teams import TeamList
 from app.services.gumloop_vault import GumloopVault
 from tests.support import app as fakes
-from tests.ui.pilots import notes, settled, until
-from widgets.account_card import AccountCard
+from tests.support.pages.accounts import AccountsPage
+from tests.support.pages.page import opened
 from widgets.state_view import StateView
-
-LARGE = (120, 36)
-
-
-def rows(app: LoopinApp, provider: Provider) -> dict[str, str]:
-    """What the card of the provider says, by label."""
-    return dict(app.screen.query_one(f"#card-{provider.value}", AccountCard).facts.rows)
-
-
-def lines(app: LoopinApp) -> list[str]:
-    """The rows of the dialog's list."""
-    options = app.screen.query_one(OptionList)
-    return [str(options.get_option_at_index(i).prompt) for i in range(options.option_count)]
 
 
 async def test_profiles_of_both_providers_are_listed_and_one_is_chosen() -> None:
@@ -36,35 +22,29 @@ async def test_profiles_of_both_providers_are_listed_and_one_is_chosen() -> None
     stored = StoredLogin(fakes.CI_TOKEN, Method.API_TOKEN, fakes.ENDPOINT)
     fakes.finish(ChainloopVault(box.fake_vault).write("ci-web", stored))
     fakes.finish(box.accounts.remember("chainloop", "ci-web", {"method": "api_token", "endpoint": "api:443"}))
-    app = fakes.app(box)
-    async with app.run_test(size=LARGE) as pilot:
-        await settled(pilot)
-        await pilot.press("p")
-        await until(pilot, lambda: isinstance(app.screen, ProfileDialog) and bool(lines(app)))
-        assert lines(app)[:3] == ["Gumloop", "  ● default  in use", "    another name …"]
-        assert "    ci-web  API token · api:443" in lines(app)
-        await pilot.press("down", "down", "down", "enter")
-        await until(pilot, lambda: rows(app, Provider.CHAINLOOP).get("profile") == "ci-web")
+    async with opened(AccountsPage, fakes.app(box)) as accounts:
+        await accounts.profiles()
+        assert accounts.options()[:3] == ["Gumloop", "  ● default  in use", "    another name …"]
+        assert "    ci-web  API token · api:443" in accounts.options()
+        await accounts.press("down", "down", "down", "enter")
+        await accounts.until(lambda: accounts.row("profile") == "ci-web")
         assert box.session.target.profile == "ci-web"
-        assert rows(app, Provider.CHAINLOOP)["method"] == "API token"
-        assert notes(pilot) == ["Chainloop works with the profile ci-web now"]
+        assert accounts.row("method") == "API token"
+        assert accounts.notes() == ["Chainloop works with the profile ci-web now"]
 
 
 async def test_another_name_is_checked_and_has_nothing_stored_yet() -> None:
     box = fakes.container()
-    app = fakes.app(box)
-    async with app.run_test(size=LARGE) as pilot:
-        await settled(pilot)
-        app.screen.query_one("#card-chainloop").query("Button").first().focus()
-        await pilot.press("p")
-        await until(pilot, lambda: isinstance(app.screen, ProfileDialog) and bool(lines(app)))
-        await pilot.press("down", "enter", *"A:b", "enter")
-        assert isinstance(app.screen, ProfileDialog)
-        assert "capital letters are not allowed" in str(app.screen.query_one("#profile-error").render())
-        app.screen.query_one(Input).value = "second"
-        await pilot.press("enter")
-        await until(pilot, lambda: rows(app, Provider.CHAINLOOP).get("profile") == "second")
-        assert app.screen.query_one("#card-chainloop", AccountCard).facts.state == "not signed in"
+    async with opened(AccountsPage, fakes.app(box)) as accounts:
+        accounts.screen.query_one("#card-chainloop").query("Button").first().focus()
+        await accounts.profiles()
+        await accounts.press("down", "enter", *"A:b", "enter")
+        assert isinstance(accounts.screen, ProfileDialog)
+        assert "capital letters are not allowed" in accounts.says("#profile-error")
+        accounts.screen.query_one(Input).value = "second"
+        await accounts.press("enter")
+        await accounts.until(lambda: accounts.row("profile") == "second")
+        assert accounts.card().state == "not signed in"
         assert box.gumloop_session.target.profile == "default"
 
 
@@ -110,18 +90,20 @@ def gumloop(box: fakes.FakeContainer) -> tuple[Teams, Choosing]:
 async def test_a_team_is_chosen_and_can_be_left() -> None:
     box = fakes.container()
     teams, choosing = gumloop(box)
-    app = fakes.app(box)
-    async with app.run_test(size=LARGE) as pilot:
-        await settled(pilot)
-        await pilot.press("T")
-        await until(pilot, lambda: isinstance(app.screen, TeamDialog) and bool(lines(app)))
-        assert lines(app) == ["● no team: your personal workspace  in use", "  growth  t-1", "  support  t-2"]
+    async with opened(AccountsPage, fakes.app(box)) as accounts:
+        await accounts.teams()
+        await accounts.until(accounts.options)
+        assert accounts.options() == [
+            "● no team: your personal workspace  in use",
+            "  growth  t-1",
+            "  support  t-2",
+        ]
         choosing.error = NotFound("there is no team 't-1' for you", hint="see: loopin gumloop teams")
-        await pilot.press("down", "enter")
-        await until(pilot, lambda: "there is no team" in str(app.screen.query_one(".dialog-error").render()))
+        await accounts.press("down", "enter")
+        await accounts.until(lambda: "there is no team" in accounts.refusal())
         choosing.error = None
-        await pilot.press("enter")
-        await until(pilot, lambda: notes(pilot) == ["Gumloop works in the team growth now"])
+        await accounts.press("enter")
+        await accounts.until(lambda: accounts.notes() == ["Gumloop works in the team growth now"])
         assert teams.in_use == "t-1"
 
 
@@ -129,22 +111,16 @@ async def test_teams_that_cannot_be_asked_for_say_why_and_offer_again() -> None:
     box = fakes.container()
     teams, _ = gumloop(box)
     teams.error = Unreachable("nobody answers", hint="check the address")
-    app = fakes.app(box)
-    async with app.run_test(size=LARGE) as pilot:
-        await settled(pilot)
-        await pilot.press("T")
-        await until(pilot, lambda: isinstance(app.screen, TeamDialog))
-        await until(pilot, lambda: app.screen.query_one(StateView).state == "error")
+    async with opened(AccountsPage, fakes.app(box)) as accounts:
+        await accounts.teams()
+        await accounts.until(lambda: accounts.screen.query_one(StateView).state == "error")
         teams.error = None
-        await pilot.press("tab", "enter")
-        await until(pilot, lambda: app.screen.query_one(StateView).state == "filled")
+        await accounts.press("tab", "enter")
+        await accounts.until(lambda: accounts.screen.query_one(StateView).state == "filled")
 
 
 async def test_without_gumloop_the_team_key_is_grey() -> None:
-    app = fakes.app()
-    async with app.run_test(size=LARGE) as pilot:
-        await settled(pilot)
-        await pilot.press("T")
-        await pilot.pause()
-        assert not isinstance(app.screen, TeamDialog)
-        assert not app.screen.active_bindings["T"].enabled
+    async with opened(AccountsPage, fakes.app()) as accounts:
+        await accounts.press("T")
+        assert not isinstance(accounts.screen, TeamDialog)
+        assert not accounts.screen.active_bindings["T"].enabled
