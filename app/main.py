@@ -16,6 +16,7 @@ from textual.worker import Worker, WorkerState
 from app import themes
 from app.commands.bindings import bindings_for, keymap
 from app.commands.command import Room
+from app.commands.everywhere import MODES
 from app.commands.palette import LoopinCommands
 from app.container import Container
 from app.domain.credentials import Provider
@@ -38,7 +39,6 @@ OPEN_DEMO = 200
 TWICE_WITHIN = 2.0
 PAINTED = 0.05
 """Seconds from the first paint, of the body, to the time when the bars stand there too."""
-MODES = ("accounts", "tokens", "auto_revoke", "activity")
 _LOGINS = {f"login:{provider.value}": provider for provider in Provider}
 _log = logging.getLogger(__name__)
 # Without --debug nothing listens, and Python would then print errors over the screen.

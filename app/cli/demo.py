@@ -4,8 +4,9 @@ import click
 
 from app.cli.groups import Leaf
 from app.cli.options import app_shared, flags
+from app.commands.everywhere import MODES
 
-SCREENS = ("accounts", "tokens", "auto-revoke", "activity")
+SCREENS = tuple(mode.replace("_", "-") for mode in MODES)
 
 
 @click.command(

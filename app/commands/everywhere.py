@@ -51,3 +51,7 @@ COMMANDS: tuple[Command, ...] = (
         "Copy a selection, else cancel the running step; twice within 2 s quits.",
     ),
 )
+TABS = tuple(command for command in COMMANDS if command.action.startswith("app.room("))
+"""The rooms, from left to right."""
+MODES = tuple(tab.id.removeprefix("app.") for tab in TABS)
+"""Their names, as in `app.room('tokens')` and in the mode of the app."""

@@ -79,7 +79,6 @@ class Frame:
     keys: Mapping[str, str] = field(default_factory=dict)
     demo: DemoLogin | None = None
     read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode)
-    rooms: tuple[str, ...] = ("accounts", "tokens", "auto_revoke", "activity")
 
     def why_read_only(self) -> str:
         """Say why nothing may be changed at Chainloop; empty when it may."""

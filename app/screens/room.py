@@ -14,7 +14,7 @@ from textual.worker import Worker, WorkerState
 
 from app.commands.bindings import shown_key
 from app.commands.command import Room
-from app.commands.registry import by_id
+from app.commands.everywhere import TABS
 from app.domain.credentials import Provider
 from app.domain.errors import SessionEnded
 from app.screens.frame import Frame, Presence
@@ -23,7 +23,6 @@ from widgets.key_bar import KeyBar, KeyHint
 from widgets.key_names import readable
 from widgets.top_bar import Tab, TopBar, Whoami
 
-_TABS = ("app.accounts", "app.tokens", "app.auto_revoke", "app.activity")
 _LAST = "app.help"
 
 
@@ -138,9 +137,8 @@ class RoomScreen(Screen[bool]):
         self.query_one(TopBar).now = self.frame.clock.now()
 
     def _frame_tabs(self) -> tuple[Tab, ...]:
-        rows = (by_id(name) for name in _TABS)
         return tuple(
-            Tab(shown_key(row, self.frame.keys), row.title, row.action, row.id == self.TAB) for row in rows
+            Tab(shown_key(row, self.frame.keys), row.title, row.action, row.id == self.TAB) for row in TABS
         )
 
     def _frame_keys(self) -> None:
