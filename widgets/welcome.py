@@ -31,7 +31,6 @@ class Welcome(Vertical):
     Welcome .way { height: 1; margin-top: 1; }
     Welcome .way Button { width: 26; margin-right: 2; }
     Welcome .way Static { width: 1fr; height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
-    .-short Welcome { padding: 0 2; margin-bottom: 0; }
     """
 
     words: reactive[str] = reactive("")
@@ -55,6 +54,10 @@ class Welcome(Vertical):
             with Horizontal(classes="way"):
                 yield Button(way.label, id=f"welcome-{way.action}")
                 yield Static(way.means, markup=False)
+
+    def on_mount(self) -> None:
+        """Enter goes on at once."""
+        self.query(Button).first().focus()
 
     def watch_words(self, words: str) -> None:
         """Say it."""
