@@ -1,0 +1,1 @@
+"""The widgets: they get values and answer with messages."""

@@ -1,0 +1,1 @@
+"""Reading and verifying JWTs, for clients and for the server."""

@@ -1,0 +1,1 @@
+"""What Loopin keeps in files: accounts, activity, preferences. No secret is in them."""

@@ -1,0 +1,1 @@
+"""Where secrets are: the keychain of the operating system, or memory."""
