@@ -1,0 +1,45 @@
+"""The page of figures: what was measured replaces its rows, everything else stays."""
+
+from scripts import torture
+from scripts.torture import Case, Result, page, row
+
+BEFORE = """# Title
+
+| case | tries | held | lost | leaked | took | on |
+|---|---:|---:|---:|---:|---:|---|
+| one | 1 | 1 | 0 | 0 | 1 s | then |
+| two | 2 | 2 | 0 | 0 | 2 s | then |
+
+words
+
+| database | call | calls | median | p95 |
+|---|---|---:|---:|---:|
+| sqlite | list | 5 | 1 ms | 2 ms |
+
+more words
+"""
+
+
+def test_a_row_is_replaced_and_a_new_one_comes_last() -> None:
+    told = ["| sqlite | list | 9 | 3 ms | 4 ms |", "| sqlite | create | 9 | 3 ms | 4 ms |", "not a row"]
+    one, three = Result(Case("one"), 4, 3, 0, 7.0, lines=told), Result(Case("three"), 1, 1, 0, 1.0)
+    after = page([one, three], BEFORE).splitlines()
+    assert after[4].startswith("| one | 4 | 3 | 1 | 0 | 7 s | 2")
+    assert after[5:7] == ["| two | 2 | 2 | 0 | 0 | 2 s | then |", row(three)]
+    assert after[8] == "words"
+    assert after[12:15] == [*told[:2], ""]
+    assert after[-1] == "more words"
+
+
+def test_what_leaked_is_told_apart_from_what_was_lost() -> None:
+    lost, leaked = Result(Case("x"), 3, 1, 0, 1.0), Result(Case("x", leaks=True), 3, 1, 1, 1.0)
+    assert row(lost).startswith("| x | 3 | 1 | 2 | 0 |")
+    assert row(leaked).startswith("| x | 3 (1 skipped) | 1 | 0 | 1 |")
+    assert row(Result(Case("x"), 0, 0, 0, 9.0)).startswith("| x | not run | – | – | – | 9 s |")
+
+
+def test_every_case_has_a_name_of_its_own_and_something_to_run() -> None:
+    assert len({case.name for case in torture.CASES}) == len(torture.CASES)
+    assert all(bool(case.tests) != bool(case.script) for case in torture.CASES)
+    for path in (path for case in torture.CASES for path in (*case.tests, *case.script[:1])):
+        assert (torture.ROOT / path).exists(), path
