@@ -14,7 +14,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
-from app.server import log, seed, seed_gumloop
+from app.server import descriptors, log, seed, seed_gumloop
 from app.server.http.factory import make_app
 from app.server.http.server import HttpServer
 from app.server.parts import Parts, build
@@ -109,6 +109,7 @@ def run(settings: ServerSettings, as_json: bool) -> None:
     end = _End()
     # Whatever the folder allows: keys and database are for this account alone.
     os.umask(0o077)
+    descriptors.ask_for_more()
     server = Server(settings)
     try:
         running = server.start()

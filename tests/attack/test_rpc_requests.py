@@ -7,11 +7,12 @@ from contextlib import ExitStack
 from typing import Any, cast
 
 import grpc
+import httpx
 import pytest
 
 from app.server.rpc.gate import ARRIVAL, MAX_STREAMS
 from app.server.rpc.server import MAX_METADATA, MAX_REQUEST
-from tests.attack.wire import DATA, INFOZ, RESET, begin, call, frame, speak_http2
+from tests.attack.wire import DATA, INFOZ, RESET, begin, call, connect, frame, rest, speak_http2
 from tests.support.server import AccountServer, ServerFactory
 
 CREATE = "/controlplane.v1.APITokenService/Create"
@@ -163,3 +164,16 @@ def test_a_stop_does_not_wait_for_those_who_watch_the_health(fresh_server: Serve
         # NOT_SERVING, and then the end.
         assert next(stream) == b"\x08\x02"
         assert first(stream) == "UNAVAILABLE"
+
+
+def test_rfc4732_connections_that_say_nothing_are_let_go_and_leave_room(
+    target: AccountServer, channel: grpc.Channel
+) -> None:
+    """More than the usual 1,024 descriptors would allow; each is closed within seconds."""
+    with ExitStack() as stack:
+        silent = [stack.enter_context(connect(target.grpc)) for _ in range(700)]
+        assert call(channel, INFOZ) == ("OK", "")
+        assert httpx.get(f"{target.http}/healthz", trust_env=False).status_code == 200
+        for made in silent[:20]:
+            # The server's own settings come at once, and then the end.
+            rest(made)

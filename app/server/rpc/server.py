@@ -29,6 +29,7 @@ from app.proto.controlplane.v1 import (
     user_pb2,
     user_pb2_grpc,
 )
+from app.server import descriptors
 from app.server.parts import Parts
 from app.server.rpc.api_token import APITokenService
 from app.server.rpc.calls import Calls
@@ -57,7 +58,7 @@ _OPTIONS = (
     ("grpc.absolute_max_metadata_size", MAX_METADATA),
     ("grpc.max_concurrent_streams", MAX_CALLS),
     # Whoever connects and says nothing, or is gone without a word, is let go.
-    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.server_handshake_timeout_ms", 5_000),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.max_connection_idle_ms", 30 * 60_000),
@@ -105,7 +106,8 @@ class RpcServer:
         parts = self._parts
         calls = Calls(parts.identify, parts.federated, parts.settings.trusted_proxies)
         self._gate = Gate(calls, self._pool)
-        self._server = grpc.aio.server(interceptors=[self._gate], options=_OPTIONS)
+        most = ("grpc.max_allowed_incoming_connections", descriptors.half())
+        self._server = grpc.aio.server(interceptors=[self._gate], options=(*_OPTIONS, most))
         if certificate is None:
             return self._server.add_insecure_port(address)
         return self._server.add_secure_port(address, _credentials(certificate))
