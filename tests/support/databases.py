@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -115,3 +116,11 @@ class SideDoor:
 def prepare_data() -> Prepare:
     """Called with a server's data folder before its first start; folders of tests override it."""
     return lambda _data: None
+
+
+@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
+def on_both(request: pytest.FixtureRequest) -> Prepare:
+    """Every promise is kept on both databases: a folder of tests takes this as its `prepare_data`."""
+    if request.param == "sqlite":
+        return lambda _data: None
+    return partial(on_postgres, request.getfixturevalue("postgres_folder"))

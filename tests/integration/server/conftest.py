@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -52,12 +51,7 @@ def add_person(server: AccountServer, email: str, role: str) -> None:
     connection.close()
 
 
-@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
-def prepare_data(request: pytest.FixtureRequest) -> Prepare:
-    """Every promise is kept on both databases."""
-    if request.param == "sqlite":
-        return lambda _data: None
-    return partial(databases.on_postgres, request.getfixturevalue("postgres_folder"))
+prepare_data = databases.on_both
 
 
 @pytest.fixture(scope="package")

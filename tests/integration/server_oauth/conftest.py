@@ -1,7 +1,6 @@
 """One server for these tests, on which clients may register."""
 
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
@@ -14,12 +13,7 @@ from tests.support.server import AccountServer
 REGISTRATION_SECRET = "registration-secret-not-real"
 
 
-@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
-def prepare_data(request: pytest.FixtureRequest) -> Prepare:
-    """Every promise is kept on both databases."""
-    if request.param == "sqlite":
-        return lambda _data: None
-    return partial(databases.on_postgres, request.getfixturevalue("postgres_folder"))
+prepare_data = databases.on_both
 
 
 @pytest.fixture(scope="package")

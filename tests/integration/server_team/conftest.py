@@ -10,19 +10,13 @@ import pytest
 from app.cli import root
 from tests.support import databases
 from tests.support.cli import Result
-from tests.support.databases import Prepare
 from tests.support.server import AccountServer, sign_in
 
 Operate = Callable[..., Result]
 Command = Callable[..., Result]
 
 
-@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
-def prepare_data(request: pytest.FixtureRequest) -> Prepare:
-    """Every promise is kept on both databases."""
-    if request.param == "sqlite":
-        return lambda _data: None
-    return partial(databases.on_postgres, request.getfixturevalue("postgres_folder"))
+prepare_data = databases.on_both
 
 
 @pytest.fixture
