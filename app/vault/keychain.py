@@ -75,8 +75,15 @@ class KeychainVault:
 
             backend = chosen()
             # Backends disagree on what deleting a missing entry raises, so it is looked at first.
-            if look_up(backend, service, (account,)) != [None]:
+            if look_up(backend, service, (account,)) == [None]:
+                return
+            try:
                 backend.delete_password(service, account)
+            # Another process may have been faster: then it is gone, which is all that is wanted.
+            except Exception as error:
+                raced = type(error).__name__ in {"PasswordDeleteError", "ItemNotFoundException"}
+                if not raced or look_up(backend, service, (account,)) != [None]:
+                    raise
 
         await self._do(call)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import keyring.errors
 import pytest
 
 from app.domain.errors import VaultError
@@ -41,3 +42,27 @@ async def test_an_entry_that_is_being_replaced_is_looked_up_again(monkeypatch: p
 async def test_it_is_not_looked_up_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(VaultError):
         await vault_on(Replacing(LOOKS), monkeypatch).read("service", "account")
+
+
+class Deleting:
+    """A backend in which another process deletes the entry between our look and our deletion, or does not."""
+
+    def __init__(self, *, gone: bool) -> None:
+        self.there = True
+        self.gone = gone
+
+    def get_password(self, service: str, account: str) -> str | None:
+        return "secret-not-real" if self.there else None
+
+    def delete_password(self, service: str, account: str) -> None:
+        self.there = not self.gone
+        raise keyring.errors.PasswordDeleteError
+
+
+async def test_an_entry_that_somebody_else_deleted_first_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    await vault_on(Deleting(gone=True), monkeypatch).delete("service", "account")
+
+
+async def test_an_entry_that_stays_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(VaultError):
+        await vault_on(Deleting(gone=False), monkeypatch).delete("service", "account")
