@@ -48,6 +48,9 @@ async def _look(container: "Container", *, online: bool) -> tuple[Sequence[Provi
     """The status, and what an earlier run left unfinished, a line each."""
     found = await container.overview.do(online=online)
     try:
+        # Most runs find none, and load nothing that could end them.
+        if not await container.trail.interrupted():
+            return found, ()
         left = await container.interrupted.revocations()
     except LoopinError:
         return found, ()

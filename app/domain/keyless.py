@@ -3,15 +3,20 @@
 Nothing is stored: the token lives as long as the job, and the control plane trusts the CI system.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from app.domain.secret import Secret
-from app.domain.tokens import APIToken
+
+if TYPE_CHECKING:
+    # A sign-in in a job needs none.
+    from app.domain.tokens import APIToken
 
 AUDIENCE = "chainloop"
 MAY = (

@@ -1,11 +1,16 @@
 """What the Accounts screen and `loopin status` show of one provider."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from __future__ import annotations
 
-from app.domain.credentials import Candidate, Method, Provider, Source
-from app.domain.errors import LoopinError
-from app.domain.organizations import Identity
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from app.domain.credentials import Candidate, Method, Provider, Source
+    from app.domain.errors import LoopinError
+    from app.domain.organizations import Identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,19 @@
 """The trail of what this program did."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from app.domain.activity import Action, ActivityEntry, Outcome
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
-from app.domain.organizations import Identity
-from app.domain.ports import ActivityStore, Clock
+
+if TYPE_CHECKING:
+    from app.domain.organizations import Identity
+    from app.domain.ports import ActivityStore, Clock
 
 PROCESS = "process"
 """The name under which a beginning keeps the number of its process."""

@@ -1,9 +1,11 @@
 """The Chainloop account in use: which credential is in effect, and a gateway that speaks with it."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.domain.credentials import (
     Candidate,
@@ -16,12 +18,15 @@ from app.domain.credentials import (
     Source,
 )
 from app.domain.errors import LoopinError, NotSignedIn, PermissionDenied, VaultError
-from app.domain.keyless import CIIdentities, repository_of
-from app.domain.organizations import Context, Identity
-from app.domain.ports import Claims, Gateway, Gateways, Vault
-from app.domain.secret import Secret
-from app.services.chainloop_vault import ChainloopVault, StoredLogin
-from app.services.read_only import ReadOnlyGateway, check
+from app.services.chainloop_vault import ChainloopVault
+
+if TYPE_CHECKING:
+    # To look at what is stored here takes none of them.
+    from app.domain.keyless import CIIdentities
+    from app.domain.organizations import Identity
+    from app.domain.ports import Claims, Gateway, Gateways, Vault
+    from app.domain.secret import Secret
+    from app.services.chainloop_vault import StoredLogin
 
 API_TOKEN_AUDIENCE = "api-token-auth.chainloop"
 USER_AUDIENCE = "user-auth.chainloop"
@@ -109,8 +114,11 @@ class ChainloopSession:
         credential = credential or await self.credential()
         where = organization or self.target.organization
         gateway = self._gateways.open(credential.endpoint, credential, where)
-        why = self.why_no_changes()
-        return ReadOnlyGateway(gateway, why) if why else gateway
+        if why := self.why_no_changes():
+            from app.services.read_only import ReadOnlyGateway
+
+            return ReadOnlyGateway(gateway, why)
+        return gateway
 
     def why_no_changes(self) -> str:
         """Say why nothing may be changed in this run, or with this profile; empty when it may."""
@@ -118,10 +126,14 @@ class ChainloopSession:
 
     def check_may_change(self) -> None:
         """Raise ReadOnly in read-only mode, before anything is asked or sent."""
+        from app.services.read_only import check
+
         check(self.why_no_changes())
 
     async def identity(self, credential: Credential | None = None, organization: str = "") -> Identity:
         """Ask the server who we are; raise SessionEnded when it does not accept the credential."""
+        from app.services.chainloop_identity import NOBODY, identify
+
         credential = credential or await self.credential()
         claims = self._claims(credential.secret)
         try:
@@ -130,7 +142,7 @@ class ChainloopSession:
             # The server knows the API token and grants it other calls than this one.
             if error.message != NO_PERMISSION or method_of(claims) is not Method.API_TOKEN:
                 raise
-            context = Context(None, None)
+            context = NOBODY
         return replace(identify(context, claims), read_only=self.why_no_changes())
 
     def outside(self) -> str:
@@ -267,43 +279,3 @@ def expiry_of(claims: Mapping[str, Any]) -> datetime | None:
         return datetime.fromtimestamp(value, UTC)
     except (OverflowError, ValueError, OSError):
         return None
-
-
-def identify(context: Context, claims: Mapping[str, Any]) -> Identity:
-    """Put together what the server says of a credential and what the credential says of itself.
-
-    Under an API token the server answers no membership: organization and scope come from the claims,
-    and the threshold cannot be read.
-    """
-    method = method_of(claims)
-    if method is Method.API_TOKEN:
-        return _token_identity(context, claims)
-    membership, person = context.membership, context.person
-    organization = membership.organization if membership else None
-    return Identity(
-        name=repository_of(claims) if method is Method.KEYLESS else (person.email if person else ""),
-        organization=organization.name if organization else "",
-        role=membership.role if membership and method is not Method.KEYLESS else None,
-        method=method.title,
-        expires_at=expiry_of(claims),
-        threshold=organization.threshold if organization else None,
-        person=person,
-        membership=membership,
-        is_ci=method is Method.KEYLESS,
-    )
-
-
-def _token_identity(context: Context, claims: Mapping[str, Any]) -> Identity:
-    name = str(claims.get("token_name", ""))
-    token_id = context.person.id if context.person else str(claims.get("jti", ""))
-    return Identity(
-        name=f"API token {name or token_id}",
-        organization=str(claims.get("org_name", "")),
-        role=None,
-        method=Method.API_TOKEN.title,
-        expires_at=expiry_of(claims),
-        token_id=token_id or "unknown",
-        token_name=name,
-        project=str(claims.get("project_name", "")),
-        person=context.person,
-    )

@@ -1,14 +1,20 @@
 """The Gumloop half of `loopin status` and the Accounts screen."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from app.domain.credentials import Credential, Provider, Source
 from app.domain.errors import LoopinError
-from app.domain.organizations import Identity
-from app.domain.ports import GumloopAPI, Vault
 from app.domain.status import ProviderStatus
 from app.services.gumloop_facts import GumloopFacts
 from app.services.gumloop_session import GumloopSession, organization_of
+
+if TYPE_CHECKING:
+    # To look at what is stored here takes none of them.
+    from app.domain.organizations import Identity
+    from app.domain.ports import GumloopAPI, Vault
 
 
 class GumloopStatus:
@@ -58,6 +64,8 @@ class GumloopStatus:
         return status, credential
 
     async def _identity(self, credential: Credential, organization: str) -> Identity:
+        from app.domain.organizations import Identity
+
         facts = await self._session.facts(credential)
         return Identity(
             name=credential.user_id or facts.identity,

@@ -1,7 +1,6 @@
 """How this program writes files: whole or not at all, and readable for their owner only."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +35,9 @@ def exclusive(path: Path) -> Iterator[None]:
 
 def replace(path: Path, data: bytes) -> None:
     """Put `data` in the place of `path` (0600): a crash leaves the old file or the new one."""
+    # Most runs write nothing.
+    import tempfile
+
     # mkstemp makes the file 0600, whatever the umask is.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -71,9 +71,7 @@ def first_frame(arguments: Sequence[str], variables: Mapping[str, str], marks: S
     """Run a full-screen program in a terminal until everything in `marks` was drawn, then end it."""
     began = time.perf_counter()
     with terminal(arguments, variables) as (process, descriptor):
-        seen = b""
-        while not all(mark in seen for mark in marks):
-            seen += _read(descriptor, began + PATIENCE, seen)
+        drawn(descriptor, marks)
         wall, cpu = time.perf_counter() - began, cpu_of(process)
     return Run(wall, cpu)
 
@@ -92,6 +90,21 @@ def terminal(arguments: Sequence[str], variables: Mapping[str, str]) -> Iterator
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
         os.close(descriptor)
+
+
+def drawn(descriptor: int, marks: Sequence[bytes]) -> None:
+    """Wait until everything in `marks` was drawn; raise RuntimeError when it does not come."""
+    seen, end = b"", time.perf_counter() + PATIENCE
+    while not all(mark in seen for mark in marks):
+        seen += _read(descriptor, end, seen)
+
+
+def read_on(descriptor: int, seconds: float) -> None:
+    """Let a program go on drawing for so long, and drop what it draws."""
+    end = time.perf_counter() + seconds
+    while (left := end - time.perf_counter()) > 0:
+        if select.select([descriptor], [], [], left)[0]:
+            os.read(descriptor, 65536)
 
 
 def _read(descriptor: int, end: float, seen: bytes) -> bytes:
