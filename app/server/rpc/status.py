@@ -34,5 +34,5 @@ class StatusService(status_pb2_grpc.StatusServiceServicer):
     ) -> status_pb2.StatuszResponse:
         """Answer when alive; with `readiness`, only when the database answers too."""
         if request.readiness and not is_ready(self._database):
-            raise Unreachable("the database does not answer")
+            raise Unreachable("the database cannot be used")
         return status_pb2.StatuszResponse()
