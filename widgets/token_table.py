@@ -5,6 +5,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from app.domain import spans
+from app.domain.book import Rows
 from app.domain.inactivity import Reason
 from app.domain.listing import Row, SortKey
 from app.domain.text import clean
@@ -28,6 +29,10 @@ class TokenTable(VirtualTable[Row]):
     def tell(self, now: datetime, *, you: str = "", threshold_known: bool = True) -> None:
         """Say against what the rows are to be read."""
         self.use_columns(columns(now, you, threshold_known))
+
+    def place_of(self, key: str) -> int | None:
+        """Rows of a book find a token without working the others out."""
+        return self.rows.place_of(key) if isinstance(self.rows, Rows) else super().place_of(key)
 
 
 def columns(now: datetime, you: str, threshold_known: bool) -> tuple[Column[Row], ...]:

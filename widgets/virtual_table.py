@@ -169,6 +169,10 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         here = self.row
         if here is not None and self._key(here) == key:
             return self.cursor
+        return self.place_of(key)
+
+    def place_of(self, key: str) -> int | None:
+        """Where the row with this key is; None when there is none."""
         try:
             # Loops in C: there may be 100,000 rows.
             return indexOf(map(self._key, self._rows), key)

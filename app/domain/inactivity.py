@@ -7,7 +7,7 @@ period. The threshold is a whole number of days, 1 to 365; 0 turns auto-revocati
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
@@ -63,7 +63,17 @@ def auto_revoked_at(token: Used, threshold: int) -> datetime | None:
     """The moment the token becomes inactive if nobody uses it; None when off or already revoked."""
     if not threshold or token.revoked_at is not None:
         return None
-    return active_since(token) + timedelta(days=threshold)
+    try:
+        return active_since(token) + timedelta(days=threshold)
+    except OverflowError:
+        # A server may say anything; no calendar goes further than this.
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def risky_since(threshold: int, now: datetime, near: timedelta) -> datetime | None:
+    """Unrevoked tokens that were last active at this moment or before are auto-revoked within `near`; None
+    when that is off. Tells the same as `auto_revoked_at`, for all tokens at once."""
+    return now + near - timedelta(days=threshold) if threshold else None
 
 
 class Reason(Enum):

@@ -14,8 +14,8 @@ from textual.worker import Worker
 
 from app.domain import expiry, names
 from app.domain import permissions as allowed
+from app.domain.book import Book
 from app.domain.errors import LoopinError, UsageError
-from app.domain.listing import Book
 from app.domain.organizations import Identity
 from app.domain.ports import Clock
 from app.domain.text import clean
@@ -154,8 +154,8 @@ class CreateTokenDialog(Dialog[CreatedToken]):
             return why
         scope = self._project()
         taken = any(
-            row.token.name == name and row.token.revoked_at is None and _project_of(row.token) == scope
-            for row in self._book.all
+            token.name == name and token.revoked_at is None and _project_of(token) == scope
+            for token in self._book.tokens
         )
         return (
             f"taken in {scope or 'the organization'}: names are unique among unrevoked tokens"

@@ -10,9 +10,10 @@ from textual.message import Message
 from textual.widgets import Button, Input, Static
 from textual.worker import Worker
 
+from app.domain.book import Book
 from app.domain.errors import LoopinError
 from app.domain.export import Format
-from app.domain.listing import Book, Row
+from app.domain.listing import Row
 from app.domain.names import problem
 from app.domain.text import clean
 from app.screens.dialog import Dialog

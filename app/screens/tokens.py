@@ -13,8 +13,10 @@ from textual.worker import Worker
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
 from app.domain import filter as filters
+from app.domain.book import Book
+from app.domain.calm import calm
 from app.domain.errors import LoopinError, NotSignedIn
-from app.domain.listing import Book, Row, Sort, SortKey, Tab
+from app.domain.listing import Row, Sort, SortKey, Tab
 from app.domain.server_info import ServerInfo
 from app.domain.text import clean
 from app.domain.tokens import TokenState
@@ -23,6 +25,7 @@ from app.screens.token_dialogs import SortDialog, TokenDialog
 from app.screens.tokens_flows import TokenFlows
 from app.screens.tokens_load import in_steps, made
 from app.screens.tokens_work import Listed, TokenWork
+from app.services.tokens import Listing
 from widgets.detail_pane import Detail, DetailPane
 from widgets.filter_bar import FilterBar
 from widgets.state_view import StateView
@@ -109,7 +112,7 @@ class TokensScreen(TokenFlows):
             listing = await self._use.list_tokens.do()
             server = self._server or await self._ask_server()
             near = timedelta(days=self._use.near_days)
-            book = await made(listing, near, (self._tab, self._sort))
+            book = await made(listing, near, (self._tab, self._sort), whole=bool(self._filter))
         finally:
             self.busy = ""
         self.post_message(Listed(listing, book, server))
@@ -121,29 +124,35 @@ class TokensScreen(TokenFlows):
         except LoopinError:
             return None
 
-    @work(group="let go", description="drop the old list", exit_on_error=False)
-    async def let_go(self, book: Book) -> None:
-        """Free what is no longer shown."""
-        await in_steps(book.let_go())
+    @work(exclusive=True, group="finish", description="work out the list", exit_on_error=False)
+    async def finish(self, book: Book, before: Book | None) -> None:
+        """Work out the rows that are not on the screen, and free what is no longer shown. A filter that was
+        typed meanwhile has waited for it."""
+        with calm(0 if book.finished else len(book.tokens)):
+            await in_steps(book.finish())
+        if book is self._book and self._filter:
+            self._show()
+        if before is not None:
+            await in_steps(before.let_go())
 
     @on(Listed)
     def _listed(self, event: Listed) -> None:
-        if self._book is not None:
-            self.let_go(self._book)
-        self._book, self._identity, self._server = event.book, event.listing.identity, event.server
+        before, self._book = self._book, event.book
+        self._identity, self._server = event.listing.identity, event.server
         self.as_of = event.listing.as_of
         if self._marks:
-            self._marks &= {row.token.id for row in event.book.all if row.state is not TokenState.REVOKED}
+            self._marks &= {token.id for token in event.book.tokens if token.revoked_at is None}
         self._table.tell(
             event.book.now, you=self._identity.token_id, threshold_known=event.book.threshold is not None
         )
-        if event.book.all:
+        if event.book.tokens:
             if self._state.state != "filled":
                 self._state.show_filled()
                 self._focus_soon("#tokens-table")
             self._show()
             self._reach_new()
         else:
+            self._table.show(())
             self._state.show_empty(
                 f"No API tokens in {clean(self._identity.organization, 80)}",
                 "A token lets a pipeline work without a person.",
@@ -152,10 +161,16 @@ class TokensScreen(TokenFlows):
             )
             self._focus_soon("#state-note Button")
         self.refresh_bindings()
-        self.notice_vanished(event.listing)
+        self.call_after_refresh(self._after_listed, event.listing, before)
+
+    def _after_listed(self, listing: Listing, before: Book | None) -> None:
+        """What need not be done before the list is on the screen."""
+        if self._book is not None:
+            self.finish(self._book, before)
+        self.notice_vanished(listing)
         if not self._looked:
             self._looked = True
-            self.look_for_interrupted(event.listing)
+            self.look_for_interrupted(listing)
 
     def _reach_new(self) -> None:
         """Put the cursor on the token that was just created."""
@@ -199,7 +214,10 @@ class TokensScreen(TokenFlows):
         """Show the rows of the tab that the filter lets through."""
         if (book := self._book) is None:
             return
-        rows = book.rows(self._tab, self._sort, self._filter.at(book.now) if self._filter else None)
+        if self._filter and not book.finished:
+            self._filter_bar.note("filtering …")
+            return
+        rows = book.rows(self._tab, self._sort, self._filter)
         self._table.nothing = (
             "Nothing on this tab matches the filter. Escape clears it."
             if self._filter

@@ -3,8 +3,8 @@
 from textual import work
 from textual.worker import Worker
 
+from app.domain.book import Book
 from app.domain.errors import LoopinError
-from app.domain.listing import Book
 from app.domain.organizations import Identity
 from app.domain.rotation import successor
 from app.domain.server_info import TOKEN_PERMISSIONS, ServerInfo
@@ -54,7 +54,7 @@ class TokenFlows(RoomScreen):
     def _chosen(self) -> list[APIToken]:
         """The marked tokens, or else the one under the cursor; revoked ones are not among them."""
         if self._marks and self._book is not None:
-            return [row.token for row in self._book.all if row.token.id in self._marks]
+            return [token for token in self._book.tokens if token.id in self._marks]
         row = self._table.row
         return [] if row is None or row.state is TokenState.REVOKED else [row.token]
 
@@ -112,7 +112,7 @@ class TokenFlows(RoomScreen):
         row, book = self._table.row, self._book
         if row is None or book is None:
             return
-        old, listed = row.token, [r.token for r in book.all]
+        old, listed = row.token, list(book.tokens)
         name = successor(old, {t.name for t in listed if t.revoked_at is None}, book.now).name
         if not await self.app.push_screen_wait(may_rotate(old, name)):
             return

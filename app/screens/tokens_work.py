@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from app.domain.listing import Book
+from app.domain.book import Book
 from app.domain.server_info import ServerInfo
 from app.services.ask_server import AskServer
 from app.services.copying import CopyText

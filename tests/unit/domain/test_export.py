@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.book import Book
 from app.domain.export import COLUMNS, Format, neutral, render
-from app.domain.listing import Book, Sort, Tab
+from app.domain.listing import Sort, Tab
 from tests.support.sample_tokens import NOW, tokens
 
 BOOK = Book(tokens(), NOW, 90, timedelta(days=14))

@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from app.domain.listing import Book, Sort, SortKey, Tab, ordered, row
+from app.domain.book import Book
+from app.domain.listing import Sort, SortKey, Tab
 from app.domain.tokens import TokenState
 from tests.support.sample_tokens import NOW, tokens
 
@@ -75,19 +74,6 @@ def test_a_click_sorts_and_a_second_one_turns_around(key: SortKey) -> None:
     once = start.clicked(key)
     assert once == Sort(key)
     assert once.clicked(key) == Sort(key, descending=True)
-
-
-@given(st.permutations(list(range(24))), st.sampled_from(SortKey), st.booleans())
-def test_sorting_is_stable_in_both_directions(numbers: list[int], key: SortKey, descending: bool) -> None:
-    """Equal rows keep the order that they came in."""
-    rows = [row(tokens()[number], NOW, 90, NEAR) for number in numbers]
-    done = ordered(rows, Sort(key, descending))
-    again = ordered(done, Sort(key, descending))
-    assert again == done
-    place = {id(r): n for n, r in enumerate(rows)}
-    same_scope = [place[id(r)] for r in done if r.token.project is None]
-    if key is SortKey.SCOPE:
-        assert same_scope == sorted(same_scope)
 
 
 def test_projects_are_known_from_the_listing() -> None:
