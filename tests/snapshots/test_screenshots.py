@@ -58,6 +58,8 @@ def test_a_picture_fetches_nothing_and_has_its_own_colours_only(name: str) -> No
     for look in pictures.LOOKS:
         text = pictures.file_of(name, look).read_text(encoding="utf-8")
         assert "@font-face" not in text
+        ground = pictures.LOOKS[look].background if look in {"dark", "light"} else "#292929"
+        assert text.count(f'<rect fill="{ground}" stroke=') == 1, "the frame has a ground"
         assert "url(http" not in text.replace("'", "").replace('"', "")
     colours = COLOUR.findall(pictures.file_of(name, "no-color").read_text(encoding="utf-8"))
     parts = [[int(part, 16) for part in colour] for colour in colours]

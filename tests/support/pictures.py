@@ -150,8 +150,9 @@ def tidied(svg: str, look: str) -> str:
     theme = LOOKS[look]
     svg = _LIGHTS.sub("", _FOR_A_PAGE.sub("", svg))
     if not theme.ansi and look != _COLOURLESS:
-        svg = svg.replace(_FRAME, f'fill="{theme.background}" stroke="{theme.variables["border-blurred"]}"')
+        # The frame has the ground of the screen: it needs to be drawn once.
         svg = re.sub(rf'<rect fill="{theme.background}" [^>]*/>', "", svg)
+        svg = svg.replace(_FRAME, f'fill="{theme.background}" stroke="{theme.variables["border-blurred"]}"')
         svg = svg.replace(_TITLE, f'fill="{theme.variables["text-muted"]}"')
     return "\n".join(line.rstrip() for line in svg.splitlines() if line.strip()) + "\n"
 
