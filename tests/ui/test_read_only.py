@@ -9,7 +9,8 @@ from app.domain.read_only import ReadOnlyMode
 from app.domain.tokens import TokenDraft
 from app.screens.auto_revoke import AutoRevokeScreen
 from tests.support import app as fakes
-from tests.support.rooms import SIZE, Room, stage, story
+from tests.support.pages.page import opened
+from tests.support.rooms import Room, stage, story
 
 CHANGES = {"create_token", "revoke_token", "set_threshold", "select_membership"}
 
@@ -27,8 +28,7 @@ EVERYTHING = ReadOnlyMode(everything=True)
 
 async def test_the_actions_stay_visible_and_say_why_they_do_nothing() -> None:
     box = locked(EVERYTHING)
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
+    async with opened(Room, stage(box)) as room:
         await room.until(room.names)
         assert "READ-ONLY" in room.text().splitlines()[0]
         assert {"new": False, "revoke": False}.items() <= room.footer().items()
@@ -41,15 +41,12 @@ async def test_the_actions_stay_visible_and_say_why_they_do_nothing() -> None:
 
 async def test_one_profile_alone_can_be_read_only() -> None:
     box = locked(ReadOnlyMode(profiles=frozenset({"default"})))
-    async with stage(box, screen="auto_revoke").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.listed()
+    async with opened(Room, stage(box, screen="auto_revoke")) as room:
         assert isinstance(room.room, AutoRevokeScreen)
         await room.reads("Read-only: profile default is read-only, says config.toml.")
         await room.until(lambda: "READ-ONLY" in room.text().splitlines()[0])
     other = locked(ReadOnlyMode(profiles=frozenset({"prod"})))
-    async with stage(other).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
+    async with opened(Room, stage(other)) as room:
         await room.until(room.names)
         assert "READ-ONLY" not in room.text()
         assert room.footer()["new"]

@@ -22,9 +22,13 @@ class LoginPage(Page):
     """From the choice of a way to the panel that says who is signed in."""
 
     async def ready(self) -> None:
-        """Open the choice from the accounts, and wait until the keychain has answered."""
+        """Open the choice from the accounts."""
         await super().ready()
-        await self.press("l")
+        await self.open("l")
+
+    async def open(self, key: str) -> None:
+        """Open the choice with this key, and wait until the keychain has answered."""
+        await self.press(key)
         await self.dialog(LoginScreen)
         await self.until(lambda: "◌" not in self.storage())
 
