@@ -108,7 +108,7 @@ class ChainloopGateway:
         await (await self._wire()).revoke_token(self._metadata, token_id)
 
     async def sign_out(self, *, everywhere: bool = False) -> bool:
-        """POST /auth/logout beside the login page; False where the server does not announce it."""
+        """POST /auth/logout beside the sign-in page; False where the server does not announce it."""
         if self._credential is None:
             return False
         info = await self.server_info()
@@ -125,14 +125,14 @@ class ChainloopGateway:
 
 
 def logout_address(login_url: str) -> str:
-    """The sign-out call lies at the login page's origin; raise Failed when that is no web address."""
+    """The sign-out call lies at the sign-in page's origin; raise Failed when that is no web address."""
     try:
         parts = urlsplit(login_url)
         known = parts.scheme in {"https", "http"} and parts.hostname and parts.port != 0
     except ValueError:
         known = False
     if not known:
-        raise Failed("the server names no login page, so it cannot be told", hint="nothing was sent")
+        raise Failed("the server names no sign-in page, so it cannot be told", hint="nothing was sent")
     return urlunsplit((parts.scheme, parts.netloc, "/auth/logout", "", ""))
 
 

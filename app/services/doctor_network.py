@@ -41,7 +41,7 @@ class NetworkChecks:
         return [*found, *self._judged("gumloop", endpoint.address, answer, took)]
 
     async def chainloop(self, session: ChainloopSession) -> Sequence[Finding]:
-        """Name, TLS and protocol of the control plane; the clock of its login page."""
+        """Name, TLS and protocol of the control plane; the clock of its sign-in page."""
         try:
             resolution = await session.resolve()
         except VaultError:
@@ -58,19 +58,19 @@ class NetworkChecks:
         how = "plain text" if endpoint.insecure else "TLS"
         said = f"{endpoint.address} answers over {how}, version {clean(info.version, 40) or 'unknown'}"
         found.append(Finding("chainloop", Verdict.PASS, said, "", took))
-        return [*found, *await self._login_page(info.login_url, endpoint)]
+        return [*found, *await self._sign_in_page(info.login_url, endpoint)]
 
-    async def _login_page(self, url: str, endpoint: Endpoint) -> Sequence[Finding]:
+    async def _sign_in_page(self, url: str, endpoint: Endpoint) -> Sequence[Finding]:
         """gRPC tells no time; the page beside it does."""
         shown = clean(urlsplit(url).netloc, 100) if url.isprintable() else ""
         if not shown:
             fix = "sign in with an API token instead"
-            return [Finding("chainloop", Verdict.WARN, "the server names no login page", fix)]
+            return [Finding("chainloop", Verdict.WARN, "the server names no sign-in page", fix)]
         try:
             answer = await self._network.look(url, endpoint.ca)
         except LoopinError as error:
             return [failed("chainloop", error, used=False)]
-        return self._judged("chainloop", f"its login page at {shown}", answer, None)
+        return self._judged("chainloop", f"its sign-in page at {shown}", answer, None)
 
     async def _name(self, check: str, host: str) -> Finding:
         found = await self._network.resolve(host)

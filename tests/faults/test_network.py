@@ -120,7 +120,7 @@ CHAINLOOP_CELLS = [
 
 
 class Plane:
-    """A control plane that tells the real login page and breaks at one call."""
+    """A control plane that tells the real sign-in page and breaks at one call."""
 
     def __init__(self, login_url: str, call: str, how: Break) -> None:
         self._login_url = login_url

@@ -73,7 +73,7 @@ class ForbiddenBrowser:
 
 
 def callback_of(page: str) -> str:
-    """The callback address inside a login page's address."""
+    """The callback address inside a sign-in page's address."""
     return parse_qs(urlsplit(page).query)["callback"][0]
 
 

@@ -1,6 +1,6 @@
 """Sign in to Chainloop in the browser.
 
-The control plane's login page sends the person back to a loopback address with `t=<jwt>` added. It
+The control plane's sign-in page sends the person back to a loopback address with `t=<jwt>` added. It
 keeps the query parameters that the callback address already has, so Loopin puts a random `state`
 there and takes no answer without it (as RFC 6749 §10.12 asks of an OAuth client).
 """
@@ -35,7 +35,7 @@ class ChainloopBrowserLogin(InBrowser[Secret]):
 
     async def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncGenerator[LoginStep, None]:
         yield progress.start(Step.SERVER)
-        login_url = await self._login_page()
+        login_url = await self._sign_in_page()
         yield progress.done(clean(urlsplit(login_url).netloc, 100))
         state = secrets.token_urlsafe(32)
 
@@ -47,11 +47,11 @@ class ChainloopBrowserLogin(InBrowser[Secret]):
             async for step in steps:
                 yield step
 
-    async def _login_page(self) -> str:
+    async def _sign_in_page(self) -> str:
         info = await self._gateways.open(self._saver.endpoint, None).server_info()
         if not is_web_address(info.login_url):
             raise LoginFailed(
-                f"{self._saver.endpoint.address} names no login page",
+                f"{self._saver.endpoint.address} names no sign-in page",
                 hint="sign in with an API token instead",
             )
         return info.login_url
@@ -82,7 +82,7 @@ def is_web_address(text: str) -> bool:
 
 
 def page_address(login_url: str, callback: str) -> str:
-    """The login page's address with `callback` (empty = show the token instead) and `long-lived`."""
+    """The sign-in page's address with `callback` (empty = show the token instead) and `long-lived`."""
     parts = urlsplit(login_url)
     query = [*parse_qsl(parts.query, keep_blank_values=True), ("callback", callback), ("long-lived", "true")]
     return urlunsplit(parts._replace(query=urlencode(query)))
