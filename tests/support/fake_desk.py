@@ -49,11 +49,9 @@ class FakeVault:
         self.label = label
         self.entries: dict[tuple[str, str], Secret] = {}
         self.error: LoopinError | None = None
-        self.probes = 0
 
     async def probe(self) -> VaultStatus:
         """The label, and `error`."""
-        self.probes += 1
         return VaultStatus(self.label, self.error)
 
     async def read(self, service: str, account: str) -> Secret | None:
