@@ -35,8 +35,8 @@ from tests.support.server import AccountServer, release, start
 POSTGRES = "-c listen_addresses='' -c max_connections=200"
 KINDS = ("sqlite", "postgresql")
 # Seconds of load before the server ends, and how long a stop may take by its own settings.
-BEFORE_THE_END, GRACE = 4.0, 20.0
-MORTAL_CLIENTS = 40
+BEFORE_THE_END, GRACE = 3.0, 20.0
+MORTAL_CLIENTS = 24
 
 
 @dataclass(slots=True)
