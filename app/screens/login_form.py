@@ -8,17 +8,15 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Button, Input, Static
 from textual.worker import Worker
 
-from app.commands.command import Room
 from app.domain.errors import LoopinError
-from app.domain.login import LoginStep, SignedIn, Step, StepState
+from app.domain.login import LoginStep
 from app.domain.text import clean
 from app.screens.frame import Frame
-from app.screens.login_offers import Field, Offer, following
-from app.screens.room import RoomScreen
+from app.screens.login_offers import Field, Offer
+from app.screens.login_watch import LoginWatchScreen
 from app.screens.words import reason
 from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
@@ -27,29 +25,16 @@ from widgets.tick import Tick
 _TYPEABLE = 60
 
 
-class LoginFormScreen(RoomScreen):
+class LoginFormScreen(LoginWatchScreen):
     """Masked fields with checks while typing. Nothing is saved before the server accepted it, and a
     refusal leaves the keychain as it was and the form filled."""
 
-    ROOM = Room.SIGNING_IN
-    TAB = "app.accounts"
     BINDINGS: ClassVar[list[BindingType]] = []
     CSS_PATH = "login_form.tcss"
     AUTO_FOCUS = "Input"
 
-    class Happened(Message):
-        """The flow told of a step."""
-
-        def __init__(self, step: LoginStep) -> None:
-            super().__init__()
-            self.step = step
-
     def __init__(self, frame: Frame, offer: Offer) -> None:
-        super().__init__(frame)
-        self._offer = offer
-        self._steps: dict[Step, LoginStep] = {}
-        self._error: LoopinError | None = None
-        self._result: SignedIn | None = None
+        super().__init__(frame, offer)
         self._verifying = False
 
     @property
@@ -150,30 +135,21 @@ class LoginFormScreen(RoomScreen):
     async def _run(self, values: dict[str, str]) -> None:
         if self._offer.form is None:
             return
-        async with following(self._offer.form.start(values)) as steps:
-            async for step in steps:
-                self.post_message(self.Happened(step))
+        await self._follow(self._offer.form.start(values))
 
-    @on(Happened)
-    def _happened(self, event: Happened) -> None:
-        step = event.step
-        self._steps = {**self._steps, step.step: step}
-        self._error = step.error if step.state is StepState.FAILED else self._error
-        self._result = step.result or self._result
+    def _keep(self, step: LoginStep) -> None:
+        super()._keep(step)
         self._verifying = self._error is None and self._result is None
         if self._result is not None:
             # It is in the keychain now, and needs to be nowhere else.
             for box in self.query(Input):
                 box.value = ""
-        self._paint()
 
     def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
         """Under the fields, which stay filled."""
-        if worker.group != "login" or not isinstance(error, LoopinError):
-            return False
-        self._error, self._verifying = error, False
-        self._paint()
-        return True
+        if isinstance(error, LoopinError) and worker.group == "login":
+            self._verifying = False
+        return super().show_failure(error, worker)
 
     def _paint(self) -> None:
         done = self._result is not None
@@ -193,14 +169,6 @@ class LoginFormScreen(RoomScreen):
         self.query_one("#continue").display = done
         if done:
             self.query_one("#continue").focus()
-
-    @on(Button.Pressed, "#continue")
-    def _finished(self) -> None:
-        self.dismiss(True)
-
-    @on(Button.Pressed, "#back")
-    def _leave(self) -> None:
-        self.go_back()
 
     def cancel_running(self) -> bool:
         """Ctrl+c stops the verification and keeps the form."""

@@ -11,18 +11,17 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Static
-from textual.worker import Worker
 
 from app.commands.bindings import bindings_for, shown_key
 from app.commands.command import Room
 from app.commands.registry import by_id
-from app.domain.errors import LoopinError, PortBusy
-from app.domain.login import LoginStep, SignedIn, Step, StepState
+from app.domain.errors import PortBusy
+from app.domain.login import LoginStep, Step, StepState
 from app.domain.ports import Browser
 from app.domain.text import clean
 from app.screens.frame import Frame
-from app.screens.login_offers import BrowserFlow, Offer, following
-from app.screens.room import RoomScreen
+from app.screens.login_offers import BrowserFlow, Offer
+from app.screens.login_watch import LoginWatchScreen
 from app.screens.words import reason
 from app.services.copying import CopyText
 from app.services.login.round_trip import PATIENCE, BrowserLogin
@@ -40,23 +39,14 @@ _OFFERS = {
 _AFTER_FAILURE = frozenset({"retry", "other_port"})
 
 
-class LoginProgressScreen(RoomScreen):
+class LoginProgressScreen(LoginWatchScreen):
     """Follows one sign-in in the browser. Leaving it cancels, and frees the port at once.
 
     After a failure it goes on from what the server gave, where that is still good, else it starts over.
     """
 
-    ROOM = Room.SIGNING_IN
-    TAB = "app.accounts"
     BINDINGS: ClassVar[list[BindingType]] = bindings_for(Room.SIGNING_IN)
     CSS_PATH = "login_progress.tcss"
-
-    class Happened(Message):
-        """The flow told of a step."""
-
-        def __init__(self, step: LoginStep) -> None:
-            super().__init__()
-            self.step = step
 
     class Told(Message):
         """Something to say in a line: the address was copied, the page opened."""
@@ -68,14 +58,11 @@ class LoginProgressScreen(RoomScreen):
     def __init__(
         self, frame: Frame, offer: Offer, how: BrowserLogin, browser: Browser, copy: CopyText
     ) -> None:
-        super().__init__(frame)
-        self._offer, self._how = offer, replace(how, keep=True)
+        super().__init__(frame, offer)
+        self._how = replace(how, keep=True)
         self._browser, self._copy = browser, copy
         self._flow: BrowserFlow | None = None
-        self._steps: dict[Step, LoginStep] = {}
         self._url = self._callback = ""
-        self._error: LoopinError | None = None
-        self._result: SignedIn | None = None
         self._begun = 0.0
 
     def compose_body(self) -> ComposeResult:
@@ -126,28 +113,12 @@ class LoginProgressScreen(RoomScreen):
 
     @work(exclusive=True, group="login", description="sign in", exit_on_error=False)
     async def _run(self) -> None:
-        if self._flow is None:
-            return
-        async with following(self._flow.do(self._how)) as steps:
-            async for step in steps:
-                self.post_message(self.Happened(step))
+        if self._flow is not None:
+            await self._follow(self._flow.do(self._how))
 
-    @on(Happened)
-    def _happened(self, event: Happened) -> None:
-        step = event.step
-        self._steps = {**self._steps, step.step: step}
+    def _keep(self, step: LoginStep) -> None:
+        super()._keep(step)
         self._url, self._callback = step.url or self._url, step.callback or self._callback
-        self._error = step.error if step.state is StepState.FAILED else self._error
-        self._result = step.result or self._result
-        self._paint()
-
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """A flow tells of its errors in its last step; what comes past that is shown the same way."""
-        if worker.group == "login" and isinstance(error, LoopinError):
-            self._error = error
-            self._paint()
-            return True
-        return False
 
     # ── painting ──
 
@@ -311,14 +282,6 @@ class LoginProgressScreen(RoomScreen):
         """Start again on any port that is free."""
         self._how = replace(self._how, port=0)
         self._start()
-
-    @on(Button.Pressed, "#continue")
-    def _finished(self) -> None:
-        self.dismiss(True)
-
-    @on(Button.Pressed, "#back")
-    def _leave(self) -> None:
-        self.go_back()
 
     def cancel_running(self) -> bool:
         """Ctrl+c cancels the sign-in."""
