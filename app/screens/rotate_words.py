@@ -41,7 +41,9 @@ def was_interrupted(found: Interrupted) -> Confirm:
 def was_half_done(found: InterruptedRevocation) -> Confirm:
     """At the next start after a crash in the middle of a revocation."""
     begun = f"{found.entry.at.astimezone():%-d %B at %H:%M}"
-    unknown = "\nWhich ones were not begun, nobody wrote down: look at the list." if found.untouched else ""
+    unknown = ""
+    if found.untouched and not found.waiting:
+        unknown = "\nWhich ones were not begun is not written down, or they are revoked by now."
     text = f"It was begun on {begun} and never ended: {clean(found.words)}.{unknown}"
     many = f"{found.wanted:,} tokens" if found.wanted > 1 else "a token"
     return Confirm(

@@ -155,8 +155,7 @@ class TokenFlows(RoomScreen):
         """Tell what a crash left: revocations that are half done, new tokens that nobody may have seen."""
         for half in await self._use.interrupted.settle(listing):
             if await self.app.push_screen_wait(was_half_done(half)):
-                left = {t.id for t in listing.tokens if t.name in half.failed and t.revoked_at is None}
-                self._take_marks(frozenset(left))
+                self._take_marks(frozenset(half.left))
         listed = list(listing.tokens)
         for found in await self._use.rotate.interrupted(listed):
             revoke = await self.app.push_screen_wait(was_interrupted(found))

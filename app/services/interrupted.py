@@ -1,13 +1,12 @@
 """What an earlier run began and never ended: a crash, a lost machine, a kill."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 from app.domain.activity import Action, ActivityEntry, Outcome
-from app.domain.tokens import StatusFilter
+from app.domain.tokens import APIToken, StatusFilter
 from app.services.activity import Trail
-from app.services.revoke_tokens import BULK
+from app.services.revoke_tokens import BULK, IDS
 from app.services.tokens import Listing, ListTokens
 
 
@@ -16,7 +15,9 @@ class InterruptedRevocation:
     """A revocation of one token or of several that never ended.
 
     Of `wanted` tokens `revoked` are revoked, and `failed` are not because the call was refused. The call
-    for each in `uncertain` was sent, and nobody heard the answer. `untouched` were not begun.
+    for each in `uncertain` was sent, and nobody heard the answer. `untouched` were not begun; `left` are the
+    ids of those and of the failed ones, as far as the trail tells and they still live. `waiting` are the
+    names of what was not begun, once a listing has told them.
     """
 
     entry: ActivityEntry
@@ -24,6 +25,8 @@ class InterruptedRevocation:
     revoked: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     uncertain: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
 
     @property
     def untouched(self) -> int:
@@ -39,7 +42,8 @@ class InterruptedRevocation:
         if self.uncertain:
             parts.append(f"{len(self.uncertain)} not known ({', '.join(self.uncertain[:4])})")
         if self.untouched:
-            parts.append(f"{self.untouched} not begun")
+            named = f" ({', '.join(self.waiting[:4])})" if self.waiting else ""
+            parts.append(f"{self.untouched} not begun{named}")
         return ", ".join(parts)
 
 
@@ -62,8 +66,8 @@ class InterruptedWork:
             return ()
         if listing.status is not StatusFilter.ALL or not listing.whole:
             listing = await self._list.do()
-        revoked_at = {t.id: t.revoked_at for t in listing.tokens}
-        return tuple([await self._end(found, parts, revoked_at) for found, parts in here])
+        listed = {t.id: t for t in listing.tokens}
+        return tuple([await self._end(found, parts, listed) for found, parts in here])
 
     async def _found(self) -> list[tuple[InterruptedRevocation, list[ActivityEntry]]]:
         begun = await self._trail.interrupted()
@@ -75,21 +79,30 @@ class InterruptedWork:
         self,
         found: InterruptedRevocation,
         parts: Sequence[ActivityEntry],
-        revoked_at: dict[str, datetime | None],
+        listed: dict[str, APIToken],
     ) -> InterruptedRevocation:
         revoked, failed, uncertain = list(found.revoked), list(found.failed), []
         for part in parts:
-            if part.subject_id not in revoked_at:
+            if part.subject_id not in listed:
                 uncertain.append(part.subject)
                 await self._trail.end(part, Outcome.FAILED, "interrupted; whether it is revoked is not known")
-            elif revoked_at[part.subject_id] is None:
+            elif listed[part.subject_id].revoked_at is None:
                 failed.append(part.subject)
                 await self._trail.end(part, Outcome.FAILED, "interrupted; the list shows that it lives")
             else:
                 revoked.append(part.subject)
                 await self._trail.end(part, Outcome.DONE, "interrupted; the list shows that it is revoked")
-        told = InterruptedRevocation(
-            found.entry, found.wanted, tuple(revoked), tuple(failed), tuple(uncertain)
+        alive = [i for i in (*found.left, *(p.subject_id for p in parts)) if i in listed]
+        left = [i for i in alive if listed[i].revoked_at is None]
+        begun = {*failed, *uncertain}
+        waiting = [listed[i].name for i in left if listed[i].name not in begun]
+        told = replace(
+            found,
+            revoked=tuple(revoked),
+            failed=tuple(failed),
+            uncertain=tuple(uncertain),
+            left=tuple(left),
+            waiting=tuple(waiting),
         )
         if found.entry not in parts:
             await self._trail.end(found.entry, Outcome.FAILED, f"interrupted; {told.words}")
@@ -124,7 +137,15 @@ def _bulk(
 
     count = dict(entry.extra).get("count", "")
     wanted = int(count) if count.isdecimal() else len(tokens)
+    over = {e.subject_id for e in tokens if e.outcome is not Outcome.FAILED}
+    failed = [e.subject_id for e in tokens if e.outcome is Outcome.FAILED]
+    wished = dict.fromkeys([*dict(entry.extra).get(IDS, "").split(), *failed])
     told = InterruptedRevocation(
-        entry, wanted, names(Outcome.DONE), names(Outcome.FAILED), names(Outcome.STARTED)
+        entry,
+        wanted,
+        names(Outcome.DONE),
+        names(Outcome.FAILED),
+        names(Outcome.STARTED),
+        tuple(one for one in wished if one not in over),
     )
     return told, [e for e in tokens if e.outcome is Outcome.STARTED]

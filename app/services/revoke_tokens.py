@@ -17,8 +17,10 @@ from app.services.chainloop_session import ChainloopSession
 AT_ONCE = 4
 """Calls under way at the same time: enough to hide the network, few enough for any server."""
 
-BULK = "bulk"
-"""The name under which the entries of one bulk keep its operation."""
+BULK, IDS = "bulk", "ids"
+"""Under these names the entries of one bulk keep its operation, and its beginning what is to be revoked."""
+MOST_IDS = 10_000
+"""More ids than these are not written into one line of the trail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class RevokeTokens:
 
     A token's entry in the trail is begun before its call and ended after it, and several have one entry
     more around them: whatever interrupts the work, the next start can tell how many were revoked, which
-    may be, and how many were not touched.
+    may be, and which were not touched.
     """
 
     def __init__(self, session: ChainloopSession, trail: Trail) -> None:
@@ -71,7 +73,7 @@ class RevokeTokens:
         names = dict(tokens)
         bulk = uuid4().hex if len(names) > 1 else ""
         run = _Run(gateway, self._trail, identity, credential.endpoint.address, reason, told, stopped, bulk)
-        await run.begin(len(names))
+        await run.begin(tuple(names))
         first = await run.all({i: n for i, n in names.items() if i != identity.token_id})
         for _ in range(retries):
             open_ones = {i: r.name for i, r in first.items() if _worth_another(r.error)}
@@ -101,10 +103,11 @@ class _Run:
     open: dict[str, str] = field(default_factory=dict)
     """Operation of each token whose call did not succeed: its entry is still to be ended."""
 
-    async def begin(self, count: int) -> None:
-        """Say that so many are about to be revoked."""
+    async def begin(self, ids: Sequence[str]) -> None:
+        """Say that these are about to be revoked."""
         if self.bulk:
-            await self._note_bulk(Outcome.STARTED, count, self.reason)
+            kept = ((IDS, " ".join(ids)),) if len(ids) <= MOST_IDS else ()
+            await self._note_bulk(Outcome.STARTED, len(ids), self.reason, kept)
 
     async def all(self, names: dict[str, str]) -> dict[str, Revocation]:
         """Revoke every one of id → name, AT_ONCE at a time."""
@@ -144,7 +147,9 @@ class _Run:
             said = f"{left} of {len(results)} were not revoked" if left else self.reason
             await self._note_bulk(Outcome.FAILED if left else Outcome.DONE, len(results), said)
 
-    async def _note_bulk(self, outcome: Outcome, count: int, detail: str) -> None:
+    async def _note_bulk(
+        self, outcome: Outcome, count: int, detail: str, more: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         await self.trail.add(
             Action.REVOKE,
             outcome=outcome,
@@ -153,7 +158,7 @@ class _Run:
             subject=f"{count} API tokens",
             detail=detail,
             operation=self.bulk,
-            extra=(("count", str(count)),),
+            extra=(("count", str(count)), *more),
         )
 
     async def _note(self, result: Revocation, outcome: Outcome, operation: str) -> None:

@@ -172,21 +172,23 @@ async def test_thousands_are_reviewed_and_revoked_without_a_line_made_for_each()
 
 
 async def test_a_bulk_that_a_crash_ended_is_told_and_what_is_left_can_be_marked() -> None:
-    """As a kill leaves it: three begun, one answered, the end of the other two never written."""
+    """As a kill leaves it: two of four begun, their ends never written. The trail knows the others, too."""
     box = story()
-    chosen = [(t.id, t.name) for t in box.plane.tokens if t.revoked_at is None][:3]
+    chosen = [(t.id, t.name) for t in box.plane.tokens if t.revoked_at is None][:4]
     box.plane.fail["revoke_token"] = Failed("the server tried and could not")
     await box.revoke_tokens.do(chosen)
     box.plane.fail.clear()
-    box.fake_activity.lines = [e for e in box.fake_activity.lines if e.outcome is Outcome.STARTED]
+    begun = [e for e in box.fake_activity.lines if e.outcome is Outcome.STARTED]
+    box.fake_activity.lines = begun[:3]
     async with stage(box).run_test(size=SIZE) as pilot:
         room = Room(pilot)
         await room.dialog(Confirm)
-        await room.reads("Revoking 3 tokens was interrupted")
-        await room.reads("0 of 3 revoked, 3 not revoked")
+        await room.reads("Revoking 4 tokens was interrupted")
+        others = ", ".join(name for _, name in chosen[2:])
+        await room.reads(f"0 of 4 revoked, 2 not revoked, 2 not begun ({others})")
         await room.press("tab", "enter")
         await room.closed()
-        await room.until(lambda: "3 marked" in room.text())
+        await room.until(lambda: "4 marked" in room.text())
     async with stage(box).run_test(size=SIZE) as pilot:
         room = Room(pilot)
         await room.until(room.names)
