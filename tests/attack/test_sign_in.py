@@ -9,12 +9,16 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import event
 
+from app.domain.errors import NotSignedIn
 from app.server.http.factory import make_app
 from app.server.parts import build
 from app.server.settings import ServerSettings
 from app.server.usecases.attempts import PER_ACCOUNT, PER_ADDRESS
+from app.server.usecases.audit import Who
 from app.server.usecases.passwords import Passwords
+from app.server.usecases.people import AddUser, NewPerson
 from tests.attack.conftest import SECRET
 from tests.support.server import AccountServer, csrf_of
 
@@ -116,6 +120,28 @@ def test_owasp_an_unknown_person_costs_the_same_hash(monkeypatch: pytest.MonkeyP
     parameters = {entry.rpartition("$")[0].rpartition("$")[0] for entry in checked}
     assert len(checked) == 3
     assert len(parameters) == 1
+
+
+def test_owasp_an_unknown_person_costs_as_many_writes(tmp_path: Path) -> None:
+    """The other thing that a stopwatch would see: what is stored for good while the caller waits."""
+    parts = build(ServerSettings(data=tmp_path))
+    writes = list[str]()
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith(("INSERT", "UPDATE")):
+            writes.append(statement.partition(" ")[0])
+
+    person = NewPerson("known@acme.example")
+    AddUser(parts.database, parts.passwords, parts.clock).do(Who("system"), person, "right and long")
+    event.listen(parts.database.engine, "before_cursor_execute", note)
+    counts = []
+    for email in ("known@acme.example", "unknown@acme.example"):
+        writes.clear()
+        with pytest.raises(NotSignedIn):
+            parts.sign_in.do(email, "wrong", "203.0.113.1")
+        counts.append(len(writes))
+    parts.database.close()
+    assert counts == [2, 2]
 
 
 def test_rfc6749_10_10_guessing_is_stopped_alike_for_people_that_there_are_and_are_not(

@@ -64,15 +64,16 @@ class SignIn:
             user = session.scalar(select(User).where(User.email == account, User.disabled_at.is_(None)))
         # Outside a transaction: the hash takes long, and nobody should wait for it.
         if not self._passwords.matches(user.password_hash if user else None, password) or user is None:
-            self._record_failure(user, address)
+            self._record_failure(user, attempt, address)
             raise NotSignedIn(WRONG)
         return self._open(user, attempt, password, address)
 
-    def _record_failure(self, user: User | None, address: str) -> None:
-        if user is None:
-            return
-        who = audit.Who("person", user.id, user.email, address)
+    def _record_failure(self, user: User | None, attempt: UUID, address: str) -> None:
         with self._database.write() as session:
+            if user is None:
+                attempts.fail(session, attempt)
+                return
+            who = audit.Who("person", user.id, user.email, address)
             audit.record(session, who, [audit.What(audit.LOGIN_FAILED)], self._clock())
 
     def _open(self, user: User, attempt: UUID, password: str, address: str) -> SignedIn:
