@@ -10,7 +10,7 @@ from app.domain import text
 from app.domain.redact import Redactor, parts
 
 SLICE = 500
-_PORTS = ("gateways", "gumloop_apis", "activity", "accounts")
+_PORTS = ("gateways", "gumloop_apis", "activity", "accounts", "ci_identity")
 
 
 class Learner:

@@ -104,6 +104,9 @@ def _field(owner: object, name: str) -> Iterator[tuple[str, str]]:
         yield from _words(inside)
     elif (kind := KINDS.get(name)) and not (name == "subject" and _no_name(owner, inside)):
         yield kind, inside
+        if kind == "name" and "/" in inside:
+            # A CI project, "acme/web", of which the workflow's address tells the halves.
+            yield from ((kind, part) for part in inside.split("/"))
 
 
 def _no_name(entry: object, subject: str) -> bool:
