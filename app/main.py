@@ -103,10 +103,10 @@ class LoopinApp(LegibleApp, inherit_bindings=False):
     # ── start and end ──
 
     def _stop_listening_in(self) -> None:
-        """Textual's console and its log (TEXTUAL_LOG) get every key and every paste, and so every secret."""
+        """Textual's console, log and picture (TEXTUAL_LOG, _SCREENSHOT) get keys and pastes, so secrets."""
         self.devtools = None
         self._devtools_redirector = None
-        vars(constants)["LOG_FILE"] = None
+        vars(constants).update(LOG_FILE=None, SCREENSHOT_DELAY=-1)
 
     async def on_mount(self) -> None:
         self._catch_signals()

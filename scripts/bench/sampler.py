@@ -1,7 +1,7 @@
 """Runs a program and notes every millisecond where it is: `sampler.py OUT -m MODULE …` or `… OUT FILE …`.
 
-Adds lines of collapsed stacks ("outer;inner;innermost COUNT", as flame graph tools read) to OUT at the end, or
-when SIGUSR1 comes. While the main thread waits, what another thread does counts; when all wait, nothing does.
+Adds lines of collapsed stacks ("outer;inner;innermost COUNT", as flame graph tools read) to OUT at the end,
+or when SIGUSR1 comes. While the main thread waits, what another thread does counts; when all wait, nothing.
 """
 
 import os
