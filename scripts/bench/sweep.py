@@ -166,9 +166,9 @@ def sweep_now(server: AccountServer) -> tuple[int, float]:
 
 
 def run(kind: str, tokens: int, stale: int) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="loopin-bench-"))
     place = postgres.running(POSTGRES) if kind == "postgresql" else nullcontext()
-    with place as sockets:
+    with place as sockets, tempfile.TemporaryDirectory(prefix="loopin-bench-") as made:
+        folder = Path(made)
         if sockets is not None:
             databases.on_postgres(sockets, folder)
         server = start(folder, "--control-stdin", "--log-level", "info")
