@@ -65,6 +65,7 @@ _NET, _MACHINE, _PROCESS = (
 )
 _CUT = "tests/integration/chainloop/test_failures.py::test_an_answer_that_is_cut_half_way_is_a_bad_reply"
 _KILL = "tests/integration/gumloop/test_kill.py::test_no_kill_mixes_two_logins"
+_IN_STEP = "tests/faults/test_interrupted.py::test_an_interruption_in_a_step_mixes_no_logins"
 _ON = f"{_PROCESS}suspended_while_waiting_it_takes_the_answer_when_it_goes_on"
 _END = f"{_PROCESS}an_end_while_waiting_frees_the_port_and_leaves_the_login_from_before"
 _CLOCK = f"{_MACHINE}a_clock_that_is_ten_minutes_off_keeps_nobody_out"
@@ -102,19 +103,18 @@ def _keyless(step: Step, touch: Touch) -> str:
 
 
 def _process(method: str, step: Step, fault: str) -> str:
-    if step is Step.SAVED and fault != "suspend and resume":
-        if method.startswith("gumloop"):
-            return _KILL
-        return f"{CANNOT}a login is one entry, which the keychain replaces whole or not at all"
+    if step is Step.SAVED and fault == "kill -9" and method.startswith("gumloop"):
+        # After each of the five changes; the other interruptions, in the middle of one.
+        return _KILL
     if step is Step.WAITING:
+        return _ON if fault == "suspend and resume" else _END
+    if step in {Step.LISTENING, Step.BROWSER}:
         return (
-            f"{_PROCESS}suspended_while_waiting_it_takes_the_answer_when_it_goes_on"
-            if "susp" in fault
-            else _END
+            f"{CANNOT}the step is over as soon as it begins, and leaves nothing but a port that ends with us"
         )
-    if fault == "suspend and resume":
-        return f"{CANNOT}the step goes on where it stopped; a server that gave up is one that resets"
-    return f"{CANNOT}nothing is written before the save, and the system frees the port of a process that ends"
+    if step is Step.STATE and method.startswith("chainloop"):
+        return f"{CANNOT}the step compares two words that are there"
+    return _IN_STEP
 
 
 def _server(method: str, step: Step, fault: str) -> str:

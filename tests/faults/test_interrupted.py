@@ -148,6 +148,7 @@ class Place:
             "CHAINLOOP_API_INSECURE": "true",
             "SSH_CONNECTION": "there is no browser here",
             "TERM": "xterm",
+            "PYTHONFAULTHANDLER": "1",
         }
 
     def until_held(self) -> None:
@@ -220,6 +221,16 @@ def place(tmp_path: Path, keychain: Bus, gumloop: Gumloop, account_server: Accou
         yield Place(tmp_path, keychain, gumloop, account_server, wires)
 
 
+@contextmanager
+def interrupts_heard() -> Iterator[None]:
+    """A shell that starts us in the background has interrupts ignored, and children inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Session:
     """A process in a terminal of its own."""
 
@@ -227,23 +238,28 @@ class Session:
         self._ours, self._theirs = pty.openpty()
         self.before = termios.tcgetattr(self._theirs)
         self.seen = ""
-        self.child = subprocess.Popen(
-            [sys.executable, "-m", "app", *command],
-            cwd=ROOT,
-            env=environment,
-            stdin=self._theirs,
-            stdout=self._theirs,
-            stderr=self._theirs,
-            start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
+        with interrupts_heard():
+            self.child = subprocess.Popen(
+                [sys.executable, "-m", "app", *command],
+                cwd=ROOT,
+                env=environment,
+                stdin=self._theirs,
+                stdout=self._theirs,
+                stderr=self._theirs,
+                start_new_session=True,
+            )
         self._address = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def address(self) -> str:
         """The page that it asks to be opened."""
-        assert self._address.wait(PATIENCE), self.seen
+        if not self._address.wait(20):
+            os.kill(self.child.pid, signal.SIGABRT)
+            import time
+
+            time.sleep(2)
+        assert self._address.is_set(), (self.seen, self._reader.is_alive())
         found = re.search(r"^https?://\S+", self.seen.replace("\r", ""), re.M)
         assert found
         return found[0]

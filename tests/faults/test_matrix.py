@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 from tests.faults.matrix import CANNOT, FAULTS, MATRIX, STEPS
+from tests.faults.test_interrupted import SWEEP
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,6 +28,13 @@ def test_every_test_that_is_named_is_there() -> None:
     assert len(named) >= 15
     known = {path: functions_in(path) for path in {name.split("::")[0] for name in named}}
     assert [name for name in named if name.split("::")[1] not in known[name.split("::")[0]]] == []
+
+
+def test_every_interruption_that_is_named_is_one_of_the_sweep() -> None:
+    signals = {"kill -9": "SIGKILL", "suspend and resume": "SIGSTOP"}
+    named = [(m, s, signals.get(f, f)) for (m, s, f), cell in MATRIX.items() if "test_interrupted" in cell]
+    assert len(named) > 60
+    assert [one for one in named if one not in SWEEP] == []
 
 
 def test_no_fault_is_reasoned_away_everywhere() -> None:

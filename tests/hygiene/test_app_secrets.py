@@ -41,13 +41,16 @@ if __name__ == "__main__":
     asyncio.run(_paste_and_make())
 
 
-def test_textuals_log_and_console_hear_nothing(tmp_path: Path) -> None:
-    """TEXTUAL_LOG and the `devtools` feature would get each key and each paste as it is."""
+def test_textuals_log_console_and_camera_get_nothing(tmp_path: Path) -> None:
+    """TEXTUAL_LOG and the `devtools` feature would get each key and each paste as it is, TEXTUAL_SCREENSHOT
+    whatever is shown."""
     log = tmp_path / "textual.log"
+    camera = {"TEXTUAL_SCREENSHOT": "0", "TEXTUAL_SCREENSHOT_LOCATION": str(tmp_path)}
+    listening = {"TEXTUAL_LOG": str(log), "TEXTUAL": "devtools,debug", **camera}
     done = subprocess.run(
         [sys.executable, "-m", "tests.hygiene.test_app_secrets"],
         cwd=ROOT,
-        env={**os.environ, "TEXTUAL_LOG": str(log), "TEXTUAL": "devtools,debug", "HOME": str(tmp_path)},
+        env={**os.environ, **listening, "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -57,6 +60,18 @@ def test_textuals_log_and_console_hear_nothing(tmp_path: Path) -> None:
     said = done.stdout + done.stderr + (log.read_text() if log.exists() else "")
     assert PASTED not in said
     assert "Paste" not in said
+    assert list(tmp_path.rglob("*.svg")) == []
+
+
+def test_no_command_takes_a_picture() -> None:
+    """Textual's own palette offers one; ours is made from the registry."""
+    from app.commands.command import Room as Rooms
+    from app.commands.palette import LoopinCommands
+    from app.commands.registry import commands
+    from app.main import LoopinApp
+
+    assert set(LoopinApp.COMMANDS) == {LoopinCommands}
+    assert [one.id for room in Rooms for one in commands(room) if "screenshot" in one.action] == []
 
 
 @pytest.fixture
@@ -88,6 +103,10 @@ async def test_a_new_token_is_in_no_picture_before_it_is_shown_and_in_no_trail_e
     assert secret not in repr(box.fake_preferences.chosen)
 
 
+def _fails(secret: object, wrapped: object, headers: object) -> None:
+    raise ValueError(secret)
+
+
 def test_a_secret_says_nothing_of_itself_to_those_who_print_everything() -> None:
     """Tracebacks with variables, structured logs, consoles, copies."""
     import copy
@@ -98,6 +117,7 @@ def test_a_secret_says_nothing_of_itself_to_those_who_print_everything() -> None
 
     from rich.console import Console
     from rich.pretty import pretty_repr
+    from rich.traceback import Traceback
 
     from app.domain.secret import Secret
 
@@ -105,11 +125,13 @@ def test_a_secret_says_nothing_of_itself_to_those_who_print_everything() -> None
     secret = Secret(value)
     wrapped = dataclasses.make_dataclass("Wrapped", ["inner"])(secret)
     console = Console(record=True, width=200, file=open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # recorded
-    try:
-        raise ValueError(secret)
-    except ValueError as error:
-        console.print_exception(show_locals=False)
-        said = "".join(traceback.format_exception(error))
+    with pytest.raises(ValueError) as caught:
+        _fails(secret, wrapped, {"headers": [secret]})
+    # Of the frames below: this one knows the value itself.
+    error, inner = caught.value, caught.tb.tb_next
+    console.print(Traceback.from_exception(ValueError, error, inner, show_locals=True))
+    said = "".join(traceback.format_exception(error))
+    said += "".join(traceback.TracebackException(ValueError, error, inner, capture_locals=True).format())
     console.print(secret, wrapped, {"a": secret}, f"{secret!r} {secret!s} {secret:>40}")
     record = logging.LogRecord("a", 10, "b", 1, "%s %r", (secret, secret), None)
     shown = [console.export_text(), said, pretty_repr(wrapped), record.getMessage(), repr(vars(wrapped))]

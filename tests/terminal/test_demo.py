@@ -91,6 +91,22 @@ def test_kill_9_takes_the_server_along_and_the_next_demo_tidies_up(
     assert list(tmp_path.glob("loopin-demo-*")) == []
 
 
+def test_suspended_and_resumed_it_goes_on(terminal: Terminal) -> None:
+    """The shell takes the terminal meanwhile, and `fg` gives it back."""
+    terminal.type("exec bash --norc --noprofile")
+    terminal.type(f"{LOOPIN} demo --screen tokens")
+    terminal.see("DEMO", "ci-release")
+    os.kill(children_of(terminal.pane_pid())[0], signal.SIGSTOP)
+    terminal.see("Stopped")
+    terminal.type("fg; echo left=$?")
+    terminal.see("DEMO", "ci-release")
+    terminal.press("3")
+    terminal.see("Threshold")
+    terminal.press("q")
+    terminal.see("left=0")
+    assert terminal.modes() == RESTORED
+
+
 def terminal_gone(pid: int) -> None:
     """Wait until the process ended."""
     subprocess.run(
