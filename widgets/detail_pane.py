@@ -149,7 +149,7 @@ def _keyless(detail: Detail) -> list[Line]:
     system = likely_system(token)
     who = f"{system.title} jobs" if system else "CI jobs"
     words = Content.assemble(f"{who} can sign in without a token: ", ("K", "bold $accent"), " shows the job")
-    return [("", Content("")), ("looks like CI", words)]
+    return [("", Content("")), ("CI token?", words)]
 
 
 def _idle(detail: Detail, room: int) -> list[Line]:

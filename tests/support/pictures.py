@@ -98,6 +98,8 @@ PICTURES: dict[str, Picture] = {
 }
 LOOKS = {"dark": themes.DARK, "light": themes.LIGHT, "ansi": themes.ANSI, "no-color": themes.DARK}
 _COLOURLESS = "no-color"
+STILL, LOOK = 4, 0.03
+"""The picture is taken when so many looks in a row found it the same; seconds between them."""
 
 # Rich draws the picture for a page of its own: with web fonts, an id to tell it from others, and a clip
 # for every line, which no character leaves.
@@ -143,6 +145,14 @@ async def _turn(pilot: Pilots, look: str) -> None:
 async def _play(pilot: Pilots, scene: Scene) -> None:
     await pilot.press(*scene.keys)
     await scene.then(pilot)
+    # On a busy machine the last word of a worker may come a little later.
+    seen: list[str] = []
+    same = 0
+    while same < STILL:
+        await pilot.pause(LOOK)
+        words = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
+        same = same + 1 if words == seen else 0
+        seen = words
 
 
 def tidied(svg: str, look: str) -> str:

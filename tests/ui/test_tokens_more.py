@@ -109,7 +109,7 @@ async def test_a_token_of_a_ci_job_points_to_the_job_that_needs_none() -> None:
         await room.until(room.names)
         await room.press("G")
         await room.until(lambda: room.under_cursor() == "ci-release")
-        await room.reads("looks like CI")
+        await room.reads("CI token?")
         await room.press("K")
         await room.dialog(KeylessWayDialog)
         await room.reads("GITLAB_OIDC:")
