@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
 ALL_WITHIN, ONE_WITHIN = 950.0, 240.0
 LOAD = "scripts/bench/load.py"
+SWEEP = ("tests/faults/test_interrupted.py", "--sweep", "-n", "2")
 # How the two tables of the page begin: what was tried, and what the load cases measured.
 CASES_HEAD, LOAD_HEAD = "| case |", "| database |"
 
@@ -81,10 +82,8 @@ CASES = (
     Case("hostile names, arguments and variables", ["tests/hygiene/test_terminal_cli.py"], leaks=True),
     Case("the terminal after the end, a signal, a kill -9", ["tests/terminal/test_demo.py"]),
     Case("a sign-in interrupted, killed, suspended", ["tests/faults/test_processes.py"]),
-    Case(
-        "a sign-in held in the middle of each step and ended, killed, suspended",
-        ["tests/faults/test_interrupted.py", "--sweep", "-n", "2"],
-    ),
+    Case("a Gumloop sign-in interrupted in the middle of each step", [*SWEEP, "-k", "gumloop"]),
+    Case("a Chainloop sign-in interrupted in the middle of each step", [*SWEEP, "-k", "chainloop"]),
     Case("calls that fail once, answers that get lost", ["tests/faults/test_retries.py"]),
     Case("servers and keychains that attack", ["tests/hygiene/test_hostile_answers.py"]),
     Case("two organizations: every call for every kind of caller", ["tests/tenants"], leaks=True),

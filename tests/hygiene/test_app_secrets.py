@@ -41,16 +41,13 @@ if __name__ == "__main__":
     asyncio.run(_paste_and_make())
 
 
-def test_textuals_log_console_and_camera_get_nothing(tmp_path: Path) -> None:
-    """TEXTUAL_LOG and the `devtools` feature would get each key and each paste as it is, TEXTUAL_SCREENSHOT
-    whatever is shown."""
+def test_textuals_log_and_console_hear_nothing(tmp_path: Path) -> None:
+    """TEXTUAL_LOG and the `devtools` feature would get each key and each paste as it is."""
     log = tmp_path / "textual.log"
-    camera = {"TEXTUAL_SCREENSHOT": "0", "TEXTUAL_SCREENSHOT_LOCATION": str(tmp_path)}
-    listening = {"TEXTUAL_LOG": str(log), "TEXTUAL": "devtools,debug", **camera}
     done = subprocess.run(
         [sys.executable, "-m", "tests.hygiene.test_app_secrets"],
         cwd=ROOT,
-        env={**os.environ, **listening, "HOME": str(tmp_path)},
+        env={**os.environ, "TEXTUAL_LOG": str(log), "TEXTUAL": "devtools,debug", "HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=120,
@@ -60,7 +57,15 @@ def test_textuals_log_console_and_camera_get_nothing(tmp_path: Path) -> None:
     said = done.stdout + done.stderr + (log.read_text() if log.exists() else "")
     assert PASTED not in said
     assert "Paste" not in said
-    assert list(tmp_path.rglob("*.svg")) == []
+
+
+def test_textuals_camera_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TEXTUAL_SCREENSHOT=60 would write what is on the screen then, a token that is shown too, to a file."""
+    from textual import constants
+
+    monkeypatch.setattr(constants, "SCREENSHOT_DELAY", 60)
+    fakes.app(fakes.container())
+    assert constants.SCREENSHOT_DELAY == -1
 
 
 def test_no_command_takes_a_picture() -> None:
