@@ -49,7 +49,7 @@ CHECKLIST: Mapping[str, tuple[str, ...] | str] = {
     ),
     "RFC 6749 §10.10 guessing": (
         f"{_IN}::test_rfc6749_10_10_guessing_is_stopped_alike_for_people_that_there_are_and_are_not",
-        f"{_IN}::test_rfc6749_10_10_guessing_from_one_address_is_stopped",
+        f"{_LOGIN}::test_an_address_is_limited_across_accounts_and_seen_through_the_proxy",
         f"{_LOGIN}::test_attempts_at_the_same_time_all_count",
         f"{_RULES}::test_secrets_have_256_bits_and_never_repeat",
     ),

@@ -26,7 +26,7 @@ from tests.support.server import AccountServer
 
 Operation = APIOperation[Any, Any, Any, Any]
 AnyCase = Case[Any]
-EXAMPLES = 12
+EXAMPLES = 8
 CHECKS = [
     *(not_a_server_error, status_code_conformance),
     *(content_type_conformance, response_schema_conformance),

@@ -35,7 +35,7 @@ DOCUMENTED = {
     *("FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"),
 }
 BOUNDED = settings(
-    max_examples=60,
+    max_examples=35,
     deadline=None,
     derandomize=True,
     database=None,
