@@ -41,11 +41,11 @@ class KeyBar(ActionLine):
             left = self._fitting(width - width_of(right))
             if len(left) == everything:
                 return left, right
-        # Rather a key less than no word on how fresh this is, unless there would be no key at all.
-        notes = self._notes()
-        right = [Piece(f" {notes[0]}", "$text-muted")] if notes else []
+        # Rather a key less than no word on how fresh this is, unless not even the help would fit beside it.
+        right = [Piece(f" {note}", "$text-muted") for note in self._notes()[-1:]]
         left = self._fitting(width - width_of(right))
-        return (left, right) if left else (self._fitting(width), [])
+        fits = width_of(left) + width_of(right) <= width
+        return (left, right) if fits else (self._fitting(width), [])
 
     def _notes(self) -> tuple[str, ...]:
         """What stands on the right: the longest that leaves room for every key."""

@@ -30,7 +30,9 @@ class Welcome(Vertical):
     }
     Welcome .way { height: 1; margin-top: 1; }
     Welcome .way Button { width: 26; margin-right: 2; }
-    Welcome .way Static { width: 1fr; height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
+    Welcome .way Static {
+        width: 1fr; height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis;
+    }
     """
 
     words: reactive[str] = reactive("")
