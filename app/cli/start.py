@@ -11,9 +11,15 @@ from app.domain.errors import UsageError
 def need_terminal() -> None:
     """Raise UsageError where a full-screen app has nothing to draw on."""
     # A web terminal brings its own driver and talks over pipes.
-    if os.environ.get("TEXTUAL_DRIVER") or (sys.stdin.isatty() and sys.stdout.isatty()):
+    if os.environ.get("TEXTUAL_DRIVER"):
         return
-    raise UsageError("the app needs a terminal", hint="for scripts there are commands: loopin --help")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("the app needs a terminal", hint="for scripts there are commands: loopin --help")
+    if os.environ.get("TERM") == "dumb":
+        raise UsageError(
+            "this terminal cannot show the app: TERM is dumb",
+            hint="set TERM to what it is, for example xterm-256color, or use the commands: loopin --help",
+        )
 
 
 def open_app(flags: Mapping[str, str | None] | None = None) -> int:

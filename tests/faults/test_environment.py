@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import pty
 import subprocess
 import sys
 
@@ -109,6 +111,26 @@ def test_a_ci_job_is_told_of_its_proxy_and_authorities(
     done = loopin("chainloop", "auth", "login", "--keyless", **GITLAB, **variables)
     done.fails(exits.UNREACHABLE, words)
     assert "someone:word" not in done.err
+
+
+def test_a_dumb_terminal_gets_a_sentence_and_no_screen(loopin: Loopin) -> None:
+    """An editor's shell, for one, shows every control sequence as it is."""
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "app"],
+        cwd=ROOT,
+        env=loopin.variables(TERM="dumb"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(theirs)
+    os.close(ours)
+    assert done.returncode == exits.USAGE
+    assert "TERM is dumb" in done.stderr
 
 
 def test_an_error_that_a_library_logs_is_not_printed_over_the_screen(loopin: Loopin) -> None:
