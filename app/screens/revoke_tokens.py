@@ -81,7 +81,7 @@ class ConfirmRevoke(Dialog[str]):
     def _columns(self) -> tuple[Column[APIToken], ...]:
         return (
             Column("name", "name", 18, self._name_cell, grow=3, most=64, sortable=False),
-            Column("use", "last used", 16, self._use_cell, grow=2, most=44, sortable=False),
+            Column("use", "last used", 23, self._use_cell, grow=2, most=44, sortable=False),
             Column("scope", "scope", 12, _scope, grow=1, most=24, sortable=False),
         )
 
@@ -94,7 +94,9 @@ class ConfirmRevoke(Dialog[str]):
 
     def _use_cell(self, token: APIToken) -> Cell:
         words, recent = last_use(token, self._now)
-        return Cell(words.removeprefix("last used "), "warning" if recent else "")
+        # The warning is short enough to stand whole on 80 columns.
+        short = words.removeprefix("last used ").replace(": something uses it", " · in use")
+        return Cell(short, "warning" if recent else "")
 
     def _how_to_go_on(self) -> Content:
         return Content.assemble("Type ", (clean(self._typed), "bold $text"), " to go on")

@@ -9,10 +9,11 @@ from tests.support.scenes_rooms import SCENES
 
 _BOTH = (("loopin-dark", SMALL), ("loopin-light", LARGE))
 _OTHERS = (("loopin-light", SMALL), ("loopin-dark", LARGE))
-_MAIN = ("tokens", "create", "reveal", "revoke-many", "auto-revoke", "auto-revoke-save")
+_MAIN = ("auto-revoke", "auto-revoke-save")
+_TOKENS = ("tokens", "create", "reveal", "revoke", "rotate", "export")
 CASES = [
     *((name, theme, size) for name in SCENES for theme, size in _BOTH),
-    *((name, theme, size) for name in _MAIN for theme, size in _OTHERS),
+    *((n, theme, size) for n in SCENES if n in _MAIN or n.startswith(_TOKENS) for theme, size in _OTHERS),
 ]
 
 
