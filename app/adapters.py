@@ -109,9 +109,9 @@ class Adapters:
 
     @cached_property
     def gateways(self) -> Gateways:
-        from app.clients.chainloop import ChainloopGateways
+        from app.clients.chainloop_late import LateChainloopGateways
 
-        return ChainloopGateways(
+        return LateChainloopGateways(
             max_receive=self.settings.chainloop_max_recv, timeout=self.settings.request_timeout
         )
 

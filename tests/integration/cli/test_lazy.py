@@ -13,17 +13,23 @@ from tests.support.server import ROOT
 ADAPTERS = {"grpc", "keyring", "authlib", "flask", "sqlalchemy", "httpx", "textual", "joserfc", "google"}
 
 
-def loaded(*arguments: str) -> set[str]:
+def modules(*arguments: str) -> set[str]:
+    """What is in memory after the command `arguments`, by whole name."""
     program = (
         "import sys\nfrom app.__main__ import main\n"
         f"try: main({list(arguments)!r})\nexcept SystemExit: pass\n"
-        "print('\\n' + ' '.join({n.partition('.')[0] for n, loaded in sys.modules.items() if loaded}))"
+        "print('\\n' + ' '.join(name for name, loaded in sys.modules.items() if loaded))"
     )
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL,
         check=True,
     )  # fmt: skip
     return set(run.stdout.splitlines()[-1].split())
+
+
+def loaded(*arguments: str) -> set[str]:
+    """The same, by package."""
+    return {name.partition(".")[0] for name in modules(*arguments)}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +57,10 @@ def test_commands_never_load_the_screens() -> None:
 
 
 def test_the_offline_status_loads_nothing_of_the_network() -> None:
-    assert loaded("status", "--offline", "--json") & {"httpx", "grpc", "authlib", "filelock"} == set()
+    found = modules("status", "--offline", "--json")
+    assert found & {"httpx", "grpc", "authlib", "filelock"} == set()
+    unused = {"app.domain.tokens", "app.clients.chainloop", "app.services.interrupted", "app.services.tokens"}
+    assert found & unused == set()
 
 
 def leaves(group: click.Group, path: str) -> list[tuple[str, click.Command]]:
