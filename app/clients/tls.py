@@ -77,7 +77,7 @@ def _from_file(path: str) -> bytes:
         return Path(path).expanduser().read_bytes()
     except OSError as error:
         raise UsageError(
-            f"--control-plane-ca names {clean(path, 200)}, which cannot be read: {error.strerror}",
+            f"the extra authority {clean(path, 200)} (--control-plane-ca) cannot be read: {error.strerror}",
             hint=_FORMS,
         ) from None
     except (ValueError, RuntimeError):
