@@ -3,32 +3,18 @@
 import re
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from scripts import check
 from tests.support.scenes import SCENES
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _script(name: str) -> Any:
-    """A module of scripts/, which is no package."""
-    place = spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert place is not None
-    assert place.loader is not None
-    made = module_from_spec(place)
-    place.loader.exec_module(made)
-    return made
-
-
-check = _script("check")
-
-
 @pytest.mark.parametrize("tool", check.TOOLS, ids=lambda tool: tool.name)
-def test_code_is_clean(tool: Any) -> None:
+def test_code_is_clean(tool: check.Step) -> None:
     """mypy is strict, on the tests too; bandit looks for the usual holes in what is shipped."""
     run = subprocess.run(tool.command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
