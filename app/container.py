@@ -257,8 +257,10 @@ class Container(Adapters):
 
     def chainloop_browser_login(self) -> ChainloopBrowserLogin:
         """A new browser sign-in; each can be run once."""
+        from app.clients import process_lock
         from app.services.login.chainloop_browser import ChainloopBrowserLogin
 
+        process_lock.load()
         return ChainloopBrowserLogin(self._saver, self.gateways, self.listeners, self.browser, self.clock)
 
     def keyless_login(self) -> KeylessLogin:
@@ -324,8 +326,10 @@ class Container(Adapters):
 
     def gumloop_oauth_login(self) -> GumloopOAuthLogin:
         """A new browser sign-in to Gumloop; each can be run once."""
+        from app.clients import process_lock
         from app.services.login.gumloop_oauth import GumloopOAuthLogin
 
+        process_lock.load()
         return GumloopOAuthLogin(
             self._gumloop_saver, self.gumloop_oauth, self.listeners, self.browser, self.clock
         )
