@@ -4,29 +4,33 @@ import logging
 import os
 import re
 import time
+from functools import cache
 from pathlib import Path
 
 from app.domain.errors import LoopinError
 
 MASK = "[secret]"
-_SHAPES = re.compile(
-    r"""eyJ[\w-]{4,}(?:\.[\w-]*){0,2}                # a JWT, or the beginning of one
+_SHAPES = r"""eyJ[\w-]{4,}(?:\.[\w-]*){0,2}                # a JWT, or the beginning of one
       | \b[\w-]{16,}\.[\w-]{16,}\.[\w-]{16,}         # three parts that could be one
       | \bgum_\w+                                    # a Gumloop key
       | (?<=[?&]t=)[^&\s'"]+                         # the token in a callback address
-      | (?i:(?<=bearer\s))\S+""",
-    re.VERBOSE,
-)
+      | (?i:(?<=bearer\s))\S+"""
 _log = logging.getLogger("loopin")
 _state: dict[str, Path] = {}
 _known: set[str] = set()
+
+
+@cache
+def _shapes() -> re.Pattern[str]:
+    """Most runs write no log, and do not wait until this is compiled."""
+    return re.compile(_SHAPES, re.VERBOSE)
 
 
 def mask(text: str) -> str:
     """Return `text` with everything that is, or looks like, a secret taken out."""
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    return _SHAPES.sub(MASK, text)
+    return _shapes().sub(MASK, text)
 
 
 def hide(secret: str) -> None:

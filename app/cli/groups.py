@@ -1,6 +1,5 @@
 """Groups whose commands are imported when they are used, and help that reads like the vendor's."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -58,6 +57,9 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def _unknown(self, name: str) -> str:
+        # For a slip alone.
+        import difflib
+
         close = difflib.get_close_matches(name, [entry.name for entry in self.entries], n=1)
         meant = f"; did you mean {close[0]}?" if close else ""
         return f"there is no command {clean(name, 80)!r}{meant}"
