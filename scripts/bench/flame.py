@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from common import ROOT, drawn, environment, folder, read_on, terminal
@@ -42,8 +43,10 @@ def frame(home: Path) -> Counter[Path_]:
         drawn(descriptor, [b"1 Accounts", b"Gumloop", b"Chainloop", b"help"])
         os.kill(process, signal.SIGUSR1)
         end = time.monotonic() + 10
-        while not out.exists() and time.monotonic() < end:
-            read_on(descriptor, 0.1)
+        # The terminal is gone with the program.
+        with suppress(OSError):
+            while time.monotonic() < end:
+                read_on(descriptor, 0.1)
     return read(out)
 
 
