@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -56,6 +57,7 @@ class FilterBar(Horizontal):
     def __init__(self, hint: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._hint = hint
+        self._said = ""
 
     def compose(self) -> ComposeResult:
         yield Static(" /", id="filter-sign", markup=False)
@@ -79,7 +81,9 @@ class FilterBar(Horizontal):
         """Say at the end of the line how many are left, or what is wrong."""
         note = self.query_one("#filter-note", Static)
         note.set_class(wrong, "-wrong")
-        note.update(text)
+        # The whole screen is laid out anew only for a note of another width.
+        note.update(text, layout=cell_len(text) != cell_len(self._said))
+        self._said = text
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

@@ -1,7 +1,7 @@
 """A table for any number of rows: only the lines on the screen are ever made."""
 
 from collections.abc import Callable, Sequence
-from operator import indexOf
+from operator import indexOf, is_
 from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
@@ -137,20 +137,29 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
 
     def show(self, rows: Sequence[R], *, sort: tuple[str, bool] = ("", False)) -> None:
         """Show other rows; the cursor stays on its row, or near its place when the row is gone."""
-        held = self.row
+        held, seen = self.row, (self._sort, self._in_view())
         self._rows, self._sort = rows, sort
         self.virtual_size = Size(0, len(rows) + HEADER)
         place_of = None if held is None else self._find(self._key(held))
         last = max(len(rows) - 1, 0)
         self.cursor = min(self.cursor, last) if place_of is None else place_of
         self._see_cursor()
-        self.refresh()
-        self.post_message(self.Moved(self, self.row))
+        # A filter that is being typed often lets through what is on the screen already.
+        if seen[0] != sort or not _same(seen[1], self._in_view()):
+            self.refresh()
+        if self.row is not held:
+            self.post_message(self.Moved(self, self.row))
+
+    def _in_view(self) -> list[R]:
+        """The rows that are on the screen."""
+        top = self.scroll_offset.y
+        return list(self._rows[top : top + self.size.height])
 
     def show_marks(self, marks: frozenset[str]) -> None:
         """Mark the rows with these keys."""
-        self._marks = marks
-        self.refresh()
+        if marks != self._marks:
+            self._marks = marks
+            self.refresh()
 
     def use_columns(self, columns: Sequence[Column[R]]) -> None:
         """Show other columns."""
@@ -303,3 +312,8 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         """Open the row under the cursor."""
         if (row := self.row) is not None:
             self.post_message(self.Opened(self, row))
+
+
+def _same(some: Sequence[object], others: Sequence[object]) -> bool:
+    """True for the very same things in the same order."""
+    return len(some) == len(others) and all(map(is_, some, others))

@@ -6,6 +6,7 @@ the others, which a filter needs. Everything long is done in steps of some milli
 """
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import compress, islice
@@ -22,6 +23,8 @@ SLICE = 10_000
 FEW = 1000
 """Rows worked out in one step. A book of no more is made at once."""
 
+# Up to this share of all rows, looking at them one by one costs less than a look at every row.
+_FEW_OF_ALL = 1 / 8
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 # A token's kind is a number: 0 is active, with these two added; the other two stand alone.
@@ -128,6 +131,7 @@ class Book:
         self.counts: dict[Tab, int | None] = {}
         self._kinds = bytearray()
         self._orders: dict[tuple[Tab, Sort], array[int]] = {}
+        self._ranks: dict[tuple[Tab, Sort], array[int]] = {}
         self._made: list[Row] = []
 
     def _sort_out(self) -> Generator[None, None, None]:
@@ -185,6 +189,7 @@ class Book:
     def let_go(self) -> Generator[None, None, None]:
         """Take the book apart in steps: to free 100,000 rows at once would be felt."""
         self._orders.clear()
+        self._ranks.clear()
         kept, self.tokens = list(self.tokens), ()
         while kept or self._made:
             del self._made[-FEW:], kept[-FEW:]
@@ -198,9 +203,17 @@ class Book:
             places = self._orders[tab, order] = _done(self._in_order(tab, order))
         if wanted:
             # The rows are read in the order in which they lie in memory: that is several times as fast.
-            mask = wanted.mask(self._made, self.now)
-            places = array("i", compress(places, map(mask.__getitem__, places)))
+            places = _kept(places, self._ranks_of(tab, order), wanted.mask(self._made, self.now))
         return Rows(self, places)
+
+    def _ranks_of(self, tab: Tab, order: Sort) -> "array[int]":
+        """For each place its rank in an order; -1 for what is not in the tab."""
+        ranks = self._ranks.get((tab, order))
+        if ranks is None:
+            ranks = self._ranks[tab, order] = array("i", (-1,)) * len(self.tokens)
+            for rank, place in enumerate(self._orders[tab, order]):
+                ranks[place] = rank
+        return ranks
 
     def place_of(self, token_id: str) -> int | None:
         """The place of a token in the server's order; None when it is not there."""
@@ -277,6 +290,33 @@ class Book:
     def _overs(self, places: Places) -> list[datetime]:
         tokens = map(self.tokens.__getitem__, places)
         return [token.revoked_at or token.expires_at or _FIRST for token in tokens]
+
+
+def _kept(places: "array[int]", ranks: "array[int]", mask: bytearray) -> "array[int]":
+    """The places that `mask` lets through, in their order.
+
+    Few that stay are put in order; few that go are cut out; only between the two every place is looked at.
+    """
+    stay = mask.count(1)
+    if stay <= len(mask) * _FEW_OF_ALL:
+        return array("i", map(places.__getitem__, _ranks_where(1, mask, ranks)))
+    if len(mask) - stay > len(mask) * _FEW_OF_ALL:
+        return array("i", compress(places, map(mask.__getitem__, places)))
+    found, start = array("i"), 0
+    for end in _ranks_where(0, mask, ranks):
+        found += places[start:end]
+        start = end + 1
+    return found + places[start:]
+
+
+def _ranks_where(value: int, mask: bytearray, ranks: "array[int]") -> list[int]:
+    """The ranks, ascending, of the places where `mask` is `value`; what is in another tab has none."""
+    found, place = [], mask.find(value)
+    while place >= 0:
+        found.append(ranks[place])
+        place = mask.find(value, place + 1)
+    found.sort()
+    return found[bisect_left(found, 0) :]
 
 
 def _done(steps: Steps) -> "array[int]":

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain import book as module
 from app.domain.book import Book, Rows
+from app.domain.filter import parse
 from app.domain.listing import Row, Sort, SortKey, Tab, row
 from app.domain.tokens import APIToken, Project, TokenState
 from tests.support.sample_tokens import NOW
@@ -114,6 +115,20 @@ def test_in_slices_is_the_same_book(
     whole = Book(tokens, NOW, threshold, NEAR)
     assert early == list(book.rows(tab, order)) == list(whole.rows(tab, order))
     assert book.counts == whole.counts
+
+
+@given(lists, orders, st.sampled_from(Tab), st.sampled_from(("ci", "web", "e", "job", "!ci", "zz")))
+def test_a_filter_keeps_the_order_however_many_it_lets_through(
+    tokens: list[APIToken], order: Sort, tab: Tab, text: str
+) -> None:
+    """Few that stay, few that go, and anything between are found in three ways; all of them say the same."""
+    book, wanted = Book(tokens, NOW, 90, NEAR), parse(text)
+    through = wanted.at(NOW)
+    plain = [r.token.id for r in book.rows(tab, order) if through(r)]
+    for share in (0.0, 0.5, 1.0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "_FEW_OF_ALL", share)
+            assert [r.token.id for r in book.rows(tab, order, wanted)] == plain
 
 
 @given(lists, orders, st.data())
