@@ -7,7 +7,9 @@ import. So this happens here, and not in a fixture.
 import atexit
 import os
 import shutil
+import signal
 import tempfile
+import threading
 
 _PREFIXES = ("TEXTUAL", "LOOPIN_", "GUMLOOP_", "CHAINLOOP_", "GITLAB_", "GITHUB_", "CI_", "ACTIONS_", "XDG_")
 _NAMES = {
@@ -28,6 +30,12 @@ if required := os.environ.get("LOOPIN_TEST_REQUIRE"):
 for name in list(os.environ):
     if (name in _NAMES or name.startswith(_PREFIXES)) and name not in _KEEP:
         del os.environ[name]
+
+# `nohup`, or a shell that starts us in the background, has these ignored, and every child would inherit that.
+if threading.current_thread() is threading.main_thread():
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 HOME = tempfile.mkdtemp(prefix="loopin-test-home-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)

@@ -73,7 +73,8 @@ def test_json_of_a_login_stands_alone_on_standard_output(clerk: Clerk, account_s
     assert "✓ Verified" in said.err
     gone = clerk(*LOGOUT, "-o", "json").works().json
     assert gone == {
-        "forgotten": True, "ended_at_server": True, "valid_until": None, "warning": "", "still": "",
+        "forgotten": True, "ended_at_server": True, "valid_until": None, "warning": "",
+        "still": "", "unseen": "",
     }  # fmt: skip
 
 
