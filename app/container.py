@@ -235,11 +235,11 @@ class Container(Adapters):
 
     @cached_property
     def profiles(self) -> Profiles:
-        from app.services.profiles import Profiles, chainloop_choice, gumloop_choice
+        from app.services.profiles import Profiles, choice_of
 
         choices = {
-            Provider.GUMLOOP: gumloop_choice(lambda: self.gumloop_session),
-            Provider.CHAINLOOP: chainloop_choice(lambda: self.session),
+            Provider.GUMLOOP: choice_of(lambda: self.gumloop_session),
+            Provider.CHAINLOOP: choice_of(lambda: self.session),
         }
         return Profiles(self.accounts, choices)
 

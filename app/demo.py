@@ -35,7 +35,7 @@ _OWN = ("CHAINLOOP_", "GUMLOOP_", "LOOPIN_", "GITLAB_", "ACTIONS_")
 
 
 class SampleServer:
-    """The running child. Satisfies `app.main.DemoServer`."""
+    """The running child. Satisfies `app.rooms.DemoServer`."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", said: Mapping[str, Any]) -> None:
         self._process = process

@@ -13,7 +13,7 @@ from app.domain.credentials import Credential, Endpoint
 from app.domain.errors import Failed, SessionEnded, UsageError
 from app.domain.organizations import Context, Membership, Organization
 from app.domain.secret import Secret
-from app.domain.server_info import SIGN_OUT, ServerInfo
+from app.domain.server_info import SIGN_OUT, ServerInfo, is_page
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
 
 if TYPE_CHECKING:
@@ -126,13 +126,9 @@ class ChainloopGateway:
 
 def logout_address(login_url: str) -> str:
     """The sign-out call lies at the sign-in page's origin; raise Failed when that is no web address."""
-    try:
-        parts = urlsplit(login_url)
-        known = parts.scheme in {"https", "http"} and parts.hostname and parts.port != 0
-    except ValueError:
-        known = False
-    if not known:
+    if not is_page(login_url):
         raise Failed("the server names no sign-in page, so it cannot be told", hint="nothing was sent")
+    parts = urlsplit(login_url)
     return urlunsplit((parts.scheme, parts.netloc, "/auth/logout", "", ""))
 
 

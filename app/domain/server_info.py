@@ -1,6 +1,7 @@
 """What a control plane says about itself before anyone signs in."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 TOKEN_PERMISSIONS = "token_permissions"
 SIGN_OUT = "sign_out"
@@ -15,3 +16,12 @@ class ServerInfo:
     version: str
     dashboard_url: str = ""
     capabilities: frozenset[str] = frozenset()
+
+
+def is_page(address: str) -> bool:
+    """True for http and https with a host: nothing else that a server names is opened or asked."""
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in {"https", "http"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -1,4 +1,4 @@
-"""What can be done with tokens: create, revoke, copy. The room above shows them."""
+"""What can be done with tokens, each a flow from the question to the proof. `tokens.py` shows the list."""
 
 from textual import work
 from textual.worker import Worker

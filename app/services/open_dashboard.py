@@ -1,9 +1,8 @@
 """The organization on the web, in the person's browser."""
 
-from urllib.parse import urlsplit
-
 from app.domain.errors import UsageError
 from app.domain.ports import Browser
+from app.domain.server_info import is_page
 from app.services.ask_server import AskServer
 
 
@@ -19,16 +18,8 @@ class OpenDashboard:
         address = (await self._ask.do()).dashboard_url
         if not address:
             raise UsageError("this control plane names no dashboard", hint="everything can be done here")
-        if not _is_page(address):
+        if not is_page(address):
             raise UsageError(
                 "what this control plane names as its dashboard is no page", hint="it was not opened"
             )
         return await self._browser.open(address)
-
-
-def _is_page(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        return parts.scheme in {"https", "http"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from app.domain import names
 from app.domain.credentials import DEFAULT_PROFILE, Method, Provider
@@ -10,6 +10,8 @@ from app.domain.errors import LoopinError
 from app.domain.ports import AccountStore
 from app.services.chainloop_session import ChainloopSession
 from app.services.gumloop_session import GumloopSession
+
+Session = TypeVar("Session", ChainloopSession, GumloopSession)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,19 +31,8 @@ class Choice(Protocol):
         """Work with the profile `name` from now on, unless it is empty; return the one in use."""
 
 
-def chainloop_choice(session: Callable[[], ChainloopSession]) -> Choice:
-    """The profile that the Chainloop session works with."""
-
-    def choose(name: str = "") -> str:
-        if name:
-            session().target = replace(session().target, profile=name)
-        return session().target.profile
-
-    return choose
-
-
-def gumloop_choice(session: Callable[[], GumloopSession]) -> Choice:
-    """The profile that the Gumloop session works with."""
+def choice_of(session: Callable[[], Session]) -> Choice:
+    """The profile that a session works with; the session is made when somebody asks."""
 
     def choose(name: str = "") -> str:
         if name:

@@ -1,4 +1,4 @@
-"""List, create and revoke API tokens."""
+"""List and create API tokens."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -14,6 +14,7 @@ from app.domain.errors import LoginFailed
 from app.domain.login import LoginStep, Step
 from app.domain.ports import Browser, Clock, Gateways, Listeners
 from app.domain.secret import Secret
+from app.domain.server_info import is_page
 from app.domain.text import clean
 from app.services.login.browser import InBrowser, Visit
 from app.services.login.chainloop import ChainloopSaver
@@ -49,7 +50,7 @@ class ChainloopBrowserLogin(InBrowser[Secret]):
 
     async def _sign_in_page(self) -> str:
         info = await self._gateways.open(self._saver.endpoint, None).server_info()
-        if not is_web_address(info.login_url):
+        if not is_page(info.login_url):
             raise LoginFailed(
                 f"{self._saver.endpoint.address} names no sign-in page",
                 hint="sign in with an API token instead",
@@ -70,15 +71,6 @@ def _token(arrival: Arrival) -> Secret:
     if not token:
         raise LoginFailed("the answer carries no token", hint="start the sign-in again")
     return Secret(token)
-
-
-def is_web_address(text: str) -> bool:
-    """True for http and https with a host: nothing else that a server names is opened."""
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in {"https", "http"} and bool(parts.hostname)
-    except ValueError:
-        return False
 
 
 def page_address(login_url: str, callback: str) -> str:
