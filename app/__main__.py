@@ -1,5 +1,6 @@
 """`python -m app` and the `loopin` command."""
 
+import atexit
 import gc
 import os
 import sys
@@ -15,13 +16,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Click is not imported on the way to the app: its first frame waits for nothing.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # At its end Python would look for garbage in all that was imported, longer than many a command takes.
+    atexit.register(gc.freeze)
+    # A shell that completes a line runs `loopin` alone, with this variable set.
+    bare = not given and "_LOOPIN_COMPLETE" not in os.environ
+    if not bare:
+        # Importing makes tens of thousands of objects that stay; after each 700 new ones, as is usual, the
+        # garbage collector would look at many of them again.
+        gc.set_threshold(GARBAGE)
     from app.cli import exits
     from app.clients import protection
 
     protection.protect()
     exits.prepare_streams()
-    # A shell that completes a line runs `loopin` alone, with this variable set.
-    if not given and "_LOOPIN_COMPLETE" not in os.environ:
+    if bare:
         from app.cli import start
 
         return exits.guarded(start.open_app)
@@ -30,9 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _command(given: Sequence[str]) -> int:
-    # Importing makes tens of thousands of objects that stay; after each 700 new ones, as is usual, the
-    # garbage collector would look at many of them again.
-    gc.set_threshold(GARBAGE)
     from app.cli import root
 
     return root.run(given)

@@ -63,6 +63,19 @@ def test_the_offline_status_loads_nothing_of_the_network() -> None:
     assert found & unused == set()
 
 
+def test_the_end_of_a_command_does_not_look_for_garbage() -> None:
+    program = (
+        "import atexit, gc\n"
+        # What is registered first runs last.
+        "atexit.register(lambda: print(len(gc.get_objects())))\n"
+        "from app.__main__ import main\nmain(['--version'])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    assert int(run.stdout.splitlines()[-1]) < 1000
+
+
 def leaves(group: click.Group, path: str) -> list[tuple[str, click.Command]]:
     """Every command that does something, with its whole name, however deep it stands."""
     found: list[tuple[str, click.Command]] = []
