@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.services.activity import Trail
     from app.services.ask_server import AskServer
     from app.services.chainloop_session import ChainloopSession
+    from app.services.chainloop_sign_out import ChainloopSignOut
     from app.services.check_tokens import CheckTokens
     from app.services.doctor import Doctor
     from app.services.export_activity import ExportActivity
@@ -31,9 +32,10 @@ if TYPE_CHECKING:
     from app.services.gumloop_vault import GumloopVault
     from app.services.interrupted import InterruptedWork
     from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
-    from app.services.keyless import InspectKeyless, KeylessLogin
+    from app.services.keyless import InspectKeyless
     from app.services.login.chainloop import ChainloopSaver
     from app.services.login.chainloop_browser import ChainloopBrowserLogin
+    from app.services.login.chainloop_keyless import ChainloopKeylessLogin
     from app.services.login.chainloop_token import ChainloopTokenLogin
     from app.services.login.gumloop import GumloopSaver
     from app.services.login.gumloop_key import GumloopKeyLogin
@@ -52,7 +54,6 @@ if TYPE_CHECKING:
     from app.services.rotate_token import RotateToken
     from app.services.run_environment import RunEnvironment
     from app.services.saved_filters import SavedFilters
-    from app.services.sign_out import ChainloopSignOut
     from app.services.status import Overview
     from app.services.tokens import CreateToken, ListTokens
     from app.services.vanished import NoticeVanished
@@ -251,7 +252,7 @@ class Container(Adapters):
 
     @cached_property
     def chainloop_sign_out(self) -> ChainloopSignOut:
-        from app.services.sign_out import ChainloopSignOut
+        from app.services.chainloop_sign_out import ChainloopSignOut
 
         return ChainloopSignOut(self.session, self.vault, self.gateways, self.accounts, self.trail)
 
@@ -263,11 +264,11 @@ class Container(Adapters):
         process_lock.load()
         return ChainloopBrowserLogin(self._saver, self.gateways, self.listeners, self.browser, self.clock)
 
-    def keyless_login(self) -> KeylessLogin:
+    def chainloop_keyless_login(self) -> ChainloopKeylessLogin:
         """A new sign-in as the CI job around us; nothing is stored."""
-        from app.services.keyless import KeylessLogin
+        from app.services.login.chainloop_keyless import ChainloopKeylessLogin
 
-        return KeylessLogin(self.session, self.ci_identity, self.trail, self.clock)
+        return ChainloopKeylessLogin(self.session, self.ci_identity, self.trail, self.clock)
 
     @cached_property
     def inspect_keyless(self) -> InspectKeyless:

@@ -15,10 +15,10 @@ from app.screens.frame import Frame
 if TYPE_CHECKING:
     from app.container import Container
     from app.domain.gumloop import Team
+    from app.domain.login import SignedOut
     from app.screens.dialog import Dialog
     from app.services.copying import CopyText
     from app.services.profiles import Profile
-    from app.services.sign_out import SignedOut
 
 
 class DemoServer(Protocol):

@@ -10,10 +10,9 @@ from app.cli.output import moment, show, show_json
 from app.cli.running import run
 from app.cli.terminal import can_ask
 from app.container import Container
-from app.domain.login import SignedIn
+from app.domain.login import SignedIn, SignedOut
 from app.domain.text import clean
 from app.services.login.round_trip import BrowserLogin
-from app.services.sign_out import SignedOut
 
 
 @click.command("login", cls=Leaf)

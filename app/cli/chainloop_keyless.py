@@ -66,7 +66,7 @@ def log_in(ctx: click.Context, output: str, excluded: dict[str, bool]) -> int:
     view = LoginView(quiet=output == "json")
     from app.cli import shapes
 
-    result = run(ctx, lambda container: view.watch(container.keyless_login().do()))
+    result = run(ctx, lambda container: view.watch(container.chainloop_keyless_login().do()))
     if output == "json":
         show_json(shapes.signed_in(result))
     else:

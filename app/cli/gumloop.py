@@ -15,8 +15,8 @@ from app.domain.text import clean
 if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
     from app.container import Container
+    from app.domain.login import SignedOut
     from app.services.gumloop_teams import TeamList
-    from app.services.sign_out import SignedOut
 
 gumloop = LazyGroup(
     "gumloop",

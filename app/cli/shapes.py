@@ -8,12 +8,11 @@ from app.cli.output import stamp
 from app.domain.errors import NotSignedIn
 
 if TYPE_CHECKING:
-    from app.domain.login import SignedIn
+    from app.domain.login import SignedIn, SignedOut
     from app.domain.organizations import Identity, Membership, Organization, Person
     from app.domain.status import ProviderStatus
     from app.domain.tokens import APIToken, CreatedToken
     from app.services.revoke_tokens import Revocation
-    from app.services.sign_out import SignedOut
 
 Shape = dict[str, Any]
 

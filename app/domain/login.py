@@ -1,4 +1,4 @@
-"""What a sign-in tells while it runs.
+"""What a sign-in tells while it runs, and a sign-out when it is over.
 
 A login flow yields LoginStep values; a screen, a command and a test watch the same flow.
 """
@@ -77,3 +77,20 @@ class BrowserPage:
     ok: bool
     title: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """Two facts, told apart: what the server did, and what was forgotten here.
+
+    `valid_until` is set when the server goes on accepting the token; `warning` says why it was not
+    told. `still` names a credential that signs one in all the same (an environment variable). `unseen` says
+    why nobody could look whether something is stored.
+    """
+
+    forgotten: bool
+    ended_at_server: bool
+    valid_until: datetime | None = None
+    warning: str = ""
+    still: str = ""
+    unseen: str = ""

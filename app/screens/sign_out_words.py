@@ -1,9 +1,9 @@
 """What is asked before a sign-out, and what is told after it."""
 
 from app.domain.credentials import Source
+from app.domain.login import SignedOut
 from app.domain.status import ProviderStatus
 from app.screens.dialog import Confirm
-from app.services.sign_out import SignedOut
 
 
 def question(status: ProviderStatus) -> Confirm:

@@ -4,13 +4,13 @@ from app.domain.activity import Action
 from app.domain.credentials import Method, Provider
 from app.domain.errors import LoopinError, VaultMissing
 from app.domain.gumloop import GumloopLogin, GumloopTarget
+from app.domain.login import SignedOut
 from app.domain.ports import GumloopOAuth, ProcessLock
 from app.services.activity import Trail
 from app.services.gumloop_facts import GumloopMemory
 from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import KEY, TOKEN, GumloopSession
 from app.services.gumloop_vault import GumloopVault
-from app.services.sign_out import SignedOut
 
 
 class GumloopSignOut:

@@ -1,19 +1,9 @@
-"""Keyless CI identity: look at it, and sign in with it for this run."""
+"""Keyless CI identity: who this job is."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from app.domain.activity import Action
-from app.domain.credentials import Credential, Method, Provider, Source
-from app.domain.errors import LoginFailed, LoopinError, NotSignedIn, Refused
-from app.domain.keyless import NOT_STORED, Availability, CIIdentities, CIIdentity, CIToken
-from app.domain.login import LoginStep, SignedIn, Step, StepState
-from app.domain.organizations import Identity
-from app.domain.ports import Clock
-from app.domain.server_info import KEYLESS
-from app.services.activity import Trail
-from app.services.chainloop_session import ChainloopSession
-from app.services.login.steps import Progress, told
+from app.domain.errors import LoopinError
+from app.domain.keyless import Availability, CIIdentities, CIIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,65 +28,3 @@ class InspectKeyless:
             return Inspection(found, (await self._ci.token()).identity)
         except LoopinError as error:
             return Inspection(found, None, error)
-
-
-class KeylessLogin:
-    """CI job found → verified with its issuer, and with the control plane where that can be asked.
-
-    Nothing is stored, and no keychain is needed. A control plane that is not ours accepts a CI identity
-    for attestations only and may refuse to say who we are; that is told, and is no failure.
-    """
-
-    def __init__(self, session: ChainloopSession, ci: CIIdentities, trail: Trail, clock: Clock) -> None:
-        self._session = session
-        self._ci = ci
-        self._trail = trail
-        self._clock = clock
-
-    def do(self) -> AsyncIterator[LoginStep]:
-        """Sign in for this run."""
-        progress = Progress(self._clock)
-        return told(lambda: self._steps(progress), progress)
-
-    async def _steps(self, progress: Progress) -> AsyncIterator[LoginStep]:
-        found = self._ci.look()
-        yield progress.start(Step.SERVER, found.system.title if found.system else "")
-        if found.system is None or found.why_not:
-            raise LoginFailed(f"there is no CI identity here: {found.why_not}", hint=found.fix)
-        yield progress.done(f"{found.system.title}, {found.label}")
-        yield progress.start(Step.VERIFIED)
-        token = await self._ci.token()
-        identity, note = await self._ask(token)
-        yield progress.done(f"{token.identity.project} · {note}")
-        result = self._result(token, identity)
-        await self._trail.add(
-            Action.LOGIN, identity=identity, endpoint=result.endpoint, subject=result.identity, detail=note
-        )
-        yield LoginStep(Step.SAVED, StepState.SKIPPED, NOT_STORED, result=result)
-
-    async def _ask(self, token: CIToken) -> tuple[Identity | None, str]:
-        endpoint = self._session.endpoint(None)
-        credential = Credential(Provider.CHAINLOOP, Method.KEYLESS, token.secret, Source.CI, endpoint)
-        try:
-            identity = await self._session.identity(credential)
-        except (Refused, NotSignedIn) as error:
-            if KEYLESS in (await (await self._session.gateway(credential)).server_info()).capabilities:
-                raise LoginFailed(
-                    f"{endpoint.address} does not accept this job: {error.message}",
-                    hint="an administrator of the organization adds the CI system as a trusted issuer",
-                ) from error
-            return None, f"{endpoint.address} does not show its context to CI identities"
-        return identity, identity.organization or "no organization"
-
-    def _result(self, token: CIToken, identity: Identity | None) -> SignedIn:
-        return SignedIn(
-            Provider.CHAINLOOP,
-            self._session.target.profile,
-            Method.KEYLESS,
-            token.identity.project,
-            identity.organization if identity else self._session.target.organization,
-            "",
-            self._session.endpoint(None).address,
-            token.identity.expires_at,
-            "",
-        )

@@ -1,38 +1,15 @@
 """Sign out of Chainloop."""
 
-from __future__ import annotations
-
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from app.domain.activity import Action
 from app.domain.credentials import Credential, Method, Provider, Source
 from app.domain.errors import LoopinError, VaultMissing
-
-if TYPE_CHECKING:
-    # The first screen names SignedOut; what signs out is loaded when somebody does.
-    from datetime import datetime
-
-    from app.domain.ports import AccountStore, Gateways, Vault
-    from app.services.activity import Trail
-    from app.services.chainloop_session import ChainloopSession
-
-
-@dataclass(frozen=True, slots=True)
-class SignedOut:
-    """Two facts, told apart: what the server did, and what was forgotten here.
-
-    `valid_until` is set when the server goes on accepting the token; `warning` says why it was not
-    told. `still` names a credential that signs one in all the same (an environment variable). `unseen` says
-    why nobody could look whether something is stored.
-    """
-
-    forgotten: bool
-    ended_at_server: bool
-    valid_until: datetime | None = None
-    warning: str = ""
-    still: str = ""
-    unseen: str = ""
+from app.domain.login import SignedOut
+from app.domain.ports import AccountStore, Gateways, Vault
+from app.services.activity import Trail
+from app.services.chainloop_session import ChainloopSession, expiry_of
+from app.services.chainloop_vault import ChainloopVault
 
 
 class ChainloopSignOut:
@@ -50,8 +27,6 @@ class ChainloopSignOut:
         accounts: AccountStore,
         trail: Trail,
     ) -> None:
-        from app.services.chainloop_vault import ChainloopVault
-
         self._session = session
         self._vault = ChainloopVault(vault)
         self._gateways = gateways
@@ -60,9 +35,6 @@ class ChainloopSignOut:
 
     async def do(self, *, everywhere: bool = False) -> SignedOut:
         """Sign the profile out; `everywhere` ends all sessions of the person."""
-        from app.domain.activity import Action
-        from app.services.chainloop_session import expiry_of
-
         profile = self._session.target.profile
         still = self._session.outside()
         try:
