@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from textual.worker import Worker
 
     from app.domain.gumloop import Team
+    from app.domain.login import SignedOut
     from app.screens.dialog import Dialog
     from app.screens.frame import Frame, Presence
     from app.services.profiles import Profile
-    from app.services.sign_out import SignedOut
     from widgets.welcome import Welcome
 
 
