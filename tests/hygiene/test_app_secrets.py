@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import app as fakes
-from tests.support.rooms import Room
+from tests.support.pages.page import SIZE, Page, opened
+from tests.support.pages.tokens import TokensPage
 from tests.support.server import ROOT
-from tests.ui.pilots import settled, until
 
 PASTED = "marked-pasted-token-4715"
-SIZE = (120, 36)
 
 
 async def _paste_and_make(log: Path | None = None) -> fakes.FakeContainer:
@@ -25,9 +24,10 @@ async def _paste_and_make(log: Path | None = None) -> fakes.FakeContainer:
     box = fakes.container(signed_in=False)
     app = fakes.app(box, screen="login:chainloop")
     async with app.run_test(size=SIZE) as pilot:
-        await until(pilot, lambda: len(app.screen_stack) > 1)
-        await pilot.press("down", "enter")
-        await until(pilot, lambda: bool(app.focused))
+        page = Page(pilot)
+        await page.until(lambda: len(app.screen_stack) > 1)
+        await page.press("down", "enter")
+        await page.until(lambda: app.focused)
         app.screen.post_message(events.Paste(PASTED))
         for _ in range(6):
             await pilot.pause()
@@ -90,18 +90,17 @@ async def test_a_new_token_is_in_no_picture_before_it_is_shown_and_in_no_trail_e
 ) -> None:
     secret = "not-a-real-token-of-marked-0042"
     app = fakes.app(box, screen="tokens")
-    async with app.run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await settled(pilot)
-        await room.listed()
-        await room.press("n", *"marked", "enter")
-        await room.reads("NOT SAVED YET")
+    async with opened(TokensPage, app) as tokens:
+        form = await tokens.new()
+        await form.write("marked")
+        reveal = await form.create()
+        await reveal.reads("NOT SAVED YET")
         assert secret not in app.export_screenshot()
-        assert secret not in room.text()
+        assert secret not in reveal.text()
         # The tree of widgets is what a crash or a console would print.
         assert secret not in "".join(repr(widget) for widget in app.screen.walk_children())
-        await room.press("y")
-        await room.reads("copied with wl-copy")
+        await reveal.copy()
+        await reveal.reads("copied with wl-copy")
         assert box.fake_clipboard.copied == [secret]
         assert secret not in app.export_screenshot()
     assert secret not in repr(box.fake_activity.lines)

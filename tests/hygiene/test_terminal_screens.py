@@ -16,8 +16,8 @@ from app.domain.tokens import Project
 from tests.support import app as fakes
 from tests.support import fake_plane
 from tests.support.hostile import PAYLOADS, names, unsafe
-from tests.support.rooms import Room
-from widgets.token_table import TokenTable
+from tests.support.pages.page import Page
+from tests.support.pages.tokens import TokensPage
 
 EVIL = "".join(PAYLOADS)
 SIZE = (160, 40)
@@ -97,10 +97,10 @@ async def walk(pilot: Pilot[int], *keys: str) -> str:
 
 async def test_a_thousand_hostile_names_in_the_list_are_only_text() -> None:
     async with fakes.app(box(), screen="tokens").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.until(lambda: room.app.screen.query(TokenTable) and room.names())
+        tokens = TokensPage(pilot)
+        await tokens.ready()
         seen, shown = "", 0
-        assert len(room.names()) == COUNT
+        assert len(tokens.names()) == COUNT
         while shown < COUNT:
             seen += await walk(pilot, "pagedown")
             shown += SIZE[1] // 2
@@ -130,8 +130,7 @@ async def test_every_dialog_of_the_tokens_shows_only_text(keys: tuple[str, ...])
     made = box()
     made.plane.tokens = made.plane.tokens[:30]
     async with fakes.app(made, screen="tokens").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.until(lambda: room.app.screen.query(TokenTable) and room.names())
+        await TokensPage(pilot).ready()
         await walk(pilot, *keys)
 
 
@@ -164,7 +163,7 @@ async def test_a_hostile_error_in_a_toast_is_only_text() -> None:
     async with fakes.app(box(), screen="accounts").run_test(size=SIZE, notifications=True) as pilot:
         await settle(pilot)
         pilot.app._tell(Unreachable(EVIL, hint=EVIL), EVIL)  # type: ignore[attr-defined]  # Pilot does not know the subclass
-        await Room(pilot).until(lambda: pilot.app.screen.query("Toast"))
+        await Page(pilot).until(lambda: pilot.app.screen.query("Toast"))
         only_text(pilot)
         assert "[bold red]x[/]" in str(pilot.app.screen.query_one("Toast").render())
 

@@ -1,14 +1,13 @@
 """The Tokens and the Auto-revoke room with the sample story."""
 
-from app.main import LoopinApp
-from app.screens.auto_revoke import AutoRevokeScreen
-from app.screens.tokens import TokensScreen
-from tests.support import app as fakes
-from tests.support.pages.page import SIZE, TURNS
-from tests.support.pages.rooms import TokensPage
-from tests.support.sample_tokens import tokens
+from contextlib import AbstractAsyncContextManager
 
-__all__ = ["SIZE", "TURNS", "Room", "stage", "story"]
+from app.main import LoopinApp
+from tests.support import app as fakes
+from tests.support.pages.page import SIZE, opened
+from tests.support.pages.rooms import AutoRevokePage
+from tests.support.pages.tokens import TokensPage
+from tests.support.sample_tokens import tokens
 
 
 def stage(box: fakes.FakeContainer | None = None, *, screen: str = "tokens", demo: bool = False) -> LoopinApp:
@@ -23,7 +22,15 @@ def story() -> fakes.FakeContainer:
     return box
 
 
-class Room(TokensPage):
-    """Whichever of the two rooms is open."""
+def at_tokens(
+    box: fakes.FakeContainer | None = None, size: tuple[int, int] = SIZE
+) -> AbstractAsyncContextManager[TokensPage]:
+    """The Tokens room, as soon as it has read what it shows."""
+    return opened(TokensPage, stage(box), size)
 
-    KIND = (TokensScreen, AutoRevokeScreen)
+
+def at_threshold(
+    box: fakes.FakeContainer | None = None, size: tuple[int, int] = SIZE, *, demo: bool = False
+) -> AbstractAsyncContextManager[AutoRevokePage]:
+    """The Auto-revoke room, as soon as it has read what it shows."""
+    return opened(AutoRevokePage, stage(box, screen="auto_revoke", demo=demo), size)

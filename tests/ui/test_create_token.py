@@ -3,17 +3,14 @@
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input
 
 from app.domain.errors import AlreadyExists, Failed, VaultLocked
 from app.domain.organizations import Role
-from app.screens.create_token import CreateTokenDialog
-from app.screens.dialog import Confirm
-from app.screens.reveal import RevealDialog
 from app.services.chainloop_vault import SERVICE
 from tests.support import app as fakes
-from tests.support.rooms import SIZE, Room, stage, story
-from widgets.choice_bar import ChoiceBar
+from tests.support.pages.create import RevealPage
+from tests.support.pages.tokens import TokensPage
+from tests.support.rooms import at_tokens, story
 
 SECRET = "not-a-real-token-of-ci-new-0042"
 
@@ -40,19 +37,11 @@ def clipped(box: fakes.FakeContainer) -> PaperClipboard:
     return clipboard
 
 
-async def opened(room: Room) -> None:
-    """Open the form."""
-    await room.until(room.names)
-    await room.press("n")
-    await room.dialog(CreateTokenDialog)
-
-
-async def created(room: Room, name: str = "ci-new") -> None:
+async def created(tokens: TokensPage) -> RevealPage:
     """Create a token with the defaults."""
-    await opened(room)
-    await room.write(name)
-    await room.press("enter")
-    await room.dialog(RevealDialog)
+    form = await tokens.new()
+    await form.write("ci-new")
+    return await form.create()
 
 
 @pytest.mark.parametrize(
@@ -67,49 +56,42 @@ async def created(room: Room, name: str = "ci-new") -> None:
 )
 async def test_a_bad_name_is_said_while_typing(name: str, said: str) -> None:
     """And the button stays closed."""
-    async with stage().run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await opened(room)
-        await room.write(name)
-        assert said in room.text()
-        assert not room.enabled("#create")
-        await room.press("enter")
-        assert isinstance(room.screen, CreateTokenDialog)
+    async with at_tokens() as tokens:
+        form = await tokens.new()
+        await form.write(name)
+        assert said in form.text()
+        assert not form.can_create()
+        await form.enter()
+        assert form.is_open()
 
 
 async def test_a_name_is_unique_in_its_scope_alone() -> None:
     """ci-release belongs to the organization: in a project the name is free, and a revoked one is too."""
-    async with stage().run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await opened(room)
-        await room.write("ci-release")
-        room.find("#create-scope", ChoiceBar).focus()
-        await room.press("right")
-        assert room.says("#create-name-note") == "✓ free"
-        room.find("#create-name", Input).value = "release-bot"
-        await room.press("left")
-        assert room.says("#create-name-note") == "✓ free"
+    async with at_tokens() as tokens:
+        form = await tokens.new()
+        await form.write("ci-release")
+        await form.scope("right")
+        assert form.name_note() == "✓ free"
+        await form.named("release-bot")
+        await form.scope("left")
+        assert form.name_note() == "✓ free"
 
 
 async def test_ninety_days_unless_chosen_and_the_end_is_shown() -> None:
     """Never warns; a date is checked while it is typed."""
     box = story()
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await opened(room)
-        await room.write("ci-new")
-        await room.reads("ends on Friday, 12 June 2026")
-        room.find("#create-life", ChoiceBar).focus()
-        await room.press("right", "right", "right")
-        await room.reads("it works until somebody revokes it")
-        await room.press("left")
-        room.find("#create-date", Input).focus()
-        await room.write("2026-02-30")
-        await room.reads("this is not a date")
-        assert not room.enabled("#create")
-        room.find("#create-date", Input).value = "2026-04-01"
-        await room.press("enter")
-        await room.dialog(RevealDialog)
+    async with at_tokens(box) as tokens:
+        form = await tokens.new()
+        await form.write("ci-new")
+        await form.reads("ends on Friday, 12 June 2026")
+        await form.life("right", "right", "right")
+        await form.reads("it works until somebody revokes it")
+        await form.life("left")
+        await form.date("2026-02-30")
+        await form.reads("this is not a date")
+        assert not form.can_create()
+        await form.date("2026-04-01")
+        await form.create()
         made = box.plane.tokens[-1]
         assert made.expires_at is not None
         assert made.expires_at.date().isoformat() == "2026-04-01"
@@ -119,21 +101,15 @@ async def test_a_member_must_name_a_project() -> None:
     """The organization stays visible and cannot be taken; the reason is there."""
     box = story()
     box.plane.role = Role.MEMBER
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await opened(room)
-        await room.write("ci-new")
-        await room.reads("organization is not offered")
-        scope = room.find("#create-scope", ChoiceBar)
-        scope.focus()
-        await room.press("left", "left")
-        assert scope.choices[scope.chosen or 0] == "ml"
-        await room.press("right", "right")
-        assert not room.enabled("#create")
-        room.find("#create-project", Input).focus()
-        await room.write("data-lake")
-        await room.press("enter")
-        await room.dialog(RevealDialog)
+    async with at_tokens(box) as tokens:
+        form = await tokens.new()
+        await form.write("ci-new")
+        await form.reads("organization is not offered")
+        assert await form.scope("left", "left") == "ml"
+        await form.scope("right", "right")
+        assert not form.can_create()
+        await form.project("data-lake")
+        await form.create()
         assert box.plane.tokens[-1].project is not None
         assert box.plane.tokens[-1].project.name == "data-lake"
 
@@ -142,115 +118,100 @@ async def test_a_refusal_keeps_the_form_filled() -> None:
     """Somebody else took the name in between."""
     box = story()
     box.plane.fail["create_token"] = AlreadyExists("the name is taken", hint="choose another name")
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await opened(room)
-        await room.write("ci-new")
-        room.find("#create-description", Input).value = "runner 7"
-        await room.press("enter")
-        await room.until(lambda: "the name is taken" in room.text())
-        assert room.find("#create-name", Input).value == "ci-new"
-        assert room.find("#create-description", Input).value == "runner 7"
+    async with at_tokens(box) as tokens:
+        form = await tokens.new()
+        await form.write("ci-new")
+        await form.described("runner 7")
+        await form.enter()
+        await form.reads("the name is taken")
+        assert form.name() == "ci-new"
+        assert form.description() == "runner 7"
         box.plane.fail.clear()
-        await room.press("enter")
-        await room.dialog(RevealDialog)
+        await form.create()
         assert box.plane.tokens[-1].description == "runner 7"
 
 
 async def test_a_new_token_is_masked_until_it_is_shown() -> None:
     """Then hidden again; the list behind it has the new row under the cursor."""
     box = story()
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await created(room)
-        assert SECRET not in room.text()
-        await room.reads("NOT SAVED YET")
-        await room.press("s")
-        assert SECRET in room.text()
-        await room.press("s")
-        assert SECRET not in room.text()
-        await room.until(lambda: room.under_cursor() == "ci-new")
+    async with at_tokens(box) as tokens:
+        reveal = await created(tokens)
+        assert SECRET not in reveal.text()
+        await reveal.reads("NOT SAVED YET")
+        await reveal.show()
+        assert SECRET in reveal.text()
+        await reveal.show()
+        assert SECRET not in reveal.text()
+        await tokens.until(lambda: tokens.under_cursor() == "ci-new")
 
 
 async def test_leaving_unsaved_asks() -> None:
     """Stay has the focus; leaving is a decision."""
-    async with stage().run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await created(room)
-        await room.press("escape")
-        await room.dialog(Confirm)
-        await room.reads("Leave without saving?")
-        await room.press("enter")
-        await room.dialog(RevealDialog)
-        await room.press("q")
-        await room.dialog(Confirm)
-        await room.press("tab", "enter")
-        await room.closed()
+    async with at_tokens() as tokens:
+        reveal = await created(tokens)
+        question = await reveal.ask_to_leave()
+        await question.reads("Leave without saving?")
+        await question.enter()
+        reveal = await tokens.over(RevealPage)
+        question = await reveal.ask_to_leave("q")
+        await question.yes()
+        await tokens.closed()
 
 
 async def test_a_copy_says_what_is_known_and_does_not_count_as_saved() -> None:
     """A clipboard is not a place to keep a token: leaving still asks."""
     box = story()
     clipboard = clipped(box)
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await created(room)
-        await room.press("y")
-        await room.until(lambda: "copied with paper" in room.text())
+    async with at_tokens(box) as tokens:
+        reveal = await created(tokens)
+        await reveal.copy()
+        await reveal.reads("copied with paper")
         assert clipboard.copied == [SECRET]
-        assert "NOT SAVED YET" not in room.text()
-        await room.press("escape")
-        await room.dialog(Confirm)
-        await room.reads("only on the clipboard")
+        assert "NOT SAVED YET" not in reveal.text()
+        question = await reveal.ask_to_leave()
+        await question.reads("only on the clipboard")
 
 
 async def test_saved_as_a_profile_it_can_be_left() -> None:
     """The keychain has it, under the real name of the keychain; a profile that exists is not replaced."""
     box = story()
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await created(room)
-        await room.press("k")
-        room.find("#reveal-input", Input).value = "default"
-        await room.press("enter")
-        await room.until(lambda: "there is a profile default already" in room.text())
-        room.find("#reveal-input", Input).value = "ci-new"
-        await room.press("enter")
-        await room.until(lambda: "saved to GNOME Keyring as profile ci-new" in room.text())
+    async with at_tokens(box) as tokens:
+        reveal = await created(tokens)
+        await reveal.to_keychain("default")
+        await reveal.reads("there is a profile default already")
+        await reveal.take("ci-new")
+        await reveal.reads("saved to GNOME Keyring as profile ci-new")
         assert SECRET in box.fake_vault.entries[SERVICE, "ci-new"].reveal()
-        await room.press("escape")
-        await room.closed()
+        await reveal.leave()
+        await tokens.closed()
 
 
 async def test_a_locked_keychain_keeps_the_token_on_the_screen() -> None:
     """The dialog tells, and nothing is lost."""
     box = story()
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await created(room)
+    async with at_tokens(box) as tokens:
+        reveal = await created(tokens)
         box.fake_vault.error = VaultLocked("the keychain is locked", hint="unlock it")
-        await room.press("k", "enter")
-        await room.until(lambda: "the keychain is locked" in room.text())
-        await room.reads("NOT SAVED YET")
-        await room.press("escape", "s")
-        assert SECRET in room.text()
+        await reveal.to_keychain()
+        await reveal.reads("the keychain is locked")
+        await reveal.reads("NOT SAVED YET")
+        await reveal.unanswered()
+        await reveal.show()
+        assert SECRET in reveal.text()
 
 
 async def test_written_to_a_file_that_only_its_owner_reads(tmp_path: Path) -> None:
     """New, 0600; a file that is there is never replaced."""
     box = story()
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await created(room)
+    async with at_tokens(box) as tokens:
+        reveal = await created(tokens)
         target = tmp_path / "token"
         target.write_text("mine")
-        await room.press("f")
-        room.find("#reveal-input", Input).value = str(target)
-        await room.press("enter")
-        await room.until(lambda: "exists already" in room.text())
+        await reveal.to_file(str(target))
+        await reveal.reads("exists already")
         assert target.read_text() == "mine"
         target.unlink()
-        await room.press("enter")
-        await room.until(lambda: "(0600)" in room.text())
+        await reveal.take()
+        await reveal.reads("(0600)")
         assert target.read_text() == SECRET
         assert target.stat().st_mode & 0o777 == 0o600

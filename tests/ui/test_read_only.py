@@ -7,10 +7,8 @@ import pytest
 from app.domain.errors import LoopinError, ReadOnly
 from app.domain.read_only import ReadOnlyMode
 from app.domain.tokens import TokenDraft
-from app.screens.auto_revoke import AutoRevokeScreen
 from tests.support import app as fakes
-from tests.support.pages.page import opened
-from tests.support.rooms import Room, stage, story
+from tests.support.rooms import at_threshold, at_tokens, story
 
 CHANGES = {"create_token", "revoke_token", "set_threshold", "select_membership"}
 
@@ -28,28 +26,27 @@ EVERYTHING = ReadOnlyMode(everything=True)
 
 async def test_the_actions_stay_visible_and_say_why_they_do_nothing() -> None:
     box = locked(EVERYTHING)
-    async with opened(Room, stage(box)) as room:
-        await room.until(room.names)
+    async with at_tokens(box) as room:
         assert "READ-ONLY" in room.text().splitlines()[0]
         assert {"new": False, "revoke": False}.items() <= room.footer().items()
-        await room.press("n")
+        await room.ask_for_new()
         await room.until(lambda: "Read-only mode is on." in room.toasts())
-        await room.press("ctrl+d", "R")
+        await room.ask_to_revoke()
+        await room.ask_to_rotate()
+        await room.rest()
         assert room.screen is room.room
         assert not CHANGES & set(box.plane.calls)
 
 
 async def test_one_profile_alone_can_be_read_only() -> None:
     box = locked(ReadOnlyMode(profiles=frozenset({"default"})))
-    async with opened(Room, stage(box, screen="auto_revoke")) as room:
-        assert isinstance(room.room, AutoRevokeScreen)
+    async with at_threshold(box) as room:
         await room.reads("Read-only: profile default is read-only, says config.toml.")
         await room.until(lambda: "READ-ONLY" in room.text().splitlines()[0])
     other = locked(ReadOnlyMode(profiles=frozenset({"prod"})))
-    async with opened(Room, stage(other)) as room:
-        await room.until(room.names)
-        assert "READ-ONLY" not in room.text()
-        assert room.footer()["new"]
+    async with at_tokens(other) as tokens:
+        assert "READ-ONLY" not in tokens.text()
+        assert tokens.footer()["new"]
 
 
 async def _create(box: fakes.FakeContainer) -> object:

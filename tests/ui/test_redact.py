@@ -11,7 +11,8 @@ from app.domain.redact import Redactor
 from app.main import LoopinApp
 from tests.support import app as fakes
 from tests.support import scenes, scenes_rooms
-from tests.support.rooms import SIZE, Room, stage, story
+from tests.support.pages.page import SIZE, Page
+from tests.support.rooms import at_tokens, story
 from tests.support.sample_tokens import tokens
 
 SCENES = {**scenes.SCENES, **scenes_rooms.SCENES}
@@ -47,7 +48,7 @@ async def test_no_screen_shows_a_name_an_address_or_an_id(name: str) -> None:
         for key in scene.keys:
             await pilot.press(key)
         await scene.then(pilot)
-        seen = Room(pilot).text()
+        seen = Page(pilot).text()
     words = set(re.findall(r"[\w@.-]+", seen))
     leaks = {secret for secret in NEVER if (secret in words if len(secret) < 8 else secret in seen)}
     assert not leaks, seen
@@ -57,14 +58,13 @@ async def test_what_is_done_is_done_to_the_real_thing() -> None:
     """The stand-in is what one types; the real token is revoked, copied and written into the trail."""
     box = story()
     box.settings = replace(box.settings, redact=True)
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.until(room.names)
-        await room.press("Y")
-        await room.until(lambda: box.fake_clipboard.copied)
-        assert box.fake_clipboard.copied == [room.under_cursor()]
-        await room.press("ctrl+d", "tab", "enter")
-        await room.until(lambda: any(line.subject == "ci-legacy" for line in box.fake_activity.lines))
+    async with at_tokens(box) as tokens:
+        await tokens.copy_name()
+        await tokens.until(lambda: box.fake_clipboard.copied)
+        assert box.fake_clipboard.copied == [tokens.under_cursor()]
+        question = await tokens.revoke()
+        await question.yes()
+        await tokens.until(lambda: any(line.subject == "ci-legacy" for line in box.fake_activity.lines))
 
 
 def test_stand_ins_stay_the_same_and_sentences_keep_their_words() -> None:

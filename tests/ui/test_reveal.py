@@ -2,9 +2,11 @@
 
 from textual import events
 
-from app.screens.reveal import SECONDS, RevealDialog
+from app.screens.reveal import SECONDS
 from tests.support import app as fakes
-from tests.support.rooms import SIZE, Room, stage, story
+from tests.support.pages.create import RevealPage
+from tests.support.pages.tokens import TokensPage
+from tests.support.rooms import at_tokens, story
 
 TOKEN = "not-a-real-token-of-ci-new-0042"
 
@@ -31,81 +33,80 @@ class Clearable(fakes.FakeClipboard):
         return True
 
 
-async def revealed(room: Room) -> None:
+async def revealed(tokens: TokensPage) -> RevealPage:
     """Create a token and stand on its reveal screen."""
-    await room.until(room.names)
-    await room.press("n", *"ci-new", "enter")
-    await room.dialog(RevealDialog)
+    form = await tokens.new()
+    await form.write("ci-new")
+    return await form.create()
+
+
+def clearable(box: fakes.FakeContainer) -> Clearable:
+    """Give the app a clipboard that can be emptied."""
+    clipboard = Clearable()
+    box.__dict__["clipboard"] = clipboard
+    return clipboard
 
 
 async def test_it_hides_itself_after_a_minute() -> None:
     box = story()
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await revealed(room)
-        await room.press("s")
-        await room.reads(TOKEN)
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        await reveal.show()
+        await reveal.reads(TOKEN)
         box.fake_clock.advance(SECONDS - 1)
-        await pilot.pause()
-        assert TOKEN in room.text()
+        await reveal.rest()
+        assert TOKEN in reveal.text()
         box.fake_clock.advance(1)
-        await room.until(lambda: TOKEN not in room.text())
-        await room.until(lambda: "hidden again after a minute" in room.toasts())
+        await reveal.until(lambda: TOKEN not in reveal.text())
+        await tokens.until(lambda: "hidden again after a minute" in tokens.toasts())
 
 
 async def test_it_hides_itself_when_the_terminal_loses_the_focus() -> None:
-    async with stage().run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await revealed(room)
-        await room.press("s")
-        await room.reads(TOKEN)
-        pilot.app.post_message(events.AppBlur())
-        await room.until(lambda: TOKEN not in room.text())
-        pilot.app.post_message(events.AppFocus())
-        await pilot.pause()
-        assert TOKEN not in room.text()
+    async with at_tokens() as tokens:
+        reveal = await revealed(tokens)
+        await reveal.show()
+        await reveal.reads(TOKEN)
+        reveal.app.post_message(events.AppBlur())
+        await reveal.until(lambda: TOKEN not in reveal.text())
+        reveal.app.post_message(events.AppFocus())
+        await reveal.rest()
+        assert TOKEN not in reveal.text()
 
 
 async def test_the_clipboard_is_emptied_after_a_minute_even_when_the_dialog_is_gone() -> None:
     box = story()
-    clipboard = Clearable()
-    box.__dict__["clipboard"] = clipboard
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await revealed(room)
-        await room.press("y")
-        await room.reads("the clipboard is emptied in 60 s, while Loopin runs")
-        await room.press("k", "enter")
-        await room.reads("saved to GNOME Keyring")
-        await room.press("escape")
-        await room.closed()
+    clipboard = clearable(box)
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        await reveal.copy()
+        await reveal.reads("the clipboard is emptied in 60 s, while Loopin runs")
+        await reveal.to_keychain()
+        await reveal.reads("saved to GNOME Keyring")
+        await reveal.leave()
+        await tokens.closed()
         assert clipboard.holds == TOKEN
         box.fake_clock.advance(SECONDS)
-        await room.until(lambda: clipboard.holds == "")
-        await room.until(lambda: "taken off the clipboard" in room.toasts())
+        await tokens.until(lambda: clipboard.holds == "")
+        await tokens.until(lambda: "taken off the clipboard" in tokens.toasts())
 
 
 async def test_what_somebody_else_copied_since_is_left_there() -> None:
     box = story()
-    clipboard = Clearable()
-    box.__dict__["clipboard"] = clipboard
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await revealed(room)
-        await room.press("y")
-        await room.reads("the clipboard is emptied")
+    clipboard = clearable(box)
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        await reveal.copy()
+        await reveal.reads("the clipboard is emptied")
         clipboard.holds = "something else"
         box.fake_clock.advance(SECONDS)
-        for _ in range(5):
-            await pilot.pause()
+        await reveal.rest()
         assert clipboard.holds == "something else"
-        assert "taken off" not in room.toasts()
+        assert "taken off" not in tokens.toasts()
 
 
 async def test_a_clipboard_that_nobody_can_read_promises_nothing() -> None:
-    async with stage().run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await revealed(room)
-        await room.press("y")
-        await room.reads("copied with wl-copy")
-        assert "emptied" not in room.text()
+    async with at_tokens() as tokens:
+        reveal = await revealed(tokens)
+        await reveal.copy()
+        await reveal.reads("copied with wl-copy")
+        assert "emptied" not in reveal.text()

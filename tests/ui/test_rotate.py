@@ -2,29 +2,28 @@
 
 from app.domain.activity import Action, Outcome
 from app.domain.secret import Secret
-from app.screens.dialog import Confirm
-from app.screens.reveal import RevealDialog
 from tests.support import app as fakes
-from tests.support.rooms import SIZE, Room, stage, story
+from tests.support.pages.create import RevealPage
+from tests.support.pages.page import Question
+from tests.support.pages.tokens import TokensPage
+from tests.support.rooms import at_tokens, story
 
 NEW = "ci-release-2026-03"
 SECRET = Secret(f"not-a-real-token-of-{NEW}-0042")
 
 
-async def revealed(room: Room, box: fakes.FakeContainer, *, works: bool = True) -> None:
-    """Rotate ci-release up to the reveal screen, save the new token, and leave."""
+async def rotated(tokens: TokensPage, box: fakes.FakeContainer, *, works: bool = True) -> Question:
+    """Rotate ci-release up to the reveal screen, save the new token, and leave: what becomes of the old?"""
     if works:
         box.plane.accepted.add(SECRET)
-    await room.until(room.names)
-    await room.press("G", "R")
-    await room.dialog(Confirm)
-    await room.reads(f"A new token {NEW} is created: scope organization, life 300 days.")
-    await room.press("tab", "enter")
-    await room.dialog(RevealDialog)
-    await room.press("k", "enter")
-    await room.reads(f"saved to GNOME Keyring as profile {NEW}")
-    await room.press("escape")
-    await room.dialog(Confirm)
+    await tokens.to_last()
+    question = await tokens.rotate()
+    await question.reads(f"A new token {NEW} is created: scope organization, life 300 days.")
+    await question.yes()
+    reveal = await tokens.over(RevealPage)
+    await reveal.to_keychain()
+    await reveal.reads(f"saved to GNOME Keyring as profile {NEW}")
+    return await reveal.ask_to_leave()
 
 
 def living(box: fakes.FakeContainer) -> set[str]:
@@ -35,14 +34,13 @@ def living(box: fakes.FakeContainer) -> set[str]:
 async def test_the_old_token_lives_until_it_is_confirmed() -> None:
     """The new one was tried with a real call first."""
     box = story()
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await revealed(room, box)
-        await room.reads(f"{NEW} was tried: it works.")
+    async with at_tokens(box) as tokens:
+        question = await rotated(tokens, box)
+        await question.reads(f"{NEW} was tried: it works.")
         assert living(box) == {"ci-release", NEW}
-        await room.press("tab", "enter")
-        await room.until(lambda: living(box) == {NEW})
-        await room.until(lambda: "ci-release is revoked" in room.toasts())
+        await question.yes()
+        await tokens.until(lambda: living(box) == {NEW})
+        await tokens.until(lambda: "ci-release is revoked" in tokens.toasts())
         entries = await box.trail.entries()
         assert [(e.action, e.outcome) for e in entries if e.action is Action.ROTATE] == [
             (Action.ROTATE, Outcome.DONE)
@@ -52,12 +50,11 @@ async def test_the_old_token_lives_until_it_is_confirmed() -> None:
 async def test_both_can_be_kept_and_a_new_token_that_does_not_work_is_told() -> None:
     """Enter keeps both: it is what has the focus."""
     box = story()
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await revealed(room, box, works=False)
-        await room.reads("does NOT work: the session has ended")
-        await room.press("enter")
-        await room.until(lambda: "both tokens are kept" in room.toasts())
+    async with at_tokens(box) as tokens:
+        question = await rotated(tokens, box, works=False)
+        await question.reads("does NOT work: the session has ended")
+        await question.enter()
+        await tokens.until(lambda: "both tokens are kept" in tokens.toasts())
         assert living(box) == {"ci-release", NEW}
 
 
@@ -66,15 +63,12 @@ async def test_a_rotation_that_a_crash_ended_is_told_at_the_next_start() -> None
     box = story()
     old = next(token for token in box.plane.tokens if token.name == "ci-release")
     await box.rotate_token.begin(old, box.plane.tokens)
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.dialog(Confirm)
-        await room.reads("was begun on 14 March at 12:04 and never ended")
-        await room.press("tab", "enter")
-        await room.until(lambda: living(box) == {"ci-release"})
-        await room.closed()
-    async with stage(box).run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.until(room.names)
-        await pilot.pause()
-        assert room.screen is room.room
+    async with at_tokens(box) as tokens:
+        question = await tokens.over(Question)
+        await question.reads("was begun on 14 March at 12:04 and never ended")
+        await question.yes()
+        await tokens.until(lambda: living(box) == {"ci-release"})
+        await tokens.closed()
+    async with at_tokens(box) as tokens:
+        await tokens.rest()
+        assert tokens.screen is tokens.room

@@ -10,7 +10,7 @@ from textual.theme import Theme
 
 from app import themes
 from tests.support import app as fakes
-from tests.ui.pilots import settled
+from tests.support.pages.page import Page, opened
 
 GROUNDS = ("background", "surface", "panel")
 TEXTS = (
@@ -91,8 +91,7 @@ def test_the_focus_can_be_seen(theme: Theme) -> None:
 async def test_the_ansi_theme_draws_with_the_terminals_own_colours() -> None:
     """Not one colour of ours: what is painted is one of sixteen, or the terminal's default."""
     app = fakes.app(fakes.container(theme=themes.ANSI.name))
-    async with app.run_test(size=(120, 36)) as pilot:
-        await settled(pilot)
+    async with opened(Page, app):
         assert app.native_ansi_color
         styles = [
             segment.style

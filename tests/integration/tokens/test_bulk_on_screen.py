@@ -5,17 +5,15 @@ from typing import Any
 
 import grpc
 import pytest
-from textual.widgets import Input
 
 from app.container import Container
 from app.domain.filter import quoted
 from app.main import LoopinApp
-from app.screens.revoke_many import Countdown, RevokeMany
-from app.screens.revoke_tokens import ConfirmRevoke
 from app.settings import load
 from app.vault.memory import MemoryVault
 from tests.support.between import Between
-from tests.support.rooms import SIZE, Room
+from tests.support.pages.page import opened
+from tests.support.pages.tokens import TokensPage
 from tests.support.server import AccountServer, bulk_tokens, sign_in
 
 COUNT = 6
@@ -51,32 +49,27 @@ async def test_every_third_failure_is_on_its_line_and_r_tries_it_again(
             context.abort(grpc.StatusCode.INTERNAL, "the database is busy")
 
     proxy.before = every_third
-    async with LoopinApp(box, screen="tokens").run_test(size=SIZE) as pilot:
-        room = Room(pilot)
-        await room.until(room.names)
-        await room.press("slash")
-        await room.write(str(quoted(stem)))
-        await room.until(lambda: len(room.names()) == COUNT)
-        await room.press("enter", "asterisk", "ctrl+d")
-        await room.dialog(ConfirmRevoke)
-        room.find("#revoke-input", Input).focus()
-        await room.write(f"{COUNT} acme")
-        await room.press("enter", "enter")
-        await room.dialog(Countdown)
-        await room.press("tab", "enter")
-        await room.dialog(RevokeMany)
-        await room.reads("4 of 6 tokens are revoked")
-        await room.reads("Times are read back from the server.")
-        await room.until(lambda: room.text().count("✓ revoked at") == 4)
-        assert room.text().count("✗ ") == 2
-        await room.press("r")
-        await room.reads("6 of 6 tokens are revoked")
+    async with opened(TokensPage, LoopinApp(box, screen="tokens")) as tokens:
+        await tokens.filter(str(quoted(stem)))
+        await tokens.until(lambda: len(tokens.names()) == COUNT)
+        await tokens.to_list()
+        await tokens.mark_all()
+        question = await tokens.revoke()
+        countdown = await question.count(f"{COUNT} acme")
+        receipts = await countdown.now()
+        await receipts.reads("4 of 6 tokens are revoked")
+        await receipts.reads("Times are read back from the server.")
+        await receipts.until(lambda: receipts.revoked() == 4)
+        assert receipts.failed() == 2
+        await receipts.retry()
+        await receipts.reads("6 of 6 tokens are revoked")
         assert proxy.calls["Revoke"] == COUNT + 2
-        await room.reads("Times are read back from the server.")
-        await room.until(lambda: room.text().count("✓ revoked at") == COUNT)
-        await room.press("enter")
-        await room.closed()
-        await room.until(lambda: not room.names())
-        await room.press("left", "left")
-        await room.until(lambda: room.tab() == "Revoked" and len(room.names()) == COUNT)
+        await receipts.reads("Times are read back from the server.")
+        await receipts.until(lambda: receipts.revoked() == COUNT)
+        await receipts.enter()
+        await tokens.closed()
+        await tokens.until(lambda: not tokens.names())
+        await tokens.previous_tab()
+        await tokens.previous_tab()
+        await tokens.until(lambda: tokens.tab() == "Revoked" and len(tokens.names()) == COUNT)
     await box.aclose()

@@ -5,18 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from textual.pilot import Pilot
-from textual.widgets import Static
 
 from app import demo
 from app.domain.tokens import StatusFilter
-from app.tour.player import Caption, TourApp, keys_of
+from app.tour.player import TourApp, keys_of
 from app.tour.script import CHAPTERS, SCRIPT, SIGN_IN, Beat
 from app.tour.start import container
-from tests.ui.pilots import until
-from widgets.signed_in_panel import SignedInPanel
-from widgets.token_table import TokenTable
-from widgets.virtual_table import VirtualTable
+from tests.support.pages.page import SIZE
+from tests.support.pages.tour import TourPage
 
 SPEED = 60.0
 PATIENCE = 120.0
@@ -27,41 +23,24 @@ class Notes:
     """What stood on the screen when a caption came up."""
 
     def __init__(self) -> None:
-        self.app: TourApp
+        self.page: TourPage
         self.seen: dict[str, Any] = {}
 
     def __call__(self, beat: Beat) -> None:
-        screen = self.app.screen
-        captions = [str(caption.visual) for caption in screen.query(Caption)]
-        assert captions[-1:] == [beat.caption]
-        if tables := screen.query(TokenTable):
-            self.seen[beat.name] = {row.token.name for row in tables.first().rows}
-        elif falling := screen.query("#revoke-table"):
-            names = {token.name for token in falling.first(VirtualTable).rows}
-            fates = str(screen.query_one("#revoke-fates", Static).visual)
-            self.seen[beat.name] = (names, fates)
-        elif panels := screen.query(SignedInPanel):
-            self.seen[beat.name] = panels.first().result
-        else:
-            self.seen[beat.name] = type(screen).__name__
-
-
-async def played(pilot: Pilot[int], app: TourApp) -> None:
-    """Watch to the end."""
-    await until(pilot, lambda: app.tour is not None, "it begins")
-    assert app.tour is not None
-    async with asyncio.timeout(PATIENCE):
-        await app.tour.wait()
+        assert self.page.captions()[-1:] == [beat.caption]
+        self.seen[beat.name] = self.page.looks_at()
 
 
 async def test_the_tour_signs_in_revokes_what_nobody_uses_and_moves_the_threshold(tmp_path: Path) -> None:
     notes = Notes()
     with demo.sample_server(tmp_path) as server:
         box = container(tmp_path, server, SPEED)
-        notes.app = app = TourApp(box, server, speed=SPEED, seen=notes)
-        async with app.run_test(size=(120, 36)) as pilot:
-            await played(pilot, app)
-            assert not app.screen.query(Caption)
+        app = TourApp(box, server, speed=SPEED, seen=notes)
+        async with app.run_test(size=SIZE) as pilot:
+            notes.page = tour = TourPage(pilot)
+            async with asyncio.timeout(PATIENCE):
+                await tour.played()
+            assert tour.captions() == []
             left = {token.name for token in (await box.list_tokens.do(StatusFilter.ACTIVE)).tokens}
             threshold = (await box.describe_organization.do()).threshold
     seen = notes.seen
@@ -81,16 +60,17 @@ async def test_a_key_pauses_another_goes_on_and_escape_takes_over(tmp_path: Path
     with demo.sample_server(tmp_path) as server:
         box = container(tmp_path, server, 1.0)
         app = TourApp(box, server, script=SIGN_IN[:1])
-        async with app.run_test(size=(120, 36)) as pilot:
-            await until(pilot, lambda: bool(app.screen.query(Caption)), "a caption")
-            await pilot.press("x")
-            assert "any key goes on" in str(app.screen.query_one(Caption).visual)
-            await pilot.press("2")
-            assert "any key goes on" not in str(app.screen.query_one(Caption).visual)
+        async with app.run_test(size=SIZE) as pilot:
+            tour = TourPage(pilot)
+            await tour.ready()
+            await tour.press("x")
+            assert tour.is_paused()
+            await tour.press("2")
+            assert not tour.is_paused()
             assert app.current_mode == "accounts", "the key that goes on does nothing else"
-            await pilot.press("x", "escape")
-            await until(pilot, lambda: not app.playing, "it is over")
-            await pilot.press("2")
+            await tour.press("x", "escape")
+            await tour.until(lambda: not app.playing)
+            await tour.press("2")
             assert app.current_mode == "tokens"
 
 

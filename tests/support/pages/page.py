@@ -2,24 +2,29 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, Input, OptionList, Static
 
 from app.main import LoopinApp
+from app.screens.dialog import Confirm
 from widgets.key_bar import KeyBar
+from widgets.top_bar import TopBar
 
 W = TypeVar("W", bound=Widget)
 P = TypeVar("P", bound="Page")
+D = TypeVar("D", bound="DialogPage")
 SIZE = (120, 36)
-TURNS = 400
+SMALL = (80, 24)
+TURNS, PATIENT_TURNS, TURN = 400, 500, 0.01
 
 
 class Page:
-    """One running app, as a person sees it. `MODE` is the room's number key, empty for a screen above."""
+    """One running app, as a person sees it."""
 
     def __init__(self, pilot: Pilot[int]) -> None:
         self.pilot = pilot
@@ -38,14 +43,17 @@ class Page:
     @property
     def room(self) -> Screen[Any]:
         """The room under the dialogs."""
-        return self.app.screen_stack[-1]
+        return self.app.screen_stack[0]
 
     async def until(self, true: Callable[[], object]) -> None:
-        """Let the app work until `true()`; fail when it never is."""
-        for _ in range(TURNS):
+        """Let the app work until `true()`; fail when it never is.
+
+        What happens inside the app takes turns and no time; threads, servers and signals get some seconds.
+        """
+        for turn in range(TURNS + PATIENT_TURNS):
             if true():
                 return
-            await self.pilot.pause()
+            await self.pilot.pause(None if turn < TURNS else TURN)
         raise AssertionError(f"it never came; on the screen: {self.text()[:2000]}")
 
     async def reads(self, words: str) -> None:
@@ -75,9 +83,26 @@ class Page:
         """Type text."""
         await self.press(*text)
 
+    async def rest(self, turns: int = 10) -> None:
+        """Give the app turns to do what it should not do; `until` is for what it should."""
+        for _ in range(turns):
+            await self.pilot.pause()
+
+    async def resize(self, size: tuple[int, int]) -> None:
+        """Give the terminal another size, columns and lines."""
+        await self.pilot.resize_terminal(*size)
+
     async def click(self, selector: str) -> None:
         """Click a widget."""
         await self.pilot.click(selector)
+
+    async def click_word(self, bar: type[Widget], word: str) -> None:
+        """Click a word of a line: where it stands, not where it once stood."""
+        line = self.room.query_one(bar).region
+        shown = self.screen._compositor.render_strips()[line.y].text
+        at = cell_len(shown[: shown.index(word)])
+        await self.pilot.click(offset=(at + 1, line.y))
+        await self.pilot.pause()
 
     async def fill(self, selector: str, value: str) -> None:
         """Let an input hold `value`, as pasted."""
@@ -88,6 +113,12 @@ class Page:
         """Wait for a screen of this kind on top."""
         await self.until(lambda: isinstance(self.screen, kind) and self.screen.is_mounted)
         await self.pilot.pause()
+
+    async def over(self, kind: type[D]) -> D:
+        """Wait for a dialog; return what can be seen and done there."""
+        dialog = kind(self.pilot)
+        await dialog.ready()
+        return dialog
 
     async def closed(self) -> None:
         """Wait until no dialog is open."""
@@ -114,6 +145,14 @@ class Page:
         """Words of the footer, and whether each works."""
         return {hint.label: hint.enabled for hint in self.room.query_one(KeyBar).hints}
 
+    def bar(self) -> str:
+        """What stands on the top line."""
+        return self.room.query_one(TopBar).render().plain
+
+    def foot(self) -> str:
+        """What stands on the bottom line."""
+        return self.room.query_one(KeyBar).render().plain
+
     def notes(self) -> list[str]:
         """What is shown in toasts now."""
         return [note.message for note in self.app._notifications]
@@ -121,6 +160,38 @@ class Page:
     def toasts(self) -> str:
         """The same with their titles, as one text."""
         return "\n".join(f"{note.title} {note.message}" for note in self.app._notifications)
+
+
+class DialogPage(Page):
+    """A dialog over a room."""
+
+    KIND: ClassVar[type[Screen[Any]]]
+
+    async def ready(self) -> None:
+        """Wait until it is on top."""
+        await self.dialog(self.KIND)
+
+    def is_open(self) -> bool:
+        """True while it is on top."""
+        return isinstance(self.screen, self.KIND)
+
+    async def enter(self) -> None:
+        """Press what has the focus."""
+        await self.press("enter")
+
+    async def yes(self) -> None:
+        """Move from the button that has the focus to the next one, and press that."""
+        await self.press("tab", "enter")
+
+    async def leave(self) -> None:
+        """Close it, or ask to."""
+        await self.press("escape")
+
+
+class Question(DialogPage):
+    """Yes or no; the button that changes nothing has the focus."""
+
+    KIND = Confirm
 
 
 @asynccontextmanager

@@ -1,24 +1,24 @@
-"""The rooms behind the number keys: tokens, auto-revoke, activity."""
+"""The rooms behind the number keys: auto-revoke and activity; `tokens.py` has the third."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.screen import Screen
-from textual.widgets import Input, OptionList
+from textual.widgets import Button, Input, OptionList, Static
 
 from app.screens.activity import ActivityScreen
 from app.screens.auto_revoke import AutoRevokeScreen
-from app.screens.tokens import TokensScreen
-from tests.support.pages.page import Page
+from app.screens.auto_revoke_save import ConfirmThreshold
+from tests.support.pages.page import DialogPage, Page
+from widgets.choice_bar import ChoiceBar
+from widgets.histogram import Histogram
 from widgets.state_view import StateView
-from widgets.tabs_with_counts import TabsWithCounts
-from widgets.token_table import TokenTable
 from widgets.virtual_table import VirtualTable
 
 
 class RoomPage(Page):
     """A room, whatever dialog stands over it."""
 
-    KIND: type[Screen[Any]] | tuple[type[Screen[Any]], ...] = TokensScreen
+    KIND: ClassVar[type[Screen[Any]]]
 
     @property
     def room(self) -> Screen[Any]:
@@ -37,33 +37,18 @@ class RoomPage(Page):
         """loading, filled, empty or error."""
         return self.room.query_one(StateView).state
 
+    async def note_button(self) -> None:
+        """Click the button under the sentence that stands where the list would be."""
+        await self.click("#state-note Button")
+
+    async def refresh(self) -> None:
+        """Read it again."""
+        await self.press("r")
+
     @property
     def table(self) -> "VirtualTable[Any]":
         """The list of the room."""
         return self.room.query_one(VirtualTable)
-
-
-class TokensPage(RoomPage):
-    """The list of API tokens."""
-
-    def names(self) -> list[str]:
-        """Names of the rows."""
-        return [row.token.name for row in self.room.query_one(TokenTable).rows]
-
-    def under_cursor(self) -> str:
-        """Name of the token under the cursor."""
-        row = self.room.query_one(TokenTable).row
-        return row.token.name if row else ""
-
-    def tab(self) -> str:
-        """Title of the tab that is shown."""
-        tabs = self.room.query_one(TabsWithCounts)
-        return tabs.tabs[tabs.current].title
-
-    async def filter(self, words: str) -> None:
-        """Open the filter line, and type."""
-        await self.press("slash")
-        await self.write(words)
 
 
 class AutoRevokePage(RoomPage):
@@ -74,6 +59,88 @@ class AutoRevokePage(RoomPage):
     async def threshold(self, days: str) -> None:
         """Put a number into the field."""
         await self.fill("#revoke-days", days)
+
+    def days(self) -> str:
+        """What stands in the field."""
+        return self.find("#revoke-days", Input).value
+
+    def preset(self) -> int | None:
+        """Which preset is chosen, None for none of them."""
+        return self.find("#revoke-presets", ChoiceBar).chosen
+
+    def is_on(self) -> bool:
+        """What the switch says."""
+        return self.find("#revoke-switch", ChoiceBar).chosen == 1
+
+    def marked(self) -> int | None:
+        """The threshold in the drawing of idle times."""
+        return self.find(Histogram.__name__, Histogram).threshold
+
+    def can_save(self) -> bool:
+        """True when the button can be pressed; the key in the footer says the same."""
+        return self.enabled("#revoke-save")
+
+    def falling(self) -> set[str]:
+        """Names of the tokens that the threshold would revoke."""
+        return {token.name for token in self.find("#revoke-table", VirtualTable).rows}
+
+    def fates(self) -> str:
+        """The line that counts what happens to whom."""
+        return str(self.find("#revoke-fates", Static).visual)
+
+    async def lower(self) -> None:
+        """One preset down."""
+        await self.press("left")
+
+    async def higher(self) -> None:
+        """One preset up."""
+        await self.press("right")
+
+    async def day_less(self) -> None:
+        """One day down."""
+        await self.press("minus")
+
+    async def toggle(self) -> None:
+        """Turn it off, or on again, from the line of presets."""
+        self.find("#revoke-presets", ChoiceBar).focus()
+        await self.press("space")
+
+    async def undo(self) -> None:
+        """Back to what is saved."""
+        await self.press("u")
+
+    async def sweep(self) -> None:
+        """Let the demo's sweep run now."""
+        await self.press("S")
+
+    async def save(self) -> "ThresholdDialog":
+        """Ask to save, and wait for the question."""
+        await self.ask_to_save()
+        return await self.over(ThresholdDialog)
+
+    async def ask_to_save(self) -> None:
+        """Press the key alone."""
+        await self.press("ctrl+s")
+
+
+class ThresholdDialog(DialogPage):
+    """What saving would do; a number must be typed when it revokes."""
+
+    KIND = ConfirmThreshold
+
+    def cancel_has_focus(self) -> bool:
+        """What `enter` would press."""
+        return self.find("#cancel", Button).has_focus
+
+    async def count(self, number: str) -> None:
+        """Type the number of tokens, in place of another."""
+        field = self.find("#threshold-input", Input)
+        field.focus()
+        await self.press(*["backspace"] * len(field.value), *number)
+
+    def can_save(self) -> bool:
+        """True when the number is right."""
+        return self.enabled("#yes")
 
 
 class ActivityPage(RoomPage):

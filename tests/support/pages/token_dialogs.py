@@ -1,0 +1,71 @@
+"""Small dialogs over the Tokens room: all of one token, the order, saved filters, the keyless way, a file."""
+
+from textual.widgets import Input
+
+from app.screens.export_tokens import ExportDialog
+from app.screens.keyless_way import KeylessWayDialog
+from app.screens.saved_filters import SavedFiltersDialog
+from app.screens.token_dialogs import SortDialog, TokenDialog
+from tests.support.pages.page import DialogPage
+
+
+class DetailPage(DialogPage):
+    """All that is known of one token."""
+
+    KIND = TokenDialog
+
+
+class SortPage(DialogPage):
+    """The orders; the one in force is highlighted."""
+
+    KIND = SortDialog
+
+    async def take(self, *keys: str) -> None:
+        """Move with `keys`, and take the order."""
+        await self.press(*keys, "enter")
+
+
+class SavedFiltersPage(DialogPage):
+    """Filters that have a name."""
+
+    KIND = SavedFiltersDialog
+
+    async def save_as(self, name: str) -> None:
+        """Give the filter in force a name."""
+        await self.fill("#saved-name", name)
+        await self.press("enter")
+
+    async def forget(self) -> None:
+        """Forget the one that is highlighted."""
+        await self.press("delete")
+
+
+class KeylessWayPage(DialogPage):
+    """A job that needs no token."""
+
+    KIND = KeylessWayDialog
+
+
+class ExportPage(DialogPage):
+    """A format and a path."""
+
+    KIND = ExportDialog
+
+    def path(self) -> str:
+        """What stands in the field."""
+        return self.find("#export-path", Input).value
+
+    async def next_format(self) -> None:
+        """The format after this one."""
+        await self.press("right")
+
+    async def previous_format(self) -> None:
+        """The format before this one."""
+        await self.press("left")
+
+    async def write_to(self, path: str) -> None:
+        """Paste a path, and write there."""
+        field = self.find("#export-path", Input)
+        field.value = path
+        field.focus()
+        await self.press("enter")
