@@ -1,7 +1,6 @@
 """The account server's sign-out call: the one thing of Chainloop that goes over HTTP."""
 
 import asyncio
-import ipaddress
 from urllib.parse import urlsplit
 
 import httpx
@@ -9,6 +8,7 @@ import httpx
 from app.clients import tls
 from app.domain.credentials import Endpoint
 from app.domain.errors import Failed, TLSFailed, Unreachable
+from app.domain.loopback import is_loopback_host
 from app.domain.secret import Secret
 from app.oidc.web import made
 
@@ -23,11 +23,11 @@ async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere
     session that the server has already ended counts as ended.
     """
     host = urlsplit(address).hostname or ""
-    if address.startswith("http:") and not _loopback(host):
+    if address.startswith("http:") and not is_loopback_host(host):
         raise Failed(f"{host} wants the token without encryption", hint="nothing was sent")
     headers = {"Authorization": f"Bearer {token.reveal()}"}
     try:
-        trust = not _loopback(host)
+        trust = not is_loopback_host(host)
         async with (
             asyncio.timeout(TIMEOUT),
             made(
@@ -52,10 +52,3 @@ def _unreachable(host: str, error: httpx.ConnectError) -> Unreachable:
     if "CERTIFICATE" in str(error) or "SSL" in str(error):
         return TLSFailed(f"the certificate of {host} is not trusted")
     return Unreachable(f"{host} cannot be reached for the sign-out")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,7 +1,6 @@
 """The calls of the Chainloop control plane (package controlplane.v1). Importing this imports gRPC."""
 
 import asyncio
-import ipaddress
 import json
 import os
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from app.clients import tls
 from app.clients.chainloop_errors import translated
 from app.domain.credentials import Endpoint
 from app.domain.errors import BadReply, Failed
+from app.domain.loopback import is_loopback_host
 from app.domain.organizations import Context, Membership, Organization
 from app.domain.server_info import ServerInfo
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
@@ -102,21 +102,12 @@ class Channels:
             ("grpc.max_reconnect_backoff_ms", 1000),
             ("grpc.primary_user_agent", "loopin"),
         ]
-        if is_loopback(endpoint.address):
+        if is_loopback_host(endpoint.address.rpartition(":")[0]):
             options.append(("grpc.enable_http_proxy", 0))
         if endpoint.insecure:
             return grpc.aio.insecure_channel(endpoint.address, options=options)
         credentials = grpc.ssl_channel_credentials(root_certificates=tls.roots(endpoint.ca))
         return grpc.aio.secure_channel(endpoint.address, credentials, options=options)
-
-
-def is_loopback(address: str) -> bool:
-    """True when `host:port` is this machine."""
-    host = address.rpartition(":")[0].strip("[]")
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _stub(kind: Any, channel: grpc.aio.Channel) -> Any:

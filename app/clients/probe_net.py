@@ -1,7 +1,6 @@
 """Looks at a server as anyone may: its name, its certificate, its clock. No credential is ever sent."""
 
 import asyncio
-import ipaddress
 import socket
 import ssl
 import threading
@@ -15,6 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 from app.clients.gumloop_http import Wire, options, translated
 from app.domain.doctor import HTTPAnswer
 from app.domain.errors import Unreachable
+from app.domain.loopback import is_loopback_host
 from app.domain.ports import Clock
 from app.domain.text import clean
 from app.oidc.web import made
@@ -70,17 +70,10 @@ class NetProbe:
 
 def proxied(host: str) -> bool:
     """True when requests to `host` go through a proxy that the environment names."""
-    if _loopback(host):
+    if is_loopback_host(host):
         return False
     proxies = getproxies()
     return bool(proxies.get("https") or proxies.get("all")) and not proxy_bypass(host)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def _resolve(host: str, answer: "Future[Sequence[str]]") -> None:

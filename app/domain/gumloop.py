@@ -1,11 +1,11 @@
 """Gumloop: where it is, what flags and environment say about it, and what a login there consists of."""
 
-import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from app.domain.credentials import DEFAULT_PROFILE, Endpoint, Method, Provider
 from app.domain.errors import UsageError
+from app.domain.loopback import is_loopback_host
 from app.domain.secret import Secret
 from app.domain.text import clean
 
@@ -134,13 +134,7 @@ def same_origin(one: str, other: str) -> bool:
 def is_loopback(url: str) -> bool:
     """True for an address on this machine."""
     parts = _split(url)
-    host = parts.hostname if parts else None
-    if host is None:
-        return False
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return parts is not None and is_loopback_host(parts.hostname or "")
 
 
 def _issuer(address: str) -> tuple[str, str, int, str]:

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from app.domain.errors import UsageError
+from app.domain.loopback import is_loopback_host
 from app.domain.text import clean
 
 AGAIN = "check the issuer's address; if it is right, the issuer is out of order: try again later"
@@ -38,16 +39,6 @@ CLIENT = Reach(loopback=True, private=True, pinned=False)
 def server_reach(*, development: bool, private: bool = False) -> Reach:
     """What the account server may reach: this machine only in `development`."""
     return Reach(loopback=development, private=private, pinned=True)
-
-
-def is_loopback_host(host: str) -> bool:
-    """True for localhost and literal loopback addresses (RFC 6761 §6.3)."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_url(url: str, reach: Reach) -> SplitResult:

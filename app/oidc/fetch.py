@@ -12,8 +12,9 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import httpx
 
 from app.domain.errors import BadReply, Refused, TLSFailed, Unreachable
+from app.domain.loopback import is_loopback_host
 from app.domain.text import clean
-from app.oidc.addresses import AGAIN, Reach, check_url, is_loopback_host, objection
+from app.oidc.addresses import AGAIN, Reach, check_url, objection
 from app.oidc.web import made
 
 MAX_DOCUMENT = 1024 * 1024

@@ -2,27 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.domain.errors import UsageError
 from app.domain.inactivity import SWEEP_INTERVAL
+from app.domain.loopback import is_loopback_host
 from app.server.sso.settings import ProviderSettings
 
 SEEDS = ("demo",)
 MAX_SESSION_HOURS = 24 * 365
 MIN_SECRET = 16
-
-
-def is_loopback(host: str) -> bool:
-    """True for localhost and the loopback addresses (RFC 6761 §6.3, RFC 4291 §2.5.3)."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +52,7 @@ class ServerSettings:
 
     def check(self) -> "ServerSettings":
         """Return self, or raise UsageError with what to change."""
-        if not is_loopback(self.host) and not self.public_url:
+        if not is_loopback_host(self.host) and not self.public_url:
             raise UsageError(
                 f"{self.host[:80]!r} can be reached from other machines and needs a public address",
                 hint="add --public-url https://accounts.example, the address that browsers use",

@@ -13,9 +13,10 @@ from sqlalchemy import select
 from app.domain import names
 from app.domain.errors import LoopinError, TokenRejected, Unreachable
 from app.domain.keyless import repository_of
+from app.domain.loopback import is_loopback_host
 from app.domain.secret import Secret
 from app.domain.text import clean
-from app.oidc.addresses import is_loopback_host, server_reach
+from app.oidc.addresses import server_reach
 from app.oidc.fetch import Fetcher
 from app.oidc.verifier import Verifier
 from app.oidc.verify import outline
@@ -120,7 +121,7 @@ def _untrusted(issuer: str, organization: str) -> TokenRejected:
 def is_development(settings: ServerSettings) -> bool:
     """True for a server that only this machine can reach: there, issuers may be on it as well."""
     host = urlsplit(settings.public_url).hostname or settings.host
-    return is_loopback_host(settings.host.strip("[]")) and is_loopback_host(host)
+    return is_loopback_host(settings.host) and is_loopback_host(host)
 
 
 def _chosen(found: Sequence[_Rule], claims: Mapping[str, Any]) -> _Rule:

@@ -13,12 +13,13 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from app.domain.errors import Failed, NotSignedIn, SessionEnded, UsageError
+from app.domain.loopback import is_loopback_host
 from app.server import keys
 from app.server.addresses import client_address
 from app.server.jwts import PERSON_AUDIENCE, TOKEN_AUDIENCE, Tokens, TokenSubject
 from app.server.keys import KeyRing, load_or_make, new_key
 from app.server.rpc.calls import address_of
-from app.server.settings import ServerSettings, is_loopback, parse_networks
+from app.server.settings import ServerSettings, parse_networks
 
 NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
 PROXY = parse_networks(("10.0.0.0/8", "fd00::/8"))
@@ -26,7 +27,7 @@ PROXY = parse_networks(("10.0.0.0/8", "fd00::/8"))
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "::1", "[::1]"])
 def test_loopback_needs_no_public_address(tmp_path: Path, host: str) -> None:
-    assert is_loopback(host)
+    assert is_loopback_host(host)
     ServerSettings(tmp_path, host=host).check()
 
 
