@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 
@@ -14,6 +13,7 @@ from app.domain.keyless import likely_system, looks_like_ci_token
 from app.domain.listing import Row
 from app.domain.text import clean
 from app.domain.tokens import TokenState
+from widgets.containers import VerticalScroll
 from widgets.idle_bar import idle_bar
 from widgets.token_table import state_cell
 

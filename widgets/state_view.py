@@ -2,13 +2,14 @@
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Center, Container, Vertical
+from textual.containers import Center
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from app.domain.errors import LoopinError
 from app.domain.text import clean
+from widgets.containers import Container, Vertical
 
 
 class StateView(Container):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container, VerticalScroll
 from textual.message import Message
 from textual.widgets import Static
 
@@ -20,6 +19,7 @@ from app.domain.errors import VaultError
 from app.domain.text import clean
 from app.screens.room import RoomScreen
 from widgets.account_card import AccountCard
+from widgets.containers import Container, VerticalScroll
 from widgets.credential_panel import CredentialPanel
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from typing import ClassVar
 from textual import events, on
 from textual.actions import parse
 from textual.app import ComposeResult
-from textual.containers import Container
+from textual.geometry import Region
 from textual.message import Message
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.worker import Worker, WorkerState
 
 from app.commands.bindings import shown_key
@@ -19,6 +20,7 @@ from app.domain.credentials import Provider
 from app.domain.errors import SessionEnded
 from app.screens.frame import Frame, Presence
 from widgets.action_line import ActionLine
+from widgets.containers import Container, background
 from widgets.key_bar import KeyBar, KeyHint
 from widgets.key_names import readable
 from widgets.top_bar import Tab, TopBar, Whoami
@@ -60,6 +62,12 @@ class RoomScreen(Screen[bool]):
         with Container(id="body"):
             yield from self.compose_body()
         yield KeyBar()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        # Through a ground that is not its own, the screen below would be seen.
+        if self.styles.background.a < 1:
+            return super().render_lines(crop)
+        return background(self, crop, super().render_lines)
 
     def compose_body(self) -> ComposeResult:
         """What stands between the two bars."""

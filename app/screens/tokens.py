@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
 from textual.worker import Worker
 
 from app.commands.bindings import bindings_for
@@ -26,6 +25,7 @@ from app.screens.tokens_flows import TokenFlows
 from app.screens.tokens_load import in_steps, made
 from app.screens.tokens_work import Listed, TokenWork
 from app.services.tokens import Listing
+from widgets.containers import Horizontal, Vertical
 from widgets.detail_pane import Detail, DetailPane
 from widgets.filter_bar import FilterBar
 from widgets.state_view import StateView
