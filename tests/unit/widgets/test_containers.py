@@ -52,9 +52,7 @@ async def test_they_look_as_they_do_in_textual(look: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [ours for ours, _ in PAIRS])
-async def test_one_line_is_kept_for_all(
-    kind: type[Container | Vertical | Horizontal | VerticalScroll],
-) -> None:
+async def test_one_line_is_kept_for_all(kind: type[Widget]) -> None:
     class One(App[None]):
         def compose(self) -> ComposeResult:
             yield kind()
