@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         KnownTokens,
         Listeners,
         Preferences,
+        PrivateFiles,
         ProcessLock,
-        TokenFiles,
         Vault,
     )
     from app.settings import Settings
@@ -193,7 +193,7 @@ class Adapters:
         return TomlFilters(self.settings.config_dir / "config.toml")
 
     @cached_property
-    def token_files(self) -> TokenFiles:
-        from app.vault.token_file import PrivateFiles
+    def private_files(self) -> PrivateFiles:
+        from app.clients.private_files import NewPrivateFiles
 
-        return PrivateFiles()
+        return NewPrivateFiles()

@@ -202,19 +202,19 @@ class Container(Adapters):
     def export_tokens(self) -> ExportTokens:
         from app.services.export_tokens import ExportTokens
 
-        return ExportTokens(self.token_files)
+        return ExportTokens(self.private_files)
 
     @cached_property
     def export_activity(self) -> ExportActivity:
         from app.services.export_activity import ExportActivity
 
-        return ExportActivity(self.token_files)
+        return ExportActivity(self.private_files)
 
     @cached_property
     def write_token_file(self) -> WriteTokenFile:
         from app.services.keep_token import WriteTokenFile
 
-        return WriteTokenFile(self.token_files)
+        return WriteTokenFile(self.private_files)
 
     @cached_property
     def describe_organization(self) -> DescribeOrganization:

@@ -274,7 +274,7 @@ class Clipboard(Protocol):
         terminal's clipboard (cannot be confirmed)". Raise Failed when nothing took it."""
 
 
-class TokenFiles(Protocol):
+class PrivateFiles(Protocol):
     """Writes new files that only their owner can read, where a person asked for one."""
 
     async def write_text(self, path: str, text: str) -> str:
@@ -282,4 +282,4 @@ class TokenFiles(Protocol):
 
     async def write(self, path: str, secret: Secret) -> str:
         """Write `secret` to the new file `path`, readable by its owner alone, and return the path as
-        shown. Raise UsageError when something is there already, VaultError when it cannot be written."""
+        shown. Raise UsageError when something is there already, Failed when it cannot be written."""

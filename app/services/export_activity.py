@@ -7,13 +7,13 @@ from app.domain.activity import ActivityEntry
 from app.domain.activity_export import render
 from app.domain.errors import UsageError
 from app.domain.export import Format
-from app.domain.ports import TokenFiles
+from app.domain.ports import PrivateFiles
 
 
 class ExportActivity:
     """The entries that a person looks at, in the order in which they look at them."""
 
-    def __init__(self, files: TokenFiles) -> None:
+    def __init__(self, files: PrivateFiles) -> None:
         self._files = files
 
     async def do(self, entries: Sequence[ActivityEntry], form: Format, path: str, as_of: datetime) -> str:

@@ -7,13 +7,13 @@ from datetime import datetime
 from app.domain.errors import UsageError
 from app.domain.export import Format, render
 from app.domain.listing import Row
-from app.domain.ports import TokenFiles
+from app.domain.ports import PrivateFiles
 
 
 class ExportTokens:
     """The rows that a person looks at, in the order in which they look at them."""
 
-    def __init__(self, files: TokenFiles) -> None:
+    def __init__(self, files: PrivateFiles) -> None:
         self._files = files
 
     async def do(

@@ -4,7 +4,7 @@ from app.domain.activity import Action
 from app.domain.credentials import Credential, Method, Provider
 from app.domain.errors import UsageError
 from app.domain.names import problem
-from app.domain.ports import AccountStore, TokenFiles, Vault
+from app.domain.ports import AccountStore, PrivateFiles, Vault
 from app.domain.secret import Secret
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
@@ -51,7 +51,7 @@ class SaveTokenAsProfile:
 class WriteTokenFile:
     """The token goes to a new file that nobody else can read."""
 
-    def __init__(self, files: TokenFiles) -> None:
+    def __init__(self, files: PrivateFiles) -> None:
         self._files = files
 
     async def do(self, secret: Secret, path: str) -> str:

@@ -20,7 +20,8 @@ ALLOWED = {
     "keyring.backends.Windows": "Windows Credential Locker",
 }
 _CHAINER = "keyring.backends.chainer"
-_WITHOUT = "or sign in for one run with GUMLOOP_ACCESS_TOKEN or CHAINLOOP_TOKEN"
+WITHOUT = "or sign in for one run with GUMLOOP_ACCESS_TOKEN or CHAINLOOP_TOKEN"
+UNLOCK = "unlock it (your desktop's password program can), then try again"
 
 
 def chosen() -> keyring.backend.KeyringBackend:
@@ -63,16 +64,16 @@ def _refusal(backend: keyring.backend.KeyringBackend) -> VaultMissing:
         return _nothing()
     if module == "keyring.backends.null":
         return VaultMissing(
-            "keyring is switched off (the null backend stores nothing)", hint=f"{_remove()}, {_WITHOUT}"
+            "keyring is switched off (the null backend stores nothing)", hint=f"{_remove()}, {WITHOUT}"
         )
     if module.startswith("keyrings.alt"):
         return VaultMissing(
             "keyring would keep secrets in a plain file (keyrings.alt)",
-            hint=f"{_choose()} or uninstall keyrings.alt, {_WITHOUT}",
+            hint=f"{_choose()} or uninstall keyrings.alt, {WITHOUT}",
         )
     return VaultMissing(
         f"Loopin does not know the keyring backend {module}.{type(backend).__name__}, and gives it no secret",
-        hint=f"{_choose()}, {_WITHOUT}",
+        hint=f"{_choose()}, {WITHOUT}",
     )
 
 
@@ -81,7 +82,7 @@ def _nothing() -> VaultMissing:
         fix = "install and unlock gnome-keyring or KWallet, in a session with D-Bus"
     else:
         fix = "unlock the system's keychain"
-    return VaultMissing("no keychain was found", hint=f"{fix}, {_WITHOUT}")
+    return VaultMissing("no keychain was found", hint=f"{fix}, {WITHOUT}")
 
 
 def _remove() -> str:

@@ -3,8 +3,8 @@
 import keyring.errors
 
 from app.domain.errors import VaultDenied, VaultError, VaultLocked, VaultMissing
+from app.vault.backends import UNLOCK, WITHOUT
 
-_WITHOUT = "or sign in for one run with GUMLOOP_ACCESS_TOKEN or CHAINLOOP_TOKEN"
 _NO_SERVICE = ("ServiceUnknown", "NameHasNoOwner", "Spawn", "Disconnected", "NoServer", "NoReply")
 _NO_ACCESS = ("AccessDenied", "AuthFailed")
 
@@ -14,21 +14,21 @@ def translate(error: Exception, label: str) -> VaultError:
     if isinstance(error, keyring.errors.KeyringLocked) or _named(error, "Locked", "PromptDismissed"):
         return VaultLocked(
             f"the {label} is locked" if label == "keychain" else f"{label} is locked",
-            hint="unlock it (your desktop's password program can), then try again",
+            hint=UNLOCK,
         )
     dbus = str(getattr(error, "name", "") or "")
     if any(word in dbus for word in _NO_SERVICE) or _is_missing(error):
         return VaultMissing(
             "no keychain service answers on D-Bus",
-            hint=f"start gnome-keyring or KWallet in a session with D-Bus, {_WITHOUT}",
+            hint=f"start gnome-keyring or KWallet in a session with D-Bus, {WITHOUT}",
         )
     if isinstance(error, PermissionError | keyring.errors.PasswordSetError) or any(
         word in dbus for word in _NO_ACCESS
     ):
-        return VaultDenied(f"{label} refused", hint=f"allow Loopin to use it, {_WITHOUT}")
+        return VaultDenied(f"{label} refused", hint=f"allow Loopin to use it, {WITHOUT}")
     return VaultError(
         f"{label} failed ({type(error).__name__})",
-        hint=f"look whether it works with: python -m keyring, {_WITHOUT}",
+        hint=f"look whether it works with: python -m keyring, {WITHOUT}",
     )
 
 

@@ -14,6 +14,7 @@ from jeepney.io.blocking import DBusConnection
 from secretstorage.util import open_session
 
 from app.domain.errors import VaultLocked, VaultMissing
+from app.vault.backends import UNLOCK
 
 _BUS = DBusAddress("/org/freedesktop/DBus", bus_name="org.freedesktop.DBus", interface="org.freedesktop.DBus")
 _SERVICE = DBusAddress(
@@ -82,9 +83,7 @@ def look(found: Callable[[str], None]) -> None:
                 hint="make one with your desktop's password program, for example Seahorse",
             )
         if secretstorage.Collection(bus, _DEFAULT).is_locked():
-            raise VaultLocked(
-                f"{label} is locked", hint="unlock it (your desktop's password program can), then try again"
-            )
+            raise VaultLocked(f"{label} is locked", hint=UNLOCK)
 
 
 def _name(bus: DBusConnection) -> str:

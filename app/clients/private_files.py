@@ -1,14 +1,14 @@
-"""A token in a file, because a person asked for one: new, 0600 from its first moment."""
+"""Files that a person asked for, a token or a list: new, 0600 from their first moment."""
 
 import asyncio
 import os
 from pathlib import Path
 
-from app.domain.errors import UsageError, VaultError
+from app.domain.errors import Failed, UsageError
 from app.domain.secret import Secret
 
 
-class PrivateFiles:
+class NewPrivateFiles:
     """Writes new files that only their owner can read."""
 
     async def write(self, path: str, secret: Secret) -> str:
@@ -30,6 +30,6 @@ def _write(name: str, text: str) -> None:
     except FileExistsError:
         raise UsageError(f"{path} exists already", hint="name a file that does not exist") from None
     except OSError as error:
-        raise VaultError(f"{path} cannot be written: {error.strerror}", hint="name another place") from None
+        raise Failed(f"{path} cannot be written: {error.strerror}", hint="name another place") from None
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
         file.write(text)
