@@ -135,10 +135,10 @@ class Rooms:
 
     def auto_revoke(self) -> Screen[bool]:
         """How long an unused token lives."""
-        from app.screens.auto_revoke import AutoRevokeScreen, RevokeWork
+        from app.screens.auto_revoke import AutoRevokeScreen, AutoRevokeWork
 
         box = self._box
-        work = RevokeWork(
+        work = AutoRevokeWork(
             describe=box.describe_organization,
             list_tokens=box.list_tokens,
             update_threshold=box.update_threshold,

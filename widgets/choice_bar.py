@@ -16,8 +16,6 @@ from widgets.action_line import Piece, width_of
 class ChoiceBar(Widget, can_focus=True):
     """`◂ 7 d  30 d [90 d] never ▸`: the arrow keys and the mouse choose."""
 
-    HELP = "← → choose"
-
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "step(-1)", "Previous", show=False),
         Binding("right,l", "step(1)", "Next", show=False),

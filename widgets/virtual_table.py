@@ -38,8 +38,6 @@ class _TableMessage(Message):
 class VirtualTable(ScrollView, Generic[R], can_focus=True):
     """Rows come in filtered and sorted; the cursor and the marks stay with their row by its key."""
 
-    HELP = "↑↓ j k move · g G ends · PgUp PgDn pages · enter opens · space marks"
-
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False, id="list.up"),
         Binding("down,j", "move(1)", "Down", show=False, id="list.down"),

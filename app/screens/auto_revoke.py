@@ -40,7 +40,7 @@ NARROW = 96
 
 
 @dataclass(frozen=True, slots=True)
-class RevokeWork:
+class AutoRevokeWork:
     """The use cases behind the screen. `sweep` runs the demo's sweep now; None elsewhere."""
 
     describe: DescribeOrganization
@@ -74,7 +74,7 @@ class AutoRevokeScreen(RoomScreen):
     AUTO_FOCUS = "#revoke-presets"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Room.AUTO_REVOKE)]
 
-    def __init__(self, frame: Frame, work: RevokeWork) -> None:
+    def __init__(self, frame: Frame, work: AutoRevokeWork) -> None:
         super().__init__(frame)
         self._use = work
         self._identity: Identity | None = None
@@ -279,16 +279,16 @@ class AutoRevokeScreen(RoomScreen):
 
     def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
         """What cannot be done, and why."""
-        if action in {"switch", "step", "save", "undo"} and self._identity is None:
+        if action not in {"switch", "step", "save", "undo"}:
+            return ""
+        if self._identity is None:
             return "the organization is not read yet"
         if action == "undo" and self._chosen == self._saved:
             return "nothing is changed"
-        return self._why_no_save() if action == "save" else ""
+        return self._why_no_save(self._identity) if action == "save" else ""
 
-    def _why_no_save(self) -> str:
-        if self._identity is None:
-            return "the organization is not read yet"
-        if reason := self._identity.why_no_settings():
+    def _why_no_save(self, identity: Identity) -> str:
+        if reason := identity.why_no_settings():
             return reason
         if self._chosen is None:
             return f"the threshold is a number from 0 to {MAX_DAYS}"

@@ -24,6 +24,7 @@ Row = TypeVar("Row")
 class ChoiceDialog(Dialog[Result], Generic[Result, Row]):
     """Lists rows; the result is what the choice became, None when nothing was chosen or nothing changes."""
 
+    CSS_PATH = "choice.tcss"
     AUTO_FOCUS = "OptionList"
     LOADING: ClassVar[str] = ""
     EMPTY: ClassVar[tuple[str, str]] = ("", "")

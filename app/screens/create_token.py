@@ -110,10 +110,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         self.query_one("#create-project").display = self._scope == _OTHER
         self._tighten(dated or self._scope == _OTHER)
         name_problem, scope_problem = self._name_problem(), self._scope_problem()
-        typed = bool(self._value("create-name"))
-        free = self._say("create-name-note", "free", good=True) if not name_problem else None
-        if free is None:
-            self._say("create-name-note", name_problem if typed else "a-z, 0-9 and hyphens", wrong=typed)
+        self._say_name(name_problem)
         self._say("create-scope-note", scope_problem or self._scope_words(), wrong=bool(scope_problem))
         life_problem, may_problem = self._check_life(), self._check_may()
         ready = not (name_problem or scope_problem or life_problem or may_problem or self._creating)
@@ -123,6 +120,13 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         """On a low screen, an extra line takes the place of the blank ones."""
         failed = self.query_one("#create-error").display
         self.set_class(more or failed, "-full")
+
+    def _say_name(self, problem: str) -> None:
+        typed = bool(self._value("create-name"))
+        if problem:
+            self._say("create-name-note", problem if typed else "a-z, 0-9 and hyphens", wrong=typed)
+        else:
+            self._say("create-name-note", "free", good=True)
 
     def _check_life(self) -> str:
         try:
@@ -154,7 +158,9 @@ class CreateTokenDialog(Dialog[CreatedToken]):
             return why
         scope = self._project()
         taken = any(
-            token.name == name and token.revoked_at is None and _project_of(token) == scope
+            token.name == name
+            and token.revoked_at is None
+            and (token.project.name if token.project else "") == scope
             for token in self._book.tokens
         )
         return (
@@ -174,12 +180,11 @@ class CreateTokenDialog(Dialog[CreatedToken]):
             return f"organization is not offered: {role} must name a project"
         return "may work in every project" if not self._project() else "may work in this project alone"
 
-    def _say(self, note: str, text: str, *, wrong: bool = False, good: bool = False) -> bool:
+    def _say(self, note: str, text: str, *, wrong: bool = False, good: bool = False) -> None:
         line = self.query_one(f"#{note}", Static)
         line.set_class(wrong, "-wrong")
         line.set_class(good, "-good")
         line.update(Content(f"✓ {text}" if good else f"✗ {text}" if wrong and text[:1] != "!" else text))
-        return True
 
     # ── the draft ──
 
@@ -272,8 +277,3 @@ class CreateTokenDialog(Dialog[CreatedToken]):
 
 def _label(text: str) -> Static:
     return Static(text, classes="label", markup=False)
-
-
-def _project_of(token: object) -> str:
-    project = getattr(token, "project", None)
-    return project.name if project else ""

@@ -7,7 +7,7 @@ from textual import work
 
 from app.domain.activity import ActivityEntry
 from app.domain.export import Format
-from app.screens.export_tokens import ExportFile, Written
+from app.screens.export_file import ExportFile, Written
 from app.services.export_activity import ExportActivity
 
 

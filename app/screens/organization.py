@@ -12,7 +12,6 @@ class OrganizationDialog(ChoiceDialog[str, Membership]):
     """Lists the person's organizations; the result is the name that was switched to, None = none."""
 
     TITLE = "Work in another organization"
-    CSS_PATH = "organization.tcss"
     LOADING = "asking for your organizations …"
     EMPTY = ("you belong to no organization yet", "ask an owner to invite you")
 

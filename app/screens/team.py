@@ -38,7 +38,6 @@ class TeamDialog(ChoiceDialog[Team, Team]):
     """Lists the teams of the login; the result is the one that was chosen (NO_TEAM for none)."""
 
     TITLE = "Work in a Gumloop team"
-    CSS_PATH = "team.tcss"
     LOADING = "asking for your teams …"
     EMPTY = ("you are in no team", "requests go to your personal workspace")
 

@@ -11,7 +11,7 @@ from app.domain.server_info import TOKEN_PERMISSIONS, ServerInfo
 from app.domain.text import clean, safe
 from app.domain.tokens import APIToken, TokenState
 from app.screens.create_token import CreateTokenDialog
-from app.screens.export_tokens import ExportDialog
+from app.screens.export_tokens import ExportTokensDialog
 from app.screens.frame import Frame
 from app.screens.keyless_way import KeylessWayDialog
 from app.screens.reveal import RevealDialog
@@ -168,7 +168,7 @@ class TokenFlows(RoomScreen):
         if self._book is None or self._identity is None:
             return
         rows, where = list(self._table.rows), clean(self._identity.organization)
-        path = await self.app.push_screen_wait(ExportDialog(self._use.export, rows, self._book, where))
+        path = await self.app.push_screen_wait(ExportTokensDialog(self._use.export, rows, self._book, where))
         if path is not None:
             self.notify(f"{len(rows):,} tokens written to {clean(path)}", title="Exported", markup=False)
 

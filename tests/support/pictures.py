@@ -17,7 +17,7 @@ from app.screens.auto_revoke_save import ConfirmThreshold
 from app.screens.create_token import CreateTokenDialog
 from app.screens.dialog import Confirm
 from app.screens.export_activity import ExportActivityDialog
-from app.screens.export_tokens import ExportDialog
+from app.screens.export_tokens import ExportTokensDialog
 from app.screens.help import HelpScreen
 from app.screens.keyless import KeylessDialog
 from app.screens.keyless_way import KeylessWayDialog
@@ -86,7 +86,7 @@ PICTURES: dict[str, Picture] = {
     "revoke-many": Picture(ConfirmRevoke),
     "revoke-countdown": Picture(Countdown),
     "revoke-results": Picture(RevokeMany),
-    "export": Picture(ExportDialog),
+    "export": Picture(ExportTokensDialog),
     "auto-revoke": Picture(AutoRevokeScreen),
     "auto-revoke-lowered": Picture(AutoRevokeScreen),
     "auto-revoke-save": Picture(ConfirmThreshold),

@@ -2,7 +2,7 @@
 
 from textual.widgets import Input
 
-from app.screens.export_tokens import ExportDialog
+from app.screens.export_tokens import ExportTokensDialog
 from app.screens.keyless_way import KeylessWayDialog
 from app.screens.saved_filters import SavedFiltersDialog
 from app.screens.token_dialogs import SortDialog, TokenDialog
@@ -49,7 +49,7 @@ class KeylessWayPage(DialogPage):
 class ExportPage(DialogPage):
     """A format and a path."""
 
-    KIND = ExportDialog
+    KIND = ExportTokensDialog
 
     def path(self) -> str:
         """What stands in the field."""
