@@ -41,6 +41,10 @@ class Clock(Protocol):
 class Vault(Protocol):
     """Where secrets are stored: (service, account) to one secret."""
 
+    @property
+    def label(self) -> str:
+        """Its real name ("GNOME Keyring"), once something was read or probed."""
+
     async def probe(self) -> VaultStatus:
         """Find out whether secrets can be stored, without storing any; never raises."""
 

@@ -56,7 +56,7 @@ class GumloopStatus:
             resolution.warnings,
             team_id=team,
             expires_at=facts.expires_at,
-            stored_in=(await self._vault.probe()).label if stored else "",
+            stored_in=self._vault.label if stored else "",
             error=error,
             renews=bool(credential and credential.refresh_token),
             team_name=facts.team_name if team == facts.team_id else "",

@@ -49,7 +49,7 @@ class ChainloopStatus:
             resolution.candidates,
             resolution.warnings,
             expires_at=expiry_of(self._session.claims(credential)) if credential else None,
-            stored_in=(await self._vault.probe()).label if stored else "",
+            stored_in=self._vault.label if stored else "",
             error=error,
         )
 

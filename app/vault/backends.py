@@ -53,6 +53,11 @@ def members(backend: keyring.backend.KeyringBackend) -> Sequence[keyring.backend
     return tuple(inner for member in inside for inner in members(member))
 
 
+def label_of(backend: keyring.backend.KeyringBackend) -> str:
+    """What the keychain behind `backend` is called; the first, where there are several."""
+    return ALLOWED.get(module_of(members(backend)[0]), "keychain")
+
+
 def module_of(backend: keyring.backend.KeyringBackend) -> str:
     """The module that the backend's class comes from: names of classes can be borrowed."""
     return type(backend).__module__

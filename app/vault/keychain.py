@@ -6,15 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from app.domain.errors import LoopinError, VaultError, VaultSilent
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
 from app.vault.courier import Courier
+from app.vault.together import Together
+
+if TYPE_CHECKING:
+    from app.vault.reading import LookUp
 
 T = TypeVar("T")
 UNKNOWN = "keychain"
+_Wanted: TypeAlias = tuple[str, Sequence[str]]
+_Found: TypeAlias = tuple[Secret | None, ...]
 
 
 class KeychainVault:
@@ -27,6 +33,12 @@ class KeychainVault:
     def __init__(self, timeout: float) -> None:
         self._courier = Courier(timeout)
         self._label = UNKNOWN
+        self._reading = Together(self._read)
+
+    @property
+    def label(self) -> str:
+        """Its real name, once it was looked into."""
+        return self._label
 
     async def probe(self) -> VaultStatus:
         """Find out whether secrets can be stored, without storing any and without a prompt."""
@@ -42,16 +54,11 @@ class KeychainVault:
         return found
 
     async def read_all(self, service: str, accounts: Sequence[str]) -> tuple[Secret | None, ...]:
-        """Return the entries, one after the other in the given order; all within one `timeout`."""
+        """Return the entries, one after the other in the given order; all within one `timeout`.
 
-        def call() -> tuple[Secret | None, ...]:
-            from app.vault.backends import chosen
-            from app.vault.reading import look_up
-
-            found = look_up(chosen(), service, accounts)
-            return tuple(Secret(value) if value else None for value in found)
-
-        return await self._do(call)
+        What is asked for at the same moment is read together, with one connection and one prompt at most.
+        """
+        return await self._reading.ask((service, accounts))
 
     async def write(self, service: str, account: str, secret: Secret) -> None:
         """Create or replace the entry."""
@@ -71,18 +78,18 @@ class KeychainVault:
 
         def call() -> None:
             from app.vault.backends import chosen
-            from app.vault.reading import look_up
+            from app.vault.reading import is_there
 
             backend = chosen()
             # Backends disagree on what deleting a missing entry raises, so it is looked at first.
-            if look_up(backend, service, (account,)) == [None]:
+            if not is_there(backend, service, account):
                 return
             try:
                 backend.delete_password(service, account)
             # Another process may have been faster: then it is gone, which is all that is wanted.
             except Exception as error:
                 raced = type(error).__name__ in {"PasswordDeleteError", "ItemNotFoundException"}
-                if not raced or look_up(backend, service, (account,)) != [None]:
+                if not raced or is_there(backend, service, account):
                     raise
 
         await self._do(call)
@@ -95,26 +102,44 @@ class KeychainVault:
         if ALLOWED[first] == "Secret Service":
             from app.vault.secret_service import look
 
-            look(self._found)
+            look(self._named)
 
-    def _found(self, label: str) -> None:
+    def _named(self, label: str) -> None:
         self._label = label
 
-    async def _do(self, call: Callable[[], T]) -> T:
-        def translated() -> T:
-            try:
-                return call()
-            except VaultError:
-                raise
-            # The gate of this room: a backend is foreign code that raises what it likes. Its text
-            # may quote the secret, so only what translate() knows is passed on.
-            except Exception as error:
-                from app.vault.failures import translate
+    async def _read(self, wanted: Sequence[_Wanted]) -> Sequence[_Found | VaultError]:
+        def call() -> Sequence[_Found | VaultError]:
+            from app.vault.backends import chosen
+            from app.vault.reading import looking
 
-                raise translate(error, self._label) from None
+            with looking(chosen(), self._named) as look:
+                return [self._one(look, service, accounts) for service, accounts in wanted]
 
+        return await self._do(call)
+
+    def _one(self, look: LookUp, service: str, accounts: Sequence[str]) -> _Found | VaultError:
+        """One of several readings; an entry that cannot be read spoils no other."""
         try:
-            return await self._courier.run(translated)
+            values = self._translated(lambda: [look(service, account) for account in accounts])
+        except VaultError as problem:
+            return problem
+        return tuple(Secret(value) if value else None for value in values)
+
+    def _translated(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except VaultError:
+            raise
+        # The gate of this room: a backend is foreign code that raises what it likes. Its text
+        # may quote the secret, so only what translate() knows is passed on.
+        except Exception as error:
+            from app.vault.failures import translate
+
+            raise translate(error, self._label) from None
+
+    async def _do(self, call: Callable[[], T]) -> T:
+        try:
+            return await self._courier.run(lambda: self._translated(call))
         except VaultSilent as error:
             name = "the keychain" if self._label == UNKNOWN else self._label
             raise VaultSilent(error.message.replace("the keychain", name, 1), hint=error.hint) from None

@@ -14,6 +14,11 @@ class MemoryVault:
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], Secret] = {}
 
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return LABEL
+
     async def probe(self) -> VaultStatus:
         """Always usable."""
         return VaultStatus(LABEL)

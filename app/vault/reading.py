@@ -1,23 +1,39 @@
 """Looking entries up in a keyring backend. Importing this imports `keyring`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 from keyring.backend import KeyringBackend
 from keyring.backends import SecretService
+
+from app.vault.backends import label_of
 
 LOOKS = 3
 """How often an entry is looked up that another process keeps replacing."""
 LookUp = Callable[[str, str], str | None]
 
 
-def look_up(backend: KeyringBackend, service: str, accounts: Sequence[str]) -> list[str | None]:
-    """The entries, None for one that is not there. Of Secret Service all over one connection."""
+@contextmanager
+def looking(backend: KeyringBackend, named: Callable[[str], None]) -> Iterator[LookUp]:
+    """Give what returns the entry of a service and an account, None for one that is not there.
+
+    At Secret Service all looks share one connection. `named` is told the keychain's own name.
+    """
     if type(backend) is SecretService.Keyring:
         from app.vault.secret_service import connected
 
-        with connected(backend) as look:
-            return [_surely(look, service, account) for account in accounts]
-    return [_surely(backend.get_password, service, account) for account in accounts]
+        with connected(backend, named) as look:
+            yield partial(_surely, look)
+    else:
+        named(label_of(backend))
+        yield partial(_surely, backend.get_password)
+
+
+def is_there(backend: KeyringBackend, service: str, account: str) -> bool:
+    """True when there is such an entry."""
+    with looking(backend, lambda label: None) as look:
+        return look(service, account) is not None
 
 
 def _surely(look: LookUp, service: str, account: str) -> str | None:

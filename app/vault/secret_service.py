@@ -45,24 +45,34 @@ class Keyring(Protocol):
 
 
 @contextmanager
-def connected(backend: Keyring) -> Iterator[Callable[[str, str], str | None]]:
+def connected(backend: Keyring, named: Callable[[str], None]) -> Iterator[Callable[[str, str], str | None]]:
     """Look entries up, by service and account, as `backend` does, with one connection and one key exchange.
 
-    keyring itself makes both anew for each entry, which takes most of a look's time.
+    keyring itself makes both anew for each entry, which takes most of a look's time. `named` is told the
+    service's own name.
     """
     collection = backend.get_preferred_collection()
     names = backend.schemes[backend.scheme]
 
     def look(service: str, account: str) -> str | None:
         for item in collection.search_items({names["service"]: service, names["username"]: account}):
-            backend.unlock(item)
             # The key exchange waits for the first entry that is there.
             item.session = collection.session = collection.session or open_session(collection.connection)
-            return str(item.get_secret().decode())
+            return secret_of(backend, item)
         return None
 
-    with closing(collection.connection):
+    with closing(collection.connection) as bus:
+        named(_name(bus))
         yield look
+
+
+def secret_of(backend: Keyring, item: secretstorage.Item) -> str:
+    """What an entry holds. Most are not locked, so only one that is gets unlocked first."""
+    try:
+        return item.get_secret().decode()
+    except secretstorage.LockedException:
+        backend.unlock(item)
+        return item.get_secret().decode()
 
 
 def look(found: Callable[[str], None]) -> None:

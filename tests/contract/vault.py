@@ -23,6 +23,10 @@ class VaultConformance:
         status = await vault.probe()
         assert (status.label, status.error) == (self.label, None)
 
+    async def test_a_reading_tells_its_name(self, vault: Vault) -> None:
+        await vault.read(SERVICE, "nobody")
+        assert vault.label == self.label
+
     async def test_probe_stores_nothing(self, vault: Vault) -> None:
         await vault.probe()
         assert await vault.read(SERVICE, "default") is None

@@ -30,6 +30,10 @@ class Mortal:
         self._vault = KeychainVault(timeout=20)
         self._changes = changes
 
+    @property
+    def label(self) -> str:
+        return self._vault.label
+
     async def probe(self) -> VaultStatus:
         return await self._vault.probe()
 

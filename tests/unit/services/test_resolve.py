@@ -38,8 +38,10 @@ class BrokenVault:
         self.error = error
         self.asked = 0
 
+    label = "broken"
+
     async def probe(self) -> VaultStatus:
-        return VaultStatus("broken", self.error)
+        return VaultStatus(self.label, self.error)
 
     async def read(self, service: str, account: str) -> Secret | None:
         self.asked += 1
