@@ -35,8 +35,6 @@ THINNEST, FEW = 40, 10_000
 """Over FEW tokens, an answer has THINNEST bytes for each: an id alone has 36. Two bytes make an empty one,
 which is how a small answer could fill the memory."""
 
-# The vendor answers this address in the place of a person when the caller is an API token.
-_TOKEN_EMAIL = "api-token@chainloop"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _List = api_token_pb2.APITokenServiceListRequest
@@ -90,7 +88,6 @@ def person(user: organization_pb2.User) -> Person:
         user.first_name,
         user.last_name,
         moment(user.created_at) if user.HasField("created_at") else None,
-        is_person=user.email.lower() != _TOKEN_EMAIL,
     )
 
 

@@ -41,7 +41,6 @@ UNITS = {
 _TERM = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*"?)+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _DURATION = re.compile(r"(\d{1,6})([mhdwy])", re.ASCII)
-_NEEDS_QUOTES = re.compile(r'[\s":<>\\]|^!|^$')
 
 
 class FilterProblem(UsageError):
@@ -211,12 +210,6 @@ def _text(rest: str, written: str, start: int) -> Text:
     if not rest:
         raise FilterProblem(written, start, "a text must follow")
     return Text(rest)
-
-
-def quoted(value: str) -> Text:
-    """Write `value` so that it means exactly itself."""
-    plain = not _NEEDS_QUOTES.search(value) and not Text(value).has_wildcards and value.lower() != "never"
-    return Text(value, literal=not plain)
 
 
 # ── to tests ──

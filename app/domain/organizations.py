@@ -43,14 +43,13 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is signed in; under an API token `id` is the token's id and `is_person` is false."""
+    """Who is signed in; under an API token `id` is the token's id, and the rest stands for nobody."""
 
     id: str
     email: str
     first_name: str = ""
     last_name: str = ""
     created_at: datetime | None = None
-    is_person: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from app.domain.secret import Secret
     from app.services.chainloop_vault import StoredLogin
 
-API_TOKEN_AUDIENCE = "api-token-auth.chainloop"
 USER_AUDIENCE = "user-auth.chainloop"
 NO_PERMISSION = "operation not allowed"
 SIGN_IN = "sign in with: loopin chainloop auth login"

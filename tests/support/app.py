@@ -12,7 +12,7 @@ from app.container import Container
 from app.domain.credentials import ChainloopTarget, Method
 from app.domain.secret import Secret
 from app.main import LoopinApp
-from app.services.chainloop_session import API_TOKEN_AUDIENCE, USER_AUDIENCE
+from app.services.chainloop_session import USER_AUDIENCE
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.settings import Settings
 from tests.support.fake_desk import (
@@ -71,7 +71,12 @@ class FakeDemo:
 def claims_of(token: Secret) -> Mapping[str, Any]:
     """What the sample tokens say of themselves."""
     if token == CI_TOKEN:
-        return {"aud": [API_TOKEN_AUDIENCE], "jti": "ci", "org_name": "acme", "token_name": "ci-release"}
+        return {
+            "aud": ["api-token-auth.chainloop"],
+            "jti": "ci",
+            "org_name": "acme",
+            "token_name": "ci-release",
+        }
     if token.reveal().startswith("not-a-real-session"):
         return {"aud": [USER_AUDIENCE], "exp": int((NOW + timedelta(hours=23, minutes=12)).timestamp())}
     return {}

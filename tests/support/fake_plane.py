@@ -113,7 +113,7 @@ class FakeGateway:
         plane = await self._enter("current")
         if self._is_token:
             token_id = plane.tokens[1].id
-            return Context(Person(token_id, "API-token@chainloop", is_person=False), None)
+            return Context(Person(token_id, "API-token@chainloop"), None)
         return Context(ADA, plane.membership(self._organization or plane.current_name))
 
     async def memberships(self) -> Sequence[Membership]:

@@ -51,21 +51,21 @@ async def test_the_context_names_person_organization_and_role(
     context = await gateway.current()
     assert context.person is not None
     assert context.membership is not None
-    assert (context.person.email, context.person.is_person) == (account_server.owner[0], True)
+    assert context.person.email == account_server.owner[0]
     assert (context.membership.organization.name, context.membership.role) == ("acme", Role.OWNER)
     assert context.membership.current
     assert context.membership.created_at is not None
     assert context.membership.created_at.tzinfo is UTC
 
 
-async def test_an_api_token_has_no_membership_and_is_no_person(
+async def test_an_api_token_has_no_membership_and_stands_in_for_a_person(
     gateways: ChainloopGateways, owner: Credential
 ) -> None:
     created, token = await make_token(gateways, owner, unique("context"))
     context = await gateways.open(token.endpoint, token).current()
     assert context.membership is None
     assert context.person is not None
-    assert (context.person.id, context.person.is_person) == (created.token.id, False)
+    assert (context.person.id, context.person.email) == (created.token.id, "API-token@chainloop")
 
 
 async def test_a_created_token_is_as_it_was_asked_for(gateway: ChainloopGateway) -> None:

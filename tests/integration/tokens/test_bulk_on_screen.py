@@ -7,7 +7,6 @@ import grpc
 import pytest
 
 from app.container import Container
-from app.domain.filter import quoted
 from app.main import LoopinApp
 from app.settings import load
 from app.vault.memory import MemoryVault
@@ -50,7 +49,7 @@ async def test_every_third_failure_is_on_its_line_and_r_tries_it_again(
 
     proxy.before = every_third
     async with opened(TokensPage, LoopinApp(box, screen="tokens")) as tokens:
-        await tokens.filter(str(quoted(stem)))
+        await tokens.filter(stem)
         await tokens.until(lambda: len(tokens.names()) == COUNT)
         await tokens.to_list()
         await tokens.mark_all()
