@@ -223,7 +223,10 @@ def place(tmp_path: Path, keychain: Bus, gumloop: Gumloop, account_server: Accou
 
 @contextmanager
 def interrupts_heard() -> Iterator[None]:
-    """A shell that starts us in the background has interrupts ignored, and children inherit that."""
+    """A shell that starts us in the background has interrupts ignored, and children inherit that.
+
+    Here, not in a `preexec_fn`: that runs in a fork of a process with gRPC's threads, which may never end.
+    """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
@@ -254,12 +257,7 @@ class Session:
 
     def address(self) -> str:
         """The page that it asks to be opened."""
-        if not self._address.wait(20):
-            os.kill(self.child.pid, signal.SIGABRT)
-            import time
-
-            time.sleep(2)
-        assert self._address.is_set(), (self.seen, self._reader.is_alive())
+        assert self._address.wait(PATIENCE), self.seen
         found = re.search(r"^https?://\S+", self.seen.replace("\r", ""), re.M)
         assert found
         return found[0]

@@ -26,16 +26,22 @@ def loose() -> "tuple[int, str]":
     return resource.getrlimit(resource.RLIMIT_CORE)[1], "00000033"
 
 
-def _start_loosely() -> None:
-    os.umask(0o022)
-    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
-    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
-    Path("/proc/self/coredump_filter").write_text("0x33")
+# A program of its own that turns into the real one: a `preexec_fn` would run in a fork of this process, whose
+# other threads (gRPC's, of other tests) it must not meet.
+_LOOSELY = """
+import os, resource, sys
+os.umask(0o022)
+hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+with open("/proc/self/coredump_filter", "w") as file:
+    file.write("0x33")
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 
 
 def _run(*arguments: str, environment: dict[str, str]) -> str:
     done = subprocess.run(
-        [sys.executable, *arguments],
+        [sys.executable, "-c", _LOOSELY, *arguments],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -43,7 +49,6 @@ def _run(*arguments: str, environment: dict[str, str]) -> str:
         text=True,
         timeout=60,
         check=True,
-        preexec_fn=_start_loosely,
     )
     return done.stdout.strip()
 

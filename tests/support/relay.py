@@ -5,8 +5,10 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
+
+from tests.support.door import Door, pump
 
 _RESET = struct.pack("ii", 1, 0)
 
@@ -44,48 +46,33 @@ class Relay:
     how: Break | None = None
     port: int = 0
     hits: int = 0
-    _door: socket.socket | None = None
-    _open: list[socket.socket] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._door = Door(self._carry)
 
     def listen(self) -> None:
         """Open the door, at the same port as before."""
-        self._door = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._door.getsockname()[1]
-        threading.Thread(target=self._accept, args=(self._door,), daemon=True).start()
+        listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = listener.getsockname()[1]
+        self._door.open(listener)
 
     def close(self) -> None:
         """Let nobody in any more."""
-        door, self._door = self._door, None
-        if door is not None:
-            with suppress(OSError):
-                door.shutdown(socket.SHUT_RDWR)
-            door.close()
+        self._door.close()
 
     def mend(self) -> None:
         """From here on everything passes."""
         self.how = None
-        if self._door is None:
+        if not self._door.is_open:
             self.listen()
 
     def end(self) -> None:
         """Hang up on everyone."""
-        self.close()
-        for one in self._open:
-            with suppress(OSError):
-                one.close()
-
-    def _accept(self, door: socket.socket) -> None:
-        while True:
-            try:
-                client, _ = door.accept()
-            except OSError:
-                return
-            self._open.append(client)
-            threading.Thread(target=self._carry, args=(client,), daemon=True).start()
+        self._door.hang_up()
 
     def _carry(self, client: socket.socket) -> None:
         with suppress(OSError), socket.create_connection(self.upstream, timeout=30) as server:
-            back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+            back = threading.Thread(target=pump, args=(server, client), daemon=True)
             back.start()
             while data := client.recv(65536):
                 if self.how is not None and self.mark in data:
@@ -110,19 +97,11 @@ class Relay:
             while client.recv(65536):
                 continue
         elif how is Break.HALF:
-            client.sendall(
-                b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{"a'
-            )
+            client.sendall(_HALF)
         else:
             client.sendall(_ANSWERS[how])
         client.close()
         return True
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(65536):
-            target.sendall(data)
 
 
 @contextmanager
