@@ -1,13 +1,11 @@
 """POST /federated/verify: another control plane asks whether a federated token is good, and whose it is."""
 
-import hashlib
-import secrets
-
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import TokenRejected, Unreachable
 from app.domain.secret import Secret
+from app.server.bearer import bearer_in, same
 from app.server.database.trouble import NoDatabase
 from app.server.federation.verify import VerifyFederated
 from app.server.http.bodies import json_object
@@ -23,8 +21,7 @@ def make_blueprint(verify: VerifyFederated, secret: str) -> Blueprint:
     def federated_verify() -> ResponseReturnValue:
         if not secret:
             return _problem("not_found", "this server verifies no federated tokens for others", 404)
-        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not _same(bearer.strip(), secret):
+        if not same(bearer_in(request.headers.get("Authorization", "")), secret):
             answer = _problem("unauthenticated", "the federation secret is missing or wrong", 401)
             return *answer, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         body = json_object() or {}
@@ -56,11 +53,6 @@ def _verified(verify: VerifyFederated, token: str, organization: str) -> Respons
     if found.project_id is not None:
         answer |= {"projectId": str(found.project_id), "projectName": found.project_name}
     return answer
-
-
-def _same(given: str, wanted: str) -> bool:
-    # Hashed first: then neither length nor content can be timed.
-    return secrets.compare_digest(*(hashlib.sha256(text.encode()).digest() for text in (given, wanted)))
 
 
 def _problem(code: str, message: str, status: int) -> tuple[dict[str, str], int]:

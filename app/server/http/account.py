@@ -1,20 +1,16 @@
 """The pages of a person's own account: signing in and out, user ID and API keys."""
 
-import math
-from datetime import timedelta
 from uuid import UUID
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited
-from app.server.http.auth import LoginForm, passwords_off
+from app.server.http.sign_in_form import WRONG, LoginForm, passwords_off, retry_after, too_many
 from app.server.http.visitor import Visitor, next_place
 from app.server.parts import Parts
 from app.server.usecases.api_keys import MakeKey, ReadKeys
 from app.server.usecases.browser_sessions import SignedInBrowser
-
-WRONG = "That e-mail address and password do not match."
 
 
 def make_blueprint(parts: Parts) -> Blueprint:
@@ -50,23 +46,18 @@ class _Door:
         if not form.validate():
             return self._page(form, status=400)
         try:
-            self._visitor.sign_in(form.email.data or "", form.password.data or "")
+            self._visitor.keep(self._visitor.sign_in(*form.typed))
         except NotSignedIn:
             return self._page(form, WRONG, 401)
         except RateLimited as error:
-            return self._busy(form, error.retry_after or 60)
+            seconds = error.retry_after or 60
+            return retry_after(self._page(form, too_many(seconds, self._clock()), 429), seconds)
         return redirect(next_place(request.args.get("next", "")), 303)
 
     def leave(self) -> ResponseReturnValue:
         """Sign out, and back to the form."""
         self._visitor.sign_out()
         return redirect(url_for("account.sign_in", next=next_place(request.args.get("next", ""))), 303)
-
-    def _busy(self, form: LoginForm, seconds: float) -> Response:
-        until = self._clock() + timedelta(seconds=seconds)
-        page = self._page(form, f"Too many attempts. Try again at {until:%H:%M} UTC.", 429)
-        page.headers["Retry-After"] = str(math.ceil(seconds))
-        return page
 
     def _page(self, form: LoginForm, problem: str = "", status: int = 200) -> Response:
         place = next_place(request.args.get("next", ""))

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import InvalidInput, LoopinError, NotSignedIn, PermissionDenied
 from app.server import log
+from app.server.bearer import bearer_in
 from app.server.database.trouble import RETRY_AFTER, NoDatabase
 from app.server.http.models import MODEL_GROUPS
 from app.server.parts import Parts
@@ -57,9 +58,8 @@ def no_such_call(error: HTTPException) -> ResponseReturnValue:
 
 
 def _bearer() -> Bearer:
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     user_id = request.headers.get("x-auth-key", "").strip()
-    return Bearer(value.strip() if scheme.lower() == "bearer" else "", user_id)
+    return Bearer(bearer_in(request.headers.get("Authorization", "")), user_id)
 
 
 def _items(found: Sequence[Named]) -> list[dict[str, str]]:

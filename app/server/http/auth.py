@@ -1,35 +1,27 @@
 """/auth/login and /auth/logout."""
 
-import math
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField
-from wtforms.validators import InputRequired, Length
 
 from app.domain.errors import InvalidInput, NotSignedIn, RateLimited
-from app.server.addresses import client_address
+from app.server.bearer import bearer_in
 from app.server.http import callbacks
 from app.server.http.bodies import json_object
 from app.server.http.callbacks import Callback
 from app.server.http.headers import allow_form_target
+from app.server.http.sign_in_form import WRONG, LoginForm, passwords_off, retry_after, too_many
+from app.server.http.visitor import Visitor
 from app.server.parts import Parts
 from app.server.usecases.accounts import SignedIn
-
-
-class LoginForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types
-    """E-mail address and password, with the CSRF token that Flask-WTF adds."""
-
-    email = EmailField("E-mail address", [InputRequired("Enter your e-mail address."), Length(max=320)])
-    password = PasswordField("Password", [InputRequired("Enter your password."), Length(max=1024)])
 
 
 def make_blueprint(parts: Parts) -> Blueprint:
     """The routes, over the use cases in `parts`."""
     pages = Blueprint("auth", __name__, url_prefix="/auth")
-    login = _Login(parts)
+    visitor = Visitor(parts)
+    login = _Login(parts, visitor)
     pages.add_url_rule("/login", "login", login.show, methods=["GET"])
     pages.add_url_rule("/login", "sign_in", login.sign_in, methods=["POST"])
 
@@ -38,11 +30,9 @@ def make_blueprint(parts: Parts) -> Blueprint:
         body = json_object() if request.data else {}
         if body is None or not isinstance(everywhere := body.get("everywhere", False), bool):
             return {"code": "invalid", "message": 'send {"everywhere": true} or {"everywhere": false}'}, 400
-        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+        bearer = bearer_in(request.headers.get("Authorization", ""))
         try:
-            parts.sign_out.do(
-                bearer.strip() if scheme.lower() == "bearer" else "", everywhere, _address(parts)
-            )
+            parts.sign_out.do(bearer, everywhere, visitor.address)
         except NotSignedIn as error:
             headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             return {"code": "unauthenticated", "message": error.message}, 401, headers
@@ -54,8 +44,10 @@ def make_blueprint(parts: Parts) -> Blueprint:
 class _Login:
     """The sign-in page and what happens when it is sent."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, parts: Parts, visitor: Visitor) -> None:
+        self._passwords = parts.settings.passwords
+        self._clock = parts.clock
+        self._visitor = visitor
 
     def show(self) -> ResponseReturnValue:
         """The empty form; 400 for a callback that leads elsewhere."""
@@ -71,29 +63,18 @@ class _Login:
         except InvalidInput:
             return _refused_callback()
         form = LoginForm()
-        if not self._parts.settings.passwords:
+        if not self._passwords:
             return passwords_off()
         if not form.validate():
             return self._page(form, callback, status=400)
         try:
-            done = self._parts.sign_in.do(
-                form.email.data or "", form.password.data or "", _address(self._parts)
-            )
+            done = self._visitor.sign_in(*form.typed)
         except NotSignedIn:
-            wrong = "That e-mail address and password do not match."
-            return self._page(form, callback, problem=wrong, status=401)
+            return self._page(form, callback, WRONG, 401)
         except RateLimited as error:
-            return self._busy(form, callback, error.retry_after or 60)
-        return finish(done, callback, self._parts.clock())
-
-    def _busy(self, form: LoginForm, callback: Callback | None, seconds: float) -> Response:
-        until = self._parts.clock() + timedelta(seconds=seconds)
-        minutes = math.ceil(seconds / 60)
-        wait = "1 minute" if minutes == 1 else f"{minutes} minutes"
-        problem = f"Too many attempts. Try again in {wait}, at {until:%H:%M} UTC."
-        page = self._page(form, callback, problem=problem, status=429)
-        page.headers["Retry-After"] = str(math.ceil(seconds))
-        return page
+            seconds = error.retry_after or 60
+            return retry_after(self._page(form, callback, too_many(seconds, self._clock()), 429), seconds)
+        return finish(done, callback, self._clock())
 
     def _page(
         self, form: LoginForm, callback: Callback | None, problem: str = "", status: int = 200
@@ -118,16 +99,6 @@ def finish(
     return redirect(target, 303)
 
 
-def passwords_off() -> ResponseReturnValue:
-    """For a form that is not shown any more."""
-    return render_template(
-        "problem.html",
-        title="Passwords are switched off here",
-        text="Nobody signs in with a password here, so it was not looked at.",
-        step="Go back, reload the page and sign in through your identity provider.",
-    ), 403
-
-
 def _refused_callback() -> ResponseReturnValue:
     return render_template(
         "problem.html",
@@ -136,8 +107,3 @@ def _refused_callback() -> ResponseReturnValue:
         "token to another place, so nothing was sent.",
         step="Start the sign-in again from the program you want to use.",
     ), 400
-
-
-def _address(parts: Parts) -> str:
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    return client_address(request.remote_addr or "", forwarded, parts.settings.trusted_proxies)

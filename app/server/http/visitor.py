@@ -3,8 +3,9 @@
 from flask import request, session
 
 from app.server.addresses import client_address
+from app.server.http.known_browsers import KnownBrowsers
 from app.server.parts import Parts
-from app.server.usecases.accounts import SignedIn
+from app.server.usecases.accounts import SignedIn, account_of
 from app.server.usecases.browser_sessions import BrowserSessions, SignedInBrowser
 
 _KEY = "browser"
@@ -13,11 +14,13 @@ _MAX_PLACE = 8000
 
 
 class Visitor:
-    """Reads and writes the cookie. It is Flask's: signed, HttpOnly, SameSite=Lax, Secure behind TLS."""
+    """Reads and writes cookies. They are signed, HttpOnly, SameSite=Lax, Secure behind TLS."""
 
     def __init__(self, parts: Parts) -> None:
         self._networks = parts.settings.trusted_proxies
-        self._sessions = BrowserSessions(parts.database, parts.sign_in, parts.tokens, parts.clock)
+        self._sessions = BrowserSessions(parts.database, parts.tokens, parts.clock)
+        self._sign_in = parts.sign_in
+        self._known = KnownBrowsers(parts.ring)
 
     @property
     def address(self) -> str:
@@ -30,15 +33,16 @@ class Visitor:
         secret = session.get(_KEY)
         return self._sessions.find(secret) if isinstance(secret, str) else None
 
-    def sign_in(self, email: str, password: str) -> None:
-        """Sign in under a new cookie (OWASP: session fixation). Raises NotSignedIn or RateLimited."""
-        self._take(self._sessions.open(email, password, self.address))
+    def sign_in(self, email: str, password: str) -> SignedIn:
+        """Begin a session with a password. Raises NotSignedIn or RateLimited."""
+        known = self._known.name(account_of(email))
+        done = self._sign_in.do(email, password, self.address, known)
+        self._known.remember(done.email)
+        return done
 
     def keep(self, done: SignedIn) -> None:
-        """Sign in with a session that was just begun in another way."""
-        self._take(self._sessions.keep(done))
-
-    def _take(self, secret: str) -> None:
+        """Keep a session that was just begun, under a new cookie (OWASP: session fixation)."""
+        secret = self._sessions.keep(done)
         self.sign_out()
         session[_KEY] = secret
 

@@ -14,6 +14,7 @@ from authlib.oauth2.rfc7591 import (
     InvalidRedirectURIError,
 )
 
+from app.server.bearer import bearer_in, same
 from app.server.database.oauth_models import OAuthClient
 from app.server.oauth import opaque, redirects, rules
 from app.server.oauth.grants import store
@@ -40,9 +41,7 @@ class Registration(ClientRegistrationEndpoint):
 
     def authenticate_token(self, request: Any) -> bool:
         """True for the operator's secret (RFC 7591 §1.2, initial access token), else 401."""
-        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        same = secrets.compare_digest(opaque.digest(bearer.strip()), opaque.digest(self._secret))
-        if scheme.lower() != "bearer" or not same:
+        if not same(bearer_in(request.headers.get("Authorization", "")), self._secret):
             raise InvalidTokenError("The registration secret is missing or wrong.")
         return True
 

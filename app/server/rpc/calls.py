@@ -13,6 +13,7 @@ from app.domain import errors
 from app.domain.secret import Secret
 from app.server import log
 from app.server.addresses import Network, client_address
+from app.server.bearer import bearer_in
 from app.server.federation.verify import VerifyFederated, is_foreign
 from app.server.usecases.actors import DENIED, Actor
 from app.server.usecases.identities import Identify
@@ -87,8 +88,7 @@ class Calls:
             raise _refusal(error) from error
 
     def _identify_caller(self, call: Call) -> Actor:
-        scheme, _, bearer = call.metadata.get("authorization", "").partition(" ")
-        bearer = bearer.strip() if scheme.lower() == "bearer" else ""
+        bearer = bearer_in(call.metadata.get("authorization", ""))
         organization = call.metadata.get(ORGANIZATION_KEY, "")
         forwarded = call.metadata.get("x-forwarded-for", "")
         address = client_address(address_of(call.peer), forwarded, self._proxies)

@@ -54,13 +54,16 @@ class SignIn:
         self._life = life
         self._off = off
 
-    def do(self, email: str, password: str, address: str) -> SignedIn:
-        """Check and sign in. `address` is where the request came from."""
+    def do(self, email: str, password: str, address: str, browser: str = "") -> SignedIn:
+        """Check and sign in. `address` is where the request came from.
+
+        `browser` is the name of one in which this account was signed in to before; empty for any other.
+        """
         if self._off:
             raise PermissionDenied(PASSWORDS_OFF)
-        account = email.strip().lower()[:320]
+        account = account_of(email)
         with self._database.write() as session:
-            attempt = attempts.begin(session, attempts.Attempt(account, address), self._clock())
+            attempt = attempts.begin(session, attempts.Attempt(account, address, browser), self._clock())
             user = session.scalar(select(User).where(User.email == account, User.disabled_at.is_(None)))
         # Outside a transaction: the hash takes long, and nobody should wait for it.
         if not self._passwords.matches(user.password_hash if user else None, password) or user is None:
@@ -88,6 +91,11 @@ class SignIn:
                 raise NotSignedIn(WRONG)
             row = open_session(session, user, address, (now, now + self._life))
         return SignedIn(user.email, self._tokens.for_person(user.id, row.id, row.expires_at), row.expires_at)
+
+
+def account_of(email: str) -> str:
+    """The account that somebody means who types this."""
+    return email.strip().lower()[:320]
 
 
 class SignOut:

@@ -1,5 +1,8 @@
 """The limit on failed sign-ins, per account and per address, kept in the database for every replica.
 
+A browser in which the account was signed in to before is counted by itself: strangers who guess at a password
+cannot use up its tries.
+
 An attempt is written before the password is looked at: a hundred at the same time count as a hundred.
 """
 
@@ -25,11 +28,13 @@ class Attempt:
 
     account: str
     address: str
+    browser: str = ""
 
     @property
     def key(self) -> str:
-        """The hash under which the account is counted."""
-        return hashlib.sha256(self.account.encode()).hexdigest()
+        """The hash under which the account is counted, in a known `browser` apart from all others."""
+        counted = f"{self.account}\0{self.browser}" if self.browser else self.account
+        return hashlib.sha256(counted.encode()).hexdigest()
 
 
 def begin(session: Session, attempt: Attempt, now: datetime) -> UUID:

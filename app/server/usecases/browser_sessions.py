@@ -13,7 +13,7 @@ from app.server.jwts import Tokens
 from app.server.oauth import opaque
 from app.server.oauth.issued import Person
 from app.server.usecases import audit
-from app.server.usecases.accounts import SignedIn, SignIn
+from app.server.usecases.accounts import SignedIn
 
 _PREFIX = "web_"
 
@@ -27,17 +27,12 @@ class SignedInBrowser:
 
 
 class BrowserSessions:
-    """Opens, reads and ends them; signing out everywhere ends them too."""
+    """Keeps, finds and ends them; signing out everywhere ends them too."""
 
-    def __init__(self, database: Database, sign_in: SignIn, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, database: Database, tokens: Tokens, clock: Clock) -> None:
         self._database = database
-        self._sign_in = sign_in
         self._tokens = tokens
         self._clock = clock
-
-    def open(self, email: str, password: str, address: str) -> str:
-        """Sign in and return a new secret. Raises NotSignedIn or RateLimited."""
-        return self.keep(self._sign_in.do(email, password, address))
 
     def keep(self, done: SignedIn) -> str:
         """Return a new secret for a session that was just begun."""

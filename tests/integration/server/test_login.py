@@ -215,6 +215,50 @@ def test_too_many_wrong_passwords_are_stopped_with_a_time(fresh_server: ServerFa
     assert other.status_code == 303
 
 
+@pytest.mark.parametrize("page", ["/auth/login", "/account/sign-in"])
+def test_strangers_who_guess_do_not_lock_a_person_out_of_their_own_browser(
+    fresh_server: ServerFactory, page: str
+) -> None:
+    server = fresh_server()
+    with client_of(server) as known, client_of(server) as new:
+        assert submit(known, page, *server.owner) == 303
+        fail_before(server, 10, server.owner[0], "203.0.113.9", timedelta(minutes=1))
+        assert submit(new, page, *server.owner) == 429
+        assert submit(known, page, *server.owner) == 303
+        # On the other page too; nobody else's account is known there.
+        assert submit_login(known, server.owner[0].upper(), server.owner[1]).status_code == 303
+        fail_before(server, 10, server.viewer[0], "203.0.113.9", timedelta(minutes=1))
+        assert submit(known, page, *server.viewer) == 429
+
+
+def test_a_known_browser_has_no_more_tries_than_strangers_have(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    with client_of(server) as known, client_of(server) as new:
+        assert submit_login(known, *server.owner).status_code == 303
+        statuses = [submit_login(known, server.owner[0], "wrong").status_code for _ in range(10)]
+        assert statuses == [401] * 10
+        assert submit_login(known, *server.owner).status_code == 429
+        # It was one browser; the account itself is open.
+        assert submit_login(new, *server.owner).status_code == 303
+
+
+def test_a_browser_is_known_by_what_this_server_signed_and_nothing_else(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    with client_of(server) as browser:
+        assert submit_login(browser, *server.viewer).status_code == 303
+        (known,) = [cookie for cookie in browser.cookies.jar if cookie.name.endswith("_known")]
+        mine = known.value or ""
+        fail_before(server, 10, server.owner[0], "203.0.113.9", timedelta(minutes=1))
+        for value in (mine, f"a{mine}", mine[:-1], "x", ".", ""):
+            known.value = value
+            assert submit_login(browser, *server.owner).status_code == 429
+
+
+def submit(browser: httpx.Client, page: str, email: str, password: str) -> int:
+    form = {"csrf_token": csrf_of(browser.get(page).text), "email": email, "password": password}
+    return browser.post(page, params={"callback": CALLBACK}, data=form).status_code
+
+
 def test_the_limit_holds_when_the_server_starts_again(fresh_server: ServerFactory) -> None:
     first = fresh_server()
     fail_before(first, 9, first.owner[0], "203.0.113.9", timedelta(minutes=1))

@@ -1,0 +1,19 @@
+"""Bearer values, and secrets that are compared (RFC 6750 §2.1)."""
+
+import hashlib
+import secrets
+
+
+def bearer_in(authorization: str) -> str:
+    """The value in an Authorization header; empty where it holds none."""
+    scheme, _, value = authorization.partition(" ")
+    return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def same(given: str, wanted: str) -> bool:
+    """Whether two secrets are equal. Hashed first: then neither length nor content can be timed."""
+    return secrets.compare_digest(_hashed(given), _hashed(wanted))
+
+
+def _hashed(value: str) -> bytes:
+    return hashlib.sha256(value.encode("utf-8", "replace")).digest()
