@@ -8,7 +8,7 @@ import click
 from app.cli.groups import Leaf
 from app.cli.options import output_option
 from app.cli.output import in_table, show, show_json, stamp, table
-from app.cli.server_options import database_options, open_database
+from app.cli.server_options import database_options, open_database, operator
 from app.domain.errors import Refused, UsageError
 from app.domain.keyless import AUDIENCE
 
@@ -62,7 +62,7 @@ def add(
         draft = Draft(organization, url, audience, rules.parse(claims), project, private_network)
         if not no_check:
             _probe(url, private_network)
-        added = AddIssuer(database, utc_now).do(draft)
+        added = AddIssuer(database, utc_now).do(operator(), draft)
     if output == "json":
         show_json(_shape(added))
     else:
@@ -102,7 +102,7 @@ def remove(issuer_id: str, output: str, **place: Any) -> None:
         from app.server.clock import utc_now
         from app.server.federation.issuers import RemoveIssuer
 
-        RemoveIssuer(database, utc_now).do(issuer_id)
+        RemoveIssuer(database, utc_now).do(operator(), issuer_id)
     if output == "json":
         show_json({"id": issuer_id, "removed": True})
     else:

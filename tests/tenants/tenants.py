@@ -17,6 +17,7 @@ from app.server.federation.issuers import AddIssuer, Draft
 from app.server.parts import Parts, build
 from app.server.settings import ServerSettings
 from app.server.usecases.api_keys import add_key
+from app.server.usecases.audit import Who
 from tests.integration.server.callers import Caller
 from tests.support.issuer import Issuer
 from tests.support.oauth import Person, Program, Proof
@@ -112,7 +113,7 @@ def _tenant(
         add_key(session, keys["person"], UUID(staff["owner"].user_id), None, now)
         add_key(session, keys["team"], UUID(staff["owner"].user_id), team, now)
     AddIssuer(made.database, made.clock).do(
-        Draft(name, issuer.name, "chainloop", {"project_path": f"{name}/*"})
+        Who("operator", name="test"), Draft(name, issuer.name, "chainloop", {"project_path": f"{name}/*"})
     )
     tokens, bearers = _tokens(server, staff["owner"].jwt, f"{name}-web")
     bearers["CI job"] = issuer.gitlab(project_path=f"{name}/web").reveal()

@@ -18,7 +18,6 @@ from app.server.usecases import audit
 from app.server.usecases.audit import Who
 
 ISSUER_ADD, ISSUER_REMOVE = "issuer.add", "issuer.remove"
-OPERATOR = Who("system", name="command line")
 MAX_URL, MAX_AUDIENCE = 500, 255
 
 
@@ -58,7 +57,7 @@ class AddIssuer:
         self._database = database
         self._clock = clock
 
-    def do(self, draft: Draft) -> Trusted:
+    def do(self, by: Who, draft: Draft) -> Trusted:
         """Add it; servers that run use it at once."""
         _check(draft)
         now = self._clock()
@@ -78,7 +77,7 @@ class AddIssuer:
             session.add(row)
             session.flush()
             what = audit.What(ISSUER_ADD, organization.id, row.id, row.url[:320], {"claims": row.claims})
-            audit.record(session, OPERATOR, [what], now)
+            audit.record(session, by, [what], now)
             return _trusted(row, organization.name, project.name if project else "")
 
 
@@ -109,7 +108,7 @@ class RemoveIssuer:
         self._database = database
         self._clock = clock
 
-    def do(self, issuer_id: str) -> None:
+    def do(self, by: Who, issuer_id: str) -> None:
         """Remove one."""
         try:
             wanted = UUID(issuer_id)
@@ -122,7 +121,7 @@ class RemoveIssuer:
             if row is None:
                 raise NotFound("there is no trusted issuer of that id", hint="see loopin server issuer list")
             what = audit.What(ISSUER_REMOVE, row.organization_id, row.id, row.url[:320])
-            audit.record(session, OPERATOR, [what], self._clock())
+            audit.record(session, by, [what], self._clock())
             session.delete(row)
 
 

@@ -18,7 +18,7 @@ ORGANIZATION_UPDATE = "organization.update"
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who acts: `kind` is person, api_token or system; `address` is where from."""
+    """Who acts: `kind` is person, api_token, ci_job, operator or system; `address` is where from."""
 
     kind: str
     id: UUID | None = None

@@ -8,12 +8,14 @@ import pytest
 from app.server.clock import utc_now
 from app.server.database.engine import Database
 from app.server.federation.issuers import AddIssuer, Draft, ListIssuers, RemoveIssuer, Trusted
+from app.server.usecases.audit import Who
 from tests.support import server as servers
 from tests.support.issuer import Issuer, issuer
 from tests.support.server import AccountServer
 
 __all__ = ["issuer"]
 
+OPERATOR = Who("operator", name="test")
 FEDERATION_SECRET = "federation-secret-not-real"
 Trust = Callable[..., Trusted]
 
@@ -41,7 +43,9 @@ def add_issuer(
     database = Database(f"sqlite:///{data / 'loopin.db'}")
     wanted = claims or {"project_path": "acme/*"}
     try:
-        return AddIssuer(database, utc_now).do(Draft(organization, issuer.name, audience, wanted, project))
+        return AddIssuer(database, utc_now).do(
+            OPERATOR, Draft(organization, issuer.name, audience, wanted, project)
+        )
     finally:
         database.close()
 
@@ -62,5 +66,5 @@ def trust(plane: AccountServer, issuer: Issuer) -> Iterator[Trust]:
     there = {trusted.id for trusted in ListIssuers(database).do()}
     for trusted in added:
         if trusted.id in there:
-            RemoveIssuer(database, utc_now).do(str(trusted.id))
+            RemoveIssuer(database, utc_now).do(OPERATOR, str(trusted.id))
     database.close()

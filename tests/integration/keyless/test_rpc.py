@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.secret import Secret
 from app.server.federation.issuers import RemoveIssuer
-from tests.integration.keyless.conftest import Trust
+from tests.integration.keyless.conftest import OPERATOR, Trust
 from tests.integration.server.callers import Caller, refusal
 from tests.support.issuer import DISCOVERY, JWKS, Issuer, gitlab_claims, rsa_key
 from tests.support.server import AccountServer, ServerFactory
@@ -167,7 +167,7 @@ def test_a_removed_issuer_is_refused_at_once(plane: AccountServer, issuer: Issue
     added = trust()
     assert current(plane, issuer.token())[0] == "OK"
     database = Database(f"sqlite:///{plane.data / 'loopin.db'}")
-    RemoveIssuer(database, utc_now).do(str(added.id))
+    RemoveIssuer(database, utc_now).do(OPERATOR, str(added.id))
     database.close()
     assert "nobody here trusts" in current(plane, issuer.token())[1]
     with plane.database() as connection:
