@@ -40,9 +40,9 @@ class Metrics:
         """A round was held or failed."""
         self._rounds.labels(outcome).inc()
 
-    def next_at(self, at: datetime | None) -> None:
+    def next_at(self, at: datetime) -> None:
         """When the next round is due."""
-        self._next.set(at.timestamp() if at else 0)
+        self._next.set(at.timestamp())
 
     def text(self) -> bytes:
         """All of it in the text format of Prometheus."""

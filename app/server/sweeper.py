@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from app.server import log, metrics
+from app.server.clock import utc_now
 from app.server.metrics import Metrics
 from app.server.usecases.sweep import Sweep, TidyUp
 
@@ -96,5 +97,5 @@ class Sweeper:
                 log.failure("sweep.failed", error)
 
     def _wait(self, wait: timedelta) -> bool:
-        self._metrics.next_at(datetime.now().astimezone() + wait)
+        self._metrics.next_at(utc_now() + wait)
         return self._stop.wait(wait.total_seconds())

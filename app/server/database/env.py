@@ -13,7 +13,6 @@ assert PendingSignIn.metadata is METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    # Of any table: all of them share it, and this import has loaded every one.
     target_metadata=METADATA,
     render_as_batch=True,
     compare_type=True,

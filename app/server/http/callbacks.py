@@ -5,6 +5,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from app.domain.errors import InvalidInput
 from app.domain.text import clean
+from app.server.http.headers import can_name
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 MAX_LENGTH = 2000
@@ -25,8 +26,8 @@ class Callback:
 
     @property
     def follows_form(self) -> bool:
-        """False where no policy can name the origin: CSP cannot write an IPv6 address (CSP3 §2.3.1)."""
-        return "[" not in self.origin
+        """Whether the form's policy can name the origin, so that a redirect may lead there."""
+        return can_name(self.origin)
 
     def with_token(self, token: str) -> str:
         """The callback with `t` added; what was in its query stays as it was written."""

@@ -12,11 +12,11 @@ from app.server import log
 from app.server.database.trouble import RETRY_AFTER, NoDatabase
 from app.server.federation import pages as federation
 from app.server.http import account, api, auth, headers, health, metrics, oauth, oauth_pages, openapi
+from app.server.http.framing import MAX_BODY
 from app.server.oauth.server import OAuthServer
 from app.server.parts import Parts
 from app.server.sso import pages as sso
 
-MAX_BODY = 64 * 1024
 FORM_LIFE = 3600
 _SECRET_FOR = "flask session"
 # What a page says: the library's own sentences know neither this server nor what to do next.

@@ -21,6 +21,11 @@ def allow_form_target(origin: str) -> None:
     g.form_target = origin
 
 
+def can_name(origin: str) -> bool:
+    """False for an IPv6 address, which no policy can write (CSP3 §2.3.1): there a page leads on instead."""
+    return "[" not in origin
+
+
 def policy(form_target: str) -> str:
     """The content security policy; everything comes from this server, nothing may frame it."""
     return "; ".join(

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from app.domain.text import clean
-from app.server.http.headers import allow_form_target
+from app.server.http.headers import allow_form_target, can_name
 from app.server.http.visitor import Visitor
 from app.server.oauth import redirects, rules
 from app.server.oauth.server import OAuthServer
@@ -92,10 +92,10 @@ class _Consent:
 
 def _page(grant: Any, browser: SignedInBrowser) -> str:
     target = redirects.origin(grant.redirect_uri)
-    if _follows_form(target):
+    if can_name(target):
         allow_form_target(target)
     client = grant.request.client
-    here = f"{url_for('oauth_pages.authorize')}?{request.query_string.decode('ascii', 'replace')}"
+    here = _here()
     return render_template(
         "oauth/consent.html",
         name=clean(client.client_name or client.client_id, 80),
@@ -110,20 +110,18 @@ def _page(grant: Any, browser: SignedInBrowser) -> str:
 
 def _leave(location: str) -> ResponseReturnValue:
     origin = redirects.origin(location)
-    if _follows_form(origin):
+    if can_name(origin):
         # 303, so that the form is never sent on (RFC 9700 §4.12).
         return redirect(location, 303)
     return render_template("oauth/handover.html", target=location, place=origin.partition("://")[2])
 
 
-def _follows_form(origin: str) -> bool:
-    # No policy can name an IPv6 address (CSP3 §2.3.1): a page leads on instead of a redirect.
-    return "[" not in origin
-
-
 def _to_sign_in() -> Response:
-    here = f"{url_for('oauth_pages.authorize')}?{request.query_string.decode('ascii', 'replace')}"
-    return redirect(url_for("account.sign_in", next=here), 303)
+    return redirect(url_for("account.sign_in", next=_here()), 303)
+
+
+def _here() -> str:
+    return f"{url_for('oauth_pages.authorize')}?{request.query_string.decode('ascii', 'replace')}"
 
 
 def _problem(text: str) -> ResponseReturnValue:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
@@ -16,8 +15,9 @@ from app.server.database.models import Membership, Organization, User
 from app.server.database.oauth_models import APIKey, OAuthGrant, OAuthToken, Team
 from app.server.database.trouble import NoDatabase
 from app.server.oauth import opaque, rules
+from app.server.usecases.identities import STAMP_EVERY
+from app.server.usecases.ids import read_id
 
-STAMP_EVERY = timedelta(minutes=1)
 MISSING = "Send a bearer token in the Authorization header."
 INVALID = "The access token or API key is not valid."
 NO_USER = "An API key needs the x-auth-key header with the user ID it belongs to."
@@ -105,7 +105,7 @@ class IdentifyCaller:
             raise NotSignedIn(INVALID)
         if not bearer.user_id:
             raise NotSignedIn(NO_USER)
-        user_id = _uuid(bearer.user_id)
+        user_id = read_id(bearer.user_id)
         # A person's key is theirs alone; a team's key works for everyone in the team.
         mine = user_id == key.user_id if key.team_id is None else True
         active = session.scalar(select(User.id).where(User.id == user_id, User.disabled_at.is_(None)))
@@ -186,14 +186,7 @@ def _is_member(session: Session, user_id: UUID, team_id: UUID) -> bool:
 def _parse(team_id: str) -> UUID | None:
     if not team_id:
         return None
-    parsed = _uuid(team_id)
+    parsed = read_id(team_id)
     if parsed is None:
         raise InvalidInput("The parameter team_id is not the ID of a team.")
     return parsed
-
-
-def _uuid(value: str) -> UUID | None:
-    try:
-        return UUID(value) if len(value) == 36 else None
-    except ValueError:
-        return None

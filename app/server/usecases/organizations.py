@@ -22,7 +22,7 @@ from app.server.usecases.actors import (
     require_context,
     require_person,
 )
-from app.server.usecases.tokens import parse_id
+from app.server.usecases.ids import parse_id
 
 MAX_HOSTNAMES, MAX_HOSTNAME = 200, 253
 
@@ -140,7 +140,8 @@ class UpdateOrganization:
         values = _values(wanted)
         now = self._clock()
         with self._database.write() as session:
-            row = session.get_one(Organization, place.organization_id)
+            # Held: what the audit trail says was changed is true when two change it at once.
+            row = session.get_one(Organization, place.organization_id, with_for_update=True)
             before = {key: getattr(row, key) for key in values}
             for key, value in values.items():
                 setattr(row, key, value)

@@ -18,6 +18,7 @@ from app.server.database.models import APIToken, Project
 from app.server.jwts import Tokens, TokenSubject
 from app.server.usecases import audit
 from app.server.usecases.actors import DENIED, Actor, Reach, TokenActor, require
+from app.server.usecases.ids import parse_id
 
 MAX_DESCRIPTION = 4000
 MAX_LIFE = timedelta(days=36_500)
@@ -152,17 +153,6 @@ class RevokeToken:
                 raise InvalidInput(NAME_A_PROJECT)
             what = audit.What(audit.TOKEN_REVOKE, reach.organization_id, wanted, row.name)
             audit.record(session, actor.who, [what], now)
-
-
-def parse_id(value: str) -> UUID:
-    """Read a UUID in its usual form, or raise InvalidInput."""
-    try:
-        parsed = UUID(value)
-    except ValueError:
-        parsed = None
-    if parsed is None or len(value) != 36:
-        raise InvalidInput(f"invalid uuid {value[:80]!r}")
-    return parsed
 
 
 def _check(wish: Wish) -> None:
