@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -96,12 +97,10 @@ def chosen_url(database_url: str | None, database_url_file: Path | None) -> str:
 @contextmanager
 def the_extra() -> Iterator[None]:
     """Say what to install when the server is not; tell a database that does not answer in a sentence."""
-    try:
-        import sqlalchemy  # noqa: F401 - only whether it is there
-    except ModuleNotFoundError as error:
+    if not (find_spec("flask") and find_spec("sqlalchemy")):
         raise UsageError(
-            "the account server is not installed", hint="run  pip install 'loopin[server]'"
-        ) from error
+            "the account server is not installed", hint="install it with: pip install 'loopin[server]'"
+        )
     from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 
     try:

@@ -11,8 +11,6 @@ from app.cli.server_options import chosen_url, database_options, default_data, o
 from app.cli.server_sso import ProviderFlags, provider_options
 from app.domain.errors import LoopinError, UsageError
 
-_MISSING = "the account server is not installed: run  pip install 'loopin[server]'"
-
 
 @click.command("start", cls=Leaf)
 @database_options
@@ -84,11 +82,9 @@ def start(
 ) -> None:
     """Start the server; it runs until SIGTERM or Ctrl-C and finishes what it has begun."""
     try:
-        from app.server import log, runner
-        from app.server.settings import ServerSettings, parse_networks
-    except ModuleNotFoundError as error:
-        _stop(_MISSING, 2, error)
-    try:
+        with the_extra():
+            from app.server import log, runner
+            from app.server.settings import ServerSettings, parse_networks
         settings = ServerSettings(
             data=(data or default_data()).absolute(),
             host=host,
