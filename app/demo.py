@@ -76,7 +76,7 @@ class SampleServer:
             pipe.write(line)
             pipe.flush()
         except OSError:
-            raise Failed("the sample server has ended", hint="start the demo again") from None
+            raise Failed("the sample server has ended", hint="run the demo again") from None
         return _read_line(self._process, START_WITHIN)
 
 
@@ -159,20 +159,22 @@ def _hello(process: "subprocess.Popen[bytes]", errors: Path) -> Mapping[str, Any
 def _read_line(process: "subprocess.Popen[bytes]", seconds: float) -> Mapping[str, Any]:
     """One line of JSON from the child, within `seconds`."""
     if process.stdout is None:
-        raise Failed("the sample server has no output")
+        raise Failed("the sample server has no output", hint="run the demo again")
     descriptor, end, line = process.stdout.fileno(), time.monotonic() + seconds, b""
     while not line.endswith(b"\n"):
         ready, _, _ = select.select([descriptor], [], [], max(end - time.monotonic(), 0))
         if not ready:
-            raise Failed(f"the sample server said nothing for {seconds:.0f} seconds", hint="run it again")
+            raise Failed(
+                f"the sample server said nothing for {seconds:.0f} seconds", hint="run the demo again"
+            )
         chunk = os.read(descriptor, 4096)
         if not chunk:
-            raise Failed("the sample server has ended", hint="start the demo again")
+            raise Failed("the sample server has ended", hint="run the demo again")
         line += chunk
     try:
         said = json.loads(line)
     except ValueError:
-        raise BadReply("the sample server said something unreadable") from None
+        raise BadReply("the sample server said something unreadable", hint="run the demo again") from None
     return said if isinstance(said, dict) else {}
 
 
@@ -233,7 +235,7 @@ async def _token(server: SampleServer) -> Secret:
     query = httpx.QueryParams({"callback": "http://127.0.0.1/auth/callback", "long-lived": "true"})
     where = httpx.URL(await answer_sign_in(server, f"{server.http}/auth/login?{query}"))
     if not (token := where.params.get("t", "")):
-        raise BadReply("the sample server gave no token at its sign-in page")
+        raise BadReply("the sample server gave no token at its sign-in page", hint="run the demo again")
     return Secret(token)
 
 

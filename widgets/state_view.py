@@ -49,8 +49,8 @@ class StateView(Container):
             """The view, for `@on(StateView.Chosen, "#id")`."""
             return self.view
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
         self.state = "loading"
         self._filled: list[Widget] = []
         self._action = "retry"

@@ -89,7 +89,7 @@ def _tell(plan: _Plan) -> None:
         became = (
             "it may be in use and stays; revoke it if nobody kept it"
             if found.seen
-            else ("nobody saw it: it is revoked first")
+            else "nobody saw it: it is revoked first"
         )
         show(
             f"loopin: a rotation was interrupted {moment(found.entry.at)} and left {new}; {became}", err=True

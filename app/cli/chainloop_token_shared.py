@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import click
 
+from app.cli.durations import LONGEST
 from app.cli.output import moment, show, width
 from app.container import Container
 from app.domain.errors import LoopinError, UsageError
@@ -44,12 +45,9 @@ _THRESHOLD = "an API token cannot read the threshold: add --threshold DAYS"
 def span(option: str, text: str) -> timedelta:
     """Read 14d, 12h or 6w; raise UsageError naming the option."""
     found = duration(text)
-    if found is None or found > _LONGEST:
+    if found is None or found > LONGEST:
         raise UsageError(f"{option} {text[:40]!r} is not a length of time", hint="write 12h, 14d or 6w")
     return found
-
-
-_LONGEST = timedelta(days=100 * 365)
 
 
 async def news(container: Container, listing: Listing) -> tuple[str, ...]:

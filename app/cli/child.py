@@ -1,5 +1,6 @@
 """Runs another program in our place: its signals, its status, its output without the secrets."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -71,7 +72,7 @@ def _not_started(program: str, error: OSError) -> int:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         exits.tell(LoopinError(f"{name}: there is no such command"))
         return NOT_FOUND
-    if isinstance(error, PermissionError) or error.errno == 8:  # ENOEXEC
+    if isinstance(error, PermissionError) or error.errno == errno.ENOEXEC:
         exits.tell(LoopinError(f"{name} cannot be executed"))
         return NOT_EXECUTABLE
     exits.tell(LoopinError(f"{name} could not be started: {error.strerror}"))

@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import TextIO
 
 from app.cli import debug
 from app.domain.errors import (
@@ -120,18 +119,19 @@ def _told(error: LoopinError) -> int:
     return code_of(error)
 
 
-def tell(error: LoopinError, stream: TextIO | None = None) -> None:
+def tell(error: LoopinError) -> None:
     """Write what happened, and the next step, to standard error."""
     lines = [f"loopin: {clean(error.message)}"]
     if error.hint:
         lines.append(f"  next: {clean(error.hint)}")
-    say(*lines, stream=stream)
+    say(*lines)
 
 
-def say(*lines: str, stream: TextIO | None = None) -> None:
+def say(*lines: str) -> None:
     """Write lines to standard error; one that nobody reads is lost without a word."""
+    stream = sys.stderr
     try:
-        print(*lines, sep="\n", file=stream or sys.stderr, flush=True)
+        print(*lines, sep="\n", file=stream, flush=True)
     except OSError:
         return
 

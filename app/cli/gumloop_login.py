@@ -49,7 +49,10 @@ class _Asked:
         if given is Method.ACCESS_TOKEN and named is Method.OAUTH:
             return given
         if named and given and named is not given:
-            raise UsageError(f"--method {self.method} does not go with the credential that is given")
+            raise UsageError(
+                f"--method {self.method} does not go with the credential that is given",
+                hint="leave --method out: the credential says how",
+            )
         for_browser = Method.OAUTH if self.no_browser or self.port is not None else None
         return given or named or (Method.API_KEY if self.user_id else for_browser)
 

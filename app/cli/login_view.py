@@ -57,7 +57,7 @@ class LoginView:
             async for step in steps:
                 self._show(step)
                 if step.state is StepState.FAILED:
-                    raise _advised(step.error or LoginFailed("the sign-in failed"))
+                    raise _advised(step.error or LoginFailed("the sign-in failed", hint="start it again"))
                 result = step.result or result
         finally:
             # Closing the flow frees the port at once, also when it was cancelled.

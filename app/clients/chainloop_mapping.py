@@ -222,5 +222,5 @@ def _project(item: api_token_pb2.APITokenItem) -> Project | None:
 def created(full: api_token_pb2.APITokenServiceCreateResponse.APITokenFull) -> CreatedToken:
     """A new token; raise BadReply when the answer lacks its secret."""
     if not full.jwt:
-        raise BadReply("the answer carries no token")
+        raise BadReply("the answer carries no token", hint="it may exist all the same: look at the list")
     return CreatedToken(token(full.item), Secret(full.jwt))

@@ -107,7 +107,10 @@ class _Limited(httpx.AsyncByteStream):
         async for chunk in self._stream:
             size += len(chunk)
             if size > MAX_REPLY:
-                raise ReplyTooLarge(f"{self._host} answered with more than {MAX_REPLY // 1024**2} MiB")
+                raise ReplyTooLarge(
+                    f"{self._host} answered with more than {MAX_REPLY // 1024**2} MiB",
+                    hint="check the base URL; is a proxy in between?",
+                )
             yield chunk
 
     async def aclose(self) -> None:

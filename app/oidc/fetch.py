@@ -152,11 +152,13 @@ async def _ask(
     async with client.stream("GET", url, headers=sent, extensions=extensions) as response:
         body = bytearray()
         if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise BadReply(f"{sent.get('Host', url.host)} compresses its answer although we asked it not to")
+            raise BadReply(
+                f"{sent.get('Host', url.host)} compresses its answer although it was asked not to", hint=AGAIN
+            )
         async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > MAX_DOCUMENT:
-                raise BadReply(f"{sent.get('Host', url.host)} answered with more than 1 MiB")
+                raise BadReply(f"{sent.get('Host', url.host)} answered with more than 1 MiB", hint=AGAIN)
         return _Answer(response.status_code, response.headers.get("Location", ""), bytes(body))
 
 
