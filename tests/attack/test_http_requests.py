@@ -77,7 +77,11 @@ def test_rfc9112_9_3_2_requests_one_behind_the_other_are_answered_in_turn(target
 
 
 def test_rfc9112_11_2_what_is_left_of_a_body_is_no_request(target: AccountServer) -> None:
-    """The address takes no body; the bytes of one must not become the next request on the connection."""
+    """The address takes no body; the bytes of one must not become the next request on the connection.
+
+    What holds it is the length, which belongs to the request (framing.py). Behind that, cheroot reads what a
+    page left of a body, and a worker gets one request alone (tests/unit/server/test_inbox.py).
+    """
     hidden = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
     head = b"POST /no-such-page HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(hidden)
     answer = say(target.http, head + hidden + GET + b"\r\n")

@@ -75,6 +75,23 @@ def test_a_persons_own_program_gets_its_own_limits_back(
 
 
 @pytest.mark.usefixtures("loose")
+def test_a_browser_makes_files_as_its_person_wants_them(tmp_path: Path) -> None:
+    """What it downloads later is nothing of ours."""
+    browser, told = tmp_path / "my-browser", tmp_path / "umask"
+    browser.write_text(f"#!/bin/sh\numask > {told}\n")
+    browser.chmod(0o755)
+    program = (
+        "import asyncio\n"
+        "from app.clients import browser, protection\n"
+        "protection.protect()\n"
+        f"opening = browser.SystemBrowser({{'BROWSER': {str(browser)!r}, 'PATH': '/bin:/usr/bin'}})\n"
+        "asyncio.run(opening.open('http://127.0.0.1:1/'))"
+    )
+    _run("-c", program, environment=dict(os.environ))
+    assert told.read_text().strip() == "0022"
+
+
+@pytest.mark.usefixtures("loose")
 def test_a_program_that_cannot_be_started_leaves_the_protection_in_force() -> None:
     program = (
         "from app.clients import protection\n"

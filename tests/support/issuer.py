@@ -72,7 +72,10 @@ def github_claims(url: str, **changes: Any) -> dict[str, Any]:
 
 @dataclass
 class Issuer:
-    """`answers` replaces the answer at a path: (status, headers, body). `asked` counts per path."""
+    """`answers` replaces the answer at a path: (status, headers, body).
+
+    `asked` has the path of every request, `hosts` the names that the server was asked by.
+    """
 
     url: str
     path: str = ""
@@ -80,6 +83,7 @@ class Issuer:
     published: list[Key] = field(default_factory=lambda: [rsa_key(0)])
     answers: dict[str, tuple[int, dict[str, str], bytes]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    hosts: set[str] = field(default_factory=set)
     hold: threading.Event = field(default_factory=threading.Event)
     held_paths: set[str] = field(default_factory=set)
     github_token: str = ""
@@ -134,6 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         self.issuer.asked.append(path)
+        self.issuer.hosts.add(self.headers["Host"])
         if path in self.issuer.held_paths:
             self.issuer.hold.wait(20)
         status, headers, body = self.issuer.answers.get(path) or self._usual(path, query)

@@ -112,7 +112,16 @@ def _form(required: str, *optional: str) -> _Json:
     return {"required": True, "content": media}
 
 
+# Said by the listener, before anybody reads the body (framing.py).
+_NO_BODY = {
+    code: {"description": text, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    for code, text in (("411", "The length of the body is not told"), ("413", "The body is too large"))
+}
+
+
 def _operation(summary: str, answers: dict[str, _Json], **more: Any) -> _Json:
+    if "requestBody" in more:
+        answers = answers | _NO_BODY
     return {"summary": summary, "responses": answers, **more}
 
 

@@ -88,8 +88,12 @@ async def test_a_renewal_in_advance_that_fails_is_put_off(desk: Desk, gumloop: G
         result_of(await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0))))
     desk.clock.offset = timedelta(minutes=59.5)
     gumloop.fail("/oauth/token", Fault(503, "down", "text/plain"))
+    before = await desk.stored()
     async with desk.loopin() as loopin:
         await loopin.gumloop_session.call(lambda api: api.verify())
+    asked = [request.form["grant_type"] for request in gumloop.calls("/oauth/token")]
+    assert asked == ["authorization_code", "refresh_token"]
+    assert await desk.stored() == before
 
 
 async def test_a_session_that_has_ended_says_so_and_deletes_nothing(desk: Desk, gumloop: Gumloop) -> None:

@@ -50,6 +50,7 @@ async def test_a_name_is_resolved_and_pinned(issuer: Issuer) -> None:
     """`localhost` reaches the same server, and the server sees the name that was asked for."""
     issuer.url = issuer.url.replace("127.0.0.1", "localhost")
     await verify(issuer, Fetcher(DEVELOPMENT))
+    assert issuer.hosts == {issuer.url.removeprefix("http://")}
 
 
 async def test_this_machine_is_not_asked_in_production(issuer: Issuer) -> None:
