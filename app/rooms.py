@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 from textual.app import App
 from textual.screen import Screen
 
 from app.domain.credentials import Method, Provider
-from app.screens.accounts import AccountsScreen, Dialogs, SignOut
+from app.screens.accounts import AccountsScreen, Dialogs
 from app.screens.frame import Frame
 
 if TYPE_CHECKING:
     from app.container import Container
     from app.domain.gumloop import Team
-    from app.domain.login import SignedOut
+    from app.screens.accounts import SignOut
     from app.screens.dialog import Dialog
     from app.services.copying import CopyText
     from app.services.profiles import Profile
+
+
+T = TypeVar("T")
 
 
 class DemoServer(Protocol):
@@ -40,15 +43,25 @@ class DemoServer(Protocol):
         """Run the auto-revocation sweep now and return how many tokens it revoked."""
 
 
-class _Later:
-    """A sign-out that is made when it is asked for: the first frame waits for none of its parts."""
+class _Later(Generic[T]):
+    """A use case that is made when something is first asked of it.
 
-    def __init__(self, make: Callable[[], SignOut]) -> None:
+    No frame waits for the parts of one that nobody has needed yet, and none of them is in memory.
+    """
+
+    def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
+        self._made: T | None = None
 
-    def do(self) -> Awaitable[SignedOut]:
-        """Make it, and sign out."""
-        return self._make().do()
+    def __getattr__(self, name: str) -> Any:
+        if self._made is None:
+            self._made = self._make()
+        return getattr(self._made, name)
+
+
+def _later(make: Callable[[], T]) -> T:
+    """What `make` makes, later."""
+    return cast("T", _Later(make))
 
 
 class Rooms:
@@ -67,8 +80,8 @@ class Rooms:
     def accounts(self) -> Screen[bool]:
         """Who is signed in, and how."""
         ends: dict[Provider, SignOut] = {
-            Provider.GUMLOOP: _Later(lambda: self._box.gumloop_sign_out),
-            Provider.CHAINLOOP: _Later(lambda: self._box.chainloop_sign_out),
+            Provider.GUMLOOP: _later(lambda: self._box.gumloop_sign_out),
+            Provider.CHAINLOOP: _later(lambda: self._box.chainloop_sign_out),
         }
         dialogs = Dialogs(self.login, self._profile, self._team)
         return AccountsScreen(self._frame, sign_out=ends, dialogs=dialogs)
@@ -116,18 +129,19 @@ class Rooms:
         box = self._box
         work = TokenWork(
             list_tokens=box.list_tokens,
-            create_token=box.create_token,
-            revoke_tokens=box.revoke_tokens,
-            rotate=box.rotate_token,
-            interrupted=box.interrupted,
+            create_token=_later(lambda: box.create_token),
+            revoke_tokens=_later(lambda: box.revoke_tokens),
+            rotate=_later(lambda: box.rotate_token),
+            trail=box.trail,
+            interrupted=_later(lambda: box.interrupted),
             vanished=box.notice_vanished,
-            save_profile=box.save_token_as_profile,
-            write_file=box.write_token_file,
-            copy=self._copying(),
-            export=box.export_tokens,
-            filters=box.saved_filters,
+            save_profile=_later(lambda: box.save_token_as_profile),
+            write_file=_later(lambda: box.write_token_file),
+            copy=_later(self._copying),
+            export=_later(lambda: box.export_tokens),
+            filters=_later(lambda: box.saved_filters),
             server=box.ask_server,
-            dashboard=box.open_dashboard,
+            dashboard=_later(lambda: box.open_dashboard),
             near_days=box.settings.near_days,
             refresh_minutes=box.settings.refresh_minutes,
         )

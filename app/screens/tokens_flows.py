@@ -1,30 +1,31 @@
-"""What can be done with tokens, each a flow from the question to the proof. `tokens.py` shows the list."""
+"""What can be done with tokens, each a flow from the question to the proof. `tokens.py` shows the list.
+
+A dialog is imported by the flow that opens it: who only looks at the list has none of them in memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.worker import Worker
 
-from app.domain.book import Book
 from app.domain.errors import LoopinError
-from app.domain.organizations import Identity
-from app.domain.rotation import successor
 from app.domain.server_info import TOKEN_PERMISSIONS, ServerInfo
 from app.domain.text import clean, safe
 from app.domain.tokens import APIToken, TokenState
-from app.screens.create_token import CreateTokenDialog
-from app.screens.export_tokens import ExportTokensDialog
-from app.screens.frame import Frame
-from app.screens.keyless_way import KeylessWayDialog
-from app.screens.reveal import RevealDialog
-from app.screens.revoke_many import Countdown, RevokeMany
-from app.screens.revoke_tokens import ConfirmRevoke
 from app.screens.room import RoomScreen
-from app.screens.rotate_words import may_end_old, may_rotate, was_half_done, was_interrupted
-from app.screens.saved_filters import SavedFiltersDialog
-from app.screens.tokens_work import TokenWork
-from app.services.rotate_token import Rotation
-from app.services.tokens import Listing
 from widgets.filter_bar import FilterBar
 from widgets.token_table import TokenTable
+
+if TYPE_CHECKING:
+    from app.domain.book import Book
+    from app.domain.organizations import Identity
+    from app.domain.tokens import CreatedToken
+    from app.screens.frame import Frame
+    from app.screens.tokens_work import TokenWork
+    from app.services.rotate_token import Rotation
+    from app.services.tokens import Listing
 
 
 class TokenFlows(RoomScreen):
@@ -63,6 +64,8 @@ class TokenFlows(RoomScreen):
         """Create a token, show it once, and list again."""
         if self._identity is None or self._book is None:
             return
+        from app.screens.create_token import CreateTokenDialog
+
         dialog = CreateTokenDialog(
             self._use.create_token,
             self._identity,
@@ -74,6 +77,11 @@ class TokenFlows(RoomScreen):
             return
         self._go_to = created.token.id
         self.load()
+        await self._reveal(created)
+
+    async def _reveal(self, created: CreatedToken) -> None:
+        from app.screens.reveal import RevealDialog
+
         await self.app.push_screen_wait(RevealDialog(created, self._use, self.frame.clock))
 
     @work(group="revoke", exclusive=True, description="revoke tokens", exit_on_error=False)
@@ -82,6 +90,9 @@ class TokenFlows(RoomScreen):
         chosen = self._chosen()
         if not chosen or self._identity is None:
             return
+        from app.screens.revoke_many import Countdown, RevokeMany
+        from app.screens.revoke_tokens import ConfirmRevoke
+
         dialog = ConfirmRevoke(chosen, self._identity, self.frame.clock)
         if (reason := await self.app.push_screen_wait(dialog)) is None:
             return
@@ -112,6 +123,9 @@ class TokenFlows(RoomScreen):
         row, book = self._table.row, self._book
         if row is None or book is None:
             return
+        from app.domain.rotation import successor
+        from app.screens.rotate_words import may_end_old, may_rotate
+
         old, listed = row.token, list(book.tokens)
         name = successor(old, {t.name for t in listed if t.revoked_at is None}, book.now).name
         if not await self.app.push_screen_wait(may_rotate(old, name)):
@@ -119,7 +133,7 @@ class TokenFlows(RoomScreen):
         rotation = await self._use.rotate.begin(old, listed)
         self._go_to = rotation.created.token.id
         self.load()
-        await self.app.push_screen_wait(RevealDialog(rotation.created, self._use, self.frame.clock))
+        await self._reveal(rotation.created)
         problem = await self._try(rotation)
         revoke = await self.app.push_screen_wait(may_end_old(rotation, problem))
         await self._use.rotate.finish(rotation, revoke_old=bool(revoke))
@@ -153,6 +167,10 @@ class TokenFlows(RoomScreen):
     @work(group="interrupted", exclusive=True, description="look for interrupted work", exit_on_error=False)
     async def look_for_interrupted(self, listing: Listing) -> None:
         """Tell what a crash left: revocations that are half done, new tokens that nobody may have seen."""
+        if not await self._use.trail.interrupted():
+            return
+        from app.screens.rotate_words import was_half_done, was_interrupted
+
         for half in await self._use.interrupted.settle(listing):
             if await self.app.push_screen_wait(was_half_done(half)):
                 self._take_marks(frozenset(half.left))
@@ -167,6 +185,8 @@ class TokenFlows(RoomScreen):
         """Write what is shown to a file."""
         if self._book is None or self._identity is None:
             return
+        from app.screens.export_tokens import ExportTokensDialog
+
         rows, where = list(self._table.rows), clean(self._identity.organization)
         path = await self.app.push_screen_wait(ExportTokensDialog(self._use.export, rows, self._book, where))
         if path is not None:
@@ -188,15 +208,18 @@ class TokenFlows(RoomScreen):
     @work(group="saved", exclusive=True, description="use saved filters", exit_on_error=False)
     async def action_saved(self) -> None:
         """Choose among the saved filters, or save the one that is typed."""
+        from app.screens.saved_filters import SavedFiltersDialog
+
         bar = self.query_one(FilterBar)
-        if (
-            chosen := await self.app.push_screen_wait(SavedFiltersDialog(self._use.filters, bar.text))
-        ) is not None:
+        chosen = await self.app.push_screen_wait(SavedFiltersDialog(self._use.filters, bar.text))
+        if chosen is not None:
             bar.type(chosen)
 
     def action_keyless(self) -> None:
         """Show the job that needs no token."""
         if (row := self._table.row) is not None:
+            from app.screens.keyless_way import KeylessWayDialog
+
             self.app.push_screen(KeylessWayDialog(row.token, self._use.copy))
 
     @work(group="open", exclusive=True, description="open the web pages", exit_on_error=False)

@@ -1,22 +1,27 @@
 """What the Tokens screen works with: the use cases, and one listing."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from app.domain.book import Book
-from app.domain.server_info import ServerInfo
-from app.services.ask_server import AskServer
-from app.services.copying import CopyText
-from app.services.export_tokens import ExportTokens
-from app.services.interrupted import InterruptedWork
-from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
-from app.services.open_dashboard import OpenDashboard
-from app.services.revoke_tokens import RevokeTokens
-from app.services.rotate_token import RotateToken
-from app.services.saved_filters import SavedFilters
-from app.services.tokens import CreateToken, Listing, ListTokens
-from app.services.vanished import NoticeVanished
+if TYPE_CHECKING:
+    from app.domain.book import Book
+    from app.domain.server_info import ServerInfo
+    from app.services.activity import Trail
+    from app.services.ask_server import AskServer
+    from app.services.copying import CopyText
+    from app.services.export_tokens import ExportTokens
+    from app.services.interrupted import InterruptedWork
+    from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
+    from app.services.open_dashboard import OpenDashboard
+    from app.services.revoke_tokens import RevokeTokens
+    from app.services.rotate_token import RotateToken
+    from app.services.saved_filters import SavedFilters
+    from app.services.tokens import CreateToken, Listing, ListTokens
+    from app.services.vanished import NoticeVanished
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class TokenWork:
     create_token: CreateToken
     revoke_tokens: RevokeTokens
     rotate: RotateToken
+    trail: Trail
     interrupted: InterruptedWork
     vanished: NoticeVanished
     save_profile: SaveTokenAsProfile
