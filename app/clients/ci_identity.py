@@ -1,5 +1,7 @@
 """The CI job around us: GitLab CI and GitHub Actions, their ID tokens, verified."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from app.clients.again import again
 from app.domain.errors import BadReply, NotSignedIn, TokenRejected
 from app.domain.keyless import AUDIENCE, Availability, CIIdentities, CISystem, CIToken, identity_of
-from app.domain.ports import Clock
 from app.domain.secret import Secret
 from app.domain.text import clean
 
 if TYPE_CHECKING:
     # At run time they are imported when a token is verified: a run outside CI pays nothing for them.
+    from app.domain.ports import Clock
     from app.oidc.fetch import Fetcher
     from app.oidc.verifier import Verifier
 
@@ -133,7 +135,7 @@ class CIEnvironment(CIIdentities):
             )
         return claims
 
-    def _fetcher(self) -> "_Patient":
+    def _fetcher(self) -> _Patient:
         from app.oidc.addresses import CLIENT
         from app.oidc.fetch import Fetcher
 
@@ -143,7 +145,7 @@ class CIEnvironment(CIIdentities):
 class _Patient:
     """Reads a document again when it fails in a way that may pass. Satisfies `Fetch`."""
 
-    def __init__(self, fetcher: "Fetcher") -> None:
+    def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
         self.reach = fetcher.reach
 

@@ -1,12 +1,17 @@
 """How a Chainloop login lies in the keychain: one entry a profile, bound to its endpoint."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.errors import VaultError
-from app.domain.ports import Vault
 from app.domain.secret import Secret
+
+if TYPE_CHECKING:
+    from app.domain.ports import Vault
 
 SERVICE = "loopin-chainloop"
 

@@ -4,14 +4,19 @@ The vendor's command may replace the login behind our back, so every fact is tie
 key it was learnt with by a short fingerprint; under another one the facts do not count.
 """
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
-from app.domain.ports import AccountStore
-from app.domain.secret import Secret
+
+if TYPE_CHECKING:
+    from app.domain.ports import AccountStore
+    from app.domain.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)

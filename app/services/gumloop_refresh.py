@@ -1,15 +1,20 @@
 """Renewing a Gumloop session: once across all processes, and never at the cost of the login."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from app.domain.credentials import Credential
 from app.domain.errors import LoopinError, NotSignedIn, SessionEnded, VaultError
 from app.domain.gumloop import GumloopLogin, GumloopTokens, same_issuer
-from app.domain.ports import Clock, GumloopOAuth, ProcessLock
-from app.domain.secret import Secret
-from app.services.gumloop_facts import GumloopMemory
 from app.services.gumloop_vault import SERVICE, GumloopVault, StoredGumloop
+
+if TYPE_CHECKING:
+    from app.domain.credentials import Credential
+    from app.domain.ports import Clock, GumloopOAuth, ProcessLock
+    from app.domain.secret import Secret
+    from app.services.gumloop_facts import GumloopMemory
 
 SIGN_IN = "sign in with: loopin gumloop login"
 LOOKS = (0.1, 0.3, 0.6, 1.0)

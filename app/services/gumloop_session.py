@@ -1,9 +1,11 @@
 """The Gumloop account in use: which credential is in effect, and the API with it."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from app.domain.credentials import Candidate, Credential, Endpoint, Method, Provider, Resolution, Source
 from app.domain.errors import (
@@ -16,11 +18,13 @@ from app.domain.errors import (
     VaultError,
 )
 from app.domain.gumloop import GumloopLogin, GumloopTarget, same_issuer
-from app.domain.ports import Clock, GumloopAPI, GumloopAPIs
 from app.domain.text import clean
 from app.services.gumloop_facts import GumloopFacts, GumloopMemory
 from app.services.gumloop_refresh import SIGN_IN, GumloopRefresh
 from app.services.gumloop_vault import StoredGumloop
+
+if TYPE_CHECKING:
+    from app.domain.ports import Clock, GumloopAPI, GumloopAPIs
 
 ABOUT_TO_END = timedelta(seconds=60)
 TOKEN, KEY, USER = "GUMLOOP_ACCESS_TOKEN", "GUMLOOP_API_KEY", "GUMLOOP_USER_ID"

@@ -1,15 +1,19 @@
 """What `loopin status` and the Accounts screen show: per provider, which credential is in effect and why."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from app.domain.credentials import Provider, Resolution, Source
 from app.domain.errors import LoopinError, VaultError
-from app.domain.ports import Vault
 from app.domain.status import ProviderStatus
 from app.services.chainloop_session import ChainloopSession, expiry_of
+
+if TYPE_CHECKING:
+    from app.domain.ports import Vault
 
 
 class ReadStatus(Protocol):

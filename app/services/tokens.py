@@ -1,16 +1,21 @@
 """List and create API tokens."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from app.domain.activity import Action, Outcome
 from app.domain.errors import Failed, LoopinError, PermissionDenied, Unreachable, UsageError
-from app.domain.organizations import Identity
-from app.domain.ports import Clock, Gateway
 from app.domain.server_info import TOKEN_PERMISSIONS
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
-from app.services.activity import Trail
-from app.services.chainloop_session import ChainloopSession
+
+if TYPE_CHECKING:
+    from app.domain.organizations import Identity
+    from app.domain.ports import Clock, Gateway
+    from app.services.activity import Trail
+    from app.services.chainloop_session import ChainloopSession
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,21 @@
 """Tokens that were revoked between two listings, and not by this Loopin."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from app.domain.activity import Action
 from app.domain.inactivity import MIN_DAYS, active_since
-from app.domain.ports import KnownTokens
 from app.domain.tokens import APIToken, StatusFilter
-from app.services.activity import Trail
-from app.services.tokens import Listing, ListTokens
+
+if TYPE_CHECKING:
+    from app.domain.ports import KnownTokens
+    from app.services.activity import Trail
+    from app.services.tokens import Listing, ListTokens
 
 
 @dataclass(frozen=True, slots=True)
