@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.domain.credentials import DEFAULT_PROFILE, ChainloopTarget, Endpoint, Provider
 from app.domain.errors import UsageError
@@ -23,8 +23,7 @@ LARGEST_ANSWER = 2**31 - 1
 """Bytes; gRPC counts no further."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One row: `key` in config.toml (empty = not read from the file), `variable`, `default`, what it does."""
 
     key: str

@@ -1,17 +1,15 @@
 """Groups whose commands are imported when they are used, and help that reads like the vendor's."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from app.domain.text import clean
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One command of a group: where it is defined ("module:attribute") and what help says of it."""
 
     name: str

@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
@@ -27,8 +26,7 @@ def real_container(settings: Settings) -> "Container":
     return Container(settings)
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(NamedTuple):
     """What a run works with. Tests bring containers with their own vault, clock and browser."""
 
     containers: "Callable[[Settings], Container]" = real_container

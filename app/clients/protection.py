@@ -6,7 +6,6 @@ Programs that a person starts through Loopin are theirs, and get back what was i
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from app.domain.secret import VARIABLES
@@ -16,13 +15,13 @@ NO_CORE = 0
 _FILTER = Path("/proc/self/coredump_filter")
 
 
-@dataclass(slots=True)
 class _Before:
     """What was in force when the program started; None until `protect` was called."""
 
-    umask: int = -1
-    core: tuple[int, int] | None = None
-    filter: str = ""
+    def __init__(self) -> None:
+        self.umask = -1
+        self.core: tuple[int, int] | None = None
+        self.filter = ""
 
 
 _before = _Before()

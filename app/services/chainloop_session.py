@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.domain.credentials import (
     Candidate,
@@ -33,8 +33,7 @@ NO_PERMISSION = "operation not allowed"
 SIGN_IN = "sign in with: loopin chainloop auth login"
 
 
-@dataclass(frozen=True, slots=True)
-class _Offer:
+class _Offer(NamedTuple):
     """A place where a credential could come from, before anyone won."""
 
     source: Source
