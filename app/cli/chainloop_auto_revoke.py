@@ -48,7 +48,7 @@ def _print(found: Forecast) -> None:
         show(f"Auto-revocation is off: {plural(partition.counts[Fate.SAFE], 'API token')} safe.")
         return
     if partition.falling:
-        show(table(("ID", "NAME", "SCOPE", "LAST USED, UTC", "IDLE", "BECOMES REVOKED, UTC"), _rows(found)))
+        show(table(("ID", "NAME", "SCOPE", "LAST USED (UTC)", "IDLE", "BECOMES REVOKED (UTC)"), _rows(found)))
     counts = partition.counts
     show(
         f"At {plural(partition.threshold, 'day')}: {counts[Fate.NEXT_SWEEP]} at the next sweep,"

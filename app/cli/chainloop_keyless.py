@@ -42,10 +42,9 @@ def inspect(ctx: click.Context, output: str) -> int:
     "--system",
     type=click.Choice([system.value for system in CISystem]),
     default=CISystem.GITLAB.value,
-    show_default=True,
-    help="The CI system that runs the job.",
+    help="The CI system that runs the job. [gitlab]",
 )
-@click.option("--project", default="", metavar="NAME", help="The project in the job's commands.")
+@click.option("--project", default="", metavar="PROJECT", help="The project in the job's commands.")
 @output_option("text", "json")
 @shared
 @click.pass_context

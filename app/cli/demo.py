@@ -30,7 +30,11 @@ SCREENS = tuple(mode.replace("_", "-") for mode in MODES)
 )
 @click.option("--web", is_flag=True, help="Serve the demo to a browser on this machine.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8000, help="Port for --web; 0 takes any. [8000]"
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    metavar="PORT",
+    help="Port for --web; 0 takes any. [8000]",
 )
 @app_shared
 @click.pass_context

@@ -22,30 +22,30 @@ tree = LazyGroup(
     "loopin",
     help="Accounts and API tokens of Gumloop and Chainloop.\n\nWithout a command, the full-screen app opens.",
     entries=(
-        Entry("status", "app.cli.status:status", "Which credential is in effect, and why.", (), _ACCOUNTS),
-        Entry("gumloop", "app.cli.gumloop:gumloop", "Sign in, teams.", (), _ACCOUNTS),
+        Entry("status", "app.cli.status:status", "Which credential is in effect, and why", (), _ACCOUNTS),
+        Entry("gumloop", "app.cli.gumloop:gumloop", "Sign in, teams", (), _ACCOUNTS),
         Entry(
             "chainloop",
             "app.cli.chainloop:chainloop",
-            "Sign in, organizations, API tokens.",
+            "Sign in, organizations, API tokens",
             (),
             _ACCOUNTS,
         ),
         Entry(
             "run",
             "app.cli.run:run",
-            "Run a command with the credentials in effect in its environment.",
+            "Run a command with the credentials in effect in its environment",
             (),
             _ACCOUNTS,
         ),
-        Entry("activity", "app.cli.activity:activity", "What Loopin did on this machine.", (), _ACCOUNTS),
+        Entry("activity", "app.cli.activity:activity", "What Loopin did on this machine", (), _ACCOUNTS),
         Entry(
-            "doctor", "app.cli.doctor:doctor", "Check what a sign-in needs, and say what to mend.", (), _APP
+            "doctor", "app.cli.doctor:doctor", "Check what a sign-in needs, and say what to mend", (), _APP
         ),
-        Entry("demo", "app.cli.demo:demo", "Try the app on sample data.", (), _APP),
-        Entry("server", "app.cli.server:server", "Run the account server.", (), _APP),
+        Entry("demo", "app.cli.demo:demo", "Try the app on sample data", (), _APP),
+        Entry("server", "app.cli.server:server", "Run the account server", (), _APP),
         Entry(
-            "completion", "app.cli.completion:completion", "Complete commands in bash, zsh or fish.", (), _APP
+            "completion", "app.cli.completion:completion", "Complete commands in bash, zsh or fish", (), _APP
         ),
     ),
     params=[

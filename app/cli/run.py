@@ -30,7 +30,7 @@ SHORTEST = 6
     "providers",
     multiple=True,
     type=click.Choice([provider.value for provider in Provider]),
-    help="Whose credential; without it, of every provider that is signed in. May be repeated.",
+    help="Whose credential; without it, of every provider that is signed in. May be given again.",
 )
 @click.option("--profile", metavar="NAME", help="Stored login to use.")
 @click.option("--no-masking", is_flag=True, help="Let the secrets through where the output is piped.")

@@ -1,12 +1,75 @@
-"""`loopin server`: the account server of the extra `server`."""
+"""The groups of `loopin server`: the account server of the extra `server`."""
 
 from app.cli.groups import Entry, LazyGroup
 from app.cli.options import debug_option
-from app.cli.server_options import default_data
-
-__all__ = ["default_data", "server"]
 
 _RUN, _TEAM = "The server", "Who may use it"
+
+keys = LazyGroup(
+    "keys",
+    help="The keys that sessions and API tokens are signed with.",
+    params=[debug_option(hidden=True)],
+    entries=(
+        Entry("create", "app.cli.server_keys:create", "Make a ring with one key"),
+        Entry("list", "app.cli.server_keys:list_", "List the keys by their ids"),
+        Entry("rotate", "app.cli.server_keys:rotate", "Put a new key in front; the older ones still verify"),
+        Entry("retire", "app.cli.server_keys:retire", "Take an old key out: what it signed ends"),
+    ),
+)
+
+user = LazyGroup(
+    "user",
+    help="People who may sign in.",
+    params=[debug_option(hidden=True)],
+    entries=(
+        Entry("add", "app.cli.server_user:add", "Add a person"),
+        Entry("list", "app.cli.server_user:list_", "List everybody, with their organizations and roles"),
+        Entry("disable", "app.cli.server_user:disable", "Keep a person out"),
+        Entry("enable", "app.cli.server_user:enable", "Let a person in again"),
+        Entry("reset-password", "app.cli.server_user:reset_password", "Give a person a new password"),
+    ),
+)
+
+org = LazyGroup(
+    "org",
+    help="Organizations.",
+    params=[debug_option(hidden=True)],
+    entries=(
+        Entry("add", "app.cli.server_org:add_org", "Add an organization"),
+        Entry("list", "app.cli.server_org:list_orgs", "List the organizations"),
+    ),
+)
+
+project = LazyGroup(
+    "project",
+    help="Projects of an organization.",
+    params=[debug_option(hidden=True)],
+    entries=(
+        Entry("add", "app.cli.server_org:add_project", "Add a project to an organization"),
+        Entry("list", "app.cli.server_org:list_projects", "List the projects"),
+    ),
+)
+
+membership = LazyGroup(
+    "membership",
+    help="Who belongs to which organization, in which role.",
+    params=[debug_option(hidden=True)],
+    entries=(
+        Entry("set", "app.cli.server_org:set_", "Add a person to an organization, or change their role"),
+        Entry("remove", "app.cli.server_org:remove", "Take a person out of an organization"),
+    ),
+)
+
+issuer = LazyGroup(
+    "issuer",
+    help="CI systems whose jobs an organization trusts.",
+    params=[debug_option(hidden=True)],
+    entries=(
+        Entry("add", "app.cli.server_issuer:add", "Trust jobs of a CI system"),
+        Entry("list", "app.cli.server_issuer:list_", "List the trusted issuers"),
+        Entry("remove", "app.cli.server_issuer:remove", "Trust a CI system no longer"),
+    ),
+)
 
 server = LazyGroup(
     "server",
@@ -16,12 +79,12 @@ server = LazyGroup(
         Entry("start", "app.cli.server_start:start", "Start it", (), _RUN),
         Entry("sweep", "app.cli.server_sweep:sweep", "Revoke unused API tokens now", (), _RUN),
         Entry("migrate", "app.cli.server_sweep:migrate", "Bring the database up to date", (), _RUN),
-        Entry("keys", "app.cli.server_keys:keys", "Signing keys", (), _RUN),
+        Entry("keys", "app.cli.server:keys", "Signing keys", (), _RUN),
         Entry("audit", "app.cli.server_audit:audit", "Who did what, when, from where", (), _RUN),
-        Entry("user", "app.cli.server_user:user", "People", (), _TEAM),
-        Entry("org", "app.cli.server_org:org", "Organizations", (), _TEAM),
-        Entry("project", "app.cli.server_org:project", "Projects", (), _TEAM),
-        Entry("membership", "app.cli.server_org:membership", "Who belongs where, in which role", (), _TEAM),
-        Entry("issuer", "app.cli.server_issuer:issuer", "CI systems that organizations trust", (), _TEAM),
+        Entry("user", "app.cli.server:user", "People", (), _TEAM),
+        Entry("org", "app.cli.server:org", "Organizations", (), _TEAM),
+        Entry("project", "app.cli.server:project", "Projects", (), _TEAM),
+        Entry("membership", "app.cli.server:membership", "Who belongs where, in which role", (), _TEAM),
+        Entry("issuer", "app.cli.server:issuer", "CI systems that organizations trust", (), _TEAM),
     ),
 )

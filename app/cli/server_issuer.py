@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.groups import Leaf
-from app.cli.options import output_option
 from app.cli.output import in_table, show, show_json, stamp, table
-from app.cli.server_options import database_options, open_database, operator
+from app.cli.server_options import database_options, json_option, open_database, operator
 from app.domain.errors import Refused, UsageError
 from app.domain.keyless import AUDIENCE
 
@@ -17,17 +16,24 @@ if TYPE_CHECKING:
     from app.server.federation.issuers import Trusted
 
 
-@click.group()
-def issuer() -> None:
-    """CI systems whose jobs an organization trusts."""
+# The commands of Chainloop call it so.
+_output = click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", hidden=True)
 
 
-@issuer.command("add", cls=Leaf)
-@click.option("--org", "organization", required=True, metavar="NAME", help="The organization that trusts it.")
+@click.command("add", cls=Leaf)
+@click.option("--org", "organization", required=True, metavar="ORG", help="The organization that trusts it.")
 @click.option(
-    "--url", required=True, help="The issuer as its tokens name it, such as https://gitlab.example."
+    "--url",
+    required=True,
+    metavar="URL",
+    help="The issuer as its tokens name it, such as https://gitlab.example.",
 )
-@click.option("--audience", default=AUDIENCE, show_default=True, help="Whom the tokens must be meant for.")
+@click.option(
+    "--audience",
+    default=AUDIENCE,
+    metavar="AUDIENCE",
+    help=f"Whom the tokens must be meant for. [{AUDIENCE}]",
+)
 @click.option(
     "--claim",
     "claims",
@@ -35,13 +41,14 @@ def issuer() -> None:
     metavar="NAME=PATTERN",
     help="What a job's token must say; * stands for any text. At least one; all must fit.",
 )
-@click.option("--project", default="", metavar="NAME", help="Limit the jobs to one project.")
+@click.option("--project", default="", metavar="PROJECT", help="Limit the jobs to one project.")
 @click.option(
     "--private-network", is_flag=True, help="The issuer lives in a private network, and may be asked there."
 )
 @click.option("--no-check", is_flag=True, help="Do not ask the issuer now whether it is one.")
 @database_options
-@output_option("table", "json")
+@json_option
+@_output
 def add(
     organization: str,
     url: str,
@@ -50,6 +57,7 @@ def add(
     project: str,
     private_network: bool,
     no_check: bool,
+    as_json: bool,
     output: str,
     **place: Any,
 ) -> None:
@@ -63,26 +71,27 @@ def add(
         if not no_check:
             _probe(url, private_network)
         added = AddIssuer(database, utc_now).do(operator(), draft)
-    if output == "json":
+    if as_json or output == "json":
         show_json(_shape(added))
     else:
         show(f"{added.organization} trusts {added.url}: {_conditions(added)}. Its id is {added.id}.")
 
 
-@issuer.command("list", cls=Leaf)
-@click.option("--org", "organization", default="", metavar="NAME", help="Only those of this organization.")
+@click.command("list", cls=Leaf)
+@click.option("--org", "organization", default="", metavar="ORG", help="Only those of this organization.")
 @database_options
-@output_option("table", "json")
-def list_(organization: str, output: str, **place: Any) -> None:
+@json_option
+@_output
+def list_(organization: str, as_json: bool, output: str, **place: Any) -> None:
     """List the trusted issuers."""
     with open_database(**place) as database:
         from app.server.federation.issuers import ListIssuers
 
         found = ListIssuers(database).do(organization)
-    if output == "json":
+    if as_json or output == "json":
         show_json([_shape(item) for item in found])
     elif found:
-        headers = ("ID", "ORGANIZATION", "ISSUER", "AUDIENCE", "CONDITIONS", "ADDED, UTC")
+        headers = ("ID", "ORGANIZATION", "ISSUER", "AUDIENCE", "CONDITIONS", "ADDED (UTC)")
         rows = [
             (str(i.id), i.organization, i.url, i.audience, _conditions(i), in_table(i.created_at))
             for i in found
@@ -92,18 +101,19 @@ def list_(organization: str, output: str, **place: Any) -> None:
         show("No CI system is trusted. Add one with: loopin server issuer add")
 
 
-@issuer.command("remove", cls=Leaf)
+@click.command("remove", cls=Leaf)
 @click.option("--id", "issuer_id", required=True, metavar="ID", help="Its id, as listed.")
 @database_options
-@output_option("table", "json")
-def remove(issuer_id: str, output: str, **place: Any) -> None:
+@json_option
+@_output
+def remove(issuer_id: str, as_json: bool, output: str, **place: Any) -> None:
     """Trust a CI system no longer, from the next call on."""
     with open_database(**place) as database:
         from app.server.clock import utc_now
         from app.server.federation.issuers import RemoveIssuer
 
         RemoveIssuer(database, utc_now).do(operator(), issuer_id)
-    if output == "json":
+    if as_json or output == "json":
         show_json({"id": issuer_id, "removed": True})
     else:
         show("Removed. Its jobs are refused from now on.")

@@ -25,12 +25,7 @@ _file = click.option(
 _AFTERWARDS = "Servers use it after SIGHUP or a restart. Several hosts: copy the file to all of them first."
 
 
-@click.group()
-def keys() -> None:
-    """The keys that sessions and API tokens are signed with."""
-
-
-@keys.command("create", cls=Leaf)
+@click.command("create", cls=Leaf)
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 def create(path: Path) -> None:
     """Make a ring with one key in a new file that only its owner can read."""
@@ -41,7 +36,7 @@ def create(path: Path) -> None:
     show(f"Made {path}. Keep a copy: without it nobody stays signed in and no API token works.")
 
 
-@keys.command("rotate", cls=Leaf)
+@click.command("rotate", cls=Leaf)
 @_data
 @_file
 def rotate(data: Path | None, file: Path | None) -> None:
@@ -55,8 +50,8 @@ def rotate(data: Path | None, file: Path | None) -> None:
     show(_AFTERWARDS)
 
 
-@keys.command("retire", cls=Leaf)
-@click.option("--kid", required=True, help="The key, as listed.")
+@click.command("retire", cls=Leaf)
+@click.option("--kid", required=True, metavar="KEY", help="The key, as listed.")
 @_data
 @_file
 def retire(kid: str, data: Path | None, file: Path | None) -> None:
@@ -69,7 +64,7 @@ def retire(kid: str, data: Path | None, file: Path | None) -> None:
     show(f"Key {kid} is out of {path}. {_AFTERWARDS}")
 
 
-@keys.command("list", cls=Leaf)
+@click.command("list", cls=Leaf)
 @_data
 @_file
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

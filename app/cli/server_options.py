@@ -69,6 +69,11 @@ def database_options(function: F) -> F:
     return function
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+email_argument = click.argument("email", required=False, metavar="EMAIL")
+email_option = click.option("--email", "--user", "email_option", hidden=True)
+
+
 def default_data() -> Path:
     """Where a server keeps its keys and database unless told otherwise."""
     from platformdirs import user_data_path

@@ -6,30 +6,30 @@ import click
 
 from app.cli.groups import Leaf
 from app.cli.output import in_table, show, show_json, stamp, table
-from app.cli.server_options import database_options, named, open_database, operator
+from app.cli.server_options import (
+    database_options,
+    email_argument,
+    email_option,
+    json_option,
+    named,
+    open_database,
+    operator,
+)
 from app.domain.organizations import Role
 
 if TYPE_CHECKING:
     from app.server.usecases.places import OrganizationRow, ProjectRow
 
 _ROLES = [role.value for role in Role if role is not Role.UNKNOWN]
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _name = click.argument("name", required=False, metavar="NAME")
 _name_option = click.option("--name", "name_option", hidden=True)
-_email = click.argument("email", required=False, metavar="EMAIL")
-_email_option = click.option("--email", "--user", "email_option", hidden=True)
 _org = click.option("--org", "organization", required=True, metavar="ORG", help="The organization.")
 
 
-@click.group()
-def org() -> None:
-    """Organizations."""
-
-
-@org.command("add", cls=Leaf)
+@click.command("add", cls=Leaf)
 @_name
 @_name_option
-@_json
+@json_option
 @database_options
 def add_org(name: str | None, name_option: str | None, as_json: bool, **place: Any) -> None:
     """Add an organization. It has no members yet, and auto-revocation is off."""
@@ -45,8 +45,8 @@ def add_org(name: str | None, name_option: str | None, as_json: bool, **place: A
         show(f"Added {wanted}. Next: loopin server membership set EMAIL --org {wanted} --role owner")
 
 
-@org.command("list", cls=Leaf)
-@_json
+@click.command("list", cls=Leaf)
+@json_option
 @database_options
 def list_orgs(as_json: bool, **place: Any) -> None:
     """List the organizations."""
@@ -57,7 +57,7 @@ def list_orgs(as_json: bool, **place: Any) -> None:
     if as_json:
         show_json([_org_shape(row) for row in found])
     elif found:
-        show(table(("NAME", "MEMBERS", "TOKENS", "AUTO-REVOKE", "ADDED, UTC"), [_org_row(r) for r in found]))
+        show(table(("NAME", "MEMBERS", "TOKENS", "AUTO-REVOKE", "ADDED (UTC)"), [_org_row(r) for r in found]))
     else:
         show("There is none. Add one with: loopin server org add NAME")
 
@@ -78,16 +78,11 @@ def _org_shape(row: "OrganizationRow") -> dict[str, Any]:
     }
 
 
-@click.group()
-def project() -> None:
-    """Projects of an organization."""
-
-
-@project.command("add", cls=Leaf)
+@click.command("add", cls=Leaf)
 @_name
 @_name_option
 @_org
-@_json
+@json_option
 @database_options
 def add_project(
     name: str | None, name_option: str | None, organization: str, as_json: bool, **place: Any
@@ -105,9 +100,9 @@ def add_project(
         show(f"Added project {wanted} to {organization}.")
 
 
-@project.command("list", cls=Leaf)
+@click.command("list", cls=Leaf)
 @click.option("--org", "organization", default="", metavar="ORG", help="Only those of this organization.")
-@_json
+@json_option
 @database_options
 def list_projects(organization: str, as_json: bool, **place: Any) -> None:
     """List the projects."""
@@ -119,7 +114,7 @@ def list_projects(organization: str, as_json: bool, **place: Any) -> None:
         show_json([_project_shape(row) for row in found])
     elif found:
         rows = [(row.organization, row.name, in_table(row.created_at)) for row in found]
-        show(table(("ORGANIZATION", "NAME", "ADDED, UTC"), rows))
+        show(table(("ORGANIZATION", "NAME", "ADDED (UTC)"), rows))
     else:
         show("There is none. Add one with: loopin server project add NAME --org ORG")
 
@@ -133,17 +128,12 @@ def _project_shape(row: "ProjectRow") -> dict[str, Any]:
     }
 
 
-@click.group()
-def membership() -> None:
-    """Who belongs to which organization, in which role."""
-
-
-@membership.command("set", cls=Leaf)
-@_email
-@_email_option
+@click.command("set", cls=Leaf)
+@email_argument
+@email_option
 @_org
 @click.option("--role", required=True, type=click.Choice(_ROLES), help="What they may do there.")
-@_json
+@json_option
 @database_options
 def set_(
     email: str | None, email_option: str | None, organization: str, role: str, as_json: bool, **place: Any
@@ -161,11 +151,11 @@ def set_(
         show(f"{who} is {role} of {organization}{f', was {before}' if before else ''}.")
 
 
-@membership.command("remove", cls=Leaf)
-@_email
-@_email_option
+@click.command("remove", cls=Leaf)
+@email_argument
+@email_option
 @_org
-@_json
+@json_option
 @database_options
 def remove(
     email: str | None, email_option: str | None, organization: str, as_json: bool, **place: Any

@@ -14,10 +14,22 @@ from app.domain.errors import LoopinError, UsageError
 
 @click.command("start", cls=Leaf)
 @database_options
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--http-port", type=click.IntRange(0, 65535), default=0, help="0 = any free one.")
-@click.option("--grpc-port", type=click.IntRange(0, 65535), default=0, help="0 = any free one.")
-@click.option("--public-url", default="", help="Where browsers reach the HTTP side.")
+@click.option("--host", default="127.0.0.1", metavar="HOST", help="Address to listen on. [127.0.0.1]")
+@click.option(
+    "--http-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="Port of the HTTP side; 0 takes any. [0]",
+)
+@click.option(
+    "--grpc-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="PORT",
+    help="Port of the gRPC side; 0 takes any. [0]",
+)
+@click.option("--public-url", default="", metavar="URL", help="Where browsers reach the HTTP side.")
 @click.option(
     "--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate chain, PEM; both ports."
 )
@@ -33,9 +45,13 @@ from app.domain.errors import LoopinError, UsageError
 )
 @click.option("--trusted-proxy", multiple=True, metavar="CIDR", help="Believe X-Forwarded-For from here.")
 @click.option("--seed", type=click.Choice(["demo"]), default=None, help="Add sample data.")
-@click.option("--session-hours", type=float, default=24, show_default=True, help="Life of a sign-in.")
+@click.option("--session-hours", type=float, default=24, metavar="HOURS", help="Life of a sign-in. [24]")
 @click.option(
-    "--sweep-interval", type=int, default=3600, show_default=True, help="Seconds; 0 = only when asked."
+    "--sweep-interval",
+    type=int,
+    default=3600,
+    metavar="SECONDS",
+    help="Time between two sweeps; 0 = only when asked. [3600]",
 )
 @click.option(
     "--registration-secret-file",
@@ -54,7 +70,7 @@ from app.domain.errors import LoopinError, UsageError
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="warning",
-    show_default=True,
+    help="What is logged, from this level on. [warning]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the one line as JSON.")
 def start(
@@ -80,7 +96,7 @@ def start(
     log_level: str,
     as_json: bool,
 ) -> None:
-    """Start the server; it runs until SIGTERM or Ctrl-C and finishes what it has begun."""
+    """Start the server; it runs until SIGTERM or ctrl+c and finishes what it has begun."""
     try:
         with the_extra():
             from app.server import log, runner

@@ -36,9 +36,8 @@ def sweep(
         show_json([_shape(item) for item in found])
         return
     if found:
-        show(
-            table(("ID", "NAME", "ORGANIZATION", "LAST USED, UTC", "CREATED, UTC"), [_row(i) for i in found])
-        )
+        headers = ("ID", "NAME", "ORGANIZATION", "LAST USED (UTC)", "CREATED (UTC)")
+        show(table(headers, [_row(item) for item in found]))
     show(f"{plural(len(found), 'API token')} {'would be revoked' if dry_run else 'revoked'}.")
 
 

@@ -6,27 +6,27 @@ import click
 
 from app.cli.groups import Leaf
 from app.cli.output import in_table, plural, show, show_json, stamp, table
-from app.cli.server_options import database_options, named, new_password, open_database, operator
+from app.cli.server_options import (
+    database_options,
+    email_argument,
+    email_option,
+    json_option,
+    named,
+    new_password,
+    open_database,
+    operator,
+)
 
 if TYPE_CHECKING:
     from app.server.usecases.people import Ended, PersonRow
 
-_email = click.argument("email", required=False, metavar="EMAIL")
-_email_option = click.option("--email", "email_option", hidden=True)
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
-
-@click.group()
-def user() -> None:
-    """People who may sign in."""
-
-
-@user.command("add", cls=Leaf)
-@_email
-@_email_option
-@click.option("--first-name", default="", help="Shown to others.")
-@click.option("--last-name", default="", help="Shown to others.")
-@_json
+@click.command("add", cls=Leaf)
+@email_argument
+@email_option
+@click.option("--first-name", default="", metavar="NAME", help="Shown to others.")
+@click.option("--last-name", default="", metavar="NAME", help="Shown to others.")
+@json_option
 @database_options
 def add(
     email: str | None,
@@ -50,8 +50,8 @@ def add(
         show(f"Added {person.email}. Next: loopin server membership set {person.email} --org ORG --role ROLE")
 
 
-@user.command("list", cls=Leaf)
-@_json
+@click.command("list", cls=Leaf)
+@json_option
 @database_options
 def list_(as_json: bool, **place: Any) -> None:
     """List everybody, with their organizations and roles."""
@@ -62,15 +62,15 @@ def list_(as_json: bool, **place: Any) -> None:
     if as_json:
         show_json([_shape(person) for person in found])
     elif found:
-        show(table(("EMAIL", "NAME", "STATE", "ORGANIZATIONS", "ADDED, UTC"), [_row(p) for p in found]))
+        show(table(("EMAIL", "NAME", "STATE", "ORGANIZATIONS", "ADDED (UTC)"), [_row(p) for p in found]))
     else:
         show("Nobody. Add somebody with: loopin server user add EMAIL")
 
 
-@user.command("disable", cls=Leaf)
-@_email
-@_email_option
-@_json
+@click.command("disable", cls=Leaf)
+@email_argument
+@email_option
+@json_option
 @database_options
 def disable(email: str | None, email_option: str | None, as_json: bool, **place: Any) -> None:
     """Keep a person out: every session, program and key of theirs ends at once."""
@@ -81,10 +81,10 @@ def disable(email: str | None, email_option: str | None, as_json: bool, **place:
         show(f"{plural(ended.tokens, 'API token')} that they made belong to organizations and live on.")
 
 
-@user.command("enable", cls=Leaf)
-@_email
-@_email_option
-@_json
+@click.command("enable", cls=Leaf)
+@email_argument
+@email_option
+@json_option
 @database_options
 def enable(email: str | None, email_option: str | None, as_json: bool, **place: Any) -> None:
     """Let a person in again; they sign in anew."""
@@ -96,10 +96,10 @@ def enable(email: str | None, email_option: str | None, as_json: bool, **place: 
         show("They may sign in again.")
 
 
-@user.command("reset-password", cls=Leaf)
-@_email
-@_email_option
-@_json
+@click.command("reset-password", cls=Leaf)
+@email_argument
+@email_option
+@json_option
 @database_options
 def reset_password(email: str | None, email_option: str | None, as_json: bool, **place: Any) -> None:
     """Give a person a new password and sign them out everywhere. It is asked for, or read from a pipe."""
