@@ -104,7 +104,9 @@ class GumloopSession:
 
         A renewal that fails for now (no network, 5xx) is put off: the old one may still do.
         """
-        credential = await self.credential()
+        return await self._renewed(await self.credential())
+
+    async def _renewed(self, credential: Credential) -> Credential:
         if not _renewable(credential) or not await self._about_to_end(credential):
             return credential
         try:
@@ -114,13 +116,24 @@ class GumloopSession:
 
     async def call(self, ask: Callable[[GumloopAPI], Awaitable[T]]) -> T:
         """Ask the API; when it answers 401, renew the session and ask once more."""
-        credential = await self.fresh()
+        answer, _ = await self.call_with(await self.credential(), ask)
+        return answer
+
+    async def call_with(
+        self, credential: Credential, ask: Callable[[GumloopAPI], Awaitable[T]]
+    ) -> tuple[T, Credential]:
+        """The same for one who knows the credential in effect, without another look at the keychain.
+
+        Return the credential with which it worked too: another one when the session was renewed.
+        """
+        used = await self._renewed(credential)
         try:
-            return await ask(await self.api(credential))
+            return await ask(await self.api(used)), used
         except SessionEnded:
-            if not _renewable(credential):
+            if not _renewable(used):
                 raise
-            return await ask(await self.api(await self._refresh.do(credential)))
+            used = await self._refresh.do(used)
+            return await ask(await self.api(used)), used
 
     async def api(self, credential: Credential) -> GumloopAPI:
         """Open the API with `credential`, scoped to the team in use."""

@@ -30,13 +30,14 @@ class GumloopStatus:
         if not online or credential is None:
             return status
         try:
-            organization = await self._session.call(_ask)
+            organization, used = await self._session.call_with(credential, _ask)
         except LoopinError as error:
             return replace(status, error=error)
-        # Asking may have renewed the session: what is known of it changed.
-        status, credential = await self._offline()
-        if credential is None:
-            return status
+        if used is not credential:
+            # Asking renewed the session: what is known of it changed.
+            status, credential = await self._offline()
+            if credential is None:
+                return status
         return replace(status, identity=await self._identity(credential, organization))
 
     async def _offline(self) -> tuple[ProviderStatus, Credential | None]:

@@ -1,9 +1,12 @@
 """What the card and `loopin status` show, and the choice of a team."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from app.domain.credentials import Method, Provider, Source
 from app.domain.errors import NotFound, SessionEnded, Unreachable, UsageError
+from app.domain.secret import Secret
 from app.services.login.round_trip import BrowserLogin
 from tests.support.gumloop import Desk, follow, result_of
 from tests.support.gumloop_stub import API_KEY, PERSON, USER_ID, Gumloop
@@ -30,6 +33,22 @@ async def test_asking_renews_the_session_and_shows_its_new_end(desk: Desk, gumlo
         status = await loopin.gumloop_status.do()
     assert status.error is None
     assert status.expires_at is not None
+
+
+async def test_one_look_at_the_keychain_is_enough(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.signed_in()
+    async with desk.loopin() as loopin:
+        looks: list[str] = []
+        really = loopin.vault.read_all
+
+        async def counted(service: str, accounts: Sequence[str]) -> tuple[Secret | None, ...]:
+            looks.append(service)
+            return await really(service, accounts)
+
+        monkeypatch.setattr(loopin.vault, "read_all", counted)
+        status = await loopin.gumloop_status.do()
+    assert status.identity is not None
+    assert looks == ["gumloop-cli"]
 
 
 async def test_offline_is_an_error_inside_the_status(desk: Desk) -> None:
