@@ -8,10 +8,11 @@ import pytest
 
 from app.cli.root import tree
 from app.commands.command import Command
+from app.commands.everywhere import TABS
 from app.commands.registry import COMMANDS
 
 ONLY_HERE: Mapping[str, tuple[str, ...]] = {
-    "goes to a screen": ("app.accounts", "app.tokens", "app.auto_revoke", "app.activity"),
+    "goes to a room": tuple(tab.id for tab in TABS),
     "is about the app itself": (
         *("app.help", "app.palette", "app.theme", "app.back", "app.quit", "app.interrupt"),
     ),
