@@ -88,6 +88,7 @@ class Pulse:
 
 @contextmanager
 def beating(*pulses: Pulse) -> Iterator[None]:
+    """Let the clients call, each in a thread of its own."""
     stop = threading.Event()
     threads = [threading.Thread(target=pulse.run, args=(stop,)) for pulse in pulses]
     for thread in threads:
@@ -101,6 +102,7 @@ def beating(*pulses: Pulse) -> Iterator[None]:
 
 
 def fill(database: Database, tokens: int, stale: int) -> None:
+    """Make the organizations and their tokens; `stale` of them are over the threshold."""
     with database.write() as session:
         make = (
             "INSERT INTO organizations SELECT {id}, 'bench-' || {n}, created_at, updated_at, :days, false,"
@@ -116,10 +118,12 @@ def fill(database: Database, tokens: int, stale: int) -> None:
 
 
 def is_sqlite(database: Database) -> bool:
+    """True on SQLite, False on PostgreSQL."""
     return database.engine.dialect.name == "sqlite"
 
 
 def plan(database: Database) -> str:
+    """How the database finds one organization's stale tokens."""
     with database.read() as session:
         found = session.execute(text("SELECT id FROM organizations WHERE name = 'bench-7'")).scalar_one()
         if is_sqlite(database):
@@ -166,6 +170,7 @@ def sweep_now(server: AccountServer) -> tuple[int, float]:
 
 
 def run(kind: str, tokens: int, stale: int) -> None:
+    """Measure on a fresh server with a database of that kind."""
     place = postgres.running(POSTGRES) if kind == "postgresql" else nullcontext()
     with place as sockets, tempfile.TemporaryDirectory(prefix="loopin-bench-") as made:
         folder = Path(made)
@@ -179,6 +184,7 @@ def run(kind: str, tokens: int, stale: int) -> None:
 
 
 def measure(server: AccountServer, kind: str, tokens: int, stale: int) -> None:
+    """Fill it, sweep it and print what was seen."""
     url = databases.url_of(server.data)
     database = Database(url)
     began = time.perf_counter()
@@ -223,6 +229,7 @@ def told(database: Database) -> tuple[int, int]:
 
 
 def main() -> None:
+    """Measure on each database that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--tokens", type=int, default=1_000_000)
     parser.add_argument("--stale", type=int, default=100_000)
