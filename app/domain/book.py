@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import compress, islice
 from operator import attrgetter, eq, indexOf
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from app.domain.filter import Filter
 from app.domain.inactivity import risky_since
@@ -49,6 +49,7 @@ _KEYS: dict[SortKey, Callable[[APIToken], Any]] = {
     SortKey.CREATED: attrgetter("created_at"),
     SortKey.DESCRIPTION: lambda token: token.description.lower(),
 }
+T = TypeVar("T")
 Places = Sequence[int]
 Steps = Generator[None, None, "array[int]"]
 
@@ -200,7 +201,7 @@ class Book:
         directions. A filter wants a finished book."""
         places = self._orders.get((tab, order))
         if places is None:
-            places = self._orders[tab, order] = _done(self._in_order(tab, order))
+            places = self._orders[tab, order] = done(self._in_order(tab, order))
         if wanted:
             # The rows are read in the order in which they lie in memory: that is several times as fast.
             places = _kept(places, self._ranks_of(tab, order), wanted.mask(self._made, self.now))
@@ -319,13 +320,14 @@ def _ranks_where(value: int, mask: bytearray, ranks: "array[int]") -> list[int]:
     return found[bisect_left(found, 0) :]
 
 
-def _done(steps: Steps) -> "array[int]":
+def done(steps: Generator[None, None, T]) -> T:
+    """Take all steps at once; return what the last one gives."""
     while True:
         try:
             next(steps)
         except StopIteration as end:
-            found: array[int] = end.value
-            return found
+            given: T = end.value
+            return given
 
 
 Keys = Callable[[Places], list[Any]]

@@ -13,16 +13,14 @@ from app.commands.bindings import bindings_for
 from app.commands.command import Room
 from app.domain import filter as filters
 from app.domain.book import Book
-from app.domain.calm import calm
 from app.domain.errors import LoopinError, NotSignedIn
 from app.domain.listing import Row, Sort, SortKey, Tab
 from app.domain.server_info import ServerInfo
 from app.domain.text import clean
 from app.domain.tokens import TokenState
 from app.screens.frame import Frame, Presence
-from app.screens.token_dialogs import SortDialog, TokenDialog
 from app.screens.tokens_flows import TokenFlows
-from app.screens.tokens_load import in_steps, made
+from app.screens.tokens_load import in_steps, made, ready, work_out
 from app.screens.tokens_work import Listed, TokenWork
 from app.services.tokens import Listing
 from widgets.containers import Horizontal, Vertical
@@ -128,8 +126,7 @@ class TokensScreen(TokenFlows):
     async def finish(self, book: Book, before: Book | None) -> None:
         """Work out the rows that are not on the screen, and free what is no longer shown. A filter that was
         typed meanwhile has waited for it."""
-        with calm(0 if book.finished else len(book.tokens)):
-            await in_steps(book.finish())
+        await work_out(book)
         if book is self._book and self._filter:
             self._show()
         if before is not None:
@@ -214,7 +211,7 @@ class TokensScreen(TokenFlows):
         """Show the rows of the tab that the filter lets through."""
         if (book := self._book) is None:
             return
-        if self._filter and not book.finished:
+        if self._filter and not ready(book):
             self._filter_bar.note("filtering …")
             return
         rows = book.rows(self._tab, self._sort, self._filter)
@@ -265,6 +262,8 @@ class TokensScreen(TokenFlows):
     @on(VirtualTable.Opened)
     def _opened(self, event: VirtualTable.Opened) -> None:
         if (detail := self._detail(event.row)) is not None and not self.has_class("-extra"):
+            from app.screens.token_dialogs import TokenDialog
+
             self.app.push_screen(TokenDialog(detail))
 
     @on(VirtualTable.HeaderClicked)
@@ -333,6 +332,8 @@ class TokensScreen(TokenFlows):
     @work(group="sort", description="sort", exit_on_error=False)
     async def action_sort(self) -> None:
         """Choose the order."""
+        from app.screens.token_dialogs import SortDialog
+
         if (chosen := await self.app.push_screen_wait(SortDialog(self._sort))) is not None:
             self._sort = chosen
             self._show()

@@ -1,0 +1,89 @@
+"""What stays in memory while the Tokens room stands there and nobody does anything."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.server import ROOT, AccountServer, sign_in
+
+LOOK = """
+import asyncio, json, sys
+from app.container import Container
+from app.main import LoopinApp
+from app.settings import load
+from textual.containers import Container as Box, Horizontal, Vertical, VerticalScroll
+from textual.screen import Screen
+from widgets.virtual_table import VirtualTable
+
+async def look():
+    app = LoopinApp(Container(load()), screen="tokens")
+    async with app.run_test(size=(120, 36)) as pilot:
+        async with asyncio.timeout(30):
+            while not (found := app.screen.query(VirtualTable)) or not found.first().rows:
+                await pilot.pause()
+            await app.workers.wait_for_complete()
+        modules = [name for name, module in sys.modules.items() if module]
+        grounds = Screen, Box, Horizontal, Vertical, VerticalScroll
+        kept = {
+            widget.id or type(widget).__name__: len(widget._styles_cache._cache)
+            for screen in (app.screen, app.get_screen_stack("accounts")[0])
+            for widget in (screen, *screen.walk_children())
+            if isinstance(widget, grounds) and widget.size.height > 10
+        }
+        print(json.dumps({"modules": modules, "kept": kept}))
+
+asyncio.run(look())
+"""
+DIALOGS = {
+    "choice", "create_token", "dialog", "export_tokens", "help", "keyless", "keyless_way", "login", "profile",
+    "reveal", "revoke_many", "revoke_tokens", "rotate_words", "saved_filters", "team", "why",
+}  # fmt: skip
+USES = {
+    "copying", "export_tokens", "interrupted", "keep_token", "open_dashboard", "revoke_tokens",
+    "rotate_token", "saved_filters", "sign_out",
+}  # fmt: skip
+UNUSED = (
+    {f"app.screens.{name}" for name in DIALOGS}
+    | {f"app.services.{name}" for name in USES}
+    | {"app.domain.ports", "app.clients.browser", "app.clients.clipboard", "httpx", "authlib", "click"}
+)
+
+
+@pytest.fixture(scope="module")
+def at_rest(
+    account_server: AccountServer, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, int] | list[str]]:
+    """The modules that are loaded, and how many lines each background keeps, by the widget's id."""
+    home: Path = tmp_path_factory.mktemp("at-rest")
+    variables = {
+        "LOOPIN_CONFIG_DIR": str(home / "config"),
+        "LOOPIN_STATE_DIR": str(home / "state"),
+        "CHAINLOOP_TOKEN": sign_in(account_server, *account_server.owner),
+        "CHAINLOOP_CONTROL_PLANE_API": account_server.grpc,
+        "CHAINLOOP_API_INSECURE": "true",
+    }
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOOK],
+        cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    found: dict[str, dict[str, int] | list[str]] = json.loads(run.stdout.splitlines()[-1])
+    return found
+
+
+def test_no_dialog_is_loaded_that_nobody_has_opened(at_rest: dict[str, dict[str, int] | list[str]]) -> None:
+    """Nor a service that only a dialog uses."""
+    assert "app.services.tokens" in at_rest["modules"]
+    assert set(at_rest["modules"]) & UNUSED == set()
+
+
+def test_a_background_keeps_one_line(at_rest: dict[str, dict[str, int] | list[str]]) -> None:
+    """Whatever its height: Textual would keep one for each line of the screen."""
+    kept = at_rest["kept"]
+    assert isinstance(kept, dict)
+    assert {"body", "tokens-list", "tokens-split", "tokens-detail", "home"} <= set(kept)
+    assert max(kept.values()) == 1, kept
