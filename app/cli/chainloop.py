@@ -26,7 +26,7 @@ api_token = LazyGroup(
             "Show the tokens that you may see, oldest first",
             ("ls",),
         ),
-        Entry("revoke", "app.cli.chainloop_token_revoke:revoke", "End tokens for good"),
+        Entry("revoke", "app.cli.chainloop_token_revoke:revoke", "Revoke tokens for good"),
         Entry("rotate", "app.cli.chainloop_token_rotate:rotate", "Replace a token by a new one"),
         Entry(
             "check",
