@@ -117,7 +117,7 @@ class Arrivals(ConnectionManager):
         except OSError as error:
             if error.errno not in _EXHAUSTED:
                 raise
-            log.event("http.no_room", error=errno.errorcode[error.errno])
+            log.event("http.no_room", logging.WARNING, error=errno.errorcode[error.errno])
             self._end_the_oldest()
             # Until then the listener stays ready, and this would be asked again and again.
             time.sleep(0.05)

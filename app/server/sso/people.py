@@ -1,5 +1,6 @@
 """From a person whom the provider vouches for to a session on this server."""
 
+import logging
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -118,7 +119,7 @@ def _is_taken(session: Session, user: User, known: Known) -> bool:
 def _add_membership(session: Session, user: User, join: Join, now: datetime) -> None:
     organization = session.scalar(select(Organization).where(Organization.name == join.organization))
     if organization is None:
-        log.event("sso.no_organization", organization=join.organization)
+        log.event("sso.no_organization", logging.WARNING, organization=join.organization)
         raise Failed(
             f"new people belong to the organization {join.organization} here, which does not exist", hint=_ASK
         )
