@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import logging
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import constants, on, work
+from textual import on, work
 from textual.app import App
 from textual.binding import BindingType
 from textual.signal import Signal
@@ -22,7 +21,6 @@ from app.container import Container
 from app.domain.credentials import Provider
 from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.text import clean
-from app.plain import LegibleApp
 from app.rooms import DemoServer, Rooms
 from app.screens.accounts import AccountsScreen
 from app.screens.frame import DemoLogin, Frame, Presence
@@ -30,6 +28,7 @@ from app.screens.room import RoomScreen, Trouble
 from app.screens.session_watch import SessionWatch
 from app.screens.words import sentence
 from app.sheet import Sheet
+from app.terminal import TerminalApp
 
 if TYPE_CHECKING:
     from app.domain.redact import Redactor
@@ -61,7 +60,7 @@ def run(container: Container, *, screen: str = "accounts", demo: DemoServer | No
     return result if result is not None else app.return_code or 0
 
 
-class LoopinApp(LegibleApp, inherit_bindings=False):
+class LoopinApp(TerminalApp, inherit_bindings=False):
     """The frame around the rooms."""
 
     TITLE = "Loopin"
@@ -74,7 +73,7 @@ class LoopinApp(LegibleApp, inherit_bindings=False):
         self, container: Container, *, screen: str = "accounts", demo: DemoServer | None = None
     ) -> None:
         super().__init__()
-        self._stop_listening_in()
+        self.stop_listening_in()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (120, "-extra")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
         self.container = container
@@ -102,14 +101,8 @@ class LoopinApp(LegibleApp, inherit_bindings=False):
 
     # ── start and end ──
 
-    def _stop_listening_in(self) -> None:
-        """Textual's console, log and picture (TEXTUAL_LOG, _SCREENSHOT) get keys and pastes, so secrets."""
-        self.devtools = None
-        self._devtools_redirector = None
-        vars(constants).update(LOG_FILE=None, SCREENSHOT_DELAY=-1)
-
     async def on_mount(self) -> None:
-        self._catch_signals()
+        self.catch_signals()
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember_theme(theme.name))
         self.frame.account_changed.subscribe(self, lambda _: self.look())
         self._watch.start()
@@ -133,15 +126,6 @@ class LoopinApp(LegibleApp, inherit_bindings=False):
             from app import redaction
 
             redaction.remove()
-
-    def _catch_signals(self) -> None:
-        """Textual's driver restores the terminal when the app exits; these make it exit."""
-        loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
-            if number := getattr(signal, name, None):
-                # Not on Windows, and not outside the main thread.
-                with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                    loop.add_signal_handler(number, self.exit, 128 + number)
 
     def _take_theme(self, name: str) -> str:
         """Use the theme called `name`; return its name when there is none.
