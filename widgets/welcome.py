@@ -58,8 +58,9 @@ class Welcome(Vertical):
                 yield Static(way.means, markup=False)
 
     def on_mount(self) -> None:
-        """Enter goes on at once."""
-        self.query(Button).first().focus()
+        """Enter goes on at once; the buttons are gone where the app ends in this moment."""
+        if buttons := self.query(Button):
+            buttons.first().focus()
 
     def watch_words(self, words: str) -> None:
         """Say it."""
