@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from textual.widgets import Button, OptionList
+from textual.widgets import Button
 
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError, SessionEnded, Unreachable, VaultLocked, VaultMissing
@@ -12,11 +12,10 @@ from app.domain.status import VaultStatus
 from app.screens.accounts import AccountsScreen
 from app.screens.login import LoginScreen
 from app.screens.organization import OrganizationDialog
-from app.screens.why import WhyDialog
 from tests.support import app as fakes
 from tests.support.pages.accounts import AccountsPage
+from tests.support.pages.login import LoginPage
 from tests.support.pages.page import SIZE, opened
-from widgets.lines import Rows
 
 
 async def test_a_card_tells_who_where_how_and_until_when() -> None:
@@ -63,12 +62,11 @@ class SilentVault(fakes.FakeVault):
 async def test_while_the_keychain_is_silent_the_cards_say_what_they_wait_for() -> None:
     box = fakes.container(signed_in=False)
     box.__dict__.update(vault=SilentVault())
-    app = fakes.app(box)
-    async with app.run_test(size=SIZE) as pilot:
-        await pilot.pause()
+    async with fakes.app(box).run_test(size=SIZE) as pilot:
+        accounts = AccountsPage(pilot)
+        await accounts.rest(1)
         for provider in Provider:
-            rows = app.screen.query_one(f"#card-{provider.value}").query_one(Rows)
-            assert [line.plain for line in rows.lines(60)] == ["◌ looking at the keychain …"]
+            assert accounts.waiting(provider) == ["◌ looking at the keychain …"]
 
 
 @pytest.mark.parametrize("error", [VaultLocked("it is locked", hint="unlock it"), VaultMissing("none here")])
@@ -78,7 +76,7 @@ async def test_a_keychain_that_cannot_be_used_is_told(error: LoopinError) -> Non
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         await accounts.told("keychain not usable")
         assert error.message in accounts.card().note
-        assert "no login can be kept" in accounts.says("#welcome-text")
+        assert "no login can be kept" in accounts.welcome()
 
 
 async def test_refresh_asks_again() -> None:
@@ -87,7 +85,7 @@ async def test_refresh_asks_again() -> None:
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         await accounts.told("server not reachable")
         box.plane.fail.clear()
-        await accounts.press("r")
+        await accounts.refresh()
         await accounts.told("signed in")
 
 
@@ -101,20 +99,19 @@ async def test_the_panel_says_which_credential_is_in_effect_and_why() -> None:
 
 async def test_why_opens_the_whole_list() -> None:
     async with opened(AccountsPage, fakes.app()) as accounts:
-        await accounts.press("w")
-        await accounts.dialog(WhyDialog)
+        why = await accounts.why()
         assert "--token" in accounts.panel()
-        await accounts.press("escape")
+        await why.leave()
         await accounts.dialog(AccountsScreen)
 
 
 async def test_signing_out_asks_with_cancel_focused() -> None:
     box = fakes.container()
     async with opened(AccountsPage, fakes.app(box)) as accounts:
-        await accounts.sign_out()
+        question = await accounts.sign_out()
         assert isinstance(accounts.app.focused, Button)
-        assert accounts.app.focused.id == "cancel"
-        await accounts.press("enter")
+        assert str(accounts.app.focused.label) == "Cancel"
+        await question.enter()
         await accounts.dialog(AccountsScreen)
         assert box.fake_vault.entries
 
@@ -122,8 +119,8 @@ async def test_signing_out_asks_with_cancel_focused() -> None:
 async def test_signing_out_tells_both_facts() -> None:
     box = fakes.container()
     async with opened(AccountsPage, fakes.app(box)) as accounts:
-        await accounts.sign_out()
-        await accounts.confirm()
+        question = await accounts.sign_out()
+        await question.yes()
         await accounts.until(lambda: "forgotten here, and ended at the server" in accounts.notes())
         await accounts.told("not signed in")
         assert not box.fake_vault.entries
@@ -133,15 +130,16 @@ async def test_a_stock_server_goes_on_accepting_the_token_and_that_is_told() -> 
     box = fakes.container()
     box.plane.capabilities = frozenset()
     async with opened(AccountsPage, fakes.app(box)) as accounts:
-        await accounts.sign_out()
-        await accounts.confirm()
+        question = await accounts.sign_out()
+        await question.yes()
         told = "forgotten here; the server keeps the token valid until 15 Mar 11:16"
         await accounts.until(lambda: told in accounts.notes())
 
 
 async def test_signing_out_is_greyed_when_nothing_is_stored() -> None:
     async with opened(AccountsPage, fakes.app(fakes.container(signed_in=False))) as accounts:
-        await accounts.press("L")
+        await accounts.ask_to_sign_out()
+        await accounts.rest()
         assert isinstance(accounts.screen, AccountsScreen)
 
 
@@ -169,8 +167,7 @@ async def test_a_switch_that_fails_is_told_in_the_dialog() -> None:
 async def test_under_an_api_token_the_organization_cannot_be_switched_and_why_is_told() -> None:
     async with opened(AccountsPage, fakes.app(fakes.container(environment=fakes.CI_TOKEN))) as accounts:
         await accounts.organizations()
-        title = accounts.screen.query_one(".state-title")
-        await accounts.until(lambda: "an API token belongs to one organization" in str(title.render()))
+        await accounts.until(lambda: "an API token belongs to one organization" in accounts.state_title())
 
 
 async def test_hostile_names_are_only_text() -> None:
@@ -189,10 +186,9 @@ async def test_nobody_signed_in_has_three_ways_on(provider: Provider) -> None:
     async with opened(AccountsPage, fakes.app(fakes.container(signed_in=False))) as accounts:
         await accounts.until(accounts.ways_on)
         assert accounts.ways_on() == ["Sign in to Gumloop", "Sign in to Chainloop", "Try the demo"]
-        assert not accounts.screen.query_one("#cards").display, "which would say the same again"
-        await accounts.click(f"#welcome-{provider.value}")
-        await accounts.dialog(LoginScreen)
-        ways = accounts.screen.query_one(OptionList)
-        assert ways.highlighted is not None
+        assert not accounts.has_cards(), "which would say the same again"
+        await accounts.take_way(provider)
+        login = LoginPage(accounts.pilot)
+        await login.dialog(LoginScreen)
         first = {Provider.GUMLOOP: "OAuth", Provider.CHAINLOOP: "Browser login"}
-        assert first[provider] in str(ways.get_option_at_index(ways.highlighted).prompt)
+        assert first[provider] in login.highlighted()

@@ -4,12 +4,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from textual.widgets import OptionList
 
 from app.domain.errors import Failed
 from app.screens.export_activity import ExportActivityDialog
 from tests.support import app as fakes
-from tests.support.pages.page import opened
+from tests.support.pages.page import SIZE, opened
 from tests.support.pages.rooms import ActivityPage
 from tests.support.scenes import with_activity
 
@@ -40,7 +39,7 @@ async def test_a_filter_that_fits_nothing_offers_to_clear_it() -> None:
         await activity.until(lambda: len(activity.rows()) == 6)
         await activity.filter("xyzzy")
         await activity.until(lambda: activity.state() == "empty")
-        await activity.click("#state-note Button")
+        await activity.note_button()
         await activity.until(lambda: activity.state() == "filled")
 
 
@@ -55,17 +54,17 @@ async def test_a_trail_that_cannot_be_read_is_told_and_can_be_tried_again() -> N
     async with opened(ActivityPage, fakes.app(box, screen="activity")) as activity:
         await activity.until(lambda: activity.state() == "error")
         box.fake_activity.error = None
-        await activity.click("#state-note Button")
+        await activity.note_button()
         await activity.until(lambda: activity.state() == "empty")
 
 
 async def test_what_was_done_elsewhere_is_there_on_the_next_visit() -> None:
     box = fakes.container()
     async with opened(ActivityPage, fakes.app(box, screen="activity")) as activity:
-        await activity.press("1")
+        await activity.go_away()
         await activity.until(lambda: activity.app.frame.presence.asked)
         await box.switch_organization.do("globex")
-        await activity.press("4")
+        await activity.come_back()
         await activity.until(lambda: len(activity.rows()) == 1)
         assert "globex" in activity.rows()[0]
 
@@ -74,7 +73,7 @@ async def test_what_was_done_elsewhere_is_there_on_the_next_visit() -> None:
 async def test_a_line_never_leaves_the_screen(width: int) -> None:
     async with opened(ActivityPage, with_activity("loopin-dark"), (width, 24)) as activity:
         await activity.until(lambda: len(activity.rows()) == 6)
-        room = activity.screen.query_one(OptionList).content_size.width
+        room = activity.width()
         assert all(len(row) <= room for row in activity.rows())
         assert ("Chainloop" in activity.rows()[0]) is (width == 200)
         assert ("ada@acme.example · acme" in activity.rows()[0]) is (width >= 120)
@@ -84,7 +83,7 @@ async def test_a_line_never_leaves_the_screen(width: int) -> None:
 async def test_other_columns_fit_after_a_resize() -> None:
     async with opened(ActivityPage, with_activity("loopin-dark"), (80, 24)) as activity:
         await activity.until(lambda: len(activity.rows()) == 6)
-        await activity.pilot.resize_terminal(120, 36)
+        await activity.resize(SIZE)
         await activity.until(lambda: "ada@acme.example · acme" in activity.rows()[0])
 
 
@@ -93,10 +92,9 @@ async def test_what_the_filter_shows_goes_to_a_private_file(tmp_path: Path) -> N
     async with opened(ActivityPage, with_activity("loopin-dark")) as activity:
         await activity.until(lambda: len(activity.rows()) == 6)
         await activity.filter("leaked")
-        await activity.press("enter", "ctrl+s")
-        await activity.dialog(ExportActivityDialog)
-        await activity.fill("#export-path", str(target))
-        await activity.click("#yes")
+        await activity.press("enter")
+        file = await activity.export()
+        await file.click_write(str(target))
         await activity.until(target.exists)
         await activity.until(lambda: any("readable by you alone" in note for note in activity.notes()))
     head, line = target.read_text(encoding="utf-8").splitlines()
@@ -107,5 +105,6 @@ async def test_what_the_filter_shows_goes_to_a_private_file(tmp_path: Path) -> N
 
 async def test_an_empty_trail_has_nothing_to_export() -> None:
     async with opened(ActivityPage, fakes.app(screen="activity")) as activity:
-        await activity.press("ctrl+s")
+        await activity.ask_to_export()
+        await activity.rest()
         assert not isinstance(activity.screen, ExportActivityDialog)

@@ -84,10 +84,10 @@ async def test_under_an_api_token_the_frame_says_read_only() -> None:
 
 async def test_the_footer_names_the_keys_that_work_and_greys_the_rest() -> None:
     async with opened(FramePage, fakes.app(fakes.container(signed_in=False))) as frame:
-        await frame.until(lambda: "log out" in frame.foot())
+        await frame.until(lambda: "sign out" in frame.foot())
         hints = frame.footer()
-        assert hints["log in"]
-        assert not hints["log out"]
+        assert hints["sign in"]
+        assert not hints["sign out"]
         assert "as of 12:04:31" in frame.foot()
 
 

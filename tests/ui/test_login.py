@@ -1,8 +1,6 @@
 """Signing in on the screen: the choice, the progress, the forms."""
 
 import pytest
-from textual.containers import Vertical
-from textual.widgets import Input, Static
 
 from app.domain.errors import BrowserUnavailable, PortBusy, Unreachable, VaultLocked
 from app.domain.login import Step, StepState
@@ -18,7 +16,6 @@ from tests.support.pages.login import (
     at_the_choice,
     signed_out,
 )
-from widgets.tick import Tick
 
 
 async def test_the_keychain_is_probed_before_anything_opens() -> None:
@@ -39,7 +36,7 @@ async def test_without_a_keychain_the_sign_in_is_refused_and_the_way_out_told() 
         assert "CHAINLOOP_TOKEN" in login.storage()
         assert box.fake_listeners.made == []
         box.fake_vault.error = None
-        await login.press("r")
+        await login.look_again()
         await login.until(lambda: "ready" in login.storage())
 
 
@@ -47,10 +44,10 @@ async def test_where_no_browser_can_open_that_is_preselected_with_its_reason() -
     box = signed_out()
     box.__dict__["browser_obstacle"] = "this is an SSH session"
     async with at_the_choice(box, size=(80, 24)) as login:
-        assert not login.find("#login-browser", Tick).value
+        assert not login.opens_browser()
         assert "this is an SSH session" in login.shown()
         # Whole, also in 80 columns.
-        assert login.find("#login-obstacle", Static).region.right <= 80
+        assert login.obstacle().region.right <= 80
 
 
 async def test_a_browser_sign_in_is_watched_to_its_end() -> None:
@@ -89,7 +86,7 @@ async def test_nobody_finishing_in_time_is_a_failed_step_that_can_be_retried() -
         box.fake_clock.advance(301)
         await login.fails(Step.WAITING)
         assert "✗ nobody finished the sign-in within 5 minutes" in login.shown()
-        await login.press("r")
+        await login.try_again()
         await login.waits()
 
 
@@ -123,7 +120,7 @@ async def test_ctrl_c_cancels_the_running_sign_in_and_not_the_app() -> None:
     async with at_the_choice(box) as login:
         await login.choose(CHAINLOOP_BROWSER)
         await login.waits()
-        await login.press("ctrl+c")
+        await login.interrupt()
         await login.dialog(LoginScreen)
         assert not box.fake_listeners.made[0].open
         assert login.app.return_value is None
@@ -136,12 +133,10 @@ async def test_a_busy_port_names_its_holder_and_offers_another() -> None:
     )
     async with at_the_choice(box) as login:
         await login.mark(CHAINLOOP_BROWSER)
-        await login.press("tab")
-        login.find("#login-port", Input).value = "8765"
-        await login.press("shift+tab", "enter")
+        await login.port("8765")
         await login.dialog(LoginProgressScreen)
         await login.until(lambda: "gumloop (4211)" in login.shown())
-        await login.press("a")
+        await login.another_port()
         await login.waits()
         assert box.fake_listeners.made[0].address.startswith("http://127.0.0.1:41873/")
 
@@ -153,12 +148,12 @@ async def test_a_browser_that_does_not_open_leaves_the_address_to_the_person() -
         await login.choose(CHAINLOOP_BROWSER)
         await login.waits()
         assert login.step(Step.BROWSER) is StepState.SKIPPED
-        await login.press("c")
+        await login.copy_address()
         await login.until(lambda: bool(box.fake_clipboard.copied))
         assert box.fake_clipboard.copied[0].startswith("https://login.acme.example/auth/login?callback=")
         await login.until(lambda: "the address: copied with wl-copy" in login.notes())
         box.fake_browser.error = None
-        await login.press("o")
+        await login.open_page()
         await login.until(lambda: box.fake_browser.opened == box.fake_clipboard.copied)
 
 
@@ -167,9 +162,7 @@ async def test_pasting_what_the_browser_showed_signs_in_and_is_masked() -> None:
     async with at_the_choice(box) as login:
         await login.choose(CHAINLOOP_BROWSER)
         await login.waits()
-        await login.press("v")
-        paste = login.find("#progress-paste", Input)
-        await login.until(lambda: login.app.focused is paste)
+        paste = await login.paste()
         assert paste.password
         paste.value = fakes.USER_TOKEN.reveal()
         await login.press("enter")
@@ -228,9 +221,10 @@ async def test_an_empty_form_is_not_sent() -> None:
 async def test_what_is_typed_can_be_shown() -> None:
     async with at_the_choice(signed_out()) as login:
         await login.choose(GUMLOOP_KEY)
-        await login.dialog(LoginFormScreen)
-        await login.click("#form-show")
-        await login.until(lambda: not login.find("#field-key", Input).password)
+        key = await login.form("key")
+        assert key.password
+        await login.show_typed()
+        await login.until(lambda: not key.password)
 
 
 async def test_the_demo_shows_its_sample_login() -> None:
@@ -241,11 +235,11 @@ async def test_the_demo_shows_its_sample_login() -> None:
 async def test_the_demo_fills_in_its_sample_key() -> None:
     async with at_the_choice(signed_out(), demo=fakes.FakeDemo()) as login:
         await login.choose(GUMLOOP_KEY)
-        await login.dialog(LoginFormScreen)
+        key = await login.form("key")
         assert "gum_demo_not_a_real_key" in login.shown()
-        await login.click("#sample")
-        await login.until(lambda: login.find("#field-key", Input).value.startswith("gum_demo"))
-        assert login.find("#field-user", Input).value
+        await login.take_sample()
+        await login.until(lambda: key.value.startswith("gum_demo"))
+        assert (await login.form("user")).value
 
 
 async def test_a_form_says_where_its_values_are_found() -> None:
@@ -254,15 +248,13 @@ async def test_a_form_says_where_its_values_are_found() -> None:
         await login.dialog(LoginFormScreen)
         assert "gumloop.com/personal/connectors (Pro plan or above)" in login.shown()
         assert "gumloop.com/settings/profile/general" in login.shown()
-        assert not login.find("#form-demo", Vertical).display
+        assert not login.has_sample()
 
 
 @pytest.mark.parametrize("port", ["65536", "99999"])
 async def test_a_port_that_is_none_is_told(port: str) -> None:
     box = signed_out()
     async with at_the_choice(box) as login:
-        await login.press("tab")
-        login.find("#login-port", Input).value = port
-        await login.press("shift+tab", "enter")
+        await login.port(port)
         await login.until(lambda: f"{port} is not a port: use 1 to 65535, or 0 for any" in login.notes())
         assert box.fake_listeners.made == []

@@ -20,7 +20,7 @@ async def test_a_verification_that_got_no_answer_is_repeated_without_a_new_conse
         assert "you need not allow access again" in login.shown()
         assert box.gumloop.revoked == []
         del box.gumloop.fail["verify"]
-        await login.press("r")
+        await login.try_again()
         await login.signed_in()
         assert len(box.fake_browser.opened) == 1
         assert box.gumloop.calls.count("exchange") == 1
@@ -49,10 +49,10 @@ async def test_a_keychain_that_locked_meanwhile_is_told_and_saving_goes_on() -> 
         await login.comes_back()
         await login.fails(Step.SAVED)
         assert "GNOME Keyring is locked" in login.shown()
-        await login.press("r")
+        await login.try_again()
         await login.fails(Step.KEYCHAIN)
         box.fake_vault.error = None
-        await login.press("r")
+        await login.try_again()
         await login.signed_in()
         assert len(box.fake_browser.opened) == 1
 
@@ -67,7 +67,7 @@ async def test_a_denied_sign_in_fails_at_the_permission_and_starts_over() -> Non
         assert login.step(Step.STATE) is StepState.DONE
         assert "access was denied: you pressed Deny" in login.shown()
         assert login.retry() == "Start over"
-        await login.press("r")
+        await login.try_again()
         await login.waits()
         assert len(box.fake_browser.opened) == 2
 

@@ -1,8 +1,6 @@
 """Choosing a profile and a team over the accounts."""
 
-from textual.widgets import Input
-
-from app.domain.credentials import Method
+from app.domain.credentials import Method, Provider
 from app.domain.errors import LoopinError, NotFound, Unreachable
 from app.domain.gumloop import GumloopLogin, Team
 from app.domain.secret import Secret
@@ -14,7 +12,6 @@ from app.services.gumloop_vault import GumloopVault
 from tests.support import app as fakes
 from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.page import opened
-from widgets.state_view import StateView
 
 
 async def test_profiles_of_both_providers_are_listed_and_one_is_chosen() -> None:
@@ -36,13 +33,12 @@ async def test_profiles_of_both_providers_are_listed_and_one_is_chosen() -> None
 async def test_another_name_is_checked_and_has_nothing_stored_yet() -> None:
     box = fakes.container()
     async with opened(AccountsPage, fakes.app(box)) as accounts:
-        accounts.screen.query_one("#card-chainloop").query("Button").first().focus()
+        accounts.focus_card(Provider.CHAINLOOP)
         await accounts.profiles()
         await accounts.press("down", "enter", *"A:b", "enter")
         assert isinstance(accounts.screen, ProfileDialog)
-        assert "capital letters are not allowed" in accounts.says("#profile-error")
-        accounts.screen.query_one(Input).value = "second"
-        await accounts.press("enter")
+        assert "capital letters are not allowed" in accounts.name_refusal()
+        await accounts.named("second")
         await accounts.until(lambda: accounts.row("profile") == "second")
         assert accounts.card().state == "not signed in"
         assert box.gumloop_session.target.profile == "default"
@@ -113,14 +109,15 @@ async def test_teams_that_cannot_be_asked_for_say_why_and_offer_again() -> None:
     teams.error = Unreachable("nobody answers", hint="check the address")
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         await accounts.teams()
-        await accounts.until(lambda: accounts.screen.query_one(StateView).state == "error")
+        await accounts.until(lambda: accounts.state() == "error")
         teams.error = None
         await accounts.press("tab", "enter")
-        await accounts.until(lambda: accounts.screen.query_one(StateView).state == "filled")
+        await accounts.until(lambda: accounts.state() == "filled")
 
 
 async def test_without_gumloop_the_team_key_is_grey() -> None:
     async with opened(AccountsPage, fakes.app()) as accounts:
-        await accounts.press("T")
+        await accounts.ask_for_teams()
+        await accounts.rest()
         assert not isinstance(accounts.screen, TeamDialog)
-        assert not accounts.screen.active_bindings["T"].enabled
+        assert not accounts.has_teams()

@@ -2,14 +2,14 @@
 
 from datetime import timedelta
 
-from textual.widgets import Input
-
 from app.domain.errors import SessionEnded
 from app.screens.login import LoginScreen
 from app.screens.tokens import TokensScreen
 from tests.support import app as fakes
+from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.login import LoginPage
 from tests.support.pages.page import Page, opened
+from tests.support.pages.tokens import TokensPage
 
 HOURS = timedelta(hours=22, minutes=50).total_seconds()
 
@@ -17,13 +17,13 @@ HOURS = timedelta(hours=22, minutes=50).total_seconds()
 async def test_a_quarter_of_an_hour_before_the_end_is_told_once() -> None:
     box = fakes.container()
     box.fake_clock.advance(HOURS)
-    async with opened(Page, fakes.app(box)) as page:
+    async with opened(AccountsPage, fakes.app(box)) as page:
         assert page.notes() == []
         box.fake_clock.advance(8 * 60)
-        await page.press("r")
+        await page.refresh()
         await page.until(lambda: len(page.notes()) == 1)
         assert "session ends in 14 minutes. Press ctrl+l to sign in again" in page.notes()[0]
-        await page.press("r")
+        await page.refresh()
         await page.until(lambda: not any(worker.is_running for worker in page.app.workers))
         assert len(page.notes()) == 1
 
@@ -35,13 +35,14 @@ async def test_under_an_api_token_nothing_is_told_of_a_session() -> None:
 
 async def test_signing_in_again_comes_back_to_the_screen_as_it_was() -> None:
     box = fakes.container()
-    async with opened(Page, fakes.app(box, screen="tokens")) as page:
+    async with opened(TokensPage, fakes.app(box, screen="tokens")) as page:
         await page.until(lambda: box.plane.calls.count("list_tokens") > 0)
-        await page.press("slash", *"ci-", "enter")
+        await page.filter("ci-")
+        await page.to_list()
         here = page.screen
         assert isinstance(here, TokensScreen)
         box.plane.fail["list_tokens"] = SessionEnded("the session has ended", hint="sign in again")
-        await page.press("r")
+        await page.refresh()
         await page.until(lambda: any("has ended. Press ctrl+l" in note for note in page.notes()))
         del box.plane.fail["list_tokens"]
         before = box.plane.calls.count("list_tokens")
@@ -53,7 +54,7 @@ async def test_signing_in_again_comes_back_to_the_screen_as_it_was() -> None:
         await page.press("enter")
         await page.until(lambda: page.screen is here)
         await page.until(lambda: box.plane.calls.count("list_tokens") > before)
-        assert here.query_one("#filter-input", Input).value == "ci-"
+        assert page.filtered() == "ci-"
 
 
 async def test_over_a_sign_in_there_is_no_other() -> None:
@@ -62,4 +63,5 @@ async def test_over_a_sign_in_there_is_no_other() -> None:
         await page.dialog(LoginScreen)
         depth = len(page.app.screen_stack)
         await page.press("ctrl+l")
+        await page.rest()
         assert len(page.app.screen_stack) == depth

@@ -3,17 +3,25 @@
 from typing import Any
 
 from textual.screen import Screen
-from textual.widgets import Button
+from textual.widgets import Button, Input
 
 from app.domain.credentials import Provider
 from app.screens.accounts import AccountsScreen
-from app.screens.dialog import Confirm
 from app.screens.organization import OrganizationDialog
 from app.screens.profile import ProfileDialog
 from app.screens.team import TeamDialog
-from tests.support.pages.page import Page
+from app.screens.why import WhyDialog
+from tests.support.pages.page import DialogPage, Page, Question
 from widgets.account_card import AccountCard, CardFacts
 from widgets.credential_panel import CredentialPanel
+from widgets.lines import Rows
+from widgets.state_view import StateView
+
+
+class WhyPage(DialogPage):
+    """Every credential, and why one of them counts."""
+
+    KIND = WhyDialog
 
 
 class AccountsPage(Page):
@@ -41,14 +49,44 @@ class AccountsPage(Page):
         """The lines about the credential in effect."""
         return self.find("CredentialPanel", CredentialPanel).render().plain
 
-    async def sign_out(self) -> None:
-        """Ask to sign out, and wait for the question."""
-        await self.press("L")
-        await self.dialog(Confirm)
+    def waiting(self, provider: Provider) -> list[str]:
+        """The lines of a card that nothing is known for yet."""
+        rows = self.room.query_one(f"#card-{provider.value}").query_one(Rows)
+        return [line.plain for line in rows.lines(60)]
 
-    async def confirm(self) -> None:
-        """Say yes to the question."""
-        await self.click("#yes")
+    async def refresh(self) -> None:
+        """Ask both servers again."""
+        await self.press("r")
+
+    async def why(self) -> DialogPage:
+        """Open the whole list of credentials."""
+        await self.press("w")
+        return await self.over(WhyPage)
+
+    async def ask_to_sign_out(self) -> None:
+        """Press the key alone."""
+        await self.press("L")
+
+    async def sign_out(self) -> Question:
+        """Ask to sign out, and wait for the question."""
+        await self.ask_to_sign_out()
+        return await self.over(Question)
+
+    def welcome(self) -> str:
+        """What an empty house says."""
+        return self.says("#welcome-text")
+
+    def has_cards(self) -> bool:
+        """True when the cards are there."""
+        return self.room.query_one("#cards").display
+
+    async def take_way(self, provider: Provider) -> None:
+        """Press a button of an empty house."""
+        await self.click(f"#welcome-{provider.value}")
+
+    def focus_card(self, provider: Provider) -> None:
+        """Go to a card's first button."""
+        self.room.query_one(f"#card-{provider.value}").query(Button).first().focus()
 
     def ways_on(self) -> list[str]:
         """The buttons of an empty house."""
@@ -65,10 +103,35 @@ class AccountsPage(Page):
         await self.dialog(ProfileDialog)
         await self.until(self.options)
 
+    async def ask_for_teams(self) -> None:
+        """Press the key alone."""
+        await self.press("T")
+
+    def has_teams(self) -> bool:
+        """Whether the key for them does anything."""
+        return self.screen.active_bindings["T"].enabled
+
     async def teams(self) -> None:
         """Open the list of teams."""
-        await self.press("T")
+        await self.ask_for_teams()
         await self.dialog(TeamDialog)
+
+    def state(self) -> str:
+        """What the dialog's list is: loading, filled or error."""
+        return self.screen.query_one(StateView).state
+
+    def state_title(self) -> str:
+        """What stands where the dialog's list would be."""
+        return self.says(".state-title")
+
+    async def named(self, name: str) -> None:
+        """Type another profile's name in place of what stands there."""
+        self.screen.query_one(Input).value = name
+        await self.press("enter")
+
+    def name_refusal(self) -> str:
+        """Why the name cannot be taken."""
+        return self.says("#profile-error")
 
     async def can_choose(self) -> None:
         """Wait until the dialog's list has come and has the focus."""

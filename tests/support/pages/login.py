@@ -2,17 +2,21 @@
 
 from contextlib import AbstractAsyncContextManager
 
-from textual.widgets import Button, Input, OptionList
+from textual.widgets import Button, Input, OptionList, Static
 
 from app.domain.login import SignedIn, Step, StepState
+from app.screens.keyless import KeylessDialog
 from app.screens.login import LoginScreen
 from app.screens.login_form import LoginFormScreen
 from app.screens.login_progress import LoginProgressScreen
 from tests.support import app as fakes
 from tests.support import scenes
-from tests.support.pages.page import Page, opened
+from tests.support.pages.page import DialogPage, Page, opened
+from widgets.lines import Rows
 from widgets.signed_in_panel import SignedInPanel
+from widgets.state_view import StateView
 from widgets.step_list import StepList
+from widgets.tick import Tick
 
 GUMLOOP_OAUTH, GUMLOOP_KEY = "OAuth", "API key"
 CHAINLOOP_BROWSER, CHAINLOOP_TOKEN = "Browser login", "API token"
@@ -35,6 +39,37 @@ class LoginPage(Page):
     def storage(self) -> str:
         """The line about the keychain."""
         return self.says("#login-storage")
+
+    def opens_browser(self) -> bool:
+        """What the tick says."""
+        return self.find("#login-browser", Tick).value
+
+    def obstacle(self) -> Static:
+        """Why no browser can open."""
+        return self.find("#login-obstacle", Static)
+
+    def highlighted(self) -> str:
+        """The way that enter would take."""
+        ways = self.find("#login-ways", OptionList)
+        return "" if ways.highlighted is None else self.options()[ways.highlighted]
+
+    async def port(self, number: str) -> None:
+        """Name the port of the callback, go back to the ways and take the one that is marked."""
+        await self.press("tab")
+        self.find("#login-port", Input).value = number
+        await self.press("shift+tab", "enter")
+
+    async def look_again(self) -> None:
+        """Ask the keychain once more."""
+        await self.press("r")
+
+    async def last_way(self) -> None:
+        """Take the last way of all."""
+        await self.press("end", "enter")
+
+    def can_take_last(self) -> bool:
+        """Whether the last way is one for this place."""
+        return not self.find("#login-ways", OptionList).options[-1].disabled
 
     async def mark(self, way: str) -> None:
         """Move to the way that is called so."""
@@ -99,10 +134,49 @@ class LoginPage(Page):
         """What the button says."""
         return str(self.find("#retry", Button).label)
 
+    async def try_again(self) -> None:
+        """Press its key."""
+        await self.press("r")
+
+    async def another_port(self) -> None:
+        """Take any port that is free."""
+        await self.press("a")
+
+    async def copy_address(self) -> None:
+        """Copy the page's address."""
+        await self.press("c")
+
+    async def open_page(self) -> None:
+        """Open the page in the browser once more."""
+        await self.press("o")
+
+    async def paste(self) -> Input:
+        """Ask for the line that takes what the browser showed; return it."""
+        await self.press("v")
+        line = self.find("#progress-paste", Input)
+        await self.until(lambda: self.app.focused is line)
+        return line
+
+    async def interrupt(self) -> None:
+        """As in a shell."""
+        await self.press("ctrl+c")
+
     async def form(self, field: str) -> Input:
         """Wait for the form; return one of its inputs."""
         await self.dialog(LoginFormScreen)
         return self.find(f"#field-{field}", Input)
+
+    async def show_typed(self) -> None:
+        """Show what is typed into the form."""
+        await self.click("#form-show")
+
+    async def take_sample(self) -> None:
+        """Fill the form with what the demo knows."""
+        await self.click("#sample")
+
+    def has_sample(self) -> bool:
+        """True where there is something to fill in."""
+        return self.screen.query_one("#form-demo").display
 
     @property
     def box(self) -> fakes.FakeContainer:
@@ -110,6 +184,20 @@ class LoginPage(Page):
         box = self.app.container
         assert isinstance(box, fakes.FakeContainer)
         return box
+
+
+class IdentityPage(DialogPage):
+    """Who a CI job says that it is."""
+
+    KIND = KeylessDialog
+
+    def state(self) -> str:
+        """loading, filled or error."""
+        return self.screen.query_one(StateView).state
+
+    def words(self) -> str:
+        """All its lines."""
+        return "\n".join(line.plain for line in self.screen.query_one(Rows).lines(80))
 
 
 def signed_out() -> fakes.FakeContainer:

@@ -9,6 +9,7 @@ from app.screens.activity import ActivityScreen
 from app.screens.auto_revoke import AutoRevokeScreen
 from app.screens.auto_revoke_save import ConfirmThreshold
 from tests.support.pages.page import DialogPage, Page
+from tests.support.pages.token_dialogs import ExportActivityPage
 from widgets.choice_bar import ChoiceBar
 from widgets.histogram import Histogram
 from widgets.state_view import StateView
@@ -160,6 +161,27 @@ class ActivityPage(RoomPage):
         """Open the filter line, and type."""
         await self.press("slash")
         await self.write(words)
+
+    def width(self) -> int:
+        """Columns that a line has."""
+        return self.room.query_one(OptionList).content_size.width
+
+    async def go_away(self) -> None:
+        """To the accounts."""
+        await self.press("1")
+
+    async def come_back(self) -> None:
+        """From wherever one is."""
+        await self.press("4")
+
+    async def ask_to_export(self) -> None:
+        """Press the key alone."""
+        await self.press("ctrl+s")
+
+    async def export(self) -> ExportActivityPage:
+        """Ask to write what is shown to a file."""
+        await self.ask_to_export()
+        return await self.over(ExportActivityPage)
 
     @property
     def line(self) -> Input:

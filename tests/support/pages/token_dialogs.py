@@ -1,7 +1,11 @@
-"""Small dialogs over the Tokens room: all of one token, the order, saved filters, the keyless way, a file."""
+"""Small dialogs: all of one token, the order, saved filters, the keyless way, a file of what is listed."""
 
+from typing import Any, ClassVar
+
+from textual.screen import Screen
 from textual.widgets import Input
 
+from app.screens.export_activity import ExportActivityDialog
 from app.screens.export_tokens import ExportTokensDialog
 from app.screens.keyless_way import KeylessWayDialog
 from app.screens.saved_filters import SavedFiltersDialog
@@ -49,7 +53,7 @@ class KeylessWayPage(DialogPage):
 class ExportPage(DialogPage):
     """A format and a path."""
 
-    KIND = ExportTokensDialog
+    KIND: ClassVar[type[Screen[Any]]] = ExportTokensDialog
 
     def path(self) -> str:
         """What stands in the field."""
@@ -69,3 +73,14 @@ class ExportPage(DialogPage):
         field.value = path
         field.focus()
         await self.press("enter")
+
+    async def click_write(self, path: str) -> None:
+        """Paste a path, and click the button."""
+        await self.fill("#export-path", path)
+        await self.click("#yes")
+
+
+class ExportActivityPage(ExportPage):
+    """The same for the trail."""
+
+    KIND = ExportActivityDialog
