@@ -56,9 +56,9 @@ class HttpGumloopAPI:
 
     async def verify(self) -> None:
         """GET models: a 2xx that looks like the list of models."""
-        body = await self._get("models")
+        body, response = await self._get("models")
         if not isinstance(body.get("model_groups"), list):
-            raise not_the_api(self._last)
+            raise not_the_api(response)
 
     async def teams(self) -> Sequence[Team]:
         """GET teams."""
@@ -69,21 +69,21 @@ class HttpGumloopAPI:
         return tuple(str(row.get("name") or row["id"]) for row in await self._rows("organizations"))
 
     async def _rows(self, what: str) -> list[Mapping[str, Any]]:
-        rows = (await self._get(what)).get(what)
+        body, response = await self._get(what)
+        rows = body.get(what)
         if not isinstance(rows, list) or not all(isinstance(row, Mapping) and "id" in row for row in rows):
-            raise not_the_api(self._last)
+            raise not_the_api(response)
         return rows
 
-    async def _get(self, what: str) -> Mapping[str, Any]:
+    async def _get(self, what: str) -> tuple[Mapping[str, Any], httpx.Response]:
         return await again(lambda: self._ask(what), self._wire.timeout)
 
-    async def _ask(self, what: str) -> Mapping[str, Any]:
+    async def _ask(self, what: str) -> tuple[Mapping[str, Any], httpx.Response]:
         params = {"team_id": self._team_id} if self._team_id else {}
         async with translated(self._wire, self._base_url):
             response = await self._client.get(
                 f"{self._base_url}/{what}", headers=self._headers, params=params
             )
-        self._last = response
         if not response.is_success:
             raise explain(response, self._secrets)
         try:
@@ -92,7 +92,7 @@ class HttpGumloopAPI:
             raise not_the_api(response) from None
         if not isinstance(body, Mapping):
             raise not_the_api(response)
-        return body
+        return body, response
 
 
 def auth_headers(credential: Credential) -> dict[str, str]:

@@ -3,10 +3,10 @@
 import csv
 import io
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from app.domain.activity import ActivityEntry, Outcome
-from app.domain.export import Format, as_json, neutral, table_cell
+from app.domain.export import Format, as_json, iso, neutral, table_cell
 
 COLUMNS = (
     "at",
@@ -30,7 +30,7 @@ def ending(entry: ActivityEntry) -> str:
 def values(entry: ActivityEntry) -> tuple[str, ...]:
     """One entry by column; the time in UTC (ISO 8601)."""
     return (
-        f"{entry.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        iso(entry.at),
         entry.action.value,
         ending(entry),
         entry.provider.value,
@@ -64,7 +64,7 @@ def shape(entries: Sequence[ActivityEntry], as_of: datetime) -> dict[str, object
     """The entries as JSON has them."""
     names = [column.replace(" ", "_") for column in COLUMNS]
     rows = [dict(zip(names, values(entry), strict=True)) for entry in entries]
-    return {"as_of": f"{as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", "activity": rows}
+    return {"as_of": iso(as_of), "activity": rows}
 
 
 def _csv(entries: Sequence[ActivityEntry]) -> str:
@@ -77,7 +77,7 @@ def _csv(entries: Sequence[ActivityEntry]) -> str:
 
 def _markdown(entries: Sequence[ActivityEntry], as_of: datetime) -> str:
     lines = [
-        f"{len(entries)} entries as of {as_of.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        f"{len(entries)} entries as of {iso(as_of)}",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{' --- |' * len(COLUMNS)}",

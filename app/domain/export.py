@@ -59,19 +59,20 @@ def _values(row: Row, as_of: datetime) -> tuple[str, ...]:
         token.name,
         row.state.value,
         f"project {token.project.name}" if token.project else "organization",
-        _iso(token.last_used_at) or "never",
+        iso(token.last_used_at) or "never",
         str(idle(token, as_of).days),
-        _iso(end.at) if end else "",
+        iso(end.at) if end else "",
         end.reason.value if end else "",
-        _iso(token.expires_at) or "never",
-        _iso(token.created_at),
-        _iso(token.revoked_at),
+        iso(token.expires_at) or "never",
+        iso(token.created_at),
+        iso(token.revoked_at),
         token.description,
         token.id,
     )
 
 
-def _iso(moment: datetime | None) -> str:
+def iso(moment: datetime | None) -> str:
+    """In UTC to the second (ISO 8601); empty for None."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if moment else ""
 
 
@@ -84,7 +85,7 @@ def _csv(rows: Sequence[Row], as_of: datetime, threshold: int | None) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*COLUMNS, "as of", "threshold"])
     for row in rows:
-        cells = [*_values(row, as_of), _iso(as_of), _threshold(threshold)]
+        cells = [*_values(row, as_of), iso(as_of), _threshold(threshold)]
         writer.writerow([neutral(cell) for cell in cells])
     return out.getvalue()
 
@@ -98,7 +99,7 @@ def neutral(cell: str) -> str:
 def _json(rows: Sequence[Row], as_of: datetime, threshold: int | None) -> str:
     names = [column.replace(" ", "_") for column in COLUMNS]
     tokens = [dict(zip(names, _values(row, as_of), strict=True)) for row in rows]
-    whole = {"as_of": _iso(as_of), "threshold_days": threshold, "tokens": tokens}
+    whole = {"as_of": iso(as_of), "threshold_days": threshold, "tokens": tokens}
     return as_json(whole)
 
 
@@ -117,7 +118,7 @@ def _escaped(line: str) -> str:
 
 def _markdown(rows: Sequence[Row], as_of: datetime, threshold: int | None) -> str:
     lines = [
-        f"{len(rows)} API tokens as of {_iso(as_of)}, auto-revoke threshold: {_threshold(threshold)}",
+        f"{len(rows)} API tokens as of {iso(as_of)}, auto-revoke threshold: {_threshold(threshold)}",
         "",
         f"| {' | '.join(COLUMNS)} |",
         f"|{' --- |' * len(COLUMNS)}",
