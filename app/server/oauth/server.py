@@ -23,6 +23,7 @@ from app.server.oauth.endpoints import Bearer, Introspection, Revocation
 from app.server.oauth.grants import CodeGrant, RefreshGrant, RequireS256, save_token, store
 from app.server.oauth.metadata import describe
 from app.server.oauth.opaque import Successors
+from app.server.oauth.purge import Purge
 from app.server.oauth.registration import Registration
 from app.server.oauth.store import Store
 from app.server.parts import Parts
@@ -41,6 +42,7 @@ class OAuthServer(AuthorizationServer):
         self.scopes_supported = list(rules.SCOPES)
         self._parts = parts
         self._successors = Successors(parts.ring)
+        self._purge = Purge()
         self.register_token_generator("default", _generator())
         self.register_grant(CodeGrant, [RequireS256(required=True)])
         self.register_grant(RefreshGrant)
@@ -63,7 +65,7 @@ class OAuthServer(AuthorizationServer):
         """One database transaction for what Authlib does inside; kept also when the answer is an error."""
         database = self._parts.database
         with database.write() if write else database.read() as session:
-            g.oauth_store = Store(session, self._parts.clock, self._successors, address)
+            g.oauth_store = Store(session, self._parts.clock, self._successors, self._purge, address)
             try:
                 yield g.oauth_store
             finally:

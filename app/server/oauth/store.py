@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.server.clock import Clock
@@ -19,11 +19,11 @@ from app.server.database.models import User
 from app.server.database.oauth_models import OAuthClient, OAuthCode, OAuthGrant, OAuthToken
 from app.server.oauth import opaque, rules
 from app.server.oauth.issued import IssuedCode, IssuedToken, Person
+from app.server.oauth.purge import Purge
 from app.server.usecases import audit
 
 GRANTED, ENDED, REPLAYED = "oauth.grant", "oauth.end", "oauth.replay"
 _CLIENT_ID = re.compile(r"[!-~]{1,48}")
-_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,19 @@ class Store:
     """Grants, codes and tokens over one session; `address` is where the request came from."""
 
     def __init__(
-        self, session: Session, clock: Clock, successors: opaque.Successors, address: str = ""
+        self,
+        session: Session,
+        clock: Clock,
+        successors: opaque.Successors,
+        purge: Purge,
+        address: str = "",
     ) -> None:
         self._session = session
         self._now = clock()
         self._successors = successors
+        self._purge = purge
+        # The session forgets a row that nobody holds, and would read it again.
+        self._people: dict[UUID, User | None] = {}
         self._address = address
 
     def client(self, client_id: str) -> OAuthClient | None:
@@ -60,7 +68,7 @@ class Store:
 
     def begin(self, consent: Consent, code: str) -> None:
         """Write down a consent and the code that stands for it."""
-        self._purge()
+        self._purge.do(self._session, self._now)
         until = self._now + rules.CODE_LIFE
         grant = OAuthGrant(
             client_id=consent.client_id,
@@ -122,7 +130,7 @@ class Store:
 
     def add_access(self, grant_id: UUID, token: Mapping[str, Any]) -> None:
         """Store the access token of a token response."""
-        self._purge()
+        self._purge.do(self._session, self._now)
         until = self._now + rules.ACCESS_LIFE
         self._add(grant_id, rules.ACCESS, token["access_token"], token.get("scope", ""), until)
 
@@ -155,8 +163,13 @@ class Store:
 
     def person(self, user_id: UUID) -> Person | None:
         """The person, unless disabled."""
-        user = self._session.get(User, user_id)
+        user = self._user(user_id)
         return Person.of(user) if user and user.disabled_at is None else None
+
+    def _user(self, user_id: UUID) -> User | None:
+        if user_id not in self._people:
+            self._people[user_id] = self._session.get(User, user_id)
+        return self._people[user_id]
 
     def _issued(self, row: OAuthToken, value: str) -> IssuedToken | None:
         grant = self._session.get(OAuthGrant, row.grant_id)
@@ -181,20 +194,7 @@ class Store:
             self._record(why, grant)
 
     def _record(self, action: str, grant: OAuthGrant) -> None:
-        user = self._session.get(User, grant.user_id)
+        user = self._user(grant.user_id)
         who = audit.Who("person", grant.user_id, user.email if user else "", self._address)
         what = audit.What(action, target_id=grant.id, target_name=grant.client_id)
         audit.record(self._session, who, [what], self._now)
-
-    def _purge(self) -> None:
-        """Drop some of what nothing asks for any more: a bounded piece with each new token."""
-        before = self._now - rules.KEPT
-        self._drop(OAuthToken.token_hash, OAuthToken.expires_at < before)
-        self._drop(OAuthCode.code_hash, OAuthCode.expires_at < before)
-        self._drop(OAuthGrant.id, or_(OAuthGrant.expires_at < before, OAuthGrant.ended_at < before))
-
-    def _drop(self, key: Any, old: ColumnElement[bool]) -> None:
-        # Skip what another request is dropping: two that wait for each other help nobody.
-        some = select(key).where(old).limit(_AT_ONCE).with_for_update(skip_locked=True)
-        drop = delete(key.class_).where(key.in_(some)).execution_options(synchronize_session=False)
-        self._session.execute(drop)

@@ -178,20 +178,6 @@ def test_a_person_who_was_disabled_gets_and_uses_nothing(
     assert program.works(tokens["access_token"])
 
 
-def test_what_ended_long_ago_is_dropped_when_the_next_token_is_made(
-    oauth_server: AccountServer, ada: Person, program: Program
-) -> None:
-    tokens_at(oauth_server, oauth_server.outsider)
-    gus = "(SELECT id FROM users WHERE email = ?)"
-    with oauth_server.database() as database:
-        who = (oauth_server.outsider[0],)
-        old = f"UPDATE oauth_grants SET expires_at = ? WHERE user_id = {gus}"
-        database.execute(old, (ago(timedelta(days=3)), *who))
-        ada.code(Proof())
-        left = database.execute(f"SELECT count(*) FROM oauth_grants WHERE user_id = {gus}", who).fetchone()
-    assert left == (0,)
-
-
 def test_an_authorization_request_never_carries_a_wider_scope_than_was_shown(
     ada: Person, program: Program
 ) -> None:
