@@ -5,7 +5,7 @@ from textual.widgets import Button
 
 from widgets.welcome import Way, Welcome
 
-WAYS = (Way("demo", "Try the demo", "sample data"),)
+WAYS = (Way("Try the demo", "sample data", "demo"),)
 
 
 async def test_the_first_way_has_the_focus() -> None:
