@@ -21,6 +21,7 @@ from app.domain.ports import Clock
 from app.domain.text import clean
 from app.domain.tokens import CreatedToken, TokenDraft
 from app.screens.dialog import Dialog
+from app.screens.words import reason
 from app.services.tokens import CreateToken
 from widgets.choice_bar import ChoiceBar
 
@@ -268,7 +269,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         if not isinstance(error, LoopinError):
             return False
         line = self.query_one("#create-error", Static)
-        line.update(Content(f"✗ {clean(error.message)}\n  {clean(error.hint)}".rstrip()))
+        line.update(reason(error))
         line.display = True
         self._check()
         self.call_after_refresh(line.scroll_visible, animate=False)

@@ -5,15 +5,14 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Input, Static
 from textual.worker import Worker
 
 from app.domain.errors import LoopinError
 from app.domain.export import Format
-from app.domain.text import clean
 from app.screens.dialog import Dialog
+from app.screens.words import reason
 from widgets.choice_bar import ChoiceBar
 
 _WORDS = {Format.CSV: "CSV", Format.JSON: "JSON", Format.MARKDOWN: "Markdown"}
@@ -79,6 +78,6 @@ class ExportFile(Dialog[str]):
         if not isinstance(error, LoopinError):
             return False
         line = self.query_one("#export-error", Static)
-        line.update(Content(f"✗ {clean(error.message)}: {clean(error.hint)}".rstrip(": ")))
+        line.update(reason(error))
         line.display = True
         return True

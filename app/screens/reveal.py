@@ -21,6 +21,7 @@ from app.domain.text import clean
 from app.domain.tokens import CreatedToken
 from app.screens.dialog import Confirm, Dialog
 from app.screens.tokens_work import TokenWork
+from app.screens.words import reason
 from app.services.copying import CopyText
 
 _MASK = "•" * 32
@@ -195,7 +196,7 @@ class RevealDialog(Dialog[bool]):
         if not isinstance(error, LoopinError):
             return False
         line = self.query_one("#reveal-error", Static)
-        line.update(Content(f"✗ {clean(error.message)}\n  {clean(error.hint)}".rstrip()))
+        line.update(reason(error))
         line.display = True
         return True
 
