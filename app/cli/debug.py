@@ -84,12 +84,12 @@ def note(what: object, *arguments: object) -> None:
         _log.debug(str(what), *arguments)
 
 
-def finish(code: int) -> None:
-    """Close the log, if there is one, and say where it lies."""
+def finish(code: int) -> Path | None:
+    """Close the log and return where it lies; None when there is none."""
     path = _state.pop("path", None)
     _known.clear()
     if path is None:
-        return
+        return None
     _log.debug("exit code %d", code)
     root = logging.getLogger()
     for handler in list(root.handlers):
@@ -99,6 +99,4 @@ def finish(code: int) -> None:
             if isinstance(handler, logging.StreamHandler):
                 handler.stream.close()
     root.setLevel(logging.WARNING)
-    from app.cli.exits import say
-
-    say(f"loopin: the log is in {path}")
+    return path

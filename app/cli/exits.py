@@ -4,6 +4,7 @@
 5 unreachable · 6 partly done · 7 a check found something · 130 cancelled
 """
 
+import errno
 import logging
 import os
 import signal
@@ -74,13 +75,14 @@ def guarded(work: Callable[[], int | None]) -> int:
     """Run `work` and return the exit code; nothing gets past here but that number."""
     try:
         code = _outcome(work)
-        _flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         _hush()
         code = DONE
     except OSError as error:
         code = _told(LoopinError(f"the output could not be written: {error.strerror or error}"))
-    debug.finish(code)
+    if log := debug.finish(code):
+        say(f"loopin: the log is in {log}")
     return code
 
 
@@ -105,7 +107,7 @@ def _is_output(error: OSError) -> bool:
     return isinstance(error, BrokenPipeError) or (error.filename is None and error.errno in _OUTPUT_ERRNOS)
 
 
-_OUTPUT_ERRNOS = frozenset({5, 27, 28, 32})  # EIO, EFBIG, ENOSPC, EPIPE
+_OUTPUT_ERRNOS = frozenset({errno.EIO, errno.EFBIG, errno.ENOSPC, errno.EPIPE})
 
 
 def _unexpected(error: BaseException) -> int:
@@ -134,10 +136,6 @@ def say(*lines: str) -> None:
         print(*lines, sep="\n", file=stream, flush=True)
     except OSError:
         return
-
-
-def _flush() -> None:
-    sys.stdout.flush()
 
 
 def _hush() -> None:

@@ -17,7 +17,7 @@ Aliases:
 Available Commands:
   create    Make a token, and show its secret once
   list      Show the tokens that you may see, oldest first
-  revoke    End tokens for good
+  revoke    Revoke tokens for good
 """
 
 
