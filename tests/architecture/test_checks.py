@@ -30,6 +30,17 @@ def test_check_runs_every_folder_of_tests_as_the_readme_does() -> None:
     assert set(check.steps(fast=True)) < set(check.steps(fast=False))
 
 
+def test_what_was_left_out_is_told_by_its_reason() -> None:
+    said = (
+        "...s.s\n"
+        "SKIPPED [2] tests/support/require.py:22: tmux is not installed\n"
+        "SKIPPED [1] tests/faults/test_machine.py:229: nothing can be mounted here\n"
+        "SKIPPED [1] tests/support/require.py:22: tmux is not installed\n"
+        "3 passed, 4 skipped in 1.00s\n"
+    )
+    assert check.skipped(said) == {"tmux is not installed": 3, "nothing can be mounted here": 1}
+
+
 def test_check_stops_at_the_first_failure(capfd: pytest.CaptureFixture[str]) -> None:
     """It says what failed, what that printed, and how to run it again."""
     good = check.Step("good", (sys.executable, "-c", ""))

@@ -104,6 +104,16 @@ def test_a_program_that_cannot_be_started_leaves_the_protection_in_force() -> No
     assert _run("-c", program, environment=dict(os.environ)) == "0o77 0 00000000"
 
 
+@pytest.mark.usefixtures("loose")
+def test_a_log_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    program = (
+        f"import pathlib; from app.cli import debug; debug.start(pathlib.Path({str(tmp_path / 'log')!r}))"
+    )
+    _run("-c", program, environment=dict(os.environ))
+    (log,) = (tmp_path / "log").iterdir()
+    assert [path.stat().st_mode & 0o777 for path in (log.parent, log)] == [0o700, 0o600]
+
+
 def test_a_log_and_a_new_folder_are_private_without_a_umask_of_ones_own(loopin: Loopin) -> None:
     """Every file that a run leaves behind, whatever wrote it."""
     loopin("status", "--debug")

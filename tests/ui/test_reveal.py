@@ -61,6 +61,23 @@ async def test_it_hides_itself_after_a_minute() -> None:
         await tokens.until(lambda: "hidden again after a minute" in tokens.toasts())
 
 
+async def test_a_second_look_lasts_its_own_minute() -> None:
+    """The time of the first one is over with it."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        await reveal.show()
+        box.fake_clock.advance(SECONDS / 2)
+        await reveal.show()
+        await reveal.show()
+        await reveal.reads(TOKEN)
+        box.fake_clock.advance(SECONDS - 1)
+        await reveal.rest()
+        assert TOKEN in reveal.text()
+        box.fake_clock.advance(1)
+        await reveal.until(lambda: TOKEN not in reveal.text())
+
+
 async def test_it_hides_itself_when_the_terminal_loses_the_focus() -> None:
     async with at_tokens() as tokens:
         reveal = await revealed(tokens)
