@@ -223,6 +223,9 @@ class ActivityStore(Protocol):
     async def entries(self) -> Sequence[ActivityEntry]:
         """All entries, oldest first; lines that cannot be read are skipped."""
 
+    async def operations(self) -> Sequence[ActivityEntry]:
+        """Of these, the ones that are part of an operation."""
+
 
 class KnownTokens(Protocol):
     """Which tokens of an organization lived when they were last listed."""

@@ -83,18 +83,24 @@ class Trail:
     async def entries(self) -> Sequence[ActivityEntry]:
         """What happened, newest first. A beginning is left out once its end is there: one that stays
         was interrupted."""
-        entries = await self._store.entries()
-        last = {e.operation: e for e in entries if e.operation}
-        return tuple(
-            e for e in reversed(entries) if e.outcome is not Outcome.STARTED or last.get(e.operation) is e
-        )
+        return _told(await self._store.entries())
 
     async def interrupted(self) -> Sequence[ActivityEntry]:
         """Beginnings without an end, newest first, unless another Loopin is still busy with them."""
         return tuple(
-            e for e in await self.entries() if e.outcome is Outcome.STARTED and not self._under_way(e)
+            e
+            for e in _told(await self._store.operations())
+            if e.outcome is Outcome.STARTED and not self._under_way(e)
         )
 
     def _under_way(self, entry: ActivityEntry) -> bool:
         number = dict(entry.extra).get(PROCESS, "")
         return number.isdecimal() and int(number) != os.getpid() and self._running(int(number))
+
+
+def _told(entries: Sequence[ActivityEntry]) -> tuple[ActivityEntry, ...]:
+    """`entries` newest first, without beginnings that have their end."""
+    last = {e.operation: e for e in entries if e.operation}
+    return tuple(
+        e for e in reversed(entries) if e.outcome is not Outcome.STARTED or last.get(e.operation) is e
+    )

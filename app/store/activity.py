@@ -17,6 +17,7 @@ from app.domain.errors import Failed
 from app.store.files import exclusive, replace
 
 MAX_BYTES = 4 * 1024 * 1024
+_OPERATION = b'"operation": "'
 _TEXTS = ("identity", "organization", "endpoint", "subject", "subject_id", "detail", "operation")
 
 
@@ -36,6 +37,10 @@ class JsonLinesActivity:
         """All entries, oldest first; lines that cannot be read are skipped."""
         return await asyncio.to_thread(lambda: tuple(self._entries()))
 
+    async def operations(self) -> Sequence[ActivityEntry]:
+        """Those that are part of an operation. Other lines are not parsed: they may be 16,000."""
+        return await asyncio.to_thread(lambda: tuple(self._entries(_OPERATION)))
+
     def _append(self, line: bytes) -> None:
         with exclusive(self._path):
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
@@ -54,7 +59,7 @@ class JsonLinesActivity:
         cut = data.find(b"\n", len(data) // 2) + 1
         replace(self._path, data[cut:])
 
-    def _entries(self) -> Iterator[ActivityEntry]:
+    def _entries(self, mark: bytes = b"") -> Iterator[ActivityEntry]:
         try:
             lines = self._path.read_bytes().splitlines()
         except FileNotFoundError:
@@ -64,7 +69,7 @@ class JsonLinesActivity:
                 f"{self._path} cannot be read: {error.strerror}", hint="make it readable, or move it away"
             ) from error
         for line in lines:
-            if (entry := _entry(line)) is not None:
+            if mark in line and (entry := _entry(line)) is not None:
                 yield entry
 
 

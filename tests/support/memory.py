@@ -46,6 +46,10 @@ class MemoryActivity:
             raise self.error
         return tuple(self.lines)
 
+    async def operations(self) -> Sequence[ActivityEntry]:
+        """Those of operations."""
+        return tuple(line for line in await self.entries() if line.operation)
+
 
 class MemoryKnown:
     """The ids of the last listing, in a dictionary."""
