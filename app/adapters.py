@@ -174,6 +174,14 @@ class Adapters:
 
         return CIEnvironment(os.environ, self.clock)
 
+    @property
+    def outside_ci(self) -> bool:
+        """True where no CI system has left its mark: most runs need not look for an identity."""
+        from app.settings import CI_JOB
+
+        given = "ci_identity" in self.__dict__
+        return not given and not any(os.environ.get(variable) for variable in CI_JOB)
+
     @cached_property
     def clipboard(self) -> Clipboard:
         from app.clients.clipboard import LocalClipboard

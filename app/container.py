@@ -91,7 +91,7 @@ class Container(Adapters):
         from app.services.chainloop_session import ChainloopSession
 
         # The demo is nobody's CI job, even where it runs in one.
-        ci = None if self.settings.demo else self.ci_identity
+        ci = None if self.settings.demo or self.outside_ci else self.ci_identity
         return ChainloopSession(self.settings.chainloop, self.vault, self.gateways, self.claims, ci)
 
     @cached_property

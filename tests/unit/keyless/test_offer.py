@@ -7,7 +7,7 @@ from app.clients.clock import SystemClock
 from app.container import Container
 from app.domain.credentials import Method
 from app.screens.login_offers import chainloop_offers
-from app.settings import load
+from app.settings import CI_JOB, load
 
 GITLAB = {
     "GITLAB_CI": "true",
@@ -33,3 +33,13 @@ def test_the_row_says_whether_this_is_a_job_that_can_prove_itself(environ: dict[
         box.chainloop_browser_login, box.chainloop_token_login, box.claims, ci=ci, inspect=box.inspect_keyless
     )
     assert [row.why_not or row.note for row in rows if row.method is Method.KEYLESS] == [said]
+
+
+@pytest.mark.parametrize("variable", CI_JOB)
+def test_whoever_is_in_a_job_looks_for_its_identity(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere nobody does, and nothing of it is imported."""
+    assert Container(load({})).outside_ci
+    monkeypatch.setenv(variable, "true")
+    box = Container(load({}))
+    assert not box.outside_ci
+    assert box.session.in_ci_job()
