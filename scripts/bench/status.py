@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""`loopin status --json` with stored logins, beside a process that only reads the same keychain entries, and
-beside the vendor's published `gumloop models list`, its cheapest signed-in command.
+"""`loopin status --json` with stored logins, beside a process that only reads the same keychain entries,
+beside one that then asks both servers the same by bare httpx and gRPC, and beside the vendor's published
+`gumloop models list`, its cheapest signed-in command.
 
 scripts/bench/status.py [TIMES]: a real GNOME Keyring on a bus of its own, the account server on loopback,
 whole processes in turns. The vendor's command is taken from .venv-gumloop when that exists.
@@ -29,7 +30,34 @@ for service, account in (
 ):
     keyring.get_password(service, account)
 """
+ASKING = """
+import asyncio, json, os, keyring
+key, user = (keyring.get_password("gumloop-cli", f"default:{field}") for field in ("api_key", "user_id"))
+for field in ("access_token", "base_url"):
+    keyring.get_password("gumloop-cli", f"default:{field}")
+session = json.loads(keyring.get_password("loopin-chainloop", "default"))["token"]
+import httpx, grpc.aio
+from app.proto.controlplane.v1 import context_pb2, context_pb2_grpc
+
+async def gumloop():
+    headers = {"Authorization": f"Bearer {key}", "x-auth-key": user}
+    async with httpx.AsyncClient(headers=headers) as client:
+        for what in ("models", "organizations"):
+            (await client.get(f"{os.environ['GUMLOOP_BASE_URL']}/{what}")).json()
+
+async def chainloop():
+    async with grpc.aio.insecure_channel(os.environ["CHAINLOOP_CONTROL_PLANE_API"]) as channel:
+        stub = context_pb2_grpc.ContextServiceStub(channel)
+        metadata = (("authorization", f"Bearer {session}"),)
+        await stub.Current(context_pb2.ContextServiceCurrentRequest(), metadata=metadata)
+
+async def both():
+    await asyncio.gather(gumloop(), chainloop())
+
+asyncio.run(both())
+"""
 READING = "keyring, the same entries"
+FLOOR = "the same, then bare httpx and gRPC"
 LOOPIN = [sys.executable, "-m", "app"]
 VENDOR = ROOT / ".venv-gumloop" / "bin" / "gumloop"
 
@@ -42,15 +70,15 @@ def main() -> int:
             "loopin status --offline --json": partial(
                 command, [*LOOPIN, "status", "--offline", "--json"], variables
             ),
+            FLOOR: partial(command, [sys.executable, "-c", ASKING], variables),
             "loopin status --json": partial(command, [*LOOPIN, "status", "--json"], variables),
         }
         if VENDOR.exists():
             peers["gumloop models list"] = partial(command, [str(VENDOR), "models", "list"], variables)
         found = in_turns(peers, times(10))
-        report(found, against=READING)
-        if VENDOR.exists():
+        for against in (READING, FLOOR, *(["gumloop models list"] if VENDOR.exists() else [])):
+            report(found, against=against)
             print()
-            report(found, against="gumloop models list")
     return 0
 
 
