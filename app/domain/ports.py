@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from datetime import datetime
     from types import TracebackType
 
@@ -59,6 +59,9 @@ class Vault(Protocol):
 
     async def delete(self, service: str, account: str) -> None:
         """Remove the entry; one that is not there is fine."""
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """While inside, the way to it stays open from one change to the next; `probe` opens it already."""
 
 
 class Browser(Protocol):

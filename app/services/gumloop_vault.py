@@ -4,13 +4,18 @@ Five entries a profile, so no write is atomic. What signs in is deleted first an
 between any two steps leaves the login from before, or nobody signed in, or the new login.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.domain.credentials import Endpoint, Method
 from app.domain.errors import VaultError
 from app.domain.gumloop import GumloopLogin, GumloopTokens, stored_endpoint
-from app.domain.ports import Vault
 from app.domain.secret import Secret
+
+if TYPE_CHECKING:
+    from app.domain.ports import Vault
 
 SERVICE = "gumloop-cli"
 ACCESS_TOKEN, REFRESH_TOKEN, API_KEY = "access_token", "refresh_token", "api_key"
@@ -54,23 +59,27 @@ class GumloopVault:
 
     async def write(self, profile: str, login: GumloopLogin) -> None:
         """Replace the login of `profile`."""
-        await self._delete(profile, API_KEY)
-        await self._delete(profile, ACCESS_TOKEN)
-        await self._put(profile, REFRESH_TOKEN, login.refresh_token)
-        await self._put(profile, USER_ID, Secret(login.user_id) if login.user_id else None)
-        await self._put(profile, BASE_URL, Secret(login.endpoint.address))
-        await self._put(profile, API_KEY if login.method is Method.API_KEY else ACCESS_TOKEN, login.secret)
+        with self._vault.kept_open():
+            await self._delete(profile, API_KEY)
+            await self._delete(profile, ACCESS_TOKEN)
+            await self._put(profile, REFRESH_TOKEN, login.refresh_token)
+            await self._put(profile, USER_ID, Secret(login.user_id) if login.user_id else None)
+            await self._put(profile, BASE_URL, Secret(login.endpoint.address))
+            signing = API_KEY if login.method is Method.API_KEY else ACCESS_TOKEN
+            await self._put(profile, signing, login.secret)
 
     async def write_refreshed(self, profile: str, tokens: GumloopTokens) -> None:
         """Replace the tokens of an OAuth login, refresh token first: it renews the old one too."""
-        if tokens.refresh_token is not None:
-            await self._put(profile, REFRESH_TOKEN, tokens.refresh_token)
-        await self._put(profile, ACCESS_TOKEN, tokens.access_token)
+        with self._vault.kept_open():
+            if tokens.refresh_token is not None:
+                await self._put(profile, REFRESH_TOKEN, tokens.refresh_token)
+            await self._put(profile, ACCESS_TOKEN, tokens.access_token)
 
     async def delete(self, profile: str) -> None:
         """Forget the login of `profile`, left-overs too."""
-        for field in (API_KEY, ACCESS_TOKEN, REFRESH_TOKEN, USER_ID, BASE_URL):
-            await self._delete(profile, field)
+        with self._vault.kept_open():
+            for field in (API_KEY, ACCESS_TOKEN, REFRESH_TOKEN, USER_ID, BASE_URL):
+                await self._delete(profile, field)
 
     def _stored(
         self,

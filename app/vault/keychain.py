@@ -12,10 +12,14 @@ from app.domain.errors import LoopinError, VaultError, VaultSilent
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
 from app.vault.courier import Courier
+from app.vault.kept import Kept
 from app.vault.together import Together
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from app.vault.reading import LookUp
+    from app.vault.secret_service import Writer
 
 T = TypeVar("T")
 UNKNOWN = "keychain"
@@ -34,6 +38,7 @@ class KeychainVault:
         self._courier = Courier(timeout)
         self._label = UNKNOWN
         self._reading = Together(self._read)
+        self._kept: Kept[Writer] = Kept()
 
     @property
     def label(self) -> str:
@@ -65,11 +70,9 @@ class KeychainVault:
 
         def call() -> None:
             from app.vault.backends import chosen
-            from app.vault.limits import check_size
+            from app.vault.changing import put
 
-            backend = chosen()
-            check_size(backend, secret)
-            backend.set_password(service, account, secret.reveal())
+            put(chosen(), self._kept, service, account, secret)
 
         await self._do(call)
 
@@ -78,31 +81,30 @@ class KeychainVault:
 
         def call() -> None:
             from app.vault.backends import chosen
-            from app.vault.reading import is_there
+            from app.vault.changing import remove
 
-            backend = chosen()
-            # Backends disagree on what deleting a missing entry raises, so it is looked at first.
-            if not is_there(backend, service, account):
-                return
-            try:
-                backend.delete_password(service, account)
-            # Another process may have been faster: then it is gone, which is all that is wanted.
-            except Exception as error:
-                raced = type(error).__name__ in {"PasswordDeleteError", "ItemNotFoundException"}
-                if not raced or is_there(backend, service, account):
-                    raise
+            remove(chosen(), self._kept, service, account)
 
         await self._do(call)
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """While inside, changes share one connection; a probe inside opens it."""
+        return self._kept.open()
 
     def _look(self) -> None:
         from app.vault.backends import ALLOWED, chosen, members, module_of
 
-        first = module_of(members(chosen())[0])
+        backend = chosen()
+        first = module_of(members(backend)[0])
         self._label = ALLOWED[first]
         if ALLOWED[first] == "Secret Service":
             from app.vault.secret_service import look
 
             look(self._named)
+        if self._kept.wanted:
+            from app.vault.changing import prepare
+
+            prepare(backend, self._kept)
 
     def _named(self, label: str) -> None:
         self._label = label

@@ -1,6 +1,7 @@
 """A vault that forgets everything with the process: for the demo."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
@@ -38,3 +39,7 @@ class MemoryVault:
     async def delete(self, service: str, account: str) -> None:
         """Remove the entry; one that is not there is fine."""
         self._entries.pop((service, account), None)
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """There is no way to it that could be shut."""
+        return nullcontext()

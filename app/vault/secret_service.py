@@ -1,20 +1,23 @@
-"""The Secret Service: a look without storing anything and without a prompt, and entries read together.
+"""The Secret Service: a look without storing anything and without a prompt, entries read together, and
+changes one after the other.
 
 Importing this imports `secretstorage` and `jeepney`.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 import secretstorage
-from jeepney import DBusAddress, new_method_call
+from jeepney import DBusAddress, DBusErrorResponse, new_method_call
 from jeepney.io.blocking import DBusConnection
-from secretstorage.util import open_session
+from secretstorage.util import format_secret, open_session
 
 from app.domain.errors import VaultLocked, VaultMissing
+from app.domain.secret import Secret
 from app.vault.backends import UNLOCK
+from app.vault.kept import Kept
 
 _BUS = DBusAddress("/org/freedesktop/DBus", bus_name="org.freedesktop.DBus", interface="org.freedesktop.DBus")
 _SERVICE = DBusAddress(
@@ -23,6 +26,8 @@ _SERVICE = DBusAddress(
     interface="org.freedesktop.Secret.Service",
 )
 _DEFAULT = "/org/freedesktop/secrets/aliases/default"
+REMOVALS = 3
+"""How often an entry is removed that another process keeps replacing."""
 # The kernel cuts a process name after 15 characters.
 _NAMES = {
     "gnome-keyring-d": "GNOME Keyring",
@@ -36,6 +41,7 @@ _NAMES = {
 class Keyring(Protocol):
     """What is used of keyring's own back end, which has no types."""
 
+    appid: str
     schemes: dict[str, dict[str, str]]
     scheme: str
 
@@ -73,6 +79,81 @@ def secret_of(backend: Keyring, item: secretstorage.Item) -> str:
     except secretstorage.LockedException:
         backend.unlock(item)
         return item.get_secret().decode()
+
+
+class Writer:
+    """Changes entries as `backend` does, all over one connection with one key exchange."""
+
+    def __init__(self, backend: Keyring) -> None:
+        self._backend = backend
+        self._collection = backend.get_preferred_collection()
+
+    def exchange_keys(self) -> None:
+        """What the first entry that is written would do; to encrypt something loads what that takes."""
+        collection = self._collection
+        collection.session = collection.session or open_session(collection.connection)
+        format_secret(collection.session, b"", "text/plain")
+
+    def put(self, service: str, account: str, secret: Secret) -> None:
+        """Create or replace the entry, under keyring's own label and attributes."""
+        attributes = {**self._query(service, account), "application": self._backend.appid}
+        label = f"Password for '{account}' on '{service}'"
+        self._collection.create_item(label, attributes, secret.reveal().encode(), replace=True)
+
+    def remove(self, service: str, account: str) -> None:
+        """Remove the entry; one that is not there is fine.
+
+        One that another process removes or replaces meanwhile is searched again.
+        """
+        for _ in range(REMOVALS - 1):
+            with suppress(secretstorage.ItemNotFoundException):
+                return self._remove(service, account)
+        return self._remove(service, account)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._collection.connection.close()
+
+    def _remove(self, service: str, account: str) -> None:
+        for item in self._collection.search_items(self._query(service, account)):
+            item.delete()
+            return
+
+    def _query(self, service: str, account: str) -> dict[str, str]:
+        names = self._backend.schemes[self._backend.scheme]
+        return {names["service"]: service, names["username"]: account}
+
+
+def change(backend: Keyring, kept: Kept[Writer], do: Callable[[Writer], None]) -> None:
+    """Do it over the connection that was kept, else over a new one, and keep that.
+
+    Each change may be done twice: what broke off on a connection that grew old is done anew.
+    """
+    writer = kept.take()
+    if writer is not None and _done(writer, do):
+        kept.give(writer)
+        return
+    writer = Writer(backend)
+    try:
+        do(writer)
+    except BaseException:
+        writer.close()
+        raise
+    kept.give(writer)
+
+
+def _done(writer: Writer, do: Callable[[Writer], None]) -> bool:
+    """Try it; False when the connection is closed because it may have been at fault."""
+    try:
+        do(writer)
+        return True
+    except secretstorage.PromptDismissedException:
+        writer.close()
+        raise
+    # The bus or the service may have been started anew meanwhile, or have been locked.
+    except (OSError, EOFError, DBusErrorResponse, secretstorage.SecretStorageException):
+        writer.close()
+        return False
 
 
 def look(found: Callable[[str], None]) -> None:

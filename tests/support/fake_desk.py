@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -67,6 +68,10 @@ class FakeVault:
         """Keep it."""
         self._check()
         self.entries[service, account] = secret
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Nothing is shut."""
+        return nullcontext()
 
     async def delete(self, service: str, account: str) -> None:
         """Drop it."""

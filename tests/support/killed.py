@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.gumloop import GumloopLogin, GumloopTokens
@@ -46,6 +47,9 @@ class Mortal:
     async def write(self, service: str, account: str, secret: Secret) -> None:
         await self._vault.write(service, account, secret)
         self._age()
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        return self._vault.kept_open()
 
     async def delete(self, service: str, account: str) -> None:
         await self._vault.delete(service, account)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -53,6 +54,9 @@ class BrokenVault:
 
     async def write(self, service: str, account: str, secret: Secret) -> None:
         raise self.error
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     async def delete(self, service: str, account: str) -> None:
         raise self.error
