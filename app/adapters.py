@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
 from app import __version__
@@ -35,6 +36,15 @@ if TYPE_CHECKING:
 
 AGENT = f"loopin/{__version__}"
 """How Loopin names itself to a Gumloop server."""
+
+
+_AFTER_THE_BROWSER = ("concurrent.futures.thread", "filelock.asyncio", "tempfile", "tomli_w")
+
+
+def load_ahead(*more: str) -> None:
+    """Import what a sign-in takes once the browser has answered: somebody waits for it then."""
+    for name in (*_AFTER_THE_BROWSER, *more):
+        import_module(name)
 
 
 class Adapters:

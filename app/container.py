@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from app import __version__
-from app.adapters import AGENT, Adapters
+from app.adapters import AGENT, Adapters, load_ahead
 from app.domain.credentials import Provider
 
 if TYPE_CHECKING:
@@ -258,10 +258,9 @@ class Container(Adapters):
 
     def chainloop_browser_login(self) -> ChainloopBrowserLogin:
         """A new browser sign-in; each can be run once."""
-        from app.clients import process_lock
         from app.services.login.chainloop_browser import ChainloopBrowserLogin
 
-        process_lock.load()
+        load_ahead("app.services.chainloop_identity", "joserfc.util")
         return ChainloopBrowserLogin(self._saver, self.gateways, self.listeners, self.browser, self.clock)
 
     def chainloop_keyless_login(self) -> ChainloopKeylessLogin:
@@ -327,10 +326,9 @@ class Container(Adapters):
 
     def gumloop_oauth_login(self) -> GumloopOAuthLogin:
         """A new browser sign-in to Gumloop; each can be run once."""
-        from app.clients import process_lock
         from app.services.login.gumloop_oauth import GumloopOAuthLogin
 
-        process_lock.load()
+        load_ahead("app.clients.gumloop")
         return GumloopOAuthLogin(
             self._gumloop_saver, self.gumloop_oauth, self.listeners, self.browser, self.clock
         )

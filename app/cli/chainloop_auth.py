@@ -1,5 +1,7 @@
 """`loopin chainloop auth login | logout`."""
 
+from collections.abc import Awaitable
+
 import click
 
 from app.cli import exits, shapes
@@ -49,36 +51,31 @@ def login(ctx: click.Context, skip_browser: bool, callback_port: int, keyless: b
         )
     view = LoginView(quiet=output == "json")
     how = BrowserLogin(callback_port, not skip_browser, skip_browser)
-    done = run(ctx, lambda container: _sign_in(container, view, token, how))
-    if output == "json":
-        show_json(shapes.signed_in(done.result))
+    run(ctx, lambda container: _told(container, _sign_in(container, view, token, how), output == "json"))
+    return exits.DONE
+
+
+async def _sign_in(container: Container, view: LoginView, token: str | None, how: BrowserLogin) -> SignedIn:
+    if token:
+        return await view.watch(container.chainloop_token_login().do(token))
+    flow = container.chainloop_browser_login()
+    async with paste_from(flow, headless=how.headless, terminal=can_ask(), view=view):
+        return await view.watch(flow.do(how))
+
+
+async def _told(container: Container, signing_in: Awaitable[SignedIn], as_json: bool) -> None:
+    """Tell how it ended before the container is closed, which waits for the browser's last page."""
+    done = await signing_in
+    if as_json:
+        show_json(shapes.signed_in(done))
     else:
-        show(_welcome(done.result))
-    if done.overruled:
+        show(_welcome(done))
+    if container.settings.chainloop.environment is not None:
         show(
             "CHAINLOOP_TOKEN is set and still wins over this login; unset it to use the login. "
             "(chainloop releases before June 2026 prefer the login.)",
             err=True,
         )
-    return exits.DONE
-
-
-class _Done:
-    """How it ended: the login, and whether the environment overrules it."""
-
-    def __init__(self, result: SignedIn, overruled: bool) -> None:
-        self.result = result
-        self.overruled = overruled
-
-
-async def _sign_in(container: Container, view: LoginView, token: str | None, how: BrowserLogin) -> _Done:
-    if token:
-        result = await view.watch(container.chainloop_token_login().do(token))
-    else:
-        flow = container.chainloop_browser_login()
-        async with paste_from(flow, headless=how.headless, terminal=can_ask(), view=view):
-            result = await view.watch(flow.do(how))
-    return _Done(result, container.settings.chainloop.environment is not None)
 
 
 def _welcome(done: SignedIn) -> str:

@@ -1,6 +1,7 @@
 """`loopin gumloop login`."""
 
 import sys
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import click
@@ -95,14 +96,13 @@ def login(
     view = LoginView(quiet=as_json, without="")
     if chosen is Method.OAUTH:
         how = BrowserLogin(CALLBACK_PORT if callback_port is None else callback_port, not no_browser)
-        done = run(ctx, lambda container: _browser(container, view, how))
+        run(ctx, lambda container: _told(container, _browser(container, view, how), as_json))
     elif chosen is Method.API_KEY:
         key, user = _key(asked)
-        done = run(ctx, lambda container: view.watch(container.gumloop_key_login().do(key, user)))
+        run(ctx, lambda c: _told(c, view.watch(c.gumloop_key_login().do(key, user)), as_json))
     else:
         token = _secret(access_token or "", "access token", "--access-token")
-        done = run(ctx, lambda container: view.watch(container.gumloop_token_login().do(token)))
-    _tell(ctx, done, as_json)
+        run(ctx, lambda c: _told(c, view.watch(c.gumloop_token_login().do(token)), as_json))
     return 0
 
 
@@ -168,19 +168,16 @@ def _secret(value: str, what: str, flag: str) -> str:
     return value
 
 
-def _tell(ctx: click.Context, done: SignedIn, as_json: bool) -> None:
+async def _told(container: Container, signing_in: Awaitable[SignedIn], as_json: bool) -> None:
+    """Tell how it ended before the container is closed, which waits for the browser's last page."""
+    done = await signing_in
     if as_json:
         kind = "api_key" if done.method is Method.API_KEY else "oauth"
         show_json({"status": "ok", "auth_method": kind, "base_url": done.endpoint})
     else:
         show(_welcome(done))
-    still = run(ctx, _still)
-    if still:
+    if still := still_in_effect(container.settings.gumloop):
         show(f"{still} is set and still wins over this login; unset it to use the login.", err=True)
-
-
-async def _still(container: Container) -> str:
-    return still_in_effect(container.settings.gumloop)
 
 
 def _welcome(done: SignedIn) -> str:

@@ -4,18 +4,12 @@ import hashlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import import_module
 from pathlib import Path
 
 from app.domain.errors import Failed
 
 POLL = 0.05
 """Seconds between two looks at a lock that somebody else holds."""
-
-
-def load() -> None:
-    """Import what a lock takes: for those who will need one at a time when somebody waits."""
-    import_module("filelock.asyncio")
 
 
 class FileLocks:

@@ -63,14 +63,15 @@ class InBrowser(ABC, Generic[New]):
         """From the keychain, which is ready, to the login, which is saved."""
 
     async def _all(self, how: BrowserLogin, progress: Progress) -> AsyncIterator[LoginStep]:
-        async for step in self._saver.keychain(progress):
-            yield step
-        kept = self._kept
-        flow = self._steps(how, progress) if kept is None else self._finish(kept, how, progress)
-        # Left to the garbage collector, a flow that is given up would hold its port for a while.
-        async with aclosing(flow) as steps:
-            async for step in steps:
+        with self._saver.keychain_open():
+            async for step in self._saver.keychain(progress):
                 yield step
+            kept = self._kept
+            flow = self._steps(how, progress) if kept is None else self._finish(kept, how, progress)
+            # Left to the garbage collector, a flow that is given up would hold its port for a while.
+            async with aclosing(flow) as steps:
+                async for step in steps:
+                    yield step
 
     async def _there_and_back(
         self, how: BrowserLogin, progress: Progress, visit: Callable[[str], Visit]

@@ -1,5 +1,6 @@
 """What both Chainloop sign-ins end with: verify with Context.Current, then store."""
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -80,14 +81,17 @@ class ChainloopSaver(Saver[Secret, Accepted]):
             ) from error
 
     async def _remember(self, credential: Credential, identity: Identity) -> None:
-        facts = {"endpoint": credential.endpoint.address, "method": credential.method.value}
-        # The login lies in the keychain by now; a list of names that cannot be written does not undo it.
-        with suppress(LoopinError):
-            await self._accounts.remember(Provider.CHAINLOOP.value, self.profile, facts)
-        await self._trail.add(
+        written = self._trail.add(
             Action.LOGIN,
             identity=identity,
             endpoint=credential.endpoint.address,
             subject=f"profile {self.profile}",
             detail=credential.method.title,
         )
+        await asyncio.gather(self._name(credential), written)
+
+    async def _name(self, credential: Credential) -> None:
+        facts = {"endpoint": credential.endpoint.address, "method": credential.method.value}
+        # The login lies in the keychain by now; a list of names that cannot be written does not undo it.
+        with suppress(LoopinError):
+            await self._accounts.remember(Provider.CHAINLOOP.value, self.profile, facts)

@@ -1,5 +1,7 @@
 """What every Gumloop sign-in ends with: verify with models.list, then store."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,15 +23,23 @@ from app.services.login.saver import Saver
 
 @dataclass(frozen=True, slots=True)
 class NewLogin:
-    """A login before it was verified. `identity` is who the server says it is, where it does."""
+    """A login before it was verified. `who` asks the server who it is, where it tells."""
 
     login: GumloopLogin
-    identity: str = ""
+    who: Callable[[], Awaitable[str]] | None = None
     expires_at: datetime | None = None
 
 
-class GumloopSaver(Saver[NewLogin, str]):
-    """Takes every kind of login; what is known of it is its organization's name, where it may read that."""
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the server said of a login: who it is, and its organizations where it may read them."""
+
+    identity: str
+    organization: str
+
+
+class GumloopSaver(Saver[NewLogin, Accepted]):
+    """Takes every kind of login."""
 
     def __init__(
         self,
@@ -47,7 +57,8 @@ class GumloopSaver(Saver[NewLogin, str]):
         self._memory = memory
         self._trail = trail
 
-    async def _verify(self, new: NewLogin) -> str:
+    async def _verify(self, new: NewLogin) -> Accepted:
+        """Ask for everything at once: no answer decides what else is asked."""
         login = new.login
         credential = Credential(
             Provider.GUMLOOP,
@@ -59,29 +70,32 @@ class GumloopSaver(Saver[NewLogin, str]):
             login.user_id,
         )
         api = self._apis.open(credential, self._session.target.team_id)
+        others = asyncio.gather(_who(new), organization_of(api))
         try:
             await api.verify()
+            return Accepted(*await others)
         except (SessionEnded, PermissionDenied) as error:
             raise LoginFailed(
                 f"{login.endpoint.address} does not accept this {_WHAT[login.method]}: {error.message}",
                 hint=error.hint if isinstance(error, PermissionDenied) else _HINT[login.method],
             ) from error
-        return await organization_of(api)
+        finally:
+            others.cancel()
 
-    def _told(self, known: str) -> str:
+    def _told(self, known: Accepted) -> str:
         return "models.list"
 
-    async def _save(self, new: NewLogin, known: str) -> None:
+    async def _save(self, new: NewLogin, known: Accepted) -> None:
         await self._keep(new.login)
         await self._remember(new, known)
 
-    def _result(self, new: NewLogin, known: str, label: str) -> SignedIn:
+    def _result(self, new: NewLogin, known: Accepted, label: str) -> SignedIn:
         return SignedIn(
             Provider.GUMLOOP,
             self.profile,
             new.login.method,
-            new.identity or new.login.user_id,
-            known,
+            known.identity,
+            known.organization,
             "",
             new.login.endpoint.address,
             new.expires_at,
@@ -103,26 +117,35 @@ class GumloopSaver(Saver[NewLogin, str]):
         if (await vault.read(self.profile)).login is None:
             await vault.delete(self.profile)
 
-    async def _remember(self, new: NewLogin, organization: str) -> None:
+    async def _remember(self, new: NewLogin, known: Accepted) -> None:
+        login = new.login
+        written = self._trail.add(
+            Action.LOGIN,
+            provider=Provider.GUMLOOP,
+            identity=Identity(known.identity, known.organization, None, login.method.title),
+            endpoint=login.endpoint.address,
+            subject=f"profile {self.profile}",
+            detail=login.method.title,
+        )
+        await asyncio.gather(self._know(new, known), written)
+
+    async def _know(self, new: NewLogin, known: Accepted) -> None:
         login = new.login
         facts = GumloopFacts(
             login.endpoint.address,
             login.method.value,
-            new.identity or login.user_id,
-            organization,
+            known.identity,
+            known.organization,
             new.expires_at,
         )
         with suppress(LoopinError):
             # The login is good without them: they only spare questions later.
             await self._memory.remember(self.profile, login.secret, facts)
-        await self._trail.add(
-            Action.LOGIN,
-            provider=Provider.GUMLOOP,
-            identity=Identity(new.identity or login.user_id, organization, None, login.method.title),
-            endpoint=login.endpoint.address,
-            subject=f"profile {self.profile}",
-            detail=login.method.title,
-        )
+
+
+async def _who(new: NewLogin) -> str:
+    told = await new.who() if new.who is not None else ""
+    return told or new.login.user_id
 
 
 _WHAT = {Method.OAUTH: "sign-in", Method.ACCESS_TOKEN: "access token", Method.API_KEY: "API key or user ID"}

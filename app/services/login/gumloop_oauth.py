@@ -1,7 +1,8 @@
 """Sign in to Gumloop in the browser: authorization code with PKCE (RFC 6749 §4.1, RFC 7636, RFC 8252)."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import timedelta
 
 from app.domain.credentials import Method
@@ -33,6 +34,7 @@ class GumloopOAuthLogin(InBrowser[NewLogin]):
     ) -> None:
         super().__init__(saver, listeners, browser, clock, CALLBACK_PATH)
         self._oauth = oauth
+        self._early: asyncio.Task[IssuerFacts] | None = None
 
     async def drop(self) -> None:
         """Give up what was kept. Tokens that nobody keeps should not live on at the server."""
@@ -45,22 +47,41 @@ class GumloopOAuthLogin(InBrowser[NewLogin]):
         """Sign in, on the vendor's own port unless `how` says another."""
         return super().do(how or BrowserLogin(CALLBACK_PORT))
 
-    def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncGenerator[LoginStep, None]:
+    async def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncGenerator[LoginStep, None]:
         def visit(listening: str) -> Visit:
             redirect = listening or f"http://127.0.0.1:{how.port or CALLBACK_PORT}{CALLBACK_PATH}"
             asked = self._oauth.authorization(self._saver.endpoint, redirect)
+            # While the person is in the browser; afterwards somebody would wait for it.
+            self._early = asyncio.create_task(self._oauth.discover(self._saver.endpoint))
             return Visit(
                 asked.url, asked.state, lambda arrival: self._conclude(arrival, asked, how, progress)
             )
 
-        return self._there_and_back(how, progress, visit)
+        try:
+            async with aclosing(self._there_and_back(how, progress, visit)) as steps:
+                async for step in steps:
+                    yield step
+        finally:
+            await self._end_early()
+
+    async def _end_early(self) -> None:
+        early, self._early = self._early, None
+        if early is not None:
+            early.cancel()
+            await asyncio.gather(early, return_exceptions=True)
+
+    async def _server(self) -> IssuerFacts:
+        """What the server says of itself; asked once more where that was nothing the first time."""
+        early, self._early = self._early, None
+        found = await early if early is not None else IssuerFacts()
+        return found if found.issuer else await self._oauth.discover(self._saver.endpoint)
 
     async def _conclude(
         self, arrival: Arrival, request: AuthorizationRequest, how: BrowserLogin, progress: Progress
     ) -> AsyncIterator[LoginStep]:
         """Check, exchange, verify and save."""
         yield progress.start(Step.STATE)
-        server = await self._oauth.discover(self._saver.endpoint)
+        server = await self._server()
         try:
             code = code_of(arrival, server, root_of(self._saver.endpoint.address))
         except AccessDenied:
@@ -72,15 +93,14 @@ class GumloopOAuthLogin(InBrowser[NewLogin]):
         yield progress.start(Step.EXCHANGE)
         tokens = await self._oauth.exchange(self._saver.endpoint, request, code)
         yield progress.done(_life(tokens))
-        person = await self._oauth.person(self._saver.endpoint, server, tokens.access_token)
-        async for step in self._finish(self._new(tokens, person), how, progress):
+        async for step in self._finish(self._new(tokens, server), how, progress):
             yield step
 
-    def _new(self, tokens: GumloopTokens, person: str) -> NewLogin:
-        lives = tokens.expires_in
+    def _new(self, tokens: GumloopTokens, server: IssuerFacts) -> NewLogin:
+        lives, endpoint = tokens.expires_in, self._saver.endpoint
         return NewLogin(
-            GumloopLogin(Method.OAUTH, tokens.access_token, self._saver.endpoint, "", tokens.refresh_token),
-            person,
+            GumloopLogin(Method.OAUTH, tokens.access_token, endpoint, "", tokens.refresh_token),
+            lambda: self._oauth.person(endpoint, server, tokens.access_token),
             self._clock.now() + timedelta(seconds=lives) if lives is not None else None,
         )
 

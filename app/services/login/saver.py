@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from typing import Generic, Protocol, TypeVar
 
 from app.domain.credentials import Endpoint
@@ -63,6 +64,10 @@ class Saver(ABC, Generic[New, Known]):
             raise status.error
         yield progress.done(status.label)
 
+    def keychain_open(self) -> AbstractContextManager[None]:
+        """While inside, what `keychain` has opened stays open: saving is spared the way there."""
+        return self._vault.kept_open()
+
     async def finish(self, new: New, progress: Progress) -> AsyncIterator[LoginStep]:
         """Verify, then save; the last step carries the result."""
         yield progress.start(Step.VERIFIED)
@@ -70,7 +75,7 @@ class Saver(ABC, Generic[New, Known]):
         yield progress.done(self._told(known))
         yield progress.start(Step.SAVED)
         await self._save(new, known)
-        label = (await self._vault.probe()).label
+        label = self._vault.label
         yield progress.done(label, result=self._result(new, known, label))
 
     @abstractmethod

@@ -1,7 +1,9 @@
 """The browser sign-in, over real HTTP, against a server that checks the client."""
 
 import asyncio
+import os
 import socket
+import time
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,6 +19,7 @@ from tests.support.gumloop import Desk, follow, result_of, told
 from tests.support.gumloop_stub import PERSON, Fault, Gumloop, allow
 
 ANY_PORT = BrowserLogin(0)
+DISCOVERY = "/.well-known/oauth-authorization-server"
 
 
 async def test_signing_in_stores_both_tokens_in_the_vendors_layout(desk: Desk, gumloop: Gumloop) -> None:
@@ -128,6 +131,57 @@ async def test_where_the_server_tells_who_signed_in_it_is_shown(desk: Desk, guml
     gumloop.metadata = True
     async with desk.loopin() as loopin:
         assert result_of(await follow(loopin.gumloop_oauth_login().do(ANY_PORT))).identity == PERSON
+
+
+async def asked_for(gumloop: Gumloop, *paths: str) -> None:
+    """Wait until each of these was asked for."""
+
+    def look() -> None:
+        end = time.monotonic() + 10
+        while not all(gumloop.calls(path) for path in paths):
+            assert time.monotonic() < end, [seen.path for seen in gumloop.seen]
+            os.sched_yield()
+
+    await asyncio.to_thread(look)
+
+
+async def test_what_the_server_says_of_itself_is_asked_before_the_answer_arrives(
+    desk: Desk, gumloop: Gumloop
+) -> None:
+    gumloop.metadata = True
+    async with desk.loopin() as loopin:
+        async for step in loopin.gumloop_oauth_login().do(ANY_PORT):
+            if step.step is Step.WAITING and step.state is StepState.RUNNING:
+                await asked_for(gumloop, DISCOVERY)
+                before = len(gumloop.calls(DISCOVERY))
+    assert (before, len(gumloop.calls(DISCOVERY))) == (1, 1)
+
+
+async def test_what_it_did_not_say_then_is_asked_again_before_the_code_is_given(
+    desk: Desk, gumloop: Gumloop
+) -> None:
+    gumloop.issuer, gumloop.metadata = gumloop.root, True
+    gumloop.fail(DISCOVERY, Fault(404, "not found"))
+    desk.browser.change = lambda address: [address.replace("iss=", "was=")]
+    async with desk.loopin() as loopin:
+        steps = await follow(loopin.gumloop_oauth_login().do(ANY_PORT))
+    assert isinstance(steps[-1].error, StateMismatch)
+    assert len(gumloop.calls(DISCOVERY)) == 2
+    assert gumloop.calls("/oauth/token") == []
+
+
+async def test_the_person_the_models_and_the_organizations_are_asked_for_at_once(
+    desk: Desk, gumloop: Gumloop
+) -> None:
+    gumloop.metadata = True
+    gumloop.fail("/api/v1/models", Fault(silent=True))
+    asked = ("/oauth/userinfo", "/api/v1/models", "/api/v1/organizations")
+    async with desk.loopin() as loopin:
+        signing_in = asyncio.create_task(follow(loopin.gumloop_oauth_login().do(ANY_PORT)))
+        await asked_for(gumloop, *asked)
+        assert desk.vault.written == []
+        gumloop.released.set()
+        assert result_of(await signing_in).identity == PERSON
 
 
 async def test_the_address_that_the_browser_ended_on_can_be_pasted(desk: Desk) -> None:
