@@ -12,13 +12,14 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from app.domain.claims import CI_AUDIENCE
 from app.domain.secret import Secret
 
 if TYPE_CHECKING:
     # A sign-in in a job needs none.
     from app.domain.tokens import APIToken
 
-AUDIENCE = "chainloop"
+AUDIENCE = CI_AUDIENCE
 MAY = (
     "make attestations with the vendor's command, through loopin run",
     "read its own context: which organization trusts this job",

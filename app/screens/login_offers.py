@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.domain.claims import expiry_of
 from app.domain.credentials import Method, Provider
 from app.domain.gumloop import API_KEY_PAGE, USER_ID_PAGE
 from app.domain.keyless import Availability
@@ -13,7 +14,6 @@ from app.domain.ports import Claims
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.screens.keyless import Inspect
-from app.services.chainloop_session import expiry_of
 from app.services.login.round_trip import BrowserLogin
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.domain.claims import expiry_of, method_of
 from app.domain.credentials import Method
 from app.domain.keyless import repository_of
 from app.domain.organizations import Context, Identity
-from app.services.chainloop_session import expiry_of, method_of
 
 NOBODY = Context(None, None)
 """What a server says that tells nothing."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from app.domain.claims import method_of
 from app.domain.credentials import (
     Candidate,
     ChainloopTarget,
@@ -21,6 +20,8 @@ from app.domain.errors import LoopinError, NotSignedIn, PermissionDenied, VaultE
 from app.services.chainloop_vault import ChainloopVault
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     # To look at what is stored here takes none of them.
     from app.domain.keyless import CIIdentities
     from app.domain.organizations import Identity
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from app.domain.secret import Secret
     from app.services.chainloop_vault import StoredLogin
 
-USER_AUDIENCE = "user-auth.chainloop"
 NO_PERMISSION = "operation not allowed"
 SIGN_IN = "sign in with: loopin chainloop auth login"
 
@@ -257,23 +257,3 @@ def _why(winner: _Offer) -> str:
             return "in effect: this is a CI job, and nothing else is set"
         case _:
             return "in effect: no --token, CHAINLOOP_TOKEN not set"
-
-
-def method_of(claims: Mapping[str, Any]) -> Method:
-    """Say from a token's own claims how it was obtained; what cannot be read counts as an API token."""
-    audience = claims.get("aud", "")
-    audiences = audience if isinstance(audience, list) else [audience]
-    if USER_AUDIENCE in audiences:
-        return Method.BROWSER
-    return Method.KEYLESS if "chainloop" in audiences else Method.API_TOKEN
-
-
-def expiry_of(claims: Mapping[str, Any]) -> datetime | None:
-    """The moment a token ends by its own word; None when it says nothing usable."""
-    value = claims.get("exp")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None

@@ -3,12 +3,13 @@
 from contextlib import suppress
 
 from app.domain.activity import Action
+from app.domain.claims import expiry_of
 from app.domain.credentials import Credential, Method, Provider, Source
 from app.domain.errors import LoopinError, VaultMissing
 from app.domain.login import SignedOut
 from app.domain.ports import AccountStore, Gateways, Vault
 from app.services.activity import Trail
-from app.services.chainloop_session import ChainloopSession, expiry_of
+from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault
 
 

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from app.domain.claims import expiry_of
 from app.domain.credentials import Provider, Resolution, Source
 from app.domain.errors import LoopinError, VaultError
 from app.domain.status import ProviderStatus
-from app.services.chainloop_session import ChainloopSession, expiry_of
+from app.services.chainloop_session import ChainloopSession
 
 if TYPE_CHECKING:
     from app.domain.ports import Vault

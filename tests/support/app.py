@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from app.container import Container
+from app.domain.claims import USER_AUDIENCE
 from app.domain.credentials import ChainloopTarget, Method
 from app.domain.secret import Secret
 from app.main import LoopinApp
-from app.services.chainloop_session import USER_AUDIENCE
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.settings import Settings
 from tests.support.fake_desk import (

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from app.domain.activity import Action
+from app.domain.claims import method_of
 from app.domain.credentials import Credential, Method, Provider, Source
 from app.domain.errors import LoginFailed, LoopinError, SessionEnded
 from app.domain.login import SignedIn
@@ -12,7 +13,7 @@ from app.domain.organizations import Identity
 from app.domain.ports import AccountStore, Vault
 from app.domain.secret import Secret
 from app.services.activity import Trail
-from app.services.chainloop_session import ChainloopSession, method_of
+from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.services.login.saver import Saver
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from app.domain.claims import expiry_of, method_of
 from app.domain.credentials import ChainloopTarget, Endpoint, Method, Provider, Source
 from app.domain.errors import NotSignedIn, VaultError, VaultLocked, VaultMissing
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
-from app.services.chainloop_session import ChainloopSession, expiry_of, method_of
+from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import SERVICE, ChainloopVault, StoredLogin
 from app.vault.memory import MemoryVault
 from tests.support.chainloop import endpoint_of
