@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
@@ -20,7 +21,7 @@ class Courier:
     """
 
     def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+        self.timeout = timeout
         self._under_way: Future[object] | None = None
         self._stuck = False
         self._turn = asyncio.Lock()
@@ -41,19 +42,34 @@ class Courier:
             self._stuck = False
             return
         if self._stuck:
-            raise _silent(self._timeout)
-        await asyncio.wait([_quietly(previous)], timeout=self._timeout)
+            raise _silent(self.timeout)
+        await asyncio.wait([_quietly(previous)], timeout=self.timeout)
         if not previous.done():
             self._stuck = True
-            raise _silent(self._timeout)
+            raise _silent(self.timeout)
 
     async def _wait(self, answer: "Future[T]") -> T:
         waiter = _quietly(answer)
-        done, _ = await asyncio.wait([waiter], timeout=self._timeout)
+        done, _ = await asyncio.wait([waiter], timeout=self.timeout)
         if not done:
             self._stuck = True
-            raise _silent(self._timeout)
+            raise _silent(self.timeout)
         return waiter.result()
+
+
+def patiently(call: Callable[[], T], seconds: float) -> T:
+    """Return what `call` returns; call again, for so many seconds, when it raises TimeoutError.
+
+    The libraries below wait less than a person wants to: jeepney gives a busy bus one second to let us in
+    (`auth_timeout`), and nothing was asked before that.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except TimeoutError:
+            if time.monotonic() >= end:
+                raise
 
 
 def _carry(call: Callable[[], T], answer: "Future[T]") -> None:

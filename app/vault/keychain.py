@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from app.domain.errors import LoopinError, VaultError, VaultSilent
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
-from app.vault.courier import Courier
+from app.vault.courier import Courier, patiently
 from app.vault.kept import Kept
 from app.vault.together import Together
 
@@ -141,7 +141,9 @@ class KeychainVault:
 
     async def _do(self, call: Callable[[], T]) -> T:
         try:
-            return await self._courier.run(lambda: self._translated(call))
+            return await self._courier.run(
+                lambda: self._translated(lambda: patiently(call, self._courier.timeout))
+            )
         except VaultSilent as error:
             name = "the keychain" if self._label == UNKNOWN else self._label
             raise VaultSilent(error.message.replace("the keychain", name, 1), hint=error.hint) from None

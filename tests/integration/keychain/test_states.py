@@ -13,6 +13,7 @@ import pytest
 from app.domain.errors import VaultDenied, VaultError, VaultLocked, VaultMissing, VaultSilent
 from app.domain.secret import Secret
 from app.vault.keychain import KeychainVault
+from tests.support.stall import stall
 from tests.support.vaults import Bus, collect_leaks, forget_backend, start_bus, use
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -63,6 +64,17 @@ async def test_a_bus_that_died_is_told_as_missing(secret_service: Bus) -> None:
     secret_service.process.kill()
     secret_service.process.wait()
     await _everything_raises(vault, VaultMissing)
+
+
+async def test_a_bus_that_takes_its_time_is_waited_for(
+    secret_service: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its library gives it a second to let us in; we give it as long as the keychain."""
+    with stall(str(secret_service.folder / "bus"), b"AUTH EXTERNAL", tmp_path / "slow") as slow:
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path / 'slow'}")
+        await KeychainVault(timeout=15).write("s", "a", SAMPLE)
+        assert slow.reached.is_set()
+        assert await KeychainVault(timeout=15).read("s", "a") == SAMPLE
 
 
 @pytest.fixture
