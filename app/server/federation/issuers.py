@@ -14,7 +14,7 @@ from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import Organization, Project
 from app.server.federation.models import TrustedIssuer
-from app.server.usecases import audit
+from app.server.usecases import audit, places
 from app.server.usecases.audit import Who
 
 ISSUER_ADD, ISSUER_REMOVE = "issuer.add", "issuer.remove"
@@ -62,7 +62,7 @@ class AddIssuer:
         _check(draft)
         now = self._clock()
         with self._database.write() as session:
-            organization = _organization(session, draft.organization)
+            organization = places.find(session, draft.organization)
             project = _project(session, organization.id, draft.project) if draft.project else None
             row = TrustedIssuer(
                 organization_id=organization.id,
@@ -97,7 +97,7 @@ class ListIssuers:
         )
         with self._database.read() as session:
             if organization:
-                query = query.where(Organization.id == _organization(session, organization).id)
+                query = query.where(Organization.id == places.find(session, organization).id)
             return [_trusted(row, name, project or "") for row, name, project in session.execute(query)]
 
 
@@ -132,13 +132,6 @@ def _check(draft: Draft) -> None:
         raise UsageError("an issuer's address is short and has no query", hint="like https://gitlab.example")
     if not 0 < len(draft.audience) <= MAX_AUDIENCE:
         raise UsageError("the audience is empty or too long", hint="the usual one is chainloop")
-
-
-def _organization(session: Session, name: str) -> Organization:
-    row = session.scalar(select(Organization).where(Organization.name == name))
-    if row is None:
-        raise NotFound(f"there is no organization {name[:80]!r}")
-    return row
 
 
 def _project(session: Session, organization_id: UUID, name: str) -> Project:

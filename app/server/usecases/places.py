@@ -101,7 +101,7 @@ class AddProject:
         now = self._clock()
         try:
             with self._database.write() as session:
-                owner = _organization(session, organization)
+                owner = find(session, organization)
                 row = Project(organization_id=owner.id, name=names.check(name), created_at=now)
                 session.add(row)
                 session.flush()
@@ -123,7 +123,7 @@ class ListProjects:
         query = query.join(Organization, Organization.id == Project.organization_id)
         with self._database.read() as session:
             if organization:
-                query = query.where(Organization.id == _organization(session, organization).id)
+                query = query.where(Organization.id == find(session, organization).id)
             found = session.execute(query.order_by(Organization.name, Project.name)).all()
         return [ProjectRow(row[0], row[1], row[2], row[3]) for row in found]
 
@@ -144,7 +144,7 @@ class SetMembership:
             raise UsageError("that is not a role")
         now = self._clock()
         with self._database.write() as session:
-            owner, user = _organization(session, organization), people.find(session, email)
+            owner, user = find(session, organization), people.find(session, email)
             row = session.scalar(_membership(user.id, owner.id))
             before = row.role if row else ""
             if row is None:
@@ -172,7 +172,7 @@ class RemoveMembership:
         """Another of their organizations becomes the current one."""
         now = self._clock()
         with self._database.write() as session:
-            owner, user = _organization(session, organization), people.find(session, email)
+            owner, user = find(session, organization), people.find(session, email)
             row = session.scalar(_membership(user.id, owner.id))
             if row is None:
                 raise NotFound(f"{user.email} is not a member of {organization}")
@@ -186,8 +186,11 @@ class RemoveMembership:
             audit.record(session, by, [what], now)
 
 
-def _organization(session: Session, name: str) -> Organization:
-    # Held: two that each take one of two owners away must take turns.
+def find(session: Session, name: str) -> Organization:
+    """The organization of that name, held until the transaction ends; raise NotFound.
+
+    Held, because two that each take one of two owners away must take turns.
+    """
     row = session.scalar(select(Organization).where(Organization.name == name).with_for_update())
     if row is None:
         raise NotFound(f"there is no organization {name[:80]!r}", hint="see: loopin server org list")
