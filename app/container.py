@@ -81,13 +81,13 @@ class Container(Adapters):
             self.listeners,
             NetworkChecks(network, self.gateways, self.clock),
             self.gumloop_session,
-            self.session,
+            self.chainloop_session,
             self.clock,
             frozenset(row.variable for row in TABLE.values()),
         )
 
     @cached_property
-    def session(self) -> ChainloopSession:
+    def chainloop_session(self) -> ChainloopSession:
         from app.services.chainloop_session import ChainloopSession
 
         # The demo is nobody's CI job, even where it runs in one.
@@ -116,7 +116,7 @@ class Container(Adapters):
         return Overview(
             [
                 self.gumloop_status,
-                ChainloopStatus(self.session, self.vault),
+                ChainloopStatus(self.chainloop_session, self.vault),
             ]
         )
 
@@ -124,7 +124,7 @@ class Container(Adapters):
     def list_tokens(self) -> ListTokens:
         from app.services.tokens import ListTokens
 
-        return ListTokens(self.session, self.clock)
+        return ListTokens(self.chainloop_session, self.clock)
 
     @cached_property
     def preview_auto_revoke(self) -> PreviewAutoRevoke:
@@ -160,25 +160,27 @@ class Container(Adapters):
     def create_token(self) -> CreateToken:
         from app.services.tokens import CreateToken
 
-        return CreateToken(self.session, self.trail)
+        return CreateToken(self.chainloop_session, self.trail)
 
     @cached_property
     def revoke_tokens(self) -> RevokeTokens:
         from app.services.revoke_tokens import RevokeTokens
 
-        return RevokeTokens(self.session, self.trail)
+        return RevokeTokens(self.chainloop_session, self.trail)
 
     @cached_property
     def rotate_token(self) -> RotateToken:
         from app.services.rotate_token import RotateToken
 
-        return RotateToken(self.session, self.create_token, self.revoke_tokens, self.trail, self.clock)
+        return RotateToken(
+            self.chainloop_session, self.create_token, self.revoke_tokens, self.trail, self.clock
+        )
 
     @cached_property
     def save_token_as_profile(self) -> SaveTokenAsProfile:
         from app.services.keep_token import SaveTokenAsProfile
 
-        return SaveTokenAsProfile(self.session, self.vault, self.accounts, self.trail)
+        return SaveTokenAsProfile(self.chainloop_session, self.vault, self.accounts, self.trail)
 
     @cached_property
     def saved_filters(self) -> SavedFilters:
@@ -190,7 +192,7 @@ class Container(Adapters):
     def ask_server(self) -> AskServer:
         from app.services.ask_server import AskServer
 
-        return AskServer(self.session)
+        return AskServer(self.chainloop_session)
 
     @cached_property
     def open_dashboard(self) -> OpenDashboard:
@@ -220,19 +222,19 @@ class Container(Adapters):
     def describe_organization(self) -> DescribeOrganization:
         from app.services.organizations import DescribeOrganization
 
-        return DescribeOrganization(self.session)
+        return DescribeOrganization(self.chainloop_session)
 
     @cached_property
     def list_organizations(self) -> ListOrganizations:
         from app.services.organizations import ListOrganizations
 
-        return ListOrganizations(self.session)
+        return ListOrganizations(self.chainloop_session)
 
     @cached_property
     def switch_organization(self) -> SwitchOrganization:
         from app.services.organizations import SwitchOrganization
 
-        return SwitchOrganization(self.session, self.trail)
+        return SwitchOrganization(self.chainloop_session, self.trail)
 
     @cached_property
     def profiles(self) -> Profiles:
@@ -240,7 +242,7 @@ class Container(Adapters):
 
         choices = {
             Provider.GUMLOOP: choice_of(lambda: self.gumloop_session),
-            Provider.CHAINLOOP: choice_of(lambda: self.session),
+            Provider.CHAINLOOP: choice_of(lambda: self.chainloop_session),
         }
         return Profiles(self.accounts, choices)
 
@@ -248,26 +250,28 @@ class Container(Adapters):
     def update_threshold(self) -> UpdateThreshold:
         from app.services.organizations import UpdateThreshold
 
-        return UpdateThreshold(self.session, self.trail)
+        return UpdateThreshold(self.chainloop_session, self.trail)
 
     @cached_property
     def chainloop_sign_out(self) -> ChainloopSignOut:
         from app.services.chainloop_sign_out import ChainloopSignOut
 
-        return ChainloopSignOut(self.session, self.vault, self.gateways, self.accounts, self.trail)
+        return ChainloopSignOut(self.chainloop_session, self.vault, self.gateways, self.accounts, self.trail)
 
     def chainloop_browser_login(self) -> ChainloopBrowserLogin:
         """A new browser sign-in; each can be run once."""
         from app.services.login.chainloop_browser import ChainloopBrowserLogin
 
         load_ahead("app.services.chainloop_identity", "joserfc.util")
-        return ChainloopBrowserLogin(self._saver, self.gateways, self.listeners, self.browser, self.clock)
+        return ChainloopBrowserLogin(
+            self._chainloop_saver, self.gateways, self.listeners, self.browser, self.clock
+        )
 
     def chainloop_keyless_login(self) -> ChainloopKeylessLogin:
         """A new sign-in as the CI job around us; nothing is stored."""
         from app.services.login.chainloop_keyless import ChainloopKeylessLogin
 
-        return ChainloopKeylessLogin(self.session, self.ci_identity, self.trail, self.clock)
+        return ChainloopKeylessLogin(self.chainloop_session, self.ci_identity, self.trail, self.clock)
 
     @cached_property
     def inspect_keyless(self) -> InspectKeyless:
@@ -279,13 +283,13 @@ class Container(Adapters):
         """A new sign-in with a pasted token."""
         from app.services.login.chainloop_token import ChainloopTokenLogin
 
-        return ChainloopTokenLogin(self._saver, self.clock)
+        return ChainloopTokenLogin(self._chainloop_saver, self.clock)
 
     @cached_property
-    def _saver(self) -> ChainloopSaver:
+    def _chainloop_saver(self) -> ChainloopSaver:
         from app.services.login.chainloop import ChainloopSaver
 
-        return ChainloopSaver(self.session, self.vault, self.accounts, self.trail)
+        return ChainloopSaver(self.chainloop_session, self.vault, self.accounts, self.trail)
 
     @cached_property
     def gumloop_status(self) -> GumloopStatus:
@@ -310,7 +314,7 @@ class Container(Adapters):
     def run_environment(self) -> RunEnvironment:
         from app.services.run_environment import RunEnvironment
 
-        return RunEnvironment(self.gumloop_session, self.session)
+        return RunEnvironment(self.gumloop_session, self.chainloop_session)
 
     @cached_property
     def list_teams(self) -> ListTeams:

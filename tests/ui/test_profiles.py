@@ -25,7 +25,7 @@ async def test_profiles_of_both_providers_are_listed_and_one_is_chosen() -> None
         assert "    ci-web  API token · api:443" in accounts.options()
         await accounts.press("down", "down", "down", "enter")
         await accounts.until(lambda: accounts.row("profile") == "ci-web")
-        assert box.session.target.profile == "ci-web"
+        assert box.chainloop_session.target.profile == "ci-web"
         assert accounts.row("method") == "API token"
         assert accounts.notes() == ["Chainloop works with the profile ci-web now"]
 

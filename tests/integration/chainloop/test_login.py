@@ -84,7 +84,7 @@ async def test_a_person_signs_in_with_a_browser(
     page = await browser.finished()
     assert (page.status_code, page.url.path, page.url.query) == (200, "/done", b"")
     assert "You are signed in" in page.text
-    assert (await container.session.credential()).endpoint.address == account_server.grpc
+    assert (await container.chainloop_session.credential()).endpoint.address == account_server.grpc
     assert (await container.trail.entries())[0].action.value == "login"
     assert list(await container.accounts.profiles("chainloop")) == ["default"]
 
@@ -94,7 +94,7 @@ async def test_no_secret_shows_in_any_step(
 ) -> None:
     container = container_for(account_server.grpc, browser=FormBrowser(account_server.owner), vault=vault)
     steps = await run(container.chainloop_browser_login().do(BrowserLogin()))
-    token = (await container.session.credential()).secret.reveal()
+    token = (await container.chainloop_session.credential()).secret.reveal()
     assert token not in repr(steps)
 
 

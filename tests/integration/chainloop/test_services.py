@@ -224,7 +224,7 @@ async def test_switching_to_a_strange_organization_names_ones_own_and_changes_no
     with pytest.raises(NotFound, match="not a member") as caught:
         await container.switch_organization.do("globex")
     assert "acme" in caught.value.hint
-    assert container.session.target.organization == "acme"
+    assert container.chainloop_session.target.organization == "acme"
 
 
 async def test_signing_out_ends_the_session_and_forgets_it(
@@ -232,13 +232,13 @@ async def test_signing_out_ends_the_session_and_forgets_it(
 ) -> None:
     vault = MemoryVault()
     container = await signed_in(container_for, server, server.owner, vault=vault)
-    credential = await container.session.credential()
+    credential = await container.chainloop_session.credential()
     done = await container.chainloop_sign_out.do()
     assert (done.forgotten, done.ended_at_server, done.valid_until, done.warning) == (True, True, None, "")
     assert await vault.read(SERVICE, "default") is None
     assert list(await container.accounts.profiles("chainloop")) == []
     with pytest.raises(SessionEnded):
-        await container.session.identity(credential)
+        await container.chainloop_session.identity(credential)
     again = await container.chainloop_sign_out.do()
     assert (again.forgotten, again.ended_at_server) == (False, False)
 
@@ -282,11 +282,11 @@ async def test_a_stock_control_plane_has_no_sign_out_and_no_permissions(
     monkeypatch.setattr("app.clients.chainloop_mapping.server_info", stock)
     with pytest.raises(UsageError, match="cannot limit"):
         await container.create_token.do(TokenDraft("limited", permissions=("organization:read",)))
-    credential = await container.session.credential()
+    credential = await container.chainloop_session.credential()
     done = await container.chainloop_sign_out.do()
     assert (done.forgotten, done.ended_at_server, done.warning) == (True, False, "")
     assert done.valid_until is not None
-    assert (await container.session.identity(credential)).name == server.owner[0]
+    assert (await container.chainloop_session.identity(credential)).name == server.owner[0]
 
 
 async def test_status_tells_who_where_and_until_when(

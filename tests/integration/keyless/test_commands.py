@@ -230,7 +230,7 @@ def test_the_demo_is_nobodys_job(shell: Job, issuer: Issuer) -> None:
             patch.setenv(name, value)
         settings = replace(load({}), demo=True)
         box = Container.headless(settings, vault=MemoryVault())
-        resolution = asyncio.run(box.session.resolve())
+        resolution = asyncio.run(box.chainloop_session.resolve())
     assert resolution.credential is None
     assert Source.CI not in {candidate.source for candidate in resolution.candidates}
 

@@ -42,4 +42,4 @@ def test_whoever_is_in_a_job_looks_for_its_identity(variable: str, monkeypatch: 
     monkeypatch.setenv(variable, "true")
     box = Container(load({}))
     assert not box.outside_ci
-    assert box.session.in_ci_job()
+    assert box.chainloop_session.in_ci_job()
