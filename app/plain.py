@@ -67,7 +67,9 @@ def _without_colour(style: Style, ground: Color) -> Style:
     )
     loud = _is_one_of_sixteen(style.bgcolor) or contrast(under, ground) >= STANDS_OUT
     # None leaves an attribute as it is.
-    return style + _NOTHING + Style(dim=quiet or None, reverse=not style.reverse if loud else None)
+    # Dim words on a reversed ground cannot be read in many terminals.
+    dim = False if loud else quiet or None
+    return style + _NOTHING + Style(dim=dim, reverse=not style.reverse if loud else None)
 
 
 @lru_cache(1024)

@@ -6,9 +6,14 @@ from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
+
+from widgets.key_bar import KeyHint
+
+SIGN = 3
+"""Cells before the input."""
 
 
 class _FilterInput(Input):
@@ -31,17 +36,21 @@ class _FilterInput(Input):
         self.post_message(FilterBar.Left())
 
 
-class FilterBar(Horizontal):
-    """Tells on every key. A term that cannot be understood is named under the input."""
+class FilterBar(Vertical):
+    """Tells on every key. A term that cannot be understood is named on the line under the input, which is
+    always there: what stands below never moves."""
 
-    DEFAULT_CSS = """
-    FilterBar {
-        height: auto;
-        & > #filter-sign { width: 3; color: $text-muted; }
-        & > Input { width: 1fr; }
-        & > #filter-note { width: auto; max-width: 60%; color: $text-muted; padding-left: 2; }
-        & > #filter-note.-wrong { color: $text-error; }
-    }
+    DEFAULT_CSS = f"""
+    FilterBar {{
+        height: 2;
+        & > #filter-line {{ height: 1; }}
+        & #filter-sign {{ width: {SIGN}; color: $text-muted; }}
+        & Input {{ width: 1fr; }}
+        & #filter-note {{ width: auto; color: $text-muted; padding-left: 2; }}
+        & > #filter-problem {{
+            height: 1; color: $text-error; text-wrap: nowrap; text-overflow: ellipsis;
+        }}
+    }}
     """
 
     class Changed(Message):
@@ -60,9 +69,11 @@ class FilterBar(Horizontal):
         self._said = ""
 
     def compose(self) -> ComposeResult:
-        yield Static(" /", id="filter-sign", markup=False)
-        yield _FilterInput(placeholder=self._hint, id="filter-input", select_on_focus=False, compact=True)
-        yield Static("", id="filter-note", markup=False)
+        with Horizontal(id="filter-line"):
+            yield Static(" /", id="filter-sign", markup=False)
+            yield _FilterInput(placeholder=self._hint, id="filter-input", select_on_focus=False, compact=True)
+            yield Static("", id="filter-note", markup=False)
+        yield Static("", id="filter-problem", markup=False)
 
     @property
     def text(self) -> str:
@@ -74,16 +85,32 @@ class FilterBar(Horizontal):
         self.query_one(Input).value = text
 
     def enter(self) -> None:
-        """Let the person type."""
-        self.query_one(Input).focus()
+        """Let the person type, from the very next key on."""
+        self.screen.set_focus(self.query_one(Input))
 
-    def note(self, text: str, *, wrong: bool = False) -> None:
-        """Say at the end of the line how many are left, or what is wrong."""
-        note = self.query_one("#filter-note", Static)
-        note.set_class(wrong, "-wrong")
+    @property
+    def hints(self) -> tuple[KeyHint, ...]:
+        """What the keys do while they go to the input, for the footer; nothing while they do not."""
+        if not self.query_one(Input).has_focus:
+            return ()
+        back = "clear" if self.text else "back"
+        return (
+            KeyHint("enter", "to the list", "focused.leave"),
+            KeyHint("esc", back, "focused.clear_or_leave"),
+        )
+
+    def note(self, text: str) -> None:
+        """Say at the end of the line how many are left."""
         # The whole screen is laid out anew only for a note of another width.
-        note.update(text, layout=cell_len(text) != cell_len(self._said))
+        layout = cell_len(text) != cell_len(self._said)
+        self.query_one("#filter-note", Static).update(text, layout=layout)
         self._said = text
+
+    def complain(self, text: str, at: int = 0) -> None:
+        """Name what is wrong, below its place `at` in the input where there is room; "" = nothing is."""
+        words, line = f"✗ {text}" if text else "", self.query_one("#filter-problem", Static)
+        indent = min(SIGN + at, max(1, line.size.width - cell_len(words)))
+        line.update(f"{' ' * indent}{words}", layout=False)
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

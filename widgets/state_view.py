@@ -7,7 +7,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from app.domain.errors import LoopinError
+from app.domain.errors import LoopinError, NotSignedIn
 from app.domain.text import clean
 from widgets.containers import Container, Vertical
 
@@ -33,6 +33,7 @@ class StateView(Container):
     }
     StateView Button { margin-top: 1; }
     StateView.-error .state-title { color: $text-error; }
+    StateView.-error.-signed-out .state-title { color: $text-muted; }
     StateView.-loading .state-title { color: $text-muted; text-style: none; }
     """
 
@@ -81,7 +82,8 @@ class StateView(Container):
         self._show("empty", title, hint, button)
 
     def show_error(self, error: LoopinError, *, button: str = "Try again", action: str = "retry") -> None:
-        """Say what happened and the next step."""
+        """Say what happened and the next step. That nobody is signed in is no failure, and not red."""
+        self.set_class(type(error) is NotSignedIn, "-signed-out")
         self._action = action
         self._show("error", error.message, error.hint, button)
 

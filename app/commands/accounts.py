@@ -10,7 +10,7 @@ COMMANDS: tuple[Command, ...] = (
         "login",
         "Sign in",
         "Choose how to sign in.",
-        "log in",
+        "sign in",
         "loopin chainloop auth login",
     ),
     Command(
@@ -20,7 +20,7 @@ COMMANDS: tuple[Command, ...] = (
         "logout",
         "Sign out",
         "Forget the stored login, and end it at the server where it can be.",
-        "log out",
+        "sign out",
         "loopin chainloop auth logout",
     ),
     Command(

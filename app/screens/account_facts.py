@@ -56,11 +56,17 @@ def _rows(status: ProviderStatus, now: datetime) -> list[tuple[str, str]]:
         ("organization", _organization(status)),
         ("team", clean(status.team_name or status.team_id)),
         ("method", f"{status.method.title}{_from(status)}" if status.method else ""),
-        ("stored in", status.stored_in),
+        _stored(status),
         (life_word, _life(status, now)),
         ("server", "" if status.endpoint in _USUAL else status.endpoint),
         ("profile", status.profile if status.signed_in or status.profile != DEFAULT_PROFILE else ""),
     ]
+
+
+def _stored(status: ProviderStatus) -> tuple[str, str]:
+    if status.stored_in and _from(status):
+        return "not in use", f"a login stored in {status.stored_in}"
+    return "stored in", status.stored_in
 
 
 def _organization(status: ProviderStatus) -> str:

@@ -20,6 +20,7 @@ from app.screens.room import RoomScreen
 from app.services.activity import Trail
 from app.services.export_activity import ExportActivity
 from widgets.activity_lines import heading, line
+from widgets.key_bar import KeyHint
 from widgets.state_view import StateView
 
 
@@ -100,7 +101,17 @@ class ActivityScreen(RoomScreen):
         """Show the filter and type."""
         box = self.query_one(Input)
         box.display = True
-        box.focus()
+        self.set_focus(box)
+
+    def own_hints(self) -> tuple[KeyHint, ...]:
+        """While a filter is typed, the footer names what works there."""
+        if not self.query_one(Input).has_focus:
+            return ()
+        return (KeyHint("enter", "to the list", "to_list"), KeyHint("esc", "clear", "app.back"))
+
+    def action_to_list(self) -> None:
+        """Leave the filter as it is."""
+        self.query_one(OptionList).focus()
 
     def go_back(self) -> bool:
         """Clear the filter."""
@@ -117,7 +128,7 @@ class ActivityScreen(RoomScreen):
 
     @on(Input.Submitted)
     def _entered(self) -> None:
-        self.query_one(OptionList).focus()
+        self.action_to_list()
 
     def _paint(self) -> None:
         words = self.query_one(Input).value.lower().split()

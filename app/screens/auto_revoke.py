@@ -283,6 +283,8 @@ class AutoRevokeScreen(RoomScreen):
             return ""
         if self._identity is None:
             return "the organization is not read yet"
+        if action in {"switch", "step"} and self._identity and not self._preview:
+            return self._identity.why_no_settings()
         if action == "undo" and self._chosen == self._saved:
             return "nothing is changed"
         return self._why_no_save(self._identity) if action == "save" else ""

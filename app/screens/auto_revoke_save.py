@@ -34,7 +34,7 @@ class ConfirmThreshold(Dialog[bool]):
 
     def compose_dialog(self) -> ComposeResult:
         yield Static(change_words(self._saved, self._partition.threshold), markup=False)
-        yield Static(partition_words(self._partition, narrow=True), id="threshold-fates", markup=False)
+        yield Static(partition_words(self._partition, brief=True), id="threshold-fates", markup=False)
         if self._falling:
             yield Static(self._warning(), id="threshold-warning", markup=False)
             yield Input(placeholder=str(self._falling), id="threshold-input", type="integer", compact=True)

@@ -19,6 +19,8 @@ from app.screens.words import reason
 from widgets.state_view import StateView
 
 Row = TypeVar("Row")
+MOST_ROWS = 8
+"""That are seen at a time."""
 
 
 class ChoiceDialog(Dialog[Result], Generic[Result, Row]):
@@ -93,6 +95,7 @@ class ChoiceDialog(Dialog[Result], Generic[Result, Row]):
         options.clear_options()
         options.add_options([Option(self.line(row)) for row in self._rows])
         options.highlighted = next((i for i, row in enumerate(self._rows) if self.in_effect(row)), 0)
+        view.styles.height = min(len(self._rows), MOST_ROWS)
         view.show_filled()
         options.focus()
 

@@ -45,7 +45,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
     """A form that checks while one types, and that a refusal leaves as it was."""
 
     CSS_PATH = "create_token.tcss"
-    AUTO_FOCUS = "#create-name"
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "create", "Create", show=False)]
 
     def __init__(
@@ -98,6 +98,8 @@ class CreateTokenDialog(Dialog[CreatedToken]):
 
     def on_mount(self) -> None:
         self._check()
+        # Its label stands above it: nothing is scrolled.
+        self.query_one("#create-name").focus(scroll_visible=False)
 
     # ── what is typed ──
 

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Generic, TypeVar
 
+from rich.console import RenderableType
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
@@ -11,6 +12,7 @@ from textual.worker import Worker, WorkerState
 
 from app.domain.text import clean
 from app.screens.room import Trouble
+from widgets.behind import Behind
 
 Result = TypeVar("Result")
 
@@ -23,15 +25,23 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
     """
 
     TITLE: ClassVar[str] = ""
+    HINT: ClassVar[str] = ""
+    """How to leave, on the edge, where no button says it."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", show=False),
         Binding("q", "leave", "Cancel", show=False),
     ]
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog") as box:
+            box.border_subtitle = self.HINT
             yield Static(self.heading(), classes="dialog-title", markup=False)
             yield from self.compose_dialog()
+
+    def render(self) -> RenderableType:
+        """What stands behind: darkened by the style sheet where colours can be mixed, else dim."""
+        below = super().render()
+        return Behind(below) if self.app.native_ansi_color else below
 
     def heading(self) -> str:
         """The title."""

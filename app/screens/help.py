@@ -27,6 +27,7 @@ class HelpScreen(Dialog[None]):
     """The registry as a page. Typing searches; escape closes."""
 
     TITLE = "Help"
+    HINT = "esc closes"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down", "scroll(1)", show=False),
         Binding("up", "scroll(-1)", show=False),

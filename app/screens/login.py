@@ -160,7 +160,8 @@ class LoginScreen(RoomScreen):
         if error is None:
             self._say_storage(Row((_STORAGE,), f"✓ {label}, ready", "$text-success"))
             return
-        ways = "; ".join(_WITHOUT[p] for p in dict.fromkeys(offer.provider for offer in self._tools.offers))
+        providers = dict.fromkeys(offer.provider for offer in self._tools.offers)
+        ways = "; ".join(f"{_WITHOUT[provider]} ({provider.title})" for provider in providers)
         indent = " " * len(_STORAGE[0])
         self._say_storage(
             Row((_STORAGE,), f"✗ {clean(error.message)}", "bold $text-error"),

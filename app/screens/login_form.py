@@ -18,6 +18,7 @@ from app.screens.frame import Frame
 from app.screens.login_offers import Field, Offer
 from app.screens.login_watch import LoginWatchScreen
 from app.screens.words import reason
+from widgets.key_bar import KeyHint
 from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
 from widgets.tick import Tick
@@ -96,6 +97,7 @@ class LoginFormScreen(LoginWatchScreen):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         self._note(next(f for f in self._fields if f"field-{f.name}" == event.input.id), event.value)
+        self.refresh_bindings()
 
     def _note(self, field: Field, value: str) -> None:
         wrong = field.check(value) if value else ""
@@ -105,14 +107,23 @@ class LoginFormScreen(LoginWatchScreen):
         self.query_one(f"#note-{field.name}", Static).update(note)
 
     @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
+    def action_enter(self) -> None:
         """Enter goes to the next empty field, else it submits."""
-        for field in self._fields:
-            box = self.query_one(f"#field-{field.name}", Input)
-            if not box.value.strip() and box is not event.input:
-                box.focus()
-                return
-        self._submit()
+        if (empty := self._next_empty()) is not None:
+            empty.focus()
+        else:
+            self._submit()
+
+    def _next_empty(self) -> Input | None:
+        """The first field without a value, apart from the one that is typed in."""
+        boxes = (self.query_one(f"#field-{field.name}", Input) for field in self._fields)
+        return next((b for b in boxes if not b.value.strip() and b is not self.focused), None)
+
+    def own_hints(self) -> tuple[KeyHint, ...]:
+        """What enter does in a field, as far as it is filled in."""
+        if not isinstance(self.focused, Input):
+            return super().own_hints()
+        return (KeyHint("enter", "next field" if self._next_empty() else "verify and sign in", "enter"),)
 
     # ── signing in ──
 

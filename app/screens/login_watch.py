@@ -14,6 +14,7 @@ from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.screens.frame import Frame
 from app.screens.login_offers import Offer, following
 from app.screens.room import RoomScreen
+from widgets.key_bar import KeyHint
 
 
 class LoginWatchScreen(RoomScreen):
@@ -63,8 +64,13 @@ class LoginWatchScreen(RoomScreen):
         self._paint()
         return True
 
+    def own_hints(self) -> tuple[KeyHint, ...]:
+        """When it is done, enter goes on."""
+        return (KeyHint("enter", "continue", "finish"),) if self._result else ()
+
     @on(Button.Pressed, "#continue")
-    def _finished(self) -> None:
+    def action_finish(self) -> None:
+        """Go back to where one came from, signed in."""
         self.dismiss(True)
 
     @on(Button.Pressed, "#back")

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from textual.content import Content
+
 from app.domain.organizations import Membership
 from app.domain.text import clean
 from app.screens.choice import ChoiceDialog
@@ -32,8 +34,8 @@ class OrganizationDialog(ChoiceDialog[str, Membership]):
         """The one that the server says we are in."""
         return row.current
 
-    def line(self, row: Membership) -> str:
+    def line(self, row: Membership) -> Content:
         """Name and role."""
-        mark = "●" if row.current else " "
-        here = "  you are here" if row.current else ""
-        return f"{mark} {clean(row.organization.name, 40)}  ·  {row.role.value}{here}"
+        mark = ("● ", "$text-success") if row.current else "  "
+        about = f"{row.role.value}  in use" if row.current else row.role.value
+        return Content.assemble(mark, clean(row.organization.name, 40), (f"  {about}", "$text-muted"))

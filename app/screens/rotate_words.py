@@ -10,9 +10,9 @@ from app.services.rotate_token import Interrupted, Rotation
 def may_rotate(old: APIToken, name: str) -> Confirm:
     """Before the new token is made."""
     scope = f"project {clean(old.project.name, 60)}" if old.project else "organization"
-    life = f"{(old.expires_at - old.created_at).days} days" if old.expires_at else "it never expires"
+    life = f"life {(old.expires_at - old.created_at).days} days" if old.expires_at else "never expires"
     text = (
-        f"A new token {clean(name)} is created: scope {scope}, life {life}.\n"
+        f"A new token {clean(name)} is created: scope {scope}, {life}.\n"
         "You see it once and put it where the old one is. Both work until you confirm that."
     )
     return Confirm(f"Rotate {clean(old.name, 60)}?", text, yes="Create the new token", danger=False)

@@ -56,6 +56,7 @@ class SortDialog(Dialog[Sort]):
     """Choose the column; choosing the one in use turns the order around."""
 
     TITLE = "Sort by"
+    HINT = "esc closes"
     CSS_PATH = "token_dialogs.tcss"
 
     def __init__(self, current: Sort) -> None:

@@ -26,6 +26,7 @@ from app.services.tokens import Listing
 from widgets.containers import Horizontal, Vertical
 from widgets.detail_pane import Detail, DetailPane
 from widgets.filter_bar import FilterBar
+from widgets.key_bar import KeyHint
 from widgets.state_view import StateView
 from widgets.tabs_with_counts import CountedTab, TabsWithCounts
 from widgets.token_table import TokenTable
@@ -275,12 +276,19 @@ class TokensScreen(TokenFlows):
     def _typed(self, event: FilterBar.Changed) -> None:
         self._filter, problem = filters.understood(event.text)
         self._show()
-        if problem is not None:
-            self._filter_bar.note(f"✗ {clean(problem.message, 60)}", wrong=True)
+        if problem is None:
+            self._filter_bar.complain("")
+        else:
+            self._filter_bar.complain(clean(problem.message, 120), problem.start)
+        self.refresh_bindings()
+
+    def own_hints(self) -> tuple[KeyHint, ...]:
+        """While a filter is typed, the footer names what works there."""
+        return self._filter_bar.hints
 
     @on(FilterBar.Left)
     def _left(self) -> None:
-        self._table.focus()
+        self.set_focus(self._table)
 
     def go_back(self) -> bool:
         """Clear the marks, then the filter."""
@@ -306,6 +314,8 @@ class TokensScreen(TokenFlows):
             return "it is revoked already"
         if action in {"new", "sort", "filter", "saved", "turn", "tab", "export"} and self._book is None:
             return "the tokens are not listed yet"
+        if action in {"sort", "filter", "export"} and self._book is not None and not self._book.tokens:
+            return "there is no token here"
         return ""
 
     def action_refresh(self) -> None:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,13 +52,19 @@ class Terminal:
 
     def see(self, *texts: str) -> str:
         """Wait until all `texts` are on the screen; return it."""
+        return self._wait(lambda screen: all(text in screen for text in texts), f"never saw {texts}")
+
+    def see_gone(self, text: str) -> str:
+        """Wait until `text` is on the screen no more; return it."""
+        return self._wait(lambda screen: text not in screen, f"{text!r} stays")
+
+    def _wait(self, wanted: Callable[[str], bool], otherwise: str) -> str:
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            screen = self.screen()
-            if all(text in screen for text in texts):
+            if wanted(screen := self.screen()):
                 return screen
             time.sleep(0.05)  # tmux tells nobody when a screen changes
-        raise AssertionError(f"never saw {texts}:\n{self.screen()}")
+        raise AssertionError(f"{otherwise}:\n{self.screen()}")
 
     def pane_pid(self) -> int:
         """The shell's process id."""

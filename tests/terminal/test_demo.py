@@ -91,17 +91,25 @@ def test_kill_9_takes_the_server_along_and_the_next_demo_tidies_up(
     assert list(tmp_path.glob("loopin-demo-*")) == []
 
 
-def test_suspended_and_resumed_it_goes_on(terminal: Terminal) -> None:
-    """The shell takes the terminal meanwhile, and `fg` gives it back."""
+def test_stopped_and_resumed_it_takes_every_key_and_quits(terminal: Terminal) -> None:
+    """Nothing announces a SIGSTOP; `fg` brings back one keyboard reader, not a second one."""
+    before = terminal.modes()
     terminal.type("exec bash --norc --noprofile")
     terminal.type(f"{LOOPIN} demo --screen tokens")
     terminal.see("DEMO", "ci-release")
     os.kill(children_of(terminal.pane_pid())[0], signal.SIGSTOP)
     terminal.see("Stopped")
-    terminal.type("fg")
-    terminal.see("DEMO", "ci-release")
-    terminal.press("3")
-    terminal.see("Threshold")
+    terminal.type("fg; echo left=$?")
+    terminal.see_gone("Stopped")
+    terminal.press("/")
+    terminal.see("to the list")
+    terminal.press(*"name:ci-staging")
+    assert "terraform" not in terminal.see("1 of ", "name:ci-staging")
+    terminal.press("Enter")
+    terminal.see("? help")
+    terminal.press("q", "q")
+    terminal.see("left=0")
+    assert terminal.modes() == before == RESTORED
 
 
 def terminal_gone(pid: int) -> None:

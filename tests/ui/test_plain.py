@@ -89,3 +89,49 @@ async def test_words_on_the_terminals_own_grounds_are_black_or_white() -> None:
         }
         assert inks
         assert inks <= {BRIGHT_WHITE, BLACK}
+
+
+async def test_with_sixteen_colours_a_dialog_leaves_the_screen_behind_it_dim() -> None:
+    """What cannot be darkened is dim and has no colour; what cannot be pressed is not red."""
+    scene = scenes_rooms.SCENES["revoke-many"]
+    app = scene.make(themes.ANSI.name)
+    async with app.run_test(size=SIZE) as pilot:
+        await play(pilot, scene)
+        behind = [style for text, style in painted(app) if "4 Activity" in text]
+        assert behind
+        assert all(style.dim and (style.color is None or style.color.is_default) for style in behind)
+        (heading,) = styles_of(app, "Revoke 3 tokens of acme?")
+        assert not heading.dim
+        (danger,) = styles_of(app, "Revoke 3 tokens")
+        assert danger.color is not None
+        assert danger.color.number == 8, "the number has not been typed yet"
+
+
+@pytest.mark.parametrize("colours", [0, 16])
+async def test_with_few_colours_the_palette_shows_which_command_enter_takes(
+    monkeypatch: pytest.MonkeyPatch, colours: int
+) -> None:
+    if not colours:
+        monkeypatch.setenv("NO_COLOR", "1")
+    scene = scenes.SCENES["palette"]
+    app = scene.make(themes.ANSI.name if colours else "loopin-dark")
+    async with app.run_test(size=SIZE) as pilot:
+        await play(pilot, scene)
+
+        def stands_out(words: str) -> bool:
+            (style,) = styles_of(app, words)
+            ground = style.bgcolor is not None and not style.bgcolor.is_default
+            return bool(style.reverse) or ground
+
+        assert stands_out("Sign in")
+        assert not stands_out("Sign out")
+
+
+async def test_without_colours_no_words_on_a_reversed_ground_are_dim(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    scene = scenes_rooms.SCENES["tokens"]
+    app = scene.make("loopin-dark")
+    async with app.run_test(size=SIZE) as pilot:
+        await play(pilot, scene)
+        assert [text for text, style in painted(app) if style.reverse]
+        assert not [text for text, style in painted(app) if style.reverse and style.dim]
