@@ -6,14 +6,14 @@ import click
 
 from app.cli import exits, shapes
 from app.cli.groups import Leaf
-from app.cli.login_view import LoginView, paste_from
+from app.cli.login_view import LoginView, overruled, paste_from
 from app.cli.options import flags, output_option, shared, token_on_command_line
 from app.cli.output import moment, show, show_json
 from app.cli.running import run
+from app.cli.sign_out_view import conclude, nothing_forgotten
 from app.cli.terminal import can_ask
 from app.container import Container
 from app.domain.login import SignedIn, SignedOut
-from app.domain.text import clean
 from app.services.login.round_trip import BrowserLogin
 
 
@@ -72,8 +72,7 @@ async def _told(container: Container, signing_in: Awaitable[SignedIn], as_json: 
         show(_welcome(done))
     if container.settings.chainloop.environment is not None:
         show(
-            "CHAINLOOP_TOKEN is set and still wins over this login; unset it to use the login. "
-            "(chainloop releases before June 2026 prefer the login.)",
+            f"{overruled('CHAINLOOP_TOKEN')} (chainloop releases before June 2026 prefer the login.)",
             err=True,
         )
 
@@ -107,18 +106,12 @@ def logout(ctx: click.Context, everywhere: bool, output: str) -> int:
     else:
         for line in _farewell(done, everywhere):
             show(line)
-    if done.still:
-        show(f"{done.still} still signs you in; it is not Loopin's to end.", err=True)
-    if done.warning:
-        show(f"loopin: {done.warning}", err=True)
-        return exits.PARTLY
-    return exits.DONE
+    return conclude((done,))
 
 
 def _farewell(done: SignedOut, everywhere: bool) -> list[str]:
     if not done.forgotten:
-        why = f"Nothing was forgotten: {clean(done.unseen)}" if done.unseen else "Nothing was stored here"
-        return [f"{why}."]
+        return [nothing_forgotten(done)]
     if done.ended_at_server:
         sessions = "all your sessions" if everywhere else "the session"
         return ["Here:   forgotten.", f"Server: {sessions} ended."]

@@ -10,7 +10,7 @@ from app.cli.groups import Entry, LazyGroup, Leaf
 from app.cli.options import gumloop_options, gumloop_shared
 from app.cli.output import show, show_json, table
 from app.cli.running import run
-from app.domain.text import clean
+from app.cli.sign_out_view import conclude, nothing_forgotten
 
 if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
@@ -44,12 +44,7 @@ def logout(ctx: click.Context, all_profiles: bool, as_json: bool) -> int:
     else:
         for name, done in found.items():
             show(_farewell(done, f"{name}: " if all_profiles else ""))
-    for still in dict.fromkeys(done.still for done in found.values() if done.still):
-        show(f"{still} still signs you in; it is not Loopin's to end.", err=True)
-    warnings = [done.warning for done in found.values() if done.warning]
-    for warning in warnings:
-        show(f"loopin: {warning}", err=True)
-    return exits.PARTLY if warnings else exits.DONE
+    return conclude(found.values())
 
 
 async def _sign_out(container: "Container", all_profiles: bool) -> "dict[str, SignedOut]":
@@ -61,8 +56,7 @@ async def _sign_out(container: "Container", all_profiles: bool) -> "dict[str, Si
 
 def _farewell(done: "SignedOut", who: str) -> str:
     if not done.forgotten:
-        why = f"Nothing was forgotten: {clean(done.unseen)}" if done.unseen else "Nothing was stored here"
-        return f"{who}{why}."
+        return f"{who}{nothing_forgotten(done)}"
     server = "revoked" if done.ended_at_server else "not revoked" if done.warning else "nothing to revoke"
     return f"{who}Here: forgotten. Server: {server}."
 

@@ -8,7 +8,7 @@ import click
 
 from app.cli import debug
 from app.cli.groups import Leaf
-from app.cli.login_view import LoginView, paste_from
+from app.cli.login_view import LoginView, overruled, paste_from
 from app.cli.options import gumloop_shared, settings_flags
 from app.cli.output import moment, pairs, show, show_json
 from app.cli.running import run
@@ -177,7 +177,7 @@ async def _told(container: Container, signing_in: Awaitable[SignedIn], as_json: 
     else:
         show(_welcome(done))
     if still := still_in_effect(container.settings.gumloop):
-        show(f"{still} is set and still wins over this login; unset it to use the login.", err=True)
+        show(overruled(still), err=True)
 
 
 def _welcome(done: SignedIn) -> str:

@@ -25,6 +25,11 @@ _WORDS = {
 }
 
 
+def overruled(variable: str) -> str:
+    """What is told after a sign-in that a variable makes useless for now."""
+    return f"{variable} is set and still wins over this login; unset it to use the login."
+
+
 def _advised(error: LoopinError) -> LoopinError:
     """A flow knows of no flags; here the next step is one."""
     if isinstance(error, PortBusy):
