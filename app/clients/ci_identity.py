@@ -71,7 +71,7 @@ class CIEnvironment(CIIdentities):
         found = self.look()
         if found.system is None or found.why_not:
             raise NotSignedIn(f"there is no CI identity: {found.why_not}", hint=found.fix)
-        job = await (self._gitlab_job() if found.system is CISystem.GITLAB else self._github_job())
+        job = self._gitlab_job() if found.system is CISystem.GITLAB else await self._github_job()
         claims = await self._verify(job)
         self._kept = CIToken(job.secret, identity_of(found.system, claims))
         return self._kept
@@ -94,7 +94,7 @@ class CIEnvironment(CIIdentities):
                 return Availability(CISystem.GITHUB, label, f"{name} is not set", fix)
         return Availability(CISystem.GITHUB, label)
 
-    async def _gitlab_job(self) -> _Job:
+    def _gitlab_job(self) -> _Job:
         environ = self._environ
         secret = Secret("".join(environ["GITLAB_OIDC"].split()))
         return _Job(secret, environ["CI_SERVER_URL"], "project_path", environ.get("CI_PROJECT_PATH", ""))
