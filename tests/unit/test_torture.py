@@ -1,7 +1,12 @@
 """The page of figures: what was measured replaces its rows, everything else stays."""
 
+import os
+import select
+import sys
+from pathlib import Path
+
 from scripts import torture
-from scripts.torture import Case, Result, page, row
+from scripts.torture import Case, Result, finish, page, row
 
 BEFORE = """# Title
 
@@ -36,6 +41,40 @@ def test_what_leaked_is_told_apart_from_what_was_lost() -> None:
     assert row(lost).startswith("| x | 3 | 1 | 2 | 0 |")
     assert row(leaked).startswith("| x | 3 (1 skipped) | 1 | 0 | 1 |")
     assert row(Result(Case("x"), 0, 0, 0, 9.0)).startswith("| x | not run | – | – | – | 9 s |")
+
+
+def test_a_case_that_is_cut_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither the tests, nor a server that they started and that outlives them."""
+    told = tmp_path / "pids"
+    code = (
+        "import os, pathlib, signal, subprocess, sys, time;"
+        "signal.signal(signal.SIGINT, lambda *_: sys.exit());"
+        "child = subprocess.Popen([sys.executable, '-c', 'import signal, time;"
+        " signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)'], stdout=subprocess.DEVNULL);"
+        f"pathlib.Path({str(told)!r}).write_text(f'{{os.getpid()}} {{child.pid}}');"
+        "time.sleep(60)"
+    )
+    assert finish([sys.executable, "-c", code], 5) is None
+    assert all(ended(int(pid)) for pid in told.read_text().split())
+
+
+def ended(pid: int) -> bool:
+    """True as soon as the process is gone."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], 10)[0])
+    finally:
+        os.close(handle)
+
+
+def test_what_a_case_writes_is_read_to_its_end() -> None:
+    said = finish(
+        [sys.executable, "-c", "import sys; print('x' * 200_000); print('why', file=sys.stderr)"], 60
+    )
+    assert said == ("x" * 200_000 + "\n", "why\n")
 
 
 def test_every_case_has_a_name_of_its_own_and_something_to_run() -> None:
