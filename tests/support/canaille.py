@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.require import missing
-from tests.support.server import ROOT, release
+from tests.support.require import foreign
+from tests.support.server import release
 
 PATIENCE = 90.0
 PIN = "canaille[front,oidc,server,sqlite]"
@@ -78,18 +77,7 @@ def free_port() -> int:
 @pytest.fixture(scope="session")
 def canaille_command(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its path: from .venv-canaille, else installed from the wheels that pip was pointed to."""
-    prepared = ROOT / ".venv-canaille" / "bin" / "canaille"
-    if prepared.exists():
-        return prepared
-    if not os.environ.get("PIP_FIND_LINKS"):
-        missing(f"there is no .venv-canaille with {PIN}")
-    folder = tmp_path_factory.mktemp("canaille-venv")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=PATIENCE)
-    # Never from the network: only from the folder that was filled before.
-    install = [str(folder / "bin" / "pip"), "install", "-q", "--no-index", PIN]
-    if subprocess.run(install, capture_output=True, timeout=2 * PATIENCE, check=False).returncode:
-        missing(f"no .venv-canaille, and pip finds no {PIN} in PIP_FIND_LINKS")
-    return folder / "bin" / "canaille"
+    return foreign("canaille", tmp_path_factory.mktemp("canaille-venv"), PIN)
 
 
 @pytest.fixture(scope="session")

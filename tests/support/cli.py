@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,28 @@ class Result:
         return self.fails(exits.DONE)
 
 
+def ran(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    cwd: Path | None = None,
+    stdin: str | None = None,
+) -> Result:
+    """Run a program to its end; without `stdin` there is none."""
+    run = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return Result(run.returncode, run.stdout, run.stderr)
+
+
 @dataclass
 class Loopin:
     """Runs `python -m app` in a child process. `environment` is laid over this one's."""
@@ -58,19 +81,41 @@ class Loopin:
 
     def __call__(self, *arguments: str, stdin: str | None = None, **environment: str) -> Result:
         """Run one command; without `stdin` there is none. A variable given as "" is taken away."""
-        run = subprocess.run(
-            [sys.executable, "-m", "app", *arguments],
+        command = [sys.executable, "-m", "app", *arguments]
+        result = ran(command, self.variables(**environment), cwd=ROOT, stdin=stdin)
+        assert "Traceback" not in result.out + result.err, result.err
+        return result
+
+    def begin(
+        self, *arguments: str, program: Sequence[str] = (sys.executable, "-m", "app"), **environment: str
+    ) -> "subprocess.Popen[str]":
+        """Start a command without a standard input; both outputs are pipes."""
+        return subprocess.Popen(
+            [*program, *arguments],
             cwd=ROOT,
             env=self.variables(**environment),
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            input=stdin,
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=PATIENCE,
-            check=False,
         )
-        assert "Traceback" not in run.stdout + run.stderr, run.stderr
-        return Result(run.returncode, run.stdout, run.stderr)
+
+    def race(self, count: int, *arguments: str) -> list[Result]:
+        """Run the same command so many times at once."""
+        racers = [self.begin(*arguments) for _ in range(count)]
+        said = [racer.communicate(timeout=2 * PATIENCE) for racer in racers]
+        return [Result(racer.returncode, *words) for racer, words in zip(racers, said, strict=True)]
+
+    def first_line(self, *arguments: str) -> str:
+        """Read one line and go away; check that the command ends without a word."""
+        with self.begin(*arguments) as child:
+            assert child.stdout is not None
+            assert child.stderr is not None
+            line = child.stdout.readline()
+            child.stdout.close()
+            assert child.stderr.read() == ""
+            assert child.wait() == 0
+        return line
 
     def line(self, line: str, **environment: str) -> Result:
         """Run a command line as it is printed somewhere, without the leading `loopin`."""

@@ -3,7 +3,6 @@
 import base64
 import json
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from tests.support.cli import PATIENCE, Result
+from tests.support.cli import Result, ran
 from tests.support.server import ROOT
 
 DOORMAN = f"{sys.executable} {ROOT / 'tests' / 'support' / 'doorman.py'}"
@@ -65,22 +64,10 @@ class House:
 
     def loopin(self, *arguments: str, stdin: str | None = None, shown: bool = False, **more: str) -> Result:
         """Run a command with a debug log; `shown` means that its output is a place for the secret."""
-        run = subprocess.run(
-            [sys.executable, "-m", "app", *arguments],
-            cwd=self.folder_of_work,
-            env=self.variables(**more),
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        if not shown:
-            self.said.append((" ".join(arguments), run.stdout + run.stderr))
-        else:
-            self.said.append((" ".join(arguments), run.stderr))
-        return Result(run.returncode, run.stdout, run.stderr)
+        command = [sys.executable, "-m", "app", *arguments]
+        result = ran(command, self.variables(**more), cwd=self.folder_of_work, stdin=stdin)
+        self.said.append((" ".join(arguments), result.err if shown else result.out + result.err))
+        return result
 
     def mark(self, *secrets: str) -> None:
         """From here on these are secrets."""

@@ -155,7 +155,7 @@ def submit_login(
 
 def sign_in(server: AccountServer, email: str, password: str) -> str:
     """Sign in over the real page; return the person's JWT."""
-    with httpx.Client(base_url=server.http, trust_env=False) as client:
+    with httpx.Client(base_url=server.http, trust_env=False, timeout=60) as client:
         answer = submit_login(client, email, password)
     assert answer.status_code == 303, (answer.status_code, answer.text)
     return parse_qs(urlsplit(answer.headers["location"]).query)["t"][0]

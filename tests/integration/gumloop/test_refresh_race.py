@@ -1,14 +1,10 @@
 """Twenty processes, one login that has ended, a refresh token that works once."""
 
-import subprocess
-import sys
-
 import pytest
 
 from tests.integration.gumloop.conftest import Signer
 from tests.support.cli import Loopin
 from tests.support.gumloop_stub import Gumloop
-from tests.support.server import ROOT
 
 PROCESSES = 20
 
@@ -20,20 +16,8 @@ def test_exactly_one_renews_and_nobody_is_signed_out(
     sign_in().works()
     gumloop.access.clear()
     gumloop.seen.clear()
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-m", "app", "gumloop", "teams", "--json"],
-            cwd=ROOT,
-            env=command.variables(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(PROCESSES)
-    ]
-    ends = [(racer.communicate(timeout=120), racer.returncode) for racer in racers]
-    assert [code for _, code in ends] == [0] * PROCESSES, [said[1] for said, code in ends if code]
+    for racer in command.race(PROCESSES, "gumloop", "teams", "--json"):
+        racer.works()
     assert len(gumloop.calls("/oauth/token")) == 1
     assert len(gumloop.access) == len(gumloop.refresh) == 1
     status = command("gumloop", "status", "--json").works().json
