@@ -16,7 +16,12 @@ WORKERS_A_CORE = 1.5
 REST = 1 / 200
 # These hold the one port that Gumloop's own command uses, so only one of them can run.
 PORT = "callback port"
-ON_THE_CALLBACK_PORT = ("tests/integration/gumloop/", "tests/integration/doctor/", "tests/faults/")
+ON_THE_CALLBACK_PORT = (
+    "tests/docs/test_stories.py",
+    "tests/integration/gumloop/",
+    "tests/integration/doctor/",
+    "tests/faults/",
+)
 
 
 def pytest_configure() -> None:
