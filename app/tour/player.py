@@ -32,7 +32,7 @@ class Caption(Static):
 
     DEFAULT_CSS = """
     Caption {
-        layer: _toastrack; dock: bottom; width: 1fr; height: auto; margin: 0 2 1 2; padding: 0 2;
+        layer: _toastrack; dock: bottom; width: 1fr; height: auto; margin: 0 0 1 0; padding: 0 2;
         background: $warning; color: $background; text-style: bold; text-align: center;
     }
     """
