@@ -77,8 +77,15 @@ def fill_in(page: Page, email: str, password: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
+def fits(tab: Page, width: int) -> bool:
+    """Whether the page needs no more than `width` pixels across."""
+    _dressed(tab)
+    return bool(tab.evaluate("document.documentElement.scrollWidth") <= width)
+
+
 def contrast(tab: Page, selector: str) -> float:
     """The ratio of text and ground (WCAG 2.2 §1.4.3), the ground being the first opaque one around it."""
+    _dressed(tab)
     colours = tab.evaluate(
         """selector => {
             let at = document.querySelector(selector);
@@ -90,6 +97,11 @@ def contrast(tab: Page, selector: str) -> float:
     )
     first, second = sorted((_luminance(colour) for colour in colours), reverse=True)
     return (first + 0.05) / (second + 0.05)
+
+
+def _dressed(tab: Page) -> None:
+    """Wait for the style sheets: elements are there, and can be measured, before their colours are."""
+    tab.wait_for_load_state("load")
 
 
 def _luminance(colour: str) -> float:

@@ -3,11 +3,11 @@
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.integration.server.callers import Caller
 from tests.integration.server.conftest import Cast
-from tests.support.chromium import contrast, fill_in, waiting_program
+from tests.support.chromium import contrast, fill_in, fits, waiting_program
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -39,7 +39,7 @@ def test_a_wrong_password_keeps_the_address_and_the_way_back(
         fill_in(tab, people.server.owner[0], "wrong")
         assert tab.get_by_role("alert").inner_text() == "That e-mail address and password do not match."
         assert tab.get_by_label("E-mail address").input_value() == people.server.owner[0]
-        assert tab.evaluate("document.activeElement.id") == "password"
+        expect(tab.get_by_label("Password")).to_be_focused()
         tab.get_by_label("Password").fill(people.server.owner[1])
         tab.keyboard.press("Enter")
         tab.wait_for_url(f"http://{address}/**")
@@ -68,7 +68,7 @@ def test_the_page_fits_and_can_be_read(people: Cast, chromium: Browser, scheme: 
     asked: list[str] = []
     tab.on("request", lambda request: asked.append(request.url))
     tab.goto(f"{people.server.http}/auth/login")
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert fits(tab, width)
     assert all(url.startswith(people.server.http) for url in asked)
     for selector in ("h1", ".lead", "label", "button", ".foot"):
         assert contrast(tab, selector) >= 4.5, selector

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.chromium import contrast, fill_in, waiting_program
+from tests.support.chromium import contrast, fill_in, fits, waiting_program
 from tests.support.oauth import Program, Proof, answer_of, request_for
 from tests.support.server import AccountServer, ServerFactory
 
@@ -96,6 +96,7 @@ def test_enter_on_the_keyboard_denies_before_it_allows(
     tab.goto(consent_url(oauth_server, Proof(), "127.0.0.1:9"))
     fill_in(tab, *oauth_server.owner)
     tab.get_by_role("button", name="Allow").wait_for()
+    tab.wait_for_load_state("load")
     reached = []
     for _step in range(3):
         tab.keyboard.press("Tab")
@@ -142,7 +143,7 @@ def test_every_page_fits_can_be_read_and_asks_nobody_else(
     tab.on("request", lambda request: asked.append(request.url))
 
     def check(name: str) -> None:
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width, name
+        assert fits(tab, width), name
         for selector in _TEXTS[name]:
             assert contrast(tab, selector) >= 4.5, (name, selector)
 

@@ -13,7 +13,7 @@ from tests.support import server as servers
 from tests.support.canaille import DAN, NORA, OTTO, PASSWORD, UMA, Canaille, free_port
 from tests.support.canaille import canaille as canaille
 from tests.support.canaille import canaille_command as canaille_command
-from tests.support.chromium import contrast, waiting_program
+from tests.support.chromium import contrast, fits, waiting_program
 from tests.support.oauth import Proof, answer_of, program_at, request_for
 from tests.support.server import AccountServer
 
@@ -150,7 +150,7 @@ def test_the_page_fits_and_can_be_read(
     tab = made.new_page()
     tab.set_viewport_size({"width": width, "height": 700})
     tab.goto(f"{behind.http}/auth/login")
-    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert fits(tab, width)
     for selector in ("h1", ".lead", "button", ".foot"):
         assert contrast(tab, selector) >= 4.5, selector
     made.close()
