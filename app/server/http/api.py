@@ -13,7 +13,14 @@ from app.server.bearer import bearer_in
 from app.server.database.trouble import RETRY_AFTER, NoDatabase
 from app.server.http.models import MODEL_GROUPS
 from app.server.parts import Parts
-from app.server.usecases.gumloop import Bearer, Caller, IdentifyCaller, ListOrganizations, ListTeams, Named
+from app.server.usecases.gumloop import (
+    Bearer,
+    Caller,
+    IdentifyCaller,
+    ListCallerOrganizations,
+    ListCallerTeams,
+    Named,
+)
 
 PREFIX = "/api/"
 _KINDS: tuple[tuple[type[LoopinError], int, str, str], ...] = (
@@ -29,7 +36,7 @@ def make_blueprint(parts: Parts) -> Blueprint:
     """The routes; each one checks the bearer first."""
     routes = Blueprint("api", __name__, url_prefix=f"{PREFIX}v1")
     identify = IdentifyCaller(parts.database, parts.clock)
-    list_teams, list_organizations = ListTeams(parts.database), ListOrganizations(parts.database)
+    list_teams, list_organizations = ListCallerTeams(parts.database), ListCallerOrganizations(parts.database)
 
     def caller() -> Caller:
         return identify.do(_bearer(), request.args.get("team_id", ""))

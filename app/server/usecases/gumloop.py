@@ -126,7 +126,7 @@ class IdentifyCaller:
             session.execute(update(APIKey).where(APIKey.key_hash == key_hash, due).values(last_used_at=now))
 
 
-class ListTeams:
+class ListCallerTeams:
     """The teams that a caller reaches. A team's key must name its team."""
 
     def __init__(self, database: Database) -> None:
@@ -148,8 +148,8 @@ class ListTeams:
             return [Named(id, name) for id, name in session.execute(query).tuples()]
 
 
-class ListOrganizations:
-    """The organizations of a person. Raises PermissionDenied for a team's key."""
+class ListCallerOrganizations:
+    """The organizations of a person who calls. Raises PermissionDenied for a team's key."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
