@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from app.clients.sendable import sendable
 from app.domain.credentials import Credential, Endpoint
-from app.domain.errors import Failed, SessionEnded, UsageError
+from app.domain.errors import Failed, UsageError
 from app.domain.organizations import Context, Membership, Organization
-from app.domain.secret import Secret
 from app.domain.server_info import SIGN_OUT, ServerInfo, is_page
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
 
@@ -34,7 +34,10 @@ class ChainloopGateways:
     def open(
         self, endpoint: Endpoint, credential: Credential | None, organization: str = ""
     ) -> "ChainloopGateway":
-        """Return a gateway; nothing is connected yet."""
+        """Return a gateway; nothing is connected yet.
+
+        Raise NotSignedIn for a credential that cannot be sent.
+        """
         return ChainloopGateway(self, endpoint, credential, organization)
 
     async def aclose(self) -> None:
@@ -138,7 +141,7 @@ def _metadata(credential: Credential | None, organization: str) -> tuple[tuple[s
 
     pairs = [("chainloop-cli-version", f"loopin-{__version__}")]
     if credential is not None:
-        pairs.append(("authorization", f"Bearer {_header_safe(credential.secret)}"))
+        pairs.append(("authorization", f"Bearer {sendable(credential.secret, 'token')}"))
     if organization:
         if not (organization.isascii() and organization.isprintable()):
             raise UsageError(
@@ -146,12 +149,3 @@ def _metadata(credential: Credential | None, organization: str) -> tuple[tuple[s
             )
         pairs.append(("chainloop-organization", organization))
     return tuple(pairs)
-
-
-def _header_safe(secret: Secret) -> str:
-    value = secret.reveal()
-    if value.isascii() and value.isprintable() and " " not in value:
-        return value
-    raise SessionEnded(
-        "the token has characters that no token has", hint="copy the token again, whole and nothing else"
-    )

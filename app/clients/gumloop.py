@@ -10,8 +10,8 @@ import httpx
 from app.clients.again import again
 from app.clients.gumloop_errors import explain, not_the_api
 from app.clients.gumloop_http import Wire, options, translated
+from app.clients.sendable import sendable
 from app.domain.credentials import Credential, Method
-from app.domain.errors import UsageError
 from app.domain.gumloop import Team
 from app.domain.secret import Secret
 from app.oidc.web import made
@@ -25,7 +25,10 @@ class HttpGumloopAPIs:
         self._clients: dict[str, httpx.AsyncClient] = {}
 
     def open(self, credential: Credential, team_id: str = "") -> "HttpGumloopAPI":
-        """The API with `credential`; raise UsageError where it may not be sent, or cannot be."""
+        """The API with `credential`.
+
+        Raise UsageError where it may not be sent, NotSignedIn where it cannot be.
+        """
         base_url = credential.endpoint.address
         if base_url not in self._clients:
             self._clients[base_url] = made(httpx.AsyncClient, **options(self._wire, base_url))
@@ -97,16 +100,8 @@ class HttpGumloopAPI:
 
 def auth_headers(credential: Credential) -> dict[str, str]:
     """The headers that sign a request. `x-auth-key` goes with an API key and never with OAuth."""
-    headers = {"Authorization": f"Bearer {_sendable(credential.secret, 'credential')}"}
+    what = "API key" if credential.method is Method.API_KEY else "access token"
+    headers = {"Authorization": f"Bearer {sendable(credential.secret, what)}"}
     if credential.method is Method.API_KEY and credential.user_id:
-        headers["x-auth-key"] = _sendable(Secret(credential.user_id), "user ID")
+        headers["x-auth-key"] = sendable(Secret(credential.user_id), "user ID")
     return headers
-
-
-def _sendable(value: Secret, what: str) -> str:
-    text = value.reveal()
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise UsageError(
-            f"the {what} has characters that no {what} has", hint="copy it again, without quotes"
-        )
-    return text

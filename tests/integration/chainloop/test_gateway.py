@@ -13,6 +13,7 @@ from app.domain.errors import (
     AlreadyExists,
     InvalidInput,
     NotFound,
+    NotSignedIn,
     PermissionDenied,
     ReplyTooLarge,
     SessionEnded,
@@ -182,7 +183,7 @@ async def test_a_wrong_token_is_not_signed_in(
     gateways: ChainloopGateways, account_server: AccountServer, token: str
 ) -> None:
     wrong = credential_at(account_server.grpc, token)
-    with pytest.raises(SessionEnded) as caught:
+    with pytest.raises(NotSignedIn) as caught:
         await gateways.open(wrong.endpoint, wrong).current()
     assert token not in str(caught.value)
 

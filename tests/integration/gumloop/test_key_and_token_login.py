@@ -40,7 +40,7 @@ async def test_a_wrong_key_leaves_the_keychain_as_it_was(desk: Desk, key: str, u
     [
         ("", USER_ID, "the API key is empty"),
         (API_KEY, "  ", "an API key needs the user ID it belongs to"),
-        ("gum_ü", USER_ID, "the credential has characters that no credential has"),
+        ("gum_ü", USER_ID, "the API key has characters that no API key has"),
         (API_KEY, "user\x1b", "the user ID has characters that no user ID has"),
     ],
 )
