@@ -9,7 +9,9 @@ from app.server.bearer import bearer_in, same
 from app.server.database.trouble import NoDatabase
 from app.server.federation.verify import VerifyFederated
 from app.server.http.bodies import json_object
+from app.server.http.programs import answer_errors, problem
 
+PATH = "/federated/verify"
 MAX_NAME = 63
 
 
@@ -17,33 +19,35 @@ def make_blueprint(verify: VerifyFederated, secret: str) -> Blueprint:
     """The route; without a `secret` it answers 404, as if it were not there."""
     routes = Blueprint("federation", __name__)
 
-    @routes.post("/federated/verify")
+    @routes.post(PATH)
     def federated_verify() -> ResponseReturnValue:
         if not secret:
-            return _problem("not_found", "this server verifies no federated tokens for others", 404)
+            return problem("not_found", "this server verifies no federated tokens for others", 404)
         if not same(bearer_in(request.headers.get("Authorization", "")), secret):
-            answer = _problem("unauthenticated", "the federation secret is missing or wrong", 401)
+            answer = problem("unauthenticated", "the federation secret is missing or wrong", 401)
             return *answer, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         body = json_object() or {}
         token, organization = body.get("token"), body.get("org_name", "")
         if not isinstance(token, str) or not isinstance(organization, str) or len(organization) > MAX_NAME:
-            return _problem("invalid", 'send {"token": "…", "org_name": "…"}', 400)
+            return problem("invalid", 'send {"token": "…", "org_name": "…"}', 400)
         return _verified(verify, token, organization)
 
+    answer_errors(routes)
     return routes
 
 
 def _verified(verify: VerifyFederated, token: str, organization: str) -> ResponseReturnValue:
     if not token:
-        return _problem("empty", "the token is empty", 403)
+        return problem("empty", "the token is empty", 403)
     try:
         found = verify.do(Secret(token), organization)
     except TokenRejected as error:
-        return _problem(error.code, error.message, 403)
+        return problem(error.code, error.message, 403)
     except NoDatabase:
-        return _problem("unavailable", "the server cannot use its database now, try again", 503)
+        # It is a kind of Unreachable, but it is not the issuer's.
+        raise
     except Unreachable as error:
-        return _problem("issuer_unavailable", error.message, 503)
+        return problem("issuer_unavailable", error.message, 503)
     answer = {
         "issuerUrl": found.issuer,
         "repository": found.repository,
@@ -53,7 +57,3 @@ def _verified(verify: VerifyFederated, token: str, organization: str) -> Respons
     if found.project_id is not None:
         answer |= {"projectId": str(found.project_id), "projectName": found.project_name}
     return answer
-
-
-def _problem(code: str, message: str, status: int) -> tuple[dict[str, str], int]:
-    return {"code": code, "message": message}, status

@@ -1,4 +1,4 @@
-"""/auth/login and /auth/logout."""
+"""/auth/login: the sign-in page of Chainloop's programs."""
 
 from datetime import datetime
 
@@ -6,9 +6,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import InvalidInput, NotSignedIn, RateLimited
-from app.server.bearer import bearer_in
 from app.server.http import callbacks
-from app.server.http.bodies import json_object
 from app.server.http.callbacks import Callback
 from app.server.http.headers import allow_form_target
 from app.server.http.sign_in_form import WRONG, LoginForm, passwords_off, retry_after, too_many
@@ -20,24 +18,9 @@ from app.server.usecases.accounts import SignedIn
 def make_blueprint(parts: Parts) -> Blueprint:
     """The routes, over the use cases in `parts`."""
     pages = Blueprint("auth", __name__, url_prefix="/auth")
-    visitor = Visitor(parts)
-    login = _Login(parts, visitor)
+    login = _Login(parts, Visitor(parts))
     pages.add_url_rule("/login", "login", login.show, methods=["GET"])
     pages.add_url_rule("/login", "sign_in", login.sign_in, methods=["POST"])
-
-    @pages.post("/logout")
-    def logout() -> ResponseReturnValue:
-        body = json_object() if request.data else {}
-        if body is None or not isinstance(everywhere := body.get("everywhere", False), bool):
-            return {"code": "invalid", "message": 'send {"everywhere": true} or {"everywhere": false}'}, 400
-        bearer = bearer_in(request.headers.get("Authorization", ""))
-        try:
-            parts.sign_out.do(bearer, everywhere, visitor.address)
-        except NotSignedIn as error:
-            headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            return {"code": "unauthenticated", "message": error.message}, 401, headers
-        return "", 204
-
     return pages
 
 

@@ -2,8 +2,9 @@
 
 import hashlib
 import logging
+from collections.abc import Callable
 
-from flask import Flask, Response, render_template, request
+from flask import Flask, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
@@ -11,7 +12,19 @@ from werkzeug.exceptions import HTTPException
 from app.server import log
 from app.server.database.trouble import RETRY_AFTER, NoDatabase
 from app.server.federation import pages as federation
-from app.server.http import account, api, auth, headers, health, metrics, oauth, oauth_pages, openapi
+from app.server.http import (
+    account,
+    api,
+    auth,
+    headers,
+    health,
+    logout,
+    metrics,
+    oauth,
+    oauth_pages,
+    openapi,
+    programs,
+)
 from app.server.http.framing import MAX_BODY
 from app.server.oauth.server import OAuthServer
 from app.server.parts import Parts
@@ -26,6 +39,12 @@ _PROBLEMS = {
     405: ("This page is not used like that", "It was asked for in a way it does not answer.", "Go back."),
     413: ("That is too much", "More was sent than this page takes.", "Go back and send less."),
 }
+# Whoever calls these is a program, and reads no page.
+_PROGRAMS: tuple[tuple[str | tuple[str, ...], Callable[[HTTPException], ResponseReturnValue]], ...] = (
+    (api.PREFIX, api.no_such_call),
+    (oauth.PATHS, oauth.no_such_call),
+    ((logout.PATH, federation.PATH, "/healthz", "/metrics", "/openapi.json"), programs.no_such_call),
+)
 
 
 def make_app(parts: Parts, public_url: str) -> Flask:
@@ -51,30 +70,30 @@ def make_app(parts: Parts, public_url: str) -> Flask:
     headers.install(app, https)
     # The path alone: a query may hold what only its sender should know.
     app.before_request(lambda: log.event("http.arrived", logging.DEBUG, path=request.path))
-    csrf = CSRFProtect(app)
-    app.register_blueprint(auth.make_blueprint(parts))
-    app.register_blueprint(health.make_blueprint(parts.database))
-    app.register_blueprint(metrics.make_blueprint(parts.metrics))
-    # It takes a bearer token, not a cookie: no other site can send it.
-    csrf.exempt("app.server.http.auth.logout")
-    _add_gumloop(app, csrf, parts, public_url)
-    verify = federation.make_blueprint(parts.federated, parts.settings.federation_secret())
-    app.register_blueprint(verify)
-    csrf.exempt(verify)
+    _add_routes(app, parts, public_url)
     sso.install(app, parts, public_url)
     _answer_errors(app)
     return app
 
 
-def _add_gumloop(app: Flask, csrf: CSRFProtect, parts: Parts, public_url: str) -> None:
-    server = OAuthServer(parts, public_url, parts.settings.registration_secret())
+def _add_routes(app: Flask, parts: Parts, public_url: str) -> None:
+    csrf, settings = CSRFProtect(app), parts.settings
+    server = OAuthServer(parts, public_url, settings.registration_secret())
+    app.register_blueprint(health.make_blueprint(parts.database))
+    app.register_blueprint(metrics.make_blueprint(parts.metrics))
+    app.register_blueprint(openapi.make_blueprint(public_url, settings.provider is not None))
+    app.register_blueprint(auth.make_blueprint(parts))
     app.register_blueprint(account.make_blueprint(parts))
     app.register_blueprint(oauth_pages.make_blueprint(parts, server))
     # What programs call: no cookie is looked at, so no other site can misuse one.
-    for routes in (oauth.make_blueprint(parts, server), api.make_blueprint(parts)):
+    for routes in (
+        logout.make_blueprint(parts),
+        federation.make_blueprint(parts.federated, settings.federation_secret()),
+        oauth.make_blueprint(parts, server),
+        api.make_blueprint(parts),
+    ):
         app.register_blueprint(routes)
         csrf.exempt(routes)
-    app.register_blueprint(openapi.make_blueprint(public_url, parts.settings.provider is not None))
 
 
 def _answer_errors(app: Flask) -> None:
@@ -89,13 +108,11 @@ def _answer_errors(app: Flask) -> None:
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> ResponseReturnValue:
-        if request.path.startswith(api.PREFIX):
-            return api.no_such_call(error)
-        response = error.get_response()
-        title, text, step = _PROBLEMS.get(error.code or 500, _REFUSED)
-        page = render_template("problem.html", title=title, text=text, step=step)
-        answer = Response(page, error.code or 500)
-        answer.headers.extend((k, v) for k, v in response.headers if k in {"Allow", "Location"})
+        # No blueprint has a request whose path or method leads nowhere.
+        tell = next((tell for paths, tell in _PROGRAMS if request.path.startswith(paths)), _page)
+        answer = make_response(tell(error))
+        kept = [(k, v) for k, v in error.get_response().headers if k in {"Allow", "Location"}]
+        answer.headers.extend(kept)
         return answer
 
     @app.errorhandler(NoDatabase)
@@ -121,3 +138,8 @@ def _answer_errors(app: Flask) -> None:
             text="The server could not finish this. It is not your fault.",
             step="Try again in a moment.",
         ), 500
+
+
+def _page(error: HTTPException) -> ResponseReturnValue:
+    title, text, step = _PROBLEMS.get(error.code or 500, _REFUSED)
+    return render_template("problem.html", title=title, text=text, step=step), error.code or 500

@@ -17,6 +17,14 @@ from app.server.oauth.server import OAuthServer
 from app.server.parts import Parts
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
+PATHS = (
+    "/oauth/token",
+    "/oauth/revoke",
+    "/oauth/introspect",
+    "/oauth/userinfo",
+    "/oauth/register",
+    METADATA_PATH,
+)
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -32,6 +40,11 @@ def make_blueprint(parts: Parts, server: OAuthServer) -> Blueprint:
     routes.add_url_rule(METADATA_PATH, "metadata", lambda: server.metadata, methods=["GET"])
     _answer_errors(routes)
     return routes
+
+
+def no_such_call(error: HTTPException) -> ResponseReturnValue:
+    """A wrong method, or a request that cannot be read."""
+    return {"error": "invalid_request", "error_description": error.name}, error.code or 500
 
 
 class _Calls:
@@ -107,9 +120,7 @@ def _answer_errors(routes: Blueprint) -> None:
         text = "A parameter has characters that it may not have."
         return {"error": "invalid_request", "error_description": text}, 400
 
-    @routes.errorhandler(HTTPException)
-    def failed(error: HTTPException) -> ResponseReturnValue:
-        return {"error": "invalid_request", "error_description": error.name}, error.code or 500
+    routes.register_error_handler(HTTPException, no_such_call)
 
     @routes.errorhandler(NoDatabase)
     def not_now(error: NoDatabase) -> ResponseReturnValue:

@@ -125,14 +125,18 @@ def _operation(summary: str, answers: dict[str, _Json], **more: Any) -> _Json:
     return {"summary": summary, "responses": answers, **more}
 
 
+def _not_now(schema: str) -> _Json:
+    return {"503": _answer("The database cannot be used now; Retry-After says when to ask again", schema)}
+
+
 def _read(summary: str, schema: str) -> _Json:
-    answers = {"200": _answer("Found", schema)}
+    answers = {"200": _answer("Found", schema), **_not_now("ApiError")}
     answers |= {code: _answer("Refused", "ApiError") for code in ("400", "401", "403")}
     security: list[_Json] = [{"oauth": ["gumloop_api"]}, {"apiKey": [], "userId": []}]
     return {"get": _operation(summary, answers, parameters=_query("team_id"), security=security)}
 
 
-_BAD = {"400": _answer("Malformed or refused", "OAuthError")}
+_BAD = {"400": _answer("Malformed or refused", "OAuthError"), **_not_now("OAuthError")}
 _UNKNOWN = _BAD | {"401": _answer("The client did not authenticate", "OAuthError")}
 _BACK = {"303": _answer("On to the next page")}
 _SIGN_IN = _form("email password csrf_token")
@@ -145,7 +149,11 @@ _STALE = {"400": _page("The form is not ours, or not complete")}
 _WRONG = {**_STALE, "401": _page("Wrong"), "429": _page("Too many attempts")}
 _USERINFO = _operation(
     "Whose access token it is",
-    {"200": _answer("The person", "UserInfo"), "401": _answer("No valid token", "OAuthError")},
+    {
+        "200": _answer("The person", "UserInfo"),
+        "401": _answer("No valid token", "OAuthError"),
+        **_not_now("OAuthError"),
+    },
     security=[{"oauth": ["userinfo"]}],
 )
 
@@ -154,7 +162,7 @@ _FEDERATED_ERRORS = {
     "401": "The federation secret is missing or wrong",
     "403": "The token is refused; `code` names the rule",
     "404": "This server does not verify for others",
-    "503": "The issuer's keys cannot be read",
+    "503": "The issuer's keys, or the database, cannot be read now",
 }
 PATHS: _Json = {
     "/healthz": {
@@ -180,6 +188,7 @@ PATHS: _Json = {
                 "204": _answer("Ended"),
                 "400": _answer("Not the body that is expected", "AuthError"),
                 "401": _answer("Not signed in", "AuthError"),
+                **_not_now("AuthError"),
             },
             security=[{"person": []}],
             requestBody={
