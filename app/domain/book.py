@@ -22,6 +22,9 @@ SLICE = 10_000
 """Tokens sorted out, or put in order, in one step."""
 FEW = 1000
 """Rows worked out in one step. A book of no more is made at once."""
+SOON = 2 * FEW
+"""The rows of a book of no more are worked out when a filter first needs them, in 8 ms at most. Until then
+those on the screen are, and none is kept."""
 
 # Up to this share of all rows, looking at them one by one costs less than a look at every row.
 _FEW_OF_ALL = 1 / 8
@@ -172,6 +175,12 @@ class Book:
     def finished(self) -> bool:
         """True when every row is worked out."""
         return len(self._made) == len(self.tokens)
+
+    def can_filter(self) -> bool:
+        """True when a filter can be applied. A short book is finished for it now, a long one elsewhere."""
+        if len(self.tokens) <= SOON:
+            done(self.finish())
+        return self.finished
 
     def finish(self) -> Generator[None, None, None]:
         """Work out the rows that nobody has looked at yet."""

@@ -1,7 +1,5 @@
-"""The Tokens room: every API token of the organization."""
+"""The Tokens room: every API token of the organization, and what can be done with them."""
 
-from collections.abc import Sequence
-from datetime import timedelta
 from typing import ClassVar
 
 from textual import on, work
@@ -11,41 +9,27 @@ from textual.worker import Worker
 
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
-from app.domain import filter as filters
 from app.domain.book import Book
 from app.domain.errors import LoopinError, NotSignedIn
-from app.domain.listing import Row, Sort, SortKey, Tab
-from app.domain.server_info import ServerInfo
-from app.domain.text import clean
+from app.domain.listing import Tab
+from app.domain.text import clean, safe
 from app.domain.tokens import TokenState
 from app.screens.frame import Frame, Presence
+from app.screens.room import RoomScreen
 from app.screens.tokens_flows import TokenFlows
-from app.screens.tokens_load import in_steps, made, ready, work_out
+from app.screens.tokens_load import TokenReader, in_steps, work_out
 from app.screens.tokens_work import Listed, TokenWork
 from app.services.tokens import Listing
-from widgets.containers import Horizontal, Vertical
-from widgets.detail_pane import Detail, DetailPane
-from widgets.filter_bar import FilterBar
 from widgets.key_bar import KeyHint
 from widgets.state_view import StateView
-from widgets.tabs_with_counts import CountedTab, TabsWithCounts
-from widgets.token_table import TokenTable
-from widgets.virtual_table import VirtualTable
+from widgets.token_browser import TokenBrowser
 
-_SHORT = {
-    Tab.ACTIVE: "Active",
-    Tab.AT_RISK: "Risk",
-    Tab.EXPIRING: "Expir.",
-    Tab.EXPIRED: "Exp'd",
-    Tab.REVOKED: "Revoked",
-    Tab.ALL: "All",
-}
 _CHANGES = {"new", "revoke", "rotate"}
 _ON_TOKENS = {"mark", "mark_range", "mark_all", "revoke", "rotate", "copy_id", "copy_name", "keyless"}
 
 
-class TokensScreen(TokenFlows):
-    """Tabs, a filter and the list; the detail beside it where there is room."""
+class TokensScreen(RoomScreen):
+    """Reads the list, lets the browser show it, and starts the flows."""
 
     ROOM = Room.TOKENS
     TAB = "app.tokens"
@@ -54,26 +38,20 @@ class TokensScreen(TokenFlows):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Room.TOKENS)]
 
     def __init__(self, frame: Frame, tokens: TokenWork) -> None:
-        super().__init__(frame, tokens)
-        self._tab = Tab.ACTIVE
-        self._sort = Sort()
-        self._filter = filters.Filter()
-        self._last_mark = ""
+        super().__init__(frame)
+        self._use = tokens
+        self._browser = TokenBrowser(id="tokens-list")
+        self._reader = TokenReader(tokens)
+        self._flows = TokenFlows(self, self._browser, tokens, self._list_again)
+        self._go_to = ""
         self._stale = True
         self._looked = False
-        self._kind: TokenState | None = None
 
     def compose_body(self) -> ComposeResult:
-        with StateView(id="tokens-state"), Vertical(id="tokens-list"):
-            yield TabsWithCounts(id="tokens-tabs")
-            yield FilterBar(
-                "filter: words, name:ci-* project:web idle>30d expires<7d never !…", id="tokens-filter"
-            )
-            with Horizontal(id="tokens-split"):
-                yield TokenTable(id="tokens-table")
-                yield DetailPane(id="tokens-detail")
+        with StateView(id="tokens-state"):
+            yield self._browser
 
-    # ── data ──
+    # ── reading ──
 
     def on_mount(self) -> None:
         self._state.show_loading("listing the tokens …")
@@ -82,7 +60,8 @@ class TokensScreen(TokenFlows):
 
     def poll(self) -> None:
         """List again by the clock. Never under an API token: asking would keep alive what nobody uses."""
-        if self.is_current and self._identity is not None and not self._identity.is_token:
+        identity = self._browser.identity
+        if self.is_current and identity is not None and not identity.is_token:
             self.load()
 
     def on_screen_resume(self) -> None:
@@ -92,7 +71,8 @@ class TokensScreen(TokenFlows):
 
     def account_changed(self) -> None:
         """Forget what was somebody else's, and list again."""
-        self._book, self._identity, self._server, self._marks = None, None, None, frozenset()
+        self._browser.forget()
+        self._reader.forget()
         self._state.show_loading("listing the tokens …")
         self._stale = True
         if self.is_current:
@@ -100,87 +80,72 @@ class TokensScreen(TokenFlows):
 
     def presence_changed(self, presence: Presence) -> None:
         """Something was done elsewhere: what is listed here may be old."""
-        if self._book is not None and not self.is_current:
+        if self._browser.book is not None and not self.is_current:
             self._stale = True
 
     @work(exclusive=True, group="list", description="list the tokens", exit_on_error=False)
     async def load(self) -> None:
-        """List the tokens, and put them in order in small steps."""
+        """List the tokens, and put them in order."""
         self.busy = "refreshing"
         try:
-            listing = await self._use.list_tokens.do()
-            server = self._server or await self._ask_server()
-            near = timedelta(days=self._use.near_days)
-            book = await made(listing, near, (self._tab, self._sort), whole=bool(self._filter))
+            first = (self._browser.tab, self._browser.sort)
+            listed = await self._reader.read(first, whole=bool(self._browser.filter))
         finally:
             self.busy = ""
-        self.post_message(Listed(listing, book, server))
+        self.post_message(listed)
 
-    async def _ask_server(self) -> ServerInfo | None:
-        """What the server can do is good to know; the list does not wait for a server that won't tell."""
-        try:
-            return await self._use.server.do()
-        except LoopinError:
-            return None
-
-    @work(exclusive=True, group="finish", description="work out the list", exit_on_error=False)
-    async def finish(self, book: Book, before: Book | None) -> None:
-        """Work out the rows that are not on the screen, and free what is no longer shown. A filter that was
-        typed meanwhile has waited for it."""
-        await work_out(book)
-        if book is self._book and self._filter:
-            self._show()
-        if before is not None:
-            await in_steps(before.let_go())
+    def _list_again(self, token_id: str) -> None:
+        self._go_to = token_id or self._go_to
+        self.load()
 
     @on(Listed)
     def _listed(self, event: Listed) -> None:
-        before, self._book = self._book, event.book
-        self._identity, self._server = event.listing.identity, event.server
-        self.as_of = event.listing.as_of
-        if self._marks:
-            self._marks &= {token.id for token in event.book.tokens if token.revoked_at is None}
-        self._table.tell(
-            event.book.now, you=self._identity.token_id, threshold_known=event.book.threshold is not None
-        )
-        if event.book.tokens:
-            if self._state.state != "filled":
-                self._state.show_filled()
-                self._focus_soon("#tokens-table")
-            self._show()
-            self._reach_new()
-        else:
-            self._table.show(())
-            self._state.show_empty(
-                f"No API tokens in {clean(self._identity.organization, 80)}",
-                "A token lets a pipeline work without a person.",
-                button="New token",
-                action="new",
-            )
-            self._focus_soon("#state-note Button")
+        before, book, listing = self._browser.book, event.book, event.listing
+        self.as_of = listing.as_of
+        if not book.tokens:
+            self._say_empty(listing.identity.organization)
+        elif self._state.state != "filled":
+            self._state.show_filled()
+            self._focus_soon("#tokens-table")
+        self._browser.browse(book, listing.identity, permissions=event.permissions)
+        if self._go_to:
+            self._browser.reach(self._go_to)
+            self._go_to = ""
         self.refresh_bindings()
-        self.call_after_refresh(self._after_listed, event.listing, before)
+        self.call_after_refresh(self._after_listed, listing, book, before)
 
-    def _after_listed(self, listing: Listing, before: Book | None) -> None:
+    def _after_listed(self, listing: Listing, book: Book, before: Book | None) -> None:
         """What need not be done before the list is on the screen."""
-        if self._book is not None:
-            self.finish(self._book, before)
+        self.finish(book, before)
         self.notice_vanished(listing)
         if not self._looked:
             self._looked = True
             self.look_for_interrupted(listing)
 
-    def _reach_new(self) -> None:
-        """Put the cursor on the token that was just created."""
-        wanted, self._go_to = self._go_to, ""
-        if wanted and not self._table.move_to(wanted):
-            self._filter_bar.type("")
-            self._turn_to(Tab.ACTIVE)
-            self._table.move_to(wanted)
+    @work(exclusive=True, group="finish", description="work out the list", exit_on_error=False)
+    async def finish(self, book: Book, before: Book | None) -> None:
+        """Work out the rows that are not on the screen, and free what is no longer shown."""
+        await work_out(book)
+        if book is self._browser.book:
+            self._browser.finished()
+        if before is not None:
+            await in_steps(before.let_go())
+
+    # ── what stands in the list's place ──
+
+    @property
+    def _state(self) -> StateView:
+        return self.query_one(StateView)
+
+    def _say_empty(self, organization: str) -> None:
+        title = f"No API tokens in {clean(organization, 80)}"
+        hint = "A token lets a pipeline work without a person."
+        self._state.show_empty(title, hint, button="New token", action="new")
+        self._focus_soon("#state-note Button")
 
     def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
         """A list that could not be read: said on the screen, unless an older one is there to keep."""
-        if worker.group != "list" or self._book is not None or not isinstance(error, LoopinError):
+        if worker.group != "list" or self._browser.book is not None or not isinstance(error, LoopinError):
             return False
         if isinstance(error, NotSignedIn):
             self._state.show_error(error, button="Go to Accounts", action="accounts")
@@ -198,182 +163,137 @@ class TokensScreen(TokenFlows):
         actions = {"accounts": "app.room('accounts')", "new": "new"}
         await self.run_action(actions.get(event.action, "refresh"))
 
-    # ── showing ──
-
-    @property
-    def _state(self) -> StateView:
-        return self.query_one(StateView)
-
-    @property
-    def _filter_bar(self) -> FilterBar:
-        return self.query_one(FilterBar)
-
-    def _show(self) -> None:
-        """Show the rows of the tab that the filter lets through."""
-        if (book := self._book) is None:
-            return
-        if self._filter and not ready(book):
-            self._filter_bar.note("filtering …")
-            return
-        rows = book.rows(self._tab, self._sort, self._filter)
-        self._table.nothing = (
-            "Nothing on this tab matches the filter. Escape clears it."
-            if self._filter
-            else f"No token is {self._tab.value.lower()}."
-        )
-        self._table.show(rows, sort=(self._sort.key.value, self._sort.descending))
-        self._table.show_marks(self._marks)
-        tabs = self.query_one(TabsWithCounts)
-        tabs.tabs = tuple(
-            CountedTab(tab.value, _SHORT[tab], book.counts[tab], f"screen.tab('{tab.name}')") for tab in Tab
-        )
-        tabs.current = list(Tab).index(self._tab)
-        self._filter_bar.note(self._note(len(rows)))
-
-    def _note(self, shown: int) -> str:
-        marked = f"{len(self._marks):,} marked · " if self._marks else ""
-        total = (self._book.counts[self._tab] or 0) if self._book else 0
-        limited = " · project tokens only" if self._identity and self._identity.is_token else ""
-        return f"{marked}{shown:,}{f' of {total:,}' if self._filter else ' shown'}{limited}"
-
-    def _detail(self, row: Row | None) -> Detail | None:
-        book, identity = self._book, self._identity
-        if row is None or book is None or identity is None:
-            return None
-        you = row.token.id == identity.token_id
-        return Detail(row, book.now, book.threshold, you, shows_permissions=self._knows_permissions())
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._show_detail)
-
-    def _show_detail(self) -> None:
-        pane = self.query_one(DetailPane)
-        if pane.display:
-            pane.show(self._detail(self._table.row))
-
-    @on(VirtualTable.Moved)
-    def _moved(self, event: VirtualTable.Moved) -> None:
-        self._show_detail()
-        kind = event.row.state if event.row else None
-        if kind is not self._kind:
-            # What can be done changes with the state of the row, not with the row.
-            self._kind = kind
-            self.refresh_bindings()
-
-    @on(VirtualTable.Opened)
-    def _opened(self, event: VirtualTable.Opened) -> None:
-        if (detail := self._detail(event.row)) is not None and not self.has_class("-extra"):
-            from app.screens.token_dialogs import TokenDialog
-
-            self.app.push_screen(TokenDialog(detail))
-
-    @on(VirtualTable.HeaderClicked)
-    def _header(self, event: VirtualTable.HeaderClicked) -> None:
-        self._sort = self._sort.clicked(SortKey(event.key))
-        self._show()
-
-    @on(FilterBar.Changed)
-    def _typed(self, event: FilterBar.Changed) -> None:
-        self._filter, problem = filters.understood(event.text)
-        self._show()
-        if problem is None:
-            self._filter_bar.complain("")
-        else:
-            self._filter_bar.complain(clean(problem.message, 120), problem.start)
-        self.refresh_bindings()
-
-    def own_hints(self) -> tuple[KeyHint, ...]:
-        """While a filter is typed, the footer names what works there."""
-        return self._filter_bar.hints
-
-    @on(FilterBar.Left)
-    def _left(self) -> None:
-        self.set_focus(self._table)
-
-    def go_back(self) -> bool:
-        """Clear the marks, then the filter."""
-        if self._marks:
-            self._take_marks(frozenset())
-            return True
-        if self._filter_bar.text:
-            self._filter_bar.type("")
-            return True
-        return False
-
-    # ── actions ──
+    # ── what the keys do ──
 
     def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
         """What cannot be done without a list, or without a row."""
-        if action in _CHANGES and (why := self._identity and self._identity.why_no_changes()):
+        book, row, identity = self._browser.book, self._browser.row, self._browser.identity
+        if action in _CHANGES and (why := identity and identity.why_no_changes()):
             return why
-        if action in _ON_TOKENS and self._table.row is None:
+        if action in _ON_TOKENS and row is None:
             return "there is no token here"
-        row = self._table.row if action == "rotate" else None
-        revoked = row is not None and row.state is TokenState.REVOKED
-        if revoked or (action == "revoke" and not self._chosen()):
+        revoked = action == "rotate" and row is not None and row.state is TokenState.REVOKED
+        if revoked or (action == "revoke" and not self._browser.chosen()):
             return "it is revoked already"
-        if action in {"new", "sort", "filter", "saved", "turn", "tab", "export"} and self._book is None:
+        if action in {"new", "sort", "filter", "saved", "turn", "tab", "export"} and book is None:
             return "the tokens are not listed yet"
-        if action in {"sort", "filter", "export"} and self._book is not None and not self._book.tokens:
+        if action in {"sort", "filter", "export"} and book is not None and not book.tokens:
             return "there is no token here"
         return ""
+
+    def own_hints(self) -> tuple[KeyHint, ...]:
+        """While a filter is typed, the footer names what works there."""
+        return self._browser.hints
+
+    def go_back(self) -> bool:
+        """Clear the marks, then the filter."""
+        return self._browser.go_back()
 
     def action_refresh(self) -> None:
         """List again."""
         self.load()
 
-    def action_filter(self) -> None:
-        """Let the person type a filter."""
-        self._filter_bar.enter()
-
     def action_tab(self, name: str) -> None:
         """Turn to a tab."""
-        self._turn_to(Tab[name])
+        self._browser.tab = Tab[name]
 
     def action_turn(self, by: int) -> None:
         """Turn to the next or the previous tab, round and round."""
-        tabs = list(Tab)
-        self._turn_to(tabs[(tabs.index(self._tab) + by) % len(tabs)])
+        self._browser.turn(by)
 
-    def _turn_to(self, tab: Tab) -> None:
-        self._tab = tab
-        self._show()
+    def action_filter(self) -> None:
+        """Let the person type a filter."""
+        self._browser.enter_filter()
+
+    def action_mark(self) -> None:
+        """Mark the row under the cursor, or take its mark off, and go on to the next."""
+        self._browser.mark()
+
+    def action_mark_range(self) -> None:
+        """Mark everything between the last marked row and the cursor."""
+        self._browser.mark_range()
+
+    def action_mark_all(self) -> None:
+        """Mark all rows shown; when they are marked already, take the marks off."""
+        self._browser.mark_all()
 
     @work(group="sort", description="sort", exit_on_error=False)
     async def action_sort(self) -> None:
         """Choose the order."""
         from app.screens.token_dialogs import SortDialog
 
-        if (chosen := await self.app.push_screen_wait(SortDialog(self._sort))) is not None:
-            self._sort = chosen
-            self._show()
+        if (chosen := await self.app.push_screen_wait(SortDialog(self._browser.sort))) is not None:
+            self._browser.sort = chosen
 
-    def action_mark(self) -> None:
-        """Mark the row under the cursor, or take its mark off, and go on to the next."""
-        row = self._table.row
-        if row is not None and row.state is not TokenState.REVOKED:
-            self._last_mark = row.token.id
-            self._take_marks(self._marks ^ {row.token.id})
-        self._table.action_move(1)
+    @work(group="saved", exclusive=True, description="use saved filters", exit_on_error=False)
+    async def action_saved(self) -> None:
+        """Choose among the saved filters, or save the one that is typed."""
+        from app.screens.saved_filters import SavedFiltersDialog
 
-    def action_mark_range(self) -> None:
-        """Mark everything between the last marked row and the cursor."""
-        ids = [row.token.id for row in self._table.rows]
-        here = self._table.cursor
-        start = ids.index(self._last_mark) if self._last_mark in ids else here
-        first, last = sorted((start, here))
-        self._take_marks(self._marks | self._markable(self._table.rows[first : last + 1]))
+        dialog = SavedFiltersDialog(self._use.filters, self._browser.typed)
+        if (chosen := await self.app.push_screen_wait(dialog)) is not None:
+            self._browser.type(chosen)
 
-    def action_mark_all(self) -> None:
-        """Mark all rows shown; when they are marked already, take the marks off."""
-        shown = self._markable(self._table.rows)
-        self._take_marks(self._marks - shown if shown <= self._marks else self._marks | shown)
+    @on(TokenBrowser.Opened)
+    def _opened(self, event: TokenBrowser.Opened) -> None:
+        from app.screens.token_dialogs import TokenDialog
 
-    def _markable(self, rows: Sequence[Row]) -> frozenset[str]:
-        return frozenset(row.token.id for row in rows if row.state is not TokenState.REVOKED)
+        self.app.push_screen(TokenDialog(event.detail))
 
-    def _take_marks(self, marks: frozenset[str]) -> None:
-        self._marks = marks
-        self._table.show_marks(marks)
-        self._filter_bar.note(self._note(len(self._table.rows)))
-        self.refresh_bindings()
+    def action_keyless(self) -> None:
+        """Show the job that needs no token."""
+        if (row := self._browser.row) is not None:
+            from app.screens.keyless_way import KeylessWayDialog
+
+            self.app.push_screen(KeylessWayDialog(row.token, self._use.copy))
+
+    @work(group="open", exclusive=True, description="open the web pages", exit_on_error=False)
+    async def action_open(self) -> None:
+        """Open the web pages of the control plane."""
+        self.notify(f"opened in {await self._use.dashboard.do()}", markup=False)
+
+    def action_copy_id(self) -> None:
+        """Copy the id of the token under the cursor."""
+        if (row := self._browser.row) is not None:
+            self._copy(row.token.id, "the id")
+
+    def action_copy_name(self) -> None:
+        """Copy the name of the token under the cursor."""
+        if (row := self._browser.row) is not None:
+            self._copy(safe(row.token.name), "the name")
+
+    @work(group="copy", exclusive=True, description="copy", exit_on_error=False)
+    async def _copy(self, text: str, what: str) -> None:
+        self.notify(f"{what}: {await self._use.copy.do(text)}", markup=False)
+
+    # ── the flows ──
+
+    @work(group="new", exclusive=True, description="create a token", exit_on_error=False)
+    async def action_new(self) -> None:
+        """Create a token."""
+        await self._flows.create()
+
+    @work(group="revoke", exclusive=True, description="revoke tokens", exit_on_error=False)
+    async def action_revoke(self) -> None:
+        """Revoke what is marked, or the token under the cursor."""
+        await self._flows.revoke()
+
+    @work(group="rotate", exclusive=True, description="rotate the token", exit_on_error=False)
+    async def action_rotate(self) -> None:
+        """Replace the token under the cursor by a new one."""
+        await self._flows.rotate()
+
+    @work(group="export", exclusive=True, description="export the list", exit_on_error=False)
+    async def action_export(self) -> None:
+        """Write what is shown to a file."""
+        await self._flows.export()
+
+    @work(group="vanished", exclusive=True, description="compare with the last list", exit_on_error=False)
+    async def notice_vanished(self, listing: Listing) -> None:
+        """Tell what somebody else revoked."""
+        await self._flows.notice_vanished(listing)
+
+    @work(group="interrupted", exclusive=True, description="look for interrupted work", exit_on_error=False)
+    async def look_for_interrupted(self, listing: Listing) -> None:
+        """Tell what a crash left."""
+        await self._flows.look_for_interrupted(listing)

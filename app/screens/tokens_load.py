@@ -1,19 +1,46 @@
-"""A long list is made in small steps, so that the screen answers meanwhile."""
+"""Reads the list of tokens. A long one is made in small steps, so that the screen answers meanwhile."""
 
 import asyncio
 from collections.abc import Generator
 from datetime import timedelta
 from typing import TypeVar
 
-from app.domain.book import FEW, Book, done
+from app.domain.book import FEW, SOON, Book, done
 from app.domain.calm import calm
+from app.domain.errors import LoopinError
 from app.domain.listing import Sort, Tab
+from app.domain.server_info import TOKEN_PERMISSIONS, ServerInfo
+from app.screens.tokens_work import Listed, TokenWork
 from app.services.tokens import Listing
 
 T = TypeVar("T")
-SOON = 2 * FEW
-"""The rows of a list of no more are worked out when a filter first needs them, in 8 ms at most. Until then
-those on the screen are, and none is kept."""
+
+
+class TokenReader:
+    """Asks for the list, and once for what the server can do."""
+
+    def __init__(self, use: TokenWork) -> None:
+        self._use = use
+        self._server: ServerInfo | None = None
+
+    async def read(self, first: tuple[Tab, Sort], *, whole: bool) -> Listed:
+        """List the tokens; `first` is sorted already, and with `whole` every row is worked out."""
+        listing = await self._use.list_tokens.do()
+        self._server = self._server or await self._ask_server()
+        book = await made(listing, timedelta(days=self._use.near_days), first, whole=whole)
+        permissions = self._server is not None and TOKEN_PERMISSIONS in self._server.capabilities
+        return Listed(listing, book, permissions=permissions)
+
+    def forget(self) -> None:
+        """Another account may be at another server."""
+        self._server = None
+
+    async def _ask_server(self) -> ServerInfo | None:
+        """What the server can do is good to know; the list does not wait for a server that won't tell."""
+        try:
+            return await self._use.server.do()
+        except LoopinError:
+            return None
 
 
 async def made(listing: Listing, near: timedelta, first: tuple[Tab, Sort], *, whole: bool) -> Book:
@@ -26,13 +53,6 @@ async def made(listing: Listing, near: timedelta, first: tuple[Tab, Sort], *, wh
         if whole:
             await in_steps(book.finish())
     return book
-
-
-def ready(book: Book) -> bool:
-    """True when a filter can be applied to a book."""
-    if len(book.tokens) <= SOON:
-        done(book.finish())
-    return book.finished
 
 
 async def work_out(book: Book) -> None:

@@ -9,7 +9,6 @@ from textual.message import Message
 
 if TYPE_CHECKING:
     from app.domain.book import Book
-    from app.domain.server_info import ServerInfo
     from app.services.activity import Trail
     from app.services.ask_server import AskServer
     from app.services.copying import CopyText
@@ -50,10 +49,10 @@ class TokenWork:
 
 
 class Listed(Message):
-    """The list was read. `server` is None when it did not tell what it can do."""
+    """The list was read. `permissions` is true when the server tells what a token may do."""
 
-    def __init__(self, listing: Listing, book: Book, server: ServerInfo | None) -> None:
+    def __init__(self, listing: Listing, book: Book, *, permissions: bool) -> None:
         super().__init__()
         self.listing = listing
-        self.server = server
         self.book = book
+        self.permissions = permissions

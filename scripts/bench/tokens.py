@@ -43,6 +43,7 @@ from app.settings import load
 from app.vault.memory import MemoryVault
 from tests.support.server import AccountServer
 from widgets.detail_pane import DetailText
+from widgets.token_browser import TokenBrowser
 from widgets.token_table import TokenTable
 
 COUNTS = (100, 10_000, 100_000)
@@ -225,6 +226,7 @@ class Visit:
     def __init__(self, app: Room, screen: TokensScreen) -> None:
         self.app = app
         self.screen = screen
+        self.browser = screen.query_one(TokenBrowser)
         self.table = screen.query_one(TokenTable)
         self.list_parts: list[Widget] = [
             self.table,
@@ -233,8 +235,8 @@ class Visit:
 
     async def refresh(self) -> None:
         """Press r and wait for the new list."""
-        before = self.screen._book
-        await self.app.press("r", lambda: self.screen._book is not before, *self.list_parts)
+        before = self.browser.book
+        await self.app.press("r", lambda: self.browser.book is not before, *self.list_parts)
 
     async def settle(self) -> None:
         """Wait until all that may follow the painted list is done."""
@@ -275,7 +277,7 @@ class Visit:
             async def one(key: str = letter, so_far: str = text[:length]) -> None:
                 key = {"-": "minus"}.get(key, key)
                 self.app.post_message(events.Key(key, so_far[-1]))
-                await self.app.until(lambda: str(self.screen._filter) == so_far, *self.list_parts)
+                await self.app.until(lambda: str(self.browser.filter) == so_far, *self.list_parts)
 
             found.append(await timed(one, 1))
         return Took(statistics.median(t.wall for t in found), statistics.median(t.work for t in found))
@@ -287,9 +289,9 @@ async def on_screen(box: Container) -> dict[str, Took]:
     async with app.run_test(size=SIZE) as pilot:
         screen = app.screen
         assert isinstance(screen, TokensScreen)
-        await app.until(lambda: screen._book is not None)
-        await pilot.pause()
         visit = Visit(app, screen)
+        await app.until(lambda: visit.browser.book is not None)
+        await pilot.pause()
         await visit.settle()
         found = {"painted": await timed(visit.refresh, after=visit.settle)}
         await visit.refresh()
@@ -305,13 +307,12 @@ async def on_screen(box: Container) -> dict[str, Took]:
         found["follow"] = await timed(visit.follow, STEPS)
         await app.press("slash", lambda: app.focused is not None and app.focused.id == "filter-input")
         found["key"] = await visit.type(FILTER)
-        found["scan"] = scan(screen, len(visit.table.rows))
+        found["scan"] = scan(visit.browser.book, len(visit.table.rows))
     return found
 
 
-def scan(screen: TokensScreen, wanted_rows: int) -> Took:
+def scan(book: Book | None, wanted_rows: int) -> Took:
     """A bare pass of the same filter over all rows."""
-    book = screen._book
     assert book is not None
     wanted, rows = filters.parse(FILTER).at(book.now), list(book.all)
     walls, works = [], []

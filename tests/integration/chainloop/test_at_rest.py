@@ -18,6 +18,7 @@ from app.main import LoopinApp
 from app.settings import load
 from textual.containers import Container as Box, Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
+from widgets.token_browser import TokenBrowser
 from widgets.virtual_table import VirtualTable
 
 async def look():
@@ -35,7 +36,8 @@ async def look():
             for widget in (screen, *screen.walk_children())
             if isinstance(widget, grounds) and widget.size.height > 10
         }
-        print(json.dumps({"modules": modules, "kept": kept, "finished": app.screen._book.finished}))
+        finished = app.screen.query_one(TokenBrowser).book.finished
+        print(json.dumps({"modules": modules, "kept": kept, "finished": finished}))
 
 asyncio.run(look())
 """

@@ -1,0 +1,278 @@
+"""Browsing a list of API tokens: tabs, a filter, the rows, and beside them one token in full."""
+
+from collections.abc import Iterable, Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.reactive import reactive
+
+from app.domain import filter as filters
+from app.domain.book import Book
+from app.domain.listing import Row, Sort, SortKey, Tab
+from app.domain.organizations import Identity
+from app.domain.text import clean
+from app.domain.tokens import APIToken, TokenState
+from widgets.containers import Horizontal, Vertical
+from widgets.detail_pane import Detail, DetailPane
+from widgets.filter_bar import FilterBar
+from widgets.key_bar import KeyHint
+from widgets.tabs_with_counts import CountedTab, TabsWithCounts
+from widgets.token_table import TokenTable
+from widgets.virtual_table import VirtualTable
+
+_HINT = "filter: words, name:ci-* project:web idle>30d expires<7d never !…"
+_SHORT = {
+    Tab.ACTIVE: "Active",
+    Tab.AT_RISK: "Risk",
+    Tab.EXPIRING: "Expir.",
+    Tab.EXPIRED: "Exp'd",
+    Tab.REVOKED: "Revoked",
+    Tab.ALL: "All",
+}
+
+
+class TokenBrowser(Vertical):
+    """Tabs, a filter line and the table; the detail beside it where the style sheet makes room.
+
+    The book comes from outside, with `browse`. Which part of it is shown, and in what order, is decided here.
+    """
+
+    tab: reactive[Tab] = reactive(Tab.ACTIVE, repaint=False, init=False)
+    """The part of the list that is shown."""
+    sort: reactive[Sort] = reactive(Sort(), repaint=False, init=False)
+    """Its order."""
+    filter: reactive[filters.Filter] = reactive(filters.Filter(), repaint=False, init=False)
+    """What of it is let through: all that can be understood of what is typed."""
+    marks: reactive[frozenset[str]] = reactive(frozenset(), repaint=False, init=False)
+    """Ids of the tokens that are marked, whether they are shown or not."""
+
+    class Opened(Message):
+        """A token is to be seen in full, and there is no pane for it."""
+
+        def __init__(self, detail: Detail) -> None:
+            super().__init__()
+            self.detail = detail
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.book: Book | None = None
+        self.identity: Identity | None = None
+        self.permissions = False
+        self._last_mark = ""
+        self._kind: TokenState | None = None
+        self._tabs = TabsWithCounts(id="tokens-tabs")
+        self._line = FilterBar(_HINT, id="tokens-filter")
+        self._table = TokenTable(id="tokens-table")
+        self._pane = DetailPane(id="tokens-detail")
+
+    def compose(self) -> ComposeResult:
+        yield self._tabs
+        yield self._line
+        with Horizontal(id="tokens-split"):
+            yield self._table
+            yield self._pane
+
+    # ── what it shows ──
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The rows shown, in order."""
+        return self._table.rows
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self._table.row
+
+    @property
+    def typed(self) -> str:
+        """What stands in the filter line."""
+        return self._line.text
+
+    @property
+    def hints(self) -> tuple[KeyHint, ...]:
+        """What the keys do while a filter is typed."""
+        return self._line.hints
+
+    def chosen(self) -> list[APIToken]:
+        """The marked tokens, or else the one under the cursor; revoked ones are not among them."""
+        if self.marks and self.book is not None:
+            return [token for token in self.book.tokens if token.id in self.marks]
+        return [self.row.token] if self.row is not None and _may_mark(self.row) else []
+
+    def browse(self, book: Book, identity: Identity, *, permissions: bool) -> None:
+        """Show another list, read by `identity`; the cursor and the marks stay on their tokens.
+
+        `permissions` is true when the server tells what a token may do.
+        """
+        self.book, self.identity, self.permissions = book, identity, permissions
+        if self.marks:
+            self.marks &= {token.id for token in book.tokens if token.revoked_at is None}
+        self._table.tell(book.now, you=identity.token_id, threshold_known=book.threshold is not None)
+        self._show()
+
+    def forget(self) -> None:
+        """Keep nothing of the list."""
+        self.book, self.identity, self.marks = None, None, frozenset()
+        self._table.show(())
+
+    def reach(self, token_id: str) -> None:
+        """Put the cursor on a token, wherever it is."""
+        if not self._table.move_to(token_id):
+            self.type("")
+            self.filter, self.tab = filters.Filter(), Tab.ACTIVE
+            self._table.move_to(token_id)
+
+    def finished(self) -> None:
+        """The book is worked out now: a filter may have waited for that."""
+        if self.filter:
+            self._show()
+
+    def _show(self) -> None:
+        """Show the rows of the tab that the filter lets through."""
+        if (book := self.book) is None:
+            return
+        if self.filter and not book.can_filter():
+            self._line.note("filtering …")
+            return
+        self._table.nothing = (
+            "Nothing on this tab matches the filter. Escape clears it."
+            if self.filter
+            else f"No token is {self.tab.value.lower()}."
+        )
+        shown = book.rows(self.tab, self.sort, self.filter)
+        self._table.show(shown, sort=(self.sort.key.value, self.sort.descending))
+        self._tabs.tabs = tuple(
+            CountedTab(tab.value, _SHORT[tab], book.counts[tab], f"screen.tab('{tab.name}')") for tab in Tab
+        )
+        self._tabs.current = list(Tab).index(self.tab)
+        self._say_how_many()
+
+    def _say_how_many(self) -> None:
+        marked = f"{len(self.marks):,} marked · " if self.marks else ""
+        total = (self.book.counts[self.tab] or 0) if self.book else 0
+        of_all = f" of {total:,}" if self.filter else " shown"
+        limited = " · project tokens only" if self.identity and self.identity.is_token else ""
+        self._line.note(f"{marked}{len(self.rows):,}{of_all}{limited}")
+
+    def watch_tab(self) -> None:
+        self._show()
+
+    def watch_sort(self) -> None:
+        self._show()
+
+    def watch_filter(self) -> None:
+        self._show()
+
+    def watch_marks(self) -> None:
+        self._table.show_marks(self.marks)
+        self._say_how_many()
+        self.refresh_bindings()
+
+    # ── the filter ──
+
+    def enter_filter(self) -> None:
+        """Let the person type a filter."""
+        self._line.enter()
+
+    def type(self, text: str) -> None:
+        """Put another text into the filter line."""
+        self._line.type(text)
+
+    @on(FilterBar.Changed)
+    def _typed(self, event: FilterBar.Changed) -> None:
+        event.stop()
+        self.filter, problem = filters.understood(event.text)
+        if problem is None:
+            self._line.complain("")
+        else:
+            self._line.complain(clean(problem.message, 120), problem.start)
+        self.refresh_bindings()
+
+    @on(FilterBar.Left)
+    def _left(self, event: FilterBar.Left) -> None:
+        event.stop()
+        self.screen.set_focus(self._table)
+
+    def go_back(self) -> bool:
+        """Take off the marks, else clear the filter; False when there is neither."""
+        if self.marks:
+            self.marks = frozenset()
+        elif self.typed:
+            self.type("")
+        else:
+            return False
+        return True
+
+    # ── the table, and what stands beside it ──
+
+    def turn(self, by: int) -> None:
+        """Turn to the next or the previous tab, round and round."""
+        tabs = list(Tab)
+        self.tab = tabs[(tabs.index(self.tab) + by) % len(tabs)]
+
+    @on(VirtualTable.HeaderClicked)
+    def _header(self, event: VirtualTable.HeaderClicked) -> None:
+        event.stop()
+        self.sort = self.sort.clicked(SortKey(event.key))
+
+    @on(VirtualTable.Moved)
+    def _moved(self, event: VirtualTable.Moved) -> None:
+        event.stop()
+        self._show_detail()
+        kind = event.row.state if event.row else None
+        if kind is not self._kind:
+            # What can be done changes with the state of the row, not with the row.
+            self._kind = kind
+            self.refresh_bindings()
+
+    @on(VirtualTable.Opened)
+    def _opened(self, event: VirtualTable.Opened) -> None:
+        event.stop()
+        if (detail := self._detail(event.row)) is not None and not self._pane.display:
+            self.post_message(self.Opened(detail))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_detail)
+
+    def _show_detail(self) -> None:
+        if self._pane.display:
+            self._pane.show(self._detail(self.row))
+
+    def _detail(self, row: Row | None) -> Detail | None:
+        book, identity = self.book, self.identity
+        if row is None or book is None or identity is None:
+            return None
+        you = row.token.id == identity.token_id
+        return Detail(row, book.now, book.threshold, you, shows_permissions=self.permissions)
+
+    # ── marks ──
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or take its mark off, and go on to the next."""
+        if self.row is not None and _may_mark(self.row):
+            self._last_mark = self.row.token.id
+            self.marks ^= {self._last_mark}
+        self._table.action_move(1)
+
+    def mark_range(self) -> None:
+        """Mark everything between the last marked row and the cursor."""
+        ids = [row.token.id for row in self.rows]
+        here = self._table.cursor
+        start = ids.index(self._last_mark) if self._last_mark in ids else here
+        first, last = sorted((start, here))
+        self.marks |= _markable(self.rows[first : last + 1])
+
+    def mark_all(self) -> None:
+        """Mark all rows shown; when they are marked already, take the marks off."""
+        shown = _markable(self.rows)
+        self.marks = self.marks - shown if shown <= self.marks else self.marks | shown
+
+
+def _may_mark(row: Row) -> bool:
+    return row.state is not TokenState.REVOKED
+
+
+def _markable(rows: Iterable[Row]) -> frozenset[str]:
+    return frozenset(row.token.id for row in rows if _may_mark(row))
