@@ -11,7 +11,7 @@ from textual.widgets import Button
 
 from app.domain.credentials import Provider
 from app.domain.text import clean
-from widgets.lines import Row, Rows
+from widgets.lines import Paragraph, Paragraphs
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class AccountCard(Vertical):
         self.border_title = provider.title
 
     def compose(self) -> ComposeResult:
-        yield Rows()
+        yield Paragraphs()
         with Horizontal(classes="card-buttons"):
             for number in range(3):
                 yield Button("", id=f"card-{self.provider.value}-{number}")
@@ -76,9 +76,9 @@ class AccountCard(Vertical):
     def watch_facts(self, facts: CardFacts) -> None:
         """Paint it."""
         # Not `is_mounted`, which is false until after `on_mount`.
-        if not self.query(Rows):
+        if not self.query(Paragraphs):
             return
-        self.query_one(Rows).rows = _rows(facts)
+        self.query_one(Paragraphs).paragraphs = _paragraphs(facts)
         for number, button in enumerate(self.query(Button)):
             offer = facts.buttons[number] if number < len(facts.buttons) else None
             button.display = offer is not None
@@ -98,10 +98,12 @@ class AccountCard(Vertical):
         self.post_message(self.Chosen(self.provider, self.facts.buttons[number].action))
 
 
-def _rows(facts: CardFacts) -> tuple[Row, ...]:
+def _paragraphs(facts: CardFacts) -> tuple[Paragraph, ...]:
     wide = max((len(label) for label, _ in facts.rows), default=0) + 2
-    rows = [Row(((f"{facts.glyph} {facts.state}", f"bold $text-{facts.tone}"),))]
-    rows += [Row(((label.ljust(wide), "$text-muted"),), clean(value, 200)) for label, value in facts.rows]
+    found = [Paragraph(((f"{facts.glyph} {facts.state}", f"bold $text-{facts.tone}"),))]
+    found += [
+        Paragraph(((label.ljust(wide), "$text-muted"),), clean(value, 200)) for label, value in facts.rows
+    ]
     if facts.note:
-        rows.append(Row((), clean(facts.note, 300), f"$text-{facts.tone}"))
-    return tuple(rows)
+        found.append(Paragraph((), clean(facts.note, 300), f"$text-{facts.tone}"))
+    return tuple(found)

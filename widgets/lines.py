@@ -45,7 +45,7 @@ def hang(head: Sequence[Part], text: str, width: int, style: str = "") -> list[C
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Paragraph:
     """A label, and a text that stays to the right of it."""
 
     head: tuple[Part, ...]
@@ -53,11 +53,11 @@ class Row:
     style: str = ""
 
 
-class Rows(Lines):
-    """Rows under each other."""
+class Paragraphs(Lines):
+    """Some of them under each other."""
 
-    rows: reactive[tuple[Row, ...]] = reactive((), layout=True)
+    paragraphs: reactive[tuple[Paragraph, ...]] = reactive((), layout=True)
     """What is shown."""
 
     def lines(self, width: int) -> Sequence[Content]:
-        return [line for row in self.rows for line in hang(row.head, row.text, width, row.style)]
+        return [line for one in self.paragraphs for line in hang(one.head, one.text, width, one.style)]

@@ -18,12 +18,13 @@ from app.screens.dialog import Dialog, Result
 from app.screens.words import reason
 from widgets.state_view import StateView
 
-Row = TypeVar("Row")
+Item = TypeVar("Item")
+"""What a row stands for."""
 MOST_ROWS = 8
 """That are seen at a time."""
 
 
-class ChoiceDialog(Dialog[Result], Generic[Result, Row]):
+class ChoiceDialog(Dialog[Result], Generic[Result, Item]):
     """Lists rows; the result is what the choice became, None when nothing was chosen or nothing changes."""
 
     CSS_PATH = "choice.tcss"
@@ -48,22 +49,22 @@ class ChoiceDialog(Dialog[Result], Generic[Result, Row]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._rows: Sequence[Row] = ()
+        self._rows: Sequence[Item] = ()
 
     @abstractmethod
-    async def list_rows(self) -> Sequence[Row]:
+    async def list_rows(self) -> Sequence[Item]:
         """Ask for them."""
 
     @abstractmethod
-    async def take(self, row: Row) -> Result:
+    async def take(self, row: Item) -> Result:
         """Let the row take effect."""
 
     @abstractmethod
-    def in_effect(self, row: Row) -> bool:
+    def in_effect(self, row: Item) -> bool:
         """True for the row that is in effect now."""
 
     @abstractmethod
-    def line(self, row: Row) -> str | Content:
+    def line(self, row: Item) -> str | Content:
         """How the row is written."""
 
     def compose_dialog(self) -> ComposeResult:
@@ -82,7 +83,7 @@ class ChoiceDialog(Dialog[Result], Generic[Result, Row]):
         self.post_message(self.Listed(await self.list_rows()))
 
     @work(exclusive=True, group="take", description="let the choice take effect", exit_on_error=False)
-    async def _take(self, row: Row) -> None:
+    async def _take(self, row: Item) -> None:
         self.post_message(self.Taken(await self.take(row)))
 
     @on(Listed)

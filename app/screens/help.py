@@ -13,7 +13,7 @@ from app.commands.bindings import shown_keys
 from app.commands.command import Command, Room
 from app.commands.registry import commands
 from app.screens.dialog import Dialog
-from widgets.lines import Row, Rows
+from widgets.lines import Paragraph, Paragraphs
 
 ALWAYS = (
     ("↑ ↓ j k", "move"),
@@ -45,7 +45,7 @@ class HelpScreen(Dialog[None]):
     def compose_dialog(self) -> ComposeResult:
         yield Input(placeholder="search", compact=True)
         with VerticalScroll(can_focus=False):
-            yield Rows()
+            yield Paragraphs()
 
     def on_mount(self) -> None:
         self._paint("")
@@ -60,16 +60,16 @@ class HelpScreen(Dialog[None]):
 
     def _paint(self, wanted: str) -> None:
         words = wanted.lower().split()
-        rows = [row for room in self._rooms() for row in self._section(room, words)]
+        found = [line for room in self._rooms() for line in self._section(room, words)]
         if not words:
-            rows += [*_heading("Moving"), *(_line(keys, text, "") for keys, text in ALWAYS)]
-        self.query_one(Rows).rows = tuple(rows[1:]) or (Row(("nothing is called that",)),)
+            found += [*_heading("Moving"), *(_line(keys, text, "") for keys, text in ALWAYS)]
+        self.query_one(Paragraphs).paragraphs = tuple(found[1:]) or (Paragraph(("nothing is called that",)),)
 
     def _rooms(self) -> Iterator[Room]:
         """This screen, everywhere, then the others."""
         yield from dict.fromkeys((self._room, Room.EVERYWHERE, *Room))
 
-    def _section(self, room: Room, words: list[str]) -> list[Row]:
+    def _section(self, room: Room, words: list[str]) -> list[Paragraph]:
         found = [row for row in commands(room) if row.keys and _matches(row, self._chosen, words)]
         if not found:
             return []
@@ -78,12 +78,12 @@ class HelpScreen(Dialog[None]):
         return [*_heading(f"{room.value.capitalize()}{here}"), *lines]
 
 
-def _heading(title: str) -> list[Row]:
-    return [Row(("",)), Row(((title, "bold $primary"),))]
+def _heading(title: str) -> list[Paragraph]:
+    return [Paragraph(("",)), Paragraph(((title, "bold $primary"),))]
 
 
-def _line(keys: str, title: str, text: str) -> Row:
-    return Row(((f"  {keys:<13} ", "bold $accent"), f"{title:<21} "), text, "$text-muted")
+def _line(keys: str, title: str, text: str) -> Paragraph:
+    return Paragraph(((f"  {keys:<13} ", "bold $accent"), f"{title:<21} "), text, "$text-muted")
 
 
 def _matches(command: Command, chosen: Mapping[str, str], words: list[str]) -> bool:

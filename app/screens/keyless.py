@@ -15,7 +15,7 @@ from app.domain.keyless import MAY, MAY_NOT, NOT_STORED, CIIdentity
 from app.domain.text import clean
 from app.screens.dialog import Dialog
 from app.services.keyless import Inspection
-from widgets.lines import Row, Rows
+from widgets.lines import Paragraph, Paragraphs
 from widgets.state_view import StateView
 from widgets.top_bar import life
 
@@ -49,7 +49,7 @@ class KeylessDialog(Dialog[None]):
 
     def compose_dialog(self) -> ComposeResult:
         with StateView(), VerticalScroll(can_focus=False):
-            yield Rows()
+            yield Paragraphs()
         with Horizontal(classes="dialog-buttons"):
             yield Button("Close", id="close")
 
@@ -67,7 +67,7 @@ class KeylessDialog(Dialog[None]):
         if identity is None:
             view.show_error(event.found.error or LoopinError("there is no CI identity here"))
             return
-        self.query_one(Rows).rows = _rows(identity, self._now)
+        self.query_one(Paragraphs).paragraphs = _paragraphs(identity, self._now)
         view.show_filled()
 
     @on(StateView.Chosen)
@@ -79,7 +79,7 @@ class KeylessDialog(Dialog[None]):
         self.dismiss(None)
 
 
-def _rows(identity: CIIdentity, now: datetime) -> tuple[Row, ...]:
+def _paragraphs(identity: CIIdentity, now: datetime) -> tuple[Paragraph, ...]:
     facts = (
         ("system", identity.system.title),
         ("project", identity.project),
@@ -93,7 +93,7 @@ def _rows(identity: CIIdentity, now: datetime) -> tuple[Row, ...]:
     lines = [*((name, clean(value, 200)) for name, value in facts if value)]
     lines += [*_listed("may", "✓", MAY), *_listed("may not", "✗", MAY_NOT)]
     lines.append(("in use", "by itself, when no other credential is set"))
-    return tuple(Row(((head.ljust(_WIDE), "$text-muted"),), text) for head, text in lines)
+    return tuple(Paragraph(((head.ljust(_WIDE), "$text-muted"),), text) for head, text in lines)
 
 
 def _listed(head: str, glyph: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:

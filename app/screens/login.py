@@ -28,7 +28,7 @@ from app.screens.words import sentence
 from app.services.copying import CopyText
 from app.services.login.round_trip import BrowserLogin
 from widgets.key_bar import KeyHint
-from widgets.lines import Row, Rows
+from widgets.lines import Paragraph, Paragraphs
 from widgets.tick import Tick
 
 _WITHOUT = {
@@ -76,7 +76,7 @@ class LoginScreen(RoomScreen):
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
             yield OptionList(id="login-ways", markup=False)
-            yield Rows(id="login-storage")
+            yield Paragraphs(id="login-storage")
             with Horizontal(id="login-how"):
                 yield Static("Callback port, 0 = any", classes="muted")
                 yield Input(str(self._port()), id="login-port", type="integer", compact=True, max_length=5)
@@ -146,7 +146,7 @@ class LoginScreen(RoomScreen):
     def action_probe(self) -> None:
         """Look at the keychain, in the background."""
         self._vault = None
-        self._say_storage(Row((_STORAGE,), "◌ looking at the keychain …"))
+        self._say_storage(Paragraph((_STORAGE,), "◌ looking at the keychain …"))
         self._probe()
 
     @work(exclusive=True, group="probe", description="look at the keychain", exit_on_error=False)
@@ -158,19 +158,21 @@ class LoginScreen(RoomScreen):
         self._vault = event.status
         label, error = clean(event.status.label, 60), event.status.error
         if error is None:
-            self._say_storage(Row((_STORAGE,), f"✓ {label}, ready", "$text-success"))
+            self._say_storage(Paragraph((_STORAGE,), f"✓ {label}, ready", "$text-success"))
             return
         providers = dict.fromkeys(offer.provider for offer in self._tools.offers)
         ways = "; ".join(f"{_WITHOUT[provider]} ({provider.title})" for provider in providers)
         indent = " " * len(_STORAGE[0])
         self._say_storage(
-            Row((_STORAGE,), f"✗ {clean(error.message)}", "bold $text-error"),
-            Row((indent,), clean(capital(error.hint))),
-            Row((indent,), f"Nothing is stored without a keychain. For one run set {ways}.", "$text-muted"),
+            Paragraph((_STORAGE,), f"✗ {clean(error.message)}", "bold $text-error"),
+            Paragraph((indent,), clean(capital(error.hint))),
+            Paragraph(
+                (indent,), f"Nothing is stored without a keychain. For one run set {ways}.", "$text-muted"
+            ),
         )
 
-    def _say_storage(self, *rows: Row) -> None:
-        self.query_one("#login-storage", Rows).rows = rows
+    def _say_storage(self, *paragraphs: Paragraph) -> None:
+        self.query_one("#login-storage", Paragraphs).paragraphs = paragraphs
 
     # ── choosing ──
 

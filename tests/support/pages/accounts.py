@@ -14,7 +14,7 @@ from app.screens.why import WhyDialog
 from tests.support.pages.page import DialogPage, Page, Question
 from widgets.account_card import AccountCard, CardFacts
 from widgets.credential_panel import CredentialPanel
-from widgets.lines import Rows
+from widgets.lines import Paragraphs
 from widgets.state_view import StateView
 
 
@@ -51,8 +51,8 @@ class AccountsPage(Page):
 
     def waiting(self, provider: Provider) -> list[str]:
         """The lines of a card that nothing is known for yet."""
-        rows = self.room.query_one(f"#card-{provider.value}").query_one(Rows)
-        return [line.plain for line in rows.lines(60)]
+        shown = self.room.query_one(f"#card-{provider.value}").query_one(Paragraphs)
+        return [line.plain for line in shown.lines(60)]
 
     async def refresh(self) -> None:
         """Ask both servers again."""

@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from app.screens.help import HelpScreen
 from tests.support.pages.page import DialogPage, Page
-from widgets.lines import Rows
+from widgets.lines import Paragraphs
 from widgets.top_bar import TopBar
 
 
@@ -19,7 +19,7 @@ class HelpPage(DialogPage):
 
     def words(self) -> str:
         """All of its text, also what is scrolled away."""
-        return self.screen.query_one(Rows).render().plain
+        return self.screen.query_one(Paragraphs).render().plain
 
     async def search(self, words: str) -> None:
         """Type in place of what was typed before."""

@@ -12,7 +12,7 @@ from app.screens.login_progress import LoginProgressScreen
 from tests.support import app as fakes
 from tests.support import scenes
 from tests.support.pages.page import DialogPage, Page, opened
-from widgets.lines import Rows
+from widgets.lines import Paragraphs
 from widgets.signed_in_panel import SignedInPanel
 from widgets.state_view import StateView
 from widgets.step_list import StepList
@@ -197,7 +197,7 @@ class IdentityPage(DialogPage):
 
     def words(self) -> str:
         """All its lines."""
-        return "\n".join(line.plain for line in self.screen.query_one(Rows).lines(80))
+        return "\n".join(line.plain for line in self.screen.query_one(Paragraphs).lines(80))
 
 
 def signed_out() -> fakes.FakeContainer:
