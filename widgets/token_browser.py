@@ -124,8 +124,8 @@ class TokenBrowser(Vertical):
             self.filter, self.tab = filters.Filter(), Tab.ACTIVE
             self._table.move_to(token_id)
 
-    def finished(self) -> None:
-        """The book is worked out now: a filter may have waited for that."""
+    def catch_up(self) -> None:
+        """Apply a filter that waited until the book was worked out."""
         if self.filter:
             self._show()
 

@@ -21,18 +21,12 @@ HEADER = 1
 LEFT = 3  # the cursor bar, the mark and a space
 
 
-class _TableMessage(Message):
+class _RowMessage(Message):
     """Something about one row; `row` is what the table was given."""
 
-    def __init__(self, table: "VirtualTable[Any]", row: Any) -> None:
+    def __init__(self, row: Any) -> None:
         super().__init__()
-        self.table = table
         self.row = row
-
-    @property
-    def control(self) -> "VirtualTable[Any]":
-        """The table that tells."""
-        return self.table
 
 
 class VirtualTable(ScrollView, Generic[R], can_focus=True):
@@ -86,23 +80,18 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
     cursor: reactive[int] = reactive(0, repaint=False)
     """Index of the row under the cursor; 0 while there are none."""
 
-    class Moved(_TableMessage):
+    class Moved(_RowMessage):
         """The cursor came to another row, or its row changed; `row` is None in an empty table."""
 
-    class Opened(_TableMessage):
+    class Opened(_RowMessage):
         """Enter, or a double click on a row."""
 
     class HeaderClicked(Message):
         """A click on the title of the column `key`."""
 
-        def __init__(self, table: "VirtualTable[Any]", key: str) -> None:
+        def __init__(self, key: str) -> None:
             super().__init__()
-            self.table = table
             self.key = key
-
-        @property
-        def control(self) -> "VirtualTable[Any]":
-            return self.table
 
     def __init__(
         self, columns: Sequence[Column[R]], key: Callable[[R], str], *, id: str | None = None
@@ -128,25 +117,19 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         """The row under the cursor."""
         return self._rows[self.cursor] if self.cursor < len(self._rows) else None
 
-    @property
-    def shown_columns(self) -> tuple[str, ...]:
-        """Keys of the columns that fit, from the left."""
-        return tuple(placed.column.key for placed in self._placed)
-
     def show(self, rows: Sequence[R], *, sort: tuple[str, bool] = ("", False)) -> None:
         """Show other rows; the cursor stays on its row, or near its place when the row is gone."""
         held, seen = self.row, (self._sort, self._in_view())
         self._rows, self._sort = rows, sort
         self.virtual_size = Size(0, len(rows) + HEADER)
-        place_of = None if held is None else self._find(self._key(held))
-        last = max(len(rows) - 1, 0)
-        self.cursor = min(self.cursor, last) if place_of is None else place_of
+        found = None if held is None else self._find(self._key(held))
+        self.cursor = self.cursor if found is None else found
         self._see_cursor()
         # A filter that is being typed often lets through what is on the screen already.
         if seen[0] != sort or not _same(seen[1], self._in_view()):
             self.refresh()
         if self.row is not held:
-            self.post_message(self.Moved(self, self.row))
+            self.post_message(self.Moved(self.row))
 
     def _in_view(self) -> list[R]:
         """The rows that are on the screen."""
@@ -262,7 +245,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         self.refresh_lines(before + HEADER)
         self.refresh_lines(now + HEADER)
         self._see_cursor()
-        self.post_message(self.Moved(self, self.row))
+        self.post_message(self.Moved(self.row))
 
     def _see_cursor(self) -> None:
         height = max(1, self.scrollable_content_region.height - HEADER)
@@ -288,7 +271,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
     def _click_header(self, x: int) -> None:
         for placed in self._placed:
             if placed.start <= x < placed.start + placed.width and placed.column.sortable:
-                self.post_message(self.HeaderClicked(self, placed.column.key))
+                self.post_message(self.HeaderClicked(placed.column.key))
 
     def action_move(self, by: int) -> None:
         """Move the cursor by `by` rows."""
@@ -309,7 +292,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
     def action_open(self) -> None:
         """Open the row under the cursor."""
         if (row := self.row) is not None:
-            self.post_message(self.Opened(self, row))
+            self.post_message(self.Opened(row))
 
 
 def _same(some: Sequence[object], others: Sequence[object]) -> bool:

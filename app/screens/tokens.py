@@ -127,7 +127,7 @@ class TokensScreen(RoomScreen):
         """Work out the rows that are not on the screen, and free what is no longer shown."""
         await work_out(book)
         if book is self._browser.book:
-            self._browser.finished()
+            self._browser.catch_up()
         if before is not None:
             await in_steps(before.let_go())
 

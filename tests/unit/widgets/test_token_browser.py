@@ -158,7 +158,7 @@ async def test_a_filter_waits_for_a_long_list() -> None:
         assert len(here.names()) == len(listed)
         assert "filtering" in str(here.browser.query_one(FilterBar).query_one("#filter-note").render())
         done(book.finish())
-        here.browser.finished()
+        here.browser.catch_up()
         assert here.names() == ["bulk-77", *(f"bulk-77{last}" for last in range(10))]
 
 

@@ -125,16 +125,16 @@ async def test_columns_drop_from_the_right_and_marks_and_order_are_shown() -> No
     app = TableApp(["one", "two"])
     async with app.run_test(size=(60, 10)) as pilot:
         table = app.table
-        assert table.shown_columns == ("name", "length", "tail")
+        assert app.line(0).split() == ["name", "length", "tail"]
         table.show(["one", "two"], sort=("length", True))
         table.show_marks(frozenset({"two"}))
         assert "length ▼" in app.line(0)
         assert "✓" in app.line(2)
         assert "✓" not in app.line(1)
-        for width, shown in ((30, ["name", "length"]), (14, ["name"])):
+        for width, shown in ((30, ["name", "length", "▼"]), (14, ["name"])):
             await pilot.resize_terminal(width, 10)
             await pilot.pause()
-            assert list(table.shown_columns) == shown
+            assert app.line(0).split() == shown
 
 
 async def test_an_empty_table_says_so() -> None:
