@@ -3,6 +3,7 @@
 import getpass
 import os
 import socket
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from app.domain.errors import Cancelled, Failed, LoopinError, Unreachable, Usage
 
 if TYPE_CHECKING:
     # At run time they are imported when a command runs: they belong to the extra `server`.
+    from sqlalchemy.exc import SQLAlchemyError
+
     from app.server.database.engine import Database
     from app.server.usecases.audit import Who
 
@@ -106,18 +109,28 @@ def the_extra() -> Iterator[None]:
         raise UsageError(
             "the account server is not installed", hint="install it with: pip install 'loopin[server]'"
         )
-    from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise Unreachable(
-            "the database does not answer", hint="is it running, and is its URL right?"
-        ) from error
     except ArgumentError as error:
         raise UsageError("the database URL cannot be read", hint=_FILE_HINT) from error
     except SQLAlchemyError as error:
-        raise Failed(f"the database could not do it ({type(error).__name__})", hint="see its log") from error
+        raise _told(error) from error
+
+
+def _told(error: "SQLAlchemyError") -> LoopinError:
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    if isinstance(cause, sqlite3.Error):
+        return Unreachable(
+            f"the database file cannot be used: {cause}",
+            hint="is it this server's, may this account write to its folder, and is there room?",
+        )
+    if isinstance(error, OperationalError | InterfaceError):
+        return Unreachable("the database does not answer", hint="is it running, and is its URL right?")
+    return Failed(f"the database could not do it ({type(error).__name__})", hint="see its log")
 
 
 @contextmanager

@@ -124,8 +124,7 @@ def create(path: Path) -> KeyRing:
     """Make a ring in a new file; raise AlreadyExists rather than replace one."""
     if path.exists():
         raise AlreadyExists(f"{path} is there already", hint="a new key in front: loopin server keys rotate")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _write_once(path, _text((new_key(),)))
+    _make(path)
     return read(path)
 
 
@@ -150,13 +149,23 @@ def retire(path: Path, kid: str) -> KeyRing:
 def load_or_make(folder: Path) -> KeyRing:
     """Read the ring in `folder`, making folder and ring first when there is none.
 
-    Raises Failed when the ring cannot be read, is readable by others or is damaged.
+    Raises Failed when the ring cannot be made or read, is readable by others or is damaged.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / FILE_NAME
-    if not path.exists():
-        _write_once(path, _text((new_key(),)))
+    if _mark(path) is None:
+        _make(path)
     return read(path)
+
+
+def _make(path: Path) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_once(path, _text((new_key(),)))
+    except OSError as error:
+        raise Failed(
+            f"the signing keys cannot be written to {path}: {error.strerror}",
+            hint="name another folder, or let this account write there",
+        ) from error
 
 
 def _text(keys: tuple[OctKey, ...]) -> str:

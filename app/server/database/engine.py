@@ -111,6 +111,8 @@ def _make_engine(url: str) -> Engine:
     if _is_sqlite(parsed.drivername):
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    elif "lock_timeout" not in str(parsed.query.get("options", "")):
+        event.listen(engine, "connect", _prepare_postgresql)
     return engine
 
 
@@ -128,6 +130,14 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    # Nobody waits longer for another's lock than under SQLite: else one forgotten transaction would in time
+    # hold every worker. Not by `options` in the URL, which a pooler in between may refuse.
+    connection.autocommit = True
+    connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}").close()
+    connection.autocommit = False
 
 
 def _begin_sqlite(connection: Connection) -> None:

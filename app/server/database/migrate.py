@@ -7,24 +7,32 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from filelock import FileLock
-from sqlalchemy import Engine, text
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
-from app.domain.errors import Failed
+from app.domain.errors import Failed, Unreachable
+from app.server.database.trouble import code_of
 
 FOLDER = Path(__file__).parent
 LOCK_SECONDS = 120
+# What SQLite and PostgreSQL call a lock that was not to be had in time.
+_HELD = frozenset({"SQLITE_BUSY", "55P03"})
 # Any number will do, as long as every version of this server uses the same.
 _ADVISORY_LOCK = 4_071_989_310
 
 
 def migrate(engine: Engine) -> None:
-    """Run what is missing; nothing when the schema is up to date."""
-    with _lock(engine), engine.execution_options(writer=True).connect() as connection:
+    """Run all that is missing, or none of it; nothing when the schema is up to date.
+
+    Raises Failed for a schema that is newer than this program, Unreachable while somebody else holds it.
+    """
+    with _patience(), _lock(engine), engine.execution_options(writer=True).connect() as connection:
         config = Config()
         config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
         config.attributes["connection"] = connection
         with connection.begin():
+            _wait_for_locks(connection, "LOCAL ")
             _upgrade(config)
 
 
@@ -43,6 +51,26 @@ def _upgrade(config: Config) -> None:
         ) from error
 
 
+def _wait_for_locks(connection: Connection, scope: str = "") -> None:
+    """As long as a migration of another host may take, and not for ever."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(text(f"SET {scope}lock_timeout = '{LOCK_SECONDS}s'"))
+
+
+@contextmanager
+def _patience() -> Iterator[None]:
+    """Tell a lock that nobody lets go of in words."""
+    try:
+        yield
+    except (Timeout, OperationalError) as error:
+        if isinstance(error, OperationalError) and code_of(error) not in _HELD:
+            raise
+        raise Unreachable(
+            "the schema cannot be brought up to date: another program holds the database",
+            hint="nothing was changed; see what it is, and start again",
+        ) from error
+
+
 @contextmanager
 def _lock(engine: Engine) -> Iterator[None]:
     if engine.dialect.name == "sqlite":
@@ -51,7 +79,7 @@ def _lock(engine: Engine) -> Iterator[None]:
         return
     with engine.connect() as connection:
         # Held by the connection: a process that is killed lets go of it.
-        connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS}s'"))
+        _wait_for_locks(connection)
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_LOCK})
         try:
             yield

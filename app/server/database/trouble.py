@@ -35,7 +35,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except (DBAPIError, PoolTimeout) as error:
-        code = _code(error)
+        code = code_of(error)
         if not _is_trouble(error, code):
             raise
         log.failure("database.unavailable", error, code=code)
@@ -51,7 +51,7 @@ def _is_trouble(error: DBAPIError | PoolTimeout, code: str) -> bool:
     return (unusable and code != _MISTAKE) or code == _READ_ONLY
 
 
-def _code(error: DBAPIError | PoolTimeout) -> str:
+def code_of(error: DBAPIError | PoolTimeout) -> str:
     """What the database calls it: a name of SQLite's or an SQLSTATE, empty when it said nothing."""
     cause = error.orig if isinstance(error, DBAPIError) else None
     return getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""

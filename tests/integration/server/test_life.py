@@ -269,6 +269,17 @@ def test_damaged_keys_are_told_and_never_replaced(tmp_path: Path) -> None:
     assert keys.read_text() == "{"
 
 
+def test_a_folder_or_a_database_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    status, said = refused_start("--data", str(tmp_path / "file" / "data"))
+    assert (status, said.count("\n")) == (1, 1)
+    assert "signing-keys.json: Not a directory" in said
+    (tmp_path / "loopin.db").write_text("no database at all".ljust(4096, "."))
+    status, said = refused_start("--data", str(tmp_path))
+    assert (status, said.count("\n")) == (1, 1)
+    assert "the database file cannot be used: file is not a database" in said
+
+
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     code = "import sys; sys.modules['flask'] = None; from app.cli.server import server; server()"
     command = [sys.executable, "-c", code, "start", "--data", str(tmp_path)]
