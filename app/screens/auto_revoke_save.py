@@ -9,8 +9,8 @@ from textual.widgets import Button, Input, Static
 from app.domain.inactivity import Fate
 from app.domain.preview import Partition
 from app.domain.text import clean
-from app.screens.auto_revoke_words import change_words, days, partition_words
 from app.screens.dialog import Dialog
+from widgets.threshold_words import change_words, days, partition_words
 
 
 class ConfirmThreshold(Dialog[bool]):

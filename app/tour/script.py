@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from textual.screen import Screen
-from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets import Button, OptionList, Static
 
 from app.main import LoopinApp
 from app.screens.accounts import AccountsScreen
@@ -14,6 +14,7 @@ from app.screens.login_progress import LoginProgressScreen
 from app.screens.revoke_many import Countdown, RevokeMany
 from app.screens.revoke_tokens import ConfirmRevoke
 from app.screens.tokens import TokensScreen
+from widgets.partition_view import PartitionView
 from widgets.state_view import StateView
 from widgets.token_table import TokenTable
 
@@ -99,8 +100,9 @@ def _all_told(app: LoopinApp) -> bool:
 
 def _looking_at(days: int) -> Reached:
     def reached(app: LoopinApp) -> bool:
-        fields = app.screen.query("#revoke-days")
-        return _filled(app) and bool(fields) and fields.first(Input).value == str(days)
+        views = app.screen.query(PartitionView)
+        partition = views.first().partition if views else None
+        return _filled(app) and partition is not None and partition.threshold == days
 
     return reached
 

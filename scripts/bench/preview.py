@@ -22,13 +22,14 @@ from app.domain.preview import Partition
 from app.main import LoopinApp
 from app.screens.auto_revoke import AutoRevokeScreen
 from tests.support.server import AccountServer, bulk_tokens, release, sign_in, start
+from widgets.partition_view import PartitionView
 
 COUNT, TIMES = 100_000, 9
 
 
 def changed_from(screen: AutoRevokeScreen, before: Partition | None) -> Callable[[], bool]:
     """True once the screen shows another partition."""
-    return lambda: screen._partition is not before
+    return lambda: screen.query_one(PartitionView).partition is not before
 
 
 async def measure(server: AccountServer, folder: Path, token: str) -> None:
@@ -44,7 +45,7 @@ async def measure(server: AccountServer, folder: Path, token: str) -> None:
         assert preview is not None
         changes, passes = [], []
         for turn in range(TIMES):
-            before = screen._partition
+            before = screen.query_one(PartitionView).partition
             began = time.process_time()
             await pilot.press("plus" if turn % 2 else "minus")
             await until(changed_from(screen, before))

@@ -51,6 +51,43 @@ async def test_what_is_not_a_threshold_cannot_be_saved(typed: str) -> None:
         assert not room.can_save()
 
 
+async def test_off_is_off_whatever_stands_in_the_field() -> None:
+    """The mouse takes the choice that it hits, and on is what it was before."""
+    async with at_threshold() as room:
+        await room.threshold("999")
+        await room.click_switch("off")
+        await room.reads("Not saved yet: 90 days → off.")
+        assert room.days() == "0"
+        await room.click_switch("on")
+        await room.reads("Saved: 90 days.")
+
+
+async def test_the_field_and_the_buttons_do_what_the_keys_do() -> None:
+    """Enter in the field asks to save, as its button does; the other button takes the change back."""
+    async with at_threshold() as room:
+        await room.threshold("60")
+        question = await room.enter_in_field()
+        await question.reads("Revoke what is unused for 60 days in acme?")
+        await question.press("escape")
+        await room.closed()
+        question = await room.click_save()
+        await question.press("escape")
+        await room.closed()
+        await room.click_undo()
+        await room.reads("Saved: 90 days.")
+        assert not room.can_undo()
+
+
+async def test_escape_drops_what_is_not_saved() -> None:
+    """It is a step back inside the room."""
+    async with at_threshold() as room:
+        await room.lower()
+        await room.reads("90 days → 60 days")
+        await room.press("escape")
+        await room.reads("Saved: 90 days.")
+        assert room.days() == "90"
+
+
 async def test_saving_what_revokes_asks_for_the_number() -> None:
     """Nothing is sent before it is typed; afterwards the server was read again."""
     box = story()

@@ -13,6 +13,7 @@ from tests.support.pages.token_dialogs import ExportActivityPage
 from widgets.choice_bar import ChoiceBar
 from widgets.histogram import Histogram
 from widgets.state_view import StateView
+from widgets.threshold_picker import ThresholdPicker
 from widgets.virtual_table import VirtualTable
 
 
@@ -52,6 +53,9 @@ class RoomPage(Page):
         return self.room.query_one(VirtualTable)
 
 
+_FIELD = "ThresholdPicker Input"
+
+
 class AutoRevokePage(RoomPage):
     """The threshold, and what it would revoke."""
 
@@ -59,19 +63,19 @@ class AutoRevokePage(RoomPage):
 
     async def threshold(self, days: str) -> None:
         """Put a number into the field."""
-        await self.fill("#revoke-days", days)
+        await self.fill(_FIELD, days)
 
     def days(self) -> str:
         """What stands in the field."""
-        return self.find("#revoke-days", Input).value
+        return self.find(_FIELD, Input).value
 
     def preset(self) -> int | None:
         """Which preset is chosen, None for none of them."""
-        return self.find("#revoke-presets", ChoiceBar).chosen
+        return self.find("#threshold-presets", ChoiceBar).chosen
 
     def is_on(self) -> bool:
         """What the switch says."""
-        return self.find("#revoke-switch", ChoiceBar).chosen == 1
+        return self.find("#threshold-switch", ChoiceBar).chosen == 1
 
     def marked(self) -> int | None:
         """The threshold in the drawing of idle times."""
@@ -79,15 +83,15 @@ class AutoRevokePage(RoomPage):
 
     def can_save(self) -> bool:
         """True when the button can be pressed; the key in the footer says the same."""
-        return self.enabled("#revoke-save")
+        return self.enabled("#save")
 
     def falling(self) -> set[str]:
         """Names of the tokens that the threshold would revoke."""
-        return {token.name for token in self.find("#revoke-table", VirtualTable).rows}
+        return {token.name for token in self.table.rows}
 
     def fates(self) -> str:
         """The line that counts what happens to whom."""
-        return str(self.find("#revoke-fates", Static).visual)
+        return str(self.find("#partition-fates", Static).visual)
 
     async def lower(self) -> None:
         """One preset down."""
@@ -103,7 +107,7 @@ class AutoRevokePage(RoomPage):
 
     async def toggle(self) -> None:
         """Turn it off, or on again, from the line of presets."""
-        self.find("#revoke-presets", ChoiceBar).focus()
+        self.find(ThresholdPicker.__name__, ThresholdPicker).enter()
         await self.press("space")
 
     async def undo(self) -> None:
@@ -122,6 +126,32 @@ class AutoRevokePage(RoomPage):
     async def ask_to_save(self) -> None:
         """Press the key alone."""
         await self.press("ctrl+s")
+
+    async def enter_in_field(self) -> "ThresholdDialog":
+        """Press enter in the field, and wait for the question."""
+        self.find(_FIELD, Input).focus()
+        await self.press("enter")
+        return await self.over(ThresholdDialog)
+
+    async def click_switch(self, word: str) -> None:
+        """Click `on` or `off`."""
+        line = self.find("#threshold-switch", ChoiceBar)
+        at = str(line.render()).index(word)
+        await self.pilot.click(line, offset=(at, 0))
+        await self.pilot.pause()
+
+    async def click_save(self) -> "ThresholdDialog":
+        """Click the button, and wait for the question."""
+        await self.click("#save")
+        return await self.over(ThresholdDialog)
+
+    async def click_undo(self) -> None:
+        """Click the button."""
+        await self.click("#undo")
+
+    def can_undo(self) -> bool:
+        """True when the button can be pressed."""
+        return self.enabled("#undo")
 
 
 class ThresholdDialog(DialogPage):

@@ -1,15 +1,9 @@
-"""What the Auto-revoke room says, and the columns of its list."""
-
-from datetime import datetime
+"""What is said of a threshold, of another one, and of those that it takes."""
 
 from textual.content import Content
 
-from app.domain import spans
-from app.domain.inactivity import Fate, auto_revoked_at, idle
+from app.domain.inactivity import Fate
 from app.domain.preview import Partition
-from app.domain.text import clean
-from app.domain.tokens import APIToken
-from widgets.virtual_table_columns import Cell, Column
 
 _WORDS = {
     Fate.NEXT_SWEEP: "at the next sweep (≤ 1 h)",
@@ -61,36 +55,3 @@ def change_words(saved: int, chosen: int) -> Content:
         harsher = "Switched on" if not saved else "Lowered"
         return Content.assemble((f"▼ {text} {harsher}: tokens end sooner.", "bold $text-warning"))
     return Content.assemble((f"{text} Tokens live longer.", "$text-success"))
-
-
-def columns(now: datetime, threshold: int, you: str) -> tuple[Column[APIToken], ...]:
-    """The list of what falls, under `threshold` days."""
-
-    def name(token: APIToken) -> Cell:
-        mine = bool(you) and token.id == you
-        return Cell(f"{clean(token.name, 120)}{' (you)' if mine else ''}", "accent" if mine else "")
-
-    def used(token: APIToken) -> Cell:
-        return Cell(spans.ago(token.last_used_at, now), "" if token.last_used_at else "warning")
-
-    def end(token: APIToken) -> Cell:
-        at = auto_revoked_at(token, threshold)
-        if at is None or at < now:
-            return Cell("next sweep", "bad")
-        return Cell(f"in {spans.short(at - now)}", "warning")
-
-    return (
-        Column("name", "name", 20, name, grow=3, most=48, sortable=False),
-        Column("scope", "scope", 12, lambda t: Cell(clean(t.scope, 60)), grow=1, most=24, sortable=False),
-        Column("used", "last used", 11, used, sortable=False),
-        Column("idle", "idle", 7, lambda t: Cell(spans.short(idle(t, now))), sortable=False),
-        Column("end", "becomes revoked", 15, end, sortable=False),
-        Column(
-            "description",
-            "description",
-            16,
-            lambda t: Cell(clean(t.description, 200), "muted"),
-            grow=3,
-            sortable=False,
-        ),
-    )
