@@ -38,8 +38,12 @@ FLOWS: dict[str, Flow] = {
     "gumloop key": lambda box: box.gumloop_key_login().do(API_KEY, USER_ID),
     "gumloop token": lambda box: box.gumloop_token_login().do("token-not-real-that-the-stub-knows"),
 }
-# What the request of the step contains, and what the one before it contains.
-MARKS = {Step.EXCHANGE: (b"POST /oauth/token", b"GET /.well-known"), Step.VERIFIED: (b"/api/v1/models", b"")}
+# What the request of the step contains, and what one before it contains: that of the person's browser, as
+# the server is asked about itself meanwhile, sooner or later.
+MARKS = {
+    Step.EXCHANGE: (b"POST /oauth/token", b"GET /oauth/authorize"),
+    Step.VERIFIED: (b"/api/v1/models", b""),
+}
 GUMLOOP_CELLS = [
     (flow, step, how)
     for flow, steps in (
