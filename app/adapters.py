@@ -187,10 +187,10 @@ class Adapters:
     @property
     def outside_ci(self) -> bool:
         """True where no CI system has left its mark: most runs need not look for an identity."""
-        from app.settings import CI_JOB
+        from app.domain.ci import ci_system
 
         given = "ci_identity" in self.__dict__
-        return not given and not any(os.environ.get(variable) for variable in CI_JOB)
+        return not given and ci_system(os.environ) is None
 
     @cached_property
     def clipboard(self) -> Clipboard:

@@ -19,8 +19,6 @@ from app.domain.secret import Secret
 CHAINLOOP_ADDRESS = "api.cp.chainloop.dev:443"
 YEAR, HOUR = 366, 3600
 """Days and seconds; what is longer is a slip, and more than calendars and clocks can count."""
-CI_JOB = ("GITLAB_CI", "GITHUB_ACTIONS", "ACTIONS_ID_TOKEN_REQUEST_URL")
-"""Variables of CI systems, one of which is set in each of their jobs."""
 LARGEST_ANSWER = 2**31 - 1
 """Bytes; gRPC counts no further."""
 

@@ -11,8 +11,9 @@ from app.cli.login_view import LoginView
 from app.cli.options import flags, output_option, shared
 from app.cli.output import moment, pairs, show, show_json, stamp
 from app.cli.running import run
+from app.domain.ci import CISystem
 from app.domain.errors import TokenRejected, UsageError
-from app.domain.keyless import AUDIENCE, MAY, MAY_NOT, NOT_STORED, CIIdentity, CISystem, job_snippet
+from app.domain.keyless import AUDIENCE, MAY, MAY_NOT, NOT_STORED, CIIdentity, job_snippet
 from app.domain.login import SignedIn
 from app.services.keyless import Inspection
 

@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from app.clients.again import again
+from app.domain.ci import CISystem, ci_system
 from app.domain.errors import BadReply, NotSignedIn, TokenRejected
-from app.domain.keyless import AUDIENCE, Availability, CIIdentities, CISystem, CIToken, identity_of
+from app.domain.keyless import AUDIENCE, Availability, CIIdentities, CIToken, identity_of
 from app.domain.secret import Secret
 from app.domain.text import clean
 
@@ -56,13 +57,14 @@ class CIEnvironment(CIIdentities):
 
     def look(self) -> Availability:
         """Find out whether there is one, without asking anybody."""
-        if self._environ.get("GITLAB_CI"):
-            return self._gitlab()
-        if self._environ.get("GITHUB_ACTIONS") or self._environ.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
-            return self._github()
-        return Availability(
-            None, "", "this is not a GitLab CI or GitHub Actions job", "run it inside a job of one of them"
-        )
+        match ci_system(self._environ):
+            case CISystem.GITLAB:
+                return self._gitlab()
+            case CISystem.GITHUB:
+                return self._github()
+            case None:
+                why_not = "this is not a GitLab CI or GitHub Actions job"
+                return Availability(None, "", why_not, "run it inside a job of one of them")
 
     async def token(self) -> CIToken:
         """Get the token and verify it with its issuer."""

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from app.domain.ci import CISystem
 from app.domain.claims import CI_AUDIENCE
 from app.domain.secret import Secret
 
@@ -26,18 +26,6 @@ MAY = (
 )
 MAY_NOT = ("list, create or revoke API tokens", "change settings of the organization")
 NOT_STORED = "never stored: it ends with the job"
-
-
-class CISystem(Enum):
-    """The CI systems whose jobs can be recognised."""
-
-    GITLAB = "gitlab"
-    GITHUB = "github"
-
-    @property
-    def title(self) -> str:
-        """The name as written."""
-        return "GitLab CI" if self is CISystem.GITLAB else "GitHub Actions"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
 
-from app.domain.keyless import CISystem, job_snippet, likely_system
+from app.domain.ci import CISystem
+from app.domain.keyless import job_snippet, likely_system
 from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.screens.dialog import Dialog

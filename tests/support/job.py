@@ -2,8 +2,9 @@
 
 from datetime import timedelta
 
+from app.domain.ci import CISystem
 from app.domain.errors import LoopinError
-from app.domain.keyless import Availability, CIIdentity, CISystem, CIToken
+from app.domain.keyless import Availability, CIIdentity, CIToken
 from app.domain.secret import Secret
 from tests.support.app import NOW
 

@@ -7,8 +7,8 @@ import pytest
 
 from app.clients.ci_identity import CIEnvironment
 from app.clients.clock import SystemClock
+from app.domain.ci import CISystem
 from app.domain.errors import LoopinError, NotSignedIn, TokenRejected
-from app.domain.keyless import CISystem
 from app.domain.secret import Secret
 from tests.support.issuer import (
     DISCOVERY,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from app.domain.ci import CISystem
 from app.domain.keyless import (
     CIIdentity,
-    CISystem,
     identity_of,
     job_snippet,
     likely_system,

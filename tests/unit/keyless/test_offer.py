@@ -5,9 +5,10 @@ import pytest
 from app.clients.ci_identity import CIEnvironment
 from app.clients.clock import SystemClock
 from app.container import Container
+from app.domain.ci import MARKS
 from app.domain.credentials import Method
 from app.screens.login_offers import chainloop_offers
-from app.settings import CI_JOB, load
+from app.settings import load
 
 GITLAB = {
     "GITLAB_CI": "true",
@@ -35,7 +36,7 @@ def test_the_row_says_whether_this_is_a_job_that_can_prove_itself(environ: dict[
     assert [row.why_not or row.note for row in rows if row.method is Method.KEYLESS] == [said]
 
 
-@pytest.mark.parametrize("variable", CI_JOB)
+@pytest.mark.parametrize("variable", MARKS)
 def test_whoever_is_in_a_job_looks_for_its_identity(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere nobody does, and nothing of it is imported."""
     assert Container(load({})).outside_ci
@@ -43,3 +44,4 @@ def test_whoever_is_in_a_job_looks_for_its_identity(variable: str, monkeypatch: 
     box = Container(load({}))
     assert not box.outside_ci
     assert box.chainloop_session.in_ci_job()
+    assert box.ci_identity.look().system is MARKS[variable]
