@@ -40,7 +40,7 @@ class CredentialPanel(Lines):
         """What speaks for something: in effect, or there and ignored."""
         if not self._brief:
             return status.candidates
-        return [c for c in status.candidates if c.in_effect or c.hint]
+        return [c for c in status.candidates if c.found]
 
     def _provider(self, status: ProviderStatus, names: int, column: int, width: int) -> list[Content]:
         name = f"{status.provider.title.ljust(names)}  "
@@ -69,8 +69,6 @@ def _line(candidate: Candidate, name: str, column: int, width: int) -> list[Cont
 
 
 def _source(candidate: Candidate) -> str:
-    if not candidate.hint:
-        return clean(candidate.label, 40)
-    stored = candidate.label.startswith("keychain") and candidate.method is not None
-    method = f", {candidate.method.title}" if stored and candidate.method else ""
-    return f"{clean(candidate.label, 40)}{method}  {clean(candidate.hint)}"
+    method = f", {candidate.method.title}" if candidate.stored and candidate.method else ""
+    hint = f"  {clean(candidate.hint)}" if candidate.hint else ""
+    return f"{clean(candidate.label, 40)}{method}{hint}"

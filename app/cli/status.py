@@ -115,7 +115,7 @@ def candidates(found: Sequence[ProviderStatus]) -> str:
             item.provider.title,
             "▸" if candidate.in_effect else "",
             candidate.label,
-            candidate.method.title if candidate.method and candidate.hint else "",
+            candidate.method.title if candidate.method and candidate.found else "",
             candidate.hint,
             candidate.reason,
         )

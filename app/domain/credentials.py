@@ -5,9 +5,13 @@ A credential always travels with its source, and a stored one belongs to the end
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from app.domain.read_only import ReadOnlyMode
 from app.domain.secret import Secret
+
+if TYPE_CHECKING:
+    from app.domain.errors import VaultError
 
 
 class Provider(Enum):
@@ -93,29 +97,71 @@ class Credential:
     refresh_token: Secret | None = None
 
 
+class Standing(Enum):
+    """What became of a place where a credential could come from."""
+
+    IN_EFFECT = "in effect"
+    IGNORED = "ignored"
+    """It would do, but something stronger is in effect."""
+    UNUSABLE = "unusable"
+    """Something is there that cannot be used here."""
+    ABSENT = "absent"
+    """Nothing is there, or nobody could look."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One place where a credential could come from, and what became of it.
 
     `label` names it ("CHAINLOOP_TOKEN", "--token", "keychain"); `hint` shows at most the last four
-    characters; `reason` says why it is in effect, or why not.
+    characters; `reason` says in words why it stands as it does.
     """
 
     source: Source
     label: str
     method: Method | None
     hint: str
-    in_effect: bool
+    standing: Standing
     reason: str
+
+    @property
+    def in_effect(self) -> bool:
+        """True for the one that is used."""
+        return self.standing is Standing.IN_EFFECT
+
+    @property
+    def found(self) -> bool:
+        """True when something is there, whether or not it is used."""
+        return self.standing is not Standing.ABSENT
+
+    @property
+    def stored(self) -> bool:
+        """True for a login that lies in the keychain, whether or not it is used."""
+        return self.source is Source.KEYCHAIN and self.found
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The credential in effect, if any, every candidate in order of strength, and warnings."""
+    """The credential in effect, if any, every candidate in order of strength, and warnings.
+
+    `keychain` says why the keychain could not be read, where the answer is known without it.
+    """
 
     credential: Credential | None
     candidates: tuple[Candidate, ...]
     warnings: tuple[str, ...] = ()
+    keychain: "VaultError | None" = None
+
+    @property
+    def stored(self) -> bool:
+        """True when a login lies in the keychain."""
+        return any(candidate.stored for candidate in self.candidates)
+
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """The warnings, and the keychain's."""
+        broken = self.keychain
+        return (*self.warnings, f"{broken.message}; {broken.hint}") if broken else self.warnings
 
 
 DEFAULT_PROFILE = "default"

@@ -64,7 +64,7 @@ def _rows(status: ProviderStatus, now: datetime) -> list[tuple[str, str]]:
 
 
 def _stored(status: ProviderStatus) -> tuple[str, str]:
-    if status.stored_in and _from(status):
+    if status.stored_in and status.source not in {None, Source.KEYCHAIN}:
         return "not in use", f"a login stored in {status.stored_in}"
     return "stored in", status.stored_in
 

@@ -15,6 +15,7 @@ from app.domain.credentials import (
     Provider,
     Resolution,
     Source,
+    Standing,
 )
 from app.domain.errors import LoopinError, NotSignedIn, PermissionDenied, VaultError
 from app.services.chainloop_vault import ChainloopVault
@@ -34,7 +35,10 @@ SIGN_IN = "sign in with: loopin chainloop auth login"
 
 
 class _Offer(NamedTuple):
-    """A place where a credential could come from, before anyone won."""
+    """A place where a credential could come from, before anyone won.
+
+    `standing` is what becomes of one without a secret, and `absent` says why in words.
+    """
 
     source: Source
     label: str
@@ -42,6 +46,7 @@ class _Offer(NamedTuple):
     absent: str
     method: Method | None = None
     endpoint: Endpoint | None = None
+    standing: Standing = Standing.ABSENT
 
 
 class ChainloopSession:
@@ -84,8 +89,7 @@ class ChainloopSession:
         elif winner is None and problem is not None:
             raise problem
         candidates = tuple(_candidate(offer, winner) for offer in offers)
-        warnings = (f"{problem.message}; {problem.hint}",) if problem is not None else ()
-        return Resolution(self._credential(winner) if winner else None, candidates, warnings)
+        return Resolution(self._credential(winner) if winner else None, candidates, keychain=problem)
 
     async def credential(self) -> Credential:
         """Return the credential in effect, or raise NotSignedIn.
@@ -99,8 +103,7 @@ class ChainloopSession:
         if resolution.credential is not None:
             return resolution.credential
         where = self.endpoint(None).address
-        telling = (c for c in resolution.candidates if c.hint or c.source is Source.CI)
-        elsewhere = [c.reason for c in telling if c.source in {Source.KEYCHAIN, Source.CI}]
+        elsewhere = [c.reason for c in resolution.candidates if c.stored or c.source is Source.CI]
         because = f": {elsewhere[0]}" if elsewhere else ""
         raise NotSignedIn(f"not signed in at {where}{because}", hint=SIGN_IN)
 
@@ -197,7 +200,8 @@ class ChainloopSession:
             issued = (
                 f"the stored login belongs to {stored.endpoint.address}{_mode(stored.endpoint, endpoint)}"
             )
-            return _Offer(Source.KEYCHAIN, label, None, issued, stored.method, stored.endpoint)
+            unusable = Standing.UNUSABLE
+            return _Offer(Source.KEYCHAIN, label, None, issued, stored.method, stored.endpoint, unusable)
         # An authority named for this run replaces the stored one: it says whom to trust, not where to go.
         bound = replace(stored.endpoint, ca=endpoint.ca or stored.endpoint.ca)
         return _Offer(Source.KEYCHAIN, label, stored.secret, "", stored.method, bound)
@@ -205,15 +209,15 @@ class ChainloopSession:
     async def _ci_offer(self, winner: _Offer | None) -> _Offer | None:
         if self._ci is None or (found := self._ci.look()).system is None:
             return None
-        secret, absent = None, found.why_not
-        if found.here and winner is not None:
-            absent = _ignored(winner)
-        elif found.here:
-            try:
-                secret = (await self._ci.token()).secret
-            except LoopinError as error:
-                absent = error.message
-        return _Offer(Source.CI, found.label, secret, absent, Method.KEYLESS)
+        offer = _Offer(Source.CI, found.label, None, found.why_not, Method.KEYLESS)
+        if not found.here:
+            return offer
+        if winner is not None:
+            return offer._replace(absent=_ignored(winner), standing=Standing.IGNORED)
+        try:
+            return offer._replace(secret=(await self._ci.token()).secret)
+        except LoopinError as error:
+            return offer._replace(absent=error.message, standing=Standing.UNUSABLE)
 
     def _credential(self, offer: _Offer) -> Credential:
         if offer.secret is None:
@@ -234,12 +238,12 @@ def _mode(stored: Endpoint, used: Endpoint) -> str:
 
 def _candidate(offer: _Offer, winner: _Offer | None) -> Candidate:
     hint = offer.secret.hint if offer.secret else ("…" if offer.endpoint else "")
+    standing, reason = offer.standing, offer.absent
     if offer is winner:
-        return Candidate(offer.source, offer.label, offer.method, hint, True, _why(offer))
-    reason = offer.absent
-    if offer.secret is not None and winner is not None:
-        reason = _ignored(winner)
-    return Candidate(offer.source, offer.label, offer.method, hint, False, reason)
+        standing, reason = Standing.IN_EFFECT, _why(offer)
+    elif offer.secret is not None and winner is not None:
+        standing, reason = Standing.IGNORED, _ignored(winner)
+    return Candidate(offer.source, offer.label, offer.method, hint, standing, reason)
 
 
 def _ignored(winner: _Offer) -> str:

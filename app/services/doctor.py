@@ -7,7 +7,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from app.domain.credentials import Source
+from app.domain.credentials import Standing
 from app.domain.doctor import Finding, Machine, Verdict
 from app.domain.errors import LoopinError, PortBusy
 from app.domain.gumloop import CALLBACK_PATH, CALLBACK_PORT
@@ -142,14 +142,13 @@ class Doctor:
                 continue
             found += [
                 Finding("environment", Verdict.WARN, text)
-                for text in resolution.warnings
-                # The keychain has a line of its own.
-                if broken is None or not text.startswith(broken.message)
+                # A keychain that cannot be used at all has a line of its own.
+                for text in (resolution.all_warnings if broken is None else resolution.warnings)
             ]
             found += [
                 Finding("environment", Verdict.WARN, f"the stored login is {loser.reason}", "unset it")
                 for loser in resolution.candidates
-                if loser.source is Source.KEYCHAIN and loser.hint and loser.reason.startswith("ignored")
+                if loser.stored and loser.standing is Standing.IGNORED
             ]
         return found
 

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from app.domain.credentials import Candidate, Credential, Endpoint, Method, Provider, Resolution, Source
+from app.domain.credentials import (
+    Candidate,
+    Credential,
+    Endpoint,
+    Method,
+    Provider,
+    Resolution,
+    Source,
+    Standing,
+)
 from app.domain.errors import (
     Failed,
     LoopinError,
@@ -33,7 +42,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """A place where a credential could come from, before anyone won. `login` None: it cannot win."""
+    """A place where a credential could come from, before anyone won. `login` None: it cannot win.
+
+    `standing` is what becomes of one that cannot, and `absent` says why in words.
+    """
 
     source: Source
     label: str
@@ -41,6 +53,7 @@ class _Offer:
     method: Method | None = None
     login: GumloopLogin | None = None
     hint: str = ""
+    standing: Standing = Standing.ABSENT
 
 
 class GumloopSession:
@@ -84,16 +97,17 @@ class GumloopSession:
         offers = [*self._environment(), self._keychain_offer(stored, problem)]
         winner = next((offer for offer in offers if offer.login is not None), None)
         candidates = tuple(_candidate(offer, winner) for offer in offers)
-        warnings = tuple(self._warnings(stored, problem if winner else None))
-        credential = self._credential(winner) if winner else None
-        return Resolution(credential, candidates, warnings), None if winner else problem
+        warnings = tuple(self._warnings(stored))
+        if winner is None:
+            return Resolution(None, candidates, warnings), problem
+        return Resolution(self._credential(winner), candidates, warnings, problem), None
 
     async def credential(self) -> Credential:
         """Return the credential in effect, or raise NotSignedIn."""
         resolution, problem = await self.inspect()
         if resolution.credential is not None:
             return resolution.credential
-        reasons = [c.reason for c in resolution.candidates if c.hint]
+        reasons = [c.reason for c in resolution.candidates if c.found]
         if problem is not None and not reasons:
             raise problem
         because = f": {reasons[-1]}" if reasons else ""
@@ -173,7 +187,10 @@ class GumloopSession:
         if target.api_key is not None:
             login = GumloopLogin(Method.API_KEY, target.api_key, endpoint, target.user_id)
             usable = login if target.user_id else None
-            key = replace(key, login=usable, hint=target.api_key.hint, absent=f"{USER} is not set")
+            absent = f"{USER} is not set"
+            key = replace(
+                key, login=usable, hint=target.api_key.hint, absent=absent, standing=Standing.UNUSABLE
+            )
         return [token, key]
 
     def _keychain_offer(self, stored: StoredGumloop, problem: VaultError | None) -> _Offer:
@@ -181,18 +198,18 @@ class GumloopSession:
         label = "keychain" if profile == "default" else f"keychain, profile {profile}"
         if problem is not None:
             return _Offer(Source.KEYCHAIN, label, problem.message)
+        if stored.problem:
+            return _Offer(Source.KEYCHAIN, label, stored.problem, hint="…", standing=Standing.UNUSABLE)
         if stored.login is None:
-            return _Offer(
-                Source.KEYCHAIN, label, stored.problem or "nothing stored", hint="…" if stored.problem else ""
-            )
+            return _Offer(Source.KEYCHAIN, label, "nothing stored")
         login = stored.login
         offer = _Offer(Source.KEYCHAIN, label, "", login.method, login, login.secret.hint)
         if not same_issuer(login.endpoint, self.endpoint(login)):
             issued = f"the stored login belongs to {login.endpoint.address}"
-            return replace(offer, login=None, absent=issued)
+            return replace(offer, login=None, absent=issued, standing=Standing.UNUSABLE)
         return offer
 
-    def _warnings(self, stored: StoredGumloop, problem: VaultError | None) -> list[str]:
+    def _warnings(self, stored: StoredGumloop) -> list[str]:
         target, warnings = self.target, []
         if target.api_key is not None and not target.user_id:
             warnings.append(f"{KEY} is set without {USER}: it is not used; set both")
@@ -200,8 +217,6 @@ class GumloopSession:
             warnings.append(f"{USER} is set without {KEY}: it is not used; set both, or neither")
         if stored.problem:
             warnings.append(f"{stored.problem}: it is not used; sign in again")
-        if problem is not None:
-            warnings.append(f"{problem.message}; {problem.hint}")
         if (unsaved := self._refresh.problem) is not None:
             warnings.append(f"the renewed session could not be saved and ends with Loopin: {unsaved.message}")
         return warnings
@@ -235,12 +250,12 @@ async def organization_of(api: GumloopAPI) -> str:
 
 
 def _candidate(offer: _Offer, winner: _Offer | None) -> Candidate:
+    standing, reason = offer.standing, offer.absent
     if offer is winner:
-        return Candidate(offer.source, offer.label, offer.method, offer.hint, True, _why(offer))
-    reason = offer.absent
-    if offer.login is not None and winner is not None:
-        reason = f"ignored while {winner.label} is set"
-    return Candidate(offer.source, offer.label, offer.method, offer.hint, False, reason)
+        standing, reason = Standing.IN_EFFECT, _why(offer)
+    elif offer.login is not None and winner is not None:
+        standing, reason = Standing.IGNORED, f"ignored while {winner.label} is set"
+    return Candidate(offer.source, offer.label, offer.method, offer.hint, standing, reason)
 
 
 def _why(winner: _Offer) -> str:

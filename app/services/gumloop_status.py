@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from app.domain.credentials import Credential, Provider, Source
+from app.domain.credentials import Credential, Provider
 from app.domain.errors import LoopinError
 from app.domain.status import ProviderStatus
 from app.services.gumloop_facts import GumloopFacts
@@ -43,7 +43,6 @@ class GumloopStatus:
     async def _offline(self) -> tuple[ProviderStatus, Credential | None]:
         resolution, error = await self._session.inspect()
         credential = resolution.credential
-        stored = any(c.source is Source.KEYCHAIN and c.hint for c in resolution.candidates)
         facts = await self._session.facts(credential) if credential else GumloopFacts()
         team = await self._session.team_id(credential) if credential else self._session.target.team_id
         status = ProviderStatus(
@@ -54,10 +53,10 @@ class GumloopStatus:
             credential.source if credential else None,
             (credential.endpoint if credential else self._session.endpoint(None)).address,
             resolution.candidates,
-            resolution.warnings,
+            resolution.all_warnings,
             team_id=team,
             expires_at=facts.expires_at,
-            stored_in=self._vault.label if stored else "",
+            stored_in=self._vault.label if resolution.stored else "",
             error=error,
             renews=bool(credential and credential.refresh_token),
             team_name=facts.team_name if team == facts.team_id else "",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from app.domain.claims import expiry_of
-from app.domain.credentials import Provider, Resolution, Source
+from app.domain.credentials import Provider, Resolution
 from app.domain.errors import LoopinError, VaultError
 from app.domain.status import ProviderStatus
 from app.services.chainloop_session import ChainloopSession
@@ -42,7 +42,6 @@ class ChainloopStatus:
 
     async def _offline(self, resolution: Resolution, error: LoopinError | None) -> ProviderStatus:
         credential = resolution.credential
-        stored = any(c.source is Source.KEYCHAIN and c.hint for c in resolution.candidates)
         endpoint = credential.endpoint if credential else self._session.endpoint(None)
         return ProviderStatus(
             Provider.CHAINLOOP,
@@ -52,9 +51,9 @@ class ChainloopStatus:
             credential.source if credential else None,
             endpoint.address,
             resolution.candidates,
-            resolution.warnings,
+            resolution.all_warnings,
             expires_at=expiry_of(self._session.claims(credential)) if credential else None,
-            stored_in=self._vault.label if stored else "",
+            stored_in=self._vault.label if resolution.stored else "",
             error=error,
         )
 

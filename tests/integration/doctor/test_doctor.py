@@ -104,6 +104,8 @@ def test_a_missing_keychain_is_a_warning_where_the_environment_signs_in(command:
     done = command("doctor", "--json", GUMLOOP_API_KEY=API_KEY, GUMLOOP_USER_ID=USER_ID).works()
     assert worst(done, "keychain")["verdict"] == "warn"
     assert "GUMLOOP_API_KEY is used instead" in worst(done, "keychain")["detail"]
+    told = [line["detail"] for line in lines(done, "environment")]
+    assert not any("keychain" in detail for detail in told), "told once"
 
 
 class Forgetful(MemoryVault):

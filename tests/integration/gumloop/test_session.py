@@ -132,7 +132,7 @@ async def test_a_broken_keychain_is_a_warning_while_the_environment_signs_in(
     async with desk.loopin(**KEY_ENV) as loopin:
         resolution = await loopin.gumloop_session.resolve()
         assert resolution.credential is not None
-        assert resolution.warnings == ("the keychain went away; unlock it",)
+        assert resolution.all_warnings == ("the keychain went away; unlock it",)
     async with desk.loopin() as loopin:
         with pytest.raises(VaultError):
             await loopin.gumloop_session.resolve()

@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 
+from app.clients.ci_identity import CIEnvironment
+from app.clients.clock import SystemClock
 from app.domain.claims import expiry_of, method_of
-from app.domain.credentials import ChainloopTarget, Endpoint, Method, Provider, Source
-from app.domain.errors import NotSignedIn, VaultError, VaultLocked, VaultMissing
+from app.domain.credentials import ChainloopTarget, Endpoint, Method, Provider, Source, Standing
+from app.domain.errors import NotSignedIn, TokenRejected, VaultError, VaultLocked, VaultMissing
+from app.domain.keyless import CIIdentities
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import SERVICE, ChainloopVault, StoredLogin
 from app.vault.memory import MemoryVault
 from tests.support.chainloop import endpoint_of
+from tests.support.job import Job
 
 HOME = endpoint_of("home.example:443", insecure=False)
 AWAY = endpoint_of("away.example:443", insecure=False)
@@ -124,9 +128,43 @@ async def test_the_decision_table(
 
 async def test_every_loser_says_why() -> None:
     account = await session(flag=FLAG, environment=VARIABLE, stored_at=HOME)
-    reasons = [candidate.reason for candidate in (await account.resolve()).candidates]
-    assert reasons[0] == "in effect: a flag beats everything else"
-    assert reasons[1] == "ignored while --token is given"
+    candidates = (await account.resolve()).candidates
+    assert candidates[0].reason == "in effect: a flag beats everything else"
+    assert candidates[1].reason == "ignored while --token is given"
+    assert [c.standing for c in candidates] == [Standing.IN_EFFECT, Standing.IGNORED, Standing.IGNORED]
+
+
+@pytest.mark.parametrize(
+    ("stored_at", "standing", "stored"),
+    [(None, Standing.ABSENT, False), (HOME, Standing.IN_EFFECT, True), (AWAY, Standing.UNUSABLE, True)],
+)
+async def test_a_login_of_another_server_is_found_and_cannot_be_used(
+    stored_at: Endpoint | None, standing: Standing, stored: bool
+) -> None:
+    """It can be signed out of, all the same."""
+    resolution = await (await session(stored_at=stored_at, named=HOME)).resolve()
+    assert resolution.candidates[2].standing is standing
+    assert resolution.stored is stored
+
+
+@pytest.mark.parametrize(
+    ("job", "environment", "standing"),
+    [
+        (Job(), None, Standing.IN_EFFECT),
+        (Job(), VARIABLE, Standing.IGNORED),
+        (Job(TokenRejected("the token is over")), None, Standing.UNUSABLE),
+        (CIEnvironment({"GITLAB_CI": "true"}, SystemClock()), None, Standing.ABSENT),
+    ],
+)
+async def test_a_job_that_can_prove_itself_counts_even_when_it_is_not_used(
+    job: CIIdentities, environment: Secret | None, standing: Standing
+) -> None:
+    """What becomes of it is not read from the words that say so."""
+    target = ChainloopTarget(DEFAULT, environment=environment)
+    account = ChainloopSession(target, MemoryVault(), NoGateways(), no_claims, job)
+    last = (await account.resolve()).candidates[-1]
+    assert (last.source, last.standing) == (Source.CI, standing)
+    assert not last.stored
 
 
 async def test_a_stored_login_is_never_sent_to_another_endpoint() -> None:
@@ -165,7 +203,7 @@ async def test_a_broken_keychain_is_a_warning_while_something_stronger_is_set(er
     account = ChainloopSession(target, BrokenVault(error), NoGateways(), no_claims)
     resolution = await account.resolve()
     assert resolution.credential is not None
-    assert resolution.warnings == (f"{error.message}; fix",)
+    assert resolution.all_warnings == (f"{error.message}; fix",)
     assert resolution.candidates[2].reason == error.message
 
 
