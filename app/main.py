@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual import on, work
 from textual.app import App
 from textual.binding import BindingType
@@ -31,7 +32,9 @@ from app.sheet import Sheet
 from app.terminal import TerminalApp
 
 if TYPE_CHECKING:
+    from app.domain.login import SignedIn
     from app.domain.redact import Redactor
+    from app.screens.login_watch import LoginWatchScreen
 
 OPEN_DEMO = 200
 """The result of `run` when the person chose "Try the demo": the caller starts it."""
@@ -53,11 +56,15 @@ def _redact(container: Container) -> "Redactor":
 def run(container: Container, *, screen: str = "accounts", demo: DemoServer | None = None) -> int:
     """Open the app on `screen` and return its exit code, or OPEN_DEMO.
 
-    `screen` is one of MODES, or "login:gumloop", "login:chainloop": the sign-in, above the accounts.
+    `screen` is one of MODES, or "login:gumloop", "login:chainloop": the sign-in, above the accounts. Such an
+    app is opened to sign in: it ends when somebody has; left before that, it raises Cancelled.
     """
     app = LoopinApp(container, screen=screen, demo=demo)
     result = app.run()
-    return result if result is not None else app.return_code or 0
+    code = result if result is not None else app.return_code or 0
+    if code == 0 and (missed := app.nobody_signed_in_to) is not None:
+        raise Cancelled(f"cancelled: nobody signed in to {missed.title}")
+    return code
 
 
 class LoopinApp(TerminalApp, inherit_bindings=False):
@@ -81,6 +88,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self._redactor = _redact(container) if container.settings.redact else None
         self._first = screen if screen in MODES else MODES[0]
         self._sign_in_to = _LOGINS.get(screen)
+        self._done: SignedIn | None = None
         self._interrupted = float("-inf")
         keys, self._key_problems = keymap(container.settings.keys)
         self.frame = Frame(
@@ -104,7 +112,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
     async def on_mount(self) -> None:
         self.catch_signals()
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember_theme(theme.name))
-        self.frame.account_changed.subscribe(self, lambda _: self.look())
+        self.frame.account_changed.subscribe(self, lambda _: self._account_changed())
         self._watch.start()
         await self.switch_mode(self._first)
         if self._sign_in_to is not None and isinstance(self.screen, AccountsScreen):
@@ -149,6 +157,27 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
 
     # ── who is signed in ──
 
+    @property
+    def nobody_signed_in_to(self) -> Provider | None:
+        """Whom the app was opened to sign in to, as long as nobody has."""
+        return self._sign_in_to if self._done is None else None
+
+    def on_login_watch_screen_happened(self, event: "LoginWatchScreen.Happened") -> None:
+        """Named, not `@on`: the first frame does not wait for the class."""
+        done = event.step.result
+        if done is not None and done.provider is self._sign_in_to:
+            self._done = done
+
+    def _account_changed(self) -> None:
+        if self._done is not None:
+            self._leave()
+        else:
+            self.look()
+
+    def _leave(self) -> None:
+        # Text, for a name may look like Rich's markup.
+        self.exit(0, message=Text(self._done.words) if self._done else None)
+
     @work(exclusive=True, group="presence", description="look at the accounts", exit_on_error=False)
     async def look(self) -> None:
         """Look at the credentials, then ask the servers; each answer is published."""
@@ -187,6 +216,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
 
     def _fatal_error(self) -> None:
         """Textual would print a traceback with local variables, and a secret could be among them."""
+        self.hear_last_words()
         _log.critical("the app failed", exc_info=self._exception)
         self._exit_renderables.append(
             "Loopin hit an error of its own and had to stop. Nothing you stored is lost. "
@@ -207,7 +237,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
     def action_back_or_quit(self) -> None:
         """One step back; at the top, quit."""
         if not self._step_back():
-            self.exit(0)
+            self._leave()
 
     def _step_back(self) -> bool:
         screen = self.screen
@@ -228,7 +258,8 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
             return
         now = self.container.clock.monotonic()
         if now - self._interrupted <= TWICE_WITHIN:
-            self.exit(0)
+            if not self.asks_first():
+                self._leave()
             return
         self._interrupted = now
         self.notify("press ctrl+c again to quit", timeout=TWICE_WITHIN)

@@ -24,7 +24,6 @@ class SignedInPanel(Widget):
         done = self.result
         if done is None:
             return Content("")
-        who = clean(done.identity, 80) or done.method.title
         rows = (
             ("organization", f"{done.organization}{f' · {done.role}' if done.role else ''}"),
             ("session", _until(done.expires_at)),
@@ -32,7 +31,7 @@ class SignedInPanel(Widget):
             ("stored in", done.stored_in),
             ("profile", "" if done.profile == "default" else done.profile),
         )
-        lines = [Content.assemble((f"✓ Signed in to {done.provider.title} as {who}", "bold $text-success"))]
+        lines = [Content.assemble((f"✓ {done.words}", "bold $text-success"))]
         lines += [
             Content.assemble((f"  {label:<14}", "$text-muted"), clean(value, 120))
             for label, value in rows

@@ -109,13 +109,9 @@ def login(
 def _open_app(ctx: click.Context, as_json: bool) -> int:
     if as_json or not can_ask():
         raise UsageError("nothing says how to sign in", hint="add --method oauth or --method api-key")
-    from app.cli.start import need_terminal
+    from app.cli.start import open_app
 
-    need_terminal()
-    from app.main import run as open_app
-    from app.settings import load
-
-    return open_app(Container(load(flags=settings_flags(ctx))), screen="login:gumloop")
+    return open_app(settings_flags(ctx), "login:gumloop")
 
 
 async def _browser(container: Container, view: LoginView, how: BrowserLogin) -> SignedIn:

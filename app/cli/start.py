@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 
+from app.cli.exits import CANCELLED, DONE
 from app.domain.errors import UsageError
 
 
@@ -22,8 +23,11 @@ def need_terminal() -> None:
         )
 
 
-def open_app(flags: Mapping[str, str | None] | None = None) -> int:
-    """Open the app on this machine's own accounts and return its exit code; `flags` as for `load`."""
+def open_app(flags: Mapping[str, str | None] | None = None, screen: str = "accounts") -> int:
+    """Open the app on this machine's own accounts and return its exit code; `flags` as for `load`.
+
+    `screen` as for `app.main.run`; who was to sign in and went to the demo has cancelled.
+    """
     need_terminal()
     # What is loaded here stays until the end: the garbage collector need not look at it, now or later.
     gc.disable()
@@ -33,9 +37,9 @@ def open_app(flags: Mapping[str, str | None] | None = None) -> int:
 
     gc.freeze()
     gc.enable()
-    code = run(Container(load(flags=flags)), screen="accounts", demo=None)
+    code = run(Container(load(flags=flags)), screen=screen)
     if code != OPEN_DEMO:
         return code
     from app.demo import start
 
-    return start("accounts")
+    return start("accounts") or (CANCELLED if screen != "accounts" else DONE)

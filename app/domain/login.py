@@ -9,6 +9,7 @@ from enum import Enum
 
 from app.domain.credentials import Method, Provider
 from app.domain.errors import LoopinError
+from app.domain.text import clean
 
 
 class Step(Enum):
@@ -47,6 +48,12 @@ class SignedIn:
     endpoint: str
     expires_at: datetime | None
     stored_in: str
+
+    @property
+    def words(self) -> str:
+        """It in one sentence, ready to be shown; not every server tells a name."""
+        who = f" as {clean(self.identity, 80)}" if self.identity else ""
+        return f"Signed in to {self.provider.title}{who}"
 
 
 @dataclass(frozen=True, slots=True)

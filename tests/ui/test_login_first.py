@@ -1,4 +1,4 @@
-"""`loopin gumloop login` opens the app on the sign-in."""
+"""`loopin gumloop login` opens the app on the sign-in, and the app ends with it."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from app.domain.credentials import Provider
 from app.screens.accounts import AccountsScreen
 from app.screens.login import LoginScreen
 from tests.support import app as fakes
-from tests.support.pages.login import signed_out
+from tests.support.pages.login import CHAINLOOP_BROWSER, LoginPage, signed_out
 from tests.support.pages.page import Page, opened
 
 
@@ -17,3 +17,29 @@ async def test_the_app_opens_on_the_sign_in_and_escape_leads_to_the_accounts(pro
         assert isinstance(page.screen, LoginScreen)
         await page.press("escape")
         await page.dialog(AccountsScreen)
+
+
+async def test_it_ends_with_the_sign_in_it_was_opened_for(capfd: pytest.CaptureFixture[str]) -> None:
+    app = fakes.app(signed_out(), screen="login:gumloop")
+    async with opened(LoginPage, app) as page:
+        await page.press("enter")
+        await page.waits()
+        await page.allowed()
+        await page.signed_in()
+        assert app.nobody_signed_in_to is None
+        await page.press("enter")
+        await page.until(lambda: not app.is_running)
+    assert app.return_value == 0
+    assert capfd.readouterr().err == "Signed in to Gumloop as ada@acme.example\n"
+
+
+async def test_a_sign_in_to_the_other_provider_is_not_the_one_it_was_opened_for() -> None:
+    app = fakes.app(signed_out(), screen="login:gumloop")
+    async with opened(LoginPage, app) as page:
+        await page.choose(CHAINLOOP_BROWSER)
+        await page.waits()
+        await page.comes_back()
+        await page.signed_in()
+        await page.press("enter")
+        await page.dialog(AccountsScreen)
+        assert app.nobody_signed_in_to is Provider.GUMLOOP

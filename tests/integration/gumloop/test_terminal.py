@@ -69,13 +69,19 @@ def test_the_pages_first_way_opens_the_browser_and_comes_back(
     assert len(gumloop.calls("/oauth/token")) == 1
 
 
-def test_without_a_method_the_app_opens_on_the_sign_in(shell: Terminal) -> None:
+def test_an_app_that_was_opened_to_sign_in_tells_the_shell_whether_somebody_did(shell: Terminal) -> None:
     shell.type("loopin gumloop login; echo left=$?")
     shell.see("Sign in to Gumloop", "OAuth in your browser", "GNOME Keyring")
     shell.press("Escape")
     shell.see("Which credential is in effect")
     shell.press("q")
-    shell.see("left=0")
+    shell.see("cancelled: nobody signed in to Gumloop", "left=130")
+    shell.type("clear; loopin gumloop login; echo left=$?")
+    shell.see("OAuth in your browser", "GNOME Keyring, ready")
+    shell.press("Enter")
+    shell.see("✓ Signed in to Gumloop", "Continue")
+    shell.press("Enter")
+    assert "Signed in to Gumloop" in shell.see("left=0")
 
 
 def test_cancelling_leaves_nothing_and_frees_the_port(shell: Terminal, command: Loopin) -> None:
