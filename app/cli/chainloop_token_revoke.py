@@ -10,10 +10,11 @@ from app.cli.chainloop_token_shared import LIST, news, pointing, tell, threshold
 from app.cli.groups import Leaf
 from app.cli.options import output_option, said_yes, shared
 from app.cli.output import in_table, moment, plural, show, show_json, table
+from app.cli.revoke_progress import NotKnown, Progress
 from app.cli.running import advising, run
 from app.cli.terminal import ask, can_ask
 from app.container import Container
-from app.domain.errors import Cancelled, Failed, Refused, UsageError
+from app.domain.errors import Cancelled, Failed, LoopinError, Refused, UsageError
 from app.domain.text import clean
 from app.domain.tokens import APIToken, StatusFilter
 from app.services.find_tokens import Query
@@ -71,8 +72,8 @@ def revoke(
 ) -> None:
     """Revoke API tokens for good; there is no way back.
 
-    At a terminal it asks first. Without one, --yes is needed. Exits with 6 when only some were revoked;
-    the same command again goes on with the rest.
+    At a terminal it asks first. Without one, --yes is needed. Exits with 6 when only some were revoked,
+    after ctrl+c too; the same command again goes on with the rest.
     """
     query, wanted = _asked_for(ids, text, threshold)
     may = said_yes(ctx) or can_ask()
@@ -93,9 +94,22 @@ def revoke(
             raise _nobody_to_ask()
         _confirm(known)
     pairs = [(token_id, known.name(token_id)) for token_id in known.wanted]
-    results = run(ctx, lambda container: container.revoke_tokens.do(pairs, reason.strip(), retries=retries))
+    progress = Progress(pairs, quiet=output == "json")
+    try:
+        with progress:
+            results = run(ctx, lambda container: _revoke(container, progress, reason.strip(), retries))
+    except KeyboardInterrupt:
+        raise _broken_off(progress, output) from None
     with advising(f"{LIST} shows the ids"):
         _report(results, output)
+
+
+async def _revoke(
+    container: Container, progress: Progress, reason: str, retries: int
+) -> Sequence[Revocation]:
+    return await container.revoke_tokens.do(
+        progress.pairs, reason, begun=progress.begun, told=progress.told, retries=retries
+    )
 
 
 def _asked_for(
@@ -157,12 +171,16 @@ def _confirm(known: Known) -> None:
         raise Cancelled("nothing was revoked")
 
 
-def _report(results: Sequence[Revocation], output: str) -> None:
+def _print(results: Sequence[Revocation], output: str) -> None:
     if output == "json":
         show_json([shapes.revocation(result) for result in results])
     else:
         rows = [(result.token_id, result.name, _became(result)) for result in results]
         show(table(("ID", "NAME", "RESULT"), rows))
+
+
+def _report(results: Sequence[Revocation], output: str) -> None:
+    _print(results, output)
     failed = [result for result in results if result.error]
     if failed and len(failed) < len(results):
         raise exits.PartlyDone(
@@ -173,7 +191,18 @@ def _report(results: Sequence[Revocation], output: str) -> None:
         raise result.error or Failed("not revoked")
 
 
+def _broken_off(progress: Progress, output: str) -> LoopinError:
+    """Print what is known of those that were begun, for scripts of every token."""
+    results = progress.so_far()
+    begun = [result for result in results if not isinstance(result.error, Cancelled)]
+    if begun or output == "json":
+        _print(results if output == "json" else begun, output)
+    return progress.broken_off()
+
+
 def _became(result: Revocation) -> str:
+    if isinstance(result.error, NotKnown):
+        return result.error.message
     if result.error:
         return f"not revoked: {result.error.message}"
     if result.already:

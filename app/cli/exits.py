@@ -129,11 +129,11 @@ def tell(error: LoopinError) -> None:
     say(*lines)
 
 
-def say(*lines: str) -> None:
+def say(*lines: str, end: str = "\n") -> None:
     """Write lines to standard error; one that nobody reads is lost without a word."""
     stream = sys.stderr
     try:
-        print(*lines, sep="\n", file=stream, flush=True)
+        print(*lines, sep="\n", end=end, file=stream, flush=True)
     except OSError:
         return
 

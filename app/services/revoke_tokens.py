@@ -54,17 +54,18 @@ class RevokeTokens:
         tokens: Sequence[tuple[str, str]],
         reason: str = "",
         *,
+        begun: Callable[[str], None] = lambda _: None,
         told: Told = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
         retries: int = 0,
     ) -> tuple[Revocation, ...]:
         """Revoke each (id, name) once, a few at a time; one failure does not stop the others.
 
-        What failed without the server having said no is tried again, up to `retries` times. `told` hears
-        of each as soon as its call is answered; once `stopped` says so, no further call is made and the
-        rest is Cancelled. Afterwards all tokens are read again: what is revoked there
-        is done, whatever the call answered, so a token that somebody else revoked counts as done too.
-        The results are in the order of `tokens`.
+        What failed without the server having said no is tried again, up to `retries` times. `begun`
+        hears an id just before its call, `told` of each as soon as its call is answered; once `stopped`
+        says so, no further call is made and the rest is Cancelled. Afterwards all tokens are read again:
+        what is revoked there is done, whatever the call answered, so a token that somebody else revoked
+        counts as done too. The results are in the order of `tokens`.
         """
         self._session.check_may_change()
         credential = await self._session.credential()
@@ -72,7 +73,8 @@ class RevokeTokens:
         gateway = await self._session.gateway(credential)
         names = dict(tokens)
         bulk = uuid4().hex if len(names) > 1 else ""
-        run = _Run(gateway, self._trail, identity, credential.endpoint.address, reason, told, stopped, bulk)
+        endpoint = credential.endpoint.address
+        run = _Run(gateway, self._trail, identity, endpoint, reason, begun, told, stopped, bulk)
         await run.begin(tuple(names))
         first = await run.all({i: n for i, n in names.items() if i != identity.token_id})
         for _ in range(retries):
@@ -97,6 +99,7 @@ class _Run:
     identity: Identity
     endpoint: str
     reason: str
+    begun: Callable[[str], None]
     told: Told
     stopped: Callable[[], bool]
     bulk: str = ""
@@ -128,6 +131,7 @@ class _Run:
             return Revocation(token_id, name, Cancelled("not begun: you stopped it"))
         operation = self.open.pop(token_id, "") or uuid4().hex
         await self._note(Revocation(token_id, name), Outcome.STARTED, operation)
+        self.begun(token_id)
         try:
             await self.gateway.revoke_token(token_id)
         except LoopinError as error:

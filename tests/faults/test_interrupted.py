@@ -33,7 +33,7 @@ from app.services.gumloop_vault import GumloopVault
 from app.vault.keychain import KeychainVault
 from tests.support import chainloop
 from tests.support.between import Between, between
-from tests.support.cli import Loopin
+from tests.support.cli import Loopin, interrupts_heard
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
 from tests.support.server import ROOT, AccountServer, sign_in, submit_login
 from tests.support.stall import Stall, stall
@@ -219,19 +219,6 @@ def place(tmp_path: Path, keychain: Bus, gumloop: Gumloop, account_server: Accou
     gumloop.metadata = True
     with ExitStack() as wires:
         yield Place(tmp_path, keychain, gumloop, account_server, wires)
-
-
-@contextmanager
-def interrupts_heard() -> Iterator[None]:
-    """A shell that starts us in the background has interrupts ignored, and children inherit that.
-
-    Here, not in a `preexec_fn`: that runs in a fork of a process with gRPC's threads, which may never end.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 class Session:

@@ -4,9 +4,11 @@ import asyncio
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,19 @@ def signed_in(loopin: Loopin, server: AccountServer, who: tuple[str, str]) -> Lo
         "CHAINLOOP_API_INSECURE": "true",
     }
     return loopin
+
+
+@contextmanager
+def interrupts_heard() -> Iterator[None]:
+    """A shell that starts us in the background has interrupts ignored, and children inherit that.
+
+    Here, not in a `preexec_fn`: that runs in a fork of a process with gRPC's threads, which may never end.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class FormBrowser:

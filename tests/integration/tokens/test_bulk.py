@@ -1,15 +1,17 @@
 """Revoking many tokens by command: by filter, past failures, and past the end of the process."""
 
 import json
+import signal
 import subprocess
 import sys
+from collections import Counter
 from typing import Any
 
 import grpc
 import pytest
 
 from tests.support.between import Between
-from tests.support.cli import Loopin
+from tests.support.cli import Loopin, interrupts_heard
 from tests.support.server import ROOT, AccountServer, bulk_tokens
 
 TOKENS = ("chainloop", "organization", "api-token")
@@ -122,6 +124,29 @@ def test_kill_9_in_the_middle_is_told_at_the_next_start(owner: Loopin, proxy: Be
     assert owner("status", "--offline").works().err == ""
     rest = owner(*TOKENS, "revoke", "--filter", tokens, "--yes", "-o", "json").works().json
     assert len(rest) == COUNT - 4
+    assert living(owner, tokens) == 0
+
+
+def test_ctrl_c_in_the_middle_tells_what_was_done(owner: Loopin, proxy: Between, tokens: str) -> None:
+    """Three were answered, the request of four is under way, five were not begun."""
+
+    def before(method: str, count: int, context: Any) -> None:
+        if method == "Revoke" and count > 3:
+            proxy.hold(context)
+
+    proxy.before = before
+    with interrupts_heard():
+        child = owner.begin(*TOKENS, "revoke", "--filter", tokens, "--yes", "-o", "json")
+    proxy.until_held(4)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    proxy.go_on()
+    assert child.returncode == 6, err
+    assert "loopin: cancelled: 3 of 12 API tokens revoked, 4 not known (t-" in err
+    assert "), 5 not touched\n  next: the same command again does the rest" in err
+    errors = Counter((item["error"] or "revoked").partition(":")[0] for item in json.loads(out))
+    assert errors == {"revoked": 3, "not known": 4, "not touched": 5}
+    owner(*TOKENS, "revoke", "--filter", tokens, "--yes").works()
     assert living(owner, tokens) == 0
 
 
