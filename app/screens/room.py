@@ -177,7 +177,9 @@ class RoomScreen(Screen[bool]):
         return len(letter) == 1 and self.focused is not None and self.focused.check_consume_key(key, letter)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """None greys a key out: see `why_disabled`."""
+        """None greys a key out: see `why_disabled`. While a person types, the filter's key is a letter."""
+        if action == "filter" and self._frame_letter("slash"):
+            return False
         if self.why_disabled(action, parameters):
             return None
         return super().check_action(action, parameters)
