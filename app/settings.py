@@ -118,6 +118,8 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
     config_dir = Path(_first("config_dir", given, environ, {}) or _platform_dir("config"))
     file = _read_file(config_dir / "config.toml")
     values = {name: _first(name, given, environ, file) for name in TABLE}
+    everything = _truth("read_only", values)
+    by = _said_by("read_only", given, environ) if everything else ""
     return Settings(
         config_dir=config_dir,
         state_dir=Path(values["state_dir"] or _platform_dir("state")),
@@ -125,9 +127,9 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
         near_days=_whole("near_days", values, most=10 * YEAR),
         keychain_timeout=float(_whole("keychain_timeout", values, most=HOUR)),
         request_timeout=float(_whole("request_timeout", values, most=HOUR)),
-        chainloop=_chainloop(values, given, ReadOnlyMode(_truth("read_only", values), _read_only(file))),
+        chainloop=_chainloop(values, given, ReadOnlyMode(everything, _read_only(file), by)),
         chainloop_max_recv=_whole("chainloop_max_recv", values, most=LARGEST_ANSWER),
-        gumloop=_gumloop(values),
+        gumloop=_gumloop(values, ReadOnlyMode(everything, by=by)),
         keys={str(k): str(v) for k, v in _section(file, "keys").items()},
         refresh_minutes=_whole("refresh_minutes", values, least=0, most=YEAR * 24 * 60),
         redact=_truth("redact", values),
@@ -147,7 +149,7 @@ def _read_only(file: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name, value in given.items() if value)
 
 
-def _gumloop(values: Mapping[str, str]) -> GumloopTarget:
+def _gumloop(values: Mapping[str, str], read_only: ReadOnlyMode) -> GumloopTarget:
     named = values["gumloop_base_url"].strip()
     access_token, api_key = values["gumloop_access_token"].strip(), values["gumloop_api_key"].strip()
     return GumloopTarget(
@@ -158,6 +160,7 @@ def _gumloop(values: Mapping[str, str]) -> GumloopTarget:
         access_token=Secret(access_token) if access_token else None,
         api_key=Secret(api_key) if api_key else None,
         user_id=values["gumloop_user_id"].strip(),
+        read_only=read_only,
     )
 
 
@@ -190,6 +193,14 @@ def _first(name: str, given: Mapping[str, str], environ: Mapping[str, str], file
     if row.key and (found := _dotted(file, row.key)) is not None:
         return str(found).lower() if isinstance(found, bool) else str(found)
     return row.default
+
+
+def _said_by(name: str, given: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    """Name the flag, the variable or the file that a setting has its value from."""
+    row = TABLE[name]
+    if name in given:
+        return f"--{name.replace('_', '-')}"
+    return row.variable if row.variable and environ.get(row.variable) else "config.toml"
 
 
 def _dotted(file: Mapping[str, Any], key: str) -> Any:

@@ -1,11 +1,12 @@
 """Gumloop: where it is, what flags and environment say about it, and what a login there consists of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from app.domain.credentials import DEFAULT_PROFILE, Endpoint, Method, Provider
 from app.domain.errors import UsageError
 from app.domain.loopback import is_loopback_host
+from app.domain.read_only import ReadOnlyMode
 from app.domain.secret import Secret
 from app.domain.text import clean
 
@@ -25,7 +26,7 @@ class GumloopTarget:
 
     `endpoint` is None when neither names one: then the stored login's own counts, else `default`.
     `access_token`, `api_key` and `user_id` come from the environment. `team_id` empty means: the team
-    remembered for the stored login, if any.
+    remembered for the stored login, if any. `read_only` says whether anything may be changed.
     """
 
     default: Endpoint
@@ -35,6 +36,7 @@ class GumloopTarget:
     access_token: Secret | None = None
     api_key: Secret | None = None
     user_id: str = ""
+    read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode)
 
 
 @dataclass(frozen=True, slots=True)

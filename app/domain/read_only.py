@@ -7,14 +7,16 @@ from dataclasses import dataclass
 class ReadOnlyMode:
     """Which logins change nothing: all of them (`everything`), or those of the named `profiles`.
 
-    Signing in and out stays possible: that is about this machine, not about the organization.
+    `by` names what said so of all of them: a flag, a variable, the configuration file. Signing in stays
+    possible, and forgetting a login here. To end a session at its server is a change.
     """
 
     everything: bool = False
     profiles: frozenset[str] = frozenset()
+    by: str = ""
 
     def why(self, profile: str) -> str:
         """Say why nothing may be changed with this profile; empty when it may."""
         if self.everything:
-            return "read-only mode is on"
+            return f"read-only mode is on, says {self.by}" if self.by else "read-only mode is on"
         return f"profile {profile} is read-only, says config.toml" if profile in self.profiles else ""

@@ -18,6 +18,7 @@ class ChainloopSignOut:
 
     Only the stored login is touched. A credential from a flag or the environment is not ours to end.
     A machine that has one of these, or is a CI job, may well have no keychain: that is no failure there.
+    In read-only mode a session that would be ended at the server stays: ReadOnly is raised, nothing happens.
     """
 
     def __init__(
@@ -49,6 +50,8 @@ class ChainloopSignOut:
         credential = Credential(
             Provider.CHAINLOOP, stored.method, stored.secret, Source.KEYCHAIN, stored.endpoint, profile
         )
+        if _has_session(credential):
+            self._session.check_may_change()
         ended, warning = await self._end(credential, everywhere)
         await self._vault.delete(profile)
         with suppress(LoopinError):
@@ -58,10 +61,15 @@ class ChainloopSignOut:
         return SignedOut(True, ended, until, warning, still)
 
     async def _end(self, credential: Credential, everywhere: bool) -> tuple[bool, str]:
-        if credential.method is not Method.BROWSER:
+        if not _has_session(credential):
             return False, ""
         try:
             gateway = self._gateways.open(credential.endpoint, credential)
             return await gateway.sign_out(everywhere=everywhere), ""
         except LoopinError as error:
             return False, f"the server could not be told: {error.message}"
+
+
+def _has_session(credential: Credential) -> bool:
+    """True for a person's login; an API token outlives every sign-out."""
+    return credential.method is Method.BROWSER

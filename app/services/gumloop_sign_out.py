@@ -11,13 +11,15 @@ from app.services.gumloop_facts import GumloopMemory
 from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import KEY, TOKEN, GumloopSession
 from app.services.gumloop_vault import GumloopVault
+from app.services.read_only import check
 
 
 class GumloopSignOut:
     """End the stored login: revoke its token at the server that issued it, then forget it here.
 
     A revocation that fails is told and does not keep the login here. A credential from the environment is
-    not ours to end; with one, a machine without a keychain is no failure.
+    not ours to end; with one, a machine without a keychain is no failure. In read-only mode a login that
+    would be revoked stays: ReadOnly is raised, nothing happens.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class GumloopSignOut:
                 if not still:
                     raise
                 return SignedOut(False, False, still=still, unseen=problem.message)
+            if _can_be_revoked(found.login):
+                check(self._session.target.read_only.why(profile))
             revoked, warning = await self._revoke(found.login)
             await self._vault.delete(profile)
         await self._memory.forget(profile)
@@ -66,13 +70,17 @@ class GumloopSignOut:
         return SignedOut(forgotten, revoked, warning=warning, still=still)
 
     async def _revoke(self, login: GumloopLogin | None) -> tuple[bool, str]:
-        if login is None or login.method is Method.API_KEY:
+        if login is None or not _can_be_revoked(login):
             return False, ""
         try:
             await self._oauth.revoke(login.endpoint, login.refresh_token or login.secret)
         except LoopinError as error:
             return False, f"the token could not be revoked and stays valid until it ends: {error.message}"
         return True, ""
+
+
+def _can_be_revoked(login: GumloopLogin | None) -> bool:
+    return login is not None and login.method is not Method.API_KEY
 
 
 def still_in_effect(target: GumloopTarget) -> str:

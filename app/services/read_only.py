@@ -8,7 +8,7 @@ from app.domain.ports import Gateway
 from app.domain.server_info import ServerInfo
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
 
-HINT = "start without --read-only, and see read_only in config.toml"
+HINT = "start without --read-only or LOOPIN_READ_ONLY, and see read_only in config.toml"
 
 
 def check(why: str) -> None:
@@ -59,8 +59,8 @@ class ReadOnlyGateway:
         raise self._refusal()
 
     async def sign_out(self, *, everywhere: bool = False) -> bool:
-        """One's own session may always be ended."""
-        return await self._inner.sign_out(everywhere=everywhere)
+        """A change: the session is gone on every machine that has it."""
+        raise self._refusal()
 
     def _refusal(self) -> ReadOnly:
         return ReadOnly(f"nothing was changed: {self._why}", hint=HINT)

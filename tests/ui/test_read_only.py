@@ -10,7 +10,7 @@ from app.domain.tokens import TokenDraft
 from tests.support import app as fakes
 from tests.support.rooms import at_threshold, at_tokens, story
 
-CHANGES = {"create_token", "revoke_token", "set_threshold", "select_membership"}
+CHANGES = {"create_token", "revoke_token", "set_threshold", "select_membership", "sign_out"}
 
 
 def locked(mode: ReadOnlyMode) -> fakes.FakeContainer:
@@ -69,7 +69,11 @@ async def _switch(box: fakes.FakeContainer) -> object:
     return await box.switch_organization.do("globex")
 
 
-@pytest.mark.parametrize("change", [_create, _revoke, _rotate, _threshold, _switch])
+async def _sign_out(box: fakes.FakeContainer) -> object:
+    return await box.chainloop_sign_out.do()
+
+
+@pytest.mark.parametrize("change", [_create, _revoke, _rotate, _threshold, _switch, _sign_out])
 async def test_no_service_sends_a_change(change: object) -> None:
     """Nothing is asked, sent or written into the trail."""
     box = locked(EVERYTHING)
@@ -78,6 +82,7 @@ async def test_no_service_sends_a_change(change: object) -> None:
         await change(box)
     assert box.plane.calls == []
     assert box.fake_activity.lines == []
+    assert box.fake_vault.entries
 
 
 async def test_a_service_that_forgot_to_ask_is_stopped_by_the_gateway() -> None:
@@ -88,6 +93,7 @@ async def test_a_service_that_forgot_to_ask_is_stopped_by_the_gateway() -> None:
         gateway.revoke_token("x"),
         gateway.set_threshold("acme", 1),
         gateway.select_membership("m-globex"),
+        gateway.sign_out(),
     ):
         with pytest.raises(LoopinError) as caught:
             await call

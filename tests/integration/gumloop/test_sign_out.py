@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain.activity import Action
-from app.domain.errors import VaultError
+from app.domain.errors import ReadOnly, VaultError
 from tests.support.gumloop import Desk, follow, result_of
 from tests.support.gumloop_stub import API_KEY, USER_ID, Fault, Gumloop
 
@@ -65,6 +65,23 @@ async def test_the_login_is_revoked_where_it_was_issued_whatever_this_run_names(
     async with desk.loopin(GUMLOOP_BASE_URL="https://other.example/api/v1") as loopin:
         assert (await loopin.gumloop_sign_out.do()).ended_at_server
     assert len(gumloop.revoked) == 1
+
+
+async def test_in_read_only_mode_nothing_is_revoked_and_the_login_stays(desk: Desk, gumloop: Gumloop) -> None:
+    await desk.signed_in()
+    entries = desk.vault.entries()
+    async with desk.loopin(LOOPIN_READ_ONLY="1") as loopin:
+        with pytest.raises(ReadOnly, match="says LOOPIN_READ_ONLY"):
+            await loopin.gumloop_sign_out.do()
+    assert gumloop.revoked == []
+    assert desk.vault.entries() == entries
+
+
+async def test_in_read_only_mode_what_no_server_ends_can_still_be_forgotten(desk: Desk) -> None:
+    async with desk.loopin(LOOPIN_READ_ONLY="1") as loopin:
+        result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+        assert (await loopin.gumloop_sign_out.do()).forgotten
+    assert desk.vault.entries() == {}
 
 
 async def test_nothing_stored_is_no_failure(desk: Desk, gumloop: Gumloop) -> None:

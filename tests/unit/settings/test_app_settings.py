@@ -24,9 +24,16 @@ def test_nothing_is_read_only_masked_or_polled_unless_asked_for(tmp_path: Path) 
 
 
 def test_read_only_by_file_variable_and_flag(tmp_path: Path) -> None:
-    assert read(tmp_path, "read_only = true").chainloop.read_only.everything
-    assert read(tmp_path, LOOPIN_READ_ONLY="1").chainloop.read_only.everything
-    assert read(tmp_path, flags={"read_only": "true"}).chainloop.read_only.everything
+    by_file = read(tmp_path, "read_only = true")
+    by_variable = read(tmp_path, "read_only = true", LOOPIN_READ_ONLY="1")
+    by_flag = read(tmp_path, flags={"read_only": "true"}, LOOPIN_READ_ONLY="1")
+    for settings, says in (
+        (by_file, "config.toml"),
+        (by_variable, "LOOPIN_READ_ONLY"),
+        (by_flag, "--read-only"),
+    ):
+        for target in (settings.chainloop, settings.gumloop):
+            assert target.read_only.why("default") == f"read-only mode is on, says {says}"
 
 
 def test_read_only_for_one_account(tmp_path: Path) -> None:
