@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from app.services.login.gumloop_key import GumloopKeyLogin
     from app.services.login.gumloop_oauth import GumloopOAuthLogin
     from app.services.login.gumloop_token import GumloopTokenLogin
+    from app.services.new_token import NewToken
     from app.services.open_dashboard import OpenDashboard
     from app.services.organizations import (
         DescribeOrganization,
@@ -161,6 +162,12 @@ class Container(Adapters):
         from app.services.tokens import CreateToken
 
         return CreateToken(self.chainloop_session, self.trail)
+
+    @cached_property
+    def new_token(self) -> NewToken:
+        from app.services.new_token import NewToken
+
+        return NewToken(self.create_token, self.revoke_tokens, self.trail)
 
     @cached_property
     def revoke_tokens(self) -> RevokeTokens:

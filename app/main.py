@@ -258,6 +258,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
             return
         now = self.container.clock.monotonic()
         if now - self._interrupted <= TWICE_WITHIN:
+            self._interrupted = float("-inf")
             if not self.asks_first():
                 self._leave()
             return

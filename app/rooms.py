@@ -129,7 +129,7 @@ class Rooms:
         box = self._box
         work = TokenWork(
             list_tokens=box.list_tokens,
-            create_token=_later(lambda: box.create_token),
+            new_token=_later(lambda: box.new_token),
             revoke_tokens=_later(lambda: box.revoke_tokens),
             rotate=_later(lambda: box.rotate_token),
             trail=box.trail,

@@ -3,15 +3,23 @@
 import asyncio
 import contextlib
 import signal
+import sys
+from typing import TYPE_CHECKING, Any
 
 from textual import constants
 from textual.driver import Driver
 
 from app.plain import LegibleApp
+from app.screens.dialog import Dialog
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 class TerminalApp(LegibleApp, inherit_bindings=False):
     """An app that leaves the terminal as it found it."""
+
+    _last_words = ""
 
     def get_driver_class(self) -> type[Driver]:
         """Ours in the place of Textual's for Linux and macOS."""
@@ -21,6 +29,31 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
         from app.driver import SteadyDriver  # cannot be imported on Windows
 
         return SteadyDriver
+
+    def run(self, *args: Any, **given: Any) -> int | None:
+        """Run it; afterwards say on the terminal what the screens that were open leave behind."""
+        result = super().run(*args, **given)
+        # A terminal that is gone hears nothing.
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(self._last_words)
+            sys.stderr.flush()
+        return result
+
+    def exit(
+        self, result: int | None = None, return_code: int = 0, message: "RenderableType | None" = None
+    ) -> None:
+        """End the app, whoever wants it: a key, a signal, a command."""
+        self.hear_last_words()
+        super().exit(result, return_code, message)
+
+    def hear_last_words(self) -> None:
+        """Ask the open dialogs what is to be said once they are gone."""
+        said = (screen.last_words() for screen in self.screen_stack if isinstance(screen, Dialog))
+        self._last_words = "".join(f"{words}\n" for words in said if words)
+
+    def asks_first(self) -> bool:
+        """True when the open dialog asks whether to quit: something would be lost."""
+        return isinstance(self.screen, Dialog) and self.screen.holds_on()
 
     def stop_listening_in(self) -> None:
         """Textual's console, log and picture (TEXTUAL_LOG, _SCREENSHOT) get keys and pastes, so secrets."""

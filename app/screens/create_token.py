@@ -22,7 +22,7 @@ from app.domain.text import clean
 from app.domain.tokens import CreatedToken, TokenDraft
 from app.screens.dialog import Dialog
 from app.screens.words import reason
-from app.services.tokens import CreateToken
+from app.services.new_token import NewToken
 from widgets.choice_bar import ChoiceBar
 
 _OTHER = "another project"
@@ -49,7 +49,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "create", "Create", show=False)]
 
     def __init__(
-        self, create: CreateToken, identity: Identity, book: Book, clock: Clock, *, permissions: bool = False
+        self, create: NewToken, identity: Identity, book: Book, clock: Clock, *, permissions: bool = False
     ) -> None:
         """`permissions` says that the server can limit what a token may do."""
         super().__init__()

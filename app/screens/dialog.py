@@ -55,6 +55,14 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
         """Cancel."""
         self.dismiss(None)
 
+    def holds_on(self) -> bool:
+        """The app is to quit: ask first and return True, where something would be lost."""
+        return False
+
+    def last_words(self) -> str:
+        """What the terminal is to say when the app ends above this dialog, whatever ends it."""
+        return ""
+
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None:

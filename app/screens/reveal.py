@@ -1,5 +1,6 @@
 """A new token, shown once."""
 
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from textual import on, work
@@ -49,9 +50,22 @@ class RevealDialog(Dialog[bool]):
         Binding("right", "app.focus_next", "Next", show=False),
     ]
 
-    def __init__(self, created: CreatedToken, tokens: TokenWork, clock: Clock) -> None:
+    def __init__(
+        self,
+        created: CreatedToken,
+        tokens: TokenWork,
+        clock: Clock,
+        settle: Callable[[bool], Awaitable[object]],
+        *,
+        lives_on: bool = True,
+    ) -> None:
+        """`settle` hears that the token is safe (True), or that it is left unsaved (False).
+
+        Not `lives_on`: the server ends with the app, and the token with it.
+        """
         super().__init__()
-        self._created, self._use, self._clock = created, tokens, clock
+        self._created, self._use, self._clock, self._settle = created, tokens, clock, settle
+        self._lives_on = lives_on
         self._shown = False
         self._asking = ""
         self._done: list[str] = []
@@ -171,11 +185,13 @@ class RevealDialog(Dialog[bool]):
     @work(exclusive=True, group="keep", description="save the token", exit_on_error=False)
     async def _save_profile(self, profile: str) -> None:
         label = await self._use.save_profile.do(self._created.secret, profile)
+        await self._settle(True)
         self.post_message(Kept(f"saved to {label} as profile {profile.strip()}", lasting=True))
 
     @work(exclusive=True, group="keep", description="write the token", exit_on_error=False)
     async def _write_file(self, path: str) -> None:
         written = await self._use.write_file.do(self._created.secret, path)
+        await self._settle(True)
         self.post_message(Kept(f"written to {written} (0600)", lasting=True))
 
     @on(Kept)
@@ -211,15 +227,39 @@ class RevealDialog(Dialog[bool]):
         else:
             self._ask_to_leave()
 
+    def holds_on(self) -> bool:
+        """Ask before the app ends, too."""
+        if not self._lasting:
+            self._ask_to_leave(quits=True)
+        return not self._lasting
+
+    def last_words(self) -> str:
+        """How to be rid of a token that nobody has."""
+        token = self._created.token
+        if self._lasting or not self._lives_on:
+            return ""
+        return (
+            f"{clean(token.name, 80)} was created and not saved. To revoke it:\n"
+            f"loopin chainloop organization api-token revoke --id {clean(token.id, 80)}"
+        )
+
     @work(exclusive=True, group="leave", description="leave", exit_on_error=False)
-    async def _ask_to_leave(self) -> None:
+    async def _ask_to_leave(self, *, quits: bool = False) -> None:
         text = (
             "It was handed to the clipboard. Paste it where it belongs first: it cannot be shown again."
             if self._done
             else "Nobody will be able to see this token again. All that is left then is to revoke it."
         )
-        question = "Leave with the token only on the clipboard?" if self._done else "Leave without saving?"
-        if await self.app.push_screen_wait(Confirm(question, text, yes="Leave", no="Stay")):
+        verb = "Quit" if quits else "Leave"
+        question = (
+            f"{verb} with the token only on the clipboard?" if self._done else f"{verb} without saving?"
+        )
+        if not await self.app.push_screen_wait(Confirm(question, text, yes=verb, no="Stay")):
+            return
+        await self._settle(False)
+        if quits:
+            self.app.exit(0)
+        else:
             self.dismiss(False)
 
 

@@ -4,6 +4,7 @@ from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.screens.dialog import Confirm
 from app.services.interrupted import InterruptedRevocation
+from app.services.new_token import Unsaved
 from app.services.rotate_token import Interrupted, Rotation
 
 
@@ -36,6 +37,16 @@ def was_interrupted(found: Interrupted) -> Confirm:
         f"{new} was created, and perhaps nobody saw it. {old} still works."
     )
     return Confirm(f"Revoke {new}?", text, yes=f"Revoke {new}", no="Keep both")
+
+
+def was_not_saved(found: Unsaved) -> Confirm:
+    """At the next start after the app ended over a new token."""
+    name, at = clean(found.token.name, 60), f"{found.entry.at.astimezone():%-d %B at %H:%M}"
+    used = "Something uses it already." if found.token.last_used_at else "Perhaps nobody has it."
+    text = (
+        f"It was created on {at}, and Loopin ended before it was saved. {used}\nIt works until it is revoked."
+    )
+    return Confirm(f"Revoke {name}?", text, yes=f"Revoke {name}", no="Keep it")
 
 
 def was_half_done(found: InterruptedRevocation) -> Confirm:

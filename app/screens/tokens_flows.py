@@ -11,7 +11,7 @@ from app.domain.errors import LoopinError
 from app.domain.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from app.domain.tokens import APIToken, CreatedToken
     from app.screens.room import RoomScreen
@@ -44,15 +44,22 @@ class TokenFlows:
         from app.screens.create_token import CreateTokenDialog
 
         clock, permissions = self._room.frame.clock, self._browser.permissions
-        dialog = CreateTokenDialog(self._use.create_token, identity, book, clock, permissions=permissions)
+        dialog = CreateTokenDialog(self._use.new_token, identity, book, clock, permissions=permissions)
         if (created := await self._room.app.push_screen_wait(dialog)) is not None:
             self._list_again(created.token.id)
-            await self._reveal(created)
 
-    async def _reveal(self, created: CreatedToken) -> None:
+            async def settle(kept: bool) -> None:
+                end = self._use.new_token.kept if kept else self._use.new_token.given_up
+                await end(created.token)
+
+            await self._reveal(created, settle)
+
+    async def _reveal(self, created: CreatedToken, settle: Callable[[bool], Awaitable[object]]) -> None:
         from app.screens.reveal import RevealDialog
 
-        await self._room.app.push_screen_wait(RevealDialog(created, self._use, self._room.frame.clock))
+        frame = self._room.frame
+        dialog = RevealDialog(created, self._use, frame.clock, settle, lives_on=frame.demo is None)
+        await self._room.app.push_screen_wait(dialog)
 
     async def revoke(self) -> None:
         """Ask, revoke what is marked or under the cursor, and list again as the proof."""
@@ -100,7 +107,7 @@ class TokenFlows:
             return
         rotation = await self._use.rotate.begin(old, listed)
         self._list_again(rotation.created.token.id)
-        await self._reveal(rotation.created)
+        await self._reveal(rotation.created, lambda kept: self._use.rotate.shown(rotation))
         revoke = await ask(may_end_old(rotation, await self._try(rotation)))
         await self._use.rotate.finish(rotation, revoke_old=bool(revoke))
         self._list_again("")
@@ -132,12 +139,16 @@ class TokenFlows:
         """Tell what a crash left: revocations that are half done, new tokens that nobody may have seen."""
         if not await self._use.trail.interrupted():
             return
-        from app.screens.rotate_words import was_half_done, was_interrupted
+        from app.screens.rotate_words import was_half_done, was_interrupted, was_not_saved
 
         ask = self._room.app.push_screen_wait
         for half in await self._use.interrupted.settle(listing):
             if await ask(was_half_done(half)):
                 self._browser.marks = frozenset(half.left)
+        for unsaved in await self._use.new_token.interrupted(listing):
+            revoke = await ask(was_not_saved(unsaved))
+            await self._use.new_token.settle(unsaved, revoke=bool(revoke))
+            self._list_again("")
         for found in await self._use.rotate.interrupted(list(listing.tokens)):
             revoke = await ask(was_interrupted(found))
             await self._use.rotate.settle(found, revoke_new=bool(revoke))

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from app.services.export_tokens import ExportTokens
     from app.services.interrupted import InterruptedWork
     from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
+    from app.services.new_token import NewToken
     from app.services.open_dashboard import OpenDashboard
     from app.services.revoke_tokens import RevokeTokens
     from app.services.rotate_token import RotateToken
     from app.services.saved_filters import SavedFilters
-    from app.services.tokens import CreateToken, Listing, ListTokens
+    from app.services.tokens import Listing, ListTokens
     from app.services.vanished import NoticeVanished
 
 
@@ -31,7 +32,7 @@ class TokenWork:
     """
 
     list_tokens: ListTokens
-    create_token: CreateToken
+    new_token: NewToken
     revoke_tokens: RevokeTokens
     rotate: RotateToken
     trail: Trail

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.domain.activity import Action, Outcome
@@ -64,37 +65,37 @@ class CreateToken:
         self._session = session
         self._trail = trail
 
-    async def do(self, draft: TokenDraft) -> CreatedToken:
-        """Create it and return it with its secret, which is told only this once."""
+    async def do(self, draft: TokenDraft, operation: str = "") -> CreatedToken:
+        """Create it and return it with its secret, which is told only this once.
+
+        With an `operation` the trail has its beginning before the call, and the caller writes the end once
+        somebody has the token.
+        """
         draft.check()
         self._session.check_may_change()
         credential = await self._session.credential()
         identity = await self._session.identity(credential)
         gateway = await self._session.gateway(credential)
         await _check_permissions(draft, gateway)
-        endpoint = credential.endpoint.address
+        note = partial(
+            self._trail.add,
+            Action.CREATE,
+            identity=identity,
+            endpoint=credential.endpoint.address,
+            subject=draft.name,
+            operation=operation,
+        )
+        if operation:
+            await note(outcome=Outcome.STARTED)
         try:
             created = await gateway.create_token(draft)
         except LoopinError as error:
             if isinstance(error, Failed | Unreachable):
                 error.hint = await _what_came_of(draft, gateway, error.hint)
-            await self._trail.add(
-                Action.CREATE,
-                outcome=Outcome.FAILED,
-                identity=identity,
-                endpoint=endpoint,
-                subject=draft.name,
-                detail=error.message,
-            )
+            await note(outcome=Outcome.FAILED, detail=error.message)
             raise
-        await self._trail.add(
-            Action.CREATE,
-            identity=identity,
-            endpoint=endpoint,
-            subject=draft.name,
-            subject_id=created.token.id,
-            detail=f"scope {created.token.scope}",
-        )
+        outcome = Outcome.STARTED if operation else Outcome.DONE
+        await note(outcome=outcome, subject_id=created.token.id, detail=f"scope {created.token.scope}")
         return created
 
 

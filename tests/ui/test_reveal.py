@@ -1,10 +1,13 @@
 """A new token does not stay on the screen, nor on the clipboard."""
 
+import pytest
 from textual import events
 
+from app.domain.activity import Action, Outcome
 from app.screens.reveal import SECONDS
 from tests.support import app as fakes
 from tests.support.pages.create import RevealPage
+from tests.support.pages.page import Question
 from tests.support.pages.tokens import TokensPage
 from tests.support.rooms import at_tokens, story
 
@@ -127,3 +130,80 @@ async def test_a_clipboard_that_nobody_can_read_promises_nothing() -> None:
         await reveal.copy()
         await reveal.reads("copied with wl-copy")
         assert "emptied" not in reveal.text()
+
+
+async def told(box: fakes.FakeContainer) -> list[tuple[Outcome, str]]:
+    """What the trail says of creations, newest first."""
+    return [(e.outcome, e.detail) for e in await box.trail.entries() if e.action is Action.CREATE]
+
+
+def lives(box: fakes.FakeContainer) -> bool:
+    """True while the new token works."""
+    return any(t.name == "ci-new" and t.revoked_at is None for t in box.plane.tokens)
+
+
+async def test_ctrl_c_twice_asks_before_an_unsaved_token_is_lost() -> None:
+    box = story()
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        assert await told(box) == [(Outcome.STARTED, "scope organization")]
+        await reveal.press("ctrl+c", "ctrl+c")
+        question = await reveal.over(Question)
+        await question.reads("Quit without saving?")
+        await question.enter()
+        await reveal.until(reveal.is_open)
+        await reveal.press("ctrl+c", "ctrl+c")
+        await (await reveal.over(Question)).yes()
+        await reveal.until(lambda: reveal.app._exit)
+        assert await told(box) == [(Outcome.DONE, "scope organization, left unsaved")]
+
+
+async def test_a_token_that_is_saved_asks_nothing_more() -> None:
+    box = story()
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        await reveal.to_keychain()
+        await reveal.reads("saved to GNOME Keyring")
+        assert await told(box) == [(Outcome.DONE, "scope organization")]
+        await reveal.press("ctrl+c", "ctrl+c")
+        await reveal.until(lambda: reveal.app._exit)
+        assert reveal.app._last_words == ""
+
+
+@pytest.mark.parametrize("revoke", [True, False])
+async def test_a_token_over_which_the_app_ended_is_told_at_the_next_start(revoke: bool) -> None:
+    """Once; and the terminal says at once how to be rid of it."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        new = box.plane.tokens[-1].id
+        reveal.app.exit(143)
+        assert reveal.app._last_words == (
+            "ci-new was created and not saved. To revoke it:\n"
+            f"loopin chainloop organization api-token revoke --id {new}\n"
+        )
+    del box.__dict__["new_token"]  # another process
+    async with at_tokens(box) as tokens:
+        question = await tokens.over(Question)
+        await question.reads("Loopin ended before it was saved")
+        await (question.yes() if revoke else question.enter())
+        await tokens.until(lambda: lives(box) is not revoke)
+        await tokens.closed()
+        outcome = Outcome.FAILED if revoke else Outcome.DONE
+        await tokens.until(lambda: box.fake_activity.lines[-1].outcome is outcome)
+    async with at_tokens(box) as tokens:
+        await tokens.rest()
+        assert tokens.screen is tokens.room
+
+
+async def test_a_token_that_was_revoked_meanwhile_is_not_told() -> None:
+    box = story()
+    async with at_tokens(box) as tokens:
+        await revealed(tokens)
+    del box.__dict__["new_token"]
+    new = box.plane.tokens[-1]
+    await box.revoke_tokens.do([(new.id, new.name)])
+    async with at_tokens(box) as tokens:
+        await tokens.rest()
+        assert tokens.screen is tokens.room
+        assert await told(box) == [(Outcome.FAILED, "interrupted; the list shows that it is revoked")]
