@@ -60,9 +60,13 @@ def code_of(error: LoopinError) -> int:
 def prepare_streams() -> None:
     """A terminal that cannot show a character gets a stand-in for it, not an error.
 
+    Standard input and standard error that the caller closed become the null device; `guarded` refuses
+    to begin without a standard output.
+
     What libraries log goes to a log, where there is one: Python would print their errors over the screen.
     An interrupted gRPC call makes asyncio complain of its poller, for one.
     """
+    _fill_gaps()
     for library in ("asyncio", "grpc"):
         logging.getLogger(library).addHandler(logging.NullHandler())
     for stream in (sys.stdout, sys.stderr):
@@ -71,8 +75,25 @@ def prepare_streams() -> None:
             reconfigure(errors="replace")
 
 
+def _fill_gaps() -> None:
+    # The next file or socket would take the free number, and get what is meant for the stream.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _STANDARD:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(_STANDARD, "w", closefd=False)
+
+
+_STANDARD = 2
+"""Descriptors up to this one are the standard streams."""
+
+
 def guarded(work: Callable[[], int | None]) -> int:
     """Run `work` and return the exit code; nothing gets past here but that number."""
+    if sys.stdout is None:
+        return _told(UsageError("standard output is closed", hint="to see nothing: > /dev/null"))
     try:
         code = _outcome(work)
         sys.stdout.flush()
@@ -132,6 +153,8 @@ def tell(error: LoopinError) -> None:
 def say(*lines: str, end: str = "\n") -> None:
     """Write lines to standard error; one that nobody reads is lost without a word."""
     stream = sys.stderr
+    if stream is None:
+        return
     try:
         print(*lines, sep="\n", end=end, file=stream, flush=True)
     except OSError:
