@@ -220,7 +220,8 @@ class TokenBrowser(Vertical):
     @on(VirtualTable.Moved)
     def _moved(self, event: VirtualTable.Moved) -> None:
         event.stop()
-        self._show_detail()
+        # The cursor is seen at once; the detail follows.
+        self.call_after_refresh(self._show_detail)
         kind = event.row.state if event.row else None
         if kind is not self._kind:
             # What can be done changes with the state of the row, not with the row.
