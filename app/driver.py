@@ -3,15 +3,32 @@
 SIGSTOP cannot be caught, so a stopped app has not left the application mode when SIGCONT arrives. Textual's
 driver starts that mode a second time then: a second thread reads the keyboard, each gets a part of what is
 typed, and the app cannot end, for the first thread is never told to.
+
+And a terminal whose window was closed takes nothing any more. The thread that writes to it would die of that,
+and the app, at its end, would wait for ever for a place in that thread's queue.
 """
 
 import signal
+from collections.abc import Callable
+from typing import IO, Any
 
+from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 
 
 class SteadyDriver(LinuxDriver):
-    """Linux and macOS. One thread reads, whatever stopped the app."""
+    """Linux and macOS. One thread reads and one writes, whatever stopped the app or closed its window."""
+
+    def __init__(
+        self,
+        app: App[Any],
+        *,
+        debug: bool = False,
+        mouse: bool = True,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        self._file: Any = Window(self._file)
 
     def resume_application_mode(self) -> None:
         """Start the mode again, or take it up where the stop left it."""
@@ -40,3 +57,30 @@ class SteadyDriver(LinuxDriver):
             self._key_thread.join()
         self.exit_event.clear()
         self.close()
+
+
+class Window:
+    """The terminal's file. What is written after it has gone is lost, and nobody is told."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._gone = False
+
+    def write(self, text: str) -> None:
+        """Write, while there is somewhere to write to."""
+        self._try(self._file.write, text)
+
+    def flush(self) -> None:
+        """The same for what was kept back."""
+        self._try(self._file.flush)
+
+    def fileno(self) -> int:
+        """The number of the file."""
+        return self._file.fileno()
+
+    def _try(self, do: Callable[..., object], *what: str) -> None:
+        try:
+            if not self._gone:
+                do(*what)
+        except OSError:
+            self._gone = True
