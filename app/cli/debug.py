@@ -3,9 +3,11 @@
 import logging
 import os
 import re
+import sys
 import time
 from functools import cache
 from pathlib import Path
+from typing import TextIO
 
 from app.domain.errors import LoopinError
 
@@ -46,6 +48,33 @@ class _Masked(logging.Formatter):
         return mask(super().format(record))
 
 
+class LogFile(logging.StreamHandler[TextIO]):
+    """Writes until the file takes no more; logging itself would print every lost line, unmasked."""
+
+    problem = ""
+    """Why the log is not whole."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not self.problem:
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the name that logging calls
+        """Note why the file takes no more; a line that cannot be put together is left out."""
+        if isinstance(error := sys.exc_info()[1], OSError):
+            self._fail(error)
+
+    def close(self) -> None:
+        """Close the file, too."""
+        super().close()
+        try:
+            self.stream.close()
+        except OSError as error:
+            self._fail(error)
+
+    def _fail(self, error: OSError) -> None:
+        self.problem = self.problem or error.strerror or type(error).__name__
+
+
 def start(folder: Path) -> Path:
     """Open the log in `folder` (0700) as a new file (0600), once a run; raise LoopinError."""
     if "path" in _state:
@@ -57,7 +86,7 @@ def start(folder: Path) -> Path:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise LoopinError(f"the debug log cannot be written: {error.strerror}", hint=str(folder)) from None
-    handler = logging.StreamHandler(os.fdopen(descriptor, "w", encoding="utf-8"))
+    handler = LogFile(os.fdopen(descriptor, "w", encoding="utf-8"))
     handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.addHandler(handler)
@@ -84,19 +113,19 @@ def note(what: object, *arguments: object) -> None:
         _log.debug(str(what), *arguments)
 
 
-def finish(code: int) -> Path | None:
-    """Close the log and return where it lies; None when there is none."""
+def finish(code: int) -> str:
+    """Close the log and say where it lies, and what is wrong with it; empty when there is none."""
     path = _state.pop("path", None)
     _known.clear()
     if path is None:
-        return None
+        return ""
     _log.debug("exit code %d", code)
     root = logging.getLogger()
-    for handler in list(root.handlers):
-        if isinstance(handler.formatter, _Masked):
-            root.removeHandler(handler)
-            handler.close()
-            if isinstance(handler, logging.StreamHandler):
-                handler.stream.close()
+    said = f"the log is in {path}"
+    for handler in [each for each in root.handlers if isinstance(each, LogFile)]:
+        root.removeHandler(handler)
+        handler.close()
+        if handler.problem:
+            said = f"the debug log cannot be written: {handler.problem}; what there is of it is in {path}"
     root.setLevel(logging.WARNING)
-    return path
+    return said

@@ -64,8 +64,10 @@ def prepare_streams() -> None:
     to begin without a standard output.
 
     What libraries log goes to a log, where there is one: Python would print their errors over the screen.
-    An interrupted gRPC call makes asyncio complain of its poller, for one.
+    An interrupted gRPC call makes asyncio complain of its poller, for one. What a log cannot take is lost:
+    Python would print it with its arguments, which may be secret.
     """
+    logging.raiseExceptions = False
     _fill_gaps()
     for library in ("asyncio", "grpc"):
         logging.getLogger(library).addHandler(logging.NullHandler())
@@ -102,8 +104,8 @@ def guarded(work: Callable[[], int | None]) -> int:
         code = DONE
     except OSError as error:
         code = _told(LoopinError(f"the output could not be written: {error.strerror or error}"))
-    if log := debug.finish(code):
-        say(f"loopin: the log is in {log}")
+    if said := debug.finish(code):
+        say(f"loopin: {said}")
     return code
 
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
-from app.cli import debug
+from app.cli import debug, exits
+from app.cli.exits import say
 from app.cli.options import settings_flags
 from app.domain.errors import Refused
+from app.domain.text import clean
 from app.settings import Settings, load
 
 if TYPE_CHECKING:
     # Loaded on first use: help and the version need no services.
     from app.container import Container
+    from app.services.activity import Trail
 
 T = TypeVar("T")
 
@@ -40,6 +43,7 @@ def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags:
     """
     settings = load(flags=settings_flags(ctx, **flags))
     _note(ctx, settings)
+    tell_slips(ctx, settings, say)
     runtime = ctx.find_object(Runtime) or Runtime()
 
     async def work() -> T:
@@ -48,8 +52,21 @@ def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags:
             return await use(container)
         finally:
             await container.aclose()
+            # A trail that was not made was not needed.
+            _tell_lost(ctx, vars(container).get("trail"))
 
     return asyncio.run(work())
+
+
+def _tell_lost(ctx: click.Context, trail: "Trail | None") -> None:
+    """Say once a command that the activity lacks what it did; that changes nothing of what was done."""
+    if trail is not None and trail.problem is not None and not ctx.meta.get(_LOST):
+        ctx.meta[_LOST] = True
+        why = clean(trail.problem.message)
+        exits.say(f"loopin: this could not be written into the activity: {why}")
+
+
+_LOST = "loopin.lost"
 
 
 @contextmanager
@@ -60,6 +77,15 @@ def advising(hint: str) -> Iterator[None]:
     except Refused as error:
         error.hint = error.hint or hint
         raise
+
+
+def tell_slips(ctx: click.Context, settings: Settings, tell: Callable[[str], None]) -> None:
+    """Tell what stands in config.toml and is not read, each slip once a run."""
+    told: set[str] = ctx.meta.setdefault("loopin.slips", set())
+    for slip in settings.ignored:
+        if slip not in told:
+            told.add(slip)
+            tell(f"loopin: {slip}")
 
 
 def _note(ctx: click.Context, settings: Settings) -> None:

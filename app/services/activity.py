@@ -48,7 +48,7 @@ class Trail:
         operation: str = "",
         extra: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Append one entry, now. What went wrong with the last one is in `problem`."""
+        """Append one entry, now. What went wrong with the first that could not be is in `problem`."""
         who, where = (identity.name, identity.organization) if identity else ("", "")
         if outcome is Outcome.STARTED:
             extra = (*extra, (PROCESS, str(os.getpid())))
@@ -76,9 +76,8 @@ class Trail:
     async def _append(self, entry: ActivityEntry) -> None:
         try:
             await self._store.append(entry)
-            self.problem = None
         except LoopinError as error:
-            self.problem = error
+            self.problem = self.problem or error
 
     async def entries(self) -> Sequence[ActivityEntry]:
         """What happened, newest first. A beginning is left out once its end is there: one that stays

@@ -4,10 +4,14 @@ import asyncio
 import csv
 import io
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import click
 import pytest
 
 from app.cli import exits
+from app.cli.running import run
+from app.container import Container
 from app.domain.activity import Action, ActivityEntry, Outcome
 from app.domain.credentials import Provider
 from app.store.activity import JsonLinesActivity
@@ -57,3 +61,24 @@ def test_a_since_that_is_none_is_one_sentence(used: Loopin) -> None:
 
 def test_nothing_done_yet_is_said(loopin: Loopin) -> None:
     assert "Nothing was done yet" in loopin("activity").works().err
+
+
+async def _done_twice(container: Container) -> str:
+    for action in (Action.CREATE, Action.REVOKE):
+        await container.trail.add(action, subject="web")
+    return "done"
+
+
+@pytest.mark.parametrize("room", [True, False])
+def test_what_the_activity_cannot_take_is_told_once_and_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, room: bool
+) -> None:
+    (tmp_path / "file").write_text("no folder can be made in here")
+    state = tmp_path / ("folder" if room else "file") / "state"
+    monkeypatch.setenv("LOOPIN_STATE_DIR", str(state))
+    with click.Context(click.Command("rotate")) as ctx:
+        assert [run(ctx, _done_twice) for _ in range(2)] == ["done", "done"]
+    said = capsys.readouterr()
+    assert said.out == ""
+    lost = f"loopin: this could not be written into the activity: {state}/activity.jsonl cannot be written: "
+    assert said.err == "" if room else (said.err.startswith(lost) and said.err.count("\n") == 1)

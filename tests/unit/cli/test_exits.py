@@ -1,5 +1,8 @@
 """The gate: every way to end has its code, and none shows a traceback."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -126,3 +129,63 @@ def test_the_log_is_private_and_masked(tmp_path: Path, capsys: pytest.CaptureFix
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert str(path) in capsys.readouterr().err
     assert not debug.active()
+
+
+@pytest.fixture
+def full_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A debug log on a disk that is full from the beginning."""
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    path = debug.start(tmp_path / "state")
+    (handler,) = [each for each in logging.getLogger().handlers if isinstance(each, debug.LogFile)]
+    handler.stream.close()
+    handler.setStream(open("/dev/full", "w"))  # noqa: SIM115  # the handler closes it
+    yield path
+    debug.finish(0)
+
+
+def test_a_log_on_a_full_disk_is_told_once_and_changes_nothing(
+    full_log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work() -> int:
+        for _ in range(5):
+            logging.getLogger("loopin").warning("a line with %s", JWT)
+        return exits.FOUND
+
+    assert exits.guarded(work) == exits.FOUND
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "loopin: the debug log cannot be written: No space left on device; "
+        f"what there is of it is in {full_log}\n"
+    )
+
+
+def test_a_line_that_cannot_be_put_together_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = debug.start(tmp_path / "state")
+    (handler,) = [each for each in logging.getLogger().handlers if isinstance(each, debug.LogFile)]
+    # Not through a logger: the test's own handler would complain.
+    handler.handle(logging.makeLogRecord({"msg": "%d", "args": ("not a number",)}))
+    handler.handle(logging.makeLogRecord({"msg": "the next one"}))
+    assert debug.finish(0) == f"the log is in {path}"
+    assert "the next one" in path.read_text()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_no_log_prints_what_it_could_not_take(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of whatever library, wherever it writes."""
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    exits.prepare_streams()
+    logger = logging.getLogger("tests.full")
+    logger.propagate = False
+    with open("/dev/full", "w", buffering=1) as full:
+        handler = logging.StreamHandler(full)
+        logger.addHandler(handler)
+        logger.warning("a line with %s", JWT)
+        logger.removeHandler(handler)
+        with suppress(OSError):
+            full.close()
+    assert capsys.readouterr() == ("", "")
