@@ -11,6 +11,7 @@ from textual.widgets import Button, Input, Static
 
 from app.domain.organizations import Identity
 from app.domain.ports import Clock
+from app.domain.spans import ago
 from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.screens.dialog import Dialog
@@ -140,12 +141,10 @@ def _scope(token: APIToken) -> Cell:
 
 
 def last_use(token: APIToken, now: datetime) -> tuple[str, bool]:
-    """When the token was last used, in prose, and whether that means that something still uses it."""
-    import humanize
-
+    """When the token was last used, in the list's words, and whether something still uses it by that."""
     if token.last_used_at is None:
         return "never used", False
-    ago = humanize.naturaltime(now - token.last_used_at)
+    words = f"last used {ago(token.last_used_at, now)}"
     if (now - token.last_used_at).days < RECENT_DAYS:
-        return f"last used {ago}: something uses it", True
-    return f"last used {ago}", False
+        return f"{words}: something uses it", True
+    return words, False

@@ -157,7 +157,7 @@ async def test_a_token_that_is_used_warns() -> None:
     async with at_tokens() as tokens:
         await tokens.to_last()
         question = await tokens.revoke()
-        await question.reads("last used 3 minutes ago: something uses it")
+        await question.reads("last used 3 min ago: something uses it")
 
 
 async def test_revoking_several_needs_their_count_and_organization() -> None:
