@@ -137,8 +137,9 @@ def full_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(logging, "raiseExceptions", True)
     path = debug.start(tmp_path / "state")
     (handler,) = [each for each in logging.getLogger().handlers if isinstance(each, debug.LogFile)]
-    handler.stream.close()
-    handler.setStream(open("/dev/full", "w"))  # noqa: SIM115  # the handler closes it
+    before = handler.setStream(open("/dev/full", "w"))  # noqa: SIM115  # the handler closes it
+    assert before is not None
+    before.close()
     yield path
     debug.finish(0)
 
