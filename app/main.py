@@ -14,25 +14,28 @@ from textual.signal import Signal
 from textual.worker import Worker, WorkerState
 
 from app import themes
-from app.commands.bindings import bindings_for, keymap
+from app.commands.bindings import bindings_for, keymap, shown_key
 from app.commands.command import Room
 from app.commands.everywhere import MODES
 from app.commands.palette import LoopinCommands
+from app.commands.registry import by_id
 from app.container import Container
 from app.domain.credentials import Provider
 from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.text import clean
+from app.errand import Errand
 from app.rooms import DemoServer, Rooms
 from app.screens.accounts import AccountsScreen
+from app.screens.dialog import Dialog
 from app.screens.frame import DemoLogin, Frame, Presence
 from app.screens.room import RoomScreen, Trouble
 from app.screens.session_watch import SessionWatch
 from app.screens.words import sentence
 from app.sheet import Sheet
+from app.slips import slips
 from app.terminal import TerminalApp
 
 if TYPE_CHECKING:
-    from app.domain.login import SignedIn
     from app.domain.redact import Redactor
     from app.screens.login_watch import LoginWatchScreen
 
@@ -41,7 +44,6 @@ OPEN_DEMO = 200
 TWICE_WITHIN = 2.0
 PAINTED = 0.05
 """Seconds from the first paint, of the body, to the time when the bars stand there too."""
-_LOGINS = {f"login:{provider.value}": provider for provider in Provider}
 _log = logging.getLogger(__name__)
 # Without --debug nothing listens, and Python would then print errors over the screen.
 _log.addHandler(logging.NullHandler())
@@ -62,8 +64,8 @@ def run(container: Container, *, screen: str = "accounts", demo: DemoServer | No
     app = LoopinApp(container, screen=screen, demo=demo)
     result = app.run()
     code = result if result is not None else app.return_code or 0
-    if code == 0 and (missed := app.nobody_signed_in_to) is not None:
-        raise Cancelled(f"cancelled: nobody signed in to {missed.title}")
+    if code == 0:
+        app.errand.check()
     return code
 
 
@@ -87,10 +89,9 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self.demo = demo
         self._redactor = _redact(container) if container.settings.redact else None
         self._first = screen if screen in MODES else MODES[0]
-        self._sign_in_to = _LOGINS.get(screen)
-        self._done: SignedIn | None = None
+        self.errand = Errand(screen)
         self._interrupted = float("-inf")
-        keys, self._key_problems = keymap(container.settings.keys)
+        keys, _ = keymap(container.settings.keys)
         self.frame = Frame(
             clock=container.clock,
             account_changed=Signal(self, "account_changed"),
@@ -100,7 +101,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
             demo=DemoLogin(demo.email, demo.password, demo.samples) if demo else None,
             read_only=container.settings.chainloop.read_only,
         )
-        self._no_such_theme = self._take_theme(container.settings.theme)
+        self._take_theme(container.settings.theme)
         self.set_keymap(keys)
         self._rooms = Rooms(self, container, self.frame, demo)
         self._watch = SessionWatch(self, self.frame)
@@ -115,14 +116,10 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self.frame.account_changed.subscribe(self, lambda _: self._account_changed())
         self._watch.start()
         await self.switch_mode(self._first)
-        if self._sign_in_to is not None and isinstance(self.screen, AccountsScreen):
-            self.screen.open_login(self._sign_in_to)
-        if self._no_such_theme:
-            words = f"there is no theme called {clean(self._no_such_theme, 40)}"
-            self.notify(words, severity="warning", markup=False)
-        for problem in self._key_problems:
-            hint = "the default keys are in use until it is mended in config.toml"
-            self.notify(f"{problem}; {hint}", title="Keys", severity="warning", timeout=20, markup=False)
+        if self.errand.provider is not None and isinstance(self.screen, AccountsScreen):
+            self.screen.open_login(self.errand.provider)
+        for slip in slips(self.container.settings):
+            self.notify(slip, title="Settings", severity="warning", timeout=20, markup=False)
         # Looking loads the adapters, which takes longer than the first frame: that is painted before.
         self.screen.call_after_refresh(self.set_timer, PAINTED, self.look)
 
@@ -135,8 +132,8 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
 
             redaction.remove()
 
-    def _take_theme(self, name: str) -> str:
-        """Use the theme called `name`; return its name when there is none.
+    def _take_theme(self, name: str) -> None:
+        """Use the theme called `name`, where there is one.
 
         Before the app runs, so that no style sheet is parsed for a theme that nobody sees.
         """
@@ -149,7 +146,6 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         # What Textual does when a running app changes its theme.
         self._refresh_truecolor_filter(self.ansi_theme)
         self.stylesheet = Sheet(variables=self.get_css_variables())
-        return "" if known else name
 
     @work(exclusive=True, group="theme", description="remember the theme", exit_on_error=False)
     async def _remember_theme(self, name: str) -> None:
@@ -157,26 +153,19 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
 
     # ── who is signed in ──
 
-    @property
-    def nobody_signed_in_to(self) -> Provider | None:
-        """Whom the app was opened to sign in to, as long as nobody has."""
-        return self._sign_in_to if self._done is None else None
-
     def on_login_watch_screen_happened(self, event: "LoginWatchScreen.Happened") -> None:
         """Named, not `@on`: the first frame does not wait for the class."""
-        done = event.step.result
-        if done is not None and done.provider is self._sign_in_to:
-            self._done = done
+        self.errand.watch(event.step)
 
     def _account_changed(self) -> None:
-        if self._done is not None:
+        if self.errand.words:
             self._leave()
         else:
             self.look()
 
     def _leave(self) -> None:
         # Text, for a name may look like Rich's markup.
-        self.exit(0, message=Text(self._done.words) if self._done else None)
+        self.exit(0, message=Text(self.errand.words))
 
     @work(exclusive=True, group="presence", description="look at the accounts", exit_on_error=False)
     async def look(self) -> None:
@@ -208,21 +197,12 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         if isinstance(error, SessionEnded):
             self._watch.over(Provider.CHAINLOOP)
         if isinstance(error, LoopinError):
-            self.notify(sentence(error), severity="error", timeout=10, markup=False)
+            key = shown_key(by_id("app.sign_in"), self.frame.keys)
+            self.notify(sentence(error, key), severity="error", timeout=10, markup=False)
             return
         _log.error("could not %s", doing, exc_info=error)
         words = f"Something unexpected happened: could not {doing or 'finish'}. Run with --debug for a log."
         self.notify(words, severity="error", timeout=10, markup=False)
-
-    def _fatal_error(self) -> None:
-        """Textual would print a traceback with local variables, and a secret could be among them."""
-        self.hear_last_words()
-        _log.critical("the app failed", exc_info=self._exception)
-        self._exit_renderables.append(
-            "Loopin hit an error of its own and had to stop. Nothing you stored is lost. "
-            "Run it again with --debug to write a log."
-        )
-        self._close_messages_no_wait()
 
     # ── actions ──
 
@@ -250,7 +230,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
 
     def action_interrupt(self) -> None:
         """Copy a selection, else cancel what runs, else say how to quit; twice quits."""
-        if selected := self._selection():
+        if selected := self.selection():
             self.copy_to_clipboard(selected)
             self.notify("sent to the terminal's clipboard (cannot be confirmed)", timeout=3)
             return
@@ -265,17 +245,6 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self._interrupted = now
         self.notify("press ctrl+c again to quit", timeout=TWICE_WITHIN)
 
-    def _selection(self) -> str:
-        # Loaded with the first screen that has one, and not before.
-        from textual.widgets import Input, TextArea
-
-        focused = self.focused
-        # What stands in a masked input is a secret: it is not put on a clipboard by the way.
-        masked = isinstance(focused, Input) and focused.password
-        if isinstance(focused, Input | TextArea) and not masked and focused.selected_text:
-            return focused.selected_text
-        return self.screen.get_selected_text() or ""
-
     def action_help(self) -> None:
         """Open the help of this screen."""
         from app.screens.help import HelpScreen
@@ -288,9 +257,11 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self.push_screen(self._rooms.login(self._watch.due()), self._signed_in)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """One sign-in at a time."""
-        here = self.screen.ROOM if isinstance(self.screen, RoomScreen) else None
-        if action == "sign_in" and here in {None, Room.LOGIN, Room.SIGNING_IN}:
+        """One sign-in at a time; above a dialog only one that cannot go on without it."""
+        screen = self.screen
+        here = screen.ROOM if isinstance(screen, RoomScreen) else None
+        stuck = isinstance(screen, Dialog) and screen.session_over
+        if action == "sign_in" and here in {None, Room.LOGIN, Room.SIGNING_IN} and not stuck:
             return False
         return super().check_action(action, parameters)
 

@@ -15,12 +15,17 @@ from app.domain.errors import UsageError
 from app.domain.gumloop import BASE_URL, GumloopTarget, endpoint_of
 from app.domain.read_only import ReadOnlyMode
 from app.domain.secret import Secret
+from app.domain.text import clean
 
 CHAINLOOP_ADDRESS = "api.cp.chainloop.dev:443"
 YEAR, HOUR = 366, 3600
 """Days and seconds; what is longer is a slip, and more than calendars and clocks can count."""
 LARGEST_ANSWER = 2**31 - 1
 """Bytes; gRPC counts no further."""
+_DEEPEST = 4
+"""Names in `chainloop.profiles.NAME.read_only`."""
+_FEW = 5
+"""Slips that are told at once."""
 
 
 class Setting(NamedTuple):
@@ -106,6 +111,8 @@ class Settings:
     demo: bool = False
     refresh_minutes: int = 0
     redact: bool = False
+    ignored: tuple[str, ...] = ()
+    """What config.toml says that nobody reads, a slip most of the time, in one sentence each."""
 
 
 def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | None] | None = None) -> Settings:
@@ -133,6 +140,7 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
         keys={str(k): str(v) for k, v in _section(file, "keys").items()},
         refresh_minutes=_whole("refresh_minutes", values, least=0, most=YEAR * 24 * 60),
         redact=_truth("redact", values),
+        ignored=_ignored(file),
     )
 
 
@@ -147,6 +155,44 @@ def _read_only(file: Mapping[str, Any]) -> frozenset[str]:
             where = f"[chainloop.profiles.{name}] read_only"
             raise UsageError(f"{where} is {value!r}", hint="use true or false")
     return frozenset(name for name, value in given.items() if value)
+
+
+def _ignored(file: Mapping[str, Any]) -> tuple[str, ...]:
+    read = [path for path in _paths(file) if not _is_read(path)]
+    return tuple(_why_ignored(path) for path in read[:_FEW])
+
+
+def _paths(file: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Every key with the tables it stands in, no deeper than the deepest key that is read."""
+    found: list[tuple[str, ...]] = []
+    waiting: list[tuple[tuple[str, ...], Any]] = [((name,), value) for name, value in file.items()]
+    while waiting:
+        path, value = waiting.pop(0)
+        if isinstance(value, Mapping) and len(path) < _DEEPEST:
+            waiting += [((*path, name), inner) for name, inner in value.items()]
+        else:
+            found.append(path)
+    return found
+
+
+def _is_read(path: tuple[str, ...]) -> bool:
+    if path[0] in {"keys", "filters"} or (path[:2], path[3:]) == (("chainloop", "profiles"), ("read_only",)):
+        return True
+    return any(row.key and row.key.split(".") == list(path) for row in TABLE.values())
+
+
+def _why_ignored(path: tuple[str, ...]) -> str:
+    from difflib import get_close_matches
+
+    name = clean(".".join(path), 80)
+    if (row := TABLE.get("_".join(path))) is not None:
+        return f"{name} is not read from config.toml: set {row.variable}"
+    known = [row.key for row in TABLE.values() if row.key]
+    if len(path) == _DEEPEST:
+        known.append(".".join((*path[:-1], "read_only")))
+    beside = [key for key in known if key.split(".")[:-1] == list(path[:-1])]
+    meant = get_close_matches(name, beside if len(path) > 1 and beside else known, 1)
+    return f"{name} in config.toml is no setting" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
 def _gumloop(values: Mapping[str, str], read_only: ReadOnlyMode) -> GumloopTarget:

@@ -97,3 +97,10 @@ ANSI = Theme(
 """The sixteen colours of the terminal, whatever they are there; no colour of ours."""
 
 THEMES = (DARK, LIGHT, ANSI)
+
+
+def names() -> frozenset[str]:
+    """Every theme there is: Loopin's own and those that Textual brings."""
+    from textual.theme import BUILTIN_THEMES
+
+    return frozenset({*BUILTIN_THEMES, *(theme.name for theme in THEMES)})

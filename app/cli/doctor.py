@@ -9,13 +9,13 @@ from app.cli import debug, exits
 from app.cli.groups import Leaf
 from app.cli.options import settings_flags, shared
 from app.cli.output import DIM, GREEN, RED, YELLOW, paint, plural, show, show_json
-from app.cli.running import run
+from app.cli.running import run, tell_slips
 from app.container import Container
 from app.domain import secret
 from app.domain.doctor import Finding, Verdict
 from app.domain.errors import UsageError
 from app.domain.text import clean
-from app.settings import load
+from app.settings import TABLE, Settings, load
 
 _GLYPHS = {Verdict.PASS: ("✓", GREEN), Verdict.WARN: ("!", YELLOW), Verdict.FAIL: ("✗", RED)}
 
@@ -41,11 +41,15 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     for name in secret.VARIABLES:
         debug.hide(os.environ.get(name, ""))
     try:
-        load(flags=settings_flags(ctx))
+        settings = load(flags=settings_flags(ctx))
     except UsageError as error:
         # Without settings there is nothing to look at; that is the finding.
         tell(Finding("settings", Verdict.FAIL, error.message, error.hint))
     else:
+        for slip in _slips(settings):
+            tell(Finding("settings", Verdict.WARN, slip, f"mend it in {settings.config_dir / 'config.toml'}"))
+        # Told already; `run` would tell it to standard error.
+        tell_slips(ctx, settings, lambda slip: None)
         run(ctx, lambda container: _look(container, tell))
     failures = sum(finding.verdict is Verdict.FAIL for finding in found)
     if as_json:
@@ -53,6 +57,16 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     else:
         show(_summary(failures, sum(finding.verdict is Verdict.WARN for finding in found)))
     return exits.FOUND if failures else exits.DONE
+
+
+def _slips(settings: Settings) -> list[str]:
+    """What is set and cannot be used; the app would tell it, too."""
+    if settings.theme == TABLE["theme"].default and not settings.keys:
+        return list(settings.ignored)
+    # The app's themes and keys take Textual to know.
+    from app.slips import slips
+
+    return list(slips(settings))
 
 
 async def _look(container: Container, tell: Callable[[Finding], None]) -> None:

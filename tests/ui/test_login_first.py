@@ -3,6 +3,7 @@
 import pytest
 
 from app.domain.credentials import Provider
+from app.domain.errors import Cancelled
 from app.screens.accounts import AccountsScreen
 from app.screens.login import LoginScreen
 from tests.support import app as fakes
@@ -26,7 +27,6 @@ async def test_it_ends_with_the_sign_in_it_was_opened_for(capfd: pytest.CaptureF
         await page.waits()
         await page.allowed()
         await page.signed_in()
-        assert app.nobody_signed_in_to is None
         await page.press("enter")
         await page.until(lambda: not app.is_running)
     assert app.return_value == 0
@@ -42,4 +42,5 @@ async def test_a_sign_in_to_the_other_provider_is_not_the_one_it_was_opened_for(
         await page.signed_in()
         await page.press("enter")
         await page.dialog(AccountsScreen)
-        assert app.nobody_signed_in_to is Provider.GUMLOOP
+        with pytest.raises(Cancelled, match="nobody signed in to Gumloop"):
+            app.errand.check()

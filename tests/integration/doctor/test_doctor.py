@@ -366,3 +366,16 @@ async def test_no_credential_reaches_a_server(
         sent = json.dumps([dict(request.headers), dict(request.query), dict(request.form)])
         assert API_KEY not in sent
         assert "authorization" not in sent.lower()
+
+
+def test_what_is_set_and_cannot_be_used_is_a_warning_each(command: Loopin) -> None:
+    config = Path(command.variables()["LOOPIN_CONFIG_DIR"]) / "config.toml"
+    config.parent.mkdir(exist_ok=True)
+    config.write_text('readonly = true\n[keys]\n"tokens.nosuch" = "x"\n', encoding="utf-8")
+    done = command("doctor", "--json", LOOPIN_THEME="nosuch")
+    told = " ".join(line["detail"] for line in lines(done, "settings"))
+    assert all(
+        words in told for words in ("did you mean read_only?", "no theme called nosuch", "tokens.nosuch")
+    )
+    assert {line["verdict"] for line in lines(done, "settings")} == {"warn"}
+    assert "readonly" not in done.err
