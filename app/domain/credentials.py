@@ -167,6 +167,15 @@ class Resolution:
 DEFAULT_PROFILE = "default"
 
 
+def profile_words(profile: str) -> tuple[str, str]:
+    """What a sentence, and a command line, say of the profile: nothing of the default one."""
+    if profile == DEFAULT_PROFILE:
+        return "", ""
+    from shlex import quote
+
+    return f" with the profile {profile}", f" --profile {quote(profile)}"
+
+
 @dataclass(frozen=True, slots=True)
 class ChainloopTarget:
     """What flags and environment say about Chainloop for this run.

@@ -16,6 +16,7 @@ from app.domain.credentials import (
     Resolution,
     Source,
     Standing,
+    profile_words,
 )
 from app.domain.errors import LoopinError, NotSignedIn, PermissionDenied, VaultError
 from app.services.chainloop_vault import ChainloopVault
@@ -79,6 +80,13 @@ class ChainloopSession:
 
     async def resolve(self) -> Resolution:
         """Look at every source; a keychain that fails is a warning when something stronger is set."""
+        resolution, problem = await self.inspect()
+        if problem is not None:
+            raise problem
+        return resolution
+
+    async def inspect(self) -> tuple[Resolution, VaultError | None]:
+        """The same, with the keychain's failure beside it when nothing stronger is set."""
         stored, problem = await self._read_stored()
         offers = self._offers(stored, problem)
         winner = next((offer for offer in offers if offer.secret is not None), None)
@@ -86,10 +94,10 @@ class ChainloopSession:
         if last := await self._ci_offer(winner):
             offers.append(last)
             winner = winner or (last if last.secret is not None else None)
-        elif winner is None and problem is not None:
-            raise problem
         candidates = tuple(_candidate(offer, winner) for offer in offers)
-        return Resolution(self._credential(winner) if winner else None, candidates, keychain=problem)
+        if winner is None and last is None and problem is not None:
+            return Resolution(None, candidates), problem
+        return Resolution(self._credential(winner) if winner else None, candidates, keychain=problem), None
 
     async def credential(self) -> Credential:
         """Return the credential in effect, or raise NotSignedIn.
@@ -105,7 +113,8 @@ class ChainloopSession:
         where = self.endpoint(None).address
         elsewhere = [c.reason for c in resolution.candidates if c.stored or c.source is Source.CI]
         because = f": {elsewhere[0]}" if elsewhere else ""
-        raise NotSignedIn(f"not signed in at {where}{because}", hint=SIGN_IN)
+        profile, option = profile_words(self.target.profile)
+        raise NotSignedIn(f"not signed in at {where}{profile}{because}", hint=f"{SIGN_IN}{option}")
 
     async def gateway(self, credential: Credential | None = None, organization: str = "") -> Gateway:
         """Open the gateway with `credential`, or with the one in effect.

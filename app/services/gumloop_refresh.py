@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from app.domain.credentials import profile_words
 from app.domain.errors import LoopinError, NotSignedIn, SessionEnded, VaultError
 from app.domain.gumloop import GumloopLogin, GumloopTokens, same_issuer
 from app.services.gumloop_vault import SERVICE, GumloopVault, StoredGumloop
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from app.domain.secret import Secret
     from app.services.gumloop_facts import GumloopMemory
 
-SIGN_IN = "sign in with: loopin gumloop login"
 LOOKS = (0.1, 0.3, 0.6, 1.0)
 """Seconds between two looks at the keychain before a session counts as ended."""
 
@@ -77,7 +77,7 @@ class GumloopRefresh:
                 return credential_of(login, ended)
             if login.refresh_token is None:
                 raise SessionEnded(
-                    "the access token has ended and came without a refresh token", hint=SIGN_IN
+                    "the access token has ended and came without a refresh token", hint=sign_in(ended.profile)
                 )
             try:
                 tokens = await self._oauth.refresh(login.endpoint, login.refresh_token)
@@ -88,7 +88,7 @@ class GumloopRefresh:
     async def _login(self, ended: Credential) -> GumloopLogin:
         login = (await self.read(ended.profile)).login
         if login is None:
-            raise NotSignedIn("this profile was signed out meanwhile", hint=SIGN_IN)
+            raise NotSignedIn("this profile was signed out meanwhile", hint=sign_in(ended.profile))
         if not same_issuer(login.endpoint, ended.endpoint):
             raise NotSignedIn(
                 f"the stored login now belongs to {login.endpoint.address}",
@@ -108,7 +108,7 @@ class GumloopRefresh:
             if pause is not None:
                 await self._clock.sleep(pause)
         raise SessionEnded(
-            f"the session at {used.endpoint.address} has ended: {error.message}", hint=SIGN_IN
+            f"the session at {used.endpoint.address} has ended: {error.message}", hint=sign_in(ended.profile)
         ) from error
 
     async def _store(self, used: GumloopLogin, tokens: GumloopTokens, ended: Credential) -> Credential:
@@ -152,3 +152,8 @@ def credential_of(login: GumloopLogin, like: Credential) -> Credential:
         user_id=login.user_id,
         refresh_token=login.refresh_token,
     )
+
+
+def sign_in(profile: str) -> str:
+    """The next step for one who is not signed in."""
+    return f"sign in with: loopin gumloop login{profile_words(profile)[1]}"

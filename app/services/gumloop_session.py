@@ -16,6 +16,7 @@ from app.domain.credentials import (
     Resolution,
     Source,
     Standing,
+    profile_words,
 )
 from app.domain.errors import (
     Failed,
@@ -29,7 +30,7 @@ from app.domain.errors import (
 from app.domain.gumloop import GumloopLogin, GumloopTarget, same_issuer
 from app.domain.text import clean
 from app.services.gumloop_facts import GumloopFacts, GumloopMemory
-from app.services.gumloop_refresh import SIGN_IN, GumloopRefresh
+from app.services.gumloop_refresh import GumloopRefresh, sign_in
 from app.services.gumloop_vault import StoredGumloop
 
 if TYPE_CHECKING:
@@ -111,7 +112,9 @@ class GumloopSession:
         if problem is not None and not reasons:
             raise problem
         because = f": {reasons[-1]}" if reasons else ""
-        raise NotSignedIn(f"not signed in at {self.endpoint(None).address}{because}", hint=SIGN_IN)
+        where, profile = self.endpoint(None).address, self.target.profile
+        named = profile_words(profile)[0]
+        raise NotSignedIn(f"not signed in at {where}{named}{because}", hint=sign_in(profile))
 
     async def fresh(self) -> Credential:
         """The credential in effect, renewed first when it is about to end.

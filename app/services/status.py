@@ -8,12 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from app.domain.claims import expiry_of
-from app.domain.credentials import Provider, Resolution
-from app.domain.errors import LoopinError, VaultError
+from app.domain.credentials import Provider
+from app.domain.errors import LoopinError
 from app.domain.status import ProviderStatus
 from app.services.chainloop_session import ChainloopSession
 
 if TYPE_CHECKING:
+    from app.domain.credentials import Resolution
     from app.domain.ports import Vault
 
 
@@ -33,10 +34,7 @@ class ChainloopStatus:
 
     async def do(self, *, online: bool = True) -> ProviderStatus:
         """Look at the sources; with `online` ask the server too. What fails is told inside."""
-        try:
-            resolution, error = await self._session.resolve(), None
-        except VaultError as problem:
-            resolution, error = Resolution(None, ()), problem
+        resolution, error = await self._session.inspect()
         status = await self._offline(resolution, error)
         return await self._ask(status, resolution) if online and status.signed_in else status
 

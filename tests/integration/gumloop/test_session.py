@@ -147,3 +147,10 @@ async def test_profiles_are_logins_of_their_own(desk: Desk) -> None:
     assert candidates[-1].label == "keychain, profile work"
     assert set(desk.vault.entries("work")) == {"api_key", "user_id", "base_url"}
     assert set(desk.vault.entries()) == {"access_token", "refresh_token", "base_url"}
+
+
+async def test_who_is_not_signed_in_is_told_with_which_profile(desk: Desk) -> None:
+    async with desk.loopin("audi") as loopin:
+        with pytest.raises(NotSignedIn, match="with the profile audi") as caught:
+            await loopin.gumloop_session.credential()
+    assert caught.value.hint == "sign in with: loopin gumloop login --profile audi"

@@ -17,6 +17,7 @@ from app.domain.secret import Secret
 from app.domain.status import VaultStatus
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import SERVICE, ChainloopVault, StoredLogin
+from app.services.status import ChainloopStatus
 from app.vault.memory import MemoryVault
 from tests.support.chainloop import endpoint_of
 from tests.support.job import Job
@@ -214,6 +215,23 @@ async def test_a_broken_keychain_is_the_error_when_nothing_else_is_set() -> None
         await account.resolve()
     with pytest.raises(VaultLocked):
         await account.credential()
+
+
+async def test_a_broken_keychain_leaves_every_place_to_be_shown() -> None:
+    error = VaultLocked("locked")
+    account = ChainloopSession(ChainloopTarget(DEFAULT), BrokenVault(error), NoGateways(), no_claims)
+    status = await ChainloopStatus(account, MemoryVault()).do(online=False)
+    assert status.error is error
+    assert [c.label for c in status.candidates] == ["--token", "CHAINLOOP_TOKEN", "keychain"]
+    assert [c.reason for c in status.candidates] == ["not given", "not set", "locked"]
+
+
+async def test_who_is_not_signed_in_is_told_with_which_profile() -> None:
+    account = await session(profile="au di")
+    with pytest.raises(NotSignedIn) as caught:
+        await account.credential()
+    assert caught.value.message == "not signed in at default.example:443 with the profile au di"
+    assert caught.value.hint == "sign in with: loopin chainloop auth login --profile 'au di'"
 
 
 async def test_a_call_with_a_token_of_its_own_does_not_wait_for_the_keychain() -> None:
