@@ -258,9 +258,8 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """One sign-in at a time; above a dialog only one that cannot go on without it."""
-        screen = self.screen
-        here = screen.ROOM if isinstance(screen, RoomScreen) else None
-        stuck = isinstance(screen, Dialog) and screen.session_over
+        here = self.screen.ROOM if isinstance(self.screen, RoomScreen) else None
+        stuck = isinstance(self.screen, Dialog) and self.screen.session_over
         if action == "sign_in" and here in {None, Room.LOGIN, Room.SIGNING_IN} and not stuck:
             return False
         return super().check_action(action, parameters)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,11 @@ from app.screens.dialog import Dialog
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+_log = logging.getLogger(__name__)
+# Without --debug nothing listens, and Python would then print errors over the screen.
+_log.addHandler(logging.NullHandler())
 
 
 class TerminalApp(LegibleApp, inherit_bindings=False):
@@ -54,6 +60,28 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
     def asks_first(self) -> bool:
         """True when the open dialog asks whether to quit: something would be lost."""
         return isinstance(self.screen, Dialog) and self.screen.holds_on()
+
+    def selection(self) -> str:
+        """What is marked in a field or on the screen."""
+        # Loaded with the first screen that has one, and not before.
+        from textual.widgets import Input, TextArea
+
+        focused = self.focused
+        # What stands in a masked input is a secret: it is not put on a clipboard by the way.
+        masked = isinstance(focused, Input) and focused.password
+        if isinstance(focused, Input | TextArea) and not masked and focused.selected_text:
+            return focused.selected_text
+        return self.screen.get_selected_text() or ""
+
+    def _fatal_error(self) -> None:
+        """Textual would print a traceback with local variables, and a secret could be among them."""
+        self.hear_last_words()
+        _log.critical("the app failed", exc_info=self._exception)
+        self._exit_renderables.append(
+            "Loopin hit an error of its own and had to stop. Nothing you stored is lost. "
+            "Run it again with --debug to write a log."
+        )
+        self._close_messages_no_wait()
 
     def stop_listening_in(self) -> None:
         """Textual's console, log and picture (TEXTUAL_LOG, _SCREENSHOT) get keys and pastes, so secrets."""

@@ -10,6 +10,7 @@ from textual.widgets import Button, Static
 from app.domain.errors import LoopinError, NotSignedIn
 from app.domain.text import clean
 from widgets.containers import Container, Vertical
+from widgets.relabel import relabel
 
 
 class StateView(Container):
@@ -103,7 +104,8 @@ class StateView(Container):
         note.query_one(".state-title", Static).update(clean(title))
         _fill(note.query_one(".state-hint", Static), clean(hint))
         pressed = note.query_one(Button)
-        pressed.label, pressed.display = button, bool(button)
+        relabel(pressed, button)
+        pressed.display = bool(button)
 
     @on(Button.Pressed)
     def _offer(self, event: Button.Pressed) -> None:

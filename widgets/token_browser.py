@@ -101,6 +101,14 @@ class TokenBrowser(Vertical):
             return [token for token in self.book.tokens if token.id in self.marks]
         return [self.row.token] if self.row is not None and _may_mark(self.row) else []
 
+    def chosen_as_shown(self) -> list[APIToken]:
+        """The same in the order of the rows; what is marked and not shown comes last."""
+        chosen = self.chosen()
+        if len(chosen) < 2:
+            return chosen
+        place = {row.token.id: number for number, row in enumerate(self.rows)}
+        return sorted(chosen, key=lambda token: place.get(token.id, len(place)))
+
     def browse(self, book: Book, identity: Identity, *, permissions: bool) -> None:
         """Show another list, read by `identity`; the cursor and the marks stay on their tokens.
 

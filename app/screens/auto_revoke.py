@@ -25,6 +25,7 @@ from app.domain.tokens import StatusFilter
 from app.screens.auto_revoke_save import ConfirmThreshold
 from app.screens.frame import Frame, Presence
 from app.screens.room import RoomScreen
+from app.screens.words import at_hand
 from app.services.organizations import DescribeOrganization, UpdateThreshold
 from app.services.tokens import ListTokens
 from widgets.partition_view import PartitionView
@@ -147,9 +148,9 @@ class AutoRevokeScreen(RoomScreen):
             return False
         view = self.query_one(StateView)
         if isinstance(error, NotSignedIn):
-            view.show_error(error, button="Go to Accounts", action="accounts")
+            view.show_error(at_hand(error), button="Go to Accounts", action="accounts")
         else:
-            view.show_error(error)
+            view.show_error(at_hand(error))
         self.call_after_refresh(self.query_one("#state-note Button", Button).focus)
         return True
 

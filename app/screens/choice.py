@@ -15,7 +15,7 @@ from textual.worker import Worker
 
 from app.domain.errors import LoopinError
 from app.screens.dialog import Dialog, Result
-from app.screens.words import reason
+from app.screens.words import at_hand, reason
 from widgets.state_view import StateView
 
 Item = TypeVar("Item")
@@ -126,7 +126,7 @@ class ChoiceDialog(Dialog[Result], Generic[Result, Item]):
         if not isinstance(error, LoopinError):
             return False
         if worker.group == "list":
-            self.query_one(StateView).show_error(error)
+            self.query_one(StateView).show_error(at_hand(error))
         else:
             self.query_one(".dialog-error", Static).update(reason(error))
         return True

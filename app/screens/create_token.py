@@ -17,13 +17,14 @@ from app.domain import permissions as allowed
 from app.domain.book import Book
 from app.domain.errors import LoopinError, UsageError
 from app.domain.organizations import Identity
-from app.domain.ports import Clock
 from app.domain.text import clean
 from app.domain.tokens import CreatedToken, TokenDraft
 from app.screens.dialog import Dialog
+from app.screens.frame import Frame
 from app.screens.words import reason
 from app.services.new_token import NewToken
 from widgets.choice_bar import ChoiceBar
+from widgets.relabel import relabel
 
 _OTHER = "another project"
 _ORGANIZATION = "organization"
@@ -49,12 +50,18 @@ class CreateTokenDialog(Dialog[CreatedToken]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "create", "Create", show=False)]
 
     def __init__(
-        self, create: NewToken, identity: Identity, book: Book, clock: Clock, *, permissions: bool = False
+        self,
+        create: NewToken,
+        identity: Identity,
+        book: Book,
+        frame: Frame,
+        *,
+        permissions: bool = False,
     ) -> None:
         """`permissions` says that the server can limit what a token may do."""
         super().__init__()
-        self._permissions = permissions
-        self._create, self._identity, self._book, self._clock = create, identity, book, clock
+        self._permissions, self._frame = permissions, frame
+        self._create, self._identity, self._book = create, identity, book
         known = (identity.project,) if identity.project else book.projects()[:_OFFERED]
         self._scopes = [_ORGANIZATION, *known, *([] if identity.project else [_OTHER])]
         self._creating = False
@@ -219,7 +226,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         return self._value("create-project") if self._scope == _OTHER else self._scope
 
     def _now(self) -> datetime:
-        return self._clock.now()
+        return self._frame.clock.now()
 
     def _span(self) -> timedelta | None:
         life = expiry.CHOICES[self._life]
@@ -233,9 +240,18 @@ class CreateTokenDialog(Dialog[CreatedToken]):
     @on(Button.Pressed, "#create")
     def action_create(self) -> None:
         """Create it, when everything is right."""
-        if not self.query_one("#create", Button).disabled:
+        if not self.query_one("#create", Button).disabled and not self._is_elsewhere():
             name, description = self._value("create-name"), self._value("create-description")
             self._send(TokenDraft(name, description, self._span(), self._project(), self._wanted()))
+
+    def _is_elsewhere(self) -> bool:
+        """Say so when a sign-in above this form was one to another organization."""
+        now, wanted = self._frame.presence.identity, self._identity.organization
+        if now is None or now.organization == wanted:
+            return False
+        here, there = clean(now.organization, 60), clean(wanted, 60)
+        self._say_failure(UsageError(f"you are in {here} now, and the form is of {there}", hint="close it"))
+        return True
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:
@@ -261,7 +277,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
 
     def _busy(self, busy: bool) -> None:
         self._creating = busy
-        self.query_one("#create", Button).label = "Creating …" if busy else "Create"
+        relabel(self.query_one("#create", Button), "Creating …" if busy else "Create")
         if busy:
             self.query_one("#create-error", Static).display = False
         self._check()
@@ -270,12 +286,15 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         """Say it in the form, which keeps what was typed."""
         if not isinstance(error, LoopinError):
             return False
+        self._say_failure(error)
+        return True
+
+    def _say_failure(self, error: LoopinError) -> None:
         line = self.query_one("#create-error", Static)
         line.update(reason(error))
         line.display = True
         self._check()
         self.call_after_refresh(line.scroll_visible, animate=False)
-        return True
 
 
 def _label(text: str) -> Static:

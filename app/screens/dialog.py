@@ -10,8 +10,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 from textual.worker import Worker, WorkerState
 
+from app.domain.errors import SessionEnded
 from app.domain.text import clean
-from app.screens.room import Trouble
+from app.screens.room import SessionOver, Trouble
 from widgets.behind import Behind
 
 Result = TypeVar("Result")
@@ -30,7 +31,10 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", show=False),
         Binding("q", "leave", "Cancel", show=False),
+        Binding("ctrl+l", "app.sign_in", "Sign in again", show=False, id="app.sign_in"),
     ]
+    session_over = False
+    """True once a server told it that the session has ended: then one can sign in above it."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
@@ -67,8 +71,15 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None:
             event.stop()
+            if isinstance(error, SessionEnded):
+                self.hear_session_over()
             if not self.show_failure(error, event.worker):
                 self.app.post_message(Trouble(error, event.worker.description))
+
+    def hear_session_over(self) -> None:
+        """The session has ended: let one sign in above this dialog."""
+        self.session_over = True
+        self.post_message(SessionOver())
 
     def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
         """Show a worker's error in the dialog itself; False leaves it to the app."""

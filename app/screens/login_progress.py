@@ -25,6 +25,7 @@ from app.screens.login_watch import LoginWatchScreen
 from app.screens.words import reason
 from app.services.copying import CopyText
 from app.services.login.round_trip import PATIENCE, BrowserLogin
+from widgets.relabel import relabel
 from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
 
@@ -200,10 +201,10 @@ class LoginProgressScreen(LoginWatchScreen):
         self.query_one("#continue").display = done
         over = Step.WAITING in self._steps and not self._resumable
         self.query_one("#retry").display = failed
-        self.query_one("#retry", Button).label = "Start over" if over else "Try again"
+        relabel(self.query_one("#retry", Button), "Start over" if over else "Try again")
         self.query_one("#other-port").display = isinstance(self._error, PortBusy)
         self.query_one("#back", Button).display = not done
-        self.query_one("#back", Button).label = "Back" if failed else "Cancel"
+        relabel(self.query_one("#back", Button), "Back" if failed else "Cancel")
         paste = self.query_one("#progress-paste", Input)
         paste.display = paste.display and self._waiting
         wanted = "#continue" if done else "#retry" if failed else None

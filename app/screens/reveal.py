@@ -24,6 +24,7 @@ from app.screens.dialog import Confirm, Dialog
 from app.screens.tokens_work import TokenWork
 from app.screens.words import reason
 from app.services.copying import CopyText
+from widgets.relabel import relabel
 
 _MASK = "•" * 32
 SECONDS = 60
@@ -98,7 +99,7 @@ class RevealDialog(Dialog[bool]):
         secret = self._created.secret
         text = secret.reveal() if self._shown else f"{_MASK} {secret.hint}"
         self.query_one("#reveal-secret", Static).update(Content(text))
-        self.query_one("#reveal-show", Button).label = "s Hide" if self._shown else "s Show"
+        relabel(self.query_one("#reveal-show", Button), "s Hide" if self._shown else "s Show")
         state = self.query_one("#reveal-state", Static)
         state.set_class(self._lasting, "-safe")
         lines = [f"✓ {words}" for words in self._done] or ["! NOT SAVED YET"]

@@ -12,16 +12,19 @@ from textual.message import Message
 from textual.widgets import Button, Static
 from textual.worker import Worker
 
-from app.domain.errors import Cancelled, LoopinError
+from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.ports import Clock
 from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.screens.dialog import Dialog
+from app.screens.words import at_hand, sentence
 from app.services.revoke_tokens import Revocation, RevokeTokens
+from widgets.relabel import relabel
 from widgets.virtual_table import VirtualTable
 from widgets.virtual_table_columns import Cell, Column
 
 SECONDS = 10
+MOST_REASONS = 4
 
 
 class Countdown(Dialog[bool]):
@@ -136,6 +139,9 @@ class RevokeMany(Dialog[bool]):
     def _finished(self, event: Finished) -> None:
         self._working = False
         self._results |= {result.token_id: result for result in event.results}
+        if any(isinstance(result.error, SessionEnded) for result in event.results):
+            self.hear_session_over()
+        self._failures_first()
         self._show()
         self.query_one("#close", Button).focus()
 
@@ -146,6 +152,7 @@ class RevokeMany(Dialog[bool]):
             return False
         for token_id, name in self._names.items():
             self._results.setdefault(token_id, Revocation(token_id, name, error))
+        self._failures_first()
         self._show()
         return True
 
@@ -159,14 +166,25 @@ class RevokeMany(Dialog[bool]):
         title = f"{done:,} of {len(self._names):,} tokens are revoked"
         self.query_one(".dialog-title", Static).update(Content(title))
         self.query_one(VirtualTable).refresh()
-        note = "Times are read back from the server." if not self._working else "working …"
-        self.query_one("#many-note", Static).update("no further call is made …" if self._stopping else note)
+        self.query_one("#many-note", Static).update(self._note())
         self.query_one("#retry", Button).display = not self._working and bool(self._failed())
-        self.query_one("#close", Button).label = "Stop" if self._working else "Close"
+        relabel(self.query_one("#close", Button), "Stop" if self._working else "Close")
 
-    @property
-    def _stopping(self) -> bool:
-        return self._working and self._stopped
+    def _failures_first(self) -> None:
+        ranked = sorted(self._tokens, key=lambda token: _rank(self._results.get(token.id)))
+        self.query_one(VirtualTable).show(ranked)
+
+    def _note(self) -> str:
+        """What goes on; afterwards each reason in full, for a cell may be too narrow for it."""
+        if self._working:
+            return "no further call is made …" if self._stopped else "working …"
+        results = self._results.values()
+        errors = [r.error for r in results if r.error is not None and not isinstance(r.error, Cancelled)]
+        said = [f"✗ {sentence(error)}" for error in errors]
+        read_back = any(result.revoked_at for result in results)
+        lines = [*dict.fromkeys(said), *(["Times are read back from the server."] if read_back else [])]
+        # A reason for every token would push the buttons off the screen.
+        return "\n".join([*lines[:MOST_REASONS], *(["…"] if len(lines) > MOST_REASONS else [])])
 
     # ── actions ──
 
@@ -192,6 +210,13 @@ class RevokeMany(Dialog[bool]):
             self.dismiss(True)
 
 
+def _rank(result: Revocation | None) -> int:
+    """What needs somebody comes first: failed, then not begun, then revoked."""
+    if result is None or isinstance(result.error, Cancelled):
+        return 1
+    return 2 if result.error is None else 0
+
+
 def _name_of(token: APIToken) -> Cell:
     return Cell(clean(token.name, 80))
 
@@ -203,6 +228,6 @@ def _cell_of(result: Revocation | None) -> Cell:
     if isinstance(result.error, Cancelled):
         return Cell("– not begun", "muted")
     if result.error is not None:
-        return Cell(f"✗ {clean(result.error.message)}", "bad")
+        return Cell(f"✗ {clean(at_hand(result.error).message)}", "bad")
     at = f"revoked at {result.revoked_at.astimezone():%H:%M:%S}" if result.revoked_at else "revoked"
     return Cell(f"✓ {at}{', by somebody else' if result.already else ''}", "good")

@@ -29,7 +29,7 @@ class ConfirmRevoke(Dialog[str]):
     """
 
     CSS_PATH = "revoke_tokens.tcss"
-    AUTO_FOCUS = "#cancel"
+    AUTO_FOCUS = "#revoke-input, #cancel"
 
     def __init__(self, tokens: Sequence[APIToken], identity: Identity, clock: Clock) -> None:
         super().__init__()

@@ -43,8 +43,8 @@ class TokenFlows:
             return
         from app.screens.create_token import CreateTokenDialog
 
-        clock, permissions = self._room.frame.clock, self._browser.permissions
-        dialog = CreateTokenDialog(self._use.new_token, identity, book, clock, permissions=permissions)
+        frame, permissions = self._room.frame, self._browser.permissions
+        dialog = CreateTokenDialog(self._use.new_token, identity, book, frame, permissions=permissions)
         if (created := await self._room.app.push_screen_wait(dialog)) is not None:
             self._list_again(created.token.id)
 
@@ -63,7 +63,7 @@ class TokenFlows:
 
     async def revoke(self) -> None:
         """Ask, revoke what is marked or under the cursor, and list again as the proof."""
-        chosen, identity = self._browser.chosen(), self._browser.identity
+        chosen, identity = self._browser.chosen_as_shown(), self._browser.identity
         if not chosen or identity is None:
             return
         from app.screens.revoke_many import Countdown, RevokeMany

@@ -53,8 +53,8 @@ def _story() -> list[APIToken]:
 class FakeControlPlane:
     """A control plane in memory, with the rules that screens depend on.
 
-    `fail` maps a method's name to the error it raises; `calls` lists what was called. `hold` makes
-    every call wait until it is set.
+    `fail` maps a method's name, or the id of a token to be revoked, to the error it raises; `calls` lists
+    what was called. `hold` makes every call wait until it is set.
     """
 
     role: Role = Role.OWNER
@@ -165,6 +165,8 @@ class FakeGateway:
     async def revoke_token(self, token_id: str) -> None:
         """End one."""
         plane = await self._enter("revoke_token")
+        if token_id in plane.fail:
+            raise plane.fail[token_id]
         for index, token in enumerate(plane.tokens):
             if token.id == token_id and token.revoked_at is None:
                 plane.tokens[index] = replace(token, revoked_at=NOW)

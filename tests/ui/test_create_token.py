@@ -1,16 +1,18 @@
 """Creating an API token, and seeing it once."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from app.domain.errors import AlreadyExists, Failed, VaultLocked
+from app.domain.errors import AlreadyExists, Failed, SessionEnded, VaultLocked
 from app.domain.organizations import Role
 from app.services.chainloop_vault import SERVICE
 from tests.support import app as fakes
 from tests.support.pages.create import RevealPage
 from tests.support.pages.tokens import TokensPage
 from tests.support.rooms import at_tokens, story
+from tests.ui.test_revoke_many import sign_in
 
 SECRET = "not-a-real-token-of-ci-new-0042"
 
@@ -216,3 +218,34 @@ async def test_written_to_a_file_that_only_its_owner_reads(tmp_path: Path) -> No
         await reveal.reads("(0600)")
         assert target.read_text() == SECRET
         assert target.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_session_that_ends_is_mended_above_the_form_which_stays_filled() -> None:
+    """Under a sign-in to another organization it makes nothing there."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        form = await tokens.new()
+        await form.write("ci-new")
+        await form.described("the new pipeline")
+        hint = "sign in again: loopin chainloop auth login"
+        box.plane.fail["create_token"] = SessionEnded("Token is invalid", hint=hint)
+        await form.enter()
+        await form.reads("✗ your session has ended Press ctrl+l to sign in again")
+        box.plane.fail.clear()
+        await sign_in(form)
+        await form.until(form.is_open)
+        assert (form.name(), form.description()) == ("ci-new", "the new pipeline")
+        reveal = await form.save()
+        await reveal.reads("ci-new was created")
+
+
+async def test_the_button_is_as_wide_as_what_it_says() -> None:
+    box = story()
+    async with at_tokens(box) as tokens:
+        form = await tokens.new()
+        await form.write("ci-new")
+        box.plane.hold = asyncio.Event()
+        await form.enter()
+        await form.until(lambda: "Creating …" in form.text())
+        box.plane.hold.set()
+        await form.over(RevealPage)

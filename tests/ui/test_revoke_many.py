@@ -4,9 +4,10 @@ import asyncio
 from dataclasses import replace
 
 from app.domain.activity import Outcome
-from app.domain.errors import Failed, SessionEnded
+from app.domain.errors import Failed, Refused, SessionEnded
 from tests.support import app as fakes
-from tests.support.pages.page import SMALL, Question
+from tests.support.pages.login import LoginPage
+from tests.support.pages.page import SMALL, Page, Question
 from tests.support.rooms import at_tokens, story
 
 
@@ -23,6 +24,7 @@ async def test_ten_seconds_can_be_waited_or_skipped() -> None:
         receipts = await countdown.over_by_itself()
         await receipts.reads("3 of 3 tokens are revoked")
         await receipts.reads("ci-legacy ✓ revoked at 12:04:31")
+        assert receipts.text().count("Close") == 1, "the button is as wide as its new word"
         await receipts.leave()
         await tokens.closed()
         await tokens.until(lambda: tokens.counts()["Revoked"] == 5)
@@ -38,6 +40,7 @@ async def test_failures_can_be_tried_again() -> None:
         receipts = await countdown.now()
         await receipts.reads("0 of 3 tokens are revoked")
         await receipts.reads("the server tried and could not")
+        assert "read back" not in receipts.text(), "there was nothing to read"
         box.plane.fail.clear()
         calls = box.plane.calls.count("revoke_token")
         await receipts.retry()
@@ -161,3 +164,67 @@ async def test_a_bulk_that_a_crash_ended_is_told_and_what_is_left_can_be_marked(
     async with at_tokens(box) as tokens:
         await tokens.rest()
         assert tokens.screen is tokens.room, "it is told once"
+
+
+async def test_what_must_be_typed_has_the_focus() -> None:
+    """Typing begins at once, enter does nothing until it is right, and escape leaves."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        await tokens.mark(2)
+        question = await tokens.revoke()
+        await question.write("2 acm")
+        await question.enter()
+        assert question.is_open()
+        assert not question.can_revoke()
+        await question.write("e")
+        assert question.can_revoke()
+        await (await question.confirmed()).leave()
+        await tokens.closed()
+
+
+async def test_the_order_is_the_screens_and_failures_come_first() -> None:
+    """The reason stands there whole, however narrow its cell."""
+    box = story()
+    async with at_tokens(box, SMALL) as tokens:
+        shown = tokens.names()[:3]
+        await tokens.mark(3)
+        question = await tokens.revoke()
+        text = question.text()
+        assert sorted(shown, key=text.index) == shown
+        countdown = await question.count("3 acme")
+        last = next(token for token in box.plane.tokens if token.name == shown[-1])
+        words = "the server keeps this one for as long as an attestation under way needs it"
+        box.plane.fail[last.id] = Refused(words)
+        receipts = await countdown.now()
+        await receipts.reads("2 of 3 tokens are revoked")
+        text = receipts.text()
+        order = [shown[-1], *shown[:-1]]
+        assert sorted(order, key=text.index) == order
+        await receipts.reads(words)
+        await receipts.reads("Times are read back from the server.")
+
+
+async def test_one_can_sign_in_above_the_results_and_try_again() -> None:
+    """The hint is a key that works there, not a command."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        countdown = await tokens.count_down(2)
+        hint = "sign in again: loopin chainloop auth login"
+        box.plane.fail["current"] = SessionEnded("Token is invalid", hint=hint)
+        receipts = await countdown.now()
+        await receipts.reads("✗ your session has ended. Press ctrl+l to sign in again")
+        box.plane.fail.clear()
+        await sign_in(receipts)
+        await receipts.until(receipts.is_open)
+        await receipts.retry()
+        await receipts.reads("2 of 2 tokens are revoked")
+
+
+async def sign_in(page: Page) -> None:
+    """Press the key, and go through the sign-in."""
+    login = LoginPage(page.pilot)
+    await login.open("ctrl+l")
+    await page.press("enter")
+    await login.waits()
+    await login.comes_back()
+    await page.press("enter")
