@@ -1,6 +1,7 @@
 """`loopin chainloop organization api-token revoke`."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import click
@@ -9,7 +10,7 @@ from app.cli import exits, shapes
 from app.cli.chainloop_token_shared import LIST, news, pointing, tell, threshold_option
 from app.cli.groups import Leaf
 from app.cli.options import output_option, said_yes, shared
-from app.cli.output import in_table, moment, plural, show, show_json, table
+from app.cli.output import fitted, in_table, moment, plural, show, show_json, table
 from app.cli.revoke_progress import NotKnown, Progress
 from app.cli.running import advising, run
 from app.cli.terminal import ask, can_ask
@@ -158,7 +159,9 @@ def _warn(known: Known) -> None:
 
 def _show(known: Known) -> None:
     rows = [known.row(token_id) for token_id in known.wanted]
-    show(table(("NAME", "SCOPE", "LAST USED (UTC)", "ID"), rows), err=True)
+    columns = ("NAME", "SCOPE", "LAST USED (UTC)", "ID")
+    order = ("NAME", "LAST USED (UTC)", "ID", "SCOPE")
+    show(fitted(columns, rows, order, short="NAME", err=True), err=True)
     if known.own in known.wanted:
         show("You are signed in with one of them: nothing works with it afterwards.", err=True)
 
@@ -196,7 +199,9 @@ def _broken_off(progress: Progress, output: str) -> LoopinError:
     results = progress.so_far()
     begun = [result for result in results if not isinstance(result.error, Cancelled)]
     if begun or output == "json":
-        _print(results if output == "json" else begun, output)
+        # Ctrl+c ends whoever reads our output, too: what is raised here must be told all the same.
+        with suppress(OSError):
+            _print(results if output == "json" else begun, output)
     return progress.broken_off()
 
 

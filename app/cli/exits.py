@@ -96,12 +96,12 @@ def guarded(work: Callable[[], int | None]) -> int:
     """Run `work` and return the exit code; nothing gets past here but that number."""
     if sys.stdout is None:
         return _told(UsageError("standard output is closed", hint="to see nothing: > /dev/null"))
+    code = DONE
     try:
         code = _outcome(work)
         sys.stdout.flush()
     except BrokenPipeError:
         _hush()
-        code = DONE
     except OSError as error:
         code = _told(LoopinError(f"the output could not be written: {error.strerror or error}"))
     if said := debug.finish(code):

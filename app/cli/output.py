@@ -33,8 +33,71 @@ def paint(text: str, style: str, *, err: bool = False) -> str:
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns aligned by terminal cells, two blanks apart; every cell is cleaned."""
+    return _aligned([[clean(cell) for cell in row] for row in (headers, *rows)])
+
+
+def fitted(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    order: Sequence[str],
+    *,
+    short: str = "",
+    err: bool = False,
+) -> str:
+    """The table, and at a terminal as much of it as fits the width.
+
+    There its columns stand in `order`, empty ones go, and what finds no room goes from the right: first the
+    column `short` gets narrow, then the last one is cut. Ids and times are whole or not there.
+    """
+    stream = sys.stderr if err else sys.stdout
+    if not stream.isatty():
+        return table(headers, rows)
+    import shutil
+
     cells = [[clean(cell) for cell in row] for row in (headers, *rows)]
-    widths = [max(width(row[index]) for row in cells) for index in range(len(headers))]
+    kept = [headers.index(name) for name in order]
+    kept = [index for index in kept if any(row[index] for row in cells[1:])]
+    natural = {index: max(width(row[index]) for row in cells) for index in kept}
+    narrow = headers.index(short) if short else -1
+    rooms = _rooms(natural, headers, narrow, shutil.get_terminal_size().columns)
+    return _aligned([[cut(row[index], room) for index, room in rooms.items()] for row in cells])
+
+
+_GAP, _LEAST = 2, 16
+"""Blanks between two columns, and cells that a column which is cut still has."""
+
+
+def _rooms(natural: dict[int, int], headers: Sequence[str], narrow: int, room: int) -> dict[int, int]:
+    """How many cells each column gets; one that is not in it goes. `narrow` may be -1 for none."""
+    rooms: dict[int, int] = {}
+    left = room
+    for index, wanted in natural.items():
+        least = min(wanted, _LEAST) if index == narrow else wanted
+        if least > left:
+            # Half an id or a time is of no use.
+            whole = headers[index] == "ID" or headers[index].endswith("(UTC)")
+            if left >= _LEAST and not whole:
+                rooms[index] = left
+            break
+        rooms[index] = least
+        left -= least + _GAP
+    used = sum(rooms.values()) + _GAP * (len(rooms) - 1)
+    if narrow in rooms:
+        rooms[narrow] = min(natural[narrow], rooms[narrow] + room - used)
+    return rooms
+
+
+def cut(text: str, room: int) -> str:
+    """`text` in at most `room` cells, with … for what is missing."""
+    if width(text) <= room:
+        return text
+    from rich.cells import set_cell_size
+
+    return f"{set_cell_size(text, room - 1).rstrip()}…"
+
+
+def _aligned(cells: Sequence[Sequence[str]]) -> str:
+    widths = [max(width(row[index]) for row in cells) for index in range(len(cells[0]))]
     return "\n".join(_line(row, widths) for row in cells)
 
 

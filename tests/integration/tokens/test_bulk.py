@@ -140,6 +140,7 @@ def test_ctrl_c_in_the_middle_tells_what_was_done(owner: Loopin, proxy: Between,
     proxy.until_held(4)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=60)
+    proxy.until_gone(4)
     proxy.go_on()
     assert child.returncode == 6, err
     assert "loopin: cancelled: 3 of 12 API tokens revoked, 4 not known (t-" in err
@@ -148,6 +149,21 @@ def test_ctrl_c_in_the_middle_tells_what_was_done(owner: Loopin, proxy: Between,
     assert errors == {"revoked": 3, "not known": 4, "not touched": 5}
     owner(*TOKENS, "revoke", "--filter", tokens, "--yes").works()
     assert living(owner, tokens) == 0
+
+
+def test_ctrl_c_tells_it_too_when_it_ended_the_reader(owner: Loopin, proxy: Between, tokens: str) -> None:
+    """A terminal sends it to everyone in the pipe."""
+    proxy.before = lambda method, count, context: proxy.hold(context) if method == "Revoke" else None
+    with interrupts_heard():
+        child = owner.begin(*TOKENS, "revoke", "--filter", tokens, "--yes")
+    proxy.until_held(4)
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.close()
+    child.send_signal(signal.SIGINT)
+    with child, child.stderr:
+        assert "0 of 12 API tokens revoked, 4 not known" in child.stderr.read()
+    assert child.returncode == 6
 
 
 def kill(child: "subprocess.Popen[bytes]", proxy: Between, held: int) -> None:
