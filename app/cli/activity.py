@@ -8,7 +8,7 @@ import click
 from app.cli import durations
 from app.cli.groups import Leaf
 from app.cli.options import shared
-from app.cli.output import in_table, show, show_json, table
+from app.cli.output import fitted, in_table, show, show_json
 from app.cli.running import run
 from app.domain.activity_export import ending, has_words, render, shape
 from app.domain.errors import UsageError
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
     from app.container import Container
     from app.domain.activity import ActivityEntry
+
+
+_COLUMNS = ("WHEN (UTC)", "WHAT", "RESULT", "PROVIDER", "SUBJECT", "WHO", "DETAILS")
+_AT_TERMINAL = ("WHEN (UTC)", "WHAT", "RESULT", "SUBJECT", "DETAILS", "WHO", "PROVIDER")
 
 
 @click.command("activity", cls=Leaf)
@@ -42,7 +46,7 @@ def activity(
     elif as_csv:
         show(render(entries, Format.CSV, now).rstrip("\n"))
     elif entries:
-        show(table(("WHEN (UTC)", "WHAT", "RESULT", "PROVIDER", "SUBJECT", "WHO", "DETAILS"), _rows(entries)))
+        show(fitted(_COLUMNS, _rows(entries), _AT_TERMINAL, short="SUBJECT"))
     else:
         show("Nothing was done yet." if not (words or since) else "Nothing fits.", err=True)
 

@@ -5,7 +5,7 @@ import click
 from app.cli import shapes
 from app.cli.groups import Entry, LazyGroup, Leaf
 from app.cli.options import group_options, output_option, shared
-from app.cli.output import in_table, moment, plural, show, show_json, table
+from app.cli.output import fitted, in_table, moment, plural, show, show_json
 from app.cli.running import run
 from app.domain.inactivity import Fate, auto_revoked_at, fate, idle
 from app.domain.tokens import APIToken
@@ -48,7 +48,9 @@ def _print(found: Forecast) -> None:
         show(f"Auto-revocation is off: {plural(partition.counts[Fate.SAFE], 'API token')} safe.")
         return
     if partition.falling:
-        show(table(("ID", "NAME", "SCOPE", "LAST USED (UTC)", "IDLE", "BECOMES REVOKED (UTC)"), _rows(found)))
+        columns = ("ID", "NAME", "SCOPE", "LAST USED (UTC)", "IDLE", "BECOMES REVOKED (UTC)")
+        order = ("NAME", "ID", "BECOMES REVOKED (UTC)", "IDLE", "LAST USED (UTC)", "SCOPE")
+        show(fitted(columns, _rows(found), order, short="NAME"))
     counts = partition.counts
     show(
         f"At {plural(partition.threshold, 'day')}: {counts[Fate.NEXT_SWEEP]} at the next sweep,"

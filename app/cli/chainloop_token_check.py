@@ -8,11 +8,14 @@ from app.cli import exits, shapes
 from app.cli.chainloop_token_shared import news, span, tell, threshold_option
 from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
-from app.cli.output import in_table, plural, show, show_json, stamp, table
+from app.cli.output import fitted, in_table, plural, show, show_json, stamp
 from app.cli.running import run
 from app.container import Container
 from app.domain.spans import until
 from app.services.check_tokens import Checked, Near
+
+_COLUMNS = ("ID", "NAME", "SCOPE", "LAST USED (UTC)", "ENDS (UTC)", "IN", "WHY")
+_AT_TERMINAL = ("NAME", "ID", "IN", "WHY", "ENDS (UTC)", "LAST USED (UTC)", "SCOPE")
 
 
 @click.command("check", cls=Leaf)
@@ -41,7 +44,7 @@ def check(ctx: click.Context, within: str, idle_within: str, threshold: int | No
     if output == "json":
         show_json(_shape(found))
     elif found.near:
-        show(table(("ID", "NAME", "SCOPE", "LAST USED (UTC)", "ENDS (UTC)", "IN", "WHY"), _rows(found)))
+        show(fitted(_COLUMNS, _rows(found), _AT_TERMINAL, short="NAME"))
     else:
         show(f"Nothing is near: {plural(found.looked_at, 'active API token')} looked at.", err=True)
     return exits.FOUND if found.near else exits.DONE

@@ -7,7 +7,7 @@ from app.cli.chainloop_token_shared import news, pointing, tell, threshold_optio
 from app.cli.durations import parse
 from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
-from app.cli.output import in_table, show, show_json, table
+from app.cli.output import fitted, in_table, show, show_json
 from app.cli.running import advising, run
 from app.container import Container
 from app.domain import permissions
@@ -25,6 +25,17 @@ _COLUMNS = (
     "EXPIRES (UTC)",
     "LAST USED (UTC)",
     "REVOKED (UTC)",
+    "DESCRIPTION",
+)
+_AT_TERMINAL = (
+    "NAME",
+    "ID",
+    "STATE",
+    "LAST USED (UTC)",
+    "EXPIRES (UTC)",
+    "SCOPE",
+    "REVOKED (UTC)",
+    "CREATED (UTC)",
     "DESCRIPTION",
 )
 
@@ -81,7 +92,9 @@ def _print_created(new: CreatedToken, output: str) -> None:
     if output == "json":
         show_json(shapes.created(new))
         return
-    show(table(("ID", "NAME", "SCOPE", "CREATED (UTC)", "EXPIRES (UTC)"), [_short(new.token)]))
+    columns = ("ID", "NAME", "SCOPE", "CREATED (UTC)", "EXPIRES (UTC)")
+    order = ("NAME", "ID", "EXPIRES (UTC)", "SCOPE", "CREATED (UTC)")
+    show(fitted(columns, [_short(new.token)], order, short="NAME"))
     if new.token.permissions:
         show(f"It may: {', '.join(clean(name, 80) for name in new.token.permissions)}")
     show()
@@ -153,7 +166,7 @@ def _print(found: Found, output: str) -> None:
         text = render(found.rows, _FORMATS[output], found.listing.as_of, found.threshold)
         show(text.removesuffix("\n"))
     elif found.rows:
-        show(table(_COLUMNS, _rows(found)))
+        show(fitted(_COLUMNS, _rows(found), _AT_TERMINAL, short="NAME"))
     else:
         show("There are no such API tokens in this organization.", err=True)
 

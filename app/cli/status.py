@@ -9,7 +9,7 @@ import click
 from app.cli import exits, shapes
 from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
-from app.cli.output import DIM, GREEN, YELLOW, columns, moment, paint, show, show_json, table
+from app.cli.output import DIM, GREEN, YELLOW, columns, fitted, moment, paint, show, show_json
 from app.cli.running import run
 from app.domain.credentials import Method
 from app.domain.errors import LoopinError
@@ -122,4 +122,5 @@ def candidates(found: Sequence[ProviderStatus]) -> str:
         for item in found
         for candidate in item.candidates
     ]
-    return table(("PROVIDER", "", "CREDENTIAL", "KIND", "ENDS IN", "WHY"), rows)
+    headers = ("PROVIDER", "", "CREDENTIAL", "KIND", "ENDS IN", "WHY")
+    return fitted(headers, rows, ("PROVIDER", "", "CREDENTIAL", "WHY", "ENDS IN", "KIND"))

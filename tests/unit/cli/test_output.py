@@ -1,10 +1,11 @@
 """Tables, times and colours."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from app.cli.output import RED, moment, paint, stamp, table
+from app.cli.output import RED, fitted, moment, paint, stamp, table, width
 from app.domain.text import REPLACEMENT
 
 
@@ -38,3 +39,64 @@ def test_nothing_is_coloured_away_from_a_terminal(monkeypatch: pytest.MonkeyPatc
 
 def test_a_moment_is_aware() -> None:
     assert moment(datetime(2026, 1, 2, tzinfo=UTC)).endswith("UTC")
+
+
+HEADERS = ("ID", "NAME", "USED (UTC)", "REVOKED (UTC)", "TEXT")
+ORDER = ("NAME", "ID", "USED (UTC)", "REVOKED (UTC)", "TEXT")
+ID, USED = "7" * 36, "2026-01-02 03:04"
+LONG = (ID, "a-name-that-is-longer-than-most", USED, "", "漢字 in a long description of it")
+ROWS = [LONG, (ID, "b", USED, "", "")]
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[str]]:
+    """The lines of the table at a terminal of so many columns."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+
+    def lines(columns: int) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        return fitted(HEADERS, ROWS, ORDER, short="NAME").split("\n")
+
+    return lines
+
+
+def test_piped_a_table_is_whole_and_in_its_own_order() -> None:
+    assert fitted(HEADERS, ROWS, ORDER, short="NAME") == table(HEADERS, ROWS)
+
+
+def test_at_a_wide_terminal_everything_is_there_but_columns_without_a_word(
+    terminal: Callable[[int], list[str]],
+) -> None:
+    lines = terminal(200)
+    assert lines[0].split() == ["NAME", "ID", "USED", "(UTC)", "TEXT"]
+    assert lines[1].split("  ")[0] == ROWS[0][1]
+    assert lines[1].endswith(ROWS[0][4])
+
+
+def test_at_80_columns_the_name_is_cut_before_an_id_or_a_time_goes(
+    terminal: Callable[[int], list[str]],
+) -> None:
+    lines = terminal(80)
+    assert lines[0].split() == ["NAME", "ID", "USED", "(UTC)"]
+    assert lines[1] == f"a-name-that-is-longer-t…  {ID}  {USED}"
+    assert lines[2] == f"{'b':24}  {ID}  {USED}"
+
+
+@pytest.mark.parametrize("columns", range(54, 130, 4))
+def test_no_line_is_wider_than_the_terminal_and_no_id_is_cut(
+    terminal: Callable[[int], list[str]], columns: int
+) -> None:
+    lines = terminal(columns)
+    assert max(width(line) for line in lines) <= columns
+    assert all(ID in line for line in lines[1:])
+
+
+def test_the_last_column_that_finds_no_room_is_cut_by_cells(terminal: Callable[[int], list[str]]) -> None:
+    assert terminal(93)[1].endswith(f"{USED}  漢字 in a long des…")
+
+
+def test_what_shows_on_standard_error_fits_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert fitted(HEADERS, ROWS, ORDER) == table(HEADERS, ROWS)
+    assert fitted(HEADERS, ROWS, ORDER, err=True) != table(HEADERS, ROWS)
