@@ -57,6 +57,10 @@ class GumloopSaver(Saver[NewLogin, Accepted]):
         self._memory = memory
         self._trail = trail
 
+    async def _check_room(self) -> None:
+        async with self._lock.hold(lock_name(self.profile)):
+            return
+
     async def _verify(self, new: NewLogin) -> Accepted:
         """Ask for everything at once: no answer decides what else is asked."""
         login = new.login

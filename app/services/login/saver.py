@@ -62,6 +62,7 @@ class Saver(ABC, Generic[New, Known]):
         status = await self._vault.probe()
         if status.error is not None:
             raise status.error
+        await self._check_room()
         yield progress.done(status.label)
 
     def keychain_open(self) -> AbstractContextManager[None]:
@@ -77,6 +78,10 @@ class Saver(ABC, Generic[New, Known]):
         await self._save(new, known)
         label = self._vault.label
         yield progress.done(label, result=self._result(new, known, label))
+
+    @abstractmethod
+    async def _check_room(self) -> None:
+        """Raise now what saving would raise for want of a place here, before anybody signs in."""
 
     @abstractmethod
     async def _verify(self, new: New) -> Known:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.domain.credentials import Method, Provider
-from app.domain.errors import AccessDenied, LoginTimedOut, PortBusy, StateMismatch, VaultLocked
+from app.domain.errors import AccessDenied, Failed, LoginTimedOut, PortBusy, StateMismatch, VaultLocked
 from app.domain.login import Step, StepState
 from app.domain.status import VaultStatus
 from app.services.login.round_trip import BrowserLogin
@@ -251,6 +251,16 @@ async def test_without_a_usable_keychain_no_browser_opens(
     async with desk.loopin() as loopin:
         steps = await follow(loopin.gumloop_oauth_login().do(ANY_PORT))
     assert isinstance(steps[-1].error, VaultLocked)
+    assert desk.browser.pages == []
+
+
+async def test_without_a_folder_to_work_in_no_browser_opens(desk: Desk) -> None:
+    async with desk.loopin() as loopin:
+        loopin.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        (loopin.settings.state_dir / "locks").write_text("in the way")
+        steps = await follow(loopin.gumloop_oauth_login().do(ANY_PORT))
+    assert isinstance(steps[-1].error, Failed)
+    assert "LOOPIN_STATE_DIR" in steps[-1].error.hint
     assert desk.browser.pages == []
 
 
