@@ -57,6 +57,10 @@ class LateGumloopOAuth:
         """What the server publishes about itself."""
         return await self._real.discover(endpoint)
 
+    async def serves_api(self, endpoint: Endpoint) -> bool:
+        """False when the base URL leads to no API."""
+        return await self._real.serves_api(endpoint)
+
     async def exchange(self, endpoint: Endpoint, request: AuthorizationRequest, code: str) -> GumloopTokens:
         """Turn a code into tokens."""
         return await self._real.exchange(endpoint, request, code)

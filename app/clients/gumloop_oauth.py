@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -93,6 +94,18 @@ class AuthlibGumloopOAuth:
             found.get("authorization_response_iss_parameter_supported") is True,
             userinfo if isinstance(userinfo, str) and same_origin(endpoint.address, userinfo) else "",
         )
+
+    async def serves_api(self, endpoint: Endpoint) -> bool:
+        """Ask for the models without a credential: 404 means that they are not there."""
+        wire = Wire(min(DISCOVERY_PATIENCE, self._wire.timeout), self._wire.agent)
+        try:
+            async with (
+                made(httpx.AsyncClient, **options(wire, endpoint.address)) as client,
+                translated(wire, endpoint.address),
+            ):
+                return (await client.get(f"{endpoint.address}/models")).status_code != HTTPStatus.NOT_FOUND
+        except LoopinError:
+            return True
 
     async def person(self, endpoint: Endpoint, facts: IssuerFacts, access_token: Secret) -> str:
         """The e-mail address or name at the userinfo endpoint, where the server has published one."""

@@ -197,6 +197,9 @@ class GumloopOAuth(Protocol):
     async def discover(self, endpoint: Endpoint) -> IssuerFacts:
         """What the server publishes about itself; empty facts when it publishes nothing. Never raises."""
 
+    async def serves_api(self, endpoint: Endpoint) -> bool:
+        """False when the server says that the base URL leads to no API. Never raises."""
+
     async def exchange(self, endpoint: Endpoint, request: AuthorizationRequest, code: str) -> GumloopTokens:
         """Turn a code into tokens; raise LoginFailed for a code that is used, expired or not ours."""
 
@@ -286,6 +289,9 @@ class Clipboard(Protocol):
 
 class PrivateFiles(Protocol):
     """Writes new files that only their owner can read, where a person asked for one."""
+
+    async def is_free(self, path: str) -> bool:
+        """True when nothing is at `path`."""
 
     async def write_text(self, path: str, text: str) -> str:
         """Write `text` to the new file `path`; like `write`."""

@@ -61,6 +61,10 @@ class FakeGumloop:
         """Nothing is published."""
         return IssuerFacts()
 
+    async def serves_api(self, endpoint: Endpoint) -> bool:
+        """It does."""
+        return True
+
     async def exchange(self, endpoint: Endpoint, request: AuthorizationRequest, code: str) -> GumloopTokens:
         """Tokens for an hour."""
         self._enter("exchange")

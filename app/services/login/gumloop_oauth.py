@@ -8,6 +8,7 @@ from datetime import timedelta
 from app.domain.credentials import Method
 from app.domain.errors import AccessDenied, LoginFailed, LoopinError, StateMismatch
 from app.domain.gumloop import (
+    API_PATH,
     CALLBACK_PATH,
     CALLBACK_PORT,
     AuthorizationRequest,
@@ -57,12 +58,24 @@ class GumloopOAuthLogin(InBrowser[NewLogin]):
                 asked.url, asked.state, lambda arrival: self._conclude(arrival, asked, how, progress)
             )
 
+        await self._check_address(progress)
         try:
             async with aclosing(self._there_and_back(how, progress, visit)) as steps:
                 async for step in steps:
                     yield step
         finally:
             await self._end_early()
+
+    async def _check_address(self, progress: Progress) -> None:
+        """The sign-in page does not hang under the API: a base URL cut short would show only after it.
+
+        A whole one is not asked about, so that the usual way takes no longer.
+        """
+        address = self._saver.endpoint.address
+        if address != root_of(address) or await self._oauth.serves_api(self._saver.endpoint):
+            return
+        progress.start(Step.SERVER)
+        raise LoginFailed(f"there is no Gumloop API at {address}", hint=f"try {address}{API_PATH}")
 
     async def _end_early(self) -> None:
         early, self._early = self._early, None

@@ -254,6 +254,22 @@ async def test_without_a_usable_keychain_no_browser_opens(
     assert desk.browser.pages == []
 
 
+async def test_a_base_url_cut_short_is_noticed_before_the_browser_opens(desk: Desk, gumloop: Gumloop) -> None:
+    async with desk.loopin(GUMLOOP_BASE_URL=gumloop.root) as loopin:
+        steps = await follow(loopin.gumloop_oauth_login().do(ANY_PORT))
+    assert (steps[-1].step, steps[-1].state) == (Step.SERVER, StepState.FAILED)
+    assert steps[-1].error is not None
+    assert steps[-1].error.hint == f"try {gumloop.root}/api/v1"
+    assert desk.browser.pages == []
+
+
+async def test_a_whole_base_url_is_not_asked_about(desk: Desk, gumloop: Gumloop) -> None:
+    async with desk.loopin() as loopin:
+        async for step in loopin.gumloop_oauth_login().do(ANY_PORT):
+            if step.step is Step.BROWSER:
+                assert gumloop.calls("/api/v1/models") == []
+
+
 async def test_without_a_folder_to_work_in_no_browser_opens(desk: Desk) -> None:
     async with desk.loopin() as loopin:
         loopin.settings.state_dir.mkdir(parents=True, exist_ok=True)
