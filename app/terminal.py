@@ -45,6 +45,13 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
             sys.stderr.flush()
         return result
 
+    def action_suspend_process(self) -> None:
+        """Stop, as ctrl+z does with any program; say so where there is no shell to go back to."""
+        if self._driver is not None and self._driver.can_suspend:
+            super().action_suspend_process()
+        else:
+            self.notify("there is no shell to go back to here", severity="warning", timeout=4)
+
     def exit(
         self, result: int | None = None, return_code: int = 0, message: "RenderableType | None" = None
     ) -> None:

@@ -11,6 +11,10 @@ from app.domain.secret import Secret
 class NewPrivateFiles:
     """Writes new files that only their owner can read."""
 
+    async def is_free(self, path: str) -> bool:
+        """True when nothing is there, not even a link to nowhere."""
+        return await asyncio.to_thread(_is_free, path)
+
     async def write(self, path: str, secret: Secret) -> str:
         """Write `secret` to `path` and return the path as given; an existing file is never touched."""
         await asyncio.to_thread(_write, path, secret.reveal())
@@ -20,6 +24,10 @@ class NewPrivateFiles:
         """Write `text`; the same holds."""
         await asyncio.to_thread(_write, path, text)
         return path
+
+
+def _is_free(name: str) -> bool:
+    return not os.path.lexists(Path(name).expanduser())
 
 
 def _write(name: str, text: str) -> None:

@@ -8,10 +8,10 @@ from app.commands.command import Command, Room
 from app.commands.registry import COMMANDS, commands
 from widgets.key_names import key_name, readable, readable_all
 
-# The app looks for these before the key goes to whatever has the focus. Interrupting works while an input has
-# it, too. A filter's key is followed by letters at once, which would still reach the list, and be commands
-# there; while a person types it is off, and a letter (`RoomScreen.check_action`).
-_PRIORITY = frozenset({"app.interrupt", "tokens.filter", "activity.filter"})
+# The app looks for these before the key goes to whatever has the focus. Interrupting and suspending work in
+# an input and in a dialog, too. A filter's key is followed by letters at once, which would still reach the
+# list, and be commands there; while a person types it is off, and a letter (`RoomScreen.check_action`).
+_PRIORITY = frozenset({"app.interrupt", "app.suspend", "tokens.filter", "activity.filter"})
 
 
 def bindings_for(*rooms: Room) -> list[BindingType]:

@@ -50,6 +50,14 @@ COMMANDS: tuple[Command, ...] = (
         "Interrupt",
         "Copy a selection, else cancel the running step; twice within 2 s quits.",
     ),
+    Command(
+        "app.suspend",
+        _ALL,
+        "ctrl+z",
+        "app.suspend_process",
+        "Suspend",
+        "Go back to the shell for a while; fg comes back. What is on the screen stays.",
+    ),
 )
 TABS = tuple(command for command in COMMANDS if command.action.startswith("app.room("))
 """The rooms, from left to right."""

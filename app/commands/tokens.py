@@ -137,6 +137,6 @@ COMMANDS: tuple[Command, ...] = (
         "Write to a file",
         "Write it to a new file that only you can read.",
         "to file",
-        f"{_CLI} create -o token > FILE",
+        f"(umask 077; {_CLI} create -o token > FILE)",
     ),
 )

@@ -15,7 +15,7 @@ from textual.worker import Worker
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
 from app.domain.errors import LoopinError
-from app.domain.names import MAX_LENGTH
+from app.domain.names import MAX_LENGTH, problem
 from app.domain.ports import Clock
 from app.domain.secret import Secret
 from app.domain.text import clean
@@ -143,13 +143,18 @@ class RevealDialog(Dialog[bool]):
 
     def action_profile(self) -> None:
         """Ask for the profile's name."""
-        name = self._created.token.name[:MAX_LENGTH]
-        # A name that is masked is not suggested.
-        self._ask("profile", "Save to the keychain as profile", name if clean(name) == name else "")
+        self._ask("profile", "Save to the keychain as profile", self._plain_name())
 
-    def action_file(self) -> None:
+    def _plain_name(self) -> str:
+        """The token's name; empty when it is masked, or none that a file or a profile could have."""
+        name = self._created.token.name[:MAX_LENGTH]
+        return name if clean(name) == name and not problem(name) else ""
+
+    @work(exclusive=True, group="offer", description="find a name for the file", exit_on_error=False)
+    async def action_file(self) -> None:
         """Ask for the file's name."""
-        self._ask("file", "Write to a new file, readable by you alone", "./token")
+        offered = await self._use.write_file.offer(self._plain_name() or "new")
+        self._ask("file", "Write to a new file, readable by you alone", offered)
 
     def _ask(self, what: str, question: str, suggestion: str) -> None:
         self._asking = what

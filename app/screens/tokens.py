@@ -168,7 +168,10 @@ class TokensScreen(RoomScreen):
 
     def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
         """What cannot be done without a list, or without a row."""
-        book, row, identity = self._browser.book, self._browser.row, self._browser.identity
+        book, row = self._browser.book, self._browser.row
+        identity = self._browser.identity or self.frame.presence.identity
+        if action == "new" and identity is None:
+            return "who you are is not known yet"
         if action in _CHANGES and (why := identity and identity.why_no_changes()):
             return why
         if action in _ON_TOKENS and row is None:
@@ -176,7 +179,7 @@ class TokensScreen(RoomScreen):
         revoked = action == "rotate" and row is not None and row.state is TokenState.REVOKED
         if revoked or (action == "revoke" and not self._browser.chosen()):
             return "it is revoked already"
-        if action in {"new", "sort", "filter", "saved", "turn", "tab", "export"} and book is None:
+        if action in {"sort", "filter", "saved", "turn", "tab", "export"} and book is None:
             return "the tokens are not listed yet"
         if action in {"sort", "filter", "export"} and book is not None and not book.tokens:
             return "there is no token here"

@@ -5,8 +5,10 @@ A dialog is imported by the flow that opens it: who only looks at the list has n
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from app.domain.book import Book
 from app.domain.errors import LoopinError
 from app.domain.text import clean
 
@@ -37,13 +39,15 @@ class TokenFlows:
         self._list_again = list_again
 
     async def create(self) -> None:
-        """Create a token, show it once, and list again."""
-        book, identity = self._browser.book, self._browser.identity
-        if book is None or identity is None:
+        """Create a token, show it once, and list again. It need not wait for the first list."""
+        frame = self._room.frame
+        identity = self._browser.identity or frame.presence.identity
+        if identity is None:
             return
+        book = self._browser.book or Book((), frame.clock.now(), identity.threshold, timedelta())
         from app.screens.create_token import CreateTokenDialog
 
-        frame, permissions = self._room.frame, self._browser.permissions
+        permissions = self._browser.permissions
         dialog = CreateTokenDialog(self._use.new_token, identity, book, frame, permissions=permissions)
         if (created := await self._room.app.push_screen_wait(dialog)) is not None:
             self._list_again(created.token.id)

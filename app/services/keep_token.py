@@ -10,6 +10,9 @@ from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 
+MOST_OFFERED = 100
+"""So many files with the name of one token are more than anybody has."""
+
 
 class SaveTokenAsProfile:
     """The token becomes a login of its own: `loopin --profile NAME` works with it."""
@@ -53,6 +56,14 @@ class WriteTokenFile:
 
     def __init__(self, files: PrivateFiles) -> None:
         self._files = files
+
+    async def offer(self, name: str) -> str:
+        """A path for the token called `name` at which there is nothing yet."""
+        numbers = ("", *(f"-{number}" for number in range(2, MOST_OFFERED)))
+        for path in (f"./{name}{number}.token" for number in numbers):
+            if await self._files.is_free(path):
+                return path
+        return f"./{name}.token"
 
     async def do(self, secret: Secret, path: str) -> str:
         """Write it and return the path; raise UsageError when something is there already."""

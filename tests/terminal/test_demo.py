@@ -112,6 +112,25 @@ def test_stopped_and_resumed_it_takes_every_key_and_quits(terminal: Terminal) ->
     assert terminal.modes() == before == RESTORED
 
 
+def test_ctrl_z_goes_back_to_the_shell_and_fg_to_the_dialog(terminal: Terminal) -> None:
+    """As with any program; also while something is typed."""
+    before = terminal.modes()
+    terminal.type("exec bash --norc --noprofile")
+    terminal.type(f"{LOOPIN} demo --screen tokens")
+    terminal.see("DEMO", "ci-release")
+    terminal.press("n")
+    terminal.see("New API token")
+    terminal.press(*"ci-new", "C-z")
+    terminal.see("Stopped")
+    terminal.type("fg; echo left=$?")
+    terminal.see("New API token", "ci-new")
+    terminal.press("Escape")
+    terminal.see_gone("New API token")
+    terminal.press("q")
+    terminal.see("left=0")
+    assert terminal.modes() == before == RESTORED
+
+
 def terminal_gone(pid: int) -> None:
     """Wait until the process ended."""
     subprocess.run(

@@ -249,3 +249,21 @@ async def test_the_button_is_as_wide_as_what_it_says() -> None:
         await form.until(lambda: "Creating …" in form.text())
         box.plane.hold.set()
         await form.over(RevealPage)
+
+
+async def test_a_token_needs_no_list() -> None:
+    """It is enough to know who somebody is; the list may not come at all."""
+    box = story()
+    box.plane.fail["list_tokens"] = Failed("the server tried and could not")
+    async with at_tokens(box) as tokens:
+        await tokens.until(lambda: tokens.app.frame.presence.identity)
+        form = await tokens.new()
+        await form.write("ci-new")
+        await (await form.create()).reads("ci-new was created")
+
+
+async def test_signed_out_the_key_says_why_it_does_nothing() -> None:
+    async with at_tokens(fakes.container(signed_in=False)) as tokens:
+        await tokens.reads("press ctrl+l to sign in")
+        await tokens.ask_for_new()
+        await tokens.until(lambda: "Who you are is not known yet" in tokens.toasts())

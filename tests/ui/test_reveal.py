@@ -1,5 +1,7 @@
 """A new token does not stay on the screen, nor on the clipboard."""
 
+from pathlib import Path
+
 import pytest
 from textual import events
 
@@ -7,9 +9,9 @@ from app.domain.activity import Action, Outcome
 from app.screens.reveal import SECONDS
 from tests.support import app as fakes
 from tests.support.pages.create import RevealPage
-from tests.support.pages.page import Question
+from tests.support.pages.page import SMALL, Question
 from tests.support.pages.tokens import TokensPage
-from tests.support.rooms import at_tokens, story
+from tests.support.rooms import at_tokens, stage, story
 
 TOKEN = "not-a-real-token-of-ci-new-0042"
 
@@ -207,3 +209,29 @@ async def test_a_token_that_was_revoked_meanwhile_is_not_told() -> None:
         await tokens.rest()
         assert tokens.screen is tokens.room
         assert await told(box) == [(Outcome.FAILED, "interrupted; the list shows that it is revoked")]
+
+
+async def test_the_file_that_is_offered_has_the_tokens_name_and_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ci-new.token").touch()
+    async with at_tokens() as tokens:
+        reveal = await revealed(tokens)
+        assert await reveal.offered_file() == "./ci-new-2.token"
+        await reveal.take()
+        await reveal.reads("written to ./ci-new-2.token (0600)")
+        assert (tmp_path / "ci-new-2.token").read_text() == TOKEN
+
+
+async def test_a_toast_does_not_lie_over_the_buttons() -> None:
+    """Nor does a row of them, at the smallest size."""
+    async with stage().run_test(size=SMALL, notifications=True) as pilot:
+        tokens = TokensPage(pilot)
+        await tokens.ready()
+        reveal = await revealed(tokens)
+        (buttons,) = (line for line in reveal.text().splitlines() if "To keychain" in line)
+        for number in range(2):
+            reveal.app.notify(f"ci-legacy and {number} more: see Activity", title="Revoked outside Loopin")
+        await reveal.until(lambda: reveal.text().count("see Activity") == 2)
+        assert buttons in reveal.text().splitlines()

@@ -1,5 +1,6 @@
 """A new token: the form, and the screen that shows it once."""
 
+from textual.containers import Vertical
 from textual.widgets import Input
 
 from app.screens.create_token import CreateTokenDialog
@@ -29,7 +30,14 @@ class RevealPage(DialogPage):
     async def to_file(self, path: str) -> None:
         """Write it to a file."""
         await self.press("f")
+        await self.until(lambda: self.find("#reveal-ask", Vertical).display)
         await self.take(path)
+
+    async def offered_file(self) -> str:
+        """Ask for a file, and read the name that is offered."""
+        await self.press("f")
+        await self.until(lambda: self.find("#reveal-ask", Vertical).display)
+        return self.find("#reveal-input", Input).value
 
     async def take(self, answer: str | None = None) -> None:
         """Answer the question for a name or a path, or give the same answer again."""
