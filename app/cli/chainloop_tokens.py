@@ -151,7 +151,10 @@ def list_(
     with advising("check --project and --org"), pointing(text):
         found, lines = run(ctx, lambda container: _find(container, query))
     tell(lines)
-    _print(found, output)
+    narrowed = bool(text.strip() or project or scope or wanted not in {None, StatusFilter.ALL})
+    more = "; --all shows revoked ones, too" if wanted is None else ""
+    none = "There are no such API tokens" if narrowed else "There are no API tokens"
+    _print(found, output, f"{none} in this organization{'' if narrowed else more}.")
 
 
 async def _find(container: Container, query: Query) -> tuple[Found, tuple[str, ...]]:
@@ -159,7 +162,7 @@ async def _find(container: Container, query: Query) -> tuple[Found, tuple[str, .
     return found, await news(container, found.listing)
 
 
-def _print(found: Found, output: str) -> None:
+def _print(found: Found, output: str, none: str) -> None:
     if output == "json":
         show_json([shapes.token(row.token) for row in found.rows])
     elif output in _FORMATS:
@@ -168,7 +171,7 @@ def _print(found: Found, output: str) -> None:
     elif found.rows:
         show(fitted(_COLUMNS, _rows(found), _AT_TERMINAL, short="NAME"))
     else:
-        show("There are no such API tokens in this organization.", err=True)
+        show(none, err=True)
 
 
 _FORMATS = {"csv": Format.CSV, "md": Format.MARKDOWN}

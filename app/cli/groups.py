@@ -50,6 +50,11 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] == "help":
+            # As others spell it: `help` alone, and `help status` for `status --help`.
+            if not args[1:]:
+                raise click.exceptions.NoArgsIsHelpError(ctx)
+            return self.resolve_command(ctx, [*args[1:], "--help"])
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             raise click.UsageError(self._unknown(args[0]), ctx)
         return super().resolve_command(ctx, args)
@@ -59,6 +64,7 @@ class LazyGroup(click.Group):
         import difflib
 
         close = difflib.get_close_matches(name, [entry.name for entry in self.entries], n=1)
+        close = close or [opt for param in self.params for opt in param.opts if opt == f"--{name}"]
         meant = f"; did you mean {close[0]}?" if close else ""
         return f"there is no command {clean(name, 80)!r}{meant}"
 

@@ -41,6 +41,8 @@ def loaded(*arguments: str) -> set[str]:
         ["chainloop", "auth", "login", "--help"],
         ["chainloop", "organization", "update"],
         ["status", "--help"],
+        ["help"],
+        ["version"],
     ],
     ids=" ".join,
 )

@@ -147,6 +147,7 @@ def test_a_life_without_end_is_told(owner: Loopin, name: str) -> None:
         (["check", "--within", "soon"], 2, ["--within 'soon' is not a length of time", "14d"]),
         (["check", "-o", "csv"], 2, ["'csv'"]),
         (["lst"], 2, ["did you mean list?"]),
+        (["yes"], 2, ["did you mean --yes?"]),
         (["list", "--nope"], 2, ["--nope"]),
         (["list", "--max-recv-msg-size", "many"], 2, ["'many'", "whole number"]),
         (["list", "--max-recv-msg-size", "1000"], 1, [" bytes, 1,000 are allowed", "--max-recv-msg-size"]),
@@ -165,6 +166,16 @@ def test_bad_input_has_its_own_sentence(
     said = owner(*TOKENS, *arguments).fails(code, "loopin: ", *words)
     assert said.out == "" or arguments[0] == "revoke"
     assert "\x1b" not in said.err
+
+
+def test_an_empty_list_says_whether_something_was_looked_for(
+    loopin: Loopin, account_server: AccountServer
+) -> None:
+    signed_in(loopin, account_server, account_server.outsider)
+    empty = "There are no API tokens in this organization; --all shows revoked ones, too.\n"
+    assert loopin(*TOKENS, "list").works().err == empty
+    said = loopin(*TOKENS, "list", "--filter", "nothing-is-called-so").works()
+    assert said.err == "There are no such API tokens in this organization.\n"
 
 
 def test_a_stored_login_is_not_sent_to_another_kind_of_server(
