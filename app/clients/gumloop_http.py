@@ -55,7 +55,7 @@ async def translated(wire: Wire, base_url: str) -> AsyncIterator[None]:
             yield
     except (TimeoutError, httpx.TimeoutException):
         raise Unreachable(
-            f"{host} did not answer within {wire.timeout:g} seconds", hint="try again; is a proxy needed?"
+            f"{host} did not answer within {wire.timeout:g} s", hint="try again; is a proxy needed?"
         ) from None
     except httpx.ConnectError as error:
         raise _connect_error(host, error) from None

@@ -38,7 +38,7 @@ class NetProbe:
             async with asyncio.timeout(self._wire.timeout):
                 return await asyncio.wrap_future(answer)
         except TimeoutError:
-            what = f"the name {clean(host, 100)} was not resolved within {self._wire.timeout:g} seconds"
+            what = f"the name {clean(host, 100)} was not resolved within {self._wire.timeout:g} s"
             raise Unreachable(what, hint="check the network and its name servers") from None
         except (OSError, UnicodeError):
             what = f"the name {clean(host, 100)} cannot be found"

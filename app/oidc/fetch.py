@@ -52,7 +52,7 @@ class Fetcher:
                 body = await self._read(url, dict(headers or {}))
         except (TimeoutError, httpx.TimeoutException):
             raise Unreachable(
-                f"{host} did not answer within {self._patience:g} seconds", hint="try again in a moment"
+                f"{host} did not answer within {self._patience:g} s", hint="try again in a moment"
             ) from None
         except httpx.TransportError as error:
             raise _translated(error, host) from None

@@ -94,7 +94,7 @@ def _heard(future: "asyncio.Future[T]") -> None:
 
 def _silent(timeout: float) -> VaultSilent:
     return VaultSilent(
-        f"the keychain did not answer within {timeout:g} seconds",
+        f"the keychain did not answer within {timeout:g} s",
         hint="answer its prompt if it shows one, or restart it; "
         "GUMLOOP_ACCESS_TOKEN and CHAINLOOP_TOKEN work without it",
     )

@@ -110,7 +110,7 @@ class Provider:
                 )
         except (TimeoutError, httpx.TimeoutException):
             raise Unreachable(
-                f"{host} did not answer within {self._patience:g} seconds", hint=_AGAIN
+                f"{host} did not answer within {self._patience:g} s", hint=_AGAIN
             ) from None
         except httpx.TransportError as error:
             raise Unreachable(f"{host} cannot be reached", hint=_AGAIN) from error

@@ -117,7 +117,7 @@ async def test_a_secret_that_the_server_repeats_is_not_passed_on(desk: Desk, gum
         (Fault(200, '{"model_groups": []}', cut=True), "broke off in the middle of its answer"),
         (Fault(302, "", headers=(("Location", "http://127.0.0.1:9/"),)), "it points elsewhere"),
         (Fault(404, '{"error": "not_found", "message": "No route"}'), "says: No route"),
-        (Fault(silent=True), "did not answer within 1 seconds"),
+        (Fault(silent=True), "did not answer within 1 s"),
         (Fault(200, "[" * 100_000), "instead of JSON"),
         (Fault(200, " " * (9 * 1024 * 1024)), "more than 8 MiB"),
     ],

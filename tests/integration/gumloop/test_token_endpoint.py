@@ -25,7 +25,7 @@ from tests.support.gumloop_stub import Fault, Gumloop
         (Fault(200, '{"access_token": "a", "token_type": "mac"}'), "of a kind that is not known"),
         (Fault(200, '{"access_token": "a", "expires_in": "soon"}'), "of a kind that is not known"),
         (Fault(200, '{"access_token": "a"}', cut=True), "broke off in the middle"),
-        (Fault(silent=True), "did not answer within 1 seconds"),
+        (Fault(silent=True), "did not answer within 1 s"),
     ],
 )
 async def test_each_bad_answer_has_its_own_sentence_and_can_be_retried(

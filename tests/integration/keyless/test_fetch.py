@@ -78,7 +78,7 @@ async def test_a_slow_issuer_is_given_up(issuer: Issuer) -> None:
         issuer.held_paths = {path}
         error = await problem(issuer, Fetcher(CLIENT, patience=0.2))
         assert isinstance(error, Unreachable)
-        assert "did not answer within 0.2 seconds" in error.message
+        assert "did not answer within 0.2 s" in error.message
 
 
 async def test_an_issuer_that_drips_is_given_up() -> None:
