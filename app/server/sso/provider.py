@@ -109,9 +109,7 @@ class Provider:
                     code_verifier=request.verifier.reveal(),
                 )
         except (TimeoutError, httpx.TimeoutException):
-            raise Unreachable(
-                f"{host} did not answer within {self._patience:g} s", hint=_AGAIN
-            ) from None
+            raise Unreachable(f"{host} did not answer within {self._patience:g} s", hint=_AGAIN) from None
         except httpx.TransportError as error:
             raise Unreachable(f"{host} cannot be reached", hint=_AGAIN) from error
         except OAuthError as error:

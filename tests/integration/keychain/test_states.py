@@ -97,7 +97,7 @@ async def test_a_silent_keychain_is_told_once_and_later_calls_fail_at_once(secre
     assert (await vault.probe()).error is None
     secret_service.pause()
     began = time.monotonic()
-    with pytest.raises(VaultSilent, match="GNOME Keyring did not answer within 1 second"):
+    with pytest.raises(VaultSilent, match="GNOME Keyring did not answer within 1 s"):
         await vault.read("s", "a")
     first = time.monotonic() - began
     for call in (vault.read("s", "a"), vault.write("s", "a", SAMPLE), vault.delete("s", "a")):
