@@ -134,7 +134,7 @@ REVOKE = (
         "There is no un-revoke, so Loopin asks for the number and the organization.",
         5,
     ),
-    Beat("typed", "<shift+tab>4 acme", _enabled, "Typed. Only now can the button be pressed.", 3),
+    Beat("typed", "4 acme", _enabled, "Typed. Only now can the button be pressed.", 3),
     Beat("ready", "<enter>", _may_revoke, "The last look at what will end.", 2),
     Beat("countdown", "<enter>", lambda app: _screen(app, Countdown), "Ten seconds to change one's mind.", 2),
     Beat("revoked", "", _all_told, "Each one with its receipt, read back from the server.", 5),

@@ -172,18 +172,13 @@ SCENES: dict[str, Scene] = {
     "reveal-leave": _scene(_TOKENS, "n", *"ci-new", "enter", "escape"),
     "revoke-one": _scene(_TOKENS, "G", "ctrl+d"),
     "revoke-many": _scene(_TOKENS, "space", "space", "space", "ctrl+d"),
-    "revoke-countdown": _scene(
-        _TOKENS, "space", "space", "space", "ctrl+d", "tab", "tab", "tab", *"3 acme", "enter", "enter"
-    ),
+    "revoke-countdown": _scene(_TOKENS, "space", "space", "space", "ctrl+d", *"3 acme", "enter", "enter"),
     "revoke-results": _scene(
         _TOKENS,
         "space",
         "space",
         "space",
         "ctrl+d",
-        "tab",
-        "tab",
-        "tab",
         *"3 acme",
         "enter",
         "enter",
