@@ -252,6 +252,13 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         room = self.screen.ROOM if isinstance(self.screen, RoomScreen) else Room.EVERYWHERE
         self.push_screen(HelpScreen(room, self.frame.keys))
 
+    def action_command_palette(self) -> None:
+        """Find any command by its name."""
+        from app.screens.palette import Palette
+
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
+
     def action_sign_in(self) -> None:
         """Sign in above whatever is open, and come back to it."""
         self.push_screen(self._rooms.login(self._watch.due()), self._signed_in)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.reactive import reactive
 
+from app.domain.credentials import Source
+from app.domain.errors import VaultError
 from app.domain.text import clean
 from widgets.lines import Lines, hang
 
@@ -55,9 +57,14 @@ class CredentialPanel(Lines):
 
 
 def _nothing(status: ProviderStatus) -> str:
-    if status.error is not None and not status.candidates:
+    if isinstance(status.error, VaultError):
         return clean(status.error.message)
-    return "nothing: " + ", ".join(f"{clean(c.label, 40)} {clean(c.reason)}" for c in status.candidates)
+    return "nothing: " + ", ".join(_absent(c) for c in status.candidates)
+
+
+def _absent(candidate: Candidate) -> str:
+    label, why = clean(candidate.label, 40), clean(candidate.reason)
+    return f"{why} in the {label}" if candidate.source is Source.KEYCHAIN else f"{label} {why}"
 
 
 def _line(candidate: Candidate, name: str, column: int, width: int) -> list[Content]:

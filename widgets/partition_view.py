@@ -9,7 +9,7 @@ from textual.widgets import Static
 from app.domain import spans
 from app.domain.inactivity import auto_revoked_at, idle
 from app.domain.preview import Partition, Preview
-from app.domain.text import clean
+from app.domain.text import capital, clean
 from app.domain.tokens import APIToken
 from widgets.containers import Vertical
 from widgets.histogram import Histogram
@@ -62,7 +62,7 @@ class PartitionView(Vertical):
         """Say why nobody can tell."""
         self.partition = None
         self._parts(known=False)
-        self._fates.update(Content(f"What it means cannot be shown: {why}."))
+        self._fates.update(Content(f"What it means cannot be shown. {capital(why)}."))
 
     def _parts(self, *, known: bool) -> tuple[Histogram, "VirtualTable[APIToken]"]:
         histogram, table = self.query_one(Histogram), self.query_one(VirtualTable)

@@ -48,8 +48,10 @@ class StepList(Lines):
         if running and told.step is Step.WAITING and told.deadline is not None and self.now is not None:
             return self._countdown(parts, told, told.deadline - self.now)
         room = max(10, width - len(named) - 2 - _SECONDS)
-        detail = clean(told.detail, room)
-        parts.append((detail.ljust(room), style if told.state is StepState.FAILED else "$text-muted"))
+        failed = told.state is StepState.FAILED
+        # Why it failed stands under the list, where there is room for all of it.
+        detail = "failed" if failed else clean(told.detail, room)
+        parts.append((detail.ljust(room), style if failed else "$text-muted"))
         if told.state is StepState.DONE:
             parts.append((f"{told.seconds:.2f} s".rjust(_SECONDS), "$text-muted"))
         return [Content.assemble(*parts)]

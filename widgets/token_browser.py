@@ -21,7 +21,7 @@ from widgets.tabs_with_counts import CountedTab, TabsWithCounts
 from widgets.token_table import TokenTable
 from widgets.virtual_table import VirtualTable
 
-_HINT = "filter: words, name:ci-* project:web idle>30d expires<7d never !…"
+_HINT = "filter: words, name:ci-* project:web idle>30d expires<7d !never"
 _SHORT = {
     Tab.ACTIVE: "Active",
     Tab.AT_RISK: "Risk",

@@ -11,7 +11,6 @@ from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
 from app.cli.output import DIM, GREEN, YELLOW, columns, fitted, moment, paint, show, show_json
 from app.cli.running import run
-from app.domain.credentials import Method
 from app.domain.errors import LoopinError
 from app.domain.status import ProviderStatus
 from app.domain.text import clean
@@ -101,8 +100,7 @@ def _facts(item: ProviderStatus, signed_in: bool, now: datetime) -> Sequence[tup
 def _until(item: ProviderStatus, now: datetime) -> str:
     end = item.expires_at
     if end is None:
-        # A Gumloop token does not say when it ends, and another program may have signed in.
-        return "not known" if item.method in {Method.OAUTH, Method.ACCESS_TOKEN} else "no end"
+        return "no end" if item.method is None or item.method.tells_its_end else "not known"
     import humanize
 
     return f"{moment(end)} ({humanize.naturaltime(end, when=now)})"

@@ -14,6 +14,7 @@ from app.domain.errors import (
     InvalidInput,
     LoopinError,
     NotFound,
+    NotGranted,
     PermissionDenied,
     RateLimited,
     Refused,
@@ -25,6 +26,8 @@ from app.domain.errors import (
 from app.domain.text import clean
 
 _SIGN_IN = "sign in again: loopin chainloop auth login"
+_NOT_GRANTED = "operation not allowed"
+"""What a control plane says where the credential is good and grants other calls; anything else says more."""
 _GONE = re.compile(r"API token (revoked|not found)\W*$", re.IGNORECASE)
 _HANDSHAKE = ("handshake failed", "CERTIFICATE", "SSL_ERROR", "WRONG_VERSION_NUMBER")
 _NOT_GRPC = ("http2 header with status", "content-type", "Failed parsing HTTP/2", "ALPN")
@@ -60,7 +63,7 @@ def _failure(code: grpc.StatusCode, text: str, endpoint: Endpoint, timeout: floa
         # A person who cancels is a CancelledError. This is the other side: a server that stops, for example.
         return Unreachable(f"{endpoint.address} ended the call", hint="try again in a moment")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return Unreachable(f"{endpoint.address} did not answer within {timeout:g} seconds", hint="try again")
+        return Unreachable(f"{endpoint.address} did not answer within {timeout:g} s", hint="try again")
     if _speaks_no_grpc(text):
         return _not_grpc(text, endpoint)
     if "Failed to create channel" in text:
@@ -80,9 +83,7 @@ _REFUSALS: dict[grpc.StatusCode, Callable[[str], LoopinError]] = {
         text or "the server found a value that it cannot accept"
     ),
     grpc.StatusCode.OUT_OF_RANGE: lambda text: InvalidInput(text or "a value is out of range"),
-    grpc.StatusCode.PERMISSION_DENIED: lambda text: PermissionDenied(
-        text or "operation not allowed", hint="ask an owner or admin of the organization"
-    ),
+    grpc.StatusCode.PERMISSION_DENIED: lambda text: _denied(text),
     grpc.StatusCode.NOT_FOUND: lambda text: NotFound(text or "there is no such thing"),
     grpc.StatusCode.ALREADY_EXISTS: lambda text: AlreadyExists(
         text or "the name is taken", hint="choose another name"
@@ -93,6 +94,11 @@ _REFUSALS: dict[grpc.StatusCode, Callable[[str], LoopinError]] = {
         "the server does not know this call", hint="check that the address is a Chainloop control plane"
     ),
 }
+
+
+def _denied(text: str) -> PermissionDenied:
+    kind = NotGranted if text in {"", _NOT_GRANTED} else PermissionDenied
+    return kind(text or _NOT_GRANTED, hint="ask an owner or admin of the organization")
 
 
 def _unavailable(text: str, endpoint: Endpoint) -> LoopinError:

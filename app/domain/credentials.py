@@ -50,6 +50,11 @@ class Method(Enum):
         """The words a person reads."""
         return _METHOD_TITLES[self]
 
+    @property
+    def tells_its_end(self) -> bool:
+        """False for a Gumloop token: it does not say when it ends, and another program may have signed in."""
+        return self not in {Method.OAUTH, Method.ACCESS_TOKEN}
+
 
 _METHOD_TITLES = {
     Method.OAUTH: "OAuth",

@@ -88,6 +88,10 @@ class PermissionDenied(Refused):
     """The identity in effect may not do this."""
 
 
+class NotGranted(PermissionDenied):
+    """The identity in effect is known, and this call is not among those that it is granted."""
+
+
 class NotFound(Refused):
     """There is no such thing, or not for this identity."""
 

@@ -1,7 +1,7 @@
-"""Spans of time in the few characters that a column has: "94 d", "3 h", "12 min".
+"""Spans of time in the few characters that a column has: "94 d", "3 h", "12 min", "94 d ago".
 
-Prose ("3 minutes ago") is the screens' business. Here one unit is enough, rounded down, so that a
-deadline is never shown later than it is.
+One unit is enough, rounded down, so that a deadline is never shown later than it is. The words are the
+same in a table, on a card and in a sentence.
 """
 
 from datetime import datetime, timedelta

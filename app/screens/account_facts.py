@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from app.domain.credentials import DEFAULT_PROFILE, Source
+from app.domain.credentials import DEFAULT_PROFILE, Method, Source
 from app.domain.errors import NotSignedIn, SessionEnded, Unreachable, VaultError
 from app.domain.gumloop import BASE_URL
 from app.domain.status import ProviderStatus
@@ -94,7 +94,7 @@ def _life(status: ProviderStatus, now: datetime) -> str:
     if not status.signed_in:
         return ""
     if status.expires_at is None:
-        return "without an end" if status.identity else ""
+        return _endless(status.method) if status.identity and status.method else ""
     left = status.expires_at - now
     exact = f"{status.expires_at.astimezone():%d %b %H:%M}"
     if status.renews:
@@ -103,6 +103,10 @@ def _life(status: ProviderStatus, now: datetime) -> str:
         return f"ended {exact}"
     soon = "  ! ends soon" if left < WARNING_AT else ""
     return f"{life(left)}, until {exact}{soon}"
+
+
+def _endless(method: Method) -> str:
+    return "without an end" if method.tells_its_end else "end not known"
 
 
 def _buttons(status: ProviderStatus) -> tuple[CardButton, ...]:

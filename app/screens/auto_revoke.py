@@ -20,7 +20,7 @@ from app.domain.errors import LoopinError, NotSignedIn
 from app.domain.inactivity import MAX_DAYS
 from app.domain.organizations import Identity, Organization
 from app.domain.preview import Preview
-from app.domain.text import clean
+from app.domain.text import capital, clean
 from app.domain.tokens import StatusFilter
 from app.screens.auto_revoke_save import ConfirmThreshold
 from app.screens.frame import Frame, Presence
@@ -199,7 +199,8 @@ class AutoRevokeScreen(RoomScreen):
         self.query_one("#revoke-where", Static).update(f"organization {clean(identity.organization, 60)}")
         why, reason = self.query_one("#revoke-why", Static), identity.why_no_settings()
         still = " You can look at other thresholds." if self._preview else ""
-        why.update(f"Read-only: {clean(reason)}.{still}")
+        said = "" if reason.startswith("read-only") else "Read-only. "
+        why.update(f"{said}{capital(clean(reason))}.{still}")
         why.display = bool(reason)
 
     @on(ThresholdPicker.Changed)

@@ -37,7 +37,7 @@ class ConfirmThreshold(Dialog[bool]):
         yield Static(partition_words(self._partition, brief=True), id="threshold-fates", markup=False)
         if self._falling:
             yield Static(self._warning(), id="threshold-warning", markup=False)
-            yield Input(placeholder=str(self._falling), id="threshold-input", type="integer", compact=True)
+            yield Input(id="threshold-input", type="integer", compact=True)
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel", id="cancel")
             yield Button(
@@ -51,7 +51,9 @@ class ConfirmThreshold(Dialog[bool]):
         those = "1 token is" if self._falling == 1 else f"{self._falling:,} tokens are"
         return Content.assemble(
             (f"{those} revoked within the hour, without notice and for good.", "bold $text-error"),
-            (f"\nType {self._falling}, their number, to go on:", "$text-muted"),
+            ("\n\nType ", "$text-muted"),
+            (str(self._falling), "bold $text"),
+            (" to go on", "$text-muted"),
         )
 
     @on(Input.Changed)

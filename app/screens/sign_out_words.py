@@ -9,7 +9,7 @@ from app.screens.dialog import Confirm
 def question(status: ProviderStatus) -> Confirm:
     """Name the login, and what stays."""
     who = status.identity.name if status.identity and status.source is Source.KEYCHAIN else ""
-    lines = [f"The login {f'of {who} ' if who else ''}stored in {status.stored_in} is forgotten here."]
+    lines = [f"The login {f'of {who} ' if who else ''}is removed from {status.stored_in}."]
     lines.append("Where the server knows how, the session ends there too.")
     if status.source is not Source.KEYCHAIN:
         label = next((c.label for c in status.candidates if c.in_effect), "another source")

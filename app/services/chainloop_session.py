@@ -18,7 +18,7 @@ from app.domain.credentials import (
     Standing,
     profile_words,
 )
-from app.domain.errors import LoopinError, NotSignedIn, PermissionDenied, VaultError
+from app.domain.errors import LoopinError, NotGranted, NotSignedIn, VaultError
 from app.services.chainloop_vault import ChainloopVault
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from app.domain.secret import Secret
     from app.services.chainloop_vault import StoredLogin
 
-NO_PERMISSION = "operation not allowed"
 SIGN_IN = "sign in with: loopin chainloop auth login"
 
 
@@ -148,9 +147,9 @@ class ChainloopSession:
         claims = self._claims(credential.secret)
         try:
             context = await (await self.gateway(credential, organization)).current()
-        except PermissionDenied as error:
+        except NotGranted:
             # The server knows the API token and grants it other calls than this one.
-            if error.message != NO_PERMISSION or method_of(claims) is not Method.API_TOKEN:
+            if method_of(claims) is not Method.API_TOKEN:
                 raise
             context = NOBODY
         return replace(identify(context, claims), read_only=self.why_no_changes())

@@ -156,7 +156,7 @@ async def test_a_viewer_sees_the_threshold_and_why_it_cannot_be_changed() -> Non
     box.plane.role = Role.VIEWER
     async with at_threshold(box) as room:
         await room.reads("Saved: 90 days.")
-        await room.reads("Read-only: your role is viewer: owners and admins change settings.")
+        await room.reads("Read-only. Your role is viewer: owners and admins change settings.")
         await room.reads("viewers may not see API tokens")
         assert room.footer()["save"] is False
         await room.lower()

@@ -70,6 +70,7 @@ async def test_without_colours_a_dialog_shows_focus_danger_and_what_cannot_be_pr
     app = scene.make("loopin-dark")
     async with app.run_test(size=SIZE) as pilot:
         await play(pilot, scene)
+        await pilot.press("tab")
         assert is_reversed(app, "Cancel")
         (danger,) = styles_of(app, "Revoke 3 tokens")
         assert danger.underline

@@ -41,7 +41,7 @@ async def test_the_actions_stay_visible_and_say_why_they_do_nothing() -> None:
 async def test_one_profile_alone_can_be_read_only() -> None:
     box = locked(ReadOnlyMode(profiles=frozenset({"default"})))
     async with at_threshold(box) as room:
-        await room.reads("Read-only: profile default is read-only, says config.toml.")
+        await room.reads("Read-only. Profile default is read-only, says config.toml.")
         await room.until(lambda: "READ-ONLY" in room.text().splitlines()[0])
     other = locked(ReadOnlyMode(profiles=frozenset({"prod"})))
     async with at_tokens(other) as tokens:

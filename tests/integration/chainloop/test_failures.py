@@ -22,6 +22,7 @@ from app.domain.errors import (
     InvalidInput,
     LoopinError,
     NotFound,
+    NotGranted,
     PermissionDenied,
     RateLimited,
     Refused,
@@ -100,7 +101,7 @@ WEB_PAGE = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nhello"
         (answers(WEB_PAGE), BadReply, "web page (HTTP 502)"),
         (answers(b"\x00garbage " * 50), BadReply, "another protocol"),
         (closes, Unreachable, "closed the connection"),
-        (is_silent, Unreachable, "did not answer within 3 seconds"),
+        (is_silent, Unreachable, "did not answer within 3 s"),
     ],
 )
 async def test_a_peer_that_is_no_control_plane_is_told_as_such(
@@ -198,7 +199,8 @@ async def test_a_message_that_cannot_be_read_is_a_bad_reply(
         (Code.UNKNOWN, "the database is on fire", Failed),
         (Code.INTERNAL, "server error", Failed),
         (Code.INVALID_ARGUMENT, "bad name", InvalidInput),
-        (Code.PERMISSION_DENIED, "operation not allowed", PermissionDenied),
+        (Code.PERMISSION_DENIED, "operation not allowed", NotGranted),
+        (Code.PERMISSION_DENIED, "user is not a member of organization acme", PermissionDenied),
         (Code.NOT_FOUND, "logged in user not found", NotFound),
         (Code.ALREADY_EXISTS, "duplicated: name already taken", AlreadyExists),
         (Code.FAILED_PRECONDITION, "not now", Refused),

@@ -202,7 +202,7 @@ def test_a_silent_issuer_holds_up_nobody_else(plane: AccountServer, issuer: Issu
     """It is given up after seconds; then it is left alone, and refused at once."""
     trust()
     issuer.held_paths = {DISCOVERY}
-    assert "did not answer within 5 seconds" in current(plane, issuer.token())[1]
+    assert "did not answer within 5 s" in current(plane, issuer.token())[1]
     begun = time.monotonic()
     assert current(plane, issuer.token())[0] == "UNAVAILABLE"
     assert time.monotonic() - begun < 2
