@@ -30,6 +30,7 @@ from app.domain.errors import LoopinError, UsageError
     help="Port of the gRPC side; 0 takes any. [0]",
 )
 @click.option("--public-url", default="", metavar="URL", help="Where browsers reach the HTTP side.")
+@click.option("--public-grpc", default="", metavar="HOST:PORT", help="Where programs reach the gRPC side.")
 @click.option(
     "--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate chain, PEM; both ports."
 )
@@ -72,7 +73,7 @@ from app.domain.errors import LoopinError, UsageError
     default="warning",
     help="What is logged, from this level on. [warning]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the one line as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print where it is as one line of JSON.")
 def start(
     data: Path | None,
     database_url: str | None,
@@ -81,6 +82,7 @@ def start(
     http_port: int,
     grpc_port: int,
     public_url: str,
+    public_grpc: str,
     tls_cert: Path | None,
     tls_key: Path | None,
     signing_key_file: Path | None,
@@ -107,6 +109,7 @@ def start(
             http_port=http_port,
             grpc_port=grpc_port,
             public_url=public_url,
+            public_grpc=public_grpc,
             database_url=chosen_url(database_url, database_url_file),
             tls_cert=tls_cert,
             tls_key=tls_key,

@@ -15,6 +15,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from app.server import descriptors, log, seed, seed_gumloop
+from app.server.directions import Directions, directions
 from app.server.http.factory import make_app
 from app.server.http.server import HttpServer
 from app.server.parts import Parts, build
@@ -29,11 +30,12 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that answers. `http` is a base URL, `grpc` host and port."""
+    """A server that answers. `http` is a base URL, `grpc` host and port, both as they are listened on."""
 
     http: str
     grpc: str
     seed: dict[str, Any] | None
+    way: Directions
 
     def as_json(self) -> str:
         """The line that scripts read."""
@@ -41,11 +43,12 @@ class Running:
         return json.dumps(fields | ({"seed": self.seed} if self.seed else {}))
 
     def as_text(self) -> str:
-        """The line that people read."""
-        line = f"Loopin account server: sign-in at {self.http}, gRPC at {self.grpc}, pid {os.getpid()}"
+        """The lines that people read: where it is, and how to sign in to it."""
+        line = f"Loopin account server: {self.way.http}, gRPC at {self.grpc}, pid {os.getpid()}"
         if self.seed:
             line += f"; sample login {self.seed['email']} / {self.seed['password']}"
-        return line
+        commands = [f"  {command}" for command in (self.way.gumloop, self.way.chainloop) if command]
+        return "\n".join((line, "Sign in to it:", *commands))
 
 
 class Server:
@@ -69,14 +72,15 @@ class Server:
         settings = self._settings
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         http = f"{'https' if self._certificate else 'http'}://{host}:{self._http.port}"
-        public = settings.public_url.rstrip("/") or http
-        self._http.start(make_app(self._parts, public))
-        self._rpc.start(public)
+        grpc = f"{host}:{self._rpc.port}"
+        way = directions(settings, http, grpc)
+        self._http.start(make_app(self._parts, way.http, way.grpc))
+        self._rpc.start(way.http)
         for port in (self._http.port, self._rpc.port):
             _wait_for(settings.host, port)
         self.sweeper.start()
         log.event("server.started", http=self._http.port, grpc=self._rpc.port)
-        return Running(http, f"{host}:{self._rpc.port}", self._logins() if settings.seed else None)
+        return Running(http, grpc, self._logins() if settings.seed else None, way)
 
     def _logins(self) -> dict[str, Any]:
         return seed.logins() | seed_gumloop.logins(self._parts) | seed.api_token(self._parts)
@@ -105,7 +109,7 @@ class Server:
 
 
 def run(settings: ServerSettings, as_json: bool) -> None:
-    """Start, print one line, and serve until SIGTERM or SIGINT; with `control_stdin`, until its end too."""
+    """Start, say where, and serve until SIGTERM or SIGINT; with `control_stdin`, until its end too."""
     end = _End()
     # Whatever the folder allows: keys and database are for this account alone.
     os.umask(0o077)

@@ -1,5 +1,6 @@
 """Everything the account server can be told, as one checked value."""
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -14,6 +15,8 @@ from app.server.sso.settings import ProviderSettings
 SEEDS = ("demo",)
 MAX_SESSION_HOURS = 24 * 365
 MIN_SECRET = 16
+# Host and port; an IPv6 address in brackets.
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,8 @@ class ServerSettings:
     """One server process.
 
     `data` holds the signing keys and, unless `database_url` names another, the database. Port 0 lets the
-    system choose. `public_url` is what browsers are told; empty means the HTTP listener itself.
+    system choose. `public_url` is what browsers are told; empty means the HTTP listener itself. `public_grpc`
+    is host and port that programs are told; empty means that of the listener, unless a proxy is in front.
     `trusted_proxies` are networks whose X-Forwarded-For is believed. `sweep_interval` zero means: only when
     asked. `database_url` may carry a password and is never printed. `registration_secret_file` holds what
     opens /oauth/register; without it nobody can register an OAuth client. `federation_secret_file` does the
@@ -35,6 +39,7 @@ class ServerSettings:
     http_port: int = 0
     grpc_port: int = 0
     public_url: str = ""
+    public_grpc: str = ""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     seed: str = ""
     session_hours: float = 24
@@ -59,6 +64,10 @@ class ServerSettings:
             )
         if self.public_url:
             _check_url(self.public_url)
+        if self.public_grpc and not _ADDRESS.fullmatch(self.public_grpc):
+            raise UsageError(
+                "the public address of gRPC cannot be used", hint="write it like accounts.example:443"
+            )
         if self.seed and self.seed not in SEEDS:
             raise UsageError(f"there is no sample data {self.seed[:80]!r}", hint="use --seed demo")
         if not 0 < self.session_hours <= MAX_SESSION_HOURS:

@@ -63,6 +63,8 @@ class Desk:
             program = binaries / name
             program.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {words} "$@"\n')
             program.chmod(0o755)
+        # The addresses that docs/server.md gives its server.
+        self.places = {"http://127.0.0.1:8080": server.http, "127.0.0.1:9090": server.grpc}
         gumloop = server.seed["gumloop"]
         (folder / "my-key").write_text(gumloop["api_key"])
         (folder / "my-token").write_text(sign_in(server, *server.owner))
@@ -84,10 +86,17 @@ class Desk:
 
     def run(self, command: str) -> subprocess.CompletedProcess[str]:
         """Run one line as a shell would, nobody at the keyboard."""
+        for shown, real in self.places.items():
+            command = command.replace(shown, real)
         return subprocess.run(
             ["sh", "-c", command], cwd=self.folder, env=self.variables, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
+
+    def knows_no_server(self) -> None:
+        """Nothing but a command line says where the server is."""
+        for name in ("CHAINLOOP_CONTROL_PLANE_API", "CHAINLOOP_API_INSECURE", "GUMLOOP_BASE_URL"):
+            del self.variables[name]
 
     def signs_in(self) -> None:
         """As the page on signing in says."""
@@ -116,6 +125,8 @@ def test_the_story_of_a_page_can_be_lived(page: Path, desk: Desk) -> None:
         tool("secret-tool")
     if page.stem in SIGNED_IN:
         desk.signs_in()
+    if page.stem == "server":
+        desk.knows_no_server()
     for line in story(page):
         if FULL_SCREEN.match(line.command):
             continue

@@ -77,6 +77,7 @@ def _enter(path: str) -> Row:
 
 
 ROWS: Mapping[tuple[str, str], Row] = {
+    ("GET", "/"): _get("/"),
     ("GET", "/healthz"): _get("/healthz"),
     ("GET", "/metrics"): _get("/metrics"),
     ("GET", "/openapi.json"): _get("/openapi.json"),
@@ -87,6 +88,7 @@ ROWS: Mapping[tuple[str, str], Row] = {
         Ask("POST", "/auth/logout", json={"everywhere": everywhere, "user_id": at.owner.user_id})
         for everywhere in (False, True)
     ],
+    ("GET", "/account"): _get("/account"),
     ("GET", "/account/sign-in"): _places("/account/sign-in", "next"),
     ("POST", "/account/sign-in"): _enter("/account/sign-in"),
     ("POST", "/account/sign-out"): lambda _: [Ask("POST", "/account/sign-out", page="/account/keys")],

@@ -18,6 +18,7 @@ def make_blueprint(parts: Parts) -> Blueprint:
     pages = Blueprint("account", __name__, url_prefix="/account")
     visitor = Visitor(parts)
     door, keys = _Door(parts, visitor), _Keys(parts, visitor)
+    pages.add_url_rule("", "home", _to_keys, methods=["GET"], strict_slashes=False)
     pages.add_url_rule("/sign-in", "sign_in", door.show, methods=["GET"])
     pages.add_url_rule("/sign-in", "enter", door.enter, methods=["POST"])
     pages.add_url_rule("/sign-out", "sign_out", door.leave, methods=["POST"])
@@ -101,6 +102,10 @@ class _Keys:
         return render_template(
             "account/keys.html", person=browser.person, keys=overview, new_key=key, new_for=team_id
         )
+
+
+def _to_keys() -> ResponseReturnValue:
+    return redirect(url_for("account.keys"), 303)
 
 
 def _to_sign_in() -> ResponseReturnValue:

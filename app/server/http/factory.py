@@ -11,11 +11,13 @@ from werkzeug.exceptions import HTTPException
 
 from app.server import log
 from app.server.database.trouble import RETRY_AFTER, NoDatabase
+from app.server.directions import Directions
 from app.server.federation import pages as federation
 from app.server.http import (
     account,
     api,
     auth,
+    front,
     headers,
     health,
     logout,
@@ -47,8 +49,11 @@ _PROGRAMS: tuple[tuple[str | tuple[str, ...], Callable[[HTTPException], Response
 )
 
 
-def make_app(parts: Parts, public_url: str) -> Flask:
-    """An app whose cookies and forms are valid on every replica with the same keys."""
+def make_app(parts: Parts, public_url: str, grpc: str = "") -> Flask:
+    """An app whose cookies and forms are valid on every replica with the same keys.
+
+    `grpc` is where programs reach the gRPC side, as the front page tells it.
+    """
     app = Flask("app.server.http")
     secret, https = parts.ring.derive(_SECRET_FOR), public_url.startswith("https://")
     # With this prefix no other host or path, and nothing without TLS, can put a cookie in its place
@@ -70,18 +75,19 @@ def make_app(parts: Parts, public_url: str) -> Flask:
     headers.install(app, https)
     # The path alone: a query may hold what only its sender should know.
     app.before_request(lambda: log.event("http.arrived", logging.DEBUG, path=request.path))
-    _add_routes(app, parts, public_url)
+    _add_routes(app, parts, Directions(public_url, grpc))
     sso.install(app, parts, public_url)
     _answer_errors(app)
     return app
 
 
-def _add_routes(app: Flask, parts: Parts, public_url: str) -> None:
-    csrf, settings = CSRFProtect(app), parts.settings
+def _add_routes(app: Flask, parts: Parts, way: Directions) -> None:
+    csrf, settings, public_url = CSRFProtect(app), parts.settings, way.http
     server = OAuthServer(parts, public_url, settings.registration_secret())
     app.register_blueprint(health.make_blueprint(parts.database))
     app.register_blueprint(metrics.make_blueprint(parts.metrics))
     app.register_blueprint(openapi.make_blueprint(public_url, settings.provider is not None))
+    app.register_blueprint(front.make_blueprint(parts, way))
     app.register_blueprint(auth.make_blueprint(parts))
     app.register_blueprint(account.make_blueprint(parts))
     app.register_blueprint(oauth_pages.make_blueprint(parts, server))

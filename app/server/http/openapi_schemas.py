@@ -165,6 +165,7 @@ _FEDERATED_ERRORS = {
     "503": "The issuer's keys, or the database, cannot be read now",
 }
 PATHS: _Json = {
+    "/": {"get": _operation("What this server is, and how to sign in to it", {"200": _page("The page")})},
     "/healthz": {
         "get": _operation("Whether requests can be served", {"200": _answer("Yes"), "503": _answer("No")})
     },
@@ -209,6 +210,7 @@ PATHS: _Json = {
             },
         )
     },
+    "/account": {"get": _operation("On to the keys", _BACK)},
     "/account/sign-in": {
         "get": _operation("Sign-in page", {"200": _page("The form")}, parameters=_query("next")),
         "post": _operation("Sign in", {**_BACK, **_WRONG}, requestBody=_SIGN_IN),

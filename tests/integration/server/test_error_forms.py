@@ -58,12 +58,14 @@ LOGIN = {"email": "ada@acme.example", "password": "not-real"}
 CLIENT = {"client_name": "x", "redirect_uris": ["http://127.0.0.1/callback"], "scope": "gumloop_api"}
 FOREIGN = raw({"alg": "RS256"}, {"iss": "https://ci.example", "aud": "chainloop"}).reveal()
 ROUTES = {
+    ("GET", "/"): Route("page", True),
     ("GET", "/auth/login"): Route("page"),
     ("POST", "/auth/login"): Route("page", True, True, {"data": LOGIN}),
     ("POST", "/auth/logout"): Route("plain", True, True),
     ("POST", "/auth/sso"): Route("page", True, True, {"data": {}}),
     ("GET", "/auth/sso/callback"): Route("page", True, True, {"query_string": {"state": "x", "code": "y"}}),
     ("POST", "/federated/verify"): Route("plain", True, ask={"json": {"token": FOREIGN}, "headers": BEARER}),
+    ("GET", "/account"): Route("page"),
     ("GET", "/account/sign-in"): Route("page"),
     ("POST", "/account/sign-in"): Route("page", True, True, {"data": LOGIN}),
     ("POST", "/account/sign-out"): Route("page", True, ask={"data": {}}),
@@ -202,7 +204,7 @@ def test_while_the_database_is_gone(without: House, route: tuple[str, str]) -> N
     if known.reads:
         assert is_told_to_come_back(answer, known.form)
     else:
-        assert answer.status_code == 200
+        assert answer.status_code < 400
 
 
 @everywhere
@@ -222,7 +224,7 @@ def test_when_something_goes_wrong_that_nobody_thought_of(emptied: House, route:
         assert code_in(answer, known.form) == BROKEN.get(known.form, "")
         assert answer.status_code == 500
     else:
-        assert answer.status_code == 200
+        assert answer.status_code < 400
 
 
 @everywhere

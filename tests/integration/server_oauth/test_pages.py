@@ -24,6 +24,7 @@ _TEXTS = {
         ".foot",
     ),
     "keys": ("h1", "h2", ".small", "code", "summary", ".whole", ".foot"),
+    "front": ("h1", ".lead", ".who strong", "h2", ".line", ".small", "li a", ".foot"),
     "problem": ("h1", ".lead", ".note"),
 }
 
@@ -127,6 +128,21 @@ def test_a_key_is_replaced_in_two_steps_and_can_be_copied(
     assert problems == []
 
 
+def test_the_front_page_leads_to_the_keys_and_out_again(
+    oauth_server: AccountServer, page: tuple[Page, list[str]]
+) -> None:
+    tab, problems = page
+    tab.goto(oauth_server.http)
+    tab.get_by_role("link", name="Your user ID and API keys").click()
+    fill_in(tab, *oauth_server.owner)
+    tab.get_by_role("heading", name="User ID and API keys").wait_for()
+    tab.goto(oauth_server.http)
+    assert oauth_server.owner[0] in tab.inner_text("main")
+    tab.get_by_role("button", name="Sign out").click()
+    tab.get_by_label("Password").wait_for()
+    assert problems == []
+
+
 @pytest.fixture(params=[("light", 320), ("dark", 320), ("light", 1280), ("dark", 1280)], ids=str)
 def window(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[tuple[Page, int]]:
     scheme, width = request.param
@@ -154,6 +170,8 @@ def test_every_page_fits_can_be_read_and_asks_nobody_else(
     check("consent")
     tab.goto(f"{oauth_server.http}/account/keys")
     check("keys")
+    tab.goto(oauth_server.http)
+    check("front")
     tab.goto(f"{oauth_server.http}/oauth/authorize?client_id=unknown")
     assert "No program is registered here" in tab.inner_text("main")
     check("problem")
