@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from textual.command import CommandPalette
 from textual.screen import Screen
 
 from app import themes
@@ -25,6 +24,7 @@ from app.screens.login import LoginScreen
 from app.screens.login_form import LoginFormScreen
 from app.screens.login_progress import LoginProgressScreen
 from app.screens.organization import OrganizationDialog
+from app.screens.palette import Palette
 from app.screens.profile import ProfileDialog
 from app.screens.reveal import RevealDialog
 from app.screens.revoke_many import Countdown, RevokeMany
@@ -94,7 +94,7 @@ PICTURES: dict[str, Picture] = {
     "activity": Picture(ActivityScreen),
     "activity-export": Picture(ExportActivityDialog),
     "help": Picture(HelpScreen),
-    "palette": Picture(CommandPalette, turns=False),
+    "palette": Picture(Palette, turns=False),
 }
 LOOKS = {"dark": themes.DARK, "light": themes.LIGHT, "ansi": themes.ANSI, "no-color": themes.DARK}
 _COLOURLESS = "no-color"

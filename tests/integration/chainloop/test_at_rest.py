@@ -42,7 +42,7 @@ async def look():
 asyncio.run(look())
 """
 DIALOGS = {
-    "choice", "create_token", "dialog", "export_tokens", "help", "keyless", "keyless_way", "login", "profile",
+    "choice", "create_token", "export_tokens", "help", "keyless", "keyless_way", "login", "profile",
     "reveal", "revoke_many", "revoke_tokens", "rotate_words", "saved_filters", "team", "why",
 }  # fmt: skip
 USES = {
@@ -78,7 +78,10 @@ def at_rest(account_server: AccountServer, tmp_path_factory: pytest.TempPathFact
 
 
 def test_no_dialog_is_loaded_that_nobody_has_opened(at_rest: dict[str, Any]) -> None:
-    """Nor a service that only a dialog uses."""
+    """Nor a service that only a dialog uses.
+
+    What all dialogs are made of is loaded: the app asks the open ones before it ends.
+    """
     assert "app.services.tokens" in at_rest["modules"]
     assert set(at_rest["modules"]) & UNUSED == set()
 
