@@ -171,7 +171,7 @@ def _deadline(detail: Detail) -> Content:
     if row.state is TokenState.EXPIRED:
         return Content("over: it has expired")
     if end.at < detail.now:
-        return Content.assemble(("next sweep, within the hour", "$text-error"))
+        return Content.assemble(("next sweep (≤ 1 h)", "$text-error"))
     why = "when nobody uses it" if end.reason is Reason.IDLE else "it expires"
     style = "$text-warning" if row.at_risk or row.expiring else ""
     return Content.assemble((f"in {spans.short(end.at - detail.now)}, {why}", style))

@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import shlex
 import socket
 import sqlite3
 import sys
@@ -70,6 +71,14 @@ def database_options(function: F) -> F:
     gathered: list[click.Parameter] = function.__dict__.setdefault("__click_params__", [])
     gathered.extend(reversed([*_params(), debug_option()]))
     return function
+
+
+def place_words(
+    data: Path | None, database_url: str | None = None, database_url_file: Path | None = None
+) -> str:
+    """The options that name the same place again, for a command to paste."""
+    given = (("--data", data), ("--database-url", database_url), ("--database-url-file", database_url_file))
+    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in given if value)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

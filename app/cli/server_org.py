@@ -14,6 +14,7 @@ from app.cli.server_options import (
     named,
     open_database,
     operator,
+    place_words,
 )
 from app.domain.organizations import Role
 
@@ -42,7 +43,8 @@ def add_org(name: str | None, name_option: str | None, as_json: bool, **place: A
     if as_json:
         show_json({"id": str(made), "name": wanted})
     else:
-        show(f"Added {wanted}. Next: loopin server membership set EMAIL --org {wanted} --role owner")
+        next_step = f"loopin server membership set EMAIL --org {wanted} --role owner{place_words(**place)}"
+        show(f"Added {wanted}. Next: {next_step}")
 
 
 @click.command("list", cls=Leaf)

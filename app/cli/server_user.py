@@ -15,6 +15,7 @@ from app.cli.server_options import (
     new_password,
     open_database,
     operator,
+    place_words,
 )
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def add(
     if as_json:
         show_json({"id": str(made), "email": person.email})
     else:
-        show(f"Added {person.email}. Next: loopin server membership set {person.email} --org ORG --role ROLE")
+        next_step = f"loopin server membership set {person.email} --org ORG --role ROLE{place_words(**place)}"
+        show(f"Added {person.email}. Next: {next_step}")
 
 
 @click.command("list", cls=Leaf)

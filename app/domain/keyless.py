@@ -147,15 +147,16 @@ def _words(token: APIToken) -> frozenset[str]:
 def job_snippet(system: CISystem, organization: str = "", project: str = "") -> str:
     """A job that needs no API token, ready to paste into the CI file."""
     organization, project = _name(organization, "ORGANIZATION"), _name(project, "PROJECT")
-    attest = f"chainloop attestation init --org {organization} --project {project} --workflow build"
-    lines = [
-        f"loopin chainloop keyless inspect --org {organization}",
-        f"loopin run --provider chainloop -- {attest}",
-    ]
-    template = _GITLAB if system is CISystem.GITLAB else _GITHUB
-    return template + "".join(
-        f"    - {line}\n" if system is CISystem.GITLAB else f"      - run: {line}\n" for line in lines
+    inspect = f"loopin chainloop keyless inspect --org {organization}"
+    attest = (
+        "loopin run --provider chainloop --",
+        f"chainloop attestation init --org {organization}",
+        f"--project {project} --workflow build",
     )
+    template, step = (_GITLAB, "    - ") if system is CISystem.GITLAB else (_GITHUB, "      - run: ")
+    # Folded by YAML into one line of a shell: as one it would be wider than a terminal.
+    folded = "".join(f"\n{' ' * step.index('-')}    {part}" for part in attest)
+    return f"{template}{step}{inspect}\n{step}>-{folded}\n"
 
 
 def _name(value: str, placeholder: str) -> str:
@@ -164,7 +165,8 @@ def _name(value: str, placeholder: str) -> str:
 
 
 _GITLAB = f"""\
-# .gitlab-ci.yml: GitLab signs a token for this job; no secret is stored.
+# .gitlab-ci.yml
+# GitLab signs a token for this job; no secret is stored.
 attest:
   id_tokens:
     GITLAB_OIDC:
@@ -172,7 +174,8 @@ attest:
   script:
 """
 _GITHUB = """\
-# .github/workflows/attest.yml: GitHub signs a token for this job; no secret is stored.
+# .github/workflows/attest.yml
+# GitHub signs a token for this job; no secret is stored.
 on: push
 jobs:
   attest:

@@ -13,7 +13,7 @@ from textual.worker import Worker, WorkerState
 from app.domain.errors import SessionEnded
 from app.domain.text import clean
 from app.screens.room import SessionOver, Trouble
-from widgets.behind import Behind
+from widgets.behind import behind
 
 Result = TypeVar("Result")
 
@@ -44,8 +44,7 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
 
     def render(self) -> RenderableType:
         """What stands behind: darkened by the style sheet where colours can be mixed, else dim."""
-        below = super().render()
-        return Behind(below) if self.app.native_ansi_color else below
+        return behind(self.app, super().render())
 
     def heading(self) -> str:
         """The title."""

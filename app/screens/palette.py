@@ -4,7 +4,7 @@ from rich.console import RenderableType
 from textual import events
 from textual.command import CommandList, CommandPalette
 
-from widgets.behind import Behind
+from widgets.behind import behind
 
 _SHARE, _ENTRY, _EDGES = 0.7, 2, 2
 
@@ -14,8 +14,7 @@ class Palette(CommandPalette):
 
     def render(self) -> RenderableType:
         """What stands behind: darkened by the style sheet where colours can be mixed, else dim."""
-        below = super().render()
-        return Behind(below) if self.app.native_ansi_color else below
+        return behind(self.app, super().render())
 
     def on_resize(self, event: events.Resize) -> None:
         """Give the list the lines of whole entries: each has its name and its help."""

@@ -92,6 +92,19 @@ async def test_words_on_the_terminals_own_grounds_are_black_or_white() -> None:
         assert inks <= {BRIGHT_WHITE, BLACK}
 
 
+async def test_without_colours_nothing_behind_a_dialog_is_as_bright_as_the_dialog(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    scene = scenes_rooms.SCENES["revoke-many"]
+    app = scene.make("loopin-dark")
+    async with app.run_test(size=SIZE) as pilot:
+        await play(pilot, scene)
+        behind = [style for text, style in painted(app) if "4 Activity" in text or "2 Tokens" in text]
+        assert behind
+        assert all(style.dim and not style.reverse for style in behind)
+
+
 async def test_with_sixteen_colours_a_dialog_leaves_the_screen_behind_it_dim() -> None:
     """What cannot be darkened is dim and has no colour; what cannot be pressed is not red."""
     scene = scenes_rooms.SCENES["revoke-many"]

@@ -116,7 +116,7 @@ async def test_the_detail_stands_beside_the_list_or_opens_over_it() -> None:
         await tokens.resize(SMALL)
         await tokens.until(lambda: not tokens.has_pane())
         detail = await tokens.detail()
-        await detail.reads("next sweep, within the hour")
+        await detail.reads("next sweep (≤ 1 h)")
         await detail.leave()
         await tokens.closed()
         await tokens.down()

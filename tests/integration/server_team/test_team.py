@@ -89,7 +89,9 @@ def test_a_new_password_ends_what_the_old_one_opened(server: AccountServer, oper
 
 
 def test_organizations_and_projects_are_made_and_listed(server: AccountServer, operate: Operate) -> None:
-    operate(server, "org", "add", "initech").works()
+    said = operate(server, "org", "add", "initech").works().out
+    assert "--org initech --role owner --data" in said
+    assert str(server.data) in said, "the next command is for the same server"
     operate(server, "project", "add", "printer", "--org", "initech").works()
     operate(server, "membership", "set", LEO, "--org", "initech", "--role", "owner").works()
     leo = Caller(server, sign_in(server, LEO, PASSWORD))

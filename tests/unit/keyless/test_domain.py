@@ -87,11 +87,21 @@ def test_time_left_is_never_negative() -> None:
     assert identity.left(now + timedelta(hours=1)) == timedelta(0)
 
 
+def one_line(snippet: str) -> str:
+    """As YAML folds what stands under `>-`."""
+    return " ".join(snippet.split())
+
+
+@pytest.mark.parametrize("system", list(CISystem))
+def test_a_snippet_fits_into_a_dialog_of_a_small_terminal(system: CISystem) -> None:
+    assert max(map(len, job_snippet(system).splitlines())) <= 68
+
+
 @pytest.mark.parametrize("system", list(CISystem))
 def test_a_snippet_names_the_organization_and_nothing_that_a_shell_would_run(system: CISystem) -> None:
     """A name that is none becomes a placeholder."""
-    assert "--org acme --project web" in job_snippet(system, "acme", "web")
-    hostile = job_snippet(system, "a; rm -rf /", "$(id)")
+    assert "--org acme --project web" in one_line(job_snippet(system, "acme", "web"))
+    hostile = one_line(job_snippet(system, "a; rm -rf /", "$(id)"))
     assert "--org ORGANIZATION --project PROJECT" in hostile
     assert "rm -rf" not in hostile
     assert "\t" not in hostile
