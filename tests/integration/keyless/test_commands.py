@@ -255,7 +255,7 @@ def test_the_snippet_can_be_pasted(shell: Job) -> None:
     """With the names filled in, and nothing that a shell would run."""
     done = shell("chainloop", "keyless", "snippet", "--org", "acme", "--project", "web").works()
     assert "GITLAB_OIDC:\n      aud: chainloop" in done.out
-    assert "--org acme --project web" in done.out
+    assert "--org acme --project web" in " ".join(done.out.split())
     hostile = shell("chainloop", "keyless", "snippet", "--project", "$(id)", "--system", "github").works()
     assert "id-token: write" in hostile.out
     assert "$(" not in hostile.out
