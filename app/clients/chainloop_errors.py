@@ -9,6 +9,7 @@ import grpc.aio
 from app.domain.credentials import Endpoint
 from app.domain.errors import (
     AlreadyExists,
+    APITokenGone,
     BadReply,
     Failed,
     InvalidInput,
@@ -44,10 +45,10 @@ def translated(
     """
     text = clean(error.details() or "", 300).strip().rstrip(".")
     code = error.code()
+    if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAUTHENTICATED} and _GONE.search(text):
+        return APITokenGone(text, hint=_SIGN_IN)
     if (make := _REFUSALS.get(code)) is not None:
         return make(text)
-    if code is grpc.StatusCode.UNKNOWN and _GONE.search(text):
-        return SessionEnded(text, hint=_SIGN_IN)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return _exhausted(text)
     failure = _failure(code, text, endpoint, timeout)

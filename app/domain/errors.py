@@ -6,10 +6,12 @@
     ├── Cancelled                the person stopped it
     ├── NotSignedIn              no usable credential
     │   ├── SessionEnded         there was one: expired, revoked or unknown to the server
+    │   │   └── APITokenGone     … and it was an API token: what became of it is told, not a session
     │   └── TokenRejected        a CI token that did not pass verification
     ├── Refused                  the server understood and said no
     │   ├── InvalidInput
     │   ├── PermissionDenied
+    │   │   └── NotGranted       the identity is known, and this call is not among its own
     │   ├── NotFound
     │   ├── AlreadyExists
     │   └── RateLimited
@@ -66,6 +68,10 @@ class NotSignedIn(LoopinError):
 
 class SessionEnded(NotSignedIn):
     """There was a credential; it expired, was revoked, or the server does not know it."""
+
+
+class APITokenGone(SessionEnded):
+    """The API token in effect was revoked, or the server never had it: nobody's session is over."""
 
 
 class TokenRejected(NotSignedIn):

@@ -3,7 +3,7 @@
 from textual.content import Content
 
 from app.commands.registry import by_id
-from app.domain.errors import LoopinError, NotSignedIn, SessionEnded
+from app.domain.errors import APITokenGone, LoopinError, NotSignedIn, SessionEnded
 from app.domain.text import capital, clean
 from widgets.key_names import readable
 
@@ -18,6 +18,8 @@ def at_hand(error: LoopinError, key: str = SIGN_IN_KEY) -> LoopinError:
     """
     if not isinstance(error, NotSignedIn) or "loopin " not in error.hint:
         return error
+    if isinstance(error, APITokenGone):
+        return APITokenGone(error.message, hint=f"replace it where it comes from, or press {key} to sign in")
     if isinstance(error, SessionEnded):
         return SessionEnded("your session has ended", hint=f"press {key} to sign in again")
     return NotSignedIn(error.message, hint=f"press {key} to sign in")

@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from app.domain.errors import SessionEnded
+from app.domain.errors import APITokenGone, SessionEnded
 from app.screens.login import LoginScreen
 from app.screens.tokens import TokensScreen
+from app.screens.words import sentence
 from tests.support import app as fakes
 from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.login import LoginPage
@@ -26,6 +27,15 @@ async def test_a_quarter_of_an_hour_before_the_end_is_told_once() -> None:
         await page.refresh()
         await page.until(lambda: not any(worker.is_running for worker in page.app.workers))
         assert len(page.notes()) == 1
+
+
+def test_an_api_token_that_was_revoked_is_not_called_a_session() -> None:
+    hint = "sign in again: loopin chainloop auth login"
+    told = sentence(APITokenGone("API token revoked", hint=hint))
+    assert told == "API token revoked. Replace it where it comes from, or press ctrl+l to sign in"
+    assert sentence(SessionEnded("Token is invalid", hint=hint)) == (
+        "your session has ended. Press ctrl+l to sign in again"
+    )
 
 
 async def test_under_an_api_token_nothing_is_told_of_a_session() -> None:

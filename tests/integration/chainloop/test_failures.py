@@ -17,6 +17,7 @@ from app.clients.chainloop import ChainloopGateways
 from app.domain.credentials import Endpoint
 from app.domain.errors import (
     AlreadyExists,
+    APITokenGone,
     BadReply,
     Failed,
     InvalidInput,
@@ -194,8 +195,9 @@ async def test_a_message_that_cannot_be_read_is_a_bad_reply(
     ("code", "details", "kind"),
     [
         (Code.UNAUTHENTICATED, "JWT token has expired", SessionEnded),
-        (Code.UNKNOWN, "error validating token: API token revoked", SessionEnded),
-        (Code.UNKNOWN, "rpc error: API token not found", SessionEnded),
+        (Code.UNKNOWN, "error validating token: API token revoked", APITokenGone),
+        (Code.UNAUTHENTICATED, "API token revoked", APITokenGone),
+        (Code.UNKNOWN, "rpc error: API token not found", APITokenGone),
         (Code.UNKNOWN, "the database is on fire", Failed),
         (Code.INTERNAL, "server error", Failed),
         (Code.INVALID_ARGUMENT, "bad name", InvalidInput),
