@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from tests.attack.wire import call
+from tests.support.claims import FromNow, with_times
 from tests.support.server import AccountServer
 
 CURRENT = "/controlplane.v1.ContextService/Current"
@@ -127,7 +127,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
     "rfc8725_3_9 a person's token as an API token": {"aud": "api-token-auth.chainloop"},
     "rfc8725_3_9 a federated audience": {"aud": "chainloop"},
     "rfc7519_4_1_4 ended": {"exp": 1},
-    "rfc7519_4_1_4 ended a second ago": {"exp": int(time.time()) - 1},
+    "rfc7519_4_1_4 ended a second ago": {"exp": FromNow(-1)},
     "rfc7519_4_1_4 no end": {"exp": None},
     "rfc7519_4_1_4 an end that is none": {"exp": "4000000000"},
     "rfc7519_4_1_4 an end beyond every calendar": {"exp": "x" * 10},
@@ -143,7 +143,7 @@ CLAIMS: dict[str, dict[str, Any]] = {
 def test_rfc8725_3_a_good_signature_over_wrong_claims_opens_nothing(
     target: AccountServer, channel: grpc.Channel, bearer: str, key: dict[str, Any], name: str
 ) -> None:
-    claims = {k: v for k, v in (read(bearer, 1) | CLAIMS[name]).items() if v is not None}
+    claims = {k: v for k, v in with_times(read(bearer, 1) | CLAIMS[name]).items() if v is not None}
     refused(target, channel, sign(read(bearer, 0), claims, secret_of(key)))
 
 

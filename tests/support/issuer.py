@@ -16,6 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, RSAKey
 
 from app.domain.secret import Secret
+from tests.support.claims import with_times
 
 DISCOVERY, JWKS = "/.well-known/openid-configuration", "/oauth/discovery/keys"
 GITHUB_TOKEN_PATH, GITHUB_SECRET = "/actions/token", "request-token-not-real"
@@ -104,7 +105,7 @@ class Issuer:
         kind = "RS256" if isinstance(self.key, RSAKey) else "ES256"
         head = {"alg": kind, "kid": self.key.kid} | (header or {})
         head = {name: value for name, value in head.items() if value is not None}
-        body = gitlab_claims(self.name) if claims is None else claims
+        body = with_times(gitlab_claims(self.name) if claims is None else claims)
         return Secret(jwt.encode(head, body, self.key, algorithms=["RS256", "ES256"]))
 
     def gitlab(self, **changes: Any) -> Secret:

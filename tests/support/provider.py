@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from joserfc import jwt
 
+from tests.support.claims import with_times
 from tests.support.issuer import Key, rsa_key
 
 CLIENT, SECRET = "loopin", "provider-secret-not-real"
@@ -127,7 +128,9 @@ class Provider:
             "nonce": asked["nonce"],
         } | mine
         header = {"alg": "RS256", "kid": self.key.kid} | self.header
-        changed = {name: value for name, value in self.token_claims(claims).items() if value is not None}
+        changed = {
+            name: value for name, value in with_times(self.token_claims(claims)).items() if value is not None
+        }
         return jwt.encode(header, changed, self.key, algorithms=["RS256", "RS512"])
 
 

@@ -10,6 +10,7 @@ from app.domain.secret import Secret
 from app.server.federation.issuers import RemoveIssuer
 from tests.integration.keyless.conftest import OPERATOR, Trust
 from tests.integration.server.callers import Caller, refusal
+from tests.support.claims import FromNow
 from tests.support.issuer import DISCOVERY, JWKS, Issuer, gitlab_claims, rsa_key
 from tests.support.server import AccountServer, ServerFactory
 from tests.unit.keyless.tokens import forged_hs256, raw
@@ -64,17 +65,13 @@ def test_nothing_else_is_open_to_it(
     caller.channel.close()
 
 
-def _now(seconds: int) -> int:
-    return int(time.time()) + seconds
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"aud": "elsewhere"}, 'the token is for "elsewhere", not for chainloop'),
-        ({"exp": _now(-90)}, "the token ended at"),
+        ({"exp": FromNow(-90)}, "the token ended at"),
         ({"exp": None}, "does not say when it ends"),
-        ({"nbf": _now(900)}, "is not valid yet"),
+        ({"nbf": FromNow(900)}, "is not valid yet"),
         ({"iss": "https://evil.example"}, "nobody here trusts the issuer https://evil.example"),
         ({"iss": None}, "does not say who issued it"),
         ({"project_path": "acme-evil/web"}, "this job is not: its project_path is acme-evil/web"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import OctKey, RSAKey
 
+from tests.support.claims import FromNow
 from tests.support.issuer import rsa_key
 from tests.support.provider import AUTHORIZE, CLIENT, DISCOVERY, KEYS, TOKEN, USERINFO, Provider, new_person
 from tests.support.server import AccountServer
@@ -61,9 +62,9 @@ TOKENS: dict[str, tuple[dict[str, Any], str]] = {
     "of another issuer": ({"iss": "https://evil.example"}, "was issued by https://evil.example, not by"),
     "with another nonce": ({"nonce": "0" * 64}, "made for another sign-in (nonce)."),
     "without a nonce": ({"nonce": None}, "made for another sign-in (nonce)."),
-    "that ended": ({"exp": int(time.time()) - 300}, "the token ended at "),
+    "that ended": ({"exp": FromNow(-300)}, "the token ended at "),
     "without an end": ({"exp": None}, "does not say when it ends (exp)."),
-    "that has not begun": ({"nbf": int(time.time()) + 600}, "not valid yet: it begins at "),
+    "that has not begun": ({"nbf": FromNow(600)}, "not valid yet: it begins at "),
     "with a foreign access token": ({"at_hash": "AAAA"}, "do not belong together (at_hash)."),
 }
 
