@@ -9,11 +9,14 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from tests.support import passwords
 from tests.support.pace import ON_THE_CALLBACK_PORT
 
 # How long one example takes says more about the machine than about the rule.
 settings.register_profile("loopin", deadline=None)
 settings.load_profile("loopin")
+
+passwords.make_cheap()
 
 pytest_plugins = [
     "tests.support.chromium",

@@ -1,22 +1,27 @@
 """The command line as scripts and people use it: a child process, or in this one with other adapters."""
 
 import asyncio
+import contextlib
+import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
+import keyring.core
 import pytest
 
 from app.cli import exits, root
+from app.cli.running import real_container
 from app.container import Container
 from app.domain.errors import BrowserUnavailable
 from app.settings import Settings
@@ -74,15 +79,72 @@ def ran(
     return Result(run.returncode, run.stdout, run.stderr)
 
 
+class _Streams:
+    """Stands in for the three standard streams; both outputs can be read."""
+
+    def __init__(self, stdin: str) -> None:
+        text = partial(io.TextIOWrapper, encoding="utf-8", write_through=True)
+        self._outputs = io.BytesIO(), io.BytesIO()
+        self._streams = [text(io.BytesIO(stdin.encode())), *map(text, self._outputs)]
+        self._before = sys.stdin, sys.stdout, sys.stderr
+
+    def __enter__(self) -> Self:
+        sys.stdin, sys.stdout, sys.stderr = self._streams
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdin, sys.stdout, sys.stderr = self._before
+
+    def written(self) -> tuple[str, str]:
+        """Return what went to standard output and to standard error."""
+        out, err = (output.getvalue().decode() for output in self._outputs)
+        return out, err
+
+
+def in_process(
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    cwd: Path | None = None,
+    stdin: str = "",
+    containers: Callable[[Settings], Container] = real_container,
+) -> Result:
+    """Run one command in this process, with an environment and standard streams of its own.
+
+    Everything but the start and the end of the process is the real program's. What a command leaves to its
+    process, such as an exit by a signal or a child that inherits the streams, needs `Loopin.process`.
+    """
+    __tracebackhide__ = True
+    before = dict(os.environ)
+    with _Streams(stdin) as streams, contextlib.chdir(cwd or Path.cwd()):
+        os.environ.clear()
+        os.environ.update(environment)
+        # keyring chooses its backend once for each process.
+        keyring.core._keyring_backend = None
+        try:
+            code = root.run(arguments, containers)
+        finally:
+            keyring.core._keyring_backend = None
+            os.environ.clear()
+            os.environ.update(before)
+    return Result(code, *streams.written())
+
+
 @dataclass
 class Loopin:
-    """Runs `python -m app` in a child process. `environment` is laid over this one's."""
+    """Runs `loopin`. `environment` is laid over this process's own."""
 
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: str, stdin: str | None = None, **environment: str) -> Result:
-        """Run one command; without `stdin` there is none. A variable given as "" is taken away."""
+        """Run one command in this process; a variable given as "" is taken away."""
+        result = in_process(arguments, self.variables(**environment), cwd=ROOT, stdin=stdin or "")
+        assert "Traceback" not in result.out + result.err, result.err
+        return result
+
+    def process(self, *arguments: str, stdin: str | None = None, **environment: str) -> Result:
+        """Run `python -m app` in a child process; without `stdin` it has the null device."""
         command = [sys.executable, "-m", "app", *arguments]
         result = ran(command, self.variables(**environment), cwd=ROOT, stdin=stdin)
         assert "Traceback" not in result.out + result.err, result.err

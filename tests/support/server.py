@@ -5,8 +5,7 @@ import re
 import secrets
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,10 +18,12 @@ import pytest
 
 from tests.support import databases
 from tests.support.databases import Prepare, SideDoor
+from tests.support.server_process import ROOT as ROOT
+from tests.support.server_process import ServerProcess
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
-_COMMAND = [sys.executable, "-c", "from app.cli.server import server; server()", "start", "--json"]
+Process = ServerProcess | subprocess.Popen[str]
+Launch = Callable[[Sequence[str], Path], Process]
 CALLBACK = "http://127.0.0.1:9/auth/callback?state=kept"
 
 
@@ -35,7 +36,7 @@ class AccountServer:
     pid: int
     seed: dict[str, Any]
     data: Path
-    process: "subprocess.Popen[str]"
+    process: Process
 
     @property
     def owner(self) -> tuple[str, str]:
@@ -73,20 +74,12 @@ class ServerFactory(Protocol):
     def __call__(self, *flags: str, seed: str = "demo", data: Path | None = None) -> AccountServer: ...
 
 
-def start(data: Path, *flags: str, seed: str = "demo") -> AccountServer:
+def start(data: Path, *flags: str, seed: str = "demo", launch: Launch = ServerProcess) -> AccountServer:
     """Start a server on free ports and return when both answer."""
     data.mkdir(parents=True, exist_ok=True)
     place = ["--data", str(data), *databases.flags(data)]
-    command = [*_COMMAND, *place, "--sweep-interval", "0", *flags]
-    with (data / "stderr").open("a") as errors:
-        process = subprocess.Popen(
-            [*command, "--seed", seed] if seed else command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            cwd=ROOT,
-        )
+    command = ["start", "--json", *place, "--sweep-interval", "0", *flags]
+    process = launch([*command, "--seed", seed] if seed else command, data / "stderr")
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
@@ -97,15 +90,11 @@ def start(data: Path, *flags: str, seed: str = "demo") -> AccountServer:
     return AccountServer(said["http"], said["grpc"], said["pid"], said.get("seed", {}), data, process)
 
 
-def release(process: "subprocess.Popen[str]") -> None:
+def release(process: "Process | subprocess.Popen[bytes]") -> None:
     """End a child whatever state it is in, and close its pipes."""
     if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()
+        process.wait(PATIENCE)
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
