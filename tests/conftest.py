@@ -32,6 +32,7 @@ pytest_plugins = [
     "tests.support.gumloop",
     "tests.support.vendor",
     "tests.support.chainloop",
+    "tests.support.organizations",
 ]
 
 LOCK = Path(tempfile.gettempdir()) / f"loopin-tests-{os.getuid()}.lock"

@@ -24,6 +24,7 @@ from tests.support.server_process import ServerProcess
 PATIENCE = 30.0
 Process = ServerProcess | subprocess.Popen[str]
 Launch = Callable[[Sequence[str], Path], Process]
+REGISTRATION_SECRET, FEDERATION_SECRET = "registration-secret-not-real", "federation-secret-not-real"
 CALLBACK = "http://127.0.0.1:9/auth/callback?state=kept"
 
 
@@ -100,12 +101,55 @@ def release(process: "Process | subprocess.Popen[bytes]") -> None:
             pipe.close()
 
 
+class SharedServers:
+    """The servers that the tests of one worker share: one for each database, with everything switched on.
+
+    A test leaves the sample data as it is and works in an organization of its own.
+    """
+
+    def __init__(self, folder: Path, postgres_folder: Callable[[], Path]) -> None:
+        self._folder, self._postgres_folder = folder, postgres_folder
+        self._started: dict[str, AccountServer] = {}
+
+    def on(self, database: str) -> AccountServer:
+        """The server on "sqlite" or "postgresql", started when it is first asked for."""
+        if database not in self._started:
+            data = self._folder / database
+            if database == "postgresql":
+                databases.on_postgres(self._postgres_folder(), data)
+            self._started[database] = start(data, *self._switches())
+        return self._started[database]
+
+    def _switches(self) -> list[str]:
+        flags = ["--trusted-proxy", "127.0.0.0/8", "--log-level", "info"]
+        for name, secret in (("registration", REGISTRATION_SECRET), ("federation", FEDERATION_SECRET)):
+            place = self._folder / name
+            place.touch(mode=0o600)
+            place.write_text(secret)
+            flags += [f"--{name}-secret-file", str(place)]
+        return flags
+
+    def stop(self) -> None:
+        """End them all."""
+        for server in self._started.values():
+            release(server.process)
+
+
 @pytest.fixture(scope="session")
-def account_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountServer]:
-    """One server with sample data for the whole run: leave what others rely on as it is."""
-    server = start(tmp_path_factory.mktemp("account-server"))
-    yield server
-    release(server.process)
+def shared_servers(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[SharedServers]:
+    """The servers of this worker."""
+    folder = tmp_path_factory.mktemp("servers")
+    made = SharedServers(folder, lambda: request.getfixturevalue("postgres_folder"))
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def account_server(shared_servers: SharedServers) -> AccountServer:
+    """The shared server on SQLite, with sample data: leave what others rely on as it is."""
+    return shared_servers.on("sqlite")
 
 
 @pytest.fixture
