@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Run what CI runs, the fastest first, and stop at the first failure: scripts/check [--fast] [--list]
+"""Run what CI runs, the fastest first, and stop at the first failure.
 
-CI runs the README's test command, which is all of tests/. This runs the same, folder by folder, and before
-it the tools that tests/architecture calls too: the table below is where it has them from.
+scripts/check [--static | --fast] [--list]
+
+The static checks look at the code without running it. The tests are those of the README's test command.
 """
 
 import argparse
@@ -31,45 +32,38 @@ def _tool(name: str, program: str, *arguments: str) -> Step:
     return Step(name, (str(BIN / program), *arguments))
 
 
-TOOLS = (
+def _script(name: str, *arguments: str) -> Step:
+    return Step(name, (sys.executable, *arguments))
+
+
+STATIC = (
     _tool("style", "ruff", "check"),
     _tool("format", "ruff", "format", "--check"),
+    _script("clock", "scripts/lint_clock.py"),
+    _script("protobuf", "scripts/protos.py", "--check"),
     _tool("imports", "lint-imports", "--no-cache"),
-    _tool("types", "mypy"),
     _tool("security", "bandit", "--quiet", "--recursive", "app", "widgets", "--configfile", "pyproject.toml"),
+    _tool("types", "mypy"),
 )
 PYTEST = ("-m", "pytest", "-n", "auto")
 """As in the README."""
-QUICK = ("contract", "unit")
-ORDER = (*QUICK, "architecture", "attack", "terminal", "tenants", "docs")
-"""The fastest first; a folder that stands nowhere comes between these and the slow ones."""
-SLOW = ("faults", "ui", "hygiene", "snapshots", "integration")
-# They ran a moment ago.
-_DONE = ("--deselect", "tests/architecture/test_checks.py::test_code_is_clean")
+FAST_TESTS = _script("tests", *PYTEST, "-q", "-m", "not slow")
+ALL_TESTS = _script("tests", *PYTEST, "-q")
 
 
-def folders() -> list[str]:
-    """The folders of tests/, the quick ones first and the slow ones last."""
-    found = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")}
-    return [*ORDER, *sorted(found.difference(ORDER, SLOW)), *SLOW]
+def steps(*, static: bool = False, fast: bool = False) -> list[Step]:
+    """What to run, in order: all of it, without the slow tests, or no tests at all."""
+    if static:
+        return list(STATIC)
+    return [*STATIC, FAST_TESTS if fast else ALL_TESTS]
 
 
-def _tests(folder: str) -> Step:
-    skipped = _DONE if folder == "architecture" else ()
-    return Step(folder, (sys.executable, *PYTEST, "-q", f"tests/{folder}", *skipped))
-
-
-def steps(*, fast: bool) -> list[Step]:
-    """What to run, in order; with `fast` what takes a minute or two."""
-    return [*TOOLS, *map(_tests, QUICK if fast else folders())]
-
-
-def skipped(said: str) -> Counter[str]:
+def skipped(output: str) -> Counter[str]:
     """How many tests pytest left out, by reason: a tool that is not installed here is required in CI."""
-    found: Counter[str] = Counter()
-    for count, reason in re.findall(r"^SKIPPED \[(\d+)\] \S+?: (.+)$", said, re.M):
-        found[reason] += int(count)
-    return found
+    reasons: Counter[str] = Counter()
+    for count, reason in re.findall(r"^SKIPPED \[(\d+)\] \S+?: (.+)$", output, re.M):
+        reasons[reason] += int(count)
+    return reasons
 
 
 def run(wanted: Iterable[Step]) -> bool:
@@ -98,10 +92,11 @@ def run(wanted: Iterable[Step]) -> bool:
 def main() -> int:
     """The command line; exit status 1 for a failure."""
     parser = argparse.ArgumentParser(description="Run what CI runs, the fastest first.")
-    parser.add_argument("--fast", action="store_true", help="only what takes a minute or two")
+    parser.add_argument("--static", action="store_true", help="no tests")
+    parser.add_argument("--fast", action="store_true", help="no slow tests")
     parser.add_argument("--list", action="store_true", help="say what would run")
     options = parser.parse_args()
-    wanted = steps(fast=options.fast)
+    wanted = steps(static=options.static, fast=options.fast)
     if options.list:
         for step in wanted:
             print(f"{step.name:<13}", *step.command)

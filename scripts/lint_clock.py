@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Find clock reads that happen at import or at collection: scripts/lint_clock.py [FOLDER ...]
 
-A time that is computed when a module is imported is old when it is used: in a test that runs half an hour after
-its collection, and in an app that stays open. So no module level, class body, decorator or default argument may
-read the clock, directly or through a function of this repository. What runs later, in a function body or a
-lambda, may.
+A time that is computed when a module is imported is old when it is used: in a test that runs half an hour
+after its collection, and in an app that stays open. So no module level, class body, decorator or default
+argument may read the clock, directly or through a function of this repository. What runs later, in a
+function body or a lambda, may.
 
 Exit status 1 when there is one. Calls of methods are not followed.
 """

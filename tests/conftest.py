@@ -1,20 +1,17 @@
 """Shared fixtures live in tests/support, one file a subject."""
 
 import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-from filelock import FileLock
 from hypothesis import settings
 
 from tests.support import passwords
-from tests.support.pace import ON_THE_CALLBACK_PORT
+from tests.support.scrub import REQUIRE
 
 # How long one example takes says more about the machine than about the rule.
-settings.register_profile("loopin", deadline=None)
-settings.load_profile("loopin")
+settings.register_profile("dev", deadline=None, max_examples=25)
+settings.register_profile("ci", deadline=None, print_blob=True)
+# pytest's own option --hypothesis-profile chooses another one.
+settings.load_profile("ci" if os.environ.get(REQUIRE) == "all" else "dev")
 
 passwords.make_cheap()
 
@@ -34,15 +31,3 @@ pytest_plugins = [
     "tests.support.chainloop",
     "tests.support.organizations",
 ]
-
-LOCK = Path(tempfile.gettempdir()) / f"loopin-tests-{os.getuid()}.lock"
-
-
-@pytest.fixture(autouse=True)
-def callback_port(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Where two runs share a machine, the tests on the callback port take turns."""
-    if not request.node.nodeid.startswith(ON_THE_CALLBACK_PORT):
-        yield
-        return
-    with FileLock(LOCK):
-        yield

@@ -39,12 +39,13 @@ if threading.current_thread() is threading.main_thread():
 
 HOME = tempfile.mkdtemp(prefix="loopin-test-home-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+# A time zone that was given stays: the tests pass in every one.
+os.environ.setdefault("TZ", "UTC")
 os.environ.update(
     HOME=HOME,
     TERM="xterm-256color",
     COLORTERM="truecolor",
     LANG="C.UTF-8",
-    TZ="UTC",
     GRPC_VERBOSITY="NONE",
     # The default keychain of a test is one that fails: no test may touch the machine's own.
     PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring",
