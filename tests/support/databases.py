@@ -14,6 +14,8 @@ from tests.support import postgres
 PATIENCE = 30.0
 URL_FILE = "database-url"
 Prepare = Callable[[Path], None]
+ON_BOTH = pytest.mark.parametrize("database_kind", ["sqlite", "postgresql"], indirect=True)
+"""Runs a test on both databases, where its folder makes servers on the `database_kind`."""
 
 
 def on_postgres(folder: Path, data: Path, space: Path | None = None) -> None:
@@ -121,6 +123,18 @@ def prepare_data() -> Prepare:
 @pytest.fixture(scope="package", params=["sqlite", "postgresql"])
 def on_both(request: pytest.FixtureRequest) -> Prepare:
     """Every promise is kept on both databases: a folder of tests takes this as its `prepare_data`."""
-    if request.param == "sqlite":
+    return on_kind(request, request.param)
+
+
+@pytest.fixture
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """The database of a test: SQLite, unless the test is marked with `ON_BOTH`."""
+    kind: str = getattr(request, "param", "sqlite")
+    return kind
+
+
+def on_kind(request: pytest.FixtureRequest, kind: str) -> Prepare:
+    """What prepares the data folder of a server on "sqlite" or "postgresql"."""
+    if kind == "sqlite":
         return lambda _data: None
     return partial(on_postgres, request.getfixturevalue("postgres_folder"))

@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 from http.cookiejar import Cookie
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
+from uuid import UUID
 
 import httpx
 
+from app.server.clock import utc_now
+from app.server.database.oauth_models import Team
+from tests.support.organizations import Organization
 from tests.support.server import AccountServer, csrf_of
 
 CLIENT = "gumloop_cli"
@@ -166,3 +170,19 @@ def tokens_at(server: AccountServer, login: tuple[str, str], **changes: str | No
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
+
+
+def user_id_of(server: AccountServer, email: str) -> str:
+    """The user ID that goes with a person's API keys."""
+    with server.database() as database:
+        (found,) = database.execute("SELECT id FROM users WHERE email = ?", (email,)).fetchone()
+    return str(UUID(str(found)))
+
+
+def add_team(organization: Organization, name: str) -> str:
+    """Add a Gumloop team, which every member of the organization is in; return its ID."""
+    with organization.database.write() as session:
+        team = Team(organization_id=organization.id, name=name, created_at=utc_now())
+        session.add(team)
+        session.flush()
+        return str(team.id)

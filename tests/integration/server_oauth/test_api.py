@@ -1,14 +1,15 @@
 """/api/v1 in the vendor's shapes: who may read what, and how a refusal looks."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.support.oauth import Person, Program, person_at, tokens_at
-from tests.support.server import AccountServer, ServerFactory, csrf_of, release, sign_in, start
+from tests.support.databases import ON_BOTH
+from tests.support.oauth import Person, Program, add_team, person_at, tokens_at, user_id_of
+from tests.support.organizations import Organization, add_organization
+from tests.support.server import AccountServer, ServerFactory, csrf_of, sign_in
 
 
 class Reader:
@@ -23,19 +24,20 @@ class Reader:
 
 
 @pytest.fixture
-def by_token(oauth_server: AccountServer, program: Program) -> Reader:
-    return Reader(program.http, tokens_at(oauth_server, oauth_server.owner)["access_token"])
+def by_token(account_server: AccountServer, program: Program) -> Reader:
+    return Reader(program.http, tokens_at(account_server, account_server.owner)["access_token"])
 
 
 @pytest.fixture
-def by_key(oauth_server: AccountServer, program: Program) -> Reader:
-    sample = oauth_server.seed["gumloop"]
+def by_key(account_server: AccountServer, program: Program) -> Reader:
+    sample = account_server.seed["gumloop"]
     return Reader(program.http, sample["api_key"], sample["user_id"])
 
 
 @pytest.fixture(params=["by_token", "by_key"])
-def reader(request: pytest.FixtureRequest, by_token: Reader, by_key: Reader) -> Reader:
-    return by_token if request.param == "by_token" else by_key
+def reader(request: pytest.FixtureRequest, account_server: AccountServer) -> Reader:
+    found: Reader = request.getfixturevalue(request.param)
+    return found
 
 
 def error_of(answer: httpx.Response) -> tuple[int, str]:
@@ -64,16 +66,18 @@ def test_models_come_in_groups(reader: Reader) -> None:
         assert all(set(option) == {"value", "label", "status"} for option in group["options"])
 
 
+@ON_BOTH
 def test_teams_and_organizations_are_the_persons_own(reader: Reader) -> None:
     assert names(reader("teams"), "teams") == ["growth", "support"]
     assert names(reader("organizations"), "organizations") == ["acme"]
     assert all(set(team) == {"id", "name"} for team in reader("teams").json()["teams"])
 
 
+@ON_BOTH
 def test_team_id_is_checked_on_every_request(
-    reader: Reader, oauth_server: AccountServer, program: Program
+    reader: Reader, account_server: AccountServer, program: Program
 ) -> None:
-    theirs = Reader(program.http, tokens_at(oauth_server, oauth_server.outsider)["access_token"])
+    theirs = Reader(program.http, tokens_at(account_server, account_server.outsider)["access_token"])
     foreign = team_id(theirs, "research")
     for path in ("models", "teams", "organizations"):
         assert reader(path, team_id=team_id(reader, "growth")).status_code == 200
@@ -104,25 +108,22 @@ def test_a_wrong_address_is_an_error_of_the_same_shape(
     assert error_of(program.http.request(method, path)) == expected
 
 
-def test_an_api_key_works_only_with_its_own_user_id(oauth_server: AccountServer, program: Program) -> None:
-    sample = oauth_server.seed["gumloop"]
-    other = program.http.get(
-        "/oauth/userinfo",
-        headers={"Authorization": f"Bearer {tokens_at(oauth_server, oauth_server.viewer)['access_token']}"},
-    ).json()["sub"]
+@ON_BOTH
+def test_an_api_key_works_only_with_its_own_user_id(account_server: AccountServer, program: Program) -> None:
+    sample = account_server.seed["gumloop"]
+    other = user_id_of(account_server, account_server.viewer[0])
     for user_id in ("", "nonsense", other, sample["user_id"] + "0"):
         assert error_of(Reader(program.http, sample["api_key"], user_id)("models")) == (401, "unauthorized")
 
 
-def test_a_token_needs_the_scope_of_the_api(oauth_server: AccountServer, program: Program) -> None:
-    narrow = tokens_at(oauth_server, oauth_server.owner, scope="userinfo")
+def test_a_token_needs_the_scope_of_the_api(account_server: AccountServer, program: Program) -> None:
+    narrow = tokens_at(account_server, account_server.owner, scope="userinfo")
     assert error_of(Reader(program.http, narrow["access_token"])("models")) == (403, "forbidden")
 
 
-def test_a_chainloop_token_does_not_open_this_api(account_server: AccountServer) -> None:
-    with httpx.Client(base_url=account_server.http, trust_env=False) as http:
-        jwt = sign_in(account_server, *account_server.owner)
-        assert error_of(Reader(http, jwt)("models")) == (401, "unauthorized")
+def test_a_chainloop_token_does_not_open_this_api(account_server: AccountServer, program: Program) -> None:
+    jwt = sign_in(account_server, *account_server.owner)
+    assert error_of(Reader(program.http, jwt)("models")) == (401, "unauthorized")
 
 
 class KeyPage:
@@ -146,51 +147,42 @@ class KeyPage:
         return found[0]
 
 
-@pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountServer]:
-    """A server whose keys these tests replace."""
-    server = start(tmp_path_factory.mktemp("keys"))
-    yield server
-    release(server.process)
-
-
-@pytest.fixture
-def http(own_server: AccountServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=own_server.http, trust_env=False) as client:
-        yield client
-
-
+@ON_BOTH
 def test_a_new_key_ends_the_old_one_at_once_and_is_shown_once(
-    own_server: AccountServer, http: httpx.Client
+    organization: Organization, program: Program
 ) -> None:
-    user_id = own_server.seed["gumloop"]["user_id"]
-    with person_at(own_server, own_server.owner) as ada:
-        page = KeyPage(ada)
+    server, owner = organization.server, organization.owner
+    user_id = user_id_of(server, owner.email)
+    with person_at(server, owner.login) as person:
+        page = KeyPage(person)
         old = page.make_key()
         before = page.text()
         assert user_id in before
         assert old not in before
         assert f"Ends in <code>{old[-4:]}</code>" in before
         assert "never used" in before
-        assert Reader(http, old, user_id)("models").status_code == 200
+        assert Reader(program.http, old, user_id)("models").status_code == 200
         assert "last used" in page.text()
 
         key = page.make_key()
-        assert error_of(Reader(http, old, user_id)("models"))[0] == 401
-        assert Reader(http, key, user_id)("models").status_code == 200
+        assert error_of(Reader(program.http, old, user_id)("models"))[0] == 401
+        assert Reader(program.http, key, user_id)("models").status_code == 200
         assert key not in page.text()
-    with own_server.database() as database:
-        stored = "\n".join(database.iterdump())
-    assert key not in stored
-    assert "api_key.create" in stored
+    with server.database() as database:
+        assert key not in "\n".join(database.iterdump())
+        query = "SELECT action FROM audit_events WHERE actor_name = ? AND action <> 'login'"
+        trail = database.execute(query, (owner.email,)).fetchall()
+    assert [row[0] for row in trail] == ["api_key.create"] * 2
 
 
-def test_a_teams_key_reaches_its_team_and_no_other(own_server: AccountServer, http: httpx.Client) -> None:
-    user_id = own_server.seed["gumloop"]["user_id"]
-    with person_at(own_server, own_server.owner) as ada:
-        personal = Reader(http, KeyPage(ada).make_key(), user_id)
-        growth, support = team_id(personal, "growth"), team_id(personal, "support")
-        key = KeyPage(ada).make_key(growth)
+@ON_BOTH
+def test_a_teams_key_reaches_its_team_and_no_other(organization: Organization, program: Program) -> None:
+    server, owner, http = organization.server, organization.owner, program.http
+    user_id = user_id_of(server, owner.email)
+    growth, support = add_team(organization, "growth"), add_team(organization, "support")
+    with person_at(server, owner.login) as person:
+        personal = Reader(http, KeyPage(person).make_key(), user_id)
+        key = KeyPage(person).make_key(growth)
     reader = Reader(http, key, user_id)
     assert reader("models").status_code == 200
     assert reader("models", team_id=growth).status_code == 200
@@ -201,32 +193,28 @@ def test_a_teams_key_reaches_its_team_and_no_other(own_server: AccountServer, ht
     # The personal key goes on.
     assert personal("models").status_code == 200
 
-    vera = tokens_at(own_server, own_server.viewer)["access_token"]
-    gus = tokens_at(own_server, own_server.outsider)["access_token"]
-    ids = [
-        http.get("/oauth/userinfo", headers={"Authorization": f"Bearer {token}"}).json()["sub"]
-        for token in (vera, gus)
-    ]
-    assert Reader(http, key, ids[0])("models").status_code == 200
-    assert error_of(Reader(http, key, ids[1])("models")) == (401, "unauthorized")
+    viewer, outsider = organization.member("viewer").email, server.outsider[0]
+    assert Reader(http, key, user_id_of(server, viewer))("models").status_code == 200
+    assert error_of(Reader(http, key, user_id_of(server, outsider))("models")) == (401, "unauthorized")
 
 
-def test_who_does_not_administer_a_team_makes_no_key_for_it(
-    own_server: AccountServer, http: httpx.Client
-) -> None:
-    growth = team_id(Reader(http, tokens_at(own_server, own_server.viewer)["access_token"]), "growth")
-    for login in (own_server.viewer, own_server.outsider):
-        with person_at(own_server, login) as person:
+@ON_BOTH
+def test_who_does_not_administer_a_team_makes_no_key_for_it(organization: Organization) -> None:
+    server, viewer = organization.server, organization.member("viewer")
+    growth = add_team(organization, "growth")
+    outsider = add_organization(server, organization.database).owner
+    for member in (viewer, outsider):
+        with person_at(server, member.login) as person:
             for team in (growth, "nonsense"):
                 answer = KeyPage(person).make(team)
                 assert answer.status_code == 403
                 assert "gum_" not in answer.text
-    with person_at(own_server, own_server.viewer) as vera:
-        assert "Owners and admins make this key" in KeyPage(vera).text()
+    with person_at(server, viewer.login) as person:
+        assert "Owners and admins make this key" in KeyPage(person).text()
 
 
-def test_nobody_sees_or_makes_keys_without_signing_in(own_server: AccountServer) -> None:
-    with person_at(own_server) as nobody:
+def test_nobody_sees_or_makes_keys_without_signing_in(account_server: AccountServer) -> None:
+    with person_at(account_server) as nobody:
         answer = nobody.http.get("/account/keys")
         assert (answer.status_code, answer.headers["location"]) == (
             303,

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from authlib.oauth2 import rfc8414, rfc9207
 
-from tests.integration.server_oauth.conftest import REGISTRATION_SECRET
+from tests.support.databases import ON_BOTH
 from tests.support.oauth import CLIENT, Person, Program, Proof, answer_of, request_for, tokens_at
-from tests.support.server import AccountServer
+from tests.support.server import REGISTRATION_SECRET, AccountServer, ServerFactory
 
 WEB_REDIRECT = "https://app.example/callback"
 
@@ -27,10 +27,11 @@ def confidential(program: Program) -> tuple[str, str]:
 
 
 @pytest.fixture
-def tokens(oauth_server: AccountServer) -> dict[str, str]:
-    return tokens_at(oauth_server, oauth_server.owner)
+def tokens(account_server: AccountServer) -> dict[str, str]:
+    return tokens_at(account_server, account_server.owner)
 
 
+@ON_BOTH
 def test_rfc7009_2_1_a_public_client_ends_all_with_its_refresh_token(
     program: Program, tokens: dict[str, str]
 ) -> None:
@@ -40,6 +41,7 @@ def test_rfc7009_2_1_a_public_client_ends_all_with_its_refresh_token(
     assert program.refresh(tokens["refresh_token"]).json()["error"] == "invalid_grant"
 
 
+@ON_BOTH
 def test_rfc7009_2_1_an_access_token_ends_alone(program: Program, tokens: dict[str, str]) -> None:
     assert program.revoke(tokens["access_token"], token_type_hint="access_token").status_code == 200
     assert not program.works(tokens["access_token"])
@@ -56,6 +58,7 @@ def test_rfc7009_2_1_a_wrong_hint_does_not_matter(program: Program, tokens: dict
     assert program.refresh(tokens["refresh_token"]).json()["error"] == "invalid_grant"
 
 
+@ON_BOTH
 def test_rfc7009_2_1_another_clients_token_stays(
     program: Program, tokens: dict[str, str], confidential: tuple[str, str]
 ) -> None:
@@ -82,8 +85,9 @@ def test_rfc7662_2_1_a_public_client_may_not_introspect(program: Program, tokens
     assert answer.status_code == 401
 
 
+@ON_BOTH
 def test_rfc7662_2_2_a_confidential_client_learns_what_a_token_is(
-    program: Program, tokens: dict[str, str], confidential: tuple[str, str], oauth_server: AccountServer
+    program: Program, tokens: dict[str, str], confidential: tuple[str, str], account_server: AccountServer
 ) -> None:
     def ask(token: str) -> dict[str, Any]:
         answer = program.http.post("/oauth/introspect", data={"token": token}, auth=confidential)
@@ -98,8 +102,8 @@ def test_rfc7662_2_2_a_confidential_client_learns_what_a_token_is(
         "scope": "gumloop_api userinfo",
         "client_id": CLIENT,
         "username": "ada@acme.example",
-        "sub": oauth_server.seed["gumloop"]["user_id"],
-        "iss": oauth_server.http,
+        "sub": account_server.seed["gumloop"]["user_id"],
+        "iss": account_server.http,
     }
     assert expected.items() <= found.items()
     assert ask(tokens["refresh_token"])["active"] is True
@@ -108,21 +112,22 @@ def test_rfc7662_2_2_a_confidential_client_learns_what_a_token_is(
     assert ask(tokens["access_token"]) == {"active": False}
 
 
+@ON_BOTH
 def test_userinfo_tells_whose_token_it_is(
-    program: Program, tokens: dict[str, str], oauth_server: AccountServer
+    program: Program, tokens: dict[str, str], account_server: AccountServer
 ) -> None:
     answer = program.http.get(
         "/oauth/userinfo", headers={"Authorization": f"Bearer {tokens['access_token']}"}
     )
     assert answer.json() == {
-        "sub": oauth_server.seed["gumloop"]["user_id"],
+        "sub": account_server.seed["gumloop"]["user_id"],
         "email": "ada@acme.example",
         "name": "Ada Marsh",
     }
 
 
 def test_rfc6750_3_1_userinfo_needs_a_token_with_its_scope(
-    program: Program, tokens: dict[str, str], oauth_server: AccountServer
+    program: Program, tokens: dict[str, str], account_server: AccountServer
 ) -> None:
     def ask(header: str) -> httpx.Response:
         return program.http.get("/oauth/userinfo", headers={"Authorization": header} if header else {})
@@ -130,13 +135,13 @@ def test_rfc6750_3_1_userinfo_needs_a_token_with_its_scope(
     for header in ("", "Basic eA==", "Bearer", "Bearer nonsense", f"Bearer {tokens['refresh_token']}"):
         assert ask(header).status_code == 401, header
     assert 'error="invalid_token"' in ask("Bearer nonsense").headers["www-authenticate"]
-    narrow = tokens_at(oauth_server, oauth_server.owner, scope="gumloop_api")
+    narrow = tokens_at(account_server, account_server.owner, scope="gumloop_api")
     answer = ask(f"Bearer {narrow['access_token']}")
     assert (answer.status_code, answer.json()["error"]) == (403, "insufficient_scope")
 
 
-def test_rfc7591_registration_is_off_unless_it_was_turned_on(account_server: AccountServer) -> None:
-    with httpx.Client(base_url=account_server.http, trust_env=False) as http:
+def test_rfc7591_registration_is_off_unless_it_was_turned_on(fresh_server: ServerFactory) -> None:
+    with httpx.Client(base_url=fresh_server(seed="").http, trust_env=False) as http:
         assert register(http).status_code == 403
         metadata = http.get("/.well-known/oauth-authorization-server").json()
     assert "registration_endpoint" not in metadata
@@ -148,6 +153,7 @@ def test_rfc7591_3_registration_needs_the_operators_secret(program: Program, sec
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
 
 
+@ON_BOTH
 def test_rfc7591_3_2_1_a_confidential_client_signs_people_in(
     program: Program, ada: Person, confidential: tuple[str, str]
 ) -> None:
@@ -185,10 +191,11 @@ def test_rfc7591_2_a_public_client_gets_no_secret(program: Program) -> None:
     assert made["scope"] == "userinfo"
 
 
+@ON_BOTH
 def test_a_clients_secret_is_stored_as_a_hash(
-    confidential: tuple[str, str], oauth_server: AccountServer
+    confidential: tuple[str, str], account_server: AccountServer
 ) -> None:
-    with oauth_server.database() as database:
+    with account_server.database() as database:
         assert confidential[1] not in "\n".join(database.iterdump())
 
 
@@ -224,17 +231,17 @@ def test_rfc7591_3_1_a_registration_is_a_json_object(program: Program, body: byt
 
 
 def test_rfc8414_2_the_metadata_is_valid_and_says_what_is_true(
-    program: Program, oauth_server: AccountServer
+    program: Program, account_server: AccountServer
 ) -> None:
     found = program.http.get("/.well-known/oauth-authorization-server").json()
     metadata = rfc8414.AuthorizationServerMetadata(found)
     metadata.validate(metadata_classes=[rfc9207.AuthorizationServerMetadata])
-    assert found["issuer"] == oauth_server.http
+    assert found["issuer"] == account_server.http
     assert found["code_challenge_methods_supported"] == ["S256"]
     assert found["authorization_response_iss_parameter_supported"] is True
     assert "none" in found["revocation_endpoint_auth_methods_supported"]
     assert "none" not in found["introspection_endpoint_auth_methods_supported"]
     for name, url in found.items():
         if name.endswith("_endpoint"):
-            path = url.removeprefix(oauth_server.http)
+            path = url.removeprefix(account_server.http)
             assert program.http.request("OPTIONS", path).status_code == 200, name

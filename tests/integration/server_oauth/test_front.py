@@ -19,6 +19,7 @@ def lines(tab: Page, server: AccountServer) -> list[str]:
     return found
 
 
+@pytest.mark.xdist_group("chromium: account pages")
 def test_a_click_takes_a_whole_line_that_says_where_the_server_is(
     account_server: AccountServer, page: tuple[Page, list[str]]
 ) -> None:

@@ -16,15 +16,16 @@ from app.server.oauth.purge import AT_ONCE, EVERY, Purge
 from app.server.oauth.store import Consent, Store
 from app.server.parts import Parts, build
 from app.server.settings import ServerSettings
+from tests.support.databases import ON_BOTH
 from tests.support.oauth import CLIENT, REDIRECT
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LONG_AGO = NOW - 2 * rules.KEPT
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def parts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Parts]:
-    shared = request.getfixturevalue("postgres_url") if request.param == "postgresql" else ""
+@pytest.fixture
+def parts(request: pytest.FixtureRequest, tmp_path: Path, database_kind: str) -> Iterator[Parts]:
+    shared = request.getfixturevalue("postgres_url") if database_kind == "postgresql" else ""
     made = build(ServerSettings(data=tmp_path, database_url=shared), lambda: NOW)
     seed.seed(made)
     seed_gumloop.add(made)
@@ -55,6 +56,7 @@ def next_code(parts: Parts, purge: Purge, now: datetime = NOW) -> int:
         return session.scalars(left).one()
 
 
+@ON_BOTH
 def test_what_ended_long_ago_is_dropped_when_the_next_code_is_made(parts: Parts) -> None:
     ended(parts, 3)
     assert next_code(parts, Purge()) == 0
@@ -68,6 +70,7 @@ def test_it_is_looked_for_once_a_minute(parts: Parts) -> None:
     assert next_code(parts, purge, NOW + EVERY) == 0
 
 
+@ON_BOTH
 def test_where_there_is_much_to_drop_each_code_drops_a_piece(parts: Parts) -> None:
     purge = Purge()
     ended(parts, 2 * AT_ONCE + 1)

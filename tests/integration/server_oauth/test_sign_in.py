@@ -4,22 +4,24 @@ from copy import copy
 
 import pytest
 
+from tests.support.databases import ON_BOTH
 from tests.support.oauth import Person, person_at
-from tests.support.server import AccountServer, ServerFactory, csrf_of, sign_in
+from tests.support.organizations import Organization
+from tests.support.server import AccountServer, csrf_of, own_address, sign_in
 
 
 def cookies(person: Person) -> dict[str, str]:
     return dict(person.http.cookies)
 
 
-def test_the_cookie_is_http_only_lax_and_changes_at_sign_in(oauth_server: AccountServer) -> None:
-    with person_at(oauth_server) as person:
+def test_the_cookie_is_http_only_lax_and_changes_at_sign_in(account_server: AccountServer) -> None:
+    with person_at(account_server) as person:
         page = person.http.get("/account/sign-in")
         before = cookies(person)
         form = {
             "csrf_token": csrf_of(page.text),
-            "email": oauth_server.owner[0],
-            "password": oauth_server.owner[1],
+            "email": account_server.owner[0],
+            "password": account_server.owner[1],
         }
         answer = person.http.post("/account/sign-in", data=form)
         header = answer.headers["set-cookie"]
@@ -30,8 +32,9 @@ def test_the_cookie_is_http_only_lax_and_changes_at_sign_in(oauth_server: Accoun
         assert person.http.post("/account/keys", data={"csrf_token": form["csrf_token"]}).status_code == 400
 
 
-def test_a_wrong_password_is_told_and_nobody_is_signed_in(oauth_server: AccountServer) -> None:
-    with person_at(oauth_server) as person:
+def test_a_wrong_password_is_told_and_nobody_is_signed_in(account_server: AccountServer) -> None:
+    with person_at(account_server) as person:
+        person.http.headers["X-Forwarded-For"] = own_address()
         answer = person.sign_in("nobody@acme.example", "wrong")
         assert answer.status_code == 401
         assert "do not match" in answer.text
@@ -48,21 +51,22 @@ def test_a_wrong_password_is_told_and_nobody_is_signed_in(oauth_server: AccountS
         "",
     ],
 )
-def test_after_signing_in_only_our_own_pages_follow(oauth_server: AccountServer, place: str) -> None:
-    with person_at(oauth_server) as person:
-        assert person.sign_in(*oauth_server.owner, place=place).headers["location"] == "/account/keys"
+def test_after_signing_in_only_our_own_pages_follow(account_server: AccountServer, place: str) -> None:
+    with person_at(account_server) as person:
+        assert person.sign_in(*account_server.owner, place=place).headers["location"] == "/account/keys"
 
 
-def test_too_many_tries_are_told_with_a_time(fresh_server: ServerFactory) -> None:
-    server = fresh_server()
-    with person_at(server) as person:
-        answers = [person.sign_in(server.owner[0], "wrong") for _ in range(11)]
+def test_too_many_tries_are_told_with_a_time(organization: Organization) -> None:
+    with person_at(organization.server) as person:
+        person.http.headers["X-Forwarded-For"] = own_address()
+        answers = [person.sign_in(organization.owner.email, "wrong") for _ in range(11)]
     assert [answer.status_code for answer in answers[-2:]] == [401, 429]
     assert int(answers[-1].headers["retry-after"]) > 0
 
 
-def test_signing_out_ends_the_session_on_the_server(oauth_server: AccountServer) -> None:
-    with person_at(oauth_server, oauth_server.owner, own=True) as person:
+@ON_BOTH
+def test_signing_out_ends_the_session_on_the_server(account_server: AccountServer) -> None:
+    with person_at(account_server, account_server.owner, own=True) as person:
         kept = [copy(cookie) for cookie in person.http.cookies.jar]
         page = person.http.get("/account/keys").text
         person.http.post("/account/sign-out", data={"csrf_token": csrf_of(page)})
@@ -71,20 +75,19 @@ def test_signing_out_ends_the_session_on_the_server(oauth_server: AccountServer)
         assert person.http.get("/account/keys").status_code == 303
 
 
+@ON_BOTH
 def test_signing_out_everywhere_and_being_disabled_end_a_browser_at_once(
-    fresh_server: ServerFactory,
+    organization: Organization,
 ) -> None:
-    server = fresh_server()
-    with person_at(server, server.viewer, own=True) as person:
-        headers = {"Authorization": f"Bearer {sign_in(server, *server.viewer)}"}
+    server, viewer = organization.server, organization.member("viewer").login
+    with person_at(server, viewer, own=True) as person:
+        headers = {"Authorization": f"Bearer {sign_in(server, *viewer)}"}
         assert person.http.get("/account/keys").status_code == 200
         answer = person.http.post("/auth/logout", json={"everywhere": True}, headers=headers)
         assert answer.status_code == 204
         assert person.http.get("/account/keys").status_code == 303
-    with person_at(server, server.viewer, own=True) as person:
+    with person_at(server, viewer, own=True) as person:
         assert person.http.get("/account/keys").status_code == 200
         with server.database() as database:
-            database.execute(
-                "UPDATE users SET disabled_at = '2026-01-01' WHERE email = ?", (server.viewer[0],)
-            )
+            database.execute("UPDATE users SET disabled_at = '2026-01-01' WHERE email = ?", (viewer[0],))
         assert person.http.get("/account/keys").status_code == 303

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.databases import ago, moment
+from tests.support.databases import ON_BOTH, ago, moment
 from tests.support.oauth import CLIENT, REDIRECT, Person, Program, Proof, request_for, tokens_at
+from tests.support.organizations import Organization
 from tests.support.server import AccountServer
 
 OTHER = "http://127.0.0.1:8766/callback"
@@ -19,6 +20,7 @@ def error_of(answer: Any) -> str:
     return str(answer.json()["error"])
 
 
+@ON_BOTH
 def test_rfc6749_5_1_a_code_becomes_tokens_that_work(ada: Person, program: Program) -> None:
     proof = Proof()
     answer = program.exchange(ada.code(proof), proof)
@@ -40,6 +42,7 @@ def test_two_tokens_of_one_person_in_one_second_differ(ada: Person, program: Pro
     assert first["refresh_token"] != second["refresh_token"]
 
 
+@ON_BOTH
 def test_rfc6749_4_1_2_a_second_use_of_a_code_ends_what_the_first_gave(ada: Person, program: Program) -> None:
     proof = Proof()
     code = ada.code(proof)
@@ -49,12 +52,13 @@ def test_rfc6749_4_1_2_a_second_use_of_a_code_ends_what_the_first_gave(ada: Pers
     assert error_of(program.refresh(tokens["refresh_token"])) == "invalid_grant"
 
 
+@ON_BOTH
 def test_a_code_is_of_no_use_after_60_seconds(
-    ada: Person, program: Program, oauth_server: AccountServer
+    ada: Person, program: Program, account_server: AccountServer
 ) -> None:
     proof = Proof()
     code = ada.code(proof)
-    with oauth_server.database() as database:
+    with account_server.database() as database:
         query = (
             "SELECT c.expires_at, g.created_at FROM oauth_codes c JOIN oauth_grants g ON g.id = c.grant_id"
         )
@@ -119,6 +123,17 @@ def test_rfc6749_5_2_a_malformed_request_is_400_with_an_error(
     assert error_of(answer) == "invalid_request"
 
 
+@ON_BOTH
+def test_text_that_a_database_minds_is_an_unknown_code_token_or_client(program: Program) -> None:
+    for text in ("\x00", "oac_\x00", "\u202e", "\U0001f4a9", "' OR 1=1 --"):
+        # RFC 6749 appendix A: NUL is in no parameter.
+        malformed = "invalid_request" if "\x00" in text else ""
+        assert error_of(program.exchange(text, Proof())) == (malformed or "invalid_grant")
+        assert error_of(program.refresh(text)) == (malformed or "invalid_grant")
+        assert error_of(program.refresh("ort_x", client_id=text)) == (malformed or "invalid_client")
+        assert program.revoke(text).status_code == (400 if malformed else 200)
+
+
 @pytest.mark.parametrize("grant", ["password", "client_credentials", "implicit", 'quote"and\\é'])
 def test_rfc6749_5_2_other_grants_are_not_supported(program: Program, grant: str) -> None:
     answer = program.http.post("/oauth/token", data={"grant_type": grant, "client_id": CLIENT})
@@ -149,32 +164,34 @@ def test_a_broken_authorization_header_is_never_a_server_error(program: Program,
     assert error_of(answer) in {"invalid_client", "invalid_request"}
 
 
+@ON_BOTH
 def test_codes_and_tokens_are_stored_as_hashes(
-    ada: Person, program: Program, oauth_server: AccountServer
+    ada: Person, program: Program, account_server: AccountServer
 ) -> None:
     proof = Proof()
     code = ada.code(proof)
     tokens = program.exchange(code, proof).json()
     fresh = program.refresh(tokens["refresh_token"]).json()
-    with oauth_server.database() as database:
+    with account_server.database() as database:
         stored = "\n".join(database.iterdump())
     for secret in (code, tokens["access_token"], tokens["refresh_token"], fresh["refresh_token"]):
         assert secret not in stored
-        assert secret not in oauth_server.errors
+        assert secret not in account_server.errors
 
 
+@ON_BOTH
 def test_a_person_who_was_disabled_gets_and_uses_nothing(
-    oauth_server: AccountServer, program: Program
+    organization: Organization, program: Program
 ) -> None:
-    tokens = tokens_at(oauth_server, oauth_server.outsider)
-    with oauth_server.database() as database:
-        query = "UPDATE users SET disabled_at = ? WHERE email = ?"
-        database.execute(query, ("2026-01-01 00:00:00", oauth_server.outsider[0]))
-        try:
-            assert not program.works(tokens["access_token"])
-            assert error_of(program.refresh(tokens["refresh_token"])) == "invalid_grant"
-        finally:
-            database.execute(query, (None, oauth_server.outsider[0]))
+    server, (email, _) = organization.server, organization.owner.login
+    tokens = tokens_at(server, organization.owner.login)
+    query = "UPDATE users SET disabled_at = ? WHERE email = ?"
+    with server.database() as database:
+        database.execute(query, ("2026-01-01 00:00:00", email))
+    assert not program.works(tokens["access_token"])
+    assert error_of(program.refresh(tokens["refresh_token"])) == "invalid_grant"
+    with server.database() as database:
+        database.execute(query, (None, email))
     assert program.works(tokens["access_token"])
 
 
