@@ -1,4 +1,4 @@
-"""Servers on either database, and the commands of whoever runs and uses them, in this process."""
+"""Servers on the database of a test, and the commands of whoever runs and uses them, in this process."""
 
 import io
 from collections.abc import Callable
@@ -10,13 +10,23 @@ import pytest
 from app.cli import root
 from tests.support import databases
 from tests.support.cli import Result
-from tests.support.server import AccountServer, sign_in
+from tests.support.databases import Prepare
+from tests.support.server import AccountServer, SharedServers, sign_in
 
 Operate = Callable[..., Result]
 Command = Callable[..., Result]
 
 
-prepare_data = databases.on_both
+@pytest.fixture
+def account_server(shared_servers: SharedServers, database_kind: str) -> AccountServer:
+    """The shared server on SQLite, or on both databases for a test that is marked with `ON_BOTH`."""
+    return shared_servers.on(database_kind)
+
+
+@pytest.fixture
+def prepare_data(request: pytest.FixtureRequest, database_kind: str) -> Prepare:
+    """A server of a test's own is on the same database."""
+    return databases.on_kind(request, database_kind)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Command
 from tests.support import databases
-from tests.support.cli import Loopin
+from tests.support.cli import Result
 from tests.support.peers import certificate
 from tests.support.server import (
     PATIENCE,
@@ -27,6 +27,7 @@ from tests.support.server import (
     start,
     submit_login,
 )
+from tests.support.server_process import ServerProcess
 
 OK = ("OK", "")
 
@@ -83,6 +84,15 @@ def test_a_damaged_ring_is_not_taken_over(fresh_server: ServerFactory) -> None:
     keys.write_text("{")
     hang_up(server, "keys.not_reloaded")
     assert refusal(Caller(server, jwt).current) == OK
+
+
+def failed_start(folder: Path, *flags: str) -> Result:
+    """Start a server that cannot work, and wait for its end."""
+    errors = folder / "stderr"
+    process = ServerProcess(["start", *flags], errors)
+    code = process.wait(PATIENCE)
+    release(process)
+    return Result(code, "", errors.read_text())
 
 
 def serving(context: ssl.SSLContext, address: str) -> bytes:
@@ -152,25 +162,17 @@ def is_serving(server: AccountServer, pem: str) -> bool:
         (["--signing-key-file", "no-such-keys"], "keys create"),
     ],
 )
-def test_a_start_that_cannot_work_says_what_to_change(
-    loopin: Loopin, tmp_path: Path, flags: list[str], words: str
-) -> None:
-    result = loopin("server", "start", "--data", str(tmp_path), *flags)
-    assert result.code == 2
-    assert words in result.err
+def test_a_start_that_cannot_work_says_what_to_change(tmp_path: Path, flags: list[str], words: str) -> None:
+    result = failed_start(tmp_path, "--data", str(tmp_path), *flags).fails(2, words)
     assert "secret-not-real" not in result.err
 
 
-def test_a_database_that_does_not_answer_is_told_in_a_sentence(
-    command: Command, loopin: Loopin, tmp_path: Path
-) -> None:
+def test_a_database_that_does_not_answer_is_told_in_a_sentence(command: Command, tmp_path: Path) -> None:
     place = ("--database-url", f"postgresql://u@/x?host={tmp_path}")
     command("server", "user", "list", *place).fails(5, "the database does not answer")
     command("server", "keys", "create", str(tmp_path / "ring.json")).works()
     ring = ("--signing-key-file", str(tmp_path / "ring.json"))
-    result = loopin("server", "start", *place, *ring)
-    assert result.code != 0
-    assert "the database does not answer" in result.err
+    failed_start(tmp_path, *place, *ring).fails(1, "the database does not answer")
 
 
 def test_keys_are_never_replaced_and_never_shown(command: Command, tmp_path: Path) -> None:

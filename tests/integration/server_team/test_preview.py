@@ -4,9 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from tests.integration.server.callers import Caller
 from tests.integration.server_team.conftest import Command, Operate, signed_in
 from tests.support.cli import Result
+from tests.support.databases import ON_BOTH
+from tests.support.organizations import Organization
 from tests.support.server import AccountServer, ServerFactory, age_tokens, bulk_tokens, sign_in
 
 PREVIEW = ("chainloop", "organization", "auto-revoke", "preview")
@@ -23,6 +26,7 @@ def alive(server: AccountServer) -> set[str]:
     return {str(row[0]).replace("-", "") for row in rows}
 
 
+@ON_BOTH
 def test_preview_dry_run_and_sweep_agree_on_every_token(
     fresh_server: ServerFactory, command: Command, operate: Operate
 ) -> None:
@@ -43,6 +47,7 @@ def test_preview_dry_run_and_sweep_agree_on_every_token(
         assert operate(server, "sweep", "--json").json == []
 
 
+@ON_BOTH
 def test_a_token_that_is_used_between_preview_and_sweep_survives(
     fresh_server: ServerFactory, command: Command, operate: Operate
 ) -> None:
@@ -61,9 +66,10 @@ def test_a_token_that_is_used_between_preview_and_sweep_survives(
 
 @pytest.mark.parametrize("days", ["366", "-1", "ninety", "1.5"])
 def test_a_threshold_that_makes_no_sense_is_refused(
-    fresh_server: ServerFactory, command: Command, days: str
+    organization: Organization, command: Command, days: str
 ) -> None:
-    loopin = signed_in(command, fresh_server())
+    loopin = signed_in(command, organization.server, organization.owner.bearer)
+    loopin(*UPDATE, "90").works()
     loopin(*PREVIEW, "--days", days).fails(2)
     loopin(*UPDATE, days).fails(2)
     assert "90 days" in loopin("chainloop", "organization", "describe").works().out
@@ -96,10 +102,12 @@ def test_people_read_how_many_and_when(fresh_server: ServerFactory, command: Com
 
 
 def test_an_api_token_cannot_read_the_threshold_and_is_told_to_name_one(
-    fresh_server: ServerFactory, command: Command
+    organization: Organization, command: Command
 ) -> None:
-    server = fresh_server()
-    made = Caller(server, sign_in(server, *server.owner)).create("robot")
+    server = organization.server
+    owner, name = Caller(server, organization.owner.bearer), f"{organization.name}-old"
+    made, old = owner.create("robot"), owner.create(name, project_reference=IdentityReference(name="web"))
+    age_tokens(server, name, used=timedelta(days=91), created=timedelta(days=200))
     loopin = signed_in(command, server, made.jwt)
     loopin(*PREVIEW).fails(2, "--days")
-    assert ids(loopin(*PREVIEW, "--days", "90", "-o", "json"))
+    assert ids(loopin(*PREVIEW, "--days", "90", "-o", "json")) == {old.item.id}
