@@ -3,7 +3,7 @@
 Nothing that a test does in it reaches another test: its people, projects, tokens and threshold are its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -75,11 +75,13 @@ class Organization:
         return Member(self.server, email)
 
 
-def add_organization(server: AccountServer, database: Database, name: str = "") -> Organization:
+def add_organization(
+    server: AccountServer, database: Database, name: str = "", projects: Sequence[str] = PROJECTS
+) -> Organization:
     """Add an organization with a name that no other has, unless one is given."""
     name = name or f"org-{uuid4().hex[:12]}"
     made = AddOrganization(database, utc_now).do(OPERATOR, name)
-    for project in PROJECTS:
+    for project in projects:
         AddProject(database, utc_now).do(OPERATOR, name, project)
     return Organization(server, database, name, made)
 
@@ -90,3 +92,9 @@ def organization(account_server: AccountServer) -> Iterator[Organization]:
     database = Database(databases.url_of(account_server.data))
     yield add_organization(account_server, database)
     database.close()
+
+
+@pytest.fixture
+def other_organization(organization: Organization) -> Organization:
+    """A second one on the same server; nobody is in both."""
+    return add_organization(organization.server, organization.database)

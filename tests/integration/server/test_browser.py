@@ -20,12 +20,12 @@ def test_a_browser_is_sent_back_with_the_token_and_the_state(
         query = urlencode({"callback": callback, "long-lived": "true"})
         tab.goto(f"{people.server.http}/auth/login?{query}")
         assert address in tab.inner_text("main")
-        fill_in(tab, *people.server.owner)
+        fill_in(tab, *people.login)
         tab.wait_for_url(f"http://{address}/**")
         path = seen.get(timeout=20)
     values = parse_qs(urlsplit(path).query)
     assert values["state"] == ["s/kept"]
-    assert Caller(people.server, values["t"][0]).current().current_user.email == people.server.owner[0]
+    assert Caller(people.server, values["t"][0]).current().current_user.email == people.login[0]
     assert problems == []
 
 
@@ -36,11 +36,11 @@ def test_a_wrong_password_keeps_the_address_and_the_way_back(
     with waiting_program("127.0.0.1") as (address, seen):
         query = urlencode({"callback": f"http://{address}/auth/callback?state=x"})
         tab.goto(f"{people.server.http}/auth/login?{query}")
-        fill_in(tab, people.server.owner[0], "wrong")
+        fill_in(tab, people.login[0], "wrong")
         assert tab.get_by_role("alert").inner_text() == "That e-mail address and password do not match."
-        assert tab.get_by_label("E-mail address").input_value() == people.server.owner[0]
+        assert tab.get_by_label("E-mail address").input_value() == people.login[0]
         expect(tab.get_by_label("Password")).to_be_focused()
-        tab.get_by_label("Password").fill(people.server.owner[1])
+        tab.get_by_label("Password").fill(people.login[1])
         tab.keyboard.press("Enter")
         tab.wait_for_url(f"http://{address}/**")
         assert seen.get(timeout=20).startswith("/auth/callback?state=x&t=ey")
@@ -50,12 +50,12 @@ def test_without_a_callback_the_token_can_be_copied(people: Cast, page: tuple[Pa
     tab, problems = page
     tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab.goto(f"{people.server.http}/auth/login")
-    fill_in(tab, *people.server.owner)
+    fill_in(tab, *people.login)
     shown = tab.get_by_label("Token").input_value()
     tab.get_by_role("button", name="Copy token").click()
     tab.get_by_text("Copied.").wait_for()
     assert tab.evaluate("navigator.clipboard.readText()") == shown
-    assert Caller(people.server, shown).current().current_user.email == people.server.owner[0]
+    assert Caller(people.server, shown).current().current_user.email == people.login[0]
     assert problems == []
 
 

@@ -18,19 +18,22 @@ import httpx
 import pytest
 
 from app.proto.controlplane.v1 import api_token_pb2 as pb
-from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from tests.integration.server.callers import Caller, refusal
+from tests.support.databases import ON_BOTH
 from tests.support.server import (
     ROOT,
     AccountServer,
+    Launch,
     ServerFactory,
     age_tokens,
     bulk_tokens,
+    release,
     sign_in,
     submit_login,
 )
+from tests.support.server_process import ServerProcess, run_program
 
-WEB = IdentityReference(name="web")
+PATIENCE = 60.0
 CALLS = 40
 REQUESTS = 24
 HTTP_WORKERS = 16
@@ -70,8 +73,8 @@ def last_use_is_old(server: AccountServer, name: str) -> None:
     age_tokens(server, name, used=timedelta(days=1), created=timedelta(days=2))
 
 
-def test_the_line_says_where_it_is_and_who_may_sign_in(fresh_server: ServerFactory) -> None:
-    server = fresh_server()
+def test_the_line_says_where_it_is_and_who_may_sign_in(account_server: AccountServer) -> None:
+    server = account_server
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", server.http)
     assert re.fullmatch(r"127\.0\.0\.1:\d+", server.grpc)
     assert server.pid == server.process.pid
@@ -97,8 +100,7 @@ def test_only_its_owner_can_read_what_it_keeps(fresh_server: ServerFactory, tmp_
     server = fresh_server(data=folder)
     sign_in(server, *server.owner)
     kept = [path for path in folder.iterdir() if path.name != "stderr"]
-    database = "database-url" if (folder / "database-url").exists() else "loopin.db"
-    assert {database, "signing-keys.json"} <= {path.name for path in kept}
+    assert {"loopin.db", "signing-keys.json"} <= {path.name for path in kept}
     assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in kept} == {0}
 
 
@@ -117,6 +119,7 @@ def test_an_interrupt_ends_it_as_well(fresh_server: ServerFactory) -> None:
     assert server.errors == ""
 
 
+@ON_BOTH
 def test_calls_that_have_arrived_are_answered_before_it_stops(fresh_server: ServerFactory) -> None:
     server = fresh_server("--log-level", "debug")
     bulk_tokens(server, "acme", 20_000, project="web")
@@ -137,7 +140,7 @@ def test_calls_that_have_arrived_are_answered_before_it_stops(fresh_server: Serv
         assert len(items) > 20_000
         assert sum(item.ByteSize() for item in items) > 5_000_000
         assert all(answer.result().current_user.id for answer in small)
-    assert server.process.wait(30) == 0
+    assert server.process.wait(PATIENCE) == 0
     assert "Traceback" not in server.errors
 
 
@@ -161,7 +164,7 @@ def test_requests_that_have_arrived_are_answered_before_it_stops(fresh_server: S
         assert sorted(sender.getresponse().status for sender in senders) == [204] + [401] * (REQUESTS - 1)
     for sender in senders:
         sender.close()
-    assert server.process.wait(30) == 0
+    assert server.process.wait(PATIENCE) == 0
 
 
 def test_requests_that_nobody_has_accepted_yet_are_answered_too(fresh_server: ServerFactory) -> None:
@@ -176,7 +179,7 @@ def test_requests_that_nobody_has_accepted_yet_are_answered_too(fresh_server: Se
     assert [sender.getresponse().status for sender in senders] == [200] * REQUESTS
     for sender in senders:
         sender.close()
-    assert server.process.wait(30) == 0
+    assert server.process.wait(PATIENCE) == 0
 
 
 def test_silent_connections_hold_nobody_up(fresh_server: ServerFactory) -> None:
@@ -191,6 +194,7 @@ def test_silent_connections_hold_nobody_up(fresh_server: ServerFactory) -> None:
         connection.close()
 
 
+@ON_BOTH
 def test_it_ends_with_its_standard_input_and_sweeps_on_the_line_sweep(fresh_server: ServerFactory) -> None:
     server = fresh_server("--control-stdin")
     pipes = server.process
@@ -201,7 +205,7 @@ def test_it_ends_with_its_standard_input_and_sweeps_on_the_line_sweep(fresh_serv
         pipes.stdin.flush()
         assert json.loads(pipes.stdout.readline()) == expected
     pipes.stdin.close()
-    assert pipes.wait(20) == 0
+    assert pipes.wait(PATIENCE) == 0
     assert server.errors == ""
 
 
@@ -223,10 +227,16 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     wait_until_refused(said["http"].removeprefix("http://"))
 
 
-def refused_start(*flags: str) -> tuple[int, str]:
-    command = [sys.executable, "-c", "from app.cli.server import server; server()", "start", *flags]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=30, check=False)
-    return done.returncode, done.stderr
+def refused_start(folder: Path, *flags: str, launch: Launch = ServerProcess) -> tuple[int, str]:
+    """The exit status of a server that is not going to start, and what it says on standard error."""
+    errors = folder / "refused"
+    errors.touch()
+    process = launch(["start", *flags], errors)
+    try:
+        return process.wait(PATIENCE), errors.read_text()
+    finally:
+        release(process)
+        errors.unlink()
 
 
 @pytest.mark.parametrize(
@@ -242,27 +252,36 @@ def refused_start(*flags: str) -> tuple[int, str]:
 def test_a_start_that_makes_no_sense_says_what_to_change(
     tmp_path: Path, flags: list[str], words: str
 ) -> None:
-    status, said = refused_start("--data", str(tmp_path), *flags)
+    status, said = refused_start(tmp_path, "--data", str(tmp_path / "data"), *flags)
     assert status == 2
     assert words in said
     assert "Traceback" not in said
 
 
-def test_a_port_that_is_taken_is_named(fresh_server: ServerFactory, tmp_path: Path) -> None:
-    server = fresh_server(seed="")
-    for flag, address, word in (("--http-port", server.http, "HTTP"), ("--grpc-port", server.grpc, "gRPC")):
-        port = address.rpartition(":")[2]
-        status, said = refused_start("--data", str(tmp_path / "other"), flag, port)
-        assert status == 1
-        assert f"the {word} port {port} on 127.0.0.1 cannot be opened" in said
-        assert "Traceback" not in said
+def test_a_refused_start_of_the_program_itself(tmp_path: Path) -> None:
+    status, said = refused_start(
+        tmp_path, "--data", str(tmp_path / "data"), "--session-hours", "0", launch=run_program
+    )
+    assert status == 2
+    assert said.count("\n") == 1
+    assert "more than 0 hours" in said
+
+
+@pytest.mark.parametrize(("flag", "word"), [("--http-port", "HTTP"), ("--grpc-port", "gRPC")])
+def test_a_port_that_is_taken_is_named(tmp_path: Path, flag: str, word: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        status, said = refused_start(tmp_path, "--data", str(tmp_path / "data"), flag, str(port))
+    assert status == 1
+    assert f"the {word} port {port} on 127.0.0.1 cannot be opened" in said
+    assert "Traceback" not in said
 
 
 def test_damaged_keys_are_told_and_never_replaced(tmp_path: Path) -> None:
     keys = tmp_path / "signing-keys.json"
     keys.write_text("{")
     keys.chmod(0o600)
-    status, said = refused_start("--data", str(tmp_path))
+    status, said = refused_start(tmp_path, "--data", str(tmp_path))
     assert status == 1
     assert "cannot be read" in said
     assert "Traceback" not in said
@@ -271,11 +290,11 @@ def test_damaged_keys_are_told_and_never_replaced(tmp_path: Path) -> None:
 
 def test_a_folder_or_a_database_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    status, said = refused_start("--data", str(tmp_path / "file" / "data"))
+    status, said = refused_start(tmp_path, "--data", str(tmp_path / "file" / "data"))
     assert (status, said.count("\n")) == (1, 1)
     assert "signing-keys.json: Not a directory" in said
     (tmp_path / "loopin.db").write_text("no database at all".ljust(4096, "."))
-    status, said = refused_start("--data", str(tmp_path))
+    status, said = refused_start(tmp_path, "--data", str(tmp_path))
     assert (status, said.count("\n")) == (1, 1)
     assert "the database file cannot be used: file is not a database" in said
 
@@ -283,7 +302,7 @@ def test_a_folder_or_a_database_that_cannot_be_used_is_told_in_a_sentence(tmp_pa
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
     code = "import sys; sys.modules['flask'] = None; from app.cli.server import server; server()"
     command = [sys.executable, "-c", code, "start", "--data", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE, check=False)
     assert done.returncode == 2
     assert "pip install 'loopin[server]'" in done.stderr
 

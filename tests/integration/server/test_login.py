@@ -1,7 +1,6 @@
 """The sign-in page over real HTTP."""
 
 import hashlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -11,29 +10,29 @@ import httpx
 import pytest
 
 from tests.integration.server.callers import Caller, refusal
-from tests.integration.server.conftest import Cast
+from tests.integration.server.conftest import Cast, client_of
 from tests.integration.server.test_tokens import claims_of
-from tests.support.server import CALLBACK, AccountServer, ServerFactory, csrf_of, sign_in, submit_login
+from tests.support.databases import ON_BOTH
+from tests.support.organizations import Member, Organization
+from tests.support.server import (
+    CALLBACK,
+    AccountServer,
+    ServerFactory,
+    csrf_of,
+    own_address,
+    sign_in,
+    submit_login,
+)
 
+EXPIRED = ("UNAUTHENTICATED", "JWT token has expired")
 GONE = ("UNAUTHENTICATED", "Token is invalid")
-
-
-@pytest.fixture
-def browser(people: Cast) -> Iterator[httpx.Client]:
-    """Keeps cookies, follows nothing."""
-    with httpx.Client(base_url=people.server.http, trust_env=False) as client:
-        yield client
-
-
-def client_of(server: AccountServer, **headers: str) -> httpx.Client:
-    return httpx.Client(base_url=server.http, trust_env=False, headers=headers)
 
 
 def test_the_token_is_added_to_the_callback_and_what_was_there_stays(
     people: Cast, browser: httpx.Client
 ) -> None:
     callback = "http://127.0.0.1:9/auth/callback?state=a%2Fb%20c&empty=&t=evil"
-    answer = submit_login(browser, *people.server.owner, callback)
+    answer = submit_login(browser, *people.login, callback)
     assert answer.status_code == 303
     location = urlsplit(answer.headers["location"])
     assert (location.netloc, location.path) == ("127.0.0.1:9", "/auth/callback")
@@ -50,29 +49,28 @@ def test_a_sign_in_lasts_a_day_and_says_so_in_the_token(people: Cast) -> None:
 
 
 def test_two_sign_ins_in_one_second_differ(people: Cast) -> None:
-    assert sign_in(people.server, *people.server.viewer) != sign_in(people.server, *people.server.viewer)
+    assert sign_in(people.server, *people.login) != sign_in(people.server, *people.login)
 
 
 def test_the_session_ends_when_its_hours_are_over(fresh_server: ServerFactory) -> None:
     server = fresh_server("--session-hours", "0.0003")
     caller = Caller(server, sign_in(server, *server.owner))
-    codes = {refusal(caller.current) for _ in iter(lambda: refusal(caller.current)[0], "UNAUTHENTICATED")}
-    assert {code for code, _ in codes} <= {"OK", "UNAUTHENTICATED"}
-    assert refusal(caller.current) == ("UNAUTHENTICATED", "JWT token has expired")
+    answers = iter(lambda: refusal(caller.current), None)
+    assert next(answer for answer in answers if answer != ("OK", "")) == EXPIRED
 
 
 def test_a_wrong_password_and_an_unknown_person_look_the_same(people: Cast, browser: httpx.Client) -> None:
-    wrong = submit_login(browser, people.server.owner[0], "not the password")
+    wrong = submit_login(browser, people.login[0], "not the password")
     unknown = submit_login(browser, "nobody@acme.example", "not the password")
     for page in (wrong, unknown):
         assert page.status_code == 401
         assert "That e-mail address and password do not match." in page.text
         assert "not the password" not in page.text
-    assert f'value="{people.server.owner[0]}"' in wrong.text
+    assert f'value="{people.login[0]}"' in wrong.text
 
 
 def test_the_address_is_read_without_case_and_spaces(people: Cast, browser: httpx.Client) -> None:
-    email, password = people.server.owner
+    email, password = people.login
     assert submit_login(browser, f" {email.upper()} ", password).status_code == 303
 
 
@@ -89,7 +87,7 @@ def test_what_was_typed_is_never_markup(browser: httpx.Client) -> None:
 
 
 def test_a_form_without_its_own_token_or_cookie_is_refused(people: Cast, browser: httpx.Client) -> None:
-    email, password = people.server.owner
+    email, password = people.login
     form = {"email": email, "password": password}
     assert browser.post("/auth/login", data=form).status_code == 400
     token = csrf_of(browser.get("/auth/login").text)
@@ -101,10 +99,10 @@ def test_a_form_without_its_own_token_or_cookie_is_refused(people: Cast, browser
 
 def test_without_a_callback_the_token_is_shown(people: Cast, browser: httpx.Client) -> None:
     for callback in (None, ""):
-        page = submit_login(browser, *people.server.owner, callback)
+        page = submit_login(browser, *people.login, callback)
         assert page.status_code == 200
         token = page.text.partition("<textarea")[2].partition(">")[2].partition("<")[0]
-        assert Caller(people.server, token).current().current_user.email == people.server.owner[0]
+        assert Caller(people.server, token).current().current_user.email == people.login[0]
         assert "24 hours from now" in page.text
 
 
@@ -144,7 +142,7 @@ def test_a_callback_that_leads_elsewhere_is_refused(
     assert asked.status_code == 400
     assert "This sign-in link leads elsewhere" in asked.text
     token = csrf_of(browser.get("/auth/login").text)
-    form = {"csrf_token": token, "email": people.server.owner[0], "password": people.server.owner[1]}
+    form = {"csrf_token": token, "email": people.login[0], "password": people.login[1]}
     sent = browser.post("/auth/login", params={"callback": callback}, data=form)
     assert (sent.status_code, sent.headers.get("location")) == (400, None)
 
@@ -155,13 +153,13 @@ def test_a_callback_that_leads_elsewhere_is_refused(
 def test_loopback_and_relative_callbacks_are_allowed(
     people: Cast, browser: httpx.Client, callback: str
 ) -> None:
-    answer = submit_login(browser, *people.server.owner, callback)
+    answer = submit_login(browser, *people.login, callback)
     assert answer.status_code == 303
     assert answer.headers["location"].startswith(callback.lower())
 
 
 def test_an_ipv6_callback_gets_a_page_that_leads_there(people: Cast, browser: httpx.Client) -> None:
-    page = submit_login(browser, *people.server.owner, "http://[::1]:9/a?state=s")
+    page = submit_login(browser, *people.login, "http://[::1]:9/a?state=s")
     assert page.status_code == 200
     assert 'content="0;url=http://[::1]:9/a?state=s&amp;t=ey' in page.text
 
@@ -170,7 +168,7 @@ def test_every_answer_carries_the_headers(people: Cast, browser: httpx.Client) -
     answers = [
         browser.get("/auth/login", params={"callback": CALLBACK}),
         browser.get("/auth/login", params={"callback": "https://evil.example"}),
-        submit_login(browser, *people.server.owner),
+        submit_login(browser, *people.login),
         browser.get("/nowhere"),
         browser.get("/healthz"),
     ]
@@ -186,7 +184,7 @@ def test_every_answer_carries_the_headers(people: Cast, browser: httpx.Client) -
 
 
 def test_nothing_on_the_pages_comes_from_elsewhere(people: Cast, browser: httpx.Client) -> None:
-    page = browser.get("/auth/login").text + submit_login(browser, *people.server.owner, None).text
+    page = browser.get("/auth/login").text + submit_login(browser, *people.login, None).text
     assert "//" not in page.replace("<!doctype", "").replace("http-equiv", "")
     assert "url(" not in browser.get("/static/pages.css").text
 
@@ -200,14 +198,15 @@ def fail_before(server: AccountServer, count: int, account: str, address: str, a
     connection.close()
 
 
-def test_too_many_wrong_passwords_are_stopped_with_a_time(fresh_server: ServerFactory) -> None:
-    server = fresh_server()
-    fail_before(server, 7, server.owner[0], "203.0.113.9", timedelta(minutes=5))
-    fail_before(server, 50, server.owner[0], "203.0.113.9", timedelta(minutes=15))
+@ON_BOTH
+def test_too_many_wrong_passwords_are_stopped_with_a_time(organization: Organization) -> None:
+    server, owner = organization.server, organization.owner
+    fail_before(server, 7, owner.email, own_address(), timedelta(minutes=5))
+    fail_before(server, 50, owner.email, own_address(), timedelta(minutes=15))
     with client_of(server) as browser:
-        statuses = [submit_login(browser, server.owner[0], "wrong").status_code for _ in range(3)]
-        stopped = submit_login(browser, *server.owner)
-        other = submit_login(browser, *server.viewer)
+        statuses = [submit_login(browser, owner.email, "wrong").status_code for _ in range(3)]
+        stopped = submit_login(browser, *owner.login)
+        other = submit_login(browser, *organization.member("viewer").login)
     assert statuses == [401] * 3
     assert stopped.status_code == 429
     assert "Try again in 10 minutes, at " in stopped.text
@@ -217,41 +216,41 @@ def test_too_many_wrong_passwords_are_stopped_with_a_time(fresh_server: ServerFa
 
 @pytest.mark.parametrize("page", ["/auth/login", "/account/sign-in"])
 def test_strangers_who_guess_do_not_lock_a_person_out_of_their_own_browser(
-    fresh_server: ServerFactory, page: str
+    organization: Organization, page: str
 ) -> None:
-    server = fresh_server()
+    server, owner, viewer = organization.server, organization.owner, organization.member("viewer")
     with client_of(server) as known, client_of(server) as new:
-        assert submit(known, page, *server.owner) == 303
-        fail_before(server, 10, server.owner[0], "203.0.113.9", timedelta(minutes=1))
-        assert submit(new, page, *server.owner) == 429
-        assert submit(known, page, *server.owner) == 303
+        assert submit(known, page, *owner.login) == 303
+        fail_before(server, 10, owner.email, own_address(), timedelta(minutes=1))
+        assert submit(new, page, *owner.login) == 429
+        assert submit(known, page, *owner.login) == 303
         # On the other page too; nobody else's account is known there.
-        assert submit_login(known, server.owner[0].upper(), server.owner[1]).status_code == 303
-        fail_before(server, 10, server.viewer[0], "203.0.113.9", timedelta(minutes=1))
-        assert submit(known, page, *server.viewer) == 429
+        assert submit_login(known, owner.email.upper(), owner.password).status_code == 303
+        fail_before(server, 10, viewer.email, own_address(), timedelta(minutes=1))
+        assert submit(known, page, *viewer.login) == 429
 
 
-def test_a_known_browser_has_no_more_tries_than_strangers_have(fresh_server: ServerFactory) -> None:
-    server = fresh_server()
+def test_a_known_browser_has_no_more_tries_than_strangers_have(organization: Organization) -> None:
+    server, owner = organization.server, organization.owner
     with client_of(server) as known, client_of(server) as new:
-        assert submit_login(known, *server.owner).status_code == 303
-        statuses = [submit_login(known, server.owner[0], "wrong").status_code for _ in range(10)]
+        assert submit_login(known, *owner.login).status_code == 303
+        statuses = [submit_login(known, owner.email, "wrong").status_code for _ in range(10)]
         assert statuses == [401] * 10
-        assert submit_login(known, *server.owner).status_code == 429
+        assert submit_login(known, *owner.login).status_code == 429
         # It was one browser; the account itself is open.
-        assert submit_login(new, *server.owner).status_code == 303
+        assert submit_login(new, *owner.login).status_code == 303
 
 
-def test_a_browser_is_known_by_what_this_server_signed_and_nothing_else(fresh_server: ServerFactory) -> None:
-    server = fresh_server()
+def test_a_browser_is_known_by_what_this_server_signed_and_nothing_else(organization: Organization) -> None:
+    server, owner = organization.server, organization.owner
     with client_of(server) as browser:
-        assert submit_login(browser, *server.viewer).status_code == 303
+        assert submit_login(browser, *organization.member("viewer").login).status_code == 303
         (known,) = [cookie for cookie in browser.cookies.jar if cookie.name.endswith("_known")]
         mine = known.value or ""
-        fail_before(server, 10, server.owner[0], "203.0.113.9", timedelta(minutes=1))
+        fail_before(server, 10, owner.email, own_address(), timedelta(minutes=1))
         for value in (mine, f"a{mine}", mine[:-1], "x", ".", ""):
             known.value = value
-            assert submit_login(browser, *server.owner).status_code == 429
+            assert submit_login(browser, *owner.login).status_code == 429
 
 
 def submit(browser: httpx.Client, page: str, email: str, password: str) -> int:
@@ -261,7 +260,7 @@ def submit(browser: httpx.Client, page: str, email: str, password: str) -> int:
 
 def test_the_limit_holds_when_the_server_starts_again(fresh_server: ServerFactory) -> None:
     first = fresh_server()
-    fail_before(first, 9, first.owner[0], "203.0.113.9", timedelta(minutes=1))
+    fail_before(first, 9, first.owner[0], own_address(), timedelta(minutes=1))
     with client_of(first) as browser:
         assert submit_login(browser, first.owner[0], "wrong").status_code == 401
     assert first.stop() == 0
@@ -270,53 +269,52 @@ def test_the_limit_holds_when_the_server_starts_again(fresh_server: ServerFactor
         assert submit_login(browser, *second.owner).status_code == 429
 
 
-def test_attempts_at_the_same_time_all_count(fresh_server: ServerFactory) -> None:
-    server = fresh_server()
-    fail_before(server, 6, server.owner[0], "203.0.113.9", timedelta(minutes=1))
+@ON_BOTH
+def test_attempts_at_the_same_time_all_count(organization: Organization) -> None:
+    server, owner = organization.server, organization.owner
+    fail_before(server, 6, owner.email, own_address(), timedelta(minutes=1))
 
     def attempt(_: int) -> int:
         with client_of(server) as browser:
-            return submit_login(browser, server.owner[0], "wrong").status_code
+            return submit_login(browser, owner.email, "wrong").status_code
 
     with ThreadPoolExecutor(8) as pool:
         statuses = sorted(pool.map(attempt, range(8)))
     assert statuses == [401] * 4 + [429] * 4
 
 
-def test_an_address_is_limited_across_accounts_and_seen_through_the_proxy(
-    fresh_server: ServerFactory,
-) -> None:
-    server = fresh_server("--trusted-proxy", "127.0.0.0/8")
-    fail_before(server, 39, "other", "203.0.113.7", timedelta(minutes=1))
-    with client_of(server, **{"X-Forwarded-For": "6.6.6.6, 203.0.113.7"}) as browser:
-        statuses = [submit_login(browser, f"p{i}@acme.example", "wrong").status_code for i in range(2)]
+@ON_BOTH
+def test_an_address_is_limited_across_accounts_and_seen_through_the_proxy(organization: Organization) -> None:
+    server, limited, free = organization.server, own_address(), own_address()
+    fail_before(server, 39, "other", limited, timedelta(minutes=1))
+    with client_of(server, f"6.6.6.6, {limited}") as browser:
+        emails = [f"p{number}@{organization.name}.example" for number in range(2)]
+        statuses = [submit_login(browser, email, "wrong").status_code for email in emails]
     assert statuses == [401, 429]
-    with client_of(server, **{"X-Forwarded-For": "203.0.113.7, 203.0.113.8"}) as browser:
-        assert submit_login(browser, *server.owner).status_code == 303
+    with client_of(server, f"{limited}, {free}") as browser:
+        assert submit_login(browser, *organization.owner.login).status_code == 303
 
 
 def test_an_untrusted_peer_cannot_choose_its_address(fresh_server: ServerFactory) -> None:
     server = fresh_server()
-    for number in range(3):
-        with client_of(server, **{"X-Forwarded-For": f"203.0.113.{number}"}) as browser:
+    for _ in range(3):
+        with client_of(server) as browser:
             submit_login(browser, "x@acme.example", "wrong")
     connection = server.database()
     assert connection.execute("SELECT DISTINCT address FROM login_attempts").fetchall() == [("127.0.0.1",)]
     connection.close()
 
 
-def test_a_successful_sign_in_and_a_wrong_password_are_in_the_audit_trail(
-    fresh_server: ServerFactory,
-) -> None:
-    server = fresh_server()
-    with client_of(server) as browser:
-        submit_login(browser, server.owner[0], "wrong")
-    sign_in(server, *server.owner)
-    connection = server.database()
-    rows = connection.execute("SELECT action, actor_name, address FROM audit_events ORDER BY id").fetchall()
-    connection.close()
-    me = (server.owner[0], "127.0.0.1")
-    assert rows == [("login.failed", *me), ("login", *me)]
+@ON_BOTH
+def test_a_successful_sign_in_and_a_wrong_password_are_in_the_audit_trail(organization: Organization) -> None:
+    server, owner, address = organization.server, organization.owner, own_address()
+    with client_of(server, address) as browser:
+        submit_login(browser, owner.email, "wrong")
+        submit_login(browser, *owner.login)
+    with server.database() as connection:
+        query = "SELECT action, actor_name, address FROM audit_events WHERE actor_name = ? ORDER BY id"
+        rows = connection.execute(query, (owner.email,)).fetchall()
+    assert rows == [("login.failed", owner.email, address), ("login", owner.email, address)]
 
 
 def logout(server: AccountServer, bearer: str, body: object = None) -> httpx.Response:
@@ -325,24 +323,28 @@ def logout(server: AccountServer, bearer: str, body: object = None) -> httpx.Res
         return client.post("/auth/logout", headers=headers, json=body)
 
 
-def test_signing_out_ends_this_session_only(people: Cast) -> None:
-    email, password = people.server.viewer
-    here, there = sign_in(people.server, email, password), sign_in(people.server, email, password)
-    assert logout(people.server, here, {"everywhere": False}).status_code == 204
-    assert refusal(Caller(people.server, here).current) == GONE
-    assert refusal(Caller(people.server, there).current) == ("OK", "")
-    assert logout(people.server, here).status_code == 401
+def two_sessions(server: AccountServer, person: Member) -> tuple[str, str]:
+    return sign_in(server, *person.login), sign_in(server, *person.login)
 
 
-def test_signing_out_everywhere_ends_all_of_the_persons_sessions(people: Cast) -> None:
-    email, password = "contributor@acme.example", people.server.owner[1]
-    here, there = sign_in(people.server, email, password), sign_in(people.server, email, password)
-    assert logout(people.server, here, {"everywhere": True}).status_code == 204
-    for bearer in (here, there, people.bearers["contributor"]):
-        assert refusal(Caller(people.server, bearer).current) == GONE
-    assert refusal(people("owner").current) == ("OK", "")
-    people.bearers["contributor"] = sign_in(people.server, email, password)
-    people.callers.pop(("contributor", ""), None)
+@ON_BOTH
+def test_signing_out_ends_this_session_only(organization: Organization) -> None:
+    server = organization.server
+    here, there = two_sessions(server, organization.member("viewer"))
+    assert logout(server, here, {"everywhere": False}).status_code == 204
+    assert refusal(Caller(server, here).current) == GONE
+    assert refusal(Caller(server, there).current) == ("OK", "")
+    assert logout(server, here).status_code == 401
+
+
+@ON_BOTH
+def test_signing_out_everywhere_ends_all_of_the_persons_sessions(organization: Organization) -> None:
+    server = organization.server
+    here, there = two_sessions(server, organization.member("contributor"))
+    assert logout(server, here, {"everywhere": True}).status_code == 204
+    for bearer in (here, there):
+        assert refusal(Caller(server, bearer).current) == GONE
+    assert refusal(Caller(server, organization.owner.bearer).current) == ("OK", "")
 
 
 @pytest.mark.parametrize("who", ["nobody", "org token"])
