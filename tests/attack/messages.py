@@ -8,12 +8,14 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import strategies as st
 
 _INT32, _INT64 = 2**31, 2**63
+# An organization that the fuzzed server has.
+ORGANIZATION = "fuzzed"
 _TEXTS = st.one_of(
     st.text(max_size=30),
     st.sampled_from(
         [
             *("", "\x00", "a\x00b", "\u202e", "\U0010ffff", "x" * 5000, "é" * 100_000, "' OR 1=1 --"),
-            *("acme", "web", "ci", "api_token:create", "organization:read", "../..", "%s%n", "{0}"),
+            *(ORGANIZATION, "web", "ci", "api_token:create", "organization:read", "../..", "%s%n", "{0}"),
             *("00000000-0000-0000-0000-000000000000", "{12345678-1234-5678-1234-567812345678}", "1" * 36),
             *("urn:uuid:12345678-1234-5678-1234-5678", "١" * 8 + "-1234-5678-1234-567812345678", "-" * 36),
         ]

@@ -6,7 +6,6 @@ from urllib.parse import quote, urlencode
 import httpx
 import pytest
 
-from tests.attack.conftest import SECRET
 from tests.support.oauth import (
     CLIENT,
     REDIRECT,
@@ -19,14 +18,15 @@ from tests.support.oauth import (
     request_for,
     tokens_at,
 )
-from tests.support.server import AccountServer, csrf_of
+from tests.support.organizations import Organization
+from tests.support.server import REGISTRATION_SECRET, AccountServer, csrf_of
 
 PROOF = Proof()
 
 
 @pytest.fixture
-def ada(target: AccountServer) -> Iterator[Person]:
-    with person_at(target, target.owner) as person:
+def ada(target: AccountServer, attacked: Organization) -> Iterator[Person]:
+    with person_at(target, attacked.owner.login) as person:
         yield person
 
 
@@ -47,7 +47,7 @@ def other(target: AccountServer) -> dict[str, str]:
             "token_endpoint_auth_method": "none",
             "grant_types": ["authorization_code", "refresh_token"],
         },
-        headers={"Authorization": f"Bearer {SECRET}"},
+        headers={"Authorization": f"Bearer {REGISTRATION_SECRET}"},
         trust_env=False,
     )
     assert answer.status_code == 201, answer.text
@@ -213,10 +213,15 @@ def test_rfc9700_4_8_2_pkce_cannot_be_left_out_or_made_weaker(
 
 
 def test_rfc9700_2_4_and_2_1_2_neither_passwords_nor_tokens_from_the_front(
-    target: AccountServer, ada: Person, program: Program
+    attacked: Organization, ada: Person, program: Program
 ) -> None:
     """The password grant and the implicit grant are not there."""
-    fields = {"grant_type": "password", "client_id": CLIENT, "username": target.owner[0], "password": "x"}
+    fields = {
+        "grant_type": "password",
+        "client_id": CLIENT,
+        "username": attacked.owner.email,
+        "password": "x",
+    }
     assert program.http.post("/oauth/token", data=fields).json()["error"] == "unsupported_grant_type"
     for kind in ("token", "code token", "id_token", "code id_token", "none", "CODE"):
         answer = ada.http.get("/oauth/authorize", params=request_for(PROOF, response_type=kind))
@@ -259,19 +264,21 @@ def test_rfc9700_4_2_4_no_address_goes_to_another_site_in_a_referer(ada: Person)
         ),
     ],
 )
-def test_rfc9700_4_11_1_after_a_sign_in_no_other_site_follows(target: AccountServer, place: str) -> None:
+def test_rfc9700_4_11_1_after_a_sign_in_no_other_site_follows(
+    target: AccountServer, attacked: Organization, place: str
+) -> None:
     """Open redirect."""
     with person_at(target) as person:
-        answer = person.sign_in(*target.owner, place=place)
+        answer = person.sign_in(*attacked.owner.login, place=place)
         assert answer.headers["location"] == "/account/keys"
         person.http.post(f"/account/sign-out?next={quote(place)}")
 
 
 def test_rfc7009_2_2_revoking_tells_nothing_of_tokens_and_touches_no_others(
-    target: AccountServer, program: Program, other: dict[str, str]
+    target: AccountServer, attacked: Organization, program: Program, other: dict[str, str]
 ) -> None:
     """An unknown token, another client's and garbage look alike."""
-    held = tokens_at(target, target.owner)
+    held = tokens_at(target, attacked.owner.login)
     answers = [
         program.revoke("oat_unknown"),
         program.revoke("\u202e" * 10),
@@ -285,8 +292,8 @@ def test_rfc7009_2_2_revoking_tells_nothing_of_tokens_and_touches_no_others(
 
 
 def test_rfc9700_4_14_2_a_stolen_refresh_token_works_for_its_own_client_only(
-    target: AccountServer, program: Program, other: dict[str, str]
+    target: AccountServer, attacked: Organization, program: Program, other: dict[str, str]
 ) -> None:
-    held = tokens_at(target, target.owner)
+    held = tokens_at(target, attacked.owner.login)
     assert program.refresh(held["refresh_token"], client_id=other["client_id"]).status_code in {400, 401}
     assert program.refresh(held["refresh_token"]).status_code == 200

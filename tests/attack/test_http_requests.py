@@ -2,7 +2,6 @@
 
 import re
 import socket
-import time
 from contextlib import ExitStack
 from uuid import uuid4
 
@@ -10,18 +9,21 @@ import httpx
 import pytest
 
 from app.server.http.arrivals import MAX_CONNECTIONS
-from app.server.http.connection import ARRIVAL, IDLE
 from app.server.http.framing import MAX_BODY, MAX_FIELDS, MAX_HEADER, MAX_LINE
-from app.server.http.server import WRITE_TIMEOUT
-from tests.attack.conftest import SECRET
-from tests.attack.wire import connect, rest, say, status
-from tests.support.server import AccountServer, csrf_of
+from tests.attack.conftest import SECRETS
+from tests.attack.wire import PATIENCE, connect, rest, say, status
+from tests.support.server import AccountServer, ServerFactory, csrf_of, own_address
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\nHost: x\r\nConnection: close\r\n"
 POST = b"POST /oauth/revoke HTTP/1.1\r\n" + FORM
 NEXT = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 HALF = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "
+
+CONNECTION = "app.server.http.connection"
+# Far longer than anybody here waits: whoever held a worker would hold it to the end.
+LONG = 20 * PATIENCE
+SILENCE_IS_FINE = {f"{CONNECTION}.ARRIVAL": LONG, f"{CONNECTION}.IDLE": LONG}
 
 ODD = {
     "rfc9112_2_2 a bare line end": (b"GET /healthz HTTP/1.1\nHost: x\n\n", 400),
@@ -99,110 +101,100 @@ def test_rfc9110_10_1_1_a_client_that_asks_for_leave_gets_it_at_once(target: Acc
 
 def test_rfc9700_4_13_only_the_proxys_own_header_counts(target: AccountServer) -> None:
     """With an underscore it would have the same name in WSGI, and the client could be anybody."""
-    account = f"{uuid4().hex}@acme.example"
+    account, of_proxy, of_client = f"{uuid4().hex}@acme.example", own_address(), own_address()
     with httpx.Client(base_url=target.http, trust_env=False) as browser:
         page = browser.get("/account/sign-in")
         form = {"csrf_token": csrf_of(page.text), "email": account, "password": "wrong"}
-        sent = [("X-Forwarded-For", "203.0.113.77"), ("X_Forwarded_For", "198.51.100.1")]
+        sent = [("X-Forwarded-For", of_proxy), ("X_Forwarded_For", of_client)]
         assert browser.post("/account/sign-in", data=form, headers=sent).status_code == 401
     connection = target.database()
     seen = {row[0] for row in connection.execute("SELECT address FROM login_attempts").fetchall()}
     connection.close()
-    assert "203.0.113.77" in seen
-    assert "198.51.100.1" not in seen
+    assert of_proxy in seen
+    assert of_client not in seen
 
 
-def test_rfc4732_fifty_half_sent_requests_delay_nobody(target: AccountServer) -> None:
+def test_rfc4732_fifty_half_sent_requests_delay_nobody(own_target: ServerFactory) -> None:
     """Sixteen of them held every worker before; now they cost none."""
-    alone = median_seconds(target)
+    server = own_target(constants=SILENCE_IS_FINE)
     with ExitStack() as stack:
-        slow = [stack.enter_context(connect(target.http)) for _ in range(50)]
+        slow = [stack.enter_context(connect(server.http)) for _ in range(50)]
         for made in slow:
             made.sendall(HALF)
-        body = [stack.enter_context(connect(target.http)) for _ in range(20)]
+        body = [stack.enter_context(connect(server.http)) for _ in range(20)]
         for made in body:
             made.sendall(POST + b"Content-Length: 1000\r\n\r\ntoken=")
-        beside = median_seconds(target)
-    # Far below the seconds that a single held worker would cost, on a slow machine too.
-    assert beside < max(4 * alone, 0.5), (alone, beside)
+        is_answered(server)
 
 
-def test_rfc4732_a_request_that_drips_is_given_up(target: AccountServer) -> None:
+def test_rfc4732_a_request_that_drips_is_given_up(own_target: ServerFactory) -> None:
     """A byte now and then does not buy more time: the clock counts from the first."""
-    with connect(target.http) as made:
+    server = own_target(constants={f"{CONNECTION}.ARRIVAL": 0.5})
+    with connect(server.http) as made:
         made.sendall(HALF)
-        began = time.monotonic()
-        made.settimeout(1.0)
-        while time.monotonic() - began < ARRIVAL + 5:
+        made.settimeout(0.1)
+        answer = b""
+        for _ in range(600):
             try:
                 answer = made.recv(1000)
+                break
             except TimeoutError:
                 made.sendall(b"a")
-                continue
-            break
         assert status(answer) == 408
-        assert time.monotonic() - began < ARRIVAL + 3
 
 
-def test_rfc4732_more_connections_than_there_is_room_for_shut_nobody_out(target: AccountServer) -> None:
+def test_rfc4732_more_connections_than_there_is_room_for_shut_nobody_out(own_target: ServerFactory) -> None:
     """The oldest silent one goes when a new one comes."""
+    server = own_target(constants=SILENCE_IS_FINE)
     with ExitStack() as stack:
-        first = stack.enter_context(connect(target.http))
+        first = stack.enter_context(connect(server.http))
         for _ in range(MAX_CONNECTIONS + 20):
-            stack.enter_context(connect(target.http))
-        with httpx.Client(base_url=target.http, trust_env=False, timeout=5) as client:
-            assert client.get("/healthz").status_code == 200
+            stack.enter_context(connect(server.http))
+        is_answered(server)
         # Long before its time as a silent one is over.
-        first.settimeout(IDLE / 3)
         assert first.recv(1) == b""
 
 
-def test_rfc4732_a_client_that_does_not_read_holds_no_worker(target: AccountServer) -> None:
+def test_rfc4732_a_client_that_does_not_read_holds_no_worker(own_target: ServerFactory) -> None:
     """Its answers fill its own buffer, then it is let go; forty of them are more than there are workers."""
     asked = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 60
+    server = own_target(constants={"app.server.http.server.WRITE_TIMEOUT": LONG})
     with ExitStack() as stack:
         for _ in range(40):
             made = socket.socket()
             stack.enter_context(made)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            host, _, port = target.http.removeprefix("http://").rpartition(":")
+            host, _, port = server.http.removeprefix("http://").rpartition(":")
             made.connect((host, int(port)))
             made.sendall(asked)
-        until = time.monotonic() + WRITE_TIMEOUT / 2
-        with httpx.Client(base_url=target.http, trust_env=False, timeout=WRITE_TIMEOUT / 2) as client:
-            while time.monotonic() < until:
-                assert client.get("/healthz").status_code == 200
+        while server.errors.count('http.arrived path="/openapi.json"') < 40:
+            is_answered(server)
+        is_answered(server)
 
 
 BOMB = b"[" * 30_000
-JSON_PLACES = {"/auth/logout": 400, "/oauth/register": 400, "/federated/verify": 400}
 
 
-@pytest.mark.parametrize("path", JSON_PLACES)
+@pytest.mark.parametrize("path", ["/auth/logout", *SECRETS])
 def test_rfc8259_9_json_that_is_nested_without_end_is_refused(
     target: AccountServer, bearer: str, path: str
 ) -> None:
-    secret = bearer if path == "/auth/logout" else SECRET
+    secret = SECRETS.get(path, bearer)
     headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
     for body in (BOMB, b'{"a":' * 10_000, b'{"everywhere": ' + b"9" * 20_000 + b"}"):
         answer = httpx.post(f"{target.http}{path}", content=body, headers=headers, trust_env=False)
-        assert answer.status_code == JSON_PLACES[path], answer.text
+        assert answer.status_code == 400, answer.text
 
 
 def test_rfc6749_3_2_ten_thousand_parameters_are_refused_in_time(target: AccountServer) -> None:
     many = "&".join(f"a{number}=" for number in range(8000))
-    with httpx.Client(base_url=target.http, trust_env=False, timeout=5) as client:
+    with httpx.Client(base_url=target.http, trust_env=False, timeout=PATIENCE) as client:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         assert client.post("/oauth/token", content=many, headers=kind).status_code in {400, 413}
         assert client.get(f"/oauth/authorize?{many[:15_000]}").status_code == 400
 
 
-def median_seconds(target: AccountServer) -> float:
-    times = []
-    with httpx.Client(base_url=target.http, trust_env=False, timeout=10) as client:
-        for _ in range(15):
-            began = time.perf_counter()
-            # On a connection of its own, as somebody new would come.
-            assert client.get("/healthz", headers={"Connection": "close"}).status_code == 200
-            times.append(time.perf_counter() - began)
-    return sorted(times)[len(times) // 2]
+def is_answered(server: AccountServer) -> None:
+    """Somebody new is, while others do as they like."""
+    with httpx.Client(base_url=server.http, trust_env=False, timeout=PATIENCE) as client:
+        assert client.get("/healthz").status_code == 200

@@ -20,9 +20,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from app.server.http.openapi import describe
-from tests.attack.conftest import SECRET
 from tests.support.oauth import tokens_at
-from tests.support.server import AccountServer
+from tests.support.organizations import Organization
+from tests.support.server import FEDERATION_SECRET, REGISTRATION_SECRET, AccountServer
 
 Operation = APIOperation[Any, Any, Any, Any]
 AnyCase = Case[Any]
@@ -54,10 +54,11 @@ def session() -> Iterator[requests.Session]:
 
 
 @pytest.fixture(scope="module")
-def credentials(target: AccountServer, bearer: str) -> dict[str, str]:
+def credentials(target: AccountServer, attacked: Organization) -> dict[str, str]:
     """What opens each kind of address."""
-    access = tokens_at(target, target.owner)["access_token"]
-    return {"/api": access, "/oauth/userinfo": access, "/oauth/register": SECRET, "/federated": SECRET}
+    access = tokens_at(target, attacked.owner.login)["access_token"]
+    secrets = {"/oauth/register": REGISTRATION_SECRET, "/federated": FEDERATION_SECRET}
+    return {"/api": access, "/oauth/userinfo": access, **secrets}
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["signed in", "nobody"])
@@ -80,7 +81,7 @@ def test_an_operation_answers_as_the_document_says(
         @given(case=operation.as_strategy(generation_mode=mode))
         def fits(case: AnyCase) -> None:
             answer = case.call(
-                base_url=target.http, session=session, headers=headers, allow_redirects=False, timeout=10
+                base_url=target.http, session=session, headers=headers, allow_redirects=False, timeout=60
             )
             asked.append(answer.status_code)
             case.validate_response(answer, checks=CHECKS)

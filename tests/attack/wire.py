@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import grpc
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 INFOZ = "/controlplane.v1.StatusService/Infoz"
 DATA, HEADERS, RESET, SETTINGS = 0, 1, 3, 4
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

@@ -5,9 +5,10 @@ import re
 import secrets
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -18,8 +19,8 @@ import pytest
 
 from tests.support import databases
 from tests.support.databases import Prepare, SideDoor
+from tests.support.server_process import NO_CONSTANTS, ServerProcess
 from tests.support.server_process import ROOT as ROOT
-from tests.support.server_process import ServerProcess
 
 PATIENCE = 30.0
 Process = ServerProcess | subprocess.Popen[str]
@@ -70,9 +71,28 @@ class AccountServer:
 
 
 class ServerFactory(Protocol):
-    """Starts a server: `fresh_server("--session-hours", "1", seed="", data=folder)`."""
+    """Starts a server: `fresh_server("--session-hours", "1", seed="", data=folder)`.
 
-    def __call__(self, *flags: str, seed: str = "demo", data: Path | None = None) -> AccountServer: ...
+    `constants` are those of `ServerProcess`.
+    """
+
+    def __call__(
+        self,
+        *flags: str,
+        seed: str = "demo",
+        data: Path | None = None,
+        constants: Mapping[str, object] = NO_CONSTANTS,
+    ) -> AccountServer: ...
+
+
+def no_drain_limit() -> dict[str, object]:
+    """Constants of a server that waits an hour for what has not ended when it stops.
+
+    So a test that it does not wait needs no clock.
+    """
+    from app.server.settings import ServerSettings
+
+    return {"app.server.settings.ServerSettings": partial(ServerSettings, drain=timedelta(hours=1))}
 
 
 def start(data: Path, *flags: str, seed: str = "demo", launch: Launch = ServerProcess) -> AccountServer:
@@ -157,10 +177,16 @@ def fresh_server(tmp_path: Path, prepare_data: Prepare) -> Iterator[ServerFactor
     """Servers of your own, to change, fill and stop."""
     started: list[AccountServer] = []
 
-    def make(*flags: str, seed: str = "demo", data: Path | None = None) -> AccountServer:
+    def make(
+        *flags: str,
+        seed: str = "demo",
+        data: Path | None = None,
+        constants: Mapping[str, object] = NO_CONSTANTS,
+    ) -> AccountServer:
         folder = data or tmp_path / f"server-{len(started)}"
         prepare_data(folder)
-        started.append(start(folder, *flags, seed=seed))
+        launch = partial(ServerProcess, constants=constants)
+        started.append(start(folder, *flags, seed=seed, launch=launch))
         return started[-1]
 
     yield make

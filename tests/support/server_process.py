@@ -10,12 +10,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import MappingProxyType
 from typing import TextIO
 
 ROOT = Path(__file__).parents[2]
+NO_CONSTANTS: Mapping[str, object] = MappingProxyType({})
 _forkserver = multiprocessing.get_context("forkserver")
 _forkserver.set_forkserver_preload(["tests.support.server_preload"])
 
@@ -23,13 +26,19 @@ _forkserver.set_forkserver_preload(["tests.support.server_preload"])
 class ServerProcess:
     """A running server, with the methods of `subprocess.Popen` that tests need."""
 
-    def __init__(self, arguments: Sequence[str], errors: Path) -> None:
-        """Start `loopin server ARGUMENTS`; standard error is appended to the file `errors`."""
+    def __init__(
+        self, arguments: Sequence[str], errors: Path, constants: Mapping[str, object] = NO_CONSTANTS
+    ) -> None:
+        """Start `loopin server ARGUMENTS`; standard error is appended to the file `errors`.
+
+        `constants` replaces values of modules, such as {"app.server.http.connection.ARRIVAL": 0.5}, so that
+        a test of a time-out need not wait as long as a person's server does.
+        """
         theirs_in, ours_in = _forkserver.Pipe(duplex=False)
         ours_out, theirs_out = _forkserver.Pipe(duplex=False)
         self._process = _forkserver.Process(
             target=_serve,
-            args=(list(arguments), dict(os.environ), theirs_in, theirs_out, str(errors)),
+            args=(list(arguments), dict(os.environ), dict(constants), theirs_in, theirs_out, str(errors)),
         )
         self._process.start()
         theirs_in.close()
@@ -87,6 +96,7 @@ def run_program(arguments: Sequence[str], errors: Path) -> "subprocess.Popen[str
 def _serve(
     arguments: list[str],
     environment: dict[str, str],
+    constants: dict[str, object],
     stdin: Connection,
     stdout: Connection,
     errors: str,
@@ -105,4 +115,8 @@ def _serve(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(ROOT)
+    for place, value in constants.items():
+        module, _, name = place.rpartition(".")
+        assert hasattr(import_module(module), name), place
+        setattr(import_module(module), name, value)
     sys.exit(main(["server", *arguments]))

@@ -141,4 +141,4 @@ def browser(account_server: AccountServer) -> Iterator[httpx.Client]:
 def client_of(server: AccountServer, address: str = "") -> httpx.Client:
     """A browser behind the trusted proxy; its address is its own unless one is given."""
     headers = {"X-Forwarded-For": address or own_address()}
-    return httpx.Client(base_url=server.http, trust_env=False, headers=headers)
+    return httpx.Client(base_url=server.http, trust_env=False, headers=headers, timeout=60)

@@ -27,6 +27,7 @@ from tests.support.server import (
     ServerFactory,
     age_tokens,
     bulk_tokens,
+    no_drain_limit,
     release,
     sign_in,
     submit_login,
@@ -183,13 +184,15 @@ def test_requests_that_nobody_has_accepted_yet_are_answered_too(fresh_server: Se
 
 
 def test_silent_connections_hold_nobody_up(fresh_server: ServerFactory) -> None:
-    server = fresh_server()
+    # None of them is closed for its silence while this test runs.
+    constants = {"app.server.http.connection.IDLE": 10 * PATIENCE, **no_drain_limit()}
+    server = fresh_server(constants=constants)
     host, _, port = server.http.removeprefix("http://").rpartition(":")
     silent = [socket.create_connection((host, int(port))) for _ in range(40)]
-    with httpx.Client(base_url=server.http, trust_env=False, timeout=5) as client:
+    with httpx.Client(base_url=server.http, trust_env=False, timeout=PATIENCE) as client:
         assert client.get("/healthz").status_code == 200
     server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(10) == 0
+    assert server.process.wait(PATIENCE) == 0
     for connection in silent:
         connection.close()
 
