@@ -30,6 +30,7 @@ from tests.support import databases, load, postgres
 from tests.support.load import Call
 from tests.support.load_client import MIX
 from tests.support.server import AccountServer, release, start
+from tests.support.server_process import run_program
 
 # As a server that keeps its promises is set up: with fsync.
 POSTGRES = "-c listen_addresses='' -c max_connections=200"
@@ -75,7 +76,7 @@ def place(kind: str) -> Iterator[tuple[Path, Path | None]]:
 def steady(kind: str, given: argparse.Namespace, report: Report) -> None:
     """So many clients for so long: no error, no lost write."""
     with place(kind) as (data, _):
-        server = start(data)
+        server = start(data, launch=run_program)
         try:
             with load.crowd(server, given.clients, given.seconds, pace=given.pace) as crowd:
                 crowd.begin()
@@ -142,7 +143,7 @@ def ended(
 ) -> None:
     """Load, an end in the middle of it, a new start, and a look at what is there."""
     with place(kind) as (data, sockets):
-        server = start(data)
+        server = start(data, launch=run_program)
         try:
             options = {"synced": True, "mortal": True}
             with load.crowd(server, MORTAL_CLIENTS, 60, pace=0.1, **options) as crowd:
@@ -152,7 +153,7 @@ def ended(
                 calls = crowd.calls()
         finally:
             release(server.process)
-        again = start(data)
+        again = start(data, launch=run_program)
         try:
             hold(again, calls, report, kind, may_be_unanswered=may_be_unanswered)
         finally:

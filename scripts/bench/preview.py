@@ -22,6 +22,7 @@ from app.domain.preview import Partition
 from app.main import LoopinApp
 from app.screens.auto_revoke import AutoRevokeScreen
 from tests.support.server import AccountServer, bulk_tokens, release, sign_in, start
+from tests.support.server_process import run_program
 from widgets.partition_view import PartitionView
 
 COUNT, TIMES = 100_000, 9
@@ -67,7 +68,7 @@ def main() -> None:
     """One server with as many tokens as asked for."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
     with tempfile.TemporaryDirectory(prefix="loopin-bench-") as name:
-        server = start(Path(name) / "server")
+        server = start(Path(name) / "server", launch=run_program)
         try:
             token = sign_in(server, *server.owner)
             bulk_tokens(server, "acme", count)

@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from tests.support import server as account_server
 from tests.support.oauth import Person, Proof, person_at, program_at
 from tests.support.server import AccountServer, csrf_of
+from tests.support.server_process import run_program
 from tests.support.vaults import Bus, start_bus
 
 LOOPIN = [sys.executable, "-m", "app"]
@@ -114,7 +115,7 @@ def main() -> int:
 def machine(home: Path) -> Iterator[tuple[AccountServer, Mapping[str, str]]]:
     """A server, a keychain, and a browser that writes down the address which it is to open."""
     bus: Bus = start_bus(home / "bus")
-    server = account_server.start(home / "server")
+    server = account_server.start(home / "server", launch=run_program)
     browser = home / "firefox"
     browser.write_text(
         f'#!/bin/sh\nprintf %s "$1" > {shlex.quote(str(home / "part"))}\nmv {home}/part {home}/url\n'

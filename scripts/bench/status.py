@@ -19,6 +19,7 @@ from common import ROOT, Run, command, environment, folder, in_turns, report, ti
 sys.path.insert(0, str(ROOT))
 
 from tests.support import server as account_server
+from tests.support.server_process import run_program
 from tests.support.vaults import start_bus
 
 BARE = """
@@ -86,7 +87,7 @@ def main() -> int:
 def signed_in(home: Path) -> Iterator[Mapping[str, str]]:
     """Variables of a machine on which somebody is signed in at both providers."""
     bus = start_bus(home / "bus")
-    server = account_server.start(home / "server")
+    server = account_server.start(home / "server", launch=run_program)
     try:
         bus.start_keyring()
         variables = environment(

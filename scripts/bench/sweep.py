@@ -34,6 +34,7 @@ from app.server.usecases.actors import PersonActor, Place
 from tests.integration.server.callers import Caller
 from tests.support import databases, postgres
 from tests.support.server import AccountServer, release, sign_in, start
+from tests.support.server_process import run_program
 
 ORGANIZATIONS, THRESHOLD, SAMPLE = 100, 90, 2000
 # As a server that keeps its promises is set up: with fsync.
@@ -176,7 +177,7 @@ def run(kind: str, tokens: int, stale: int) -> None:
         folder = Path(made)
         if sockets is not None:
             databases.on_postgres(sockets, folder)
-        server = start(folder, "--control-stdin", "--log-level", "info")
+        server = start(folder, "--control-stdin", "--log-level", "info", launch=run_program)
         try:
             measure(server, kind, tokens, stale)
         finally:

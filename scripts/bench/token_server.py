@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.support.server import AccountServer, bulk_tokens, release, sign_in, start
+from tests.support.server_process import run_program
 
 THRESHOLD = 90
 
@@ -11,7 +12,7 @@ THRESHOLD = 90
 def filled_server(folder: Path, counts: Sequence[int]) -> Iterator[tuple[AccountServer, str]]:
     """One server, given once for each count, with so many tokens more than it began with; and a token of
     its owner. It ends with the last."""
-    server = start(folder)
+    server = start(folder, launch=run_program)
     try:
         token, there = sign_in(server, *server.owner), 0
         for count in counts:

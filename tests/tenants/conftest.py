@@ -4,23 +4,20 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.support import server as servers
 from tests.support.issuer import running_issuer
 from tests.support.server import AccountServer
 from tests.tenants.tenants import NAMES, Tenant, tenants
 
 
-@pytest.fixture(scope="package")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountServer]:
-    """Their server."""
-    server = servers.start(tmp_path_factory.mktemp("tenants"), seed="")
-    yield server
-    servers.release(server.process)
+@pytest.fixture(scope="session")
+def plane(account_server: AccountServer) -> AccountServer:
+    """Their server, which others share."""
+    return account_server
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def both(plane: AccountServer) -> Iterator[Mapping[str, Tenant]]:
-    """North and south."""
+    """North and south, once for each worker."""
     with running_issuer() as issuer, tenants(plane, issuer) as made:
         yield made
 

@@ -88,7 +88,7 @@ def _is_id(word: str) -> bool:
 
 @contextmanager
 def tenants(server: AccountServer, issuer: Issuer) -> Iterator[Mapping[str, Tenant]]:
-    """Both, on a server that is empty so far."""
+    """Both, with names that nobody else on the server has."""
     made = build(ServerSettings(data=server.data))
     hashed = made.passwords.hash(PASSWORD)
     with ExitStack() as stack:
