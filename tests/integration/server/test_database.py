@@ -1,11 +1,10 @@
 """The schema, writers side by side, and the sweep, on the real database."""
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import multiprocessing
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,24 +23,11 @@ from app.server.database.models import APIToken, AuditEvent, Base, Organization
 from app.server.settings import ServerSettings
 from app.server.usecases.sweep import Sweep
 from tests.support import databases
-from tests.support.databases import Prepare
-from tests.support.server import ROOT
+from tests.support.databases import ON_BOTH, Prepare
 
 NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
 WRITERS, WRITES = 3, 200
-WRITER = """
-import sys
-from sqlalchemy import select
-from app.server.database.engine import Database
-from app.server.database.models import Organization
-database = Database(sys.argv[1])
-print("ready", flush=True)
-sys.stdin.readline()
-for _ in range(int(sys.argv[2])):
-    with database.write() as session:
-        row = session.scalars(select(Organization)).one()
-        row.api_token_max_days_inactive += 1
-"""
+PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -74,6 +60,7 @@ def add_organization(database: Database, threshold: int | None) -> None:
         )
 
 
+@ON_BOTH
 def test_the_migrations_make_exactly_what_the_models_say(database: Database) -> None:
     migrate(database.engine)
     with database.engine.connect() as connection:
@@ -81,43 +68,55 @@ def test_the_migrations_make_exactly_what_the_models_say(database: Database) -> 
         assert compare_metadata(context, Base.metadata) == []
 
 
+@ON_BOTH
 def test_processes_that_start_together_migrate_once(tmp_path: Path, prepare_data: Prepare) -> None:
     prepare_data(tmp_path)
     url = databases.url_of(tmp_path)
-    code = (
-        "import sys; from app.server.database.engine import Database;"
-        " from app.server.database.migrate import migrate; migrate(Database(sys.argv[1]).engine)"
-    )
-    command = [sys.executable, "-c", code, url]
-    children = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) for _ in range(3)]
-    outcomes = [(child.communicate(timeout=60)[1], child.returncode) for child in children]
-    assert outcomes == [("", 0)] * 3
+    run_together(migrate_one, url)
     database = Database(url)
     add_organization(database, None)
     database.close()
 
 
+def migrate_one(url: str, together: Barrier) -> None:
+    """One of the processes that start together."""
+    database = Database(url)
+    together.wait(PATIENCE)
+    migrate(database.engine)
+
+
 def test_three_processes_write_side_by_side_and_nothing_is_lost(lite: Database) -> None:
     add_organization(lite, 0)
-    command = [sys.executable, "-c", WRITER, lite.engine.url.render_as_string(), str(WRITES)]
-    pipe = subprocess.PIPE
-    children = [
-        subprocess.Popen(command, cwd=ROOT, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
-        for _ in range(WRITERS)
-    ]
-    for child in children:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-    # All at once: each reads, then writes what it read plus one.
-    with ThreadPoolExecutor(WRITERS) as pool:
-        outcomes = list(pool.map(lambda child: child.communicate("go\n", timeout=60), children))
-    assert [(errors, child.returncode) for (_, errors), child in zip(outcomes, children, strict=True)] == [
-        ("", 0)
-    ] * WRITERS
+    run_together(count_up, lite.engine.url.render_as_string())
     with lite.read() as session:
         assert session.scalars(select(Organization.api_token_max_days_inactive)).one() == WRITERS * WRITES
 
 
+def count_up(url: str, together: Barrier) -> None:
+    """One of the processes that write: each reads, then writes what it read plus one."""
+    database = Database(url)
+    together.wait(PATIENCE)
+    for _ in range(WRITES):
+        with database.write() as session:
+            row = session.scalars(select(Organization)).one()
+            assert row.api_token_max_days_inactive is not None
+            row.api_token_max_days_inactive += 1
+
+
+def run_together(what: Callable[[str, Barrier], None], url: str) -> None:
+    """Run it in three processes that go on at the same moment; all must end well."""
+    # Forked where the servers are: what they need is imported already.
+    forks = multiprocessing.get_context("forkserver")
+    together = forks.Barrier(WRITERS)
+    children = [forks.Process(target=what, args=(url, together)) for _ in range(WRITERS)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(PATIENCE)
+    assert [child.exitcode for child in children] == [0] * WRITERS
+
+
+@ON_BOTH
 def test_a_failed_write_leaves_nothing(database: Database) -> None:
     def write_half() -> None:
         with database.write() as session:
@@ -141,6 +140,7 @@ def demo(tmp_path: Path, prepare_data: Prepare) -> Iterator[parts.Parts]:
     made.database.close()
 
 
+@ON_BOTH
 def test_the_sample_data_tells_its_story(demo: parts.Parts) -> None:
     made = demo
     seed.seed(made)
@@ -155,6 +155,7 @@ def test_the_sample_data_tells_its_story(demo: parts.Parts) -> None:
     assert all(token.created_at < NOW for token in tokens)
 
 
+@ON_BOTH
 def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(demo: parts.Parts) -> None:
     made = demo
     swept = made.sweep.do()
@@ -174,6 +175,7 @@ def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(demo: parts.Parts)
     }
 
 
+@ON_BOTH
 def test_without_a_threshold_nothing_is_swept(demo: parts.Parts) -> None:
     made = demo
     with made.database.write() as session:
@@ -186,6 +188,7 @@ SPANS = st.timedeltas(timedelta(0), timedelta(days=3)) | st.sampled_from(
 )
 
 
+@ON_BOTH
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     tokens=st.lists(st.tuples(SPANS, st.none() | SPANS, st.none() | SPANS, st.booleans()), max_size=8),

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from tests.support import load
 from tests.support.load import Crowd, Verdict
+from tests.support.databases import ON_BOTH
 from tests.support.server import AccountServer, ServerFactory
 
 CLIENTS, WRITES = 6, 24
@@ -43,6 +44,7 @@ def test_a_stop_under_load_answers_every_write_that_it_took(fresh_server: Server
     assert load.check(fresh_server(data=server.data), calls) == CLEAN
 
 
+@ON_BOTH
 def test_a_kill_under_load_loses_nothing_that_was_acknowledged(fresh_server: ServerFactory) -> None:
     server = fresh_server()
     with busy(server) as crowd:

@@ -1,7 +1,5 @@
 """A database from before: it is brought up to date with all that is in it, or left as it is."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
@@ -27,9 +25,12 @@ from app.server.usecases.passwords import Passwords
 from tests.integration.server.callers import Caller
 from tests.support import databases
 from tests.support import server as servers
-from tests.support.databases import Prepare, SideDoor, ago
-from tests.support.server import ROOT, AccountServer, sign_in
+from tests.support.databases import ON_BOTH, Prepare, SideDoor, ago
+from tests.support.server import AccountServer, release, sign_in
+from tests.support.server_process import ServerProcess
 
+pytestmark = ON_BOTH
+PATIENCE = 60.0
 ADA, PASSWORD = "ada@acme.example", "password-not-real"
 OLD = ["0001", "0002", "0003", "0004"]
 Row = tuple[Any, ...]
@@ -147,17 +148,19 @@ def everything(data: Path) -> list[str]:
         return sorted(door.iterdump())
 
 
-def refused(data: Path, *arguments: str) -> str:
-    """What a command of the server says that ends with 1, in one line."""
-    program = [sys.executable, "-c", "from app.cli.server import server; server()", *arguments]
-    place = ["--data", str(data), *databases.flags(data)]
-    done = subprocess.run(
-        [*program, *place], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
-    )
-    assert done.returncode == 1, done.stderr
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr
+def refused(data: Path) -> str:
+    """What a server says that does not start on it and ends with 1, in one line."""
+    errors = data / "stderr"
+    errors.touch()
+    process = ServerProcess(["start", "--data", str(data), *databases.flags(data)], errors)
+    try:
+        assert process.wait(PATIENCE) == 1, errors.read_text()
+        assert process.stdout.read() == ""
+    finally:
+        release(process)
+    said = errors.read_text()
+    assert said.count("\n") == 1, said
+    return said
 
 
 @pytest.mark.parametrize("revision", OLD)
@@ -199,7 +202,7 @@ def test_one_that_is_newer_than_the_program_is_refused_and_left_alone(data: Path
     with SideDoor(data) as door:
         door.execute("UPDATE alembic_version SET version_num = '9999'")
     before = everything(data)
-    assert refused(data, "start") == (
+    assert refused(data) == (
         "loopin: the database was made by a newer version of this program: update the program here too\n"
     )
     with pytest.raises(Failed, match="newer version"):
