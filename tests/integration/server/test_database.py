@@ -1,10 +1,8 @@
 """The schema, writers side by side, and the sweep, on the real database."""
 
 import json
-import multiprocessing
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,12 +20,11 @@ from app.server.database.migrate import migrate
 from app.server.database.models import APIToken, AuditEvent, Base, Organization
 from app.server.settings import ServerSettings
 from app.server.usecases.sweep import Sweep
+from tests.integration.server.together import PROCESSES, WRITES, count_up, migrate_one, run_together
 from tests.support import databases
 from tests.support.databases import ON_BOTH, Prepare
 
 NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
-WRITERS, WRITES = 3, 200
-PATIENCE = 60.0
 
 
 @pytest.fixture
@@ -78,42 +75,11 @@ def test_processes_that_start_together_migrate_once(tmp_path: Path, prepare_data
     database.close()
 
 
-def migrate_one(url: str, together: Barrier) -> None:
-    """One of the processes that start together."""
-    database = Database(url)
-    together.wait(PATIENCE)
-    migrate(database.engine)
-
-
 def test_three_processes_write_side_by_side_and_nothing_is_lost(lite: Database) -> None:
     add_organization(lite, 0)
     run_together(count_up, lite.engine.url.render_as_string())
     with lite.read() as session:
-        assert session.scalars(select(Organization.api_token_max_days_inactive)).one() == WRITERS * WRITES
-
-
-def count_up(url: str, together: Barrier) -> None:
-    """One of the processes that write: each reads, then writes what it read plus one."""
-    database = Database(url)
-    together.wait(PATIENCE)
-    for _ in range(WRITES):
-        with database.write() as session:
-            row = session.scalars(select(Organization)).one()
-            assert row.api_token_max_days_inactive is not None
-            row.api_token_max_days_inactive += 1
-
-
-def run_together(what: Callable[[str, Barrier], None], url: str) -> None:
-    """Run it in three processes that go on at the same moment; all must end well."""
-    # Forked where the servers are: what they need is imported already.
-    forks = multiprocessing.get_context("forkserver")
-    together = forks.Barrier(WRITERS)
-    children = [forks.Process(target=what, args=(url, together)) for _ in range(WRITERS)]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(PATIENCE)
-    assert [child.exitcode for child in children] == [0] * WRITERS
+        assert session.scalars(select(Organization.api_token_max_days_inactive)).one() == PROCESSES * WRITES
 
 
 @ON_BOTH

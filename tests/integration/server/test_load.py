@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.support import load
-from tests.support.load import Crowd, Verdict
 from tests.support.databases import ON_BOTH
+from tests.support.load import Crowd, Verdict
 from tests.support.server import AccountServer, ServerFactory
 
 CLIENTS, WRITES = 6, 24
@@ -27,7 +27,7 @@ CLEAN = Verdict([], [], [])
 @contextmanager
 def busy(server: AccountServer) -> Iterator[Crowd]:
     """In the middle of a load: so many writes are acknowledged, more are on their way."""
-    with load.crowd(server, CLIENTS, 60, pace=0.02, synced=True, mortal=True) as crowd:
+    with load.crowd(server, CLIENTS, 60, processes=1, pace=0.02, synced=True, mortal=True) as crowd:
         crowd.begin()
         crowd.written(WRITES)
         yield crowd
