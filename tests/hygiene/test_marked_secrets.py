@@ -16,6 +16,8 @@ from tests.support.house import House, traces
 from tests.support.server import AccountServer
 from tests.support.vaults import Bus
 
+# keyring drops its connection to a locked or lost keychain unclosed.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 WRONG_KEY = "gum_marked_wrong_key_4711"
 WRONG_TOKEN = "marked-wrong-access-token-4712"
 SHAPELESS = "marked shapeless token 4713".replace(" ", "-")
@@ -74,7 +76,7 @@ def test_the_search_finds_what_is_there(house: House, gumloop: Gumloop) -> None:
         assert house.found() == [f"file tmp/planted-{number}"]
         planted.unlink()
     with house.watched():
-        house.loopin("gumloop", "login", "--api-key", API_KEY, "--user-id", USER_ID).works()
+        house.process("gumloop", "login", "--api-key", API_KEY, "--user-id", USER_ID).works()
     assert "arguments of a process" in house.found()
     house.said.append(("planted", f"x{API_KEY}x"))
     assert "output of planted" in house.found()
@@ -82,13 +84,13 @@ def test_the_search_finds_what_is_there(house: House, gumloop: Gumloop) -> None:
 
 def test_gumloop_in_the_browser(house: House, gumloop: Gumloop) -> None:
     with house.watched():
-        house.loopin("gumloop", "login", "--method", "oauth", "--callback-port", "0", "--debug").works()
+        house.process("gumloop", "login", "--method", "oauth", "--callback-port", "0", "--debug").works()
         house.loopin("gumloop", "status", "--debug").works()
         gumloop.access.clear()  # the next call renews
         house.loopin("gumloop", "teams", "--json", "--debug").works()
         house.loopin("status", "--json", "--debug")
         house.loopin("doctor", "--debug")
-        house.loopin("run", "--debug", "--", sys.executable, "-c", _ENVIRONMENT).works()
+        house.process("run", "--debug", "--", sys.executable, "-c", _ENVIRONMENT).works()
         learn(house, gumloop)
         house.loopin("gumloop", "logout", "--json", "--debug").works()
     (visit,) = house.visits()
@@ -123,7 +125,7 @@ def test_gumloop_with_keys_and_tokens(house: House, gumloop: Gumloop) -> None:
 
 def test_chainloop_in_the_browser_and_its_api_tokens(house: House, gumloop: Gumloop) -> None:
     with house.watched():
-        house.loopin("chainloop", "auth", "login", "--debug").works()
+        house.process("chainloop", "auth", "login", "--debug").works()
         house.loopin("chainloop", "organization", "describe", "--debug").works()
         name = f"marked-{house.inside.stat().st_ino}"
         made = (
@@ -167,7 +169,7 @@ def test_secrets_of_the_environment(house: House, gumloop: Gumloop) -> None:
             house.loopin(*command, "--debug")
         house.loopin("gumloop", "login", "--method", "oauth", "--callback-port", "0", "--debug").works()
         house.loopin("chainloop", "auth", "login", "--debug").works()
-        house.loopin("run", "--debug", "--", sys.executable, "-c", _ENVIRONMENT).works()
+        house.process("run", "--debug", "--", sys.executable, "-c", _ENVIRONMENT).works()
         house.loopin("chainloop", "organization", "describe", "--debug").fails(exits.SIGNED_OUT)
     assert len(house.visits()) == 2
     for visit in house.visits():

@@ -1,31 +1,31 @@
 """The command line as scripts and people use it: a child process, or in this one with other adapters."""
 
 import asyncio
-import contextlib
 import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import httpx
-import keyring.core
 import pytest
 
-from app.cli import exits, root
+from app.cli import child, exits, root
 from app.cli.running import real_container
 from app.container import Container
 from app.domain.errors import BrowserUnavailable
 from app.settings import Settings
 from app.vault.memory import MemoryVault
+from tests.support.process_state import isolated
 from tests.support.server import ROOT, AccountServer, sign_in, submit_login
 
 PATIENCE = 60.0
@@ -79,28 +79,6 @@ def ran(
     return Result(run.returncode, run.stdout, run.stderr)
 
 
-class _Streams:
-    """Stands in for the three standard streams; both outputs can be read."""
-
-    def __init__(self, stdin: str) -> None:
-        text = partial(io.TextIOWrapper, encoding="utf-8", write_through=True)
-        self._outputs = io.BytesIO(), io.BytesIO()
-        self._streams = [text(io.BytesIO(stdin.encode())), *map(text, self._outputs)]
-        self._before = sys.stdin, sys.stdout, sys.stderr
-
-    def __enter__(self) -> Self:
-        sys.stdin, sys.stdout, sys.stderr = self._streams
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdin, sys.stdout, sys.stderr = self._before
-
-    def written(self) -> tuple[str, str]:
-        """Return what went to standard output and to standard error."""
-        out, err = (output.getvalue().decode() for output in self._outputs)
-        return out, err
-
-
 def in_process(
     arguments: Sequence[str],
     environment: Mapping[str, str],
@@ -111,23 +89,51 @@ def in_process(
 ) -> Result:
     """Run one command in this process, with an environment and standard streams of its own.
 
-    Everything but the start and the end of the process is the real program's. What a command leaves to its
-    process, such as an exit by a signal or a child that inherits the streams, needs `Loopin.process`.
+    Everything but the start and the end of the process is the real program's, and what it changes in the
+    process is put back (`process_state.isolated`). What a command leaves to its process, such as an exit by
+    a signal or a child that inherits the streams, needs `Loopin.process`; so do two runs with `--debug` in
+    one second and one state folder: the log is named after the second and the process.
+
+    Under a running event loop, as in an async test, the command gets a loop in a thread of its own, and the
+    caller's loop stands still meanwhile.
     """
     __tracebackhide__ = True
-    before = dict(os.environ)
-    with _Streams(stdin) as streams, contextlib.chdir(cwd or Path.cwd()):
-        os.environ.clear()
-        os.environ.update(environment)
-        # keyring chooses its backend once for each process.
-        keyring.core._keyring_backend = None
-        try:
-            code = root.run(arguments, containers)
-        finally:
-            keyring.core._keyring_backend = None
-            os.environ.clear()
-            os.environ.update(before)
-    return Result(code, *streams.written())
+    buffers = io.BytesIO(stdin.encode()), io.BytesIO(), io.BytesIO()
+    streams = [io.TextIOWrapper(one, encoding="utf-8", write_through=True) for one in buffers]
+
+    def work() -> int:
+        with isolated(environment, cwd or Path.cwd()), _without_children():
+            sys.stdin, sys.stdout, sys.stderr = streams
+            exits.prepare_streams()
+            return root.run(arguments, containers)
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        code = work()
+    else:
+        with ThreadPoolExecutor(1) as thread:
+            code = thread.submit(work).result()
+    out, err = (written.getvalue().decode() for written in buffers[1:])
+    return Result(code, out, err)
+
+
+@contextmanager
+def _without_children() -> Iterator[None]:
+    """`loopin run` replaces its process, or writes to its descriptors: that must not be this process."""
+    really = child.run
+
+    def refused(command: Sequence[str], environment: Mapping[str, str], secrets: Sequence[str]) -> int:
+        if shutil.which(command[0], path=environment.get("PATH")):
+            # Not an Exception: it gets past the gate of the command.
+            pytest.fail("`loopin run` starts a program that inherits the streams: use Loopin.process")
+        return really(command, environment, secrets)
+
+    child.run = refused
+    try:
+        yield
+    finally:
+        child.run = really
 
 
 @dataclass

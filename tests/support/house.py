@@ -6,16 +6,31 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
-from tests.support.cli import Result, ran
+from tests.support.cli import Result, in_process, ran
 from tests.support.server import ROOT
 
 DOORMAN = f"{sys.executable} {ROOT / 'tests' / 'support' / 'doorman.py'}"
 _OFTEN = 0.02
+_listeners: list[set[str]] = []
+"""Each gets the arguments of every program that this process starts."""
+
+
+def _hear(event: str, details: tuple[Any, ...]) -> None:
+    if _listeners and event == "subprocess.Popen":
+        program, words, *_ = details
+        given = " ".join(os.fsdecode(word) for word in (program, *words))
+        for listener in _listeners:
+            listener.add(given)
+
+
+# An audit hook stays as long as the process.
+sys.addaudithook(_hear)
 
 
 def traces(secret: str) -> Iterator[str]:
@@ -63,9 +78,22 @@ class House:
         return {k: v for k, v in {**os.environ, **places, **self.environment, **more}.items() if v}
 
     def loopin(self, *arguments: str, stdin: str | None = None, shown: bool = False, **more: str) -> Result:
-        """Run a command with a debug log; `shown` means that its output is a place for the secret."""
+        """Run a command in this process; `shown` means that its output is a place for the secret."""
+        variables = self.variables(**more)
+        result = in_process(arguments, variables, cwd=self.folder_of_work, stdin=stdin or "")
+        self.arguments.add(" ".join(arguments))
+        # The next run in this second would give its log the same name.
+        for log in (self.inside / "state").glob("debug-*.log"):
+            log.rename(log.with_name(f"{len(self.said)}-{log.name}"))
+        return self._heard(arguments, result, shown)
+
+    def process(self, *arguments: str, stdin: str | None = None, shown: bool = False, **more: str) -> Result:
+        """The same with the real program, which everybody on this machine can see running."""
         command = [sys.executable, "-m", "app", *arguments]
         result = ran(command, self.variables(**more), cwd=self.folder_of_work, stdin=stdin)
+        return self._heard(arguments, result, shown)
+
+    def _heard(self, arguments: tuple[str, ...], result: Result, shown: bool) -> Result:
         self.said.append((" ".join(arguments), result.err if shown else result.out + result.err))
         return result
 
@@ -93,17 +121,21 @@ class House:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Meanwhile, write down the arguments of every process that comes from us."""
+        """Meanwhile, write down the arguments of every process that this one or a descendant starts."""
+        _listeners.append(self.arguments)
         done = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(done,), daemon=True)
         watcher.start()
-        yield
-        done.set()
-        watcher.join()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+            _listeners.remove(self.arguments)
 
     def _watch(self, done: threading.Event) -> None:
         while not done.wait(_OFTEN):
-            self.arguments.update(_arguments(os.getpid()))
+            self.arguments.update(_arguments_below(os.getpid()))
 
 
 def _text(path: Path) -> str:
@@ -113,25 +145,17 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _arguments(ancestor: int) -> Iterator[str]:
-    parents: dict[int, int] = {}
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit():
-            try:
-                parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-            except (OSError, IndexError):
-                continue
-    for pid in parents:
-        if pid != ancestor and _descends(pid, ancestor, parents):
-            try:
+def _arguments_below(ancestor: int) -> Iterator[str]:
+    """The arguments of each descendant; one that ends meanwhile has none."""
+    for task in _listed(Path(f"/proc/{ancestor}/task")):
+        with suppress(OSError):
+            for pid in (task / "children").read_text().split():
                 yield Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("latin-1")
-            except OSError:
-                continue
+                yield from _arguments_below(int(pid))
 
 
-def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:
-    while pid in parents:
-        pid = parents[pid]
-        if pid == ancestor:
-            return True
-    return False
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
