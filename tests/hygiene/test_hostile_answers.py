@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -27,6 +28,8 @@ from tests.support.peers import grpc_peer, tcp_peer
 
 TOKEN = Secret("sample-token-not-real")
 TIMEOUT = 2.0
+# Where the answer never comes in time, however fast the machine is.
+SHORT, PATIENCE = 0.3, 60
 Sent = list[bytes]
 
 
@@ -64,7 +67,7 @@ def dripping(head: bytes) -> Callable[[socket.socket], None]:
 
     def behave(connection: socket.socket) -> None:
         connection.recv(65536)
-        connection.settimeout(TIMEOUT / 10)
+        connection.settimeout(SHORT / 10)
         for byte in head * 1000:
             connection.sendall(bytes([byte]))
             try:
@@ -76,9 +79,9 @@ def dripping(head: bytes) -> Callable[[socket.socket], None]:
     return behave
 
 
-async def teams(base: str) -> object:
+async def teams(base: str, within: float = TIMEOUT) -> object:
     endpoint = endpoint_of(base)
-    made = HttpGumloopAPIs(timeout=TIMEOUT, agent="test")
+    made = HttpGumloopAPIs(timeout=within, agent="test")
     credential = Credential(Provider.GUMLOOP, Method.ACCESS_TOKEN, TOKEN, Source.FLAG, endpoint, "default")
     try:
         return await made.open(credential).teams()
@@ -86,32 +89,28 @@ async def teams(base: str) -> object:
         await made.aclose()
 
 
-async def refresh(base: str) -> object:
-    return await AuthlibGumloopOAuth(timeout=TIMEOUT, agent="test").refresh(endpoint_of(base), TOKEN)
+async def refresh(base: str, within: float = TIMEOUT) -> object:
+    return await AuthlibGumloopOAuth(timeout=within, agent="test").refresh(endpoint_of(base), TOKEN)
 
 
-async def revoke(base: str) -> object:
-    await AuthlibGumloopOAuth(timeout=TIMEOUT, agent="test").revoke(endpoint_of(base), TOKEN)
+async def revoke(base: str, within: float = TIMEOUT) -> object:
+    await AuthlibGumloopOAuth(timeout=within, agent="test").revoke(endpoint_of(base), TOKEN)
     return None
 
 
-async def sign_out(base: str) -> object:
+async def sign_out(base: str, within: float = TIMEOUT) -> object:
     endpoint = Endpoint(Provider.CHAINLOOP, "127.0.0.1:1", True)
-    return await chainloop_logout.log_out(base, TOKEN, endpoint, everywhere=False)
+    # There is no setting for this.
+    with patch.object(chainloop_logout, "TIMEOUT", within):
+        return await chainloop_logout.log_out(base, TOKEN, endpoint, everywhere=False)
 
 
-CALLS: dict[str, Callable[[str], Awaitable[object]]] = {
+CALLS: dict[str, Callable[..., Awaitable[object]]] = {
     "read": teams,
     "refresh": refresh,
     "revoke": revoke,
     "sign out": sign_out,
 }
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sign-out has no setting for its patience."""
-    monkeypatch.setattr(chainloop_logout, "TIMEOUT", TIMEOUT)
 
 
 @pytest.mark.parametrize("call", ["read", "refresh", "revoke"])
@@ -140,9 +139,9 @@ async def test_an_answer_that_drips_is_given_up(call: str) -> None:
     """Each byte comes in time, and the whole never does."""
     head = b"HTTP/1.1 200 OK\r\n" + b"X-Slow: x\r\n" * 10
     with tcp_peer(dripping(head)) as address:
-        async with asyncio.timeout(TIMEOUT * 5):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(Unreachable):
-                await CALLS[call](f"http://{address}/api/v1")
+                await CALLS[call](f"http://{address}/api/v1", SHORT)
 
 
 PLACES = ["file:///etc/passwd", "//{other}/", "http://{other}/api/v1/teams", "http://{other}:0/"]

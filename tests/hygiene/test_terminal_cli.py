@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Loopin
+from tests.support.cli import Loopin, signed_in
 from tests.support.gumloop_stub import API_KEY, USER_ID, Fault, Gumloop
 from tests.support.hostile import PAYLOADS, names, unsafe
-from tests.support.server import ROOT, AccountServer, bulk_tokens, release, sign_in, start
+from tests.support.server import ROOT, AccountServer, bulk_tokens, release, start
 
 COUNT = 1000
 # A variable cannot hold a null character.
@@ -29,12 +29,14 @@ def hostile_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account
     bad = names(COUNT)
     with server.database() as connection:
         rows = connection.execute("SELECT id FROM api_tokens WHERE name LIKE 'evil%'").fetchall()
+        connection.begin()
         connection.executemany(
             "UPDATE api_tokens SET name = ?, description = ? WHERE id = ?",
             [(name, name[::-1], row[0]) for name, row in zip(bad, rows, strict=True)],
         )
         connection.execute("UPDATE projects SET name = name || ?", (EVIL,))
         connection.execute("UPDATE users SET first_name = ?, last_name = ?", (EVIL, EVIL))
+        connection.execute("COMMIT")
     connection.close()
     yield server
     release(server.process)
@@ -43,12 +45,8 @@ def hostile_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account
 @pytest.fixture
 def evil(loopin: Loopin, hostile_server: AccountServer) -> Loopin:
     """Signed in there as the owner."""
-    loopin.environment = {
-        "CHAINLOOP_TOKEN": sign_in(hostile_server, *hostile_server.owner),
-        "CHAINLOOP_CONTROL_PLANE_API": hostile_server.grpc,
-        "CHAINLOOP_API_INSECURE": "true",
-        "PYTHONIOENCODING": "utf-8",
-    }
+    signed_in(loopin, hostile_server, hostile_server.owner)
+    loopin.environment["PYTHONIOENCODING"] = "utf-8"
     return loopin
 
 

@@ -208,10 +208,21 @@ def loopin(tmp_path: Path) -> Loopin:
     return Loopin(tmp_path)
 
 
+_bearers: dict[tuple[int, str, tuple[str, str]], str] = {}
+
+
+def bearer_of(server: AccountServer, who: tuple[str, str]) -> str:
+    """The JWT of a person's first sign-in at `server`. Who ends the session takes one from `sign_in`."""
+    key = server.pid, server.http, who
+    if key not in _bearers:
+        _bearers[key] = sign_in(server, *who)
+    return _bearers[key]
+
+
 def signed_in(loopin: Loopin, server: AccountServer, who: tuple[str, str]) -> Loopin:
-    """The command with CHAINLOOP_TOKEN of a person at `server`."""
+    """The command with CHAINLOOP_TOKEN of a person at `server`; the session is shared with other tests."""
     loopin.environment = {
-        "CHAINLOOP_TOKEN": sign_in(server, *who),
+        "CHAINLOOP_TOKEN": bearer_of(server, who),
         "CHAINLOOP_CONTROL_PLANE_API": server.grpc,
         "CHAINLOOP_API_INSECURE": "true",
     }
