@@ -47,7 +47,7 @@ def test_without_a_standard_input_it_says_what_it_needs(loopin: Loopin, line: st
 
 
 def test_without_a_standard_error_it_is_silent_and_the_output_is_whole(loopin: Loopin) -> None:
-    whole = shell(loopin, "activity --json").works()
+    whole = loopin("activity", "--json").works()
     assert shell(loopin, "activity --json 2>&-").json["activity"] == whole.json["activity"]
     wrong = shell(loopin, "nonsense 2>&-")
     assert (wrong.code, wrong.out, wrong.err) == (2, "", "")

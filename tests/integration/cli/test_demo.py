@@ -46,9 +46,16 @@ def test_sample_server_serves_sweeps_and_ends(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} <= {"server", "server.log", "config", "state"}
 
 
-def test_gumloop_in_the_demo_is_the_sample_server(tmp_path: Path) -> None:
+def test_a_demo_beside_the_persons_own_variables_signs_in_to_the_sample_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For Gumloop with its key; nothing of the variables arrives in the demo."""
+    monkeypatch.setenv("CHAINLOOP_TOKEN", "fake-token-of-somebody")
+    monkeypatch.setenv("CHAINLOOP_CONTROL_PLANE_API", "127.0.0.1:1")
+    monkeypatch.setenv("LOOPIN_STATE_DIR", "/nonexistent")
     with demo.sample_server(tmp_path) as server:
         container = demo.sample_container(tmp_path, server)
+        settings = container.settings
         sample = server.samples[Method.API_KEY]
 
         async def sign_in() -> str:
@@ -63,16 +70,6 @@ def test_gumloop_in_the_demo_is_the_sample_server(tmp_path: Path) -> None:
 
         assert asyncio.run(sign_in()) == f"{server.http}/api/v1"
         assert server.samples[Method.API_TOKEN]["token"].count(".") == 2
-
-
-def test_the_persons_own_variables_do_not_reach_the_demo(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CHAINLOOP_TOKEN", "fake-token-of-somebody")
-    monkeypatch.setenv("CHAINLOOP_CONTROL_PLANE_API", "127.0.0.1:1")
-    monkeypatch.setenv("LOOPIN_STATE_DIR", "/nonexistent")
-    with demo.sample_server(tmp_path) as server:
-        settings = demo.sample_container(tmp_path, server).settings
     assert settings.chainloop.environment is None
     assert settings.chainloop.endpoint is not None
     assert settings.chainloop.endpoint.address == server.grpc

@@ -2,9 +2,9 @@
 
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 
 import click
-import pytest
 
 from app.cli.groups import Entry, LazyGroup
 from app.cli.root import tree
@@ -13,41 +13,55 @@ from tests.support.server import ROOT
 ADAPTERS = {"grpc", "keyring", "authlib", "flask", "sqlalchemy", "httpx", "textual", "joserfc", "google"}
 
 
-def modules(*arguments: str) -> set[str]:
-    """What is in memory after the command `arguments`, by whole name."""
+def imported(*commands: Sequence[str]) -> list[set[str]]:
+    """What is in memory after each of the commands, run one after the other, by whole name."""
     program = (
         "import sys\nfrom app.__main__ import main\n"
-        f"try: main({list(arguments)!r})\nexcept SystemExit: pass\n"
-        "print('\\n' + ' '.join(name for name, loaded in sys.modules.items() if loaded))"
+        f"for arguments in {[list(command) for command in commands]!r}:\n"
+        "    try: main(arguments)\n"
+        "    except SystemExit: pass\n"
+        "    print('\\nafter:', *(name for name, loaded in sys.modules.items() if loaded))"
     )
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL,
         check=True,
     )  # fmt: skip
-    return set(run.stdout.splitlines()[-1].split())
+    lines = [line.removeprefix("after: ") for line in run.stdout.splitlines() if line.startswith("after: ")]
+    return [set(line.split()) for line in lines]
+
+
+def modules(*arguments: str) -> set[str]:
+    """The same for one command."""
+    (found,) = imported(arguments)
+    return found
 
 
 def loaded(*arguments: str) -> set[str]:
     """The same, by package."""
-    return {name.partition(".")[0] for name in modules(*arguments)}
+    return packages(modules(*arguments))
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--version"],
-        ["--help"],
-        ["chainloop", "organization", "api-token", "-h"],
-        ["chainloop", "auth", "login", "--help"],
-        ["chainloop", "organization", "update"],
-        ["status", "--help"],
-        ["help"],
-        ["version"],
-    ],
-    ids=" ".join,
+def packages(names: Iterable[str]) -> set[str]:
+    """The packages that the modules belong to."""
+    return {name.partition(".")[0] for name in names}
+
+
+NEITHER = (
+    "--version",
+    "--help",
+    "chainloop organization api-token -h",
+    "chainloop auth login --help",
+    "chainloop organization update",
+    "status --help",
+    "help",
+    "version",
 )
-def test_no_adapter_is_loaded_for_help_or_bad_usage(arguments: list[str]) -> None:
-    assert loaded(*arguments) & ADAPTERS == set()
+
+
+def test_no_adapter_is_loaded_for_help_or_bad_usage() -> None:
+    found = imported(*(line.split() for line in NEITHER))
+    guilty = {line: packages(names) & ADAPTERS for line, names in zip(NEITHER, found, strict=True)}
+    assert guilty == {line: set() for line in NEITHER}
 
 
 def test_the_bare_command_does_not_load_click() -> None:

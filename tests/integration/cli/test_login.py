@@ -2,14 +2,17 @@
 
 import re
 import socket
-import sqlite3
 
 import pytest
 
 from app.cli.login_view import LoginView
 from app.domain.login import LoginStep
+from app.domain.organizations import Role
 from app.domain.secret import Secret
+from app.server.clock import utc_now
+from app.server.usecases.places import SetMembership
 from tests.support.cli import Clerk, FormBrowser, Loopin, NoBrowser, secrets_in, signed_in
+from tests.support.organizations import OPERATOR, Organization, add_organization
 from tests.support.server import AccountServer, ServerFactory, sign_in
 
 LOGIN = ("chainloop", "auth", "login")
@@ -87,14 +90,12 @@ def test_a_session_that_was_ended_is_not_accepted_any_more(
     clerk("chainloop", "organization", "describe", "--token", token).fails(3)
 
 
-def test_everywhere_ends_the_other_sessions_too(clerk: Clerk, fresh_server: ServerFactory) -> None:
-    server = fresh_server()
-    where = ("--control-plane", server.grpc)
-    other = sign_in(server, *server.owner)
-    clerk(*LOGIN, *where, "--token", sign_in(server, *server.owner)).works()
-    clerk("chainloop", "organization", "describe", *where, "--token", other).works()
-    assert "all your sessions ended" in clerk(*LOGOUT, *where, "--everywhere").works().out
-    clerk("chainloop", "organization", "describe", *where, "--token", other).fails(3)
+def test_everywhere_ends_the_other_sessions_too(clerk: Clerk, organization: Organization) -> None:
+    one, other = (sign_in(organization.server, *organization.owner.login) for _ in range(2))
+    clerk(*LOGIN, "--token", one).works()
+    clerk("chainloop", "organization", "describe", "--token", other).works()
+    assert "all your sessions ended" in clerk(*LOGOUT, "--everywhere").works().out
+    clerk("chainloop", "organization", "describe", "--token", other).fails(3)
 
 
 def test_profiles_do_not_mix(clerk: Clerk, account_server: AccountServer) -> None:
@@ -164,9 +165,8 @@ def test_the_environment_wins_over_a_new_login_and_says_so(
     assert chainloop_of(clerk("status", "--json").works().json)["source"] == "environment"
 
 
-def test_a_revoked_credential_is_not_signed_in(loopin: Loopin, fresh_server: ServerFactory) -> None:
-    server = fresh_server()
-    signed_in(loopin, server, server.owner)
+def test_a_revoked_credential_is_not_signed_in(loopin: Loopin, organization: Organization) -> None:
+    signed_in(loopin, organization.server, organization.owner.login)
     made = loopin("chainloop", "organization", "api-token", "create", "--name", "short", "-o", "json").json
     revoke = ("chainloop", "organization", "api-token", "revoke", "--yes", "--id", made["id"])
     loopin(*revoke).works()
@@ -212,35 +212,23 @@ def test_a_busy_port_names_the_flag_for_another(clerk: Clerk) -> None:
         clerk(*LOGIN, "--callback-port", port).fails(1, f"port {port} is taken", "--callback-port PORT")
 
 
-def test_organization_list_and_set(clerk: Clerk, fresh_server: ServerFactory) -> None:
-    server = fresh_server()
-    where = ("--control-plane", server.grpc)
-    with sqlite3.connect(server.data / "loopin.db") as database:
-        person, made = database.execute(
-            "SELECT id, created_at FROM users WHERE email = ?", [server.owner[0]]
-        ).fetchone()
-        (globex,) = database.execute("SELECT id FROM organizations WHERE name = 'globex'").fetchone()
-        columns = [row[1] for row in database.execute("PRAGMA table_info(memberships)")]
-        row = dict(zip(columns, database.execute("SELECT * FROM memberships").fetchone(), strict=True))
-        row |= {"id": "0" * 32, "user_id": person, "organization_id": globex, "role": "viewer", "current": 0}
-        row["created_at"] = made
-        row = {key: value for key, value in row.items() if key in columns}
-        marks = ", ".join("?" * len(row))
-        database.execute(f"INSERT INTO memberships ({', '.join(row)}) VALUES ({marks})", list(row.values()))
-    database.close()
-    clerk(*LOGIN, *where, "--token", sign_in(server, *server.owner)).works()
-    listed = clerk("chainloop", "organization", "list", *where, "-o", "json").works().json
-    assert {item["org"]["name"]: item["current"] for item in listed} == {"acme": True, "globex": False}
+def test_organization_list_and_set(clerk: Clerk, organization: Organization) -> None:
+    mine, person = organization.name, organization.owner
+    other = add_organization(organization.server, organization.database).name
+    SetMembership(organization.database, utc_now).do(OPERATOR, person.email, other, Role.VIEWER)
+    clerk(*LOGIN, "--token", person.bearer).works()
+    listed = clerk("chainloop", "organization", "list", "-o", "json").works().json
+    assert {item["org"]["name"]: item["current"] for item in listed} == {mine: True, other: False}
     keys = {"id", "current", "joinedAt", "updatedAt", "role", "org"}
     assert all(item.keys() == keys for item in listed)
-    clerk("chainloop", "organization", "set", "--name", "globex", *where).works()
-    assert "Organization: globex" in clerk("chainloop", "organization", "describe", *where).works().out
-    clerk("chainloop", "organization", "set", "nowhere", *where).fails(1, "nowhere", "acme")
-    clerk("chainloop", "organization", "set", *where).fails(2, "which organization")
-    update = ("chainloop", "organization", "update", "--api-token-max-days-inactive", "30", *where)
+    clerk("chainloop", "organization", "set", "--name", other).works()
+    assert f"Organization: {other}" in clerk("chainloop", "organization", "describe").works().out
+    clerk("chainloop", "organization", "set", "nowhere").fails(1, "nowhere", mine)
+    clerk("chainloop", "organization", "set").fails(2, "which organization")
+    update = ("chainloop", "organization", "update", "--api-token-max-days-inactive", "30")
     clerk(*update).fails(1, "viewer", "owner or admin")
-    said = clerk(*update, "--name", "acme", "--yes", "-o", "json").works().json
-    assert said["name"] == "acme"
+    said = clerk(*update, "--name", mine, "--yes", "-o", "json").works().json
+    assert said["name"] == mine
     assert said["apiTokenMaxDaysInactive"] == "30"
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Loopin, secrets_in, signed_in
+from app.container import Container
+from app.vault.memory import MemoryVault
+from tests.support.cli import Loopin, Result, in_process, secrets_in, signed_in
 from tests.support.server import ROOT, AccountServer, ServerFactory, sign_in
 from tests.support.terminal import Terminal
 
@@ -174,37 +176,28 @@ def test_a_pasted_answer_races_the_browser_and_a_wrong_one_is_refused(
     assert secrets_in(screen.replace("\n", "")) == []
 
 
-def test_headless_login_reads_a_pipe(loopin: Loopin, account_server: AccountServer, login: Path) -> None:
-    import os
-    import subprocess
-
+def test_headless_login_reads_a_pipe(loopin: Loopin, account_server: AccountServer) -> None:
     token = sign_in(account_server, *account_server.owner)
     environment = loopin.variables(
-        CHAINLOOP_CONTROL_PLANE_API=account_server.grpc, CHAINLOOP_API_INSECURE="1", PYTHONPATH=str(ROOT)
+        CHAINLOOP_CONTROL_PLANE_API=account_server.grpc, CHAINLOOP_API_INSECURE="1"
     )
-    command = [sys.executable, str(login), "chainloop", "auth", "login", "--skip-browser"]
+    vault = MemoryVault()
 
-    def piped(text: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            input=text,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
+    def piped(text: str) -> Result:
+        return in_process(
+            ["chainloop", "auth", "login", "--skip-browser"],
+            environment,
+            stdin=text,
+            containers=lambda settings: Container.headless(settings, vault=vault),
         )
 
-    done = piped(f"{token}\n")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert f"Signed in as: {account_server.owner[0]}" in done.stdout
-    assert f"\n{account_server.http}/auth/login?callback=&long-lived=true\n" in done.stdout
-    assert token not in done.stdout
-    nothing = piped("")
-    assert nothing.returncode == 2
-    assert "no token was pasted" in nothing.stderr
-    wrong = piped("eyJhbGciOi.not.accepted\n")
-    assert wrong.returncode == 1
-    assert "does not accept this token" in wrong.stderr
+    done = piped(f"{token}\n").works()
+    assert done.err == ""
+    assert f"Signed in as: {account_server.owner[0]}" in done.out
+    assert f"\n{account_server.http}/auth/login?callback=&long-lived=true\n" in done.out
+    assert token not in done.out
+    piped("").fails(2, "no token was pasted")
+    piped("eyJhbGciOi.not.accepted\n").fails(1, "does not accept this token")
 
 
 def test_the_app_without_a_terminal_says_so(loopin: Loopin) -> None:

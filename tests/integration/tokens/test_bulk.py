@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -85,11 +86,12 @@ def test_a_lost_answer_counts_as_what_the_list_shows(owner: Loopin, proxy: Betwe
 def test_few_calls_are_under_way_at_once(owner: Loopin, proxy: Between, tokens: str) -> None:
     """Four are held, and no fifth comes until one of them is answered."""
     proxy.before = lambda method, count, context: proxy.hold(context) if method == "Revoke" else None
-    child = begin(owner, "revoke", "--filter", tokens, "--yes")
-    proxy.until_held(4)
-    assert proxy.calls["Revoke"] == 4
-    proxy.go_on()
-    assert child.wait(60) == 0
+    with ThreadPoolExecutor(1) as thread:
+        revoking = thread.submit(owner, *TOKENS, "revoke", "--filter", tokens, "--yes")
+        proxy.until_held(4)
+        assert proxy.calls["Revoke"] == 4
+        proxy.go_on()
+        revoking.result().works()
     assert proxy.calls["Revoke"] == COUNT
 
 
