@@ -12,6 +12,8 @@ import pytest
 from app import __version__
 from tests.support.terminal import Terminal
 
+# Both environments are made once, on one worker.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("package")]
 ROOT = Path(__file__).resolve().parents[2]
 PIP = ("-m", "pip", "-q", "--disable-pip-version-check")
 
@@ -38,19 +40,38 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return Built(next(folder.glob("loopin-*.whl")), next(folder.glob("loopin-*.tar.gz")))
 
 
+@dataclass(frozen=True)
+class Plain:
+    """An environment with the plain wheel in it: its programs, and what `loopin` said there."""
+
+    programs: Path
+    said: dict[str, "subprocess.CompletedProcess[str]"]
+
+
 @pytest.fixture(scope="module")
-def environment(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of a clean environment with the plain wheel in it, nothing else of ours."""
+def plain(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Plain:
+    """Nothing else of ours is in the environment. Asked here, before anybody installs more into it."""
     folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=True)
-    install(folder / "bin", str(built.wheel))
-    return folder / "bin"
+    # pip is not needed inside: ours installs into it.
+    venv.create(folder, with_pip=False)
+    programs = folder / "bin"
+    install(programs, str(built.wheel))
+    lines = ("--version", "demo", "server start")
+    return Plain(programs, {line: run(str(programs / "loopin"), *line.split(), cwd=folder) for line in lines})
+
+
+@pytest.fixture(scope="module")
+def with_server(built: Built, plain: Plain) -> Path:
+    """The programs of the same environment, now with the extra `server`."""
+    install(plain.programs, f"{built.wheel}[server]")
+    return plain.programs
 
 
 def install(programs: Path, what: str) -> None:
     """Into the environment whose programs these are, in the versions that the tests know."""
     constraints = str(ROOT / "tests/constraints.txt")
-    done = run(str(programs / "python"), *PIP, "install", "-c", constraints, what, cwd=programs)
+    pip = (*PIP, "--python", str(programs / "python"), "install", "--no-compile", "-c", constraints)
+    done = run(sys.executable, *pip, what, cwd=programs)
     assert done.returncode == 0, done.stderr
 
 
@@ -83,25 +104,23 @@ def test_the_source_distribution_builds_the_very_same_wheel(built: Built, tmp_pa
     assert contents(again) == contents(built.wheel)
 
 
-def test_a_plain_install_says_what_the_demo_needs(environment: Path, tmp_path: Path) -> None:
+def test_a_plain_install_says_what_the_demo_needs(plain: Plain) -> None:
     """Without the extra `server`: one sentence with the exact command, no traceback."""
-    loopin = str(environment / "loopin")
-    assert run(loopin, "--version", cwd=tmp_path).stdout.split()[-1] == __version__
-    for command in (["demo"], ["server", "start"]):
-        done = run(loopin, *command, cwd=tmp_path)
+    assert plain.said["--version"].stdout.split()[-1] == __version__
+    for line in ("demo", "server start"):
+        done = plain.said[line]
         assert done.returncode == 2
         assert "loopin[server]" in done.stderr
         assert "Traceback" not in done.stderr
 
 
 def test_with_the_server_the_demo_opens_from_any_folder(
-    built: Built, environment: Path, terminal: Terminal, tmp_path: Path
+    with_server: Path, terminal: Terminal, tmp_path: Path
 ) -> None:
     """In a real terminal, from the installed package and not from the checkout."""
-    install(environment, f"{built.wheel}[server]")
-    where = run(str(environment / "python"), "-c", "import app; print(app.__file__)", cwd=tmp_path)
-    assert Path(where.stdout.strip()).is_relative_to(environment.parent)
-    terminal.type(f"cd /; {environment / 'loopin'} demo; echo left=$?")
+    where = run(str(with_server / "python"), "-c", "import app; print(app.__file__)", cwd=tmp_path)
+    assert Path(where.stdout.strip()).is_relative_to(with_server.parent)
+    terminal.type(f"cd /; {with_server / 'loopin'} demo; echo left=$?")
     terminal.see("DEMO", "Sign in to Chainloop")
     terminal.press("q")
     terminal.see("left=0")

@@ -2,11 +2,11 @@
 
 import os
 import select
+import subprocess
 import sys
-from pathlib import Path
 
 from scripts import torture
-from scripts.torture import Case, Result, finish, page, row
+from scripts.torture import Case, Result, end, finish, page, row
 
 BEFORE = """# Title
 
@@ -43,19 +43,29 @@ def test_what_leaked_is_told_apart_from_what_was_lost() -> None:
     assert row(Result(Case("x"), 0, 0, 0, 9.0)).startswith("| x | not run | – | – | – | 9 s |")
 
 
-def test_a_case_that_is_cut_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_case_that_is_cut_leaves_nothing_behind() -> None:
     """Neither the tests, nor a server that they started and that outlives them."""
-    told = tmp_path / "pids"
-    code = (
-        "import os, pathlib, signal, subprocess, sys, time;"
-        "signal.signal(signal.SIGINT, lambda *_: sys.exit());"
-        "child = subprocess.Popen([sys.executable, '-c', 'import signal, time;"
-        " signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(60)'], stdout=subprocess.DEVNULL);"
-        f"pathlib.Path({str(told)!r}).write_text(f'{{os.getpid()}} {{child.pid}}');"
-        "time.sleep(60)"
+    server = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); print(flush=True); signal.pause()"
+    tests = (
+        "import os, signal, subprocess, sys\n"
+        "signal.signal(signal.SIGINT, lambda *_: sys.exit())\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {server!r}], stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "print(os.getpid(), child.pid, flush=True)\n"
+        "signal.pause()"
     )
-    assert finish([sys.executable, "-c", code], 5) is None
-    assert all(ended(int(pid)) for pid in told.read_text().split())
+    with subprocess.Popen(
+        [sys.executable, "-c", tests], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        pids = [int(pid) for pid in process.stdout.readline().split()]
+        end(process)
+    assert len(pids) == 2
+    assert all(ended(pid) for pid in pids)
+
+
+def test_a_case_that_takes_too_long_is_cut() -> None:
+    assert finish([sys.executable, "-c", "import signal; signal.pause()"], 0.1) is None
 
 
 def ended(pid: int) -> bool:
