@@ -18,7 +18,9 @@ passwords.make_cheap()
 pytest_plugins = [
     "tests.support.chromium",
     "tests.support.gumloop_stub",
+    "tests.support.garbage",
     "tests.support.network",
+    "tests.support.pilot",
     "tests.support.postgres",
     "tests.support.databases",
     "tests.support.server",

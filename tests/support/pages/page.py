@@ -20,7 +20,9 @@ P = TypeVar("P", bound="Page")
 D = TypeVar("D", bound="DialogPage")
 SIZE = (120, 36)
 SMALL = (80, 24)
-TURNS, PATIENT_TURNS, TURN = 400, 500, 0.01
+# How often `until` looks: at once while the app has something to do, then after a sleep. A minute in all.
+QUICK_TURNS, TURNS = 10, 6000
+TURN = 0.01
 
 
 class Page:
@@ -48,12 +50,12 @@ class Page:
     async def until(self, true: Callable[[], object]) -> None:
         """Let the app work until `true()`; fail when it never is.
 
-        What happens inside the app takes turns and no time; threads, servers and signals get some seconds.
+        What happens inside the app takes turns and no time; timers, threads and servers get a minute.
         """
-        for turn in range(TURNS + PATIENT_TURNS):
+        for turn in range(TURNS):
             if true():
                 return
-            await self.pilot.pause(None if turn < TURNS else TURN)
+            await self.pilot.pause(None if turn < QUICK_TURNS else TURN)
         raise AssertionError(f"it never came; on the screen: {self.text()[:2000]}")
 
     async def reads(self, words: str) -> None:
@@ -86,7 +88,7 @@ class Page:
     async def rest(self, turns: int = 10) -> None:
         """Give the app turns to do what it should not do; `until` is for what it should."""
         for _ in range(turns):
-            await self.pilot.pause()
+            await self.pilot.pause(TURN)
 
     async def resize(self, size: tuple[int, int]) -> None:
         """Give the terminal another size, columns and lines."""

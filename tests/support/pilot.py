@@ -1,0 +1,40 @@
+"""Textual's pilot waits for the event loop of the app, not for the load of the machine.
+
+After each key and in each pause, Textual's pilot sleeps and compares the CPU time that the process used with
+the time that passed, until the process did little. That takes 20 ms or more although an app on in-memory
+adapters has finished in a fraction of it, and what it decides depends on the machine. Here a pilot waits
+until no task of the event loop can run: then the app has handled every message, and only a timer, a thread or
+another process can make it go on.
+"""
+
+import asyncio
+from typing import Any
+
+# A turn without anything to do also has to look for timers that are due and for sockets; what these start
+# may take one more.
+QUIET_TURNS = 3
+# An app that always has something to do is waited for this long at most.
+MOST_TURNS = 10_000
+
+
+async def wait_for_idle(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
+    """Return when nothing is left to run; the arguments are those of Textual's function, and not used."""
+    # The event loop tells nobody whether it has something to run.
+    loop: Any = asyncio.get_running_loop()
+    quiet = 0
+    for _ in range(MOST_TURNS):
+        await asyncio.sleep(0)
+        quiet = 0 if loop._ready else quiet + 1
+        if quiet == QUIET_TURNS:
+            return
+
+
+def pytest_configure() -> None:
+    """Let every pilot wait like this."""
+    import textual.app
+    import textual.pilot
+
+    modules: tuple[Any, ...] = (textual.app, textual.pilot)
+    for module in modules:
+        assert module.wait_for_idle
+        module.wait_for_idle = wait_for_idle
