@@ -1,16 +1,53 @@
-"""Browsers that are programs: they fetch the real page, send its form and follow where it leads."""
+"""The two ends of a browser sign-in: browsers that are programs, and the port of the callback.
+
+The browsers fetch the real page, send its form and follow where it leads. Gumloop's default callback port is
+one for the whole machine, so tests have their commands listen on a free port (`on_a_free_port` in this
+process, `--callback-port 0` in a child). Those that need the real one request `default_callback_port` and
+are marked `xdist_group("callback-port-8765")`.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import os
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest
+from filelock import FileLock
 
+from app.clients.listener import LoopbackListener, LoopbackListeners
+from app.container import Container
 from app.domain.errors import BrowserUnavailable
+from app.domain.gumloop import CALLBACK_PORT
+from app.domain.ports import Browser
+from app.settings import Settings
 from tests.support.server import AccountServer, csrf_of
 
 Visit = Callable[[str], Awaitable[None]]
+_LOCK = Path(tempfile.gettempdir()) / f"loopin-tests-{os.getuid()}-{CALLBACK_PORT}.lock"
+
+
+class FreePortListeners(LoopbackListeners):
+    """Listens on a free port where Gumloop's default one was asked for."""
+
+    async def listen(self, port: int, path: str) -> LoopbackListener:
+        """Bind `port`, unless it is the default one."""
+        return await super().listen(0 if port == CALLBACK_PORT else port, path)
+
+
+def on_a_free_port(settings: Settings, browser: Browser | None = None) -> Container:
+    """This machine's own adapters, except for the callback port and, when given, the browser."""
+    return Container.headless(settings, browser=browser, listeners=FreePortListeners())
+
+
+@pytest.fixture
+def default_callback_port() -> Iterator[int]:
+    """Gumloop's default callback port, for one test at a time on this machine."""
+    with FileLock(_LOCK):
+        yield CALLBACK_PORT
 
 
 @dataclass

@@ -1,9 +1,11 @@
-"""Run as a child: change a Gumloop login in the real keychain, and die by kill -9 after so many changes.
+"""Change a Gumloop login in the real keychain, in a process that dies by kill -9 after so many changes.
 
-Arguments: what to do (a key of WORK), and after how many changes to the keychain to die.
+Run as a child, its argument says what to do. For each number on a line of standard input it forks a process
+that does it and dies after so many changes to the keychain, and prints its exit code, -N for signal N.
 """
 
 import asyncio
+import importlib
 import os
 import signal
 import sys
@@ -75,5 +77,17 @@ async def work(what: str, changes: int) -> None:
             await vault.delete("default")
 
 
+def _fork(what: str, changes: int) -> int:
+    if child := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    try:
+        asyncio.run(work(what, changes))
+    finally:
+        os._exit(0)
+
+
 if __name__ == "__main__":
-    asyncio.run(work(sys.argv[1], int(sys.argv[2])))
+    importlib.import_module("keyring.backends.SecretService")
+    for line in sys.stdin:
+        sys.stdout.write(f"{_fork(sys.argv[1], int(line))}\n")
+        sys.stdout.flush()

@@ -1,17 +1,19 @@
-"""Loopin as a child process beside the stub server."""
+"""Commands beside the stub server, and browser sign-ins by them."""
 
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 import httpx
 import pytest
 
+from tests.support.callbacks import on_a_free_port
 from tests.support.cli import Loopin, Result
+from tests.support.gumloop import AllowingBrowser
 from tests.support.gumloop_stub import Gumloop
 from tests.support.server import ROOT
 
@@ -20,17 +22,28 @@ Signer = Callable[..., Result]
 
 @pytest.fixture
 def command(tmp_path: Path, gumloop: Gumloop) -> Loopin:
-    """`loopin` whose Gumloop is the stub."""
-    return Loopin(tmp_path, {"GUMLOOP_BASE_URL": gumloop.base_url})
+    """`loopin` whose Gumloop is the stub, with a callback port of its own."""
+    return Loopin(tmp_path, {"GUMLOOP_BASE_URL": gumloop.base_url}, on_a_free_port)
 
 
 @pytest.fixture
 def sign_in(command: Loopin) -> Signer:
-    """Run a browser sign-in to its end: read the address it prints, and allow."""
+    """Run a browser sign-in to its end, with a browser that allows."""
 
-    def run(*arguments: str, program: tuple[str, ...] = (sys.executable, "-m", "app", "gumloop")) -> Result:
+    def run(*arguments: str) -> Result:
+        browsing = replace(command, containers=lambda settings: on_a_free_port(settings, AllowingBrowser()))
+        return browsing("gumloop", "login", "--method", "oauth", *arguments)
+
+    return run
+
+
+@pytest.fixture
+def printed_sign_in(command: Loopin, default_callback_port: int) -> Signer:
+    """Run a browser sign-in in a child process on the default port: read the address it prints, and allow."""
+
+    def run(*program: str) -> Result:
         with subprocess.Popen(
-            [*program, "login", "--method", "oauth", "--no-browser", *arguments],
+            [*program, "login", "--method", "oauth", "--no-browser"],
             cwd=ROOT,
             env={**command.variables(), "PYTHONUNBUFFERED": "1", "COLUMNS": "2000"},
             stdin=subprocess.DEVNULL,

@@ -47,10 +47,11 @@ def test_the_pages_key_lines_work_word_for_word(command: Loopin, gumloop: Gumloo
 
 
 @with_keyring
+@pytest.mark.xdist_group("callback-port-8765")
 def test_the_pages_oauth_line_prints_the_address_and_waits_on_8765(
-    command: Loopin, gumloop: Gumloop, sign_in: Signer
+    gumloop: Gumloop, printed_sign_in: Signer
 ) -> None:
-    said = sign_in().works().out
+    said = printed_sign_in(sys.executable, "-m", "app", "gumloop").works().out
     assert "http://127.0.0.1:8765/callback" in said
     assert "ssh -L 8765:127.0.0.1:8765 user@host" in said
     address = next(line for line in said.splitlines() if "/oauth/authorize?" in line)
@@ -58,7 +59,7 @@ def test_the_pages_oauth_line_prints_the_address_and_waits_on_8765(
 
 
 @with_keyring
-def test_login_and_logout_print_the_vendors_json(command: Loopin, gumloop: Gumloop, sign_in: Signer) -> None:
+def test_login_and_logout_print_the_vendors_json(command: Loopin, gumloop: Gumloop) -> None:
     ok = {"status": "ok", "base_url": gumloop.base_url}
     done = command("gumloop", "login", "--api-key", "-", "--user-id", USER_ID, "--json", stdin=API_KEY)
     assert done.works().json == ok | {"auth_method": "api_key"}
@@ -162,12 +163,10 @@ def test_bad_input_has_its_own_sentence_and_exit_code(
 
 
 @with_keyring
-def test_a_denied_sign_in_ends_with_its_sentence(command: Loopin, gumloop: Gumloop, sign_in: Signer) -> None:
+def test_a_denied_sign_in_ends_with_its_sentence(gumloop: Gumloop, sign_in: Signer) -> None:
     gumloop.deny = True
-    done = sign_in("--callback-port", "0")
-    assert done.code == 1
-    assert "access was denied" in done.out
-    assert "\x1b[31m" not in done.out
+    done = sign_in().fails(1, "access was denied")
+    assert "\x1b[31m" not in done.err
 
 
 def test_unreachable_is_5_and_not_signed_in_is_3(command: Loopin) -> None:

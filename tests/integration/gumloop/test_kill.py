@@ -3,6 +3,8 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -11,7 +13,7 @@ from app.domain.gumloop import GumloopLogin
 from app.services.gumloop_vault import GumloopVault
 from app.vault.keychain import KeychainVault
 from tests.support.killed import HOME, KEY, OAUTH, RENEWED
-from tests.support.server import ROOT
+from tests.support.server import PATIENCE, ROOT
 
 HALF_RENEWED = replace(OAUTH, refresh_token=RENEWED.refresh_token)
 WORK: dict[str, tuple[GumloopLogin, int, list[GumloopLogin | None]]] = {
@@ -22,15 +24,28 @@ WORK: dict[str, tuple[GumloopLogin, int, list[GumloopLogin | None]]] = {
 }
 
 
-def _do_and_die(what: str, after: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.support.killed", what, str(after)],
+@contextmanager
+def _killed(what: str) -> Iterator[Callable[[int], int]]:
+    """Do `what` in a process that is killed after so many changes; return how it ended."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.support.killed", what],
         cwd=ROOT,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        asked, ended = parent.stdin, parent.stdout
+
+        def kill(after: int) -> int:
+            asked.write(f"{after}\n")
+            asked.flush()
+            return int(ended.readline())
+
+        yield kill
+        asked.close()
+        assert parent.wait(PATIENCE) == 0
 
 
 @pytest.mark.usefixtures("secret_service")
@@ -39,10 +54,11 @@ def _do_and_die(what: str, after: int) -> None:
 async def test_no_kill_mixes_two_logins(what: str) -> None:
     before, changes, expected = WORK[what]
     vault = GumloopVault(KeychainVault(timeout=20), HOME)
-    for after in range(1, changes + 1):
-        await vault.delete("default")
-        await vault.write("default", before)
-        _do_and_die(what, after)
-        found = await vault.read("default")
-        assert found.login == expected[after - 1], (what, after)
-        assert found.problem == ""
+    with _killed(what) as kill:
+        for after in range(1, changes + 1):
+            await vault.delete("default")
+            await vault.write("default", before)
+            assert kill(after) == -signal.SIGKILL
+            found = await vault.read("default")
+            assert found.login == expected[after - 1], (what, after)
+            assert found.problem == ""

@@ -1,5 +1,6 @@
 """`loopin gumloop login` with a person at a real terminal."""
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -58,17 +59,6 @@ def test_the_key_is_asked_for_without_echo(shell: Terminal, command: Loopin) -> 
     assert command("gumloop", "status", "--json").works().json["method"] == "api_key"
 
 
-def test_the_pages_first_way_opens_the_browser_and_comes_back(
-    shell: Terminal, command: Loopin, gumloop: Gumloop
-) -> None:
-    shell.type("loopin gumloop login --method oauth; echo left=$?")
-    screen = shell.see("Signed in", "left=0")
-    assert "http://127.0.0.1:8765/callback" in screen
-    assert "firefox" in screen
-    assert command("gumloop", "status", "--json").works().json["method"] == "oauth"
-    assert len(gumloop.calls("/oauth/token")) == 1
-
-
 def test_an_app_that_was_opened_to_sign_in_tells_the_shell_whether_somebody_did(shell: Terminal) -> None:
     shell.type("loopin gumloop login; echo left=$?")
     shell.see("Sign in to Gumloop", "OAuth in your browser", "GNOME Keyring")
@@ -78,16 +68,26 @@ def test_an_app_that_was_opened_to_sign_in_tells_the_shell_whether_somebody_did(
     shell.see("cancelled: nobody signed in to Gumloop", "left=130")
     shell.type("clear; loopin gumloop login; echo left=$?")
     shell.see("OAuth in your browser", "GNOME Keyring, ready")
-    shell.press("Enter")
+    # Any free port instead of the default one.
+    shell.press("Tab", "C-u", "0", "BTab", "Enter")
     shell.see("✓ Signed in to Gumloop", "Continue")
     shell.press("Enter")
     assert "Signed in to Gumloop" in shell.see("left=0")
 
 
-def test_cancelling_leaves_nothing_and_frees_the_port(shell: Terminal, command: Loopin) -> None:
-    shell.type("BROWSER= loopin gumloop login --method oauth --no-browser; echo left=$?")
-    shell.see("Waiting for you to allow access", "ssh -L 8765:127.0.0.1:8765")
+def test_cancelling_frees_the_port_and_the_pages_first_way_opens_the_browser_and_comes_back(
+    shell: Terminal, command: Loopin, gumloop: Gumloop
+) -> None:
+    shell.type("BROWSER= loopin gumloop login --method oauth --no-browser --callback-port 0; echo left=$?")
+    screen = shell.see("Waiting for you to allow access", "ssh -L ")
+    found = re.search(r"ssh -L (\d+):127\.0\.0\.1:\1 ", screen)
+    assert found, screen
+    port = found[1]
     shell.press("C-c")
     shell.see("cancelled", "left=130")
-    shell.type("clear; loopin gumloop login --method oauth; echo left=$?")
-    shell.see("Signed in", "left=0")
+    shell.type(f"clear; loopin gumloop login --method oauth --callback-port {port}; echo left=$?")
+    screen = shell.see("Signed in", "left=0")
+    assert f"http://127.0.0.1:{port}/callback" in screen
+    assert "firefox" in screen
+    assert command("gumloop", "status", "--json").works().json["method"] == "oauth"
+    assert len(gumloop.calls("/oauth/token")) == 1

@@ -1,11 +1,12 @@
 """The published `gumloop` command and Loopin on one real keychain: a login here is a login there."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.integration.gumloop.conftest import Signer
 from tests.support.cli import Loopin
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
-from tests.support.vaults import Bus
 from tests.support.vendor import Vendor
 
 pytestmark = pytest.mark.usefixtures("secret_service")
@@ -43,31 +44,29 @@ def test_a_key_stored_by_the_vendor_signs_loopin_in(
     command("gumloop", "status").fails(3)
 
 
+@pytest.mark.xdist_group("callback-port-8765")
 def test_a_browser_sign_in_by_the_vendor_signs_loopin_in(
-    command: Loopin, vendor: Vendor, gumloop: Gumloop, sign_in: Signer, gumloop_command: str
+    command: Loopin, vendor: Vendor, gumloop: Gumloop, printed_sign_in: Signer, gumloop_command: Path
 ) -> None:
-    sign_in(program=(str(gumloop_command),)).works()
+    """On the one port that it can use; and a sign-out by Loopin ends its session at the server."""
+    printed_sign_in(str(gumloop_command)).works()
     gumloop.access.clear()
     assert command("gumloop", "teams", "--json").works().json["teams"] == gumloop.teams
     assert "Model One" in vendor("models", "list").works().out, "the session that Loopin renewed"
     assert len(gumloop.calls("/oauth/token")) == 2
-
-
-def test_signing_out_in_loopin_ends_the_vendors_session_at_the_server(
-    command: Loopin, gumloop: Gumloop, sign_in: Signer, gumloop_command: str
-) -> None:
-    sign_in(program=(str(gumloop_command),)).works()
     assert command("gumloop", "logout", "--json").works().json == {"status": "ok", "oauth_revoked": True}
     assert gumloop.refresh == set()
 
 
 def test_the_vendor_in_loopin_run_gets_one_whole_login(
-    command: Loopin, gumloop: Gumloop, secret_service: Bus, gumloop_command: str
+    command: Loopin, gumloop: Gumloop, gumloop_command: Path
 ) -> None:
     """The page's CI step: the variables of the step, and nothing of what is stored."""
     command("gumloop", "login", "--access-token", "-", stdin=gumloop.issue()["access_token"]).works()
     environ = {"GUMLOOP_API_KEY": API_KEY, "GUMLOOP_USER_ID": USER_ID}
-    done = command("run", "--provider", "gumloop", "--", str(gumloop_command), "models", "list", **environ)
+    done = command.process(
+        "run", "--provider", "gumloop", "--", str(gumloop_command), "models", "list", **environ
+    )
     assert "Model One" in done.works().out
     headers = gumloop.calls("/api/v1/models")[-1].headers
     assert (headers["authorization"], headers["x-auth-key"]) == (f"Bearer {API_KEY}", USER_ID)
