@@ -1,6 +1,7 @@
 """`loopin doctor`: every line is either fine or says what to mend, and none of them holds a secret."""
 
 import json
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from app.cli import exits
+from app.cli.running import real_container
 from app.clients.probe_net import NetProbe
 from app.container import Container
 from app.domain.doctor import Finding, Verdict
@@ -22,6 +24,7 @@ from app.services.doctor_network import skew
 from app.settings import load
 from app.vault.keychain import KeychainVault
 from app.vault.memory import MemoryVault
+from tests.support.callbacks import FreePortListeners, on_a_free_port
 from tests.support.cli import Loopin, Result
 from tests.support.gumloop import MovableClock
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
@@ -37,7 +40,8 @@ CHECKS = {
 
 @pytest.fixture
 def command(loopin: Loopin, account_server: AccountServer) -> Loopin:
-    """`loopin` whose providers are both the real account server."""
+    """`loopin` whose providers are both the real account server, with a callback port of its own."""
+    loopin.containers = on_a_free_port
     loopin.environment = {
         "GUMLOOP_BASE_URL": f"{account_server.http}/api/v1",
         "CHAINLOOP_CONTROL_PLANE_API": account_server.grpc,
@@ -58,18 +62,7 @@ def worst(done: Result, check: str) -> dict[str, Any]:
     return max(lines(done, check), key=lambda line: order.index(line["verdict"]))
 
 
-@pytest.fixture
-def free_port() -> None:
-    """8765 is the vendor's port; another program may have it."""
-    try:
-        socket.create_server(("127.0.0.1", 8765)).close()
-    except OSError:
-        pytest.skip("something holds port 8765 here")
-
-
-def test_where_everything_works_it_says_so_and_exits_0(
-    command: Loopin, secret_service: Bus, free_port: None
-) -> None:
+def test_where_everything_works_it_says_so_and_exits_0(command: Loopin, secret_service: Bus) -> None:
     done = command("doctor", "--json", **secret_service.environment).works()
     assert done.json["ok"] is True
     assert {line["check"] for line in done.json["checks"]} == CHECKS
@@ -126,7 +119,7 @@ async def look(folder: Path, **adapters: Any) -> list[Finding]:
         "CHAINLOOP_CONTROL_PLANE_API": nobody,
         "CHAINLOOP_API_INSECURE": "true",
     }
-    container = Container.headless(load(variables), **adapters)
+    container = Container.headless(load(variables), listeners=FreePortListeners(), **adapters)
     try:
         return [finding async for finding in container.doctor.do()]
     finally:
@@ -151,11 +144,14 @@ async def test_servers_that_were_named_and_are_not_there_fail(tmp_path: Path) ->
         assert line.fix
 
 
-def test_a_taken_port_is_named_with_its_holder(command: Loopin, free_port: None) -> None:
-    with socket.create_server(("127.0.0.1", 8765)):
+@pytest.mark.xdist_group("callback-port-8765")
+def test_a_taken_default_port_is_named_with_its_holder(command: Loopin, default_callback_port: int) -> None:
+    command.containers = real_container
+    with socket.create_server(("127.0.0.1", default_callback_port)):
         line = worst(command("doctor", "--json"), "port")
     assert line["verdict"] == "warn"
     assert "8765" in line["detail"]
+    assert str(os.getpid()) in line["detail"]
     assert line["fix"]
 
 
@@ -186,6 +182,7 @@ def test_what_is_set_and_gets_in_the_way_is_named(command: Loopin, secret_servic
 def test_a_stored_login_that_the_environment_outdoes_is_named(
     loopin: Loopin, gumloop: Gumloop, secret_service: Bus
 ) -> None:
+    loopin.containers = on_a_free_port
     loopin.environment = {"GUMLOOP_BASE_URL": gumloop.base_url, **secret_service.environment}
     loopin("gumloop", "login", "--user-id", USER_ID, "--api-key", "-", stdin=API_KEY).works()
     done = loopin("doctor", "--json", GUMLOOP_ACCESS_TOKEN="not-a-real-token-0000")
@@ -357,11 +354,10 @@ async def test_a_server_that_never_answers_is_given_up() -> None:
         await probe.look(f"http://{address}/")
 
 
-async def test_no_credential_reaches_a_server(
-    loopin: Loopin, gumloop: Gumloop, account_server: AccountServer
-) -> None:
+def test_no_credential_reaches_a_server(command: Loopin, gumloop: Gumloop) -> None:
     """The stub writes down what arrives."""
-    loopin("doctor", GUMLOOP_BASE_URL=gumloop.base_url, GUMLOOP_API_KEY=API_KEY, GUMLOOP_USER_ID=USER_ID)
+    command("doctor", GUMLOOP_BASE_URL=gumloop.base_url, GUMLOOP_API_KEY=API_KEY, GUMLOOP_USER_ID=USER_ID)
+    assert gumloop.seen
     for request in gumloop.seen:
         sent = json.dumps([dict(request.headers), dict(request.query), dict(request.form)])
         assert API_KEY not in sent

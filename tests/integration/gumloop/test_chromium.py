@@ -72,7 +72,8 @@ def test_allowing_ends_on_a_true_page_and_a_stored_login(
         assert account_server.owner[0] in _rest(child)
         assert child.wait(30) == 0
     assert problems == []
-    status = command("gumloop", "status", "--json").works().json
+    # Not in this process, in which playwright's event loop runs.
+    status = command.process("gumloop", "status", "--json").works().json
     assert (status["method"], status["organization"]) == ("oauth", "acme")
 
 
@@ -88,4 +89,4 @@ def test_denying_ends_on_a_true_page_and_nothing_stored(
         assert "access was denied" in _rest(child)
         assert child.wait(30) == 1
     assert problems == []
-    command("gumloop", "status").fails(3)
+    command.process("gumloop", "status").fails(3)
