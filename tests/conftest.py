@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.support.vaults",
     # After the ones that they import themselves.
     "tests.support.cli",
+    "tests.support.callbacks",
     "tests.support.gumloop",
     "tests.support.vendor",
     "tests.support.chainloop",
