@@ -8,6 +8,7 @@ import atexit
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
 
@@ -30,6 +31,10 @@ if required := os.environ.get("LOOPIN_TEST_REQUIRE"):
 for name in list(os.environ):
     if (name in _NAMES or name.startswith(_PREFIXES)) and name not in _KEEP:
         del os.environ[name]
+
+# Without compiled modules every child compiles the whole program anew, which takes longer than most tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # `nohup`, or a shell that starts us in the background, has these ignored, and every child would inherit that.
 if threading.current_thread() is threading.main_thread():
