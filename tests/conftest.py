@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.support.garbage",
     "tests.support.network",
     "tests.support.pilot",
+    "tests.support.style_sheets",
     "tests.support.postgres",
     "tests.support.databases",
     "tests.support.server",

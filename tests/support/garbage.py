@@ -1,4 +1,4 @@
-"""Fewer passes of the garbage collector: an app is a cycle of some 10,000 objects, and pytest keeps more.
+"""Fewer passes of the garbage collector: an app is a cycle of some 10,000 objects; pytest keeps many more.
 
 With Python's thresholds a sixth of the CPU time of the tests of screens goes into looking for garbage.
 """

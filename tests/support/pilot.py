@@ -29,7 +29,7 @@ async def wait_for_idle(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
             return
 
 
-def pytest_configure() -> None:
+def pytest_collection_finish() -> None:
     """Let every pilot wait like this."""
     import textual.app
     import textual.pilot
