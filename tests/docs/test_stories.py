@@ -1,6 +1,11 @@
 """Every command of the documents: those in `console` blocks are run from top to bottom, each page on a real
-keychain and a real server; of all others the commands and options exist."""
+keychain and a real server; of all others the commands and options exist.
 
+Lines without shell syntax run in this process, with a callback port and a browser of their own; a shell and
+the real program run the others.
+"""
+
+import asyncio
 import os
 import re
 import shlex
@@ -10,19 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
+import httpx
 import pytest
 
 from app.cli.root import tree
+from app.container import Container
+from app.settings import Settings
+from tests.support.callbacks import on_a_free_port
+from tests.support.cli import Result, in_process, ran
+from tests.support.oauth import person_at
 from tests.support.require import tool
-from tests.support.server import ROOT, AccountServer, ServerFactory, sign_in
+from tests.support.server import ROOT, AccountServer, ServerFactory, sign_in, submit_login
 from tests.support.terminal import Terminal
 from tests.support.vaults import Bus
 
 DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ELSEWHERE = re.compile(r"(?:^    |`)(loopin [a-z][^`\n]*)", re.MULTILINE)
+PLAIN = re.compile(r"^((?:\w+=\S+ )*)loopin (?!run )([^|;()$<>]*)$")
 FULL_SCREEN = re.compile(r"^(\w+=\S+ )*loopin( demo.*)?$")
-PATIENCE = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +61,42 @@ PAGES = sorted(page for page in DOCS.glob("*.md") if story(page))
 SIGNED_IN = {"tokens", "auto-revoke", "keychain"}
 
 
+class SampleOwner:
+    """A browser in which the sample owner signs in on the server's real pages, and allows."""
+
+    def __init__(self, server: AccountServer) -> None:
+        self._server = server
+        self._visit: asyncio.Task[None] | None = None
+
+    async def open(self, url: str) -> str:
+        """Visit the page in the background."""
+        self._visit = asyncio.create_task(asyncio.to_thread(self._go, url))
+        return "test browser"
+
+    def _go(self, url: str) -> None:
+        params = dict(httpx.URL(url).params)
+        if "/oauth/" in url:
+            with person_at(self._server, self._server.owner) as person:
+                answer = person.decide(params, "allow")
+        else:
+            with httpx.Client(base_url=self._server.http, trust_env=False) as client:
+                answer = submit_login(client, *self._server.owner, callback=params["callback"])
+        with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+            browser.get(answer.headers["location"])
+
+
 class Desk:
     """A person at a machine: a shell with `loopin` on its path, a browser, a keychain, a server."""
 
     def __init__(self, folder: Path, server: AccountServer, bus: Bus) -> None:
         self.folder = folder
+        self.server = server
         binaries = folder / "bin"
         binaries.mkdir()
-        python = shlex.quote(sys.executable)
-        stand_in = shlex.quote(str(ROOT / "tests" / "docs" / "stand_in.py"))
-        for name, words in {"loopin": f"{python} -m app", "browser": f"{python} {stand_in}"}.items():
-            program = binaries / name
-            program.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT))} exec {words} "$@"\n')
-            program.chmod(0o755)
+        program = binaries / "loopin"
+        python = f"PYTHONPATH={shlex.quote(str(ROOT))} exec {shlex.quote(sys.executable)}"
+        program.write_text(f'#!/bin/sh\n{python} -m app "$@"\n')
+        program.chmod(0o755)
         # The addresses that docs/server.md gives its server.
         self.places = {"http://127.0.0.1:8080": server.http, "127.0.0.1:9090": server.grpc}
         gumloop = server.seed["gumloop"]
@@ -72,26 +106,27 @@ class Desk:
             **os.environ,
             **bus.environment,
             "PATH": f"{binaries}:{os.environ['PATH']}",
-            "BROWSER": "browser",
             "LOOPIN_CONFIG_DIR": str(folder / "config"),
             "LOOPIN_STATE_DIR": str(folder / "state"),
             "CHAINLOOP_CONTROL_PLANE_API": server.grpc,
             "CHAINLOOP_API_INSECURE": "true",
             "GUMLOOP_BASE_URL": f"{server.http}/api/v1",
             "MY_USER_ID": gumloop["user_id"],
-            "SAMPLE_SERVER": server.http,
-            "SAMPLE_EMAIL": server.owner[0],
-            "SAMPLE_PASSWORD": server.owner[1],
         }
 
-    def run(self, command: str) -> subprocess.CompletedProcess[str]:
-        """Run one line as a shell would, nobody at the keyboard."""
+    def run(self, command: str) -> Result:
+        """Run one line, nobody at the keyboard."""
         for shown, real in self.places.items():
             command = command.replace(shown, real)
-        return subprocess.run(
-            ["sh", "-c", command], cwd=self.folder, env=self.variables, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=PATIENCE, check=False,
-        )  # fmt: skip
+        if plain := PLAIN.match(command):
+            assigned = dict(word.split("=", 1) for word in shlex.split(plain[1]))
+            return in_process(
+                shlex.split(plain[2]), self.variables | assigned, cwd=self.folder, containers=self._container
+            )
+        return ran(["sh", "-c", command], self.variables, cwd=self.folder)
+
+    def _container(self, settings: Settings) -> Container:
+        return on_a_free_port(settings, SampleOwner(self.server))
 
     def knows_no_server(self) -> None:
         """Nothing but a command line says where the server is."""
@@ -101,8 +136,7 @@ class Desk:
     def signs_in(self) -> None:
         """As the page on signing in says."""
         for line in ("loopin gumloop login --method oauth", "loopin chainloop auth login"):
-            done = self.run(line)
-            assert done.returncode == 0, done.stderr
+            self.run(line).works()
 
 
 @pytest.fixture
@@ -131,8 +165,8 @@ def test_the_story_of_a_page_can_be_lived(page: Path, desk: Desk) -> None:
         if FULL_SCREEN.match(line.command):
             continue
         done = desk.run(line.command)
-        said = done.stdout + done.stderr
-        assert done.returncode in ends(page, line), (line.command, said)
+        said = done.out + done.err
+        assert done.code in ends(page, line), (line.command, said)
         assert "Traceback" not in said
         assert [words for words in line.shown if words not in said] == [], (line.command, said)
 

@@ -15,7 +15,9 @@ _MODULES = (
     *("app.cli.root", "app.cli.gumloop", "app.cli.running", "app.container", "app.settings"),
     *("app.clients.gumloop", "app.clients.gumloop_oauth", "app.clients.process_lock", "tenacity"),
     *("app.services.gumloop_session", "app.services.gumloop_refresh", "app.services.gumloop_teams"),
-    *("app.vault.keychain", "keyring.backends.SecretService", "secretstorage"),
+    *("app.vault.keychain", "app.vault.reading", "app.vault.secret_service", "app.vault.changing"),
+    *("app.clients.gumloop_http", "app.clients.gumloop_late", "app.store.accounts", "app.clients.clock"),
+    *("keyring.backends.SecretService", "secretstorage", "filelock", "httpcore", "anyio._backends._asyncio"),
 )
 
 

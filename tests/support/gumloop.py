@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -166,6 +167,19 @@ class Desk:
     async def stored(self, profile: str = "default") -> GumloopLogin | None:
         """What the keychain holds."""
         return (await GumloopVault(self.vault, self.endpoint).read(profile)).login
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Reads are asked again at once; how long the pauses would have been."""
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr("app.clients.again.asyncio", SimpleNamespace(sleep=sleep))
+    return pauses
 
 
 @pytest.fixture

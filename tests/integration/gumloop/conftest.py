@@ -20,6 +20,11 @@ from tests.support.server import ROOT
 Signer = Callable[..., Result]
 
 
+@pytest.fixture(autouse=True)
+def _no_pauses(no_pauses: list[float]) -> None:
+    """Nothing here is about the pauses before something is asked again."""
+
+
 @pytest.fixture
 def command(tmp_path: Path, gumloop: Gumloop) -> Loopin:
     """`loopin` whose Gumloop is the stub, with a callback port of its own."""

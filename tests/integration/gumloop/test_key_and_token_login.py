@@ -6,7 +6,7 @@ from app.clients.again import TRIES
 from app.domain.credentials import Method
 from app.domain.errors import LoginFailed, LoopinError, RateLimited
 from tests.support.gumloop import Desk, follow, result_of, told
-from tests.support.gumloop_stub import API_KEY, USER_ID, Fault, Gumloop
+from tests.support.gumloop_stub import API_KEY, USER_ID, Fault, Gumloop, patience_with
 
 
 async def test_a_key_and_its_user_are_stored(desk: Desk, gumloop: Gumloop) -> None:
@@ -126,13 +126,14 @@ async def test_every_way_an_answer_goes_wrong_has_its_own_sentence(
     desk: Desk, gumloop: Gumloop, fault: Fault, sentence: str
 ) -> None:
     gumloop.fail("/api/v1/models", *[fault] * TRIES)
-    async with desk.loopin(LOOPIN_REQUEST_TIMEOUT="1") as loopin:
+    async with desk.loopin(LOOPIN_REQUEST_TIMEOUT=patience_with(fault)) as loopin:
         steps = await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID))
         gumloop.released.set()
-        assert sentence in told(steps)
-        assert isinstance(steps[-1].error, LoopinError)
-        assert desk.vault.entries() == {}
-        gumloop.faults.clear()
+    assert sentence in told(steps)
+    assert isinstance(steps[-1].error, LoopinError)
+    assert desk.vault.entries() == {}
+    gumloop.faults.clear()
+    async with desk.loopin() as loopin:
         result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
 
 

@@ -5,7 +5,7 @@ import pytest
 from app.domain.activity import Action
 from app.domain.errors import ReadOnly, VaultError
 from tests.support.gumloop import Desk, follow, result_of
-from tests.support.gumloop_stub import API_KEY, USER_ID, Fault, Gumloop
+from tests.support.gumloop_stub import API_KEY, USER_ID, Fault, Gumloop, patience_with
 
 
 async def test_the_refresh_token_is_revoked_and_every_entry_cleared(desk: Desk, gumloop: Gumloop) -> None:
@@ -29,7 +29,7 @@ async def test_a_failed_revocation_warns_and_does_not_keep_the_login(
 ) -> None:
     await desk.signed_in()
     gumloop.fail("/oauth/revoke", fault)
-    async with desk.loopin(LOOPIN_REQUEST_TIMEOUT="1") as loopin:
+    async with desk.loopin(LOOPIN_REQUEST_TIMEOUT=patience_with(fault)) as loopin:
         done = await loopin.gumloop_sign_out.do()
     gumloop.released.set()
     assert (done.forgotten, done.ended_at_server) == (True, False)

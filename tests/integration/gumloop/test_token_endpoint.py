@@ -5,7 +5,7 @@ import pytest
 from app.domain.errors import Failed, LoginFailed, RateLimited
 from app.services.login.round_trip import BrowserLogin
 from tests.support.gumloop import Desk, follow, result_of, told
-from tests.support.gumloop_stub import Fault, Gumloop
+from tests.support.gumloop_stub import Fault, Gumloop, patience_with
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,14 @@ async def test_each_bad_answer_has_its_own_sentence_and_can_be_retried(
     desk: Desk, gumloop: Gumloop, fault: Fault, sentence: str
 ) -> None:
     gumloop.fail("/oauth/token", fault)
-    async with desk.loopin(LOOPIN_REQUEST_TIMEOUT="1") as loopin:
+    async with desk.loopin(LOOPIN_REQUEST_TIMEOUT=patience_with(fault)) as loopin:
         steps = await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0)))
         gumloop.released.set()
-        assert sentence in told(steps)
-        assert told(steps).isprintable()
-        assert desk.vault.entries() == {}
-        await desk.browser.closed()
-        assert "You are not signed in" in desk.browser.pages[-1]
+    assert sentence in told(steps)
+    assert told(steps).isprintable()
+    assert desk.vault.entries() == {}
+    assert "You are not signed in" in desk.browser.pages[-1]
+    async with desk.loopin() as loopin:
         result_of(await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0))))
 
 
