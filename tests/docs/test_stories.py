@@ -59,6 +59,8 @@ def story(page: Path) -> list[Line]:
 PAGES = sorted(page for page in DOCS.glob("*.md") if story(page))
 # Signing in is what a page takes for granted when it does not show it.
 SIGNED_IN = {"tokens", "auto-revoke", "keychain"}
+# What a page changes at the server is seen by others there, so it gets a server of its own.
+CHANGES = {"tokens", "auto-revoke"}
 
 
 class SampleOwner:
@@ -140,9 +142,13 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, fresh_server: ServerFactory, secret_service: Bus) -> Desk:
+def desk(request: pytest.FixtureRequest, tmp_path: Path, secret_service: Bus) -> Desk:
     """A machine on which nobody is signed in."""
-    return Desk(tmp_path, fresh_server(), secret_service)
+    page = request.node.callspec.params.get("page")
+    if page is not None and page.stem in CHANGES:
+        make: ServerFactory = request.getfixturevalue("fresh_server")
+        return Desk(tmp_path, make(), secret_service)
+    return Desk(tmp_path, request.getfixturevalue("account_server"), secret_service)
 
 
 def ends(page: Path, line: Line) -> set[int]:
