@@ -2,7 +2,8 @@
 
 import re
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -159,6 +160,8 @@ def test_rfc4732_a_client_that_does_not_read_holds_no_worker(own_target: ServerF
     """Its answers fill its own buffer, then it is let go; forty of them are more than there are workers."""
     asked = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 60
     server = own_target(constants={"app.server.http.server.WRITE_TIMEOUT": LONG})
+    is_answered(server)
+    before = sockets_of(server)
     with ExitStack() as stack:
         for _ in range(40):
             made = socket.socket()
@@ -167,9 +170,8 @@ def test_rfc4732_a_client_that_does_not_read_holds_no_worker(own_target: ServerF
             host, _, port = server.http.removeprefix("http://").rpartition(":")
             made.connect((host, int(port)))
             made.sendall(asked)
-        while server.errors.count('http.arrived path="/openapi.json"') < 40:
+        while server.errors.count('http.arrived path="/openapi.json"') < 40 or sockets_of(server) > before:
             is_answered(server)
-        is_answered(server)
 
 
 BOMB = b"[" * 30_000
@@ -198,3 +200,12 @@ def is_answered(server: AccountServer) -> None:
     """Somebody new is, while others do as they like."""
     with httpx.Client(base_url=server.http, trust_env=False, timeout=PATIENCE) as client:
         assert client.get("/healthz").status_code == 200
+
+
+def sockets_of(server: AccountServer) -> int:
+    """How many the process has open."""
+    count = 0
+    for place in Path(f"/proc/{server.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            count += place.readlink().name.startswith("socket:")
+    return count
