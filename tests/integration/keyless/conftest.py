@@ -1,7 +1,6 @@
-"""The CI system of these tests, and a server whose organizations can be told to trust it."""
+"""The CI system of these tests, and an organization on the shared server that can be told to trust it."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -9,62 +8,57 @@ from app.server.clock import utc_now
 from app.server.database.engine import Database
 from app.server.federation.issuers import AddIssuer, Draft, ListIssuers, RemoveIssuer, Trusted
 from app.server.usecases.audit import Who
-from tests.support import server as servers
 from tests.support.issuer import Issuer, issuer
-from tests.support.server import AccountServer
+from tests.support.organizations import Organization
+from tests.support.server import AccountServer, SharedServers
 
 __all__ = ["issuer"]
 
 OPERATOR = Who("operator", name="test")
-FEDERATION_SECRET = "federation-secret-not-real"
 Trust = Callable[..., Trusted]
 
 
-@pytest.fixture(scope="package")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountServer]:
-    """A server that verifies for others too; each test brings an issuer of its own, so nobody's keys mix."""
-    folder = tmp_path_factory.mktemp("plane")
-    secret = folder / "federation"
-    secret.write_text(f"{FEDERATION_SECRET}\n")
-    server = servers.start(folder, "--federation-secret-file", str(secret), "--log-level", "debug")
-    yield server
-    servers.release(server.process)
+@pytest.fixture
+def plane(shared_servers: SharedServers, database_kind: str) -> AccountServer:
+    """The shared server; each test brings an issuer and an organization of its own, so nothing mixes."""
+    return shared_servers.on(database_kind)
+
+
+@pytest.fixture
+def account_server(plane: AccountServer) -> AccountServer:
+    """The same for what asks for a server by this name, such as `organization`."""
+    return plane
 
 
 def add_issuer(
-    data: Path,
+    database: Database,
     issuer: Issuer,
-    organization: str = "acme",
+    organization: str,
     project: str = "",
     audience: str = "chainloop",
     **claims: str,
 ) -> Trusted:
-    """Trust `issuer` on the server whose data is there; without claims those of acme's projects."""
-    database = Database(f"sqlite:///{data / 'loopin.db'}")
+    """Let the organization trust `issuer`; without claims the jobs of projects below acme/."""
     wanted = claims or {"project_path": "acme/*"}
-    try:
-        return AddIssuer(database, utc_now).do(
-            OPERATOR, Draft(organization, issuer.name, audience, wanted, project)
-        )
-    finally:
-        database.close()
+    draft = Draft(organization, issuer.name, audience, wanted, project)
+    return AddIssuer(database, utc_now).do(OPERATOR, draft)
 
 
 @pytest.fixture
-def trust(plane: AccountServer, issuer: Issuer) -> Iterator[Trust]:
-    """Make an organization trust the issuer, for this test: the next one may get its port."""
-    added: list[Trusted] = []
+def trust(organization: Organization, issuer: Issuer) -> Iterator[Trust]:
+    """Make an organization trust the issuer, for this test: the next one may get its port.
 
-    def add(
-        organization: str = "acme", project: str = "", audience: str = "chainloop", **claims: str
-    ) -> Trusted:
-        added.append(add_issuer(plane.data, issuer, organization, project, audience, **claims))
+    It is the test's own organization unless another one is named.
+    """
+    added: list[Trusted] = []
+    database = organization.database
+
+    def add(name: str = "", project: str = "", audience: str = "chainloop", **claims: str) -> Trusted:
+        added.append(add_issuer(database, issuer, name or organization.name, project, audience, **claims))
         return added[-1]
 
     yield add
-    database = Database(f"sqlite:///{plane.data / 'loopin.db'}")
     there = {trusted.id for trusted in ListIssuers(database).do()}
     for trusted in added:
         if trusted.id in there:
             RemoveIssuer(database, utc_now).do(OPERATOR, str(trusted.id))
-    database.close()

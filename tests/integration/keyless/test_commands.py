@@ -17,7 +17,9 @@ from app.vault.memory import MemoryVault
 from tests.integration.keyless.conftest import Trust
 from tests.integration.keyless.stock import stock_control_plane
 from tests.support.cli import Loopin, Result, secrets_in
+from tests.support.databases import ON_BOTH, URL_FILE
 from tests.support.issuer import DISCOVERY, Issuer, github_claims, github_job, gitlab_job
+from tests.support.organizations import Organization
 from tests.support.server import AccountServer, sign_in
 
 
@@ -136,15 +138,18 @@ def test_inspect_outside_a_job_and_with_an_issuer_that_is_down(shell: Job, issue
     shell("chainloop", "keyless", "inspect", **gitlab_job(issuer)).fails(5, "out of order")
 
 
-def test_a_job_signs_in_and_nothing_is_stored(job: Job, trust: Trust, issuer: Issuer) -> None:
+def test_a_job_signs_in_and_nothing_is_stored(
+    job: Job, organization: Organization, trust: Trust, issuer: Issuer
+) -> None:
     """Without a keychain: there is nothing to put into it."""
     trust()
     done = job("chainloop", "auth", "login", "--keyless").works()
-    for said in ("Signed in as: acme/web", "Organization: acme", "Stored: never stored", "May not: list"):
+    name = organization.name
+    for said in ("Signed in as: acme/web", f"Organization: {name}", "Stored: never stored", "May not: list"):
         assert said in done.out
     shape = job("chainloop", "auth", "login", "--keyless", "-o", "json").works().json
     assert (shape["method"], shape["identity"], shape["organization"], shape["stored_in"]) == (
-        *("keyless", "acme/web", "acme"),
+        *("keyless", "acme/web", name),
         "",
     )
     written = files(job.folder)
@@ -177,12 +182,12 @@ def test_a_stock_control_plane_that_shows_no_context_is_no_failure(job: Job) -> 
     assert "Organization: not told by this control plane" in done.out
 
 
-def test_it_is_in_effect_when_nothing_else_is_set(job: Job, trust: Trust) -> None:
+def test_it_is_in_effect_when_nothing_else_is_set(job: Job, organization: Organization, trust: Trust) -> None:
     """Status names it, with the reason; the missing keychain is a warning."""
     trust()
     chainloop = _chainloop(job("status", "--json").works().json)
     assert (chainloop["signed_in"], chainloop["source"], chainloop["method"]) == (True, "ci", "keyless")
-    assert (chainloop["identity"], chainloop["organization"]) == ("acme/web", "acme")
+    assert (chainloop["identity"], chainloop["organization"]) == ("acme/web", organization.name)
     last = chainloop["candidates"][-1]
     assert (last["source"], last["in_effect"]) == ("ci", True)
     assert last["reason"] == "in effect: this is a CI job, and nothing else is set"
@@ -217,10 +222,10 @@ def test_tokens_and_settings_are_not_its_business(job: Job, trust: Trust) -> Non
         assert "CI identity" in job.line(line).err, line
 
 
-def test_it_reads_its_own_context(job: Job, trust: Trust) -> None:
+def test_it_reads_its_own_context(job: Job, organization: Organization, trust: Trust) -> None:
     """`organization describe` works."""
     trust()
-    assert "acme" in job("chainloop", "organization", "describe").works().out
+    assert organization.name in job("chainloop", "organization", "describe").works().out
 
 
 def test_the_demo_is_nobodys_job(shell: Job, issuer: Issuer) -> None:
@@ -241,7 +246,7 @@ def test_another_program_gets_it_in_its_environment_only(
     """`loopin run` hands the token of the job to the vendor's command."""
     loopin.environment = gitlab_job(issuer) | {"CHAINLOOP_CONTROL_PLANE_API": plane.grpc}
     program = "from os import environ as e; print(e['CHAINLOOP_TOKEN'] == e['GITLAB_OIDC'])"
-    done = loopin("run", "--provider", "chainloop", "--", sys.executable, "-c", program)
+    done = loopin.process("run", "--provider", "chainloop", "--", sys.executable, "-c", program)
     assert done.works().out.strip() == "True"
 
 
@@ -266,42 +271,42 @@ def _chainloop(status: Any) -> dict[str, Any]:
     return found
 
 
-def test_issuers_are_added_listed_and_removed(shell: Job, plane: AccountServer, issuer: Issuer) -> None:
+@ON_BOTH
+def test_issuers_are_added_listed_and_removed(shell: Job, organization: Organization, issuer: Issuer) -> None:
     """By hand, as an operator does."""
-    here = ("--data", str(plane.data))
-    add = ("server", "issuer", "add", "--org", "acme", "--url", issuer.name, *here)
+    here, name = place_of(organization.server), organization.name
+    add = ("server", "issuer", "add", "--org", name, "--url", issuer.name, *here)
     shell(*add).fails(2, "every project of that CI system would be trusted", "--claim project_path=acme/*")
     shell(*add, "--claim", "project_path").fails(2, "is no condition")
     shell(*add, "--claim", "a=b", "--project", "nope").fails(1, "there is no project 'nope'")
     shape = shell(*add, "--claim", "ref=main", "--project", "web", "-o", "json").works().json
     assert (shape["url"], shape["claims"], shape["project"]) == (issuer.name, {"ref": "main"}, "web")
     shell(*add, "--claim", "ref=main", "--project", "web").fails(1, "is trusted already")
-    listed = shell("server", "issuer", "list", "--org", "acme", "-o", "json", *here).works().json
+    listed = shell("server", "issuer", "list", "--org", name, "-o", "json", *here).works().json
     assert shape["id"] in {item["id"] for item in listed}
     shell("server", "issuer", "remove", "--id", shape["id"], *here).works()
     shell("server", "issuer", "remove", "--id", shape["id"], *here).fails(1, "no trusted issuer of that id")
     assert shape["id"] not in shell("server", "issuer", "list", *here).works().out
 
 
-def test_an_address_that_is_no_issuer_is_not_added(shell: Job, plane: AccountServer, issuer: Issuer) -> None:
+def test_an_address_that_is_no_issuer_is_not_added(
+    shell: Job, organization: Organization, issuer: Issuer
+) -> None:
     """It is asked at once, under the name that its tokens would carry."""
-    add = (
-        "server",
-        "issuer",
-        "add",
-        "--org",
-        "acme",
-        "--claim",
-        "ref=main",
-        "--data",
-        str(plane.data),
-        "--url",
-    )
+    here = place_of(organization.server)
+    add = ("server", "issuer", "add", "--org", organization.name, "--claim", "ref=main", *here, "--url")
     shell(*add, f"{issuer.url}/").fails(1, "describes another issuer")
     shell(*add, "http://gitlab.example").fails(2, "must begin with https")
     issuer.answers[DISCOVERY] = (404, {}, b"")
     shell(*add, issuer.url).fails(1, "answered 404")
-    shell(*add, issuer.url, "--no-check").works()
+    shape = shell(*add, issuer.url, "--no-check", "-o", "json").works().json
+    shell("server", "issuer", "remove", "--id", shape["id"], *here).works()
+
+
+def place_of(server: AccountServer) -> tuple[str, str]:
+    """Where an operator's command finds the server's database."""
+    url = server.data / URL_FILE
+    return ("--database-url-file", str(url)) if url.exists() else ("--data", str(server.data))
 
 
 def test_a_folder_without_a_server_is_left_alone(shell: Job, tmp_path: Path) -> None:

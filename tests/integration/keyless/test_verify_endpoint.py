@@ -6,9 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.keyless.conftest import FEDERATION_SECRET, Trust
+from tests.integration.keyless.conftest import Trust
+from tests.support.databases import ON_BOTH
 from tests.support.issuer import DISCOVERY, Issuer, github_claims, gitlab_claims
-from tests.support.server import AccountServer
+from tests.support.organizations import Organization
+from tests.support.server import FEDERATION_SECRET, AccountServer, ServerFactory
 from tests.unit.keyless.tokens import raw
 
 
@@ -20,8 +22,9 @@ def ask(plane: AccountServer, body: Any, secret: str = FEDERATION_SECRET, **more
         return client.post("/federated/verify", headers=headers, **sent, **more)
 
 
+@ON_BOTH
 def test_a_good_token_is_answered_with_whose_it_is(
-    plane: AccountServer, issuer: Issuer, trust: Trust
+    plane: AccountServer, organization: Organization, issuer: Issuer, trust: Trust
 ) -> None:
     """GitLab's project path, GitHub's repository."""
     trust()
@@ -30,18 +33,22 @@ def test_a_good_token_is_answered_with_whose_it_is(
         (issuer.token(), "acme/web"),
         (issuer.token(github_claims(issuer.name)), "acme/shop"),
     ):
-        answer = ask(plane, {"token": token.reveal(), "org_name": "acme"})
+        answer = ask(plane, {"token": token.reveal(), "org_name": organization.name})
         assert answer.status_code == 200
         said = answer.json()
-        assert (said["issuerUrl"], said["repository"], said["orgName"]) == (issuer.name, repository, "acme")
+        assert (said["issuerUrl"], said["repository"]) == (issuer.name, repository)
+        assert (said["orgId"], said["orgName"]) == (str(organization.id), organization.name)
         assert set(said) == {"issuerUrl", "repository", "orgId", "orgName"}
         assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_a_rule_for_a_project_names_it(plane: AccountServer, issuer: Issuer, trust: Trust) -> None:
+@ON_BOTH
+def test_a_rule_for_a_project_names_it(
+    plane: AccountServer, organization: Organization, issuer: Issuer, trust: Trust
+) -> None:
     """And one for the whole organization goes first."""
     trust(project="web")
-    body = {"token": issuer.token().reveal(), "org_name": "acme"}
+    body = {"token": issuer.token().reveal(), "org_name": organization.name}
     assert ask(plane, body).json()["projectName"] == "web"
     trust(ref="main")
     assert "projectName" not in ask(plane, body).json()
@@ -60,11 +67,12 @@ def test_a_rule_for_a_project_names_it(plane: AccountServer, issuer: Issuer, tru
     ],
 )
 def test_a_bad_token_is_refused_with_its_code(
-    plane: AccountServer, issuer: Issuer, trust: Trust, changes: dict[str, Any], code: str
+    organization: Organization, issuer: Issuer, trust: Trust, changes: dict[str, Any], code: str
 ) -> None:
     """403 and one sentence."""
     trust()
-    answer = ask(plane, {"token": issuer.gitlab(**changes).reveal(), "org_name": "acme"})
+    token = issuer.gitlab(**changes).reveal()
+    answer = ask(organization.server, {"token": token, "org_name": organization.name})
     assert (answer.status_code, answer.json()["code"]) == (403, code)
     assert answer.json()["message"]
 
@@ -109,6 +117,7 @@ def test_without_the_secret_nothing_is_verified(
     assert issuer.asked == []
 
 
+@ON_BOTH
 @pytest.mark.parametrize("text", ["\ud800", "\x00", "' OR 1=1 --", "\u202e"])
 def test_texts_that_no_database_takes(plane: AccountServer, issuer: Issuer, trust: Trust, text: str) -> None:
     """As organization and as issuer: unknown, never 500."""
@@ -121,9 +130,9 @@ def test_texts_that_no_database_takes(plane: AccountServer, issuer: Issuer, trus
         assert (answer.status_code, answer.json()["code"]) == (403, "unknown_issuer")
 
 
-def test_it_is_off_without_the_flag(account_server: AccountServer) -> None:
+def test_it_is_off_without_the_flag(fresh_server: ServerFactory) -> None:
     """404, whatever secret is sent."""
-    answer = ask(account_server, {"token": "x"})
+    answer = ask(fresh_server(seed=""), {"token": "x"})
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 

@@ -12,6 +12,7 @@ import pytest
 from app.cli import exits
 from app.proto.controlplane.v1 import status_pb2
 from tests.support.cli import Loopin, secrets_in, signed_in
+from tests.support.organizations import Organization
 from tests.support.server import AccountServer
 
 TOKENS = ("chainloop", "organization", "api-token")
@@ -20,9 +21,9 @@ CREATE = "/controlplane.v1.APITokenService/Create"
 
 
 @pytest.fixture
-def owner(loopin: Loopin, account_server: AccountServer) -> Loopin:
-    """The command as the sample owner."""
-    return signed_in(loopin, account_server, account_server.owner)
+def owner(loopin: Loopin, organization: Organization) -> Loopin:
+    """The command as the owner of an organization."""
+    return signed_in(loopin, organization.server, organization.owner.login)
 
 
 @pytest.fixture
@@ -91,14 +92,14 @@ def test_a_token_made_this_way_may_do_that_and_no_more(owner: Loopin, name: str)
 
 
 def test_a_token_that_may_not_read_its_context_is_named_by_what_it_says_of_itself(
-    owner: Loopin, name: str
+    owner: Loopin, organization: Organization, name: str
 ) -> None:
     jwt = (
         owner(*TOKENS, "create", "--name", name, "--permission", "api_token:list", "-o", "token").works().out
     )
     status = owner("status", "--json", CHAINLOOP_TOKEN=jwt).works().json
     chainloop = next(item for item in status["providers"] if item["provider"] == "chainloop")
-    assert (chainloop["identity"], chainloop["organization"]) == (f"API token {name}", "acme")
+    assert (chainloop["identity"], chainloop["organization"]) == (f"API token {name}", organization.name)
 
 
 def test_the_table_says_what_it_may(owner: Loopin, name: str) -> None:

@@ -10,13 +10,16 @@ import pytest
 
 from app.domain import permissions
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
+from app.server.clock import utc_now
+from app.server.database.engine import Database
+from app.server.federation.issuers import RemoveIssuer
 from tests.integration.keyless.conftest import add_issuer
 from tests.integration.server.callers import Caller, refusal
-from tests.integration.server.conftest import EXTRA, add_person
-from tests.support import server as servers
+from tests.support import databases
 from tests.support.issuer import running_issuer
+from tests.support.organizations import OPERATOR, Organization, add_organization
 from tests.support.permission_table import ANSWERS, CALLS, PEOPLE, SETS, TABLE
-from tests.support.server import ROOT, AccountServer, sign_in
+from tests.support.server import ROOT, SharedServers
 
 WEB, ML = IdentityReference(name="web"), IdentityReference(name="ml")
 SUBSETS = list(
@@ -28,39 +31,41 @@ Made = Callable[[], object]
 
 
 @pytest.fixture(scope="module")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AccountServer]:
-    """A server of these tests' own."""
-    server = servers.start(tmp_path_factory.mktemp("matrix"))
-    for name, role in EXTRA.items():
-        add_person(server, f"{name}@acme.example", role)
-    yield server
-    servers.release(server.process)
+def organization(shared_servers: SharedServers) -> Iterator[Organization]:
+    """One for all of these tests: they add tokens to it, and change nothing else."""
+    server = shared_servers.on("sqlite")
+    database = Database(databases.url_of(server.data))
+    yield add_organization(server, database)
+    database.close()
 
 
 @pytest.fixture(scope="module")
-def owner(plane: AccountServer) -> Iterator[Caller]:
+def owner(organization: Organization) -> Iterator[Caller]:
     """Makes what others try to use."""
-    caller = Caller(plane, sign_in(plane, *plane.owner))
+    caller = Caller(organization.server, organization.owner.bearer)
     yield caller
     caller.channel.close()
 
 
 @pytest.fixture(scope="module")
-def people(plane: AccountServer) -> Iterator[Mapping[str, Caller]]:
+def people(organization: Organization) -> Iterator[Mapping[str, Caller]]:
     """Everybody but the tokens, by the names of the table."""
-    logins = {"owner": plane.owner[0], "viewer": plane.viewer[0]}
-    logins |= {name: f"{name}@acme.example" for name in EXTRA}
-    bearers = {name: sign_in(plane, email, plane.owner[1]) for name, email in logins.items()}
+    bearers = {
+        role: organization.member(role).bearer
+        for role in ("owner", "admin", "member", "contributor", "viewer")
+    }
+    bearers["loner"] = organization.add_member(f"loner@{organization.name}.example", "").bearer
     with running_issuer() as issuer:
-        add_issuer(plane.data, issuer)
+        trusted = add_issuer(organization.database, issuer, organization.name)
         bearers["job"] = issuer.token().reveal()
-        callers = {name: Caller(plane, bearer) for name, bearer in bearers.items()}
+        callers = {name: Caller(organization.server, bearer) for name, bearer in bearers.items()}
         yield callers
         for caller in callers.values():
             caller.channel.close()
+        RemoveIssuer(organization.database, utc_now).do(OPERATOR, str(trusted.id))
 
 
-def calls(caller: Caller, owner: Caller) -> dict[str, Made]:
+def calls(caller: Caller, owner: Caller, organization: str) -> dict[str, Made]:
     """Every call of the table, as this caller would really make it."""
 
     def name() -> str:
@@ -80,7 +85,7 @@ def calls(caller: Caller, owner: Caller) -> dict[str, Made]:
         "Current": caller.current,
         "ListMemberships": caller.memberships,
         "SetCurrentMembership": choose,
-        "Update": lambda: caller.update("acme", enable_ai_agent_collector=True),
+        "Update": lambda: caller.update(organization, enable_ai_agent_collector=True),
         "List": caller.list,
         "Create for the organization": lambda: caller.create(name()),
         "Create in its project": lambda: caller.create(name(), project_reference=WEB),
@@ -91,28 +96,31 @@ def calls(caller: Caller, owner: Caller) -> dict[str, Made]:
     }
 
 
-def answers(caller: Caller, owner: Caller) -> dict[str, tuple[str, str]]:
-    """What the server really says to each."""
-    return {name: refusal(call) for name, call in calls(caller, owner).items()}
+def answers(caller: Caller, owner: Caller, organization: Organization) -> dict[str, tuple[str, str]]:
+    """What the server really says to each; in the table the organization is acme."""
+    told = {name: refusal(call) for name, call in calls(caller, owner, organization.name).items()}
+    return {name: (code, text.replace(organization.name, "acme")) for name, (code, text) in told.items()}
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_a_role_opens_what_the_table_says(people: Mapping[str, Caller], owner: Caller, who: str) -> None:
+def test_a_role_opens_what_the_table_says(
+    people: Mapping[str, Caller], owner: Caller, organization: Organization, who: str
+) -> None:
     expected = {call.name: ANSWERS[getattr(call, who)] for call in TABLE}
-    assert answers(people[who], owner) == expected
+    assert answers(people[who], owner, organization) == expected
 
 
 @pytest.mark.parametrize("held", SUBSETS, ids="+".join)
 @pytest.mark.parametrize("scope", ["organization", "project"])
 def test_permissions_open_what_the_table_says(
-    plane: AccountServer, owner: Caller, scope: str, held: tuple[str, ...]
+    organization: Organization, owner: Caller, scope: str, held: tuple[str, ...]
 ) -> None:
     where = {"project_reference": WEB} if scope == "project" else {}
     made = owner.create(f"m-{uuid4().hex[:12]}", permissions=held, **where)
     assert tuple(made.item.permissions) == held
-    caller = Caller(plane, made.jwt)
+    caller = Caller(organization.server, made.jwt)
     expected = {call.name: ANSWERS[call.for_token(scope, frozenset(held))] for call in TABLE}
-    assert answers(caller, owner) == expected
+    assert answers(caller, owner, organization) == expected
     caller.channel.close()
 
 
@@ -123,14 +131,14 @@ def test_a_token_without_a_choice_gets_the_default(owner: Caller, scope: str) ->
     assert tuple(made.item.permissions) == SETS[f"Default, {scope}"][1]
 
 
-def test_a_token_that_lost_every_permission_opens_nothing(plane: AccountServer, owner: Caller) -> None:
+def test_a_token_that_lost_every_permission_opens_nothing(organization: Organization, owner: Caller) -> None:
     name = f"m-{uuid4().hex[:12]}"
-    caller = Caller(plane, owner.create(name).jwt)
+    caller = Caller(organization.server, owner.create(name).jwt)
     assert refusal(caller.list) == ("OK", "")
-    with plane.database() as database:
+    with organization.server.database() as database:
         database.execute("UPDATE api_tokens SET permissions = '[]' WHERE name = ?", (name,))
     expected = {call.name: ANSWERS[call.for_token("organization", frozenset())] for call in TABLE}
-    assert answers(caller, owner) == expected
+    assert answers(caller, owner, organization) == expected
     caller.channel.close()
 
 
@@ -142,9 +150,11 @@ def test_an_unknown_permission_is_refused_with_its_name(owner: Caller, wanted: s
 
 
 @pytest.mark.parametrize("lacking", permissions.EVERY)
-def test_a_token_hands_out_only_what_it_holds(plane: AccountServer, owner: Caller, lacking: str) -> None:
+def test_a_token_hands_out_only_what_it_holds(
+    organization: Organization, owner: Caller, lacking: str
+) -> None:
     held = [name for name in permissions.EVERY if name != lacking]
-    caller = Caller(plane, owner.create(f"m-{uuid4().hex[:12]}", permissions=held).jwt)
+    caller = Caller(organization.server, owner.create(f"m-{uuid4().hex[:12]}", permissions=held).jwt)
     asked = {"permissions": [lacking], "project_reference": WEB}
     assert refusal(lambda: caller.create(f"m-{uuid4().hex[:12]}", **asked)) == (
         "PERMISSION_DENIED",
