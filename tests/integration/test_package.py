@@ -1,5 +1,6 @@
 """What is shipped: the wheel and the source distribution, installed outside the checkout."""
 
+import os
 import subprocess
 import sys
 import venv
@@ -20,7 +21,18 @@ PIP = ("-m", "pip", "-q", "--disable-pip-version-check")
 
 def run(*command: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
     """Run it in `cwd` and return what it said."""
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=outside())
+
+
+def outside() -> dict[str, str]:
+    """The environment of somebody whose Python does not know the checkout."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+@pytest.fixture(autouse=True)
+def no_python_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shell in the terminal does not know the checkout either."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
 
 
 @dataclass(frozen=True)

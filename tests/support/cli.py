@@ -14,12 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+from unittest.mock import patch
 
 import httpx
 import pytest
 
-from app.cli import child, exits, root
+from app.cli import exits, root
 from app.cli.running import real_container
 from app.container import Container
 from app.domain.errors import BrowserUnavailable
@@ -91,8 +92,9 @@ def in_process(
 
     Everything but the start and the end of the process is the real program's, and what it changes in the
     process is put back (`process_state.isolated`). What a command leaves to its process, such as an exit by
-    a signal or a child that inherits the streams, needs `Loopin.process`; so do two runs with `--debug` in
-    one second and one state folder: the log is named after the second and the process.
+    a signal, needs `Loopin.process`; so do two runs with `--debug` in one second and one state folder: the
+    log is named after the second and the process. A child of the command (`loopin run`) writes to the
+    descriptors 1 and 2, which are this process's: the fixture `capfd` reads them.
 
     Under a running event loop, as in an async test, the command gets a loop in a thread of its own, and the
     caller's loop stands still meanwhile.
@@ -102,7 +104,7 @@ def in_process(
     streams = [io.TextIOWrapper(one, encoding="utf-8", write_through=True) for one in buffers]
 
     def work() -> int:
-        with isolated(environment, cwd or Path.cwd()), _without_children():
+        with isolated(environment, cwd or Path.cwd()), _not_replaced():
             sys.stdin, sys.stdout, sys.stderr = streams
             exits.prepare_streams()
             return root.run(arguments, containers)
@@ -119,21 +121,18 @@ def in_process(
 
 
 @contextmanager
-def _without_children() -> Iterator[None]:
-    """`loopin run` replaces its process, or writes to its descriptors: that must not be this process."""
-    really = child.run
+def _not_replaced() -> Iterator[None]:
+    """`loopin run` without masking takes the place of its process: that must not be this one."""
+    really = os.execvpe
 
-    def refused(command: Sequence[str], environment: Mapping[str, str], secrets: Sequence[str]) -> int:
-        if shutil.which(command[0], path=environment.get("PATH")):
+    def refused(program: str, arguments: list[str], environment: dict[str, str]) -> NoReturn:
+        if shutil.which(program, path=environment.get("PATH")):
             # Not an Exception: it gets past the gate of the command.
-            pytest.fail("`loopin run` starts a program that inherits the streams: use Loopin.process")
-        return really(command, environment, secrets)
+            pytest.fail(f"{program} would take the place of this process: use Loopin.process")
+        really(program, arguments, environment)
 
-    child.run = refused
-    try:
+    with patch.object(os, "execvpe", refused):
         yield
-    finally:
-        child.run = really
 
 
 @dataclass

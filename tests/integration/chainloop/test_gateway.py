@@ -22,6 +22,7 @@ from app.domain.errors import (
 from app.domain.organizations import Role
 from app.domain.tokens import ScopeFilter, StatusFilter, TokenDraft
 from tests.support.chainloop import MIB, credential_at, endpoint_of, make_token, person
+from tests.support.organizations import Organization
 from tests.support.server import AccountServer, ServerFactory, bulk_tokens
 
 
@@ -282,10 +283,9 @@ async def test_signing_out_ends_this_session_at_the_server(
 
 
 async def test_signing_out_everywhere_ends_all_sessions(
-    gateways: ChainloopGateways, fresh_server: ServerFactory
+    gateways: ChainloopGateways, organization: Organization
 ) -> None:
-    server = fresh_server()
-    first, second = (person(server, server.owner) for _ in range(2))
+    first, second = (person(organization.server, organization.owner.login) for _ in range(2))
     assert await gateways.open(first.endpoint, first).sign_out(everywhere=True)
     with pytest.raises(SessionEnded):
         await gateways.open(second.endpoint, second).current()

@@ -23,12 +23,15 @@ from app.domain.errors import (
 from app.domain.organizations import Role
 from app.domain.tokens import ScopeFilter, StatusFilter, TokenDraft
 from app.proto.controlplane.v1 import status_pb2
+from app.server.clock import utc_now
+from app.server.usecases.places import SetMembership
 from app.services.chainloop_vault import SERVICE
 from app.services.login.round_trip import BrowserLogin
 from app.vault.memory import MemoryVault
 from tests.integration.chainloop.test_login import begin, result_of, run, until
 from tests.support.callbacks import FormBrowser, NoBrowser, redirected_to
 from tests.support.chainloop import ContainerFactory
+from tests.support.organizations import OPERATOR, Organization, add_organization
 from tests.support.peers import closed_port
 from tests.support.server import AccountServer, ServerFactory, release, sign_in, start
 
@@ -186,35 +189,18 @@ async def test_an_api_token_reads_its_place_from_itself(
     assert {token.scope for token in (await robot.list_tokens.do()).tokens} <= {"web", "ml"}
 
 
-async def _second_organization(server: AccountServer) -> None:
-    """Make the owner a member of globex too."""
-    connection = server.database()
-    columns = [row[1] for row in connection.execute("PRAGMA table_info(memberships)")]
-    (user,) = connection.execute("SELECT id FROM users WHERE email = ?", (server.owner[0],)).fetchone()
-    (globex,) = connection.execute("SELECT id FROM organizations WHERE name = 'globex'").fetchone()
-    row = connection.execute("SELECT * FROM memberships WHERE user_id = ?", (user,)).fetchone()
-    values = dict(zip(columns, row, strict=True))
-    values |= {"id": "0" * 32, "organization_id": globex}
-    if "current" in values:
-        values["current"] = 0
-    marks = ", ".join("?" for _ in values)
-    connection.execute(
-        f"INSERT INTO memberships ({', '.join(values)}) VALUES ({marks})", tuple(values.values())
-    )
-    connection.close()
-
-
 async def test_switching_changes_the_current_organization_at_the_server(
-    container_for: ContainerFactory, fresh_server: ServerFactory
+    container_for: ContainerFactory, organization: Organization
 ) -> None:
-    server = fresh_server()
-    owner = await signed_in(container_for, server, server.owner)
-    await _second_organization(server)
-    assert {m.organization.name for m in await owner.list_organizations.do()} == {"acme", "globex"}
-    assert (await owner.switch_organization.do("globex")).organization.name == "globex"
-    assert (await owner.describe_organization.do()).organization == "globex"
-    assert [m.organization.name for m in await owner.list_organizations.do() if m.current] == ["globex"]
-    assert (await actions(owner))[0] == (Action.SWITCH, Outcome.DONE, "globex")
+    person, mine = organization.owner, organization.name
+    other = add_organization(organization.server, organization.database).name
+    SetMembership(organization.database, utc_now).do(OPERATOR, person.email, other, Role.OWNER)
+    owner = await signed_in(container_for, organization.server, person.login)
+    assert {m.organization.name for m in await owner.list_organizations.do()} == {mine, other}
+    assert (await owner.switch_organization.do(other)).organization.name == other
+    assert (await owner.describe_organization.do()).organization == other
+    assert [m.organization.name for m in await owner.list_organizations.do() if m.current] == [other]
+    assert (await actions(owner))[0] == (Action.SWITCH, Outcome.DONE, other)
 
 
 async def test_switching_to_a_strange_organization_names_ones_own_and_changes_nothing(

@@ -105,13 +105,21 @@ async def test_a_command_can_be_run_while_an_event_loop_runs(tmp_path: Path) -> 
     assert asyncio.get_running_loop() is loop
 
 
-def test_a_program_that_inherits_the_streams_is_not_started(loopin: Loopin) -> None:
-    signed_in = {"GUMLOOP_ACCESS_TOKEN": "not-a-real-token"}
-    for masking in ((), ("--no-masking",)):
-        with pytest.raises(pytest.fail.Exception, match=r"use Loopin\.process"):
-            loopin("run", *masking, "--", "true", **signed_in)
-        loopin("run", *masking, "--", "/no/such/program", **signed_in).fails(127, "there is no such command")
-    assert loopin.process("run", "--", "echo", "hi", **signed_in).works().out == "hi\n"
+def test_no_program_takes_the_place_of_this_process(loopin: Loopin) -> None:
+    token = {"GUMLOOP_ACCESS_TOKEN": "not-a-real-token"}
+    with pytest.raises(pytest.fail.Exception, match=r"use Loopin\.process"):
+        loopin("run", "--no-masking", "--", "true", **token)
+    missing = loopin("run", "--no-masking", "--", "/no/such/program", **token)
+    missing.fails(127, "there is no such command")
+    assert loopin.process("run", "--no-masking", "--", "echo", "hi", **token).works().out == "hi\n"
+
+
+def test_what_a_child_prints_comes_in_at_the_descriptors(
+    loopin: Loopin, capfd: pytest.CaptureFixture[str]
+) -> None:
+    token = "not-a-real-token"
+    done = loopin("run", "--", "echo", "hi", token, GUMLOOP_ACCESS_TOKEN=token)
+    assert (done.works().out, capfd.readouterr().out) == ("", "hi ***\n")
 
 
 @pytest.mark.parametrize(
