@@ -4,6 +4,7 @@ Where a secret must appear is listed in SECURITY.md; everywhere else there is no
 """
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -77,6 +78,12 @@ def test_the_search_finds_what_is_there(house: House, gumloop: Gumloop) -> None:
         planted.unlink()
     with house.watched():
         house.process("gumloop", "login", "--api-key", API_KEY, "--user-id", USER_ID).works()
+    assert "arguments of a process" in house.found()
+    house.arguments.clear()
+    assert "arguments of a process" not in house.found()
+    with house.watched():
+        # However short it runs: started by this process, as a command's browser is.
+        subprocess.run(["true", f"--key={API_KEY}"], check=True)
     assert "arguments of a process" in house.found()
     house.said.append(("planted", f"x{API_KEY}x"))
     assert "output of planted" in house.found()
