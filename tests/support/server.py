@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
@@ -206,8 +207,8 @@ def own_address() -> str:
 
     A client that sends it as X-Forwarded-For has its own limit of wrong passwords.
     """
-    digits = uuid4().hex
-    return ":".join(["2001:db8", *(digits[place : place + 4] for place in range(0, 24, 4))])
+    # As the server writes it down (RFC 5952).
+    return str(IPv6Address((0x20010DB8 << 96) + secrets.randbits(96)))
 
 
 def submit_login(
