@@ -1,5 +1,6 @@
 """Canaille, an identity provider that nobody here wrote, in a virtual environment of its own."""
 
+import json
 import os
 import socket
 import subprocess
@@ -12,10 +13,18 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.http_client import http_client
 from tests.support.require import foreign
 from tests.support.server import release
 
 PATIENCE = 90.0
+# Each of its commands imports for two seconds: one process gives them all, and the last one serves.
+_PROGRAM = """
+import json, sys
+from canaille.commands import cli
+for command in json.loads(sys.argv[1]):
+    cli(command, standalone_mode=False)
+"""
 PIN = "canaille[front,oidc,server,sqlite]"
 PASSWORD = "canaille-password-not-real"
 # Who it knows: login and e-mail address. It never says whether it verified an address.
@@ -60,7 +69,7 @@ class Canaille:
             "scope": "openid email profile",
             "token_endpoint_auth_method": "client_secret_basic",
         }
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+        with http_client() as client:
             answer = client.post(f"{self.url}/oauth/register", json=wanted)
         assert answer.status_code == 201, answer.text
         made = answer.json()
@@ -86,13 +95,12 @@ def canaille(canaille_command: Path, tmp_path_factory: pytest.TempPathFactory) -
     folder, port = tmp_path_factory.mktemp("canaille"), free_port()
     (folder / "canaille.toml").write_text(_CONFIG.format(port=port, folder=folder))
     made = Canaille(f"http://127.0.0.1:{port}", canaille_command, folder)
-    made.run("install")
-    for login, email in (NORA, OTTO, UMA, DAN):
-        name = ("--given-name", login.title(), "--family-name", "Sample", "--emails", email)
-        made.run("create", "user", "--quiet", "--user-name", login, "--password", PASSWORD, *name)
+    # Without workers it serves itself; a worker would import everything again.
+    serve = ["run", "--bind", f"127.0.0.1:{port}", "--workers", "0"]
+    commands = [["install"], *(_create(login, email) for login, email in (NORA, OTTO, UMA, DAN)), serve]
     with (folder / "stderr").open("w") as errors:
         process = subprocess.Popen(
-            [str(canaille_command), "run", "--bind", f"127.0.0.1:{port}"],
+            [str(canaille_command.with_name("python")), "-c", _PROGRAM, json.dumps(commands)],
             env=_environment(folder),
             cwd=folder,
             stdout=subprocess.DEVNULL,
@@ -100,22 +108,27 @@ def canaille(canaille_command: Path, tmp_path_factory: pytest.TempPathFactory) -
             text=True,
         )
     try:
-        _wait(made.url, process)
+        _wait(made.url, process, folder / "stderr")
         yield made
     finally:
         release(process)
 
 
-def _wait(url: str, process: "subprocess.Popen[str]") -> None:
+def _create(login: str, email: str) -> list[str]:
+    name = ("--given-name", login.title(), "--family-name", "Sample", "--emails", email)
+    return ["create", "user", "--quiet", "--user-name", login, "--password", PASSWORD, *name]
+
+
+def _wait(url: str, process: "subprocess.Popen[str]", errors: Path) -> None:
     end = time.monotonic() + PATIENCE
-    with httpx.Client(trust_env=False) as client:
+    with http_client() as client:
         while True:
             try:
                 client.get(f"{url}/.well-known/openid-configuration").raise_for_status()
                 return
             except httpx.HTTPError:
-                assert process.poll() is None, "canaille ended"
-                assert time.monotonic() < end, "canaille does not answer"
+                assert process.poll() is None, errors.read_text()
+                assert time.monotonic() < end, f"canaille does not answer: {errors.read_text()}"
                 # There is nothing to wait for but the port of a program of somebody else's.
                 time.sleep(0.1)
 

@@ -16,6 +16,7 @@ import httpx
 
 from app.server.clock import utc_now
 from app.server.database.oauth_models import Team
+from tests.support.http_client import http_client
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, csrf_of
 
@@ -138,7 +139,7 @@ def person_at(
     server: AccountServer, login: tuple[str, str] | None = None, own: bool = False
 ) -> Iterator[Person]:
     """A browser, signed in when `login` is given; `own` for one that is going to sign out."""
-    with httpx.Client(base_url=server.http, trust_env=False) as client:
+    with http_client(server.http) as client:
         person = Person(client)
         key = (server.http, login[0]) if login else ("", "")
         if login and not own and key in _SIGNED_IN:
@@ -158,7 +159,7 @@ def _give(client: httpx.Client, cookies: list[Cookie]) -> None:
 @contextmanager
 def program_at(server: AccountServer) -> Iterator[Program]:
     """The public client, without cookies."""
-    with httpx.Client(base_url=server.http, trust_env=False) as client:
+    with http_client(server.http) as client:
         yield Program(client)
 
 

@@ -20,6 +20,7 @@ import pytest
 
 from tests.support import databases
 from tests.support.databases import Prepare, SideDoor
+from tests.support.http_client import http_client
 from tests.support.server_process import NO_CONSTANTS, ServerProcess
 from tests.support.server_process import ROOT as ROOT
 
@@ -224,7 +225,7 @@ def submit_login(
 
 def sign_in(server: AccountServer, email: str, password: str) -> str:
     """Sign in over the real page; return the person's JWT."""
-    with httpx.Client(base_url=server.http, trust_env=False, timeout=60) as client:
+    with http_client(server.http) as client:
         answer = submit_login(client, email, password)
     assert answer.status_code == 303, (answer.status_code, answer.text)
     return parse_qs(urlsplit(answer.headers["location"]).query)["t"][0]

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 
+from tests.support.http_client import http_client
 from tests.support.provider import CLIENT, SECRET, Provider
 from tests.support.server import CALLBACK, csrf_of
 
@@ -44,7 +45,7 @@ class Browser:
 
     def way_back(self, place: str = LOGIN) -> str:
         """Sign in at the provider; return the path to which it sends the browser."""
-        with httpx.Client(trust_env=False) as other:
+        with http_client() as other:
             answer = other.get(self.to_provider(place))
         assert answer.status_code == 302, answer.text
         parts = urlsplit(answer.headers["location"])
@@ -66,7 +67,7 @@ class Browser:
 @contextmanager
 def browser_at(http: str) -> Iterator[Browser]:
     """A fresh browser."""
-    with httpx.Client(base_url=http, trust_env=False) as client:
+    with http_client(http) as client:
         yield Browser(client)
 
 

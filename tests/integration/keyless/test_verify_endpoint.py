@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.keyless.conftest import Trust
 from tests.support.databases import ON_BOTH
+from tests.support.http_client import http_client
 from tests.support.issuer import DISCOVERY, Issuer, github_claims, gitlab_claims
 from tests.support.organizations import Organization
 from tests.support.server import FEDERATION_SECRET, AccountServer, ServerFactory
@@ -17,7 +18,7 @@ from tests.unit.keyless.tokens import raw
 def ask(plane: AccountServer, body: Any, secret: str = FEDERATION_SECRET, **more: Any) -> httpx.Response:
     """Send the request."""
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-    with httpx.Client(base_url=plane.http, trust_env=False) as client:
+    with http_client(plane.http) as client:
         sent = {"json": body} if not isinstance(body, bytes) else {"content": body}
         return client.post("/federated/verify", headers=headers, **sent, **more)
 
@@ -138,7 +139,7 @@ def test_it_is_off_without_the_flag(fresh_server: ServerFactory) -> None:
 
 def test_only_post_is_answered(plane: AccountServer) -> None:
     """A browser that wanders by sees nothing."""
-    with httpx.Client(base_url=plane.http, trust_env=False) as client:
+    with http_client(plane.http) as client:
         assert client.get("/federated/verify").status_code == 405
 
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.support.databases import ON_BOTH
+from tests.support.http_client import http_client
 from tests.support.oauth import Person, Program, add_team, person_at, tokens_at, user_id_of
 from tests.support.organizations import Organization, add_organization
 from tests.support.server import AccountServer, ServerFactory, csrf_of, sign_in
@@ -231,7 +232,7 @@ def test_starting_again_with_sample_data_changes_no_key(fresh_server: ServerFact
         key = KeyPage(ada).make_key()
     server.stop()
     again = fresh_server(data=server.data)
-    with httpx.Client(base_url=again.http, trust_env=False) as http:
+    with http_client(again.http) as http:
         user_id = again.seed["gumloop"]["user_id"]
         assert Reader(http, key, user_id)("models").status_code == 200
         assert error_of(Reader(http, server.seed["gumloop"]["api_key"], user_id)("models"))[0] == 401

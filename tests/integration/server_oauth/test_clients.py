@@ -7,6 +7,7 @@ import pytest
 from authlib.oauth2 import rfc8414, rfc9207
 
 from tests.support.databases import ON_BOTH
+from tests.support.http_client import http_client
 from tests.support.oauth import CLIENT, Person, Program, Proof, answer_of, request_for, tokens_at
 from tests.support.server import REGISTRATION_SECRET, AccountServer, ServerFactory
 
@@ -141,7 +142,7 @@ def test_rfc6750_3_1_userinfo_needs_a_token_with_its_scope(
 
 
 def test_rfc7591_registration_is_off_unless_it_was_turned_on(fresh_server: ServerFactory) -> None:
-    with httpx.Client(base_url=fresh_server(seed="").http, trust_env=False) as http:
+    with http_client(fresh_server(seed="").http) as http:
         assert register(http).status_code == 403
         metadata = http.get("/.well-known/oauth-authorization-server").json()
     assert "registration_endpoint" not in metadata

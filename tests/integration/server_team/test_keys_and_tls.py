@@ -16,6 +16,7 @@ from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Command
 from tests.support import databases
 from tests.support.cli import Result
+from tests.support.http_client import http_client
 from tests.support.peers import certificate
 from tests.support.server import (
     PATIENCE,
@@ -54,7 +55,7 @@ def test_sessions_and_tokens_live_through_a_rotation_on_every_server(
     try:
         before = sign_in(first, *first.owner)
         made = Caller(first, before).create("made-before")
-        with httpx.Client(base_url=first.http, trust_env=False) as browser:
+        with http_client(first.http) as browser:
             form = csrf_of(browser.get("/auth/login").text)
             command("server", "keys", "rotate", *ring).works()
             hang_up(first, "keys.loaded")
@@ -115,7 +116,7 @@ def test_both_ports_speak_tls_and_take_a_new_certificate(fresh_server: ServerFac
     server = fresh_server("--tls-cert", str(cert), "--tls-key", str(key), "--log-level", "info")
     assert server.http.startswith("https://")
     places = (server.http.removeprefix("https://"), server.grpc)
-    with httpx.Client(base_url=server.http, trust_env=False, verify=trusting(old.pem)) as client:
+    with http_client(server.http, verify=trusting(old.pem)) as client:
         assert "secure" in client.get("/auth/login").headers["set-cookie"].lower()
         answer = submit_login(client, *server.owner, None)
         assert answer.status_code == 200

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 
 from app.domain import inactivity
@@ -15,6 +14,7 @@ from app.domain.tokens import APIToken
 from tests.integration.server.callers import Caller, refusal
 from tests.support import databases
 from tests.support.databases import moment
+from tests.support.http_client import http_client
 from tests.support.server import (
     AccountServer,
     bulk_tokens,
@@ -97,6 +97,7 @@ def wait_until_some_are_swept(server: AccountServer, victim: AccountServer) -> N
             assert victim.process.poll() is None
 
 
+@pytest.mark.slow
 def test_three_sweep_at_once_and_one_is_killed_in_the_middle(tmp_path: Path, postgres_folder: Path) -> None:
     data = tmp_path / "data"
     databases.on_postgres(postgres_folder, data)
@@ -141,6 +142,7 @@ def test_what_a_dead_server_held_is_swept_by_the_others(tmp_path: Path, postgres
             assert answer.result(30) == stale
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_sqlite_file_under_load(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with fleet(data, 2) as servers:
@@ -182,7 +184,7 @@ def pair(tmp_path: Path, postgres_folder: Path) -> Iterator[list[AccountServer]]
 def test_what_begins_on_one_server_goes_on_at_another(pair: list[AccountServer]) -> None:
     first, second = pair
     email, password = first.owner
-    with httpx.Client(trust_env=False) as browser:
+    with http_client() as browser:
         page = browser.get(f"{first.http}/auth/login", params={"callback": ""})
         form = {"csrf_token": csrf_of(page.text), "email": email, "password": password}
         shown = browser.post(f"{second.http}/auth/login", params={"callback": ""}, data=form)
@@ -191,7 +193,7 @@ def test_what_begins_on_one_server_goes_on_at_another(pair: list[AccountServer])
     made = Caller(first, jwt).create("from-the-first")
     assert made.item.id in {item.id for item in Caller(second, jwt).list()}
     assert Caller(second, made.jwt).current().current_user.id == made.item.id
-    with httpx.Client(base_url=second.http, trust_env=False) as client:
+    with http_client(second.http) as client:
         gone = client.post("/auth/logout", headers={"authorization": f"Bearer {jwt}"})
     assert gone.status_code == 204
     assert refusal(Caller(first, jwt).current)[0] == "UNAUTHENTICATED"
@@ -200,6 +202,6 @@ def test_what_begins_on_one_server_goes_on_at_another(pair: list[AccountServer])
 def test_wrong_passwords_are_counted_over_all_servers(pair: list[AccountServer]) -> None:
     statuses = []
     for number in range(11):
-        with httpx.Client(base_url=pair[number % 2].http, trust_env=False) as browser:
+        with http_client(pair[number % 2].http) as browser:
             statuses.append(submit_login(browser, pair[0].owner[0], "wrong").status_code)
     assert statuses == [401] * 10 + [429]

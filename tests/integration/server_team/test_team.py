@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
@@ -18,6 +17,7 @@ from tests.integration.server_team.conftest import Operate
 from tests.support import databases, postgres
 from tests.support.cli import Loopin
 from tests.support.databases import ON_BOTH
+from tests.support.http_client import http_client
 from tests.support.oauth import tokens_at
 from tests.support.organizations import Organization
 from tests.support.server import (
@@ -55,7 +55,7 @@ def add_leo(server: AccountServer, operate: Operate, email: str = "leo@acme.exam
 def is_let_in(server: AccountServer, email: str, password: str) -> bool:
     """Whether the sign-in page takes the password; wrong ones count against an address of their own."""
     headers = {"X-Forwarded-For": own_address()}
-    with httpx.Client(base_url=server.http, trust_env=False, headers=headers) as client:
+    with http_client(server.http, headers=headers) as client:
         status = submit_login(client, email, password).status_code
     assert status in {303, 401}
     return status == 303
@@ -103,7 +103,7 @@ def test_a_leaver_is_out_at_once_everywhere(organization: Organization, operate:
     for bearer in bearers:
         assert refusal(Caller(server, bearer).current) == ("UNAUTHENTICATED", "Token is invalid")
     assert not is_let_in(server, leo, PASSWORD)
-    with httpx.Client(base_url=server.http, trust_env=False) as client:
+    with http_client(server.http) as client:
         headers = {"authorization": f"Bearer {program}"}
         assert client.get("/api/v1/models", headers=headers).status_code == 401
     # It is the organization's, and somebody may rely on it.
@@ -207,7 +207,7 @@ def test_the_trail_cannot_be_changed(server: AccountServer, change: str) -> None
 
 
 def test_totals_are_there_for_prometheus(server: AccountServer) -> None:
-    with httpx.Client(base_url=server.http, trust_env=False) as client:
+    with http_client(server.http) as client:
         answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     assert "loopin_sweep_next_run_timestamp_seconds" in answer.text

@@ -1,11 +1,13 @@
 """A real Chromium signs in to Loopin through a real identity provider that nobody here wrote."""
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from app.proto.controlplane.v1.organization_pb2 import MembershipRole
 from tests.integration.server.callers import Caller
@@ -16,6 +18,10 @@ from tests.support.canaille import canaille_command as canaille_command
 from tests.support.chromium import contrast, fits, waiting_program
 from tests.support.oauth import Proof, answer_of, program_at, request_for
 from tests.support.server import AccountServer
+
+# It takes seconds to start, so one worker starts it.
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("canaille")]
 
 
 def put_behind(canaille: Canaille, folder: Path, *flags: str) -> AccountServer:
@@ -41,7 +47,7 @@ def behind(canaille: Canaille, tmp_path_factory: pytest.TempPathFactory) -> Iter
     servers.release(server.process)
 
 
-PATIENCE = 15_000
+PATIENCE = 60_000
 
 
 def at_canaille(tab: Page, canaille: Canaille, login: str, answer: str = "Accept") -> None:
@@ -66,7 +72,7 @@ def test_a_person_signs_in_to_chainloop(
         assert tab.get_by_label("Password").count() == 0
         at_canaille(tab, canaille, NORA[0])
         tab.wait_for_url(f"http://{address}/**")
-        found = parse_qs(urlsplit(seen.get(timeout=20)).query)
+        found = parse_qs(urlsplit(seen.get(timeout=60)).query)
     assert found["state"] == ["s/kept"]
     context = Caller(behind, found["t"][0]).current()
     assert (context.current_user.email, context.current_user.first_name) == (NORA[1], "Nora")
@@ -99,7 +105,7 @@ def test_a_person_signs_in_to_gumloop_and_allows_the_program(
         assert NORA[1] in tab.inner_text("main")
         allow.click()
         tab.wait_for_url(f"http://{address}/**")
-        code = answer_of(seen.get(timeout=20))["code"]
+        code = answer_of(seen.get(timeout=60))["code"]
     with program_at(behind) as program:
         tokens = program.exchange(code, proof, redirect_uri=redirect).json()
         assert program.works(tokens["access_token"])
@@ -141,16 +147,12 @@ def test_a_person_may_decline(
     assert "the sign-in was declined." in tab.inner_text("main")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
-def test_the_page_fits_and_can_be_read(
-    behind: AccountServer, chromium: Browser, scheme: str, width: int
-) -> None:
-    made = chromium.new_context(color_scheme="dark" if scheme == "dark" else "light")
-    tab = made.new_page()
-    tab.set_viewport_size({"width": width, "height": 700})
+def test_the_page_fits_and_can_be_read(behind: AccountServer, page: tuple[Page, list[str]]) -> None:
+    tab, _ = page
     tab.goto(f"{behind.http}/auth/login")
-    assert fits(tab, width)
-    for selector in ("h1", ".lead", "button", ".foot"):
-        assert contrast(tab, selector) >= 4.5, selector
-    made.close()
+    for scheme, width in product(SCHEMES, (320, 1280)):
+        tab.emulate_media(color_scheme=scheme)
+        tab.set_viewport_size({"width": width, "height": 700})
+        assert fits(tab, width)
+        for selector in ("h1", ".lead", "button", ".foot"):
+            assert contrast(tab, selector) >= 4.5, (selector, scheme)

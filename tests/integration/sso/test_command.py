@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from app.cli import root
@@ -12,6 +11,7 @@ from app.container import Container
 from app.settings import Settings
 from app.vault.memory import MemoryVault
 from tests.support.cli import Result, secrets_in
+from tests.support.http_client import http_client
 from tests.support.provider import Provider
 from tests.support.server import AccountServer
 from tests.support.sso import browser_at, link_of, told
@@ -35,7 +35,7 @@ class ProviderBrowser:
         with browser_at(self._server.http) as browser:
             answer = browser.sign_in(f"{parts.path}?{parts.query}")
         assert answer.status_code == 200, told(answer)
-        with httpx.Client(trust_env=False, follow_redirects=True) as client:
+        with http_client(follow_redirects=True) as client:
             self.page = client.get(link_of(answer)).text
 
 

@@ -1,54 +1,39 @@
 """The same on SQLite and on PostgreSQL: at once, again, twice, and with text that a database minds."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 
 from tests.integration.server.callers import Caller
-from tests.support import databases
-from tests.support import server as servers
+from tests.support.databases import ON_BOTH
 from tests.support.provider import Provider, new_person
 from tests.support.server import AccountServer
-from tests.support.sso import ACCOUNT, browser_at, flags, told
+from tests.support.sso import ACCOUNT, browser_at, told
+
+pytestmark = ON_BOTH
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def other(
-    request: pytest.FixtureRequest,
-    team: tuple[AccountServer, Provider],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[AccountServer]:
-    """A server on either, behind the provider of this folder."""
-    folder = tmp_path_factory.mktemp("either")
-    if request.param == "postgresql":
-        databases.on_postgres(request.getfixturevalue("postgres_folder"), folder / "data")
-    server = servers.start(folder / "data", *flags(team[1], folder, "--oidc-join", "acme:member"))
-    yield server
-    servers.release(server.process)
-
-
-def test_many_first_sign_ins_at_once_make_one_person(other: AccountServer, provider: Provider) -> None:
+def test_many_first_sign_ins_at_once_make_one_person(server: AccountServer, provider: Provider) -> None:
     with ExitStack() as stack, ThreadPoolExecutor(6) as pool:
-        browsers = [stack.enter_context(browser_at(other.http)) for _ in range(6)]
+        browsers = [stack.enter_context(browser_at(server.http)) for _ in range(6)]
         ways = [browser.way_back(ACCOUNT) for browser in browsers]
         answers = list(pool.map(lambda pair: pair[0].http.get(pair[1]), zip(browsers, ways, strict=True)))
     assert [answer.status_code for answer in answers] == [303] * 6, [told(answer) for answer in answers]
-    with other.database() as database:
+    with server.database() as database:
         mine = (provider.person["email"],)
         assert database.execute("SELECT count(*) FROM users WHERE email = ?", mine).fetchone()[0] == 1
         joined = "SELECT count(*) FROM memberships m JOIN users u ON u.id = m.user_id WHERE u.email = ?"
         assert database.execute(joined, mine).fetchone()[0] == 1
 
 
-def test_one_answer_brought_many_times_at_once_counts_once(other: AccountServer, provider: Provider) -> None:
-    with browser_at(other.http) as browser, ThreadPoolExecutor(6) as pool:
+def test_one_answer_brought_many_times_at_once_counts_once(server: AccountServer, provider: Provider) -> None:
+    with browser_at(server.http) as browser, ThreadPoolExecutor(6) as pool:
         back = browser.way_back(ACCOUNT)
         cookies = dict(browser.http.cookies)
 
         def bring(_: int) -> int:
-            with browser_at(other.http) as copy:
+            with browser_at(server.http) as copy:
                 copy.http.cookies.update(cookies)
                 return copy.http.get(back).status_code
 
@@ -56,10 +41,10 @@ def test_one_answer_brought_many_times_at_once_counts_once(other: AccountServer,
 
 
 def test_a_person_is_found_again_and_an_address_is_not_handed_on(
-    other: AccountServer, provider: Provider
+    server: AccountServer, provider: Provider
 ) -> None:
-    with browser_at(other.http) as browser:
-        first, second = (Caller(other, browser.bearer()).current().current_user.id for _ in range(2))
+    with browser_at(server.http) as browser:
+        first, second = (Caller(server, browser.bearer()).current().current_user.id for _ in range(2))
         assert first == second
         provider.person = new_person(email=provider.person["email"])
         assert browser.sign_in().status_code == 403
@@ -67,16 +52,16 @@ def test_a_person_is_found_again_and_an_address_is_not_handed_on(
 
 @pytest.mark.parametrize("change", [{"email": "a\x00@acme.example"}, {"sub": "a\x00"}, {"email": "x" * 400}])
 def test_text_that_a_database_minds_is_refused_before(
-    other: AccountServer, provider: Provider, change: dict[str, str]
+    server: AccountServer, provider: Provider, change: dict[str, str]
 ) -> None:
     provider.person = new_person(**change)
-    with browser_at(other.http) as browser:
+    with browser_at(server.http) as browser:
         assert browser.sign_in().status_code in {403, 502}
 
 
-def test_names_that_a_database_minds_are_cleaned(other: AccountServer, provider: Provider) -> None:
+def test_names_that_a_database_minds_are_cleaned(server: AccountServer, provider: Provider) -> None:
     provider.person = new_person(given_name="No\x00ra", family_name="B" * 5000)
-    with browser_at(other.http) as browser:
-        user = Caller(other, browser.bearer()).current().current_user
+    with browser_at(server.http) as browser:
+        user = Caller(server, browser.bearer()).current().current_user
     assert user.first_name == "No\ufffdra"
     assert len(user.last_name) == 200
