@@ -1,7 +1,10 @@
-"""The pictures in screenshots/: every screen and dialog, in every look, from the scenes of the snapshots."""
+"""The pictures in screenshots/: every screen and dialog, from the scenes of the snapshots.
+
+Each is drawn dark and light; five that together have nearly every kind of widget, also with few colours.
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +38,8 @@ from app.screens.token_dialogs import SortDialog, TokenDialog
 from app.screens.tokens import TokensScreen
 from app.screens.why import WhyDialog
 from tests.support import scenes, scenes_rooms
-from tests.support.scenes import LARGE, Pilots, Scene, Size
+from tests.support.idle import settle
+from tests.support.scenes import LARGE, SMALL, Pilots, Scene, Size
 
 FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
 NARROWER: Size = (110, 36)
@@ -98,8 +102,9 @@ PICTURES: dict[str, Picture] = {
 }
 LOOKS = {"dark": themes.DARK, "light": themes.LIGHT, "ansi": themes.ANSI, "no-color": themes.DARK}
 _COLOURLESS = "no-color"
-STILL, LOOK = 4, 0.03
-"""The picture is taken when so many looks in a row found it the same; seconds between them."""
+IN_EVERY_LOOK = frozenset({"accounts-both", "login-progress", "tokens", "revoke-many", "auto-revoke"})
+"""A room of cards; a list of steps; a table with details; a dialog with an input and a button that cannot be
+pressed yet; a histogram with a slider."""
 
 # Rich draws the picture for a page of its own: with web fonts, an id to tell it from others, and a clip
 # for every line, which no character leaves.
@@ -113,6 +118,22 @@ _TITLE = 'fill="#c5c8c6"'
 _LIGHTS = re.compile(r"<g transform=\"translate\(26,22\)\">.*?</g>\s*", re.DOTALL)
 
 
+def looks_of(name: str) -> tuple[str, ...]:
+    """The looks in which the scene is drawn."""
+    return tuple(LOOKS) if name in IN_EVERY_LOOK else ("dark", "light")
+
+
+def snapshots_of(names: Iterable[str]) -> list[tuple[str, str, Size]]:
+    """Scene, theme and size of the snapshots: small and dark, large and light, but for what `PICTURES` shows."""
+    looks = ((themes.DARK.name, SMALL), (themes.LIGHT.name, LARGE))
+    return [
+        (name, theme, size)
+        for name in names
+        for theme, size in looks
+        if name not in PICTURES or PICTURES[name].size != size
+    ]
+
+
 def file_of(name: str, look: str) -> Path:
     """Where the picture is kept."""
     return FOLDER / f"{name}.{look}.svg"
@@ -122,11 +143,13 @@ async def draw(name: str) -> tuple[dict[str, str], type[object]]:
     """The pictures by look, as they are kept, and the class of the screen that they show."""
     drawn: dict[str, str] = {}
     shown: type[object] = object
-    for looks in (tuple(LOOKS),) if PICTURES[name].turns else ((look,) for look in LOOKS):
-        app, scene = ALL_SCENES[name].make(LOOKS[looks[0]].name), ALL_SCENES[name]
+    scene, looks = ALL_SCENES[name], looks_of(name)
+    for turn in (looks,) if PICTURES[name].turns else ((look,) for look in looks):
+        app = scene.make(LOOKS[turn[0]].name)
         async with app.run_test(size=PICTURES[name].size) as pilot:
-            await _play(pilot, scene)
-            for look in looks:
+            await pilot.press(*scene.keys)
+            await scene.then(pilot)
+            for look in turn:
                 await _turn(pilot, look)
                 drawn[look] = tidied(app.export_screenshot(title="loopin"), look)
             shown = type(app.screen)
@@ -135,24 +158,12 @@ async def draw(name: str) -> tuple[dict[str, str], type[object]]:
 
 async def _turn(pilot: Pilots, look: str) -> None:
     """Another look, as with the key `t`; NO_COLOR is what the variable makes of it."""
-    app = pilot.app
-    app.no_color = look == _COLOURLESS
+    app, colourless = pilot.app, look == _COLOURLESS
+    if (app.theme, app.no_color) == (LOOKS[look].name, colourless):
+        return
+    app.no_color = colourless
     app.theme = LOOKS[look].name
-    app.refresh_css(animate=False)
-    await pilot.pause()
-
-
-async def _play(pilot: Pilots, scene: Scene) -> None:
-    await pilot.press(*scene.keys)
-    await scene.then(pilot)
-    # On a busy machine the last word of a worker may come a little later.
-    seen: list[str] = []
-    same = 0
-    while same < STILL:
-        await pilot.pause(LOOK)
-        words = [strip.text for strip in pilot.app.screen._compositor.render_strips()]
-        same = same + 1 if words == seen else 0
-        seen = words
+    await settle(pilot)
 
 
 def tidied(svg: str, look: str) -> str:
@@ -169,4 +180,4 @@ def tidied(svg: str, look: str) -> str:
 
 def all_files() -> Iterator[Path]:
     """Every file that there should be."""
-    return (file_of(name, look) for name in PICTURES for look in LOOKS)
+    return (file_of(name, look) for name in PICTURES for look in looks_of(name))

@@ -32,6 +32,7 @@ from app.main import LoopinApp
 from app.services.gumloop_vault import GumloopVault
 from tests.support import app as fakes
 from tests.support.fake_gumloop import ACCESS, STATE
+from tests.support.idle import settle
 from tests.support.job import Job
 from widgets.step_list import StepList
 
@@ -264,39 +265,22 @@ async def callback(pilot: Pilots) -> None:
             return
 
 
-def _at_rest(app: LoopinApp) -> bool:
-    """Nobody works any more; a sign-in may wait for its browser."""
-    if any(worker.is_running and worker.group != "login" for worker in app.workers):
-        return False
-    lists = app.screen.query(StepList)
-    told = lists.first().happened.values() if lists else ()
-    running = [step for step in told if step.state is StepState.RUNNING]
-    if not app.workers or not lists:
-        return True
-    return bool(told) and all(step.step is Step.WAITING for step in running)
-
-
-async def _rest(pilot: Pilots) -> None:
-    app = pilot.app
-    assert isinstance(app, LoopinApp)
-    for _ in range(TURNS):
-        await pilot.pause(TURN)
-        if app.frame.presence.asked and _at_rest(app):
-            break
-    await pilot.pause(TURN)
-
-
-def _scene(
+def scene_of(
     make: Callable[[str], LoopinApp], *keys: str, then: Callable[[Pilots], Awaitable[None]] = _nothing
 ) -> Scene:
+    """The scene at which an app arrives by these keys, each pressed when the last one has had its effect."""
+
     async def play(pilot: Pilots) -> None:
-        await _rest(pilot)
+        await settle(pilot)
         for key in keys:
             await pilot.press(key)
-            await _rest(pilot)
+            await settle(pilot)
         await then(pilot)
-        await _rest(pilot)
-        for box in pilot.app.screen.query(Input):
+        await settle(pilot)
+        app = pilot.app
+        assert isinstance(app, LoopinApp)
+        assert app.frame.presence.asked, "the accounts have been looked at"
+        for box in app.screen.query(Input):
             box.cursor_blink = False
         await pilot.pause()
 
@@ -315,51 +299,51 @@ _NO_ANSWER = VaultSilent(
 _WRONG_AUDIENCE = TokenRejected("the token is for another audience", hint="set aud: chainloop")
 _TO_CHAINLOOP = ("l", "down", "down", "down", "enter")
 SCENES: dict[str, Scene] = {
-    "accounts": _scene(signed_in),
-    "accounts-both": _scene(signed_in_twice),
-    "accounts-first-start": _scene(signed_out),
-    "accounts-demo": _scene(demo),
-    "accounts-token": _scene(under_a_token),
-    "accounts-session-ends": _scene(soon_over),
-    "accounts-offline": _scene(offline),
-    "accounts-locked": _scene(locked),
-    "sign-out": _scene(signed_in, "L"),
-    "why": _scene(under_a_token, "w"),
-    "login": _scene(signed_out, "l"),
-    "login-locked": _scene(locked, "l"),
-    "login-demo": _scene(demo, "l"),
-    "login-progress": _scene(demo, "l", "enter"),
-    "login-paste": _scene(signed_out, *_TO_CHAINLOOP, "v"),
-    "login-done": _scene(signed_out, *_TO_CHAINLOOP, then=callback),
-    "login-busy-port": _scene(busy_port, "l", "enter"),
-    "login-denied": _scene(signed_out, "l", "enter", then=denied),
-    "login-wrong-state": _scene(signed_out, "l", "enter", then=foreign),
-    "login-no-browser": _scene(no_browser, "l", "enter"),
-    "login-timeout": _scene(signed_out, "l", "enter", then=too_late),
-    "login-code-refused": _scene(failing("exchange", _BROKEN), "l", "enter", then=allowed),
-    "login-not-verified": _scene(failing("verify", _SILENT), "l", "enter", then=allowed),
-    "login-signed-in": _scene(signed_out, "l", "enter", then=allowed),
-    "login-chainloop-server": _scene(failing("server_info", _SILENT), *_TO_CHAINLOOP),
-    "login-chainloop-no-browser": _scene(no_browser, *_TO_CHAINLOOP),
-    "login-chainloop-timeout": _scene(signed_out, *_TO_CHAINLOOP, then=too_late),
-    "login-chainloop-wrong-state": _scene(signed_out, *_TO_CHAINLOOP, then=foreign),
-    "login-chainloop-not-verified": _scene(failing("current", _SILENT), *_TO_CHAINLOOP, then=callback),
-    "login-keychain-none": _scene(keychain(_NO_KEYCHAIN), "l"),
-    "login-keychain-denied": _scene(keychain(_NOT_ALLOWED), "l"),
-    "login-keychain-silent": _scene(keychain(_NO_ANSWER), "l"),
-    "login-chainloop-busy-port": _scene(every_port_busy, *_TO_CHAINLOOP),
-    "ci-identity": _scene(in_job(), "l", "end", "enter"),
-    "ci-identity-refused": _scene(in_job(_WRONG_AUDIENCE), "l", "end", "enter"),
-    "login-token": _scene(signed_out, "l", "down", "down", "down", "down", "enter", *"abc", "enter"),
-    "login-key": _scene(signed_out, "l", "down", "enter", *"my-key"),
-    "profiles": _scene(signed_in, "p"),
-    "organization": _scene(signed_in, "O"),
-    "team": _scene(signed_in_twice, "T"),
-    "activity": _scene(with_activity),
-    "activity-filter": _scene(with_activity, "slash", *"ci-"),
-    "activity-export": _scene(with_activity, "ctrl+s"),
-    "activity-empty": _scene(lambda theme: _app(theme, screen="activity")),
-    "help": _scene(signed_in, "question_mark"),
-    "help-search": _scene(signed_in, "question_mark", *"quit"),
-    "palette": _scene(signed_in, "colon"),
+    "accounts": scene_of(signed_in),
+    "accounts-both": scene_of(signed_in_twice),
+    "accounts-first-start": scene_of(signed_out),
+    "accounts-demo": scene_of(demo),
+    "accounts-token": scene_of(under_a_token),
+    "accounts-session-ends": scene_of(soon_over),
+    "accounts-offline": scene_of(offline),
+    "accounts-locked": scene_of(locked),
+    "sign-out": scene_of(signed_in, "L"),
+    "why": scene_of(under_a_token, "w"),
+    "login": scene_of(signed_out, "l"),
+    "login-locked": scene_of(locked, "l"),
+    "login-demo": scene_of(demo, "l"),
+    "login-progress": scene_of(demo, "l", "enter"),
+    "login-paste": scene_of(signed_out, *_TO_CHAINLOOP, "v"),
+    "login-done": scene_of(signed_out, *_TO_CHAINLOOP, then=callback),
+    "login-busy-port": scene_of(busy_port, "l", "enter"),
+    "login-denied": scene_of(signed_out, "l", "enter", then=denied),
+    "login-wrong-state": scene_of(signed_out, "l", "enter", then=foreign),
+    "login-no-browser": scene_of(no_browser, "l", "enter"),
+    "login-timeout": scene_of(signed_out, "l", "enter", then=too_late),
+    "login-code-refused": scene_of(failing("exchange", _BROKEN), "l", "enter", then=allowed),
+    "login-not-verified": scene_of(failing("verify", _SILENT), "l", "enter", then=allowed),
+    "login-signed-in": scene_of(signed_out, "l", "enter", then=allowed),
+    "login-chainloop-server": scene_of(failing("server_info", _SILENT), *_TO_CHAINLOOP),
+    "login-chainloop-no-browser": scene_of(no_browser, *_TO_CHAINLOOP),
+    "login-chainloop-timeout": scene_of(signed_out, *_TO_CHAINLOOP, then=too_late),
+    "login-chainloop-wrong-state": scene_of(signed_out, *_TO_CHAINLOOP, then=foreign),
+    "login-chainloop-not-verified": scene_of(failing("current", _SILENT), *_TO_CHAINLOOP, then=callback),
+    "login-keychain-none": scene_of(keychain(_NO_KEYCHAIN), "l"),
+    "login-keychain-denied": scene_of(keychain(_NOT_ALLOWED), "l"),
+    "login-keychain-silent": scene_of(keychain(_NO_ANSWER), "l"),
+    "login-chainloop-busy-port": scene_of(every_port_busy, *_TO_CHAINLOOP),
+    "ci-identity": scene_of(in_job(), "l", "end", "enter"),
+    "ci-identity-refused": scene_of(in_job(_WRONG_AUDIENCE), "l", "end", "enter"),
+    "login-token": scene_of(signed_out, "l", "down", "down", "down", "down", "enter", *"abc", "enter"),
+    "login-key": scene_of(signed_out, "l", "down", "enter", *"my-key"),
+    "profiles": scene_of(signed_in, "p"),
+    "organization": scene_of(signed_in, "O"),
+    "team": scene_of(signed_in_twice, "T"),
+    "activity": scene_of(with_activity),
+    "activity-filter": scene_of(with_activity, "slash", *"ci-"),
+    "activity-export": scene_of(with_activity, "ctrl+s"),
+    "activity-empty": scene_of(lambda theme: _app(theme, screen="activity")),
+    "help": scene_of(signed_in, "question_mark"),
+    "help-search": scene_of(signed_in, "question_mark", *"quit"),
+    "palette": scene_of(signed_in, "colon"),
 }

@@ -1,9 +1,7 @@
 """Scenes of the Tokens and of the Auto-revoke room."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-
-from textual.widgets import Input
 
 from app.domain.errors import AlreadyExists, Unreachable
 from app.domain.organizations import Role
@@ -12,11 +10,9 @@ from app.domain.server_info import TOKEN_PERMISSIONS
 from app.main import LoopinApp
 from tests.support import app as fakes
 from tests.support.sample_tokens import tokens
-from tests.support.scenes import Pilots, Scene
-from widgets.state_view import StateView
+from tests.support.scenes import Scene, scene_of
 
 Make = Callable[[str], LoopinApp]
-TURNS = 400
 
 
 def _made(screen: str, prepare: Callable[[fakes.FakeContainer], object], *, demo: bool = False) -> Make:
@@ -106,74 +102,44 @@ def under_a_token(screen: str) -> Make:
     return make
 
 
-async def filled(pilot: Pilots) -> None:
-    """Wait until the room has read what it shows."""
-    for _ in range(TURNS):
-        views = pilot.app.screen_stack[0].query(StateView)
-        if views and views.first().state != "loading":
-            break
-        await pilot.pause()
-    await pilot.pause()
-
-
-def _then(*keys: str) -> Callable[[Pilots], Awaitable[None]]:
-    async def press(pilot: Pilots) -> None:
-        await filled(pilot)
-        for key in keys:
-            await pilot.press(key)
-            await pilot.pause()
-        # A dialog may be opened, and a list read, by a worker.
-        for _ in range(8):
-            await pilot.pause()
-        for field in pilot.app.screen.query(Input):
-            field.cursor_blink = False
-        await pilot.pause()
-
-    return press
-
-
-def _scene(make: Make, *keys: str) -> Scene:
-    return Scene(make, then=_then(*keys))
-
-
 _TOKENS = _made("tokens", _nothing)
 _REVOKE = _made("auto_revoke", _nothing)
 SCENES: dict[str, Scene] = {
-    "tokens": _scene(_TOKENS),
-    "tokens-demo": _scene(_made("tokens", _nothing, demo=True)),
-    "tokens-at-risk": _scene(_TOKENS, "right"),
-    "tokens-expiring": _scene(_TOKENS, "right", "right"),
-    "tokens-expired": _scene(_TOKENS, "right", "right", "right"),
-    "tokens-revoked": _scene(_TOKENS, "left", "left"),
-    "tokens-all": _scene(_TOKENS, "left"),
-    "tokens-filter": _scene(_TOKENS, "slash", *"web"),
-    "tokens-nothing-matches": _scene(_TOKENS, "slash", *"zzz"),
-    "tokens-marked": _scene(_TOKENS, "space", "space", "space"),
-    "tokens-detail": _scene(_TOKENS, "j", "enter"),
-    "tokens-sort": _scene(_TOKENS, "s"),
-    "tokens-token": _scene(under_a_token("tokens")),
-    "tokens-empty": _scene(_made("tokens", _empty)),
-    "tokens-offline": _scene(_made("tokens", _offline)),
-    "tokens-viewer": _scene(_made("tokens", _viewer)),
-    "tokens-read-only": _scene(_made("tokens", _read_only)),
-    "tokens-redacted": _scene(_made("tokens", _redacted)),
-    "tokens-saved-filters": _scene(_made("tokens", _saved), "slash", *"project:web", "down", "F"),
-    "tokens-keyless": _scene(_TOKENS, "G", "K"),
-    "create-permissions": _scene(
+    "tokens": scene_of(_TOKENS),
+    "tokens-demo": scene_of(_made("tokens", _nothing, demo=True)),
+    "tokens-at-risk": scene_of(_TOKENS, "right"),
+    "tokens-expiring": scene_of(_TOKENS, "right", "right"),
+    "tokens-expired": scene_of(_TOKENS, "right", "right", "right"),
+    "tokens-revoked": scene_of(_TOKENS, "left", "left"),
+    "tokens-all": scene_of(_TOKENS, "left"),
+    "tokens-filter": scene_of(_TOKENS, "slash", *"web"),
+    "tokens-nothing-matches": scene_of(_TOKENS, "slash", *"zzz"),
+    "tokens-marked": scene_of(_TOKENS, "space", "space", "space"),
+    "tokens-detail": scene_of(_TOKENS, "j", "enter"),
+    "tokens-sort": scene_of(_TOKENS, "s"),
+    "tokens-token": scene_of(under_a_token("tokens")),
+    "tokens-empty": scene_of(_made("tokens", _empty)),
+    "tokens-offline": scene_of(_made("tokens", _offline)),
+    "tokens-viewer": scene_of(_made("tokens", _viewer)),
+    "tokens-read-only": scene_of(_made("tokens", _read_only)),
+    "tokens-redacted": scene_of(_made("tokens", _redacted)),
+    "tokens-saved-filters": scene_of(_made("tokens", _saved), "slash", *"project:web", "down", "F"),
+    "tokens-keyless": scene_of(_TOKENS, "G", "K"),
+    "create-permissions": scene_of(
         _made("tokens", _permissions), "n", *"ci-new", "tab", "tab", "tab", "tab", "right", "right", "tab"
     ),
-    "create": _scene(_TOKENS, "n", *"ci-web-2026"),
-    "create-bad-name": _scene(_made("tokens", _member), "n", *"CI"),
-    "create-date": _scene(_TOKENS, "n", *"ci-new", "tab", "tab", "tab", "right", "right"),
-    "create-refused": _scene(_made("tokens", _taken), "n", *"ci-new", "enter"),
-    "reveal": _scene(_TOKENS, "n", *"ci-new", "enter"),
-    "reveal-shown": _scene(_TOKENS, "n", *"ci-new", "enter", "s", "k"),
-    "reveal-saved": _scene(_TOKENS, "n", *"ci-new", "enter", "k", "enter"),
-    "reveal-leave": _scene(_TOKENS, "n", *"ci-new", "enter", "escape"),
-    "revoke-one": _scene(_TOKENS, "G", "ctrl+d"),
-    "revoke-many": _scene(_TOKENS, "space", "space", "space", "ctrl+d"),
-    "revoke-countdown": _scene(_TOKENS, "space", "space", "space", "ctrl+d", *"3 acme", "enter", "enter"),
-    "revoke-results": _scene(
+    "create": scene_of(_TOKENS, "n", *"ci-web-2026"),
+    "create-bad-name": scene_of(_made("tokens", _member), "n", *"CI"),
+    "create-date": scene_of(_TOKENS, "n", *"ci-new", "tab", "tab", "tab", "right", "right"),
+    "create-refused": scene_of(_made("tokens", _taken), "n", *"ci-new", "enter"),
+    "reveal": scene_of(_TOKENS, "n", *"ci-new", "enter"),
+    "reveal-shown": scene_of(_TOKENS, "n", *"ci-new", "enter", "s", "k"),
+    "reveal-saved": scene_of(_TOKENS, "n", *"ci-new", "enter", "k", "enter"),
+    "reveal-leave": scene_of(_TOKENS, "n", *"ci-new", "enter", "escape"),
+    "revoke-one": scene_of(_TOKENS, "G", "ctrl+d"),
+    "revoke-many": scene_of(_TOKENS, "space", "space", "space", "ctrl+d"),
+    "revoke-countdown": scene_of(_TOKENS, "space", "space", "space", "ctrl+d", *"3 acme", "enter", "enter"),
+    "revoke-results": scene_of(
         _TOKENS,
         "space",
         "space",
@@ -185,15 +151,15 @@ SCENES: dict[str, Scene] = {
         "tab",
         "enter",
     ),
-    "export": _scene(_TOKENS, "ctrl+s"),
-    "rotate": _scene(_TOKENS, "G", "R"),
-    "auto-revoke": _scene(_REVOKE),
-    "auto-revoke-lowered": _scene(_REVOKE, "left"),
-    "auto-revoke-off": _scene(_made("auto_revoke", _off)),
-    "auto-revoke-save": _scene(_REVOKE, "left", "ctrl+s"),
-    "auto-revoke-viewer": _scene(_made("auto_revoke", _viewer)),
-    "auto-revoke-read-only": _scene(_made("auto_revoke", _read_only)),
-    "auto-revoke-token": _scene(under_a_token("auto_revoke")),
-    "auto-revoke-demo": _scene(_made("auto_revoke", _nothing, demo=True)),
-    "auto-revoke-offline": _scene(_made("auto_revoke", _offline)),
+    "export": scene_of(_TOKENS, "ctrl+s"),
+    "rotate": scene_of(_TOKENS, "G", "R"),
+    "auto-revoke": scene_of(_REVOKE),
+    "auto-revoke-lowered": scene_of(_REVOKE, "left"),
+    "auto-revoke-off": scene_of(_made("auto_revoke", _off)),
+    "auto-revoke-save": scene_of(_REVOKE, "left", "ctrl+s"),
+    "auto-revoke-viewer": scene_of(_made("auto_revoke", _viewer)),
+    "auto-revoke-read-only": scene_of(_made("auto_revoke", _read_only)),
+    "auto-revoke-token": scene_of(under_a_token("auto_revoke")),
+    "auto-revoke-demo": scene_of(_made("auto_revoke", _nothing, demo=True)),
+    "auto-revoke-offline": scene_of(_made("auto_revoke", _offline)),
 }

@@ -1,0 +1,96 @@
+"""Lets a test wait until an app has nothing left to do, whatever the speed and the load of the machine.
+
+Textual's pilot takes an app for idle when its process used little CPU time in 20 ms of wall-clock time. Under
+`exact()` it waits for the event loop instead: the app is idle when no callback is ready to run.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+from unittest.mock import patch
+
+from textual.app import App
+from textual.command import CommandPalette
+from textual.dom import DOMNode
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.timer import Timer
+
+P = ParamSpec("P")
+R = TypeVar("R")
+SHORT = 1.0
+"""Seconds. A timer of less than that belongs to what is going on; a toast stays for longer."""
+TURNS = 100_000
+"""More passes of the event loop than any scene needs."""
+TIMER_POLL = 0.002
+
+
+async def loop_idle(min_sleep: float = 0, max_sleep: float = 0) -> None:
+    """Return as soon as no callback is ready; the arguments of Textual's `wait_for_idle` are not needed."""
+    ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]  # BaseEventLoop has it
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+        if not ready:
+            return
+    raise AssertionError("the app never comes to rest")
+
+
+async def _here(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """`asyncio.to_thread` without a thread, which the event loop would not know of."""
+    return function(*args, **kwargs)
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Pauses of a pilot end when the event loop is idle; nothing runs in threads."""
+    with (
+        patch("textual.pilot.wait_for_idle", loop_idle),
+        patch("textual.app.wait_for_idle", loop_idle),
+        patch("asyncio.to_thread", _here),
+    ):
+        yield
+
+
+async def settle(pilot: Pilot[Any]) -> None:
+    """Return when the app has handled every message, laid out every screen that can be seen, and runs no short
+    timer."""
+    app = pilot.app
+    while True:
+        await pilot.pause()
+        behind = [screen for screen in app._background_screens if _to_lay_out(screen)]
+        for screen in behind:
+            # What its own timer does sixty times a second; the pilot does it for the screen on top.
+            screen._on_timer_update()
+        if behind or _to_lay_out(app.screen):
+            continue
+        if not _busy(app):
+            return
+        await asyncio.sleep(TIMER_POLL)
+
+
+def _to_lay_out(screen: Screen[Any]) -> bool:
+    """What needs only to be painted is not asked for: a picture paints everything."""
+    return bool(
+        screen._layout_required
+        or screen._scroll_required
+        or screen._recompose_required
+        or screen._callbacks
+    )
+
+
+def _busy(app: App[Any]) -> bool:
+    """Something that ends by itself, after a time, is running: a timer, or the search of a palette."""
+    # Any other worker that runs when the event loop is idle waits for a person, a browser or the test's clock.
+    if any(worker.is_running and isinstance(worker.node, CommandPalette) for worker in app.workers):
+        return True
+    nodes: list[DOMNode] = [app]
+    for screen in app.screen_stack:
+        nodes += screen.walk_children(with_self=True)
+    return any(_pending(timer) for node in nodes for timer in node._timers)
+
+
+def _pending(timer: Timer) -> bool:
+    """It will fire once, soon."""
+    task = timer._task
+    return timer._repeat == 0 and timer._interval < SHORT and task is not None and not task.done()
