@@ -1,8 +1,4 @@
-"""Lets a test wait until an app has nothing left to do, whatever the speed and the load of the machine.
-
-Textual's pilot takes an app for idle when its process used little CPU time in 20 ms of wall-clock time. Under
-`exact()` it waits for the event loop instead: the app is idle when no callback is ready to run.
-"""
+"""Lets a picture wait until an app has nothing left to do, whatever the speed and the load of the machine."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -17,23 +13,13 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.timer import Timer
 
+from tests.support.pilot import wait_for_idle
+
 P = ParamSpec("P")
 R = TypeVar("R")
 SHORT = 1.0
 """Seconds. A timer of less than that belongs to what is going on; a toast stays for longer."""
-TURNS = 100_000
-"""More passes of the event loop than any scene needs."""
 TIMER_POLL = 0.002
-
-
-async def loop_idle(min_sleep: float = 0, max_sleep: float = 0) -> None:
-    """Return as soon as no callback is ready; the arguments of Textual's `wait_for_idle` are not needed."""
-    ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]  # BaseEventLoop has it
-    for _ in range(TURNS):
-        await asyncio.sleep(0)
-        if not ready:
-            return
-    raise AssertionError("the app never comes to rest")
 
 
 async def _here(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -45,16 +31,15 @@ async def _here(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) 
 def exact() -> Iterator[None]:
     """Pauses of a pilot end when the event loop is idle; nothing runs in threads."""
     with (
-        patch("textual.pilot.wait_for_idle", loop_idle),
-        patch("textual.app.wait_for_idle", loop_idle),
+        patch("textual.pilot.wait_for_idle", wait_for_idle),
+        patch("textual.app.wait_for_idle", wait_for_idle),
         patch("asyncio.to_thread", _here),
     ):
         yield
 
 
 async def settle(pilot: Pilot[Any]) -> None:
-    """Return when the app has handled every message, laid out every screen that can be seen, and runs no short
-    timer."""
+    """Return when the app has handled every message and laid out every screen, and no short timer runs."""
     app = pilot.app
     while True:
         await pilot.pause()
@@ -72,16 +57,13 @@ async def settle(pilot: Pilot[Any]) -> None:
 def _to_lay_out(screen: Screen[Any]) -> bool:
     """What needs only to be painted is not asked for: a picture paints everything."""
     return bool(
-        screen._layout_required
-        or screen._scroll_required
-        or screen._recompose_required
-        or screen._callbacks
+        screen._layout_required or screen._scroll_required or screen._recompose_required or screen._callbacks
     )
 
 
 def _busy(app: App[Any]) -> bool:
     """Something that ends by itself, after a time, is running: a timer, or the search of a palette."""
-    # Any other worker that runs when the event loop is idle waits for a person, a browser or the test's clock.
+    # Any other worker that runs when the event loop is idle waits for a person, a browser or a test's clock.
     if any(worker.is_running and isinstance(worker.node, CommandPalette) for worker in app.workers):
         return True
     nodes: list[DOMNode] = [app]

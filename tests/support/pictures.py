@@ -124,7 +124,7 @@ def looks_of(name: str) -> tuple[str, ...]:
 
 
 def snapshots_of(names: Iterable[str]) -> list[tuple[str, str, Size]]:
-    """Scene, theme and size of the snapshots: small and dark, large and light, but for what `PICTURES` shows."""
+    """Scene, theme and size of the snapshots: small and dark, large and light, unless `PICTURES` shows it."""
     looks = ((themes.DARK.name, SMALL), (themes.LIGHT.name, LARGE))
     return [
         (name, theme, size)
