@@ -8,13 +8,22 @@ another process can make it go on.
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
+
+import textual.app
+import textual.pilot
+from textual.geometry import Size
+from textual.pilot import Pilot
 
 # A turn without anything to do also has to look for timers that are due and for sockets; what these start
 # may take one more.
 QUIET_TURNS = 3
 # An app that always has something to do is waited for this long at most.
 MOST_TURNS = 10_000
+# How often `until` looks: at once while the app has something to do, then after a sleep. A minute in all.
+QUICK_LOOKS, LOOKS = 10, 6000
+SLEEP = 0.01
 
 
 async def wait_for_idle(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
@@ -29,11 +38,27 @@ async def wait_for_idle(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
             return
 
 
+async def until(pilot: Pilot[Any], true: Callable[[], object]) -> bool:
+    """Let the app work until `true()`; return whether it came.
+
+    What happens inside the app takes turns and no time; timers, threads and servers get a minute.
+    """
+    for look in range(LOOKS):
+        if true():
+            return True
+        await pilot.pause(None if look < QUICK_LOOKS else SLEEP)
+    return False
+
+
+async def resize(pilot: Pilot[Any], width: int, height: int) -> None:
+    """Give the terminal another size; Textual lays the screen out by a timer."""
+    await pilot.resize_terminal(width, height)
+    assert await until(pilot, lambda: pilot.app.screen._compositor.size == Size(width, height))
+    await pilot.pause()
+
+
 def pytest_collection_finish() -> None:
     """Let every pilot wait like this."""
-    import textual.app
-    import textual.pilot
-
     modules: tuple[Any, ...] = (textual.app, textual.pilot)
     for module in modules:
         assert module.wait_for_idle

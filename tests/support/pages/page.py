@@ -12,6 +12,7 @@ from textual.widgets import Button, Input, OptionList, Static
 
 from app.main import LoopinApp
 from app.screens.dialog import Confirm
+from tests.support import pilot
 from widgets.key_bar import KeyBar
 from widgets.top_bar import TopBar
 
@@ -20,18 +21,15 @@ P = TypeVar("P", bound="Page")
 D = TypeVar("D", bound="DialogPage")
 SIZE = (120, 36)
 SMALL = (80, 24)
-# How often `until` looks: at once while the app has something to do, then after a sleep. A minute in all.
-QUICK_TURNS, TURNS = 10, 6000
-TURN = 0.01
 
 
 class Page:
     """One running app, as a person sees it."""
 
-    def __init__(self, pilot: Pilot[int]) -> None:
-        self.pilot = pilot
-        assert isinstance(pilot.app, LoopinApp)
-        self.app = pilot.app
+    def __init__(self, of: Pilot[int]) -> None:
+        self.pilot = of
+        assert isinstance(of.app, LoopinApp)
+        self.app = of.app
 
     async def ready(self) -> None:
         """Wait until there is something to see; pages of slow screens wait for more."""
@@ -48,15 +46,9 @@ class Page:
         return self.app.screen_stack[0]
 
     async def until(self, true: Callable[[], object]) -> None:
-        """Let the app work until `true()`; fail when it never is.
-
-        What happens inside the app takes turns and no time; timers, threads and servers get a minute.
-        """
-        for turn in range(TURNS):
-            if true():
-                return
-            await self.pilot.pause(None if turn < QUICK_TURNS else TURN)
-        raise AssertionError(f"it never came; on the screen: {self.text()[:2000]}")
+        """Let the app work until `true()`; fail when it never is."""
+        if not await pilot.until(self.pilot, true):
+            raise AssertionError(f"it never came; on the screen: {self.text()[:2000]}")
 
     async def reads(self, words: str) -> None:
         """Wait until these words stand on the screen, wherever a line or a dialog breaks them."""
@@ -88,11 +80,11 @@ class Page:
     async def rest(self, turns: int = 10) -> None:
         """Give the app turns to do what it should not do; `until` is for what it should."""
         for _ in range(turns):
-            await self.pilot.pause(TURN)
+            await self.pilot.pause(pilot.SLEEP)
 
     async def resize(self, size: tuple[int, int]) -> None:
         """Give the terminal another size, columns and lines."""
-        await self.pilot.resize_terminal(*size)
+        await pilot.resize(self.pilot, *size)
 
     async def click(self, selector: str) -> None:
         """Click a widget."""
@@ -199,7 +191,7 @@ class Question(DialogPage):
 @asynccontextmanager
 async def opened(kind: type[P], app: LoopinApp, size: tuple[int, int] = SIZE) -> AsyncIterator[P]:
     """Run the app and wait for the page."""
-    async with app.run_test(size=size) as pilot:
-        page = kind(pilot)
+    async with app.run_test(size=size) as started:
+        page = kind(started)
         await page.ready()
         yield page

@@ -7,6 +7,7 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 
+from tests.support.pilot import resize
 from widgets.virtual_table import VirtualTable
 from widgets.virtual_table_columns import Cell, Column, fit, place
 
@@ -132,8 +133,7 @@ async def test_columns_drop_from_the_right_and_marks_and_order_are_shown() -> No
         assert "✓" in app.line(2)
         assert "✓" not in app.line(1)
         for width, shown in ((30, ["name", "length", "▼"]), (14, ["name"])):
-            await pilot.resize_terminal(width, 10)
-            await pilot.pause()
+            await resize(pilot, width, 10)
             assert app.line(0).split() == shown
 
 
