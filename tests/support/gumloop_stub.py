@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import secrets
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -271,6 +272,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Print errors of the stub itself; a client may hang up at any time."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def _first(query: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(query, keep_blank_values=True).items()}
 
@@ -279,8 +289,7 @@ def _first(query: str) -> dict[str, str]:
 def gumloop() -> Iterator[Gumloop]:
     """A running server; the client must not have done anything wrong by the end."""
     state = Gumloop()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"gumloop": state}))
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"gumloop": state}))
     server.socket.listen(128)
     state.base_url = f"http://127.0.0.1:{server.server_address[1]}/api/v1"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

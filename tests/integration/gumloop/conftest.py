@@ -1,5 +1,6 @@
 """Commands beside the stub server, and browser sign-ins by them."""
 
+import asyncio
 import os
 import re
 import subprocess
@@ -13,7 +14,6 @@ import pytest
 
 from tests.support.callbacks import on_a_free_port
 from tests.support.cli import Loopin, Result
-from tests.support.gumloop import AllowingBrowser
 from tests.support.gumloop_stub import Gumloop
 from tests.support.server import ROOT
 
@@ -31,12 +31,28 @@ def command(tmp_path: Path, gumloop: Gumloop) -> Loopin:
     return Loopin(tmp_path, {"GUMLOOP_BASE_URL": gumloop.base_url}, on_a_free_port)
 
 
+class ThreadBrowser:
+    """Allows, on a thread, which the end of the command's event loop waits for."""
+
+    def __init__(self) -> None:
+        self._visit: asyncio.Task[None] | None = None
+
+    async def open(self, url: str) -> str:
+        """Open the page in the background, and follow it to the callback."""
+        self._visit = asyncio.create_task(asyncio.to_thread(self._go, url))
+        return "test browser"
+
+    def _go(self, url: str) -> None:
+        with httpx.Client(follow_redirects=True, trust_env=False) as browser:
+            browser.get(url)
+
+
 @pytest.fixture
 def sign_in(command: Loopin) -> Signer:
     """Run a browser sign-in to its end, with a browser that allows."""
 
     def run(*arguments: str) -> Result:
-        browsing = replace(command, containers=lambda settings: on_a_free_port(settings, AllowingBrowser()))
+        browsing = replace(command, containers=lambda settings: on_a_free_port(settings, ThreadBrowser()))
         return browsing("gumloop", "login", "--method", "oauth", *arguments)
 
     return run
