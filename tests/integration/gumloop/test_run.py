@@ -150,14 +150,15 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 @pytest.mark.parametrize("masking", [(), ("--no-masking",)])
 def test_signals_reach_the_child(command: Loopin, masking: tuple[str, ...]) -> None:
+    # Blocked and waited for: one that arrives just before signal.pause() would not end the pause.
     trap = (
-        "import os, signal, sys\n"
-        f"for number in {[int(number) for number in SIGNALS]}:\n"
-        "    signal.signal(number, lambda number, _: print('got', number, flush=True))\n"
-        "signal.signal(signal.SIGUSR2, lambda *_: os._exit(9))\n"
+        "import signal, sys\n"
+        f"numbers = {[int(number) for number in (*SIGNALS, signal.SIGUSR2)]}\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, numbers)\n"
         "print('ready', flush=True)\n"
-        "while True:\n"
-        "    signal.pause()\n"
+        "while (number := signal.sigwait(numbers)) != signal.SIGUSR2:\n"
+        "    print('got', int(number), flush=True)\n"
+        "sys.exit(9)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-m", "app", *PROCESS, *masking, "--", sys.executable, "-c", trap],
