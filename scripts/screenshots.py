@@ -10,14 +10,14 @@ sys.path.insert(0, str(ROOT))
 
 # First, as in the tests: takes away what would make a picture depend on the machine.
 import tests.support.scrub  # noqa: E402, F401
-from tests.support import idle, pictures  # noqa: E402
+from tests.support import pictures  # noqa: E402
 
 
 def main() -> int:
     """Draw the named ones, or all, and then drop what shows nothing any more."""
     wanted = sys.argv[1:] or list(pictures.PICTURES)
     for name in wanted:
-        with idle.exact():
+        with pictures.reproducible():
             drawn, _ = asyncio.run(pictures.draw(name))
         for look, svg in drawn.items():
             pictures.file_of(name, look).write_text(svg, encoding="utf-8")

@@ -1,14 +1,14 @@
-"""A picture is taken when the app is idle, and not when some time has passed."""
+"""Pictures are taken when the app is idle, and not when some time has passed."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support import idle
+from tests.support import pictures
 
 
 @pytest.fixture(autouse=True)
-def exact() -> Iterator[None]:
-    """Pauses end when the app is idle."""
-    with idle.exact():
+def reproducible() -> Iterator[None]:
+    """The same on every machine."""
+    with pictures.reproducible():
         yield

@@ -19,4 +19,4 @@ CASES = snapshots_of(SCENES)
 def test_it_looks_as_before(snap_compare: Callable[..., bool], name: str, theme: str, size: Size) -> None:
     """Every scene, small and dark, large and light; what screenshots/ shows is compared there."""
     scene = SCENES[name]
-    assert snap_compare(scene.make(theme), press=scene.keys, terminal_size=size, run_before=scene.then)
+    assert snap_compare(scene.make(theme), terminal_size=size, run_before=scene.play)

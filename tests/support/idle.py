@@ -19,7 +19,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 SHORT = 1.0
 """Seconds. A timer of less than that belongs to what is going on; a toast stays for longer."""
+TURNS = 30_000
+"""More passes than any scene needs: a minute of them when each waits for a timer."""
 TIMER_POLL = 0.002
+"""Seconds between two looks at a timer that runs."""
 
 
 async def _here(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -39,19 +42,24 @@ def exact() -> Iterator[None]:
 
 
 async def settle(pilot: Pilot[Any]) -> None:
-    """Return when the app has handled every message and laid out every screen, and no short timer runs."""
+    """Return when every message is handled, every visible screen is laid out, and no short timer runs."""
+    assert asyncio.to_thread is _here, "only exact() makes it so that no thread works unseen"
     app = pilot.app
-    while True:
-        await pilot.pause()
-        behind = [screen for screen in app._background_screens if _to_lay_out(screen)]
-        for screen in behind:
-            # What its own timer does sixty times a second; the pilot does it for the screen on top.
+    for _ in range(TURNS):
+        await wait_for_idle()
+        if app._exception is not None:
+            return  # run_test raises it
+        visible = [*app._background_screens, app.screen]
+        waiting = [screen for screen in visible if _to_lay_out(screen)]
+        for screen in waiting:
+            # What its own timer does sixty times a second.
             screen._on_timer_update()
-        if behind or _to_lay_out(app.screen):
+        if waiting:
             continue
         if not _busy(app):
             return
         await asyncio.sleep(TIMER_POLL)
+    raise AssertionError("the app never comes to rest")
 
 
 def _to_lay_out(screen: Screen[Any]) -> bool:
@@ -63,7 +71,7 @@ def _to_lay_out(screen: Screen[Any]) -> bool:
 
 def _busy(app: App[Any]) -> bool:
     """Something that ends by itself, after a time, is running: a timer, or the search of a palette."""
-    # Any other worker that runs when the event loop is idle waits for a person, a browser or a test's clock.
+    # Another worker that runs when the event loop is idle waits for a person, a browser or the test's clock.
     if any(worker.is_running and isinstance(worker.node, CommandPalette) for worker in app.workers):
         return True
     nodes: list[DOMNode] = [app]

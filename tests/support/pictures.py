@@ -4,10 +4,13 @@ Each is drawn dark and light; five that together have nearly every kind of widge
 """
 
 import re
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from textual.screen import Screen
 
@@ -38,7 +41,7 @@ from app.screens.token_dialogs import SortDialog, TokenDialog
 from app.screens.tokens import TokensScreen
 from app.screens.why import WhyDialog
 from tests.support import scenes, scenes_rooms
-from tests.support.idle import settle
+from tests.support.idle import exact, settle
 from tests.support.scenes import LARGE, SMALL, Pilots, Scene, Size
 
 FOLDER = Path(__file__).resolve().parents[2] / "screenshots"
@@ -118,13 +121,24 @@ _TITLE = 'fill="#c5c8c6"'
 _LIGHTS = re.compile(r"<g transform=\"translate\(26,22\)\">.*?</g>\s*", re.DOTALL)
 
 
+@contextmanager
+def reproducible() -> Iterator[None]:
+    """Apps are drawn the same on every machine: in UTC, and when they are idle."""
+    try:
+        with patch.dict("os.environ", TZ="UTC"), exact():
+            time.tzset()
+            yield
+    finally:
+        time.tzset()
+
+
 def looks_of(name: str) -> tuple[str, ...]:
     """The looks in which the scene is drawn."""
     return tuple(LOOKS) if name in IN_EVERY_LOOK else ("dark", "light")
 
 
 def snapshots_of(names: Iterable[str]) -> list[tuple[str, str, Size]]:
-    """Scene, theme and size of the snapshots: small and dark, large and light, unless `PICTURES` shows it."""
+    """Scene, theme and size of the snapshots: small and dark, large and light; none is in screenshots/."""
     looks = ((themes.DARK.name, SMALL), (themes.LIGHT.name, LARGE))
     return [
         (name, theme, size)
@@ -147,8 +161,7 @@ async def draw(name: str) -> tuple[dict[str, str], type[object]]:
     for turn in (looks,) if PICTURES[name].turns else ((look,) for look in looks):
         app = scene.make(LOOKS[turn[0]].name)
         async with app.run_test(size=PICTURES[name].size) as pilot:
-            await pilot.press(*scene.keys)
-            await scene.then(pilot)
+            await scene.play(pilot)
             for look in turn:
                 await _turn(pilot, look)
                 drawn[look] = tidied(app.export_screenshot(title="loopin"), look)

@@ -4,7 +4,7 @@ The snapshot tests and scripts/screenshots.py use the same ones.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -40,20 +40,19 @@ Size = tuple[int, int]
 SMALL: Size = (80, 24)
 LARGE: Size = (120, 36)
 Pilots = Pilot[int]
-TURNS, TURN = 400, 0.01
+TURNS = 400
 
 
 async def _nothing(pilot: Pilots) -> None:
-    await pilot.pause()
+    """After the keys, nothing is left to do."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """`make` builds the app in a theme; `keys` are pressed; `then` may do more."""
+    """`make` builds the app in a theme; `play` brings it where a picture is worth taking."""
 
     make: Callable[[str], LoopinApp]
-    keys: tuple[str, ...] = ()
-    then: Callable[[Pilots], Awaitable[None]] = field(default=_nothing)
+    play: Callable[[Pilots], Awaitable[None]]
 
 
 def _app(theme: str, *, screen: str = "accounts", demo: bool = False, **given: Any) -> LoopinApp:
@@ -224,7 +223,7 @@ async def answer(pilot: Pilots, **params: str) -> None:
 
 async def _heard(pilot: Pilots) -> None:
     for _ in range(TURNS):
-        await pilot.pause(TURN)
+        await pilot.pause()
         told = pilot.app.screen.query_one(StepList).happened
         ended = any(step.result is not None or step.state is StepState.FAILED for step in told.values())
         if ended or told[Step.WAITING].detail:
@@ -259,7 +258,7 @@ async def callback(pilot: Pilots) -> None:
     arrival = fakes.FakeCallback({"state": state, "t": fakes.USER_TOKEN.reveal()})
     box.fake_listeners.made[-1].arrivals.put_nowait(arrival)
     for _ in range(TURNS):
-        await pilot.pause(TURN)
+        await pilot.pause()
         told = pilot.app.screen.query_one(StepList).happened.values()
         if any(step.result is not None or step.state is StepState.FAILED for step in told):
             return
@@ -273,7 +272,7 @@ def scene_of(
     async def play(pilot: Pilots) -> None:
         await settle(pilot)
         for key in keys:
-            await pilot.press(key)
+            await pilot.app._press_keys([key])
             await settle(pilot)
         await then(pilot)
         await settle(pilot)
@@ -284,7 +283,7 @@ def scene_of(
             box.cursor_blink = False
         await pilot.pause()
 
-    return Scene(make, then=play)
+    return Scene(make, play)
 
 
 _BROKEN = Failed("the token endpoint answered 500", hint="try again in a minute")
