@@ -38,15 +38,29 @@ async def wait_for_idle(min_sleep: float = 0.0, max_sleep: float = 1.0) -> None:
             return
 
 
+async def settle(pilot: Pilot[Any]) -> None:
+    """Let the app handle every message, lay out and paint what these changed, and handle what follows."""
+    for _ in range(2):
+        await wait_for_idle()
+        if not pilot.app.is_running:
+            return
+        # What the timer of the screen does, 60 times a second.
+        pilot.app.screen._on_timer_update()
+    await wait_for_idle()
+
+
 async def until(pilot: Pilot[Any], true: Callable[[], object]) -> bool:
-    """Let the app work until `true()`; return whether it came.
+    """Let the app work until `true()`, and on until it has nothing to do; return whether it came.
 
     What happens inside the app takes turns and no time; timers, threads and servers get a minute.
     """
     for look in range(LOOKS):
-        if true():
+        came = true()
+        if look >= QUICK_LOOKS and not came:
+            await asyncio.sleep(SLEEP)
+        await settle(pilot)
+        if came:
             return True
-        await pilot.pause(None if look < QUICK_LOOKS else SLEEP)
     return False
 
 
@@ -54,7 +68,6 @@ async def resize(pilot: Pilot[Any], width: int, height: int) -> None:
     """Give the terminal another size; Textual lays the screen out by a timer."""
     await pilot.resize_terminal(width, height)
     assert await until(pilot, lambda: pilot.app.screen._compositor.size == Size(width, height))
-    await pilot.pause()
 
 
 def pytest_collection_finish() -> None:

@@ -8,6 +8,7 @@ from textual.widgets import Input
 
 from app.screens.help import HelpScreen
 from tests.support.pages.page import DialogPage, Page
+from tests.support.pilot import settle
 from widgets.lines import Paragraphs
 from widgets.top_bar import TopBar
 
@@ -78,4 +79,4 @@ class FramePage(Page):
         """Take the way into the demo that an empty house offers."""
         await self.until(lambda: any(found.region for found in self.screen.query("#welcome-demo")))
         await self.click("#welcome-demo")
-        await self.pilot.pause()
+        await settle(self.pilot)

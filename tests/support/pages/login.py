@@ -12,6 +12,7 @@ from app.screens.login_progress import LoginProgressScreen
 from tests.support import app as fakes
 from tests.support import scenes
 from tests.support.pages.page import DialogPage, Page, opened
+from tests.support.pilot import settle
 from widgets.lines import Paragraphs
 from widgets.signed_in_panel import SignedInPanel
 from widgets.state_view import StateView
@@ -115,7 +116,7 @@ class LoginPage(Page):
         """Let a browser come to the listener with these parameters."""
         arrival = fakes.FakeCallback(params)
         self.box.fake_listeners.made[-1].arrivals.put_nowait(arrival)
-        await self.pilot.pause()
+        await settle(self.pilot)
         return arrival
 
     async def allowed(self) -> None:

@@ -71,7 +71,7 @@ class Page:
     async def press(self, *keys: str) -> None:
         """Press keys."""
         await self.pilot.press(*keys)
-        await self.pilot.pause()
+        await pilot.settle(self.pilot)
 
     async def write(self, text: str) -> None:
         """Type text."""
@@ -87,7 +87,8 @@ class Page:
         await pilot.resize(self.pilot, *size)
 
     async def click(self, selector: str) -> None:
-        """Click a widget."""
+        """Click a widget, as soon as it is there."""
+        await self.until(lambda: any(found.region.area for found in self.screen.query(selector)))
         await self.pilot.click(selector)
 
     async def click_word(self, bar: type[Widget], word: str) -> None:
@@ -96,17 +97,16 @@ class Page:
         shown = self.screen._compositor.render_strips()[line.y].text
         at = cell_len(shown[: shown.index(word)])
         await self.pilot.click(offset=(at + 1, line.y))
-        await self.pilot.pause()
+        await pilot.settle(self.pilot)
 
     async def fill(self, selector: str, value: str) -> None:
         """Let an input hold `value`, as pasted."""
         self.find(selector, Input).value = value
-        await self.pilot.pause()
+        await pilot.settle(self.pilot)
 
     async def dialog(self, kind: type[Screen[Any]]) -> None:
         """Wait for a screen of this kind on top."""
         await self.until(lambda: isinstance(self.screen, kind) and self.screen.is_mounted)
-        await self.pilot.pause()
 
     async def over(self, kind: type[D]) -> D:
         """Wait for a dialog; return what can be seen and done there."""
@@ -117,7 +117,6 @@ class Page:
     async def closed(self) -> None:
         """Wait until no dialog is open."""
         await self.until(lambda: self.screen is self.room)
-        await self.pilot.pause()
 
     def find(self, selector: str, kind: type[W]) -> W:
         """A widget of the screen on top."""

@@ -10,6 +10,7 @@ from app.screens.auto_revoke import AutoRevokeScreen
 from app.screens.auto_revoke_save import ConfirmThreshold
 from tests.support.pages.page import DialogPage, Page
 from tests.support.pages.token_dialogs import ExportActivityPage
+from tests.support.pilot import settle
 from widgets.choice_bar import ChoiceBar
 from widgets.histogram import Histogram
 from widgets.state_view import StateView
@@ -28,7 +29,8 @@ class RoomPage(Page):
         return next(screen for screen in self.app.screen_stack if isinstance(screen, self.KIND))
 
     async def ready(self) -> None:
-        """Wait until it has read what it shows."""
+        """Wait until it has read what it shows, and knows who is signed in."""
+        await super().ready()
         await self.listed()
 
     async def listed(self) -> None:
@@ -138,7 +140,7 @@ class AutoRevokePage(RoomPage):
         line = self.find("#threshold-switch", ChoiceBar)
         at = str(line.render()).index(word)
         await self.pilot.click(line, offset=(at, 0))
-        await self.pilot.pause()
+        await settle(self.pilot)
 
     async def click_save(self) -> "ThresholdDialog":
         """Click the button, and wait for the question."""

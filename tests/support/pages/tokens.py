@@ -25,7 +25,7 @@ class TokensPage(RoomPage):
 
     async def ready(self) -> None:
         """Wait until it has read, and until there are rows where there are tokens."""
-        await self.listed()
+        await super().ready()
         await self.until(lambda: self.state() != "filled" or self.names())
 
     def names(self) -> list[str]:
