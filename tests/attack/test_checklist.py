@@ -3,8 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.attack.checklist import CHECKLIST, DOES_NOT_APPLY
 from tests.faults.test_matrix import functions_in
+
+pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -21,6 +21,8 @@ from tests.support.oauth import (
 from tests.support.organizations import Organization
 from tests.support.server import REGISTRATION_SECRET, AccountServer, csrf_of
 
+pytestmark = pytest.mark.slow
+
 PROOF = Proof()
 
 

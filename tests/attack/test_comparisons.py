@@ -14,6 +14,8 @@ import pytest
 from app.server.usecases import passwords
 from tests.support import passwords as cheap
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVER = sorted((ROOT / "app" / "server").rglob("*.py"))
 SECRETS = re.compile(

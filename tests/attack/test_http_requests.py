@@ -15,6 +15,8 @@ from tests.attack.conftest import SECRETS
 from tests.attack.wire import PATIENCE, connect, rest, say, status
 from tests.support.server import AccountServer, ServerFactory, csrf_of, own_address
 
+pytestmark = pytest.mark.slow
+
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\nHost: x\r\nConnection: close\r\n"
 POST = b"POST /oauth/revoke HTTP/1.1\r\n" + FORM

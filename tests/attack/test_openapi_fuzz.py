@@ -24,6 +24,8 @@ from tests.support.oauth import tokens_at
 from tests.support.organizations import Organization
 from tests.support.server import FEDERATION_SECRET, REGISTRATION_SECRET, AccountServer
 
+pytestmark = pytest.mark.slow
+
 Operation = APIOperation[Any, Any, Any, Any]
 AnyCase = Case[Any]
 EXAMPLES = 8

@@ -28,6 +28,8 @@ from tests.support.databases import ON_BOTH
 from tests.support.organizations import add_organization
 from tests.support.server import AccountServer, SharedServers
 
+pytestmark = pytest.mark.slow
+
 FILES = (api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2)
 METHODS: list[MethodDescriptor] = [
     method

@@ -25,6 +25,8 @@ from tests.attack.wire import (
 )
 from tests.support.server import AccountServer, ServerFactory
 
+pytestmark = pytest.mark.slow
+
 CREATE = "/controlplane.v1.APITokenService/Create"
 CURRENT = "/controlplane.v1.ContextService/Current"
 REFLECT = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"

@@ -23,6 +23,8 @@ from tests.attack.conftest import SECRETS
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, csrf_of, own_address
 
+pytestmark = pytest.mark.slow
+
 PAGES = ("/auth/login", "/account/sign-in", "/account/keys", "/oauth/authorize", "/no-such-page", "/healthz")
 FORMS = ("/auth/login", "/account/sign-in")
 

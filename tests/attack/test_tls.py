@@ -5,10 +5,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.attack.wire import PATIENCE, connect, rest
 from tests.support.peers import certificate
 from tests.support.server import ServerFactory
+
+pytestmark = pytest.mark.slow
 
 GET = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n"
 # The beginning of a ClientHello that says it has 512 bytes (RFC 8446 §4, §5.1).

@@ -15,6 +15,8 @@ from tests.attack.wire import call
 from tests.support.claims import FromNow, with_times
 from tests.support.server import AccountServer
 
+pytestmark = pytest.mark.slow
+
 CURRENT = "/controlplane.v1.ContextService/Current"
 FAR = 4_000_000_000
 

@@ -11,6 +11,8 @@ import pytest
 from app.tour.script import CHAPTERS
 from tests.support import recorder
 
+pytestmark = pytest.mark.slow
+
 IDLE = ("ci-legacy", "ml-training-2024", "ci-staging", "pentest-spring")
 # Words on the screens of a chapter, in the order in which they must be seen.
 TOLD = {

@@ -29,6 +29,8 @@ from tests.support.server import ROOT, AccountServer, ServerFactory, sign_in, su
 from tests.support.terminal import Terminal
 from tests.support.vaults import Bus
 
+pytestmark = pytest.mark.slow
+
 DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 ELSEWHERE = re.compile(r"(?:^    |`)(loopin [a-z][^`\n]*)", re.MULTILINE)

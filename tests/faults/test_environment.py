@@ -14,6 +14,8 @@ from tests.support.cli import Loopin
 from tests.support.gumloop_stub import API_KEY, USER_ID
 from tests.support.server import ROOT
 
+pytestmark = pytest.mark.slow
+
 KEY = {"GUMLOOP_API_KEY": API_KEY, "GUMLOOP_USER_ID": USER_ID}
 PROXIES = ("http://someone:word@[::1", "socks5://127.0.0.1:1", "ftp://127.0.0.1")
 

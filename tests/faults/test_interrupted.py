@@ -39,6 +39,8 @@ from tests.support.server import ROOT, AccountServer, sign_in, submit_login
 from tests.support.stall import Stall, stall
 from tests.support.vaults import Bus, start_bus, use
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60.0
 TOKEN = "token-not-real-that-the-stub-knows"
 OLD = Secret("old-login-not-real-0000")

@@ -34,6 +34,8 @@ from tests.support.gumloop import AllowingBrowser, MovableClock, follow, result_
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
 from tests.support.server import AccountServer, sign_in
 
+pytestmark = pytest.mark.slow
+
 TOKEN = "token-not-real-that-the-stub-knows"
 METHODS = ("gumloop oauth", "gumloop key", "gumloop token", "chainloop browser", "chainloop token")
 BROWSER_METHODS = ("gumloop oauth", "chainloop browser")

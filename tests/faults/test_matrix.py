@@ -3,8 +3,12 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 from tests.faults.matrix import CANNOT, FAULTS, MATRIX, STEPS
 from tests.faults.test_interrupted import SWEEP
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 

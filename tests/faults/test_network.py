@@ -30,7 +30,7 @@ from tests.support.peers import closed_port, grpc_peer
 from tests.support.relay import Break, Relay, relay
 from tests.support.server import AccountServer, sign_in
 
-pytestmark = pytest.mark.usefixtures("no_pauses")
+pytestmark = [pytest.mark.usefixtures("no_pauses"), pytest.mark.slow]
 ANY_PORT = BrowserLogin(0)
 Flow = Callable[[Container], AsyncIterator[LoginStep]]
 

@@ -19,6 +19,8 @@ from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
 from tests.support.server import ROOT, AccountServer, submit_login
 from tests.support.vaults import Bus
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60.0
 """Seconds; the answer comes after verifying and saving, which a busy machine draws out."""
 COMMANDS = {

@@ -32,6 +32,8 @@ from tests.support.gumloop_stub import Fault, Gumloop
 from tests.support.peers import grpc_peer
 from tests.support.server import AccountServer
 
+pytestmark = pytest.mark.slow
+
 Code = grpc.StatusCode
 TOKEN = Secret("token-not-real-that-the-stub-knows")
 Call = Callable[[Any], Awaitable[object]]

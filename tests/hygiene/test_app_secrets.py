@@ -14,6 +14,8 @@ from tests.support.pages.page import SIZE, Page, opened
 from tests.support.pages.tokens import TokensPage
 from tests.support.server import ROOT
 
+pytestmark = pytest.mark.slow
+
 PASTED = "marked-pasted-token-4715"
 
 

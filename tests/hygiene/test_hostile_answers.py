@@ -26,6 +26,8 @@ from app.vault.memory import MemoryVault
 from tests.support.chainloop import credential_at
 from tests.support.peers import grpc_peer, tcp_peer
 
+pytestmark = pytest.mark.slow
+
 TOKEN = Secret("sample-token-not-real")
 TIMEOUT = 2.0
 # Where the answer never comes in time, however fast the machine is.

@@ -18,7 +18,7 @@ from tests.support.server import AccountServer
 from tests.support.vaults import Bus
 
 # keyring drops its connection to a locked or lost keychain unclosed.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"), pytest.mark.slow]
 WRONG_KEY = "gum_marked_wrong_key_4711"
 WRONG_TOKEN = "marked-wrong-access-token-4712"
 SHAPELESS = "marked shapeless token 4713".replace(" ", "-")

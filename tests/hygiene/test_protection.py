@@ -11,6 +11,8 @@ import pytest
 from tests.support.cli import Loopin
 from tests.support.server import ROOT
 
+pytestmark = pytest.mark.slow
+
 _SHOW = (
     "import os, resource; mask = os.umask(0); print(oct(mask), resource.getrlimit(resource.RLIMIT_CORE)[0], "
     "open('/proc/self/coredump_filter').read().strip())"

@@ -16,6 +16,8 @@ from tests.support.gumloop_stub import API_KEY, USER_ID, Fault, Gumloop
 from tests.support.hostile import PAYLOADS, names, unsafe
 from tests.support.server import ROOT, AccountServer, bulk_tokens, release, start
 
+pytestmark = pytest.mark.slow
+
 COUNT = 1000
 # A variable cannot hold a null character.
 EVIL = "".join(PAYLOADS).replace("\x00", "")

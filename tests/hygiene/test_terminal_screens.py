@@ -19,6 +19,8 @@ from tests.support.hostile import PAYLOADS, names, unsafe
 from tests.support.pages.page import Page
 from tests.support.pages.tokens import TokensPage
 
+pytestmark = pytest.mark.slow
+
 EVIL = "".join(PAYLOADS)
 SIZE = (160, 40)
 COUNT = 1000

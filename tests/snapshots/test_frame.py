@@ -7,6 +7,8 @@ import pytest
 from tests.support.pictures import snapshots_of
 from tests.support.scenes import SCENES, Size
 
+pytestmark = pytest.mark.slow
+
 # Every new command moves the help's scroll bar; tests/ui/test_help.py looks at its words instead.
 CASES = snapshots_of(name for name in SCENES if name != "help")
 

@@ -8,6 +8,8 @@ from tests.support.pictures import snapshots_of
 from tests.support.scenes import Size
 from tests.support.scenes_rooms import SCENES
 
+pytestmark = pytest.mark.slow
+
 CASES = snapshots_of(SCENES)
 
 

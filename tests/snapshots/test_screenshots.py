@@ -13,6 +13,8 @@ from textual.screen import Screen
 import app.screens
 from tests.support import pictures
 
+pytestmark = pytest.mark.slow
+
 AGAIN = "out of date: run scripts/screenshots.py"
 COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})\b")
 GREY = 6

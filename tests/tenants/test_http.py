@@ -15,6 +15,8 @@ from tests.support.server import AccountServer, csrf_of
 from tests.tenants.http_rows import LAST, ROWS, Ask
 from tests.tenants.tenants import LEAVER, PASSWORD, ROLES, Tenant
 
+pytestmark = pytest.mark.slow
+
 # A browser and a program's access token for each role, both kinds of key, and what is meant for gRPC.
 CALLERS = (
     "nobody",

@@ -14,6 +14,8 @@ from tests.support.server import AccountServer
 from tests.tenants.rpc_rows import OPEN, ROWS
 from tests.tenants.tenants import ROLES, Tenant
 
+pytestmark = pytest.mark.slow
+
 CALLERS = ("nobody", *ROLES, "organization token", "project token", "CI job")
 # What a caller gets at home: without it the rest would prove nothing. Revoking is left out: what is acted on
 # has to live on.

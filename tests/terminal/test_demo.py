@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.terminal import Terminal
 
+pytestmark = pytest.mark.slow
+
 LOOPIN = str(Path(sys.executable).with_name("loopin"))
 RESTORED = "0 0 1"
 

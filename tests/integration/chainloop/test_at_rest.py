@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.server import ROOT, AccountServer, sign_in
 
+pytestmark = pytest.mark.slow
+
 LOOK = """
 import asyncio, json, sys
 from app.container import Container

@@ -37,6 +37,8 @@ from tests.support.chainloop import MIB, endpoint_of, person
 from tests.support.peers import Certificate, aborting, certificate, closed_port, grpc_peer, tcp_peer
 from tests.support.server import AccountServer
 
+pytestmark = pytest.mark.slow
+
 Code = grpc.StatusCode
 
 

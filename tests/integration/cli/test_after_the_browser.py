@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.support.cli import Loopin
 from tests.support.gumloop_stub import Gumloop
 from tests.support.server import ROOT, AccountServer, csrf_of
 from tests.support.vaults import Bus
+
+pytestmark = pytest.mark.slow
 
 DISCOVERY = "/.well-known/oauth-authorization-server"
 KNOCKS = 5

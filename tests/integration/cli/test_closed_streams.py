@@ -7,6 +7,8 @@ import pytest
 from tests.support.cli import PATIENCE, Loopin, Result, ran
 from tests.support.server import ROOT
 
+pytestmark = pytest.mark.slow
+
 CREATE = "chainloop organization api-token create --name x -o token"
 NOWHERE = {
     "CHAINLOOP_TOKEN": "not-a-real-token",

@@ -17,6 +17,8 @@ from app.domain.errors import Failed, UsageError
 from app.domain.tokens import StatusFilter
 from tests.support.server import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def tokens_of(container: Container, status: StatusFilter) -> int:
     async def count() -> int:

@@ -26,6 +26,8 @@ from tests.support.server import AccountServer
 from tests.support.terminal import Terminal
 from tests.support.vaults import Bus
 
+pytestmark = pytest.mark.slow
+
 LOOPIN = f"{sys.executable} -m app"
 PATIENCE = 30_000
 

@@ -14,6 +14,8 @@ from tests.support.cli import Loopin, Result, in_process, secrets_in, signed_in
 from tests.support.server import ROOT, AccountServer, ServerFactory, sign_in
 from tests.support.terminal import Terminal
 
+pytestmark = pytest.mark.slow
+
 TOKENS = ("chainloop", "organization", "api-token")
 LOOPIN = f"{shlex.quote(sys.executable)} -m app"
 

@@ -32,6 +32,8 @@ from tests.support.peers import certificate, closed_port, tcp_peer
 from tests.support.server import AccountServer, sign_in
 from tests.support.vaults import Bus
 
+pytestmark = pytest.mark.slow
+
 CHECKS = {
     *("versions", "keychain", "browser", "port", "gumloop", "chainloop"),
     *("clock", "environment", "folders", "terminal"),

@@ -18,6 +18,8 @@ from tests.support.oauth import person_at
 from tests.support.server import AccountServer, ServerFactory
 from tests.support.vendor import Vendor
 
+pytestmark = pytest.mark.slow
+
 ANY_PORT = BrowserLogin(0)
 PROCESSES = 20
 

@@ -15,7 +15,7 @@ from tests.support.chromium import fill_in
 from tests.support.cli import Loopin
 from tests.support.server import ROOT, AccountServer
 
-pytestmark = pytest.mark.usefixtures("secret_service")
+pytestmark = [pytest.mark.usefixtures("secret_service"), pytest.mark.slow]
 LOGIN = ("gumloop", "login", "--method", "oauth", "--no-browser", "--callback-port", "0")
 
 

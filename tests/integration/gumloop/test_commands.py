@@ -11,6 +11,8 @@ from tests.support.cli import Loopin
 from tests.support.gumloop_stub import API_KEY, USER_ID, Fault, Gumloop
 from tests.support.server import ROOT
 
+pytestmark = pytest.mark.slow
+
 with_keyring = pytest.mark.usefixtures("secret_service")
 KEY_ENV = {"GUMLOOP_API_KEY": API_KEY, "GUMLOOP_USER_ID": USER_ID}
 

@@ -15,6 +15,8 @@ from app.vault.keychain import KeychainVault
 from tests.support.killed import HOME, KEY, OAUTH, RENEWED
 from tests.support.server import PATIENCE, ROOT
 
+pytestmark = pytest.mark.slow
+
 HALF_RENEWED = replace(OAUTH, refresh_token=RENEWED.refresh_token)
 WORK: dict[str, tuple[GumloopLogin, int, list[GumloopLogin | None]]] = {
     "sign in with a key": (OAUTH, 6, [OAUTH, None, None, None, None, KEY]),

@@ -18,6 +18,8 @@ from tests.support.cli import PATIENCE, Loopin, Result
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
 from tests.support.server import ROOT
 
+pytestmark = pytest.mark.slow
+
 KEY_ENV = {"GUMLOOP_API_KEY": API_KEY, "GUMLOOP_USER_ID": USER_ID}
 GUMLOOP = ("--provider", "gumloop")
 PROCESS = ("run", *GUMLOOP)

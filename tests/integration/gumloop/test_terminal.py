@@ -13,6 +13,8 @@ from tests.support.server import ROOT
 from tests.support.terminal import Terminal
 from tests.support.vaults import Bus
 
+pytestmark = pytest.mark.slow
+
 _BROWSER = """#!{python}
 import sys, urllib.request
 urllib.request.urlopen(sys.argv[1]).read()

@@ -9,7 +9,7 @@ from tests.support.cli import Loopin
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
 from tests.support.vendor import Vendor
 
-pytestmark = pytest.mark.usefixtures("secret_service")
+pytestmark = [pytest.mark.usefixtures("secret_service"), pytest.mark.slow]
 
 
 def test_a_key_stored_by_loopin_signs_the_vendor_in(

@@ -16,6 +16,8 @@ from app.vault import secret_service
 from app.vault.keychain import KeychainVault
 from tests.support.vaults import Bus
 
+pytestmark = pytest.mark.slow
+
 SERVICE = "loopin-kept-open"
 SAMPLE, OTHER = Secret("sample-kept-not-real"), Secret("other-kept-not-real")
 

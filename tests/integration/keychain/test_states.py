@@ -16,7 +16,7 @@ from app.vault.keychain import KeychainVault
 from tests.support.stall import stall
 from tests.support.vaults import Bus, collect_leaks, forget_backend, start_bus, use
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"), pytest.mark.slow]
 SAMPLE = Secret("sample-secret-not-real-7")
 
 

@@ -12,6 +12,8 @@ from app.domain.secret import Secret
 from app.vault.keychain import KeychainVault
 from tests.support.vaults import Bus
 
+pytestmark = pytest.mark.slow
+
 SERVICE = "loopin-together"
 
 

@@ -9,6 +9,8 @@ from tests.integration.server.callers import Caller
 from tests.integration.server.conftest import Cast
 from tests.support.chromium import contrast, fill_in, fits, waiting_program
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_a_browser_is_sent_back_with_the_token_and_the_state(

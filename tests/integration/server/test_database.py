@@ -24,6 +24,8 @@ from tests.integration.server.together import PROCESSES, WRITES, count_up, migra
 from tests.support import databases
 from tests.support.databases import ON_BOTH, Prepare
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
 
 

@@ -23,6 +23,8 @@ from tests.support import server as servers
 from tests.support.oauth import program_at, tokens_at
 from tests.support.server import AccountServer, age_tokens, csrf_of, sign_in
 
+pytestmark = pytest.mark.slow
+
 OK = ("OK", "")
 UNUSABLE = ("UNAVAILABLE", "the database cannot be used")
 FULL = ("UNAVAILABLE", "the disk of the database is full")

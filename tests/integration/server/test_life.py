@@ -34,6 +34,8 @@ from tests.support.server import (
 )
 from tests.support.server_process import ServerProcess, run_program
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 60.0
 CALLS = 40
 REQUESTS = 24

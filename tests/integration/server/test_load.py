@@ -4,10 +4,14 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
+
 from tests.support import load
 from tests.support.databases import ON_BOTH
 from tests.support.load import Crowd, Verdict
 from tests.support.server import AccountServer, ServerFactory
+
+pytestmark = pytest.mark.slow
 
 CLIENTS, WRITES = 6, 24
 # How a call may end that the server never took: gRPC and httpx each have their words for it. One that reached

@@ -29,7 +29,7 @@ from tests.support.databases import ON_BOTH, Prepare, SideDoor, ago
 from tests.support.server import AccountServer, release, sign_in
 from tests.support.server_process import ServerProcess
 
-pytestmark = ON_BOTH
+pytestmark = [ON_BOTH, pytest.mark.slow]
 PATIENCE = 60.0
 ADA, PASSWORD = "ada@acme.example", "password-not-real"
 OLD = ["0001", "0002", "0003", "0004"]

@@ -6,6 +6,8 @@ from playwright.sync_api import Page
 from tests.support.oauth import Person
 from tests.support.server import AccountServer
 
+pytestmark = pytest.mark.slow
+
 
 def lines(tab: Page, server: AccountServer) -> list[str]:
     """The lines to paste, as a click and a copy take them."""

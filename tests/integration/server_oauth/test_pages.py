@@ -13,7 +13,7 @@ from tests.support.organizations import Organization
 from tests.support.server import AccountServer
 
 # One browser for all of them.
-pytestmark = pytest.mark.xdist_group("chromium: account pages")
+pytestmark = [pytest.mark.xdist_group("chromium: account pages"), pytest.mark.slow]
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _TEXTS = {
     "sign-in": ("h1", ".lead", "label", "button", ".foot"),

@@ -30,6 +30,8 @@ from tests.support.server import (
 )
 from tests.support.server_process import ServerProcess
 
+pytestmark = pytest.mark.slow
+
 OK = ("OK", "")
 
 

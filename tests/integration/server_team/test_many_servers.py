@@ -25,6 +25,8 @@ from tests.support.server import (
     submit_login,
 )
 
+pytestmark = pytest.mark.slow
+
 TOKENS, THRESHOLD = 12_000, 20
 
 

@@ -12,6 +12,8 @@ from tests.support.databases import ON_BOTH
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, ServerFactory, age_tokens, bulk_tokens, sign_in
 
+pytestmark = pytest.mark.slow
+
 PREVIEW = ("chainloop", "organization", "auto-revoke", "preview")
 UPDATE = ("chainloop", "organization", "update", "--yes", "--api-token-max-days-inactive")
 

@@ -31,6 +31,8 @@ from tests.support.server import (
     submit_login,
 )
 
+pytestmark = pytest.mark.slow
+
 PASSWORD, OTHER = "correct-horse-not-real", "battery-staple-not-real"
 OK = ("OK", "")
 

@@ -16,6 +16,8 @@ from tests.support.provider import Provider
 from tests.support.server import AccountServer
 from tests.support.sso import browser_at, link_of, told
 
+pytestmark = pytest.mark.slow
+
 
 class ProviderBrowser:
     """Opens the sign-in page, signs in at the provider, and follows to the program that waits."""

@@ -11,7 +11,7 @@ from tests.support.provider import Provider, new_person
 from tests.support.server import AccountServer
 from tests.support.sso import ACCOUNT, browser_at, told
 
-pytestmark = ON_BOTH
+pytestmark = [ON_BOTH, pytest.mark.slow]
 
 
 def test_many_first_sign_ins_at_once_make_one_person(server: AccountServer, provider: Provider) -> None:

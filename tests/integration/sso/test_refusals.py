@@ -13,6 +13,8 @@ from tests.support.provider import AUTHORIZE, CLIENT, DISCOVERY, KEYS, TOKEN, US
 from tests.support.server import AccountServer
 from tests.support.sso import ACCOUNT, Browser, browser_at, told
 
+pytestmark = pytest.mark.slow
+
 
 def refused(browser: Browser, status: int, sentence: str) -> None:
     """The whole way ends at this status and sentence, with a way to try again, and nobody is signed in."""

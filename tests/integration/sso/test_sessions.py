@@ -18,6 +18,8 @@ from tests.support.provider import DISCOVERY, Provider, new_person
 from tests.support.server import AccountServer, ServerFactory, csrf_of, sign_in
 from tests.support.sso import ACCOUNT, LOGIN, Browser, browser_at, flags, told
 
+pytestmark = pytest.mark.slow
+
 ENDED = ("UNAUTHENTICATED", "Token is invalid")
 
 

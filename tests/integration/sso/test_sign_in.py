@@ -10,6 +10,8 @@ from tests.support.provider import Provider, new_person
 from tests.support.server import AccountServer, submit_login
 from tests.support.sso import ACCOUNT, LOGIN, Browser, browser_at, told
 
+pytestmark = pytest.mark.slow
+
 
 def person_of(server: AccountServer, bearer: str) -> tuple[str, str, str]:
     """E-mail address, organization and role, as the server tells them."""

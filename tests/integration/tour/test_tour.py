@@ -14,6 +14,8 @@ from app.tour.start import container
 from tests.support.pages.page import SIZE
 from tests.support.pages.tour import TourPage
 
+pytestmark = pytest.mark.slow
+
 SPEED = 60.0
 PATIENCE = 120.0
 IDLE = {"ci-legacy", "ml-training-2024", "ci-staging", "pentest-spring"}

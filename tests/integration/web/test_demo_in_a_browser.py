@@ -15,6 +15,8 @@ from playwright.sync_api import Page, WebSocket
 
 from tests.support.server import PATIENCE, ROOT, release
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
