@@ -1,13 +1,14 @@
 """Without colours, and with the terminal's sixteen: what matters can still be told apart."""
 
+from collections.abc import Iterator
+
 import pytest
 from rich.style import Style
-from textual.pilot import Pilot
 from textual.theme import Theme
 
 from app import themes
 from app.main import LoopinApp
-from tests.support import scenes, scenes_rooms
+from tests.support import idle, scenes, scenes_rooms
 
 SIZE = (120, 36)
 BRIGHT_WHITE, BLACK = 15, 0
@@ -30,9 +31,11 @@ def is_reversed(app: LoopinApp, words: str) -> bool:
     return any(style.reverse for style in styles_of(app, words))
 
 
-async def play(pilot: Pilot[int], scene: scenes.Scene) -> None:
-    await pilot.press(*scene.keys)
-    await scene.then(pilot)
+@pytest.fixture(autouse=True)
+def exact() -> Iterator[None]:
+    """A scene is played until the app is idle."""
+    with idle.exact():
+        yield
 
 
 @pytest.mark.parametrize("theme", themes.THEMES, ids=lambda theme: theme.name)
@@ -43,7 +46,7 @@ async def test_no_color_takes_every_colour_away_in_every_theme(
     scene = scenes_rooms.SCENES["tokens"]
     app = scene.make(theme.name)
     async with app.run_test(size=SIZE) as pilot:
-        await play(pilot, scene)
+        await scene.play(pilot)
         colours = {c for _, style in painted(app) for c in (style.color, style.bgcolor) if c is not None}
         assert {colour for colour in colours if not colour.is_default} == set()
 
@@ -55,7 +58,7 @@ async def test_without_colours_the_cursor_and_the_open_room_are_reversed(
     scene = scenes_rooms.SCENES["tokens"]
     app = scene.make("loopin-dark")
     async with app.run_test(size=SIZE) as pilot:
-        await play(pilot, scene)
+        await scene.play(pilot)
         assert is_reversed(app, "2 Tokens")
         assert not is_reversed(app, "1 Accounts")
         assert is_reversed(app, "ci-legacy")
@@ -69,7 +72,7 @@ async def test_without_colours_a_dialog_shows_focus_danger_and_what_cannot_be_pr
     scene = scenes_rooms.SCENES["revoke-many"]
     app = scene.make("loopin-dark")
     async with app.run_test(size=SIZE) as pilot:
-        await play(pilot, scene)
+        await scene.play(pilot)
         await pilot.press("tab")
         assert is_reversed(app, "Cancel")
         (danger,) = styles_of(app, "Revoke 3 tokens")
@@ -82,7 +85,7 @@ async def test_words_on_the_terminals_own_grounds_are_black_or_white() -> None:
     scene = scenes_rooms.SCENES["tokens"]
     app = scene.make(themes.ANSI.name)
     async with app.run_test(size=SIZE) as pilot:
-        await play(pilot, scene)
+        await scene.play(pilot)
         inks = {
             style.color.number
             for _, style in painted(app)
@@ -99,7 +102,7 @@ async def test_without_colours_nothing_behind_a_dialog_is_as_bright_as_the_dialo
     scene = scenes_rooms.SCENES["revoke-many"]
     app = scene.make("loopin-dark")
     async with app.run_test(size=SIZE) as pilot:
-        await play(pilot, scene)
+        await scene.play(pilot)
         behind = [style for text, style in painted(app) if "4 Activity" in text or "2 Tokens" in text]
         assert behind
         assert all(style.dim and not style.reverse for style in behind)
@@ -110,7 +113,7 @@ async def test_with_sixteen_colours_a_dialog_leaves_the_screen_behind_it_dim() -
     scene = scenes_rooms.SCENES["revoke-many"]
     app = scene.make(themes.ANSI.name)
     async with app.run_test(size=SIZE) as pilot:
-        await play(pilot, scene)
+        await scene.play(pilot)
         behind = [style for text, style in painted(app) if "4 Activity" in text]
         assert behind
         assert all(style.dim and (style.color is None or style.color.is_default) for style in behind)
@@ -130,7 +133,7 @@ async def test_with_few_colours_the_palette_shows_which_command_enter_takes(
     scene = scenes.SCENES["palette"]
     app = scene.make(themes.ANSI.name if colours else "loopin-dark")
     async with app.run_test(size=SIZE) as pilot:
-        await play(pilot, scene)
+        await scene.play(pilot)
 
         def stands_out(words: str) -> bool:
             (style,) = styles_of(app, words)
@@ -146,6 +149,6 @@ async def test_without_colours_no_words_on_a_reversed_ground_are_dim(monkeypatch
     scene = scenes_rooms.SCENES["tokens"]
     app = scene.make("loopin-dark")
     async with app.run_test(size=SIZE) as pilot:
-        await play(pilot, scene)
+        await scene.play(pilot)
         assert [text for text, style in painted(app) if style.reverse]
         assert not [text for text, style in painted(app) if style.reverse and style.dim]
