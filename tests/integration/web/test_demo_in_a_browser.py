@@ -30,11 +30,10 @@ def address(tmp_path: Path) -> Iterator[str]:
     found = re.search(r"http://127\.0\.0\.1:\d+", process.stdout.readline())
     assert found
     yield found[0]
+    # The page is closed by now, and its app ends; a server that is killed first would leave that to the app.
+    _nothing_left(tmp_path)
     release(process)
-    end = time.monotonic() + PATIENCE
-    while list(tmp_path.glob("loopin-demo-*")):
-        assert time.monotonic() < end, "nothing is left behind"
-        time.sleep(0.05)  # the page's app is not our child: nobody tells when it has ended
+    _nothing_left(tmp_path)
 
 
 def test_the_demo_works_in_a_browser_and_asks_nobody_else(address: str, page: tuple[Page, list[str]]) -> None:
@@ -66,6 +65,14 @@ def test_another_sites_script_cannot_drive_the_demo(address: str) -> None:
         for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
             assert client.get("/", headers=headers).status_code == 403
             assert client.get("/ws", headers=headers).status_code == 403
+
+
+def _nothing_left(folder: Path) -> None:
+    """Wait until every demo has removed its data; a page's app is not our child: nobody tells of its end."""
+    end = time.monotonic() + PATIENCE
+    while list(folder.glob("loopin-demo-*")):
+        assert time.monotonic() < end, "nothing is left behind"
+        time.sleep(0.05)
 
 
 def _text(data: bytes | str) -> str:
