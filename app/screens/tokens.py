@@ -174,6 +174,8 @@ class TokensScreen(RoomScreen):
             return "who you are is not known yet"
         if action in _CHANGES and (why := identity and identity.why_no_changes()):
             return why
+        if action in _CHANGES and (why := identity and identity.why_no_tokens()):
+            return why
         if action in _ON_TOKENS and row is None:
             return "there is no token here"
         revoked = action == "rotate" and row is not None and row.state is TokenState.REVOKED

@@ -257,9 +257,6 @@ async def test_who_may_not_list_is_told_why() -> None:
         assert "list_tokens" not in box.plane.calls
 
 
-@pytest.mark.xfail(
-    strict=True, reason="why_disabled() does not look at the role: a viewer can open the form of a new token"
-)
 async def test_who_may_not_list_is_offered_no_new_token() -> None:
     """Also when it is known who it is, not only before."""
     box = story()
