@@ -17,7 +17,11 @@ def pytest_xdist_auto_num_workers() -> int:
     return max(2, round(len(os.sched_getaffinity(0)) * WORKERS_PER_CORE))
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that no worker is left with it at the end."""
+    """Begin with what takes long, so that no worker is left with it; start a browser once a file."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    for item in items:
+        in_browser = "chromium" in getattr(item, "fixturenames", ())
+        if in_browser and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(f"chromium in {item.path.name}"))
