@@ -26,8 +26,8 @@ class TestKeychainVault(VaultConformance):
 
     @pytest.fixture
     def vault(self, secret_service: Bus) -> Vault:
-        return KeychainVault(timeout=15)
+        return KeychainVault(timeout=60)
 
     async def test_another_vault_finds_it(self, vault: Vault) -> None:
         await vault.write(SERVICE, "default", SAMPLE)
-        assert await KeychainVault(timeout=15).read(SERVICE, "default") == SAMPLE
+        assert await KeychainVault(timeout=60).read(SERVICE, "default") == SAMPLE

@@ -171,7 +171,7 @@ class Place:
         """What the keychain holds, at Gumloop and at Chainloop."""
 
         async def read() -> tuple[Any, Any]:
-            vault = KeychainVault(timeout=20)
+            vault = KeychainVault(timeout=60)
             gumloop = await GumloopVault(vault, endpoint_of(self.gumloop.base_url)).read("default")
             return gumloop, await ChainloopVault(vault).read("default")
 
@@ -181,7 +181,7 @@ class Place:
         """As somebody else, with other credentials."""
 
         async def write() -> None:
-            vault, where = KeychainVault(timeout=20), endpoint_of(self.gumloop.base_url)
+            vault, where = KeychainVault(timeout=60), endpoint_of(self.gumloop.base_url)
             await GumloopVault(vault, where).write("default", GumloopLogin(Method.API_KEY, OLD, where, "old"))
             await ChainloopVault(vault).write(
                 "default", StoredLogin(OLD, Method.API_TOKEN, chainloop.endpoint_of("127.0.0.1:1"))

@@ -194,7 +194,7 @@ async def test_json_that_breaks_a_reader_is_a_bad_reply(body: str) -> None:
 async def test_a_list_of_tokens_that_are_none_does_not_fill_the_memory() -> None:
     """Two bytes make an empty token: 32 MiB would be sixteen million of them, and a minute."""
     empty = b"\x0a\x00" * 1_000_000
-    gateways = ChainloopGateways(max_receive=32 * 1024**2, timeout=10)
+    gateways = ChainloopGateways(max_receive=32 * 1024**2, timeout=60)
     with grpc_peer(lambda path, context: empty) as (address, _):
         credential = credential_at(address, TOKEN.reveal())
         with pytest.raises(BadReply, match="tokens that are none"):

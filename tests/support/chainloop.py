@@ -36,8 +36,8 @@ def person(server: AccountServer, login: tuple[str, str]) -> Credential:
 
 @pytest.fixture
 async def gateways() -> AsyncIterator[ChainloopGateways]:
-    """Real gateways with room for 32 MiB and ten seconds."""
-    made = ChainloopGateways(max_receive=32 * MIB, timeout=10)
+    """Real gateways with room for 32 MiB and a minute."""
+    made = ChainloopGateways(max_receive=32 * MIB, timeout=60)
     yield made
     await made.aclose()
 

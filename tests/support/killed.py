@@ -30,7 +30,7 @@ class Mortal:
     """The real keychain in a process that dies."""
 
     def __init__(self, changes: int) -> None:
-        self._vault = KeychainVault(timeout=20)
+        self._vault = KeychainVault(timeout=60)
         self._changes = changes
 
     @property

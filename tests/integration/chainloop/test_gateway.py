@@ -262,7 +262,7 @@ async def test_a_proxy_in_the_environment_is_not_used_for_this_machine(
 ) -> None:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "grpc_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    gateways = ChainloopGateways(max_receive=MIB, timeout=10)
+    gateways = ChainloopGateways(max_receive=MIB, timeout=60)
     owner = person(account_server, account_server.owner)
     try:
         gateway = gateways.open(owner.endpoint, owner)
@@ -299,7 +299,7 @@ async def test_parallel_calls_share_one_connection(gateway: ChainloopGateway) ->
 async def test_a_gateway_works_in_a_second_event_loop(
     account_server: AccountServer, owner: Credential
 ) -> None:
-    gateways = ChainloopGateways(max_receive=MIB, timeout=10)
+    gateways = ChainloopGateways(max_receive=MIB, timeout=60)
 
     async def once() -> str:
         context = await gateways.open(owner.endpoint, owner).current()

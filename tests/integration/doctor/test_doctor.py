@@ -81,7 +81,7 @@ def test_people_read_lines_and_the_next_step(command: Loopin) -> None:
 
 
 async def test_the_probe_leaves_nothing_in_the_keychain(secret_service: Bus, tmp_path: Path) -> None:
-    vault = KeychainVault(timeout=15)
+    vault = KeychainVault(timeout=60)
     found = await look(tmp_path, vault=vault)
     assert [f.verdict for f in found if f.check == "keychain"] == [Verdict.PASS]
     assert await vault.read(SERVICE, ACCOUNT) is None
@@ -300,7 +300,7 @@ async def test_ten_minutes_off_fails_where_a_server_tells_the_time(tmp_path: Pat
     late = MovableClock()
     late.offset = timedelta(minutes=10)
     with tcp_peer(_answering(_web(format_datetime(datetime.now(UTC), usegmt=True)))) as address:
-        answer = await NetProbe(late, timeout=5, agent="test").look(f"http://{address}/api/v1")
+        answer = await NetProbe(late, timeout=60, agent="test").look(f"http://{address}/api/v1")
     found = skew("clock", "gumloop", answer.date, answer.at)
     assert found.verdict is Verdict.FAIL
     assert "ahead of" in found.detail
@@ -310,7 +310,7 @@ async def test_ten_minutes_off_fails_where_a_server_tells_the_time(tmp_path: Pat
 async def test_a_date_that_is_none_is_no_date(date: str) -> None:
     with tcp_peer(_answering(_web(date))) as address:
         try:
-            answer = await NetProbe(MovableClock(), timeout=5, agent="test").look(f"http://{address}/")
+            answer = await NetProbe(MovableClock(), timeout=60, agent="test").look(f"http://{address}/")
         except Unreachable:
             return
     assert answer.date is None
@@ -336,7 +336,7 @@ def secure(tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 async def test_the_version_of_tls_and_the_end_of_the_certificate_are_read(secure: tuple[str, str]) -> None:
     url, authority = secure
-    answer = await NetProbe(MovableClock(), timeout=5, agent="test").look(url, authority)
+    answer = await NetProbe(MovableClock(), timeout=60, agent="test").look(url, authority)
     assert answer.protection == "TLSv1.3"
     assert answer.valid_until is not None
     assert timedelta() < answer.valid_until - datetime.now(UTC) < timedelta(days=1)
@@ -344,7 +344,7 @@ async def test_the_version_of_tls_and_the_end_of_the_certificate_are_read(secure
 
 async def test_a_certificate_that_nobody_vouches_for_fails(secure: tuple[str, str]) -> None:
     with pytest.raises(TLSFailed):
-        await NetProbe(MovableClock(), timeout=5, agent="test").look(secure[0])
+        await NetProbe(MovableClock(), timeout=60, agent="test").look(secure[0])
 
 
 def _silent(connection: socket.socket) -> None:

@@ -67,7 +67,7 @@ def test_allowing_ends_on_a_true_page_and_a_stored_login(
         tab.goto(address)
         fill_in(tab, *account_server.owner)
         tab.get_by_role("button", name="Allow").click()
-        expect(tab.get_by_text("You are signed in")).to_be_visible(timeout=20_000)
+        expect(tab.get_by_text("You are signed in")).to_be_visible(timeout=60_000)
         assert "code=" not in tab.url
         assert account_server.owner[0] in _rest(child)
         assert child.wait(30) == 0
@@ -85,7 +85,7 @@ def test_denying_ends_on_a_true_page_and_nothing_stored(
         tab.goto(address)
         fill_in(tab, *account_server.owner)
         tab.get_by_role("button", name="Deny").click()
-        expect(tab.get_by_text("You are not signed in")).to_be_visible(timeout=20_000)
+        expect(tab.get_by_text("You are not signed in")).to_be_visible(timeout=60_000)
         assert "access was denied" in _rest(child)
         assert child.wait(30) == 1
     assert problems == []

@@ -55,7 +55,7 @@ def _killed(what: str) -> Iterator[Callable[[int], int]]:
 @pytest.mark.parametrize("what", WORK)
 async def test_no_kill_mixes_two_logins(what: str) -> None:
     before, changes, expected = WORK[what]
-    vault = GumloopVault(KeychainVault(timeout=20), HOME)
+    vault = GumloopVault(KeychainVault(timeout=60), HOME)
     with _killed(what) as kill:
         for after in range(1, changes + 1):
             await vault.delete("default")

@@ -42,7 +42,7 @@ def is_closed(connection: DBusConnection) -> bool:
 
 @pytest.fixture
 def vault(secret_service: Bus) -> KeychainVault:
-    return KeychainVault(timeout=20)
+    return KeychainVault(timeout=60)
 
 
 async def test_the_probe_exchanges_keys_and_all_changes_use_them(

@@ -32,14 +32,14 @@ async def _everything_raises(vault: KeychainVault, kind: type[VaultError]) -> Va
 
 
 async def test_a_locked_keyring_is_told_as_locked_and_nothing_is_stored(secret_service: Bus) -> None:
-    vault = KeychainVault(timeout=15)
+    vault = KeychainVault(timeout=60)
     secret_service.lock()
     error = await _everything_raises(vault, VaultLocked)
     assert error.message == "GNOME Keyring is locked"
 
 
 async def test_the_probe_of_a_locked_keyring_leaves_it_locked(secret_service: Bus) -> None:
-    vault = KeychainVault(timeout=15)
+    vault = KeychainVault(timeout=60)
     secret_service.lock()
     for _ in range(2):
         assert isinstance((await vault.probe()).error, VaultLocked)
@@ -49,17 +49,17 @@ async def test_without_a_bus_there_is_no_keychain(tmp_path: Path, monkeypatch: p
     monkeypatch.delenv("PYTHON_KEYRING_BACKEND")
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path / 'nobody'}")
     forget_backend(monkeypatch)
-    error = await _everything_raises(KeychainVault(timeout=15), VaultMissing)
+    error = await _everything_raises(KeychainVault(timeout=60), VaultMissing)
     assert error.message == "no keychain was found"
     assert "CHAINLOOP_TOKEN" in error.hint
 
 
 async def test_a_bus_without_a_secret_service_is_told_as_missing(bus: Bus) -> None:
-    await _everything_raises(KeychainVault(timeout=15), VaultMissing)
+    await _everything_raises(KeychainVault(timeout=60), VaultMissing)
 
 
 async def test_a_bus_that_died_is_told_as_missing(secret_service: Bus) -> None:
-    vault = KeychainVault(timeout=15)
+    vault = KeychainVault(timeout=60)
     assert (await vault.probe()).error is None
     secret_service.process.kill()
     secret_service.process.wait()
@@ -72,9 +72,9 @@ async def test_a_bus_that_takes_its_time_is_waited_for(
     """Its library gives it a second to let us in; we give it as long as the keychain."""
     with stall(str(secret_service.folder / "bus"), b"AUTH EXTERNAL", tmp_path / "slow") as slow:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={tmp_path / 'slow'}")
-        await KeychainVault(timeout=15).write("s", "a", SAMPLE)
+        await KeychainVault(timeout=60).write("s", "a", SAMPLE)
         assert slow.reached.is_set()
-        assert await KeychainVault(timeout=15).read("s", "a") == SAMPLE
+        assert await KeychainVault(timeout=60).read("s", "a") == SAMPLE
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def denying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bus]:
 
 
 async def test_a_keychain_that_refuses_us_is_told_as_denied(denying: Bus) -> None:
-    await _everything_raises(KeychainVault(timeout=15), VaultDenied)
+    await _everything_raises(KeychainVault(timeout=60), VaultDenied)
 
 
 async def test_a_silent_keychain_is_told_once_and_later_calls_fail_at_once(secret_service: Bus) -> None:
@@ -114,7 +114,7 @@ async def test_a_keychain_that_wakes_up_works_again(secret_service: Bus) -> None
     with pytest.raises(VaultSilent):
         await vault.read("s", "a")
     secret_service.resume()
-    patient = KeychainVault(timeout=15)
+    patient = KeychainVault(timeout=60)
     assert await patient.read("s", "a") == SAMPLE
     async with asyncio.timeout(10):
         while True:
@@ -126,7 +126,7 @@ async def test_a_keychain_that_wakes_up_works_again(secret_service: Bus) -> None
 
 
 async def test_a_cancelled_call_does_not_let_two_run_at_once(secret_service: Bus) -> None:
-    vault = KeychainVault(timeout=15)
+    vault = KeychainVault(timeout=60)
     writing = asyncio.create_task(vault.write("s", "a", SAMPLE))
     await asyncio.sleep(0)
     writing.cancel()

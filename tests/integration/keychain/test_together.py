@@ -34,7 +34,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[DBusConnection]:
 @pytest.fixture
 async def vault(secret_service: Bus) -> KeychainVault:
     """A keychain with two entries."""
-    vault = KeychainVault(timeout=20)
+    vault = KeychainVault(timeout=60)
     for account in ("one", "two"):
         await vault.write(SERVICE, account, Secret(f"sample-{account}-not-real"))
     return vault

@@ -24,7 +24,7 @@ def test_a_browser_is_sent_back_with_the_token_and_the_state(
         assert address in tab.inner_text("main")
         fill_in(tab, *people.login)
         tab.wait_for_url(f"http://{address}/**")
-        path = seen.get(timeout=20)
+        path = seen.get(timeout=60)
     values = parse_qs(urlsplit(path).query)
     assert values["state"] == ["s/kept"]
     assert Caller(people.server, values["t"][0]).current().current_user.email == people.login[0]
@@ -45,7 +45,7 @@ def test_a_wrong_password_keeps_the_address_and_the_way_back(
         tab.get_by_label("Password").fill(people.login[1])
         tab.keyboard.press("Enter")
         tab.wait_for_url(f"http://{address}/**")
-        assert seen.get(timeout=20).startswith("/auth/callback?state=x&t=ey")
+        assert seen.get(timeout=60).startswith("/auth/callback?state=x&t=ey")
 
 
 def test_without_a_callback_the_token_can_be_copied(people: Cast, page: tuple[Page, list[str]]) -> None:

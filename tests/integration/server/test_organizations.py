@@ -135,14 +135,14 @@ def test_health_and_reflection_answer_without_a_sign_in(people: Cast) -> None:
     channel: grpc.Channel = people("nobody").channel
     health: Any = health_pb2_grpc.HealthStub(channel)
     answer = health.Check(
-        health_pb2.HealthCheckRequest(service="controlplane.v1.APITokenService"), timeout=10
+        health_pb2.HealthCheckRequest(service="controlplane.v1.APITokenService"), timeout=60
     )
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
     make_stub: Any = reflection_pb2_grpc.ServerReflectionStub
     stub = make_stub(channel)
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     services = next(
-        iter(stub.ServerReflectionInfo(iter([request]), timeout=10))
+        iter(stub.ServerReflectionInfo(iter([request]), timeout=60))
     ).list_services_response.service
     assert {
         f"controlplane.v1.{n}Service" for n in ("APIToken", "Context", "Organization", "Status", "User")

@@ -53,7 +53,7 @@ def test_sign_in_and_allow_lead_to_the_program_with_code_state_and_issuer(
         assert account_server.owner[0] in tab.inner_text("main")
         tab.get_by_role("button", name="Allow").click()
         tab.wait_for_url(f"http://{address}/**")
-        answer = answer_of(seen.get(timeout=20))
+        answer = answer_of(seen.get(timeout=60))
     assert (answer["state"], answer["iss"]) == ("s/kept", account_server.http)
     tokens = program.exchange(answer["code"], proof, redirect_uri=f"http://{address}/callback").json()
     assert program.works(tokens["access_token"])
@@ -69,7 +69,7 @@ def test_deny_leads_to_the_program_with_access_denied(
         fill_in(tab, *account_server.owner)
         tab.get_by_role("button", name="Deny").click()
         tab.wait_for_url(f"http://{address}/**")
-        answer = answer_of(seen.get(timeout=20))
+        answer = answer_of(seen.get(timeout=60))
     assert answer["error"] == "access_denied"
     assert (answer["state"], answer["iss"]) == ("s/kept", account_server.http)
     assert "code" not in answer
@@ -88,7 +88,7 @@ def test_not_you_lets_somebody_else_sign_in_and_allow(
         fill_in(tab, *account_server.viewer)
         tab.get_by_text(account_server.viewer[0]).wait_for()
         tab.get_by_role("button", name="Allow").click()
-        code = answer_of(seen.get(timeout=20))["code"]
+        code = answer_of(seen.get(timeout=60))["code"]
     tokens = program.exchange(code, proof, redirect_uri=f"http://{address}/callback").json()
     headers = {"Authorization": f"Bearer {tokens['access_token']}"}
     assert program.http.get("/oauth/userinfo", headers=headers).json()["email"] == account_server.viewer[0]

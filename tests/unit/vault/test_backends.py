@@ -69,7 +69,7 @@ async def test_a_backend_that_keeps_no_secret_is_refused_and_given_none(
 ) -> None:
     bad = backend(module)
     use(monkeypatch, bad)
-    vault = KeychainVault(timeout=5)
+    vault = KeychainVault(timeout=60)
     status = await vault.probe()
     assert isinstance(status.error, VaultMissing)
     assert REFUSED[module] in status.error.message
@@ -85,7 +85,7 @@ async def test_a_backend_that_keeps_no_secret_is_refused_and_given_none(
 async def test_an_allowed_backend_is_used(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     good = backend(module)
     use(monkeypatch, good)
-    await KeychainVault(timeout=5).write("s", "a", SAMPLE)
+    await KeychainVault(timeout=60).write("s", "a", SAMPLE)
     assert good.given == [SAMPLE.reveal()]
 
 
@@ -101,7 +101,7 @@ async def test_the_label_is_the_keychains_own_name(
     module: str, label: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, backend(module))
-    status = await KeychainVault(timeout=5).probe()
+    status = await KeychainVault(timeout=60).probe()
     assert (status.label, status.error) == (label, None)
 
 
@@ -110,20 +110,20 @@ async def test_a_chainer_with_one_plaintext_member_is_refused(monkeypatch: pytes
     bad = backend("keyrings.alt.file", "PlaintextKeyring")
     use(monkeypatch, chain(monkeypatch, good, bad))
     with pytest.raises(VaultMissing, match="plain file"):
-        await KeychainVault(timeout=5).write("s", "a", SAMPLE)
+        await KeychainVault(timeout=60).write("s", "a", SAMPLE)
     assert good.given == bad.given == []
 
 
 async def test_a_chainer_of_allowed_members_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     good = backend("keyring.backends.kwallet")
     use(monkeypatch, chain(monkeypatch, good))
-    await KeychainVault(timeout=5).write("s", "a", SAMPLE)
+    await KeychainVault(timeout=60).write("s", "a", SAMPLE)
     assert good.given == [SAMPLE.reveal()]
 
 
 async def test_an_empty_chainer_is_no_keychain(monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, chain(monkeypatch))
-    status = await KeychainVault(timeout=5).probe()
+    status = await KeychainVault(timeout=60).probe()
     assert isinstance(status.error, VaultMissing)
 
 
@@ -133,7 +133,7 @@ async def test_a_backend_name_that_leads_nowhere_is_told_as_such(
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", name)
     forget_backend(monkeypatch)
-    status = await KeychainVault(timeout=5).probe()
+    status = await KeychainVault(timeout=60).probe()
     assert isinstance(status.error, VaultMissing)
     assert "PYTHON_KEYRING_BACKEND" in status.error.message
 
@@ -143,7 +143,7 @@ async def test_what_windows_cannot_hold_is_refused_before_it_is_tried(
 ) -> None:
     locker = backend("keyring.backends.Windows")
     use(monkeypatch, locker)
-    vault = KeychainVault(timeout=5)
+    vault = KeychainVault(timeout=60)
     await vault.write("s", "a", Secret("x" * 1280))
     with pytest.raises(VaultDenied, match="holds 2560 bytes"):
         await vault.write("s", "a", Secret("x" * 1281))
@@ -158,7 +158,7 @@ async def test_a_foreign_failure_never_quotes_the_secret(monkeypatch: pytest.Mon
     monkeypatch.setattr(type(broken), "set_password", explode)
     use(monkeypatch, broken)
     with pytest.raises(Exception, match="ZeroDivisionError") as caught:
-        await KeychainVault(timeout=5).write("s", "a", SAMPLE)
+        await KeychainVault(timeout=60).write("s", "a", SAMPLE)
     assert SAMPLE.reveal() not in f"{caught.value!r} {caught.value.__cause__!r} {vars(caught.value)}"
 
 
@@ -167,7 +167,7 @@ def test_without_any_setting_the_secret_service_is_found(secret_service: Bus) ->
     del environment["PYTHON_KEYRING_BACKEND"]
     script = (
         "import asyncio; from app.vault.keychain import KeychainVault; "
-        "print(asyncio.run(KeychainVault(15).probe()))"
+        "print(asyncio.run(KeychainVault(60).probe()))"
     )
     result = subprocess.run(
         [sys.executable, "-c", script],

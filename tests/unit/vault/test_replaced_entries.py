@@ -30,7 +30,7 @@ class Replacing:
 
 def vault_on(backend: Any, monkeypatch: pytest.MonkeyPatch) -> KeychainVault:
     monkeypatch.setattr(backends, "chosen", lambda: backend)
-    return KeychainVault(timeout=10)
+    return KeychainVault(timeout=60)
 
 
 async def test_an_entry_that_is_being_replaced_is_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
