@@ -100,6 +100,8 @@ def in_process(
     caller's loop stands still meanwhile.
     """
     __tracebackhide__ = True
+    # keyring ranks its backends once a process, whatever keychain was there then.
+    assert environment.get("PYTHON_KEYRING_BACKEND"), "name a backend, or use Loopin.process"
     buffers = io.BytesIO(stdin.encode()), io.BytesIO(), io.BytesIO()
     streams = [io.TextIOWrapper(one, encoding="utf-8", write_through=True) for one in buffers]
 

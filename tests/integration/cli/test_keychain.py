@@ -18,16 +18,16 @@ def test_a_login_lives_in_the_keychain(
     token = sign_in(account_server, *account_server.owner)
     login = loopin.process("chainloop", "auth", "login", "--token", "-", stdin=token).works()
     assert "Stored in: " in login.out
-    status = loopin("status", "--json").works()
+    status = loopin.process("status", "--json").works()
     (shape,) = [item for item in status.json["providers"] if item["provider"] == "chainloop"]
     assert shape["source"] == "keychain"
     assert shape["identity"] == account_server.owner[0]
     assert shape["stored_in"]
-    described = loopin("chainloop", "organization", "describe").works()
+    described = loopin.process("chainloop", "organization", "describe").works()
     assert "Organization: acme" in described.out
     logout = loopin.process("chainloop", "auth", "logout").works()
     assert logout.out == "Here:   forgotten.\nServer: the session ended.\n"
-    after = loopin("status").fails(3)
+    after = loopin.process("status").fails(3)
     for said in (login, status, described, logout, after):
         assert secrets_in(said.out + said.err) == []
     written = [path for path in loopin.folder.rglob("*") if path.is_file()]

@@ -94,7 +94,12 @@ def test_a_command_sees_its_own_environment_and_folder(tmp_path: Path) -> None:
         seen.extend([dict(os.environ), Path.cwd(), sys.stdin.read(), sys.stdout.isatty()])
         return real_container(settings)
 
-    environment = {"LOOPIN_STATE_DIR": str(tmp_path), "LOOPIN_CONFIG_DIR": str(tmp_path), "ONLY": "this"}
+    environment = {
+        "LOOPIN_STATE_DIR": str(tmp_path),
+        "LOOPIN_CONFIG_DIR": str(tmp_path),
+        "ONLY": "this",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+    }
     in_process(["status"], environment, cwd=tmp_path, stdin="typed", containers=looked)
     assert seen == [environment, tmp_path, "typed", False]
 
