@@ -101,11 +101,34 @@ def _masked(
         ]
         for thread in threads:
             thread.start()
-        status = child.wait()
+        status = _wait(child)
         forward.to(None)
         for thread in threads:
             thread.join()
     return 128 - status if status < 0 else status
+
+
+def _wait(child: "subprocess.Popen[bytes]") -> int:
+    """Wait until the child has ended, and let the handlers of signals run meanwhile.
+
+    A signal that arrives just before waitpid(), or in another thread, does not interrupt it, and would not be
+    forwarded before the child ends. Each writes a byte to the wakeup descriptor.
+    """
+    if not hasattr(signal, "SIGCHLD") or threading.current_thread() is not threading.main_thread():
+        return child.wait()
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    handler = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        while (status := child.poll()) is None:
+            os.read(reader, 512)
+        return status
+    finally:
+        signal.set_wakeup_fd(before)
+        signal.signal(signal.SIGCHLD, handler)
+        os.close(reader)
+        os.close(writer)
 
 
 def _pump(pipe: IO[bytes], target: int, masker: Masker) -> None:

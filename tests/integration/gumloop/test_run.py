@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -170,14 +171,18 @@ def test_signals_reach_the_child(command: Loopin, masking: tuple[str, ...]) -> N
         stdout=subprocess.PIPE,
         text=True,
     ) as running:
+        # A signal that is lost ends the test, not the patience of whoever runs it.
+        watch = threading.Timer(PATIENCE, running.kill)
+        watch.start()
         assert running.stdout is not None
         assert running.stdout.readline() == "ready\n"
-        for number in SIGNALS:
+        for number in SIGNALS * 25:
             running.send_signal(number)
             assert running.stdout.readline() == f"got {int(number)}\n"
         running.send_signal(signal.SIGUSR2)
         assert running.stdout.read() == ""
         assert running.wait(PATIENCE) == 9
+        watch.cancel()
 
 
 def test_both_streams_in_one_file_keep_their_order(command: Loopin, tmp_path: Path) -> None:
