@@ -141,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.issuer.asked.append(path)
         self.issuer.hosts.add(self.headers["Host"])
         if path in self.issuer.held_paths:
-            self.issuer.hold.wait(20)
+            self.issuer.hold.wait(60)
         status, headers, body = self.issuer.answers.get(path) or self._usual(path, query)
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), "Connection": "close", **headers}.items():

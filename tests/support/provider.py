@@ -173,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _say(self, path: str, usual: _Answer) -> None:
         self.provider.asked.append(path)
         if path in self.provider.held:
-            self.provider.hold.wait(20)
+            self.provider.hold.wait(60)
         status, body = self.provider.answers.get(path, usual)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")

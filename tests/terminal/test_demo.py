@@ -86,7 +86,7 @@ def test_kill_9_takes_the_server_along_and_the_next_demo_tidies_up(
     terminal.press("stty sane; tput reset", "C-j")
     terminal.type(f"{LOOPIN} demo; echo ended=$?")
     # The screen of the killed one stands until then.
-    subprocess.run(["timeout", "20", "sh", "-c", f"while [ -e {left} ]; do sleep 0.1; done"], check=True)
+    subprocess.run(["timeout", "60", "sh", "-c", f"while [ -e {left} ]; do sleep 0.1; done"], check=True)
     terminal.see("DEMO", "Chainloop")
     terminal.press("q")
     terminal.see("ended=0")
@@ -136,6 +136,6 @@ def test_ctrl_z_goes_back_to_the_shell_and_fg_to_the_dialog(terminal: Terminal) 
 def terminal_gone(pid: int) -> None:
     """Wait until the process ended."""
     subprocess.run(
-        ["timeout", "15", "sh", "-c", f"while kill -0 {pid} 2>/dev/null; do sleep 0.1; done"], check=False
+        ["timeout", "60", "sh", "-c", f"while kill -0 {pid} 2>/dev/null; do sleep 0.1; done"], check=False
     )
     assert is_gone(pid)

@@ -70,7 +70,7 @@ def test_allowing_ends_on_a_true_page_and_a_stored_login(
         expect(tab.get_by_text("You are signed in")).to_be_visible(timeout=60_000)
         assert "code=" not in tab.url
         assert account_server.owner[0] in _rest(child)
-        assert child.wait(30) == 0
+        assert child.wait(60) == 0
     assert problems == []
     # Not in this process, in which playwright's event loop runs.
     status = command.process("gumloop", "status", "--json").works().json
@@ -87,6 +87,6 @@ def test_denying_ends_on_a_true_page_and_nothing_stored(
         tab.get_by_role("button", name="Deny").click()
         expect(tab.get_by_text("You are not signed in")).to_be_visible(timeout=60_000)
         assert "access was denied" in _rest(child)
-        assert child.wait(30) == 1
+        assert child.wait(60) == 1
     assert problems == []
     command.process("gumloop", "status").fails(3)

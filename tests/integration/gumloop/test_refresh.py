@@ -115,7 +115,7 @@ class Overtaken(AuthlibGumloopOAuth):
     """The token endpoint, and another program that does something just before or after we ask it."""
 
     def __init__(self, before: Happening | None = None, after: Happening | None = None) -> None:
-        super().__init__(timeout=5, agent="loopin/test")
+        super().__init__(timeout=60, agent="loopin/test")
         self._before = before
         self._after = after
 

@@ -239,7 +239,7 @@ async def test_a_page_that_nobody_fetches_is_waited_for_a_moment_only(listeners:
         await deliver(listening, "state=x")
         port = port_of(listening)
     await listeners.aclose()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     async with await listeners.listen(port, PATH):
         pass
 
