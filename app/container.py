@@ -90,10 +90,12 @@ class Container(Adapters):
     @cached_property
     def chainloop_session(self) -> ChainloopSession:
         from app.services.chainloop_session import ChainloopSession
+        from app.services.organization_in_use import OrganizationInUse
 
         # The demo is nobody's CI job, even where it runs in one.
         ci = None if self.settings.demo or self.outside_ci else self.ci_identity
-        return ChainloopSession(self.settings.chainloop, self.vault, self.gateways, self.claims, ci)
+        in_use = OrganizationInUse(self.accounts)
+        return ChainloopSession(self.settings.chainloop, self.vault, self.gateways, self.claims, ci, in_use)
 
     @cached_property
     def gumloop_session(self) -> GumloopSession:

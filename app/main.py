@@ -38,6 +38,7 @@ from app.terminal import TerminalApp
 if TYPE_CHECKING:
     from app.domain.redact import Redactor
     from app.screens.login_watch import LoginWatchScreen
+    from app.services.organizations import Switched
 
 OPEN_DEMO = 200
 """The result of `run` when the person chose "Try the demo": the caller starts it."""
@@ -176,6 +177,14 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
                 self._redactor.learn(statuses)
             self.frame.presence = Presence(statuses, online, self.container.clock.now())
             self.frame.presence_changed.publish(self.frame.presence)
+        self._tell_adopted()
+
+    def _tell_adopted(self) -> None:
+        """Say once which organization a profile was given that had none."""
+        session = self.container.chainloop_session
+        if session.adopted:
+            name, session.adopted = clean(session.adopted), ""
+            self.notify(f"Working in {name} from now on.", markup=False)
 
     # ── the gate ──
 
@@ -282,10 +291,18 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         box = self.container
         self.push_screen(OrganizationDialog(box.list_organizations, box.switch_organization), self._switched)
 
-    def _switched(self, name: str | None) -> None:
-        if name:
-            self.notify(f"working in {clean(name)} now", markup=False)
-            self.frame.account_changed.publish(None)
+    def _switched(self, switched: "Switched | None") -> None:
+        if switched is None:
+            return
+        name = clean(switched.membership.organization.name)
+        if switched.overruled:
+            words = (
+                f"{name} is stored with the profile, but {clean(switched.overruled)}, which is used instead."
+            )
+            self.notify(words, severity="warning", timeout=10, markup=False)
+            return
+        self.notify(f"Working in {name} now.", markup=False)
+        self.frame.account_changed.publish(None)
 
     @on(AccountsScreen.DemoWanted)
     def _open_demo(self) -> None:

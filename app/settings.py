@@ -26,6 +26,8 @@ _DEEPEST = 4
 """Names in `chainloop.profiles.NAME.read_only`."""
 _FEW = 5
 """Slips that are told at once."""
+_FLAG_NAMES = {"chainloop_organization": "--org"}
+"""Flags that are called otherwise than their setting."""
 
 
 class Setting(NamedTuple):
@@ -134,7 +136,12 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
         near_days=_whole("near_days", values, most=10 * YEAR),
         keychain_timeout=float(_whole("keychain_timeout", values, most=HOUR)),
         request_timeout=float(_whole("request_timeout", values, most=HOUR)),
-        chainloop=_chainloop(values, given, ReadOnlyMode(everything, _read_only(file), by)),
+        chainloop=_chainloop(
+            values,
+            given,
+            ReadOnlyMode(everything, _read_only(file), by),
+            _said_by("chainloop_organization", given, environ),
+        ),
         chainloop_max_recv=_whole("chainloop_max_recv", values, most=LARGEST_ANSWER),
         gumloop=_gumloop(values, ReadOnlyMode(everything, by=by)),
         keys={str(k): str(v) for k, v in _section(file, "keys").items()},
@@ -211,7 +218,7 @@ def _gumloop(values: Mapping[str, str], read_only: ReadOnlyMode) -> GumloopTarge
 
 
 def _chainloop(
-    values: Mapping[str, str], given: Mapping[str, str], read_only: ReadOnlyMode
+    values: Mapping[str, str], given: Mapping[str, str], read_only: ReadOnlyMode, organization_source: str
 ) -> ChainloopTarget:
     insecure, ca = _truth("chainloop_insecure", values), values["chainloop_ca"]
     named = values["chainloop_address"]
@@ -226,6 +233,7 @@ def _chainloop(
         flag=Secret(flag) if flag else None,
         environment=Secret(environment) if environment else None,
         read_only=read_only,
+        organization_source=organization_source if values["chainloop_organization"] else "",
     )
 
 
@@ -245,7 +253,7 @@ def _said_by(name: str, given: Mapping[str, str], environ: Mapping[str, str]) ->
     """Name the flag, the variable or the file that a setting has its value from."""
     row = TABLE[name]
     if name in given:
-        return f"--{name.replace('_', '-')}"
+        return _FLAG_NAMES.get(name, f"--{name.replace('_', '-')}")
     return row.variable if row.variable and environ.get(row.variable) else "config.toml"
 
 

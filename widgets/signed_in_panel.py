@@ -37,6 +37,8 @@ class SignedInPanel(Widget):
             for label, value in rows
             if value
         ]
+        if done.problem:
+            lines.append(Content.assemble((f"▲ {clean(done.problem, 300)}", "$text-warning")))
         return Content("\n").join(lines)
 
 

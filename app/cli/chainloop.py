@@ -51,7 +51,7 @@ organization = LazyGroup(
         Entry(
             "describe",
             "app.cli.chainloop_organization:describe",
-            "Describe the current organization",
+            "Describe the organization in use",
             ("current-context",),
         ),
         Entry("list", "app.cli.chainloop_organization:list_", "List your organizations", ("ls",)),

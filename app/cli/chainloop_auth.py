@@ -14,6 +14,7 @@ from app.cli.sign_out_view import conclude, nothing_forgotten
 from app.cli.terminal import can_ask
 from app.container import Container
 from app.domain.login import SignedIn, SignedOut
+from app.domain.text import clean
 from app.services.login.round_trip import BrowserLogin
 
 
@@ -70,6 +71,8 @@ async def _told(container: Container, signing_in: Awaitable[SignedIn], as_json: 
         show_json(shapes.signed_in(done))
     else:
         show(_welcome(done))
+    if done.problem:
+        show(f"loopin: {clean(done.problem)}", err=True)
     if container.settings.chainloop.environment is not None:
         show(
             f"{overruled('CHAINLOOP_TOKEN')} (chainloop releases before June 2026 prefer the login.)",

@@ -11,10 +11,13 @@ from app.cli.output import in_table, moment, pairs, plural, show, show_json, tab
 from app.cli.running import run
 from app.cli.terminal import ask, can_ask
 from app.container import Container
-from app.domain.errors import Cancelled, Refused, UsageError
+from app.domain.errors import Cancelled, PermissionDenied, UsageError
 from app.domain.inactivity import check_threshold, is_inactive
-from app.domain.organizations import Identity, Membership, Organization
+from app.domain.organizations import Identity, Organization
+from app.domain.request_context import RequestContext
+from app.domain.text import clean
 from app.domain.tokens import StatusFilter
+from app.services.organizations import ListedMembership
 
 
 @click.command("describe", cls=Leaf)
@@ -22,8 +25,8 @@ from app.domain.tokens import StatusFilter
 @shared
 @click.pass_context
 def describe(ctx: click.Context, output: str) -> None:
-    """Describe the current organization, and who is signed in to it."""
-    identity = run(ctx, lambda container: container.describe_organization.do())
+    """Describe the organization in use, and who is signed in to it."""
+    identity = run(ctx, lambda container: container.describe_organization.do()).identity
     if output == "json":
         show_json(shapes.context(identity))
     else:
@@ -63,18 +66,21 @@ def list_(ctx: click.Context, output: str) -> None:
     """List the organizations that you belong to."""
     found = run(ctx, lambda container: container.list_organizations.do())
     if output == "json":
-        show_json([shapes.membership(item) for item in found])
+        show_json([shapes.listed_membership(item) for item in found])
     elif found:
-        show(
-            table(("NAME", "CURRENT", "ROLE", "AUTO-REVOKE", "JOINED (UTC)"), [_row(item) for item in found])
-        )
+        show(table(_COLUMNS, [_row(item) for item in found]))
     else:
         show("You do not belong to any organization.")
 
 
-def _row(item: Membership) -> tuple[str, ...]:
+_COLUMNS = ("NAME", "CURRENT", "SERVER DEFAULT", "ROLE", "AUTO-REVOKE", "JOINED (UTC)")
+
+
+def _row(listed: ListedMembership) -> tuple[str, ...]:
+    item = listed.membership
     return (
         item.organization.name,
+        "yes" if listed.in_use else "",
         "yes" if item.current else "",
         item.role.value,
         in_words(item.organization.threshold),
@@ -84,24 +90,33 @@ def _row(item: Membership) -> tuple[str, ...]:
 
 @click.command("set", cls=Leaf)
 @click.argument("organization", required=False, metavar="[NAME]")
-@click.option("--name", metavar="NAME", help="Organization to make your current one.")
+@click.option("--name", metavar="NAME", help="Organization to work in.")
+@click.option("--default", is_flag=True, help="Make it your current organization at the server, too.")
 @output_option("table", "json")
 @shared
 @click.pass_context
-def set_(ctx: click.Context, organization: str | None, name: str | None, output: str) -> None:
-    """Make another organization your current one, at the server."""
+def set_(ctx: click.Context, organization: str | None, name: str | None, default: bool, output: str) -> None:
+    """Work in another organization, with this profile on this machine.
+
+    --org and CHAINLOOP_ORGANIZATION name another one for a single run.
+    """
     wanted = name or organization
     if not wanted:
         raise UsageError("which organization?", hint="loopin chainloop organization set --name NAME")
-    chosen = run(ctx, lambda container: container.switch_organization.do(wanted))
+    switched = run(ctx, lambda container: container.switch_organization.do(wanted, default=default))
+    chosen = switched.membership
     if output == "json":
         show_json(shapes.membership(chosen))
     else:
         show(table(("ORGANIZATION", "ROLE"), [(chosen.organization.name, chosen.role.value)]))
+    if not switched.stored:
+        show("Not stored: the profile's login belongs to another control plane.", err=True)
+    if switched.overruled:
+        show(f"{clean(switched.overruled)}, which is used instead.", err=True)
 
 
 @click.command("update", cls=Leaf)
-@click.option("--name", metavar="ORG", help="Organization to change; without it the current one.")
+@click.option("--name", metavar="ORG", help="Organization to change; without it the one in use.")
 @click.option(
     "--api-token-max-days-inactive",
     "days",
@@ -122,9 +137,12 @@ def update(ctx: click.Context, name: str | None, days: int | None, output: str) 
     check_threshold(days)
     # An organization that is named is the one in use for this run: servers change no other.
     flags = {"chainloop_organization": name} if name else {}
+    shown = None
     if days and not said_yes(ctx):
-        _warn(run(ctx, lambda container: _foresee(container, days), **flags), days)
-    changed = run(ctx, lambda container: container.update_threshold.do(days, name or ""), **flags)
+        foresight = run(ctx, lambda container: _foresee(container, days), **flags)
+        _warn(foresight, days)
+        shown = foresight.context
+    changed = run(ctx, lambda container: container.update_threshold.do(days, shown), **flags)
     _print(changed, output)
 
 
@@ -137,27 +155,33 @@ def _print(changed: Organization, output: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Foresight:
-    """What a threshold would do: `doomed` tokens at the next sweep; `before` is the threshold now."""
+    """What a threshold would do: `doomed` tokens at the next sweep; `before` is the threshold now.
+
+    `context` is where it was looked up; None where nobody may look.
+    """
 
     doomed: int = 0
     before: int = 0
+    context: RequestContext | None = None
 
 
 async def _foresee(container: Container, days: int) -> Foresight:
+    here = await container.describe_organization.do()
     try:
-        listing = await container.list_tokens.do(StatusFilter.ACTIVE)
-    except Refused:
+        listing = await container.list_tokens.list_in(here.context, here.identity, StatusFilter.ACTIVE)
+    except PermissionDenied:
         # Who may not look may not change either; the change itself says so better.
-        return Foresight()
+        return Foresight(context=here.context)
     doomed = sum(is_inactive(token, days, listing.as_of) for token in listing.tokens)
-    return Foresight(doomed, listing.identity.threshold or 0)
+    return Foresight(doomed, listing.identity.threshold or 0, listing.context)
 
 
 def _warn(seen: Foresight, days: int) -> None:
     loosened = seen.before and days >= seen.before
     if not seen.doomed or loosened:
         return
-    what = f"{plural(seen.doomed, 'API token')} unused for more than {plural(days, 'day')}"
+    where = f" in {clean(seen.context.organization.name)}" if seen.context else ""
+    what = f"{plural(seen.doomed, 'API token')}{where} unused for more than {plural(days, 'day')}"
     show(f"{what} will be revoked at the next sweep, within an hour. There is no way back.", err=True)
     if can_ask() and ask("Go on? [y/N] ").lower() not in {"y", "yes"}:
         raise Cancelled("nothing was changed")

@@ -15,7 +15,8 @@ from app.cli.revoke_progress import NotKnown, Progress
 from app.cli.running import advising, run
 from app.cli.terminal import ask, can_ask
 from app.container import Container
-from app.domain.errors import Cancelled, Failed, LoopinError, Refused, UsageError
+from app.domain.errors import Cancelled, Failed, LoopinError, PermissionDenied, UsageError
+from app.domain.request_context import RequestContext
 from app.domain.text import clean
 from app.domain.tokens import APIToken, StatusFilter
 from app.services.find_tokens import Query
@@ -26,7 +27,8 @@ from app.services.revoke_tokens import Revocation
 class Known:
     """The tokens that are to go, as far as this credential may see them, and the id of its own.
 
-    `spared`: the filter let the credential's own token through, which it never revokes.
+    `context` is where they were seen; None where the credential may not list. `spared`: the filter let the
+    credential's own token through, which it never revokes.
     """
 
     wanted: tuple[str, ...]
@@ -34,6 +36,12 @@ class Known:
     own: str = ""
     spared: bool = False
     lines: tuple[str, ...] = ()
+    context: RequestContext | None = None
+
+    @property
+    def where(self) -> str:
+        """The organization, for a sentence; empty when it is not known."""
+        return f" in {clean(self.context.organization.name)}" if self.context else ""
 
     def name(self, token_id: str) -> str:
         """The token's name; empty when it cannot be seen."""
@@ -98,7 +106,7 @@ def revoke(
     progress = Progress(pairs, quiet=output == "json")
     try:
         with progress:
-            results = run(ctx, lambda container: _revoke(container, progress, reason.strip(), retries))
+            results = run(ctx, lambda container: _revoke(container, progress, known, reason.strip(), retries))
     except KeyboardInterrupt:
         raise _broken_off(progress, output) from None
     with advising(f"{LIST} shows the ids"):
@@ -106,10 +114,15 @@ def revoke(
 
 
 async def _revoke(
-    container: Container, progress: Progress, reason: str, retries: int
+    container: Container, progress: Progress, known: Known, reason: str, retries: int
 ) -> Sequence[Revocation]:
     return await container.revoke_tokens.do(
-        progress.pairs, reason, begun=progress.begun, told=progress.told, retries=retries
+        progress.pairs,
+        reason,
+        begun=progress.begun,
+        told=progress.told,
+        retries=retries,
+        shown=known.context,
     )
 
 
@@ -142,13 +155,16 @@ async def _look(container: Container, wanted: tuple[str, ...], query: Query | No
         own = found.listing.identity.token_id
         tokens = {row.token.id: row.token for row in found.rows if row.token.id != own}
         lines = await news(container, found.listing)
-        return Known(tuple(tokens), tokens, own, len(tokens) < len(found.rows), lines)
+        spared = len(tokens) < len(found.rows)
+        return Known(tuple(tokens), tokens, own, spared, lines, found.listing.context)
+    here = await container.describe_organization.do()
     try:
-        listing = await container.list_tokens.do(StatusFilter.ALL)
-    except Refused:
-        return Known(wanted)
+        listing = await container.list_tokens.list_in(here.context, here.identity, StatusFilter.ALL)
+    except PermissionDenied:
+        return Known(wanted, own=here.identity.token_id, context=here.context)
     tokens = {t.id: t for t in listing.tokens if t.id in wanted}
-    return Known(wanted, tokens, listing.identity.token_id, lines=await news(container, listing))
+    lines = await news(container, listing)
+    return Known(wanted, tokens, listing.identity.token_id, lines=lines, context=listing.context)
 
 
 def _warn(known: Known) -> None:
@@ -169,7 +185,7 @@ def _show(known: Known) -> None:
 def _confirm(known: Known) -> None:
     count = len(known.wanted)
     answer = (known.name(known.wanted[0]) if count == 1 else "") or str(count)
-    typed = ask(f"Revoke {plural(count, 'API token')} for good? Type {clean(answer)} to go on: ")
+    typed = ask(f"Revoke {plural(count, 'API token')}{known.where} for good? Type {clean(answer)} to go on: ")
     if typed != answer:
         raise Cancelled("nothing was revoked")
 

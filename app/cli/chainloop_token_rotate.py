@@ -1,7 +1,7 @@
 """`loopin chainloop organization api-token rotate`."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import click
 
@@ -75,7 +75,7 @@ async def _plan(container: Container, token_id: str) -> _Plan:
         raise NotFound(f"there is no API token {token_id!r} that you may see")
     if old.revoked_at is not None:
         raise NotFound(f"{old.name} was revoked {moment(old.revoked_at)}: there is nothing to rotate")
-    left = await container.rotate_token.interrupted(listing.tokens)
+    left = await container.rotate_token.interrupted(listing)
     mine = tuple(found for found in left if found.entry.subject_id == old.id)
     # What nobody saw is revoked first, and its name is free again.
     gone = {found.new.id for found in mine if not found.seen}
@@ -97,7 +97,8 @@ def _tell(plan: _Plan) -> None:
 
 
 def _may_begin(plan: _Plan) -> None:
-    typed = ask(f"Rotate {clean(plan.old.name)}: create {plan.name} in its place? [y/N] ")
+    where = clean(plan.listing.identity.organization)
+    typed = ask(f"Rotate {clean(plan.old.name)} in {where}: create {plan.name} in its place? [y/N] ")
     if typed.lower() not in {"y", "yes"}:
         raise Cancelled("nothing was changed")
 
@@ -106,8 +107,8 @@ async def _begin(container: Container, plan: _Plan) -> Rotation:
     for found in plan.left:
         await container.rotate_token.settle(found, revoke_new=not found.seen)
     gone = {found.new.id for found in plan.left if not found.seen}
-    listed = [token for token in plan.listing.tokens if token.id not in gone]
-    rotation = await container.rotate_token.begin(plan.old, listed)
+    left = tuple(token for token in plan.listing.tokens if token.id not in gone)
+    rotation = await container.rotate_token.begin(plan.old, replace(plan.listing, tokens=left))
     # Before it is printed, not after: a token that somebody may have is never revoked without a word.
     await container.rotate_token.shown(rotation)
     return rotation

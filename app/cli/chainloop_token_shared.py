@@ -77,7 +77,7 @@ async def _interrupted(container: Container, listing: Listing) -> tuple[str, ...
         f"interrupted: rotating {clean(found.entry.subject)}, begun {moment(found.entry.at)}: "
         f"its new token {clean(found.new.name)} ({clean(found.new.id)}) lives"
         f"{'' if found.seen else ', and nobody saw it'}"
-        for found in await container.rotate_token.interrupted(listing.tokens)
+        for found in await container.rotate_token.interrupted(listing)
     ]
     return (*revocations, *rotations)
 

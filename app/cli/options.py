@@ -148,7 +148,7 @@ def chainloop_options(hidden: bool = False) -> list[click.Parameter]:
         ),
         _option(
             "-n", "--org", metavar="ORG", callback=_keep("chainloop_organization"), hidden=hidden,
-            help="Organization; without it your current one. [CHAINLOOP_ORGANIZATION]",
+            help="Organization for this run; without it the profile's. [CHAINLOOP_ORGANIZATION]",
         ),
         _option(
             "--max-recv-msg-size", metavar="BYTES", callback=_keep("chainloop_max_recv"), hidden=hidden,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.domain.organizations import Identity, Membership, Organization, Person
     from app.domain.status import ProviderStatus
     from app.domain.tokens import APIToken, CreatedToken
+    from app.services.organizations import ListedMembership
     from app.services.revoke_tokens import Revocation
 
 Shape = dict[str, Any]
@@ -67,6 +68,11 @@ def membership(item: Membership) -> Shape:
     }
 
 
+def listed_membership(item: ListedMembership) -> Shape:
+    """The same, with `inUse`: whether this profile, or this run, works there."""
+    return membership(item.membership) | {"inUse": item.in_use}
+
+
 def _person(item: Person) -> Shape:
     return {
         "id": item.id,
@@ -118,7 +124,7 @@ def signed_in(done: SignedIn) -> Shape:
         "base_url": done.endpoint,
         "expires_at": stamp(done.expires_at),
         "stored_in": done.stored_in,
-    }
+    } | ({"problem": done.problem} if done.problem else {})
 
 
 def signed_out(done: SignedOut) -> Shape:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from app.clients.sendable import sendable
-from app.domain.credentials import Credential, Endpoint
+from app.domain.credentials import Credential, Endpoint, Method
 from app.domain.errors import Failed, UsageError
 from app.domain.organizations import Context, Membership, Organization
 from app.domain.server_info import SIGN_OUT, ServerInfo, is_page
@@ -74,7 +74,21 @@ class ChainloopGateway:
         self._gateways = gateways
         self._endpoint = endpoint
         self._credential = credential
+        self._organization = organization
         self._metadata = _metadata(credential, organization)
+
+    def _check_organization(self) -> None:
+        """A change without an organization would go to whichever the server has as the person's current one.
+
+        Only for an API token does the server know the organization by itself.
+        """
+        if not self._organization and (
+            self._credential is None or self._credential.method is not Method.API_TOKEN
+        ):
+            raise UsageError(
+                "no organization is selected",
+                hint="choose one: loopin chainloop organization set --name NAME",
+            )
 
     async def server_info(self) -> ServerInfo:
         """StatusService.Infoz, which needs no credential."""
@@ -94,6 +108,7 @@ class ChainloopGateway:
 
     async def set_threshold(self, organization: str, days: int) -> Organization:
         """OrganizationService.Update with the threshold alone; every other setting is left as it is."""
+        self._check_organization()
         return await (await self._wire()).set_threshold(self._metadata, organization, days)
 
     async def list_tokens(
@@ -104,10 +119,12 @@ class ChainloopGateway:
 
     async def create_token(self, draft: TokenDraft) -> CreatedToken:
         """APITokenService.Create; never repeated."""
+        self._check_organization()
         return await (await self._wire()).create_token(self._metadata, draft)
 
     async def revoke_token(self, token_id: str) -> None:
         """APITokenService.Revoke; never repeated."""
+        self._check_organization()
         await (await self._wire()).revoke_token(self._metadata, token_id)
 
     async def sign_out(self, *, everywhere: bool = False) -> bool:

@@ -16,6 +16,7 @@ from app.domain.errors import (
     LoopinError,
     NotFound,
     NotGranted,
+    OrganizationLost,
     PermissionDenied,
     RateLimited,
     Refused,
@@ -30,6 +31,7 @@ _SIGN_IN = "sign in again: loopin chainloop auth login"
 _NOT_GRANTED = "operation not allowed"
 """What a control plane says where the credential is good and grants other calls; anything else says more."""
 _GONE = re.compile(r"API token (revoked|not found)\W*$", re.IGNORECASE)
+_NO_SUCH_ORGANIZATION = re.compile(r"not a member of organization|^org not found$", re.IGNORECASE)
 _HANDSHAKE = ("handshake failed", "CERTIFICATE", "SSL_ERROR", "WRONG_VERSION_NUMBER")
 _NOT_GRPC = ("http2 header with status", "content-type", "Failed parsing HTTP/2", "ALPN")
 _BROKEN_OFF = ("closed", "reset", "Broken pipe", "Stream removed")
@@ -47,6 +49,10 @@ def translated(
     code = error.code()
     if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAUTHENTICATED} and _GONE.search(text):
         return APITokenGone(text, hint=_SIGN_IN)
+    if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.PERMISSION_DENIED} and _NO_SUCH_ORGANIZATION.search(
+        text
+    ):
+        return OrganizationLost(text, hint="choose another: loopin chainloop organization set --name NAME")
     if (make := _REFUSALS.get(code)) is not None:
         return make(text)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:

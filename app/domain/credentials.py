@@ -186,8 +186,9 @@ class ChainloopTarget:
     """What flags and environment say about Chainloop for this run.
 
     `endpoint` is None when neither names one: then the stored login's own endpoint counts, else
-    `default`. `flag` is --token, `environment` CHAINLOOP_TOKEN. `organization` empty means the
-    person's current one. `read_only` says which profiles may change nothing.
+    `default`. `flag` is --token, `environment` CHAINLOOP_TOKEN. `organization` is the one named for this run,
+    empty for that of the profile, and `organization_source` the flag, variable or file that names it.
+    `read_only` says which profiles may change nothing.
     """
 
     default: Endpoint
@@ -197,3 +198,4 @@ class ChainloopTarget:
     flag: Secret | None = None
     environment: Secret | None = None
     read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode)
+    organization_source: str = ""

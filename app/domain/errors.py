@@ -13,6 +13,7 @@
     │   ├── PermissionDenied
     │   │   └── NotGranted       the identity is known, and this call is not among its own
     │   ├── NotFound
+    │   ├── OrganizationLost     the organization in use is gone, or not the person's any more
     │   ├── AlreadyExists
     │   └── RateLimited
     ├── Failed                   the server tried and could not
@@ -100,6 +101,13 @@ class NotGranted(PermissionDenied):
 
 class NotFound(Refused):
     """There is no such thing, or not for this identity."""
+
+
+class OrganizationLost(Refused):
+    """The organization in use is gone, has become another one of that name, or is not the person's any more.
+
+    It is never replaced by itself: the person chooses another.
+    """
 
 
 class AlreadyExists(Refused):

@@ -37,7 +37,10 @@ class StepState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The end of a sign-in that worked. `stored_in` is the keychain's own name."""
+    """The end of a sign-in that worked. `stored_in` is the keychain's own name.
+
+    `problem` says what is wrong although the login is stored: an organization that cannot be used.
+    """
 
     provider: Provider
     profile: str
@@ -48,6 +51,7 @@ class SignedIn:
     endpoint: str
     expires_at: datetime | None
     stored_in: str
+    problem: str = ""
 
     @property
     def words(self) -> str:

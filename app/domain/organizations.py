@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from app.domain.request_context import OrganizationRef
+
 
 class Role(Enum):
     """A person's role in an organization, as shown."""
@@ -85,6 +87,17 @@ class Identity:
     membership: Membership | None = None
     is_ci: bool = False
     read_only: str = ""
+
+    @property
+    def organization_ref(self) -> OrganizationRef:
+        """The organization with its id, where the server told it."""
+        organization = self.membership.organization if self.membership else None
+        return OrganizationRef(organization.name, organization.id) if organization else OrganizationRef()
+
+    @property
+    def principal(self) -> str:
+        """The id of the API token or of the person; their name where no id is known."""
+        return self.token_id or (self.person.id if self.person else "") or self.name
 
     @property
     def is_token(self) -> bool:

@@ -252,6 +252,9 @@ class AccountStore(Protocol):
     async def remember(self, provider: str, profile: str, facts: Mapping[str, str]) -> None:
         """Put `facts` in the place of what was known of the profile."""
 
+    async def update(self, provider: str, profile: str, facts: Mapping[str, str]) -> None:
+        """Add `facts` to what is known of the profile, in the place of those with the same names."""
+
     async def facts(self, provider: str, profile: str) -> Mapping[str, str]:
         """What is known of the profile; empty when nothing is."""
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.domain.credentials import Candidate, Method, Provider, Source
     from app.domain.errors import LoopinError
     from app.domain.organizations import Identity
+    from app.domain.request_context import RequestContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class ProviderStatus:
     `signed_in` means that a credential is in effect; `identity` is None until the server was asked,
     `error` says why asking failed (offline, revoked). `stored_in` is empty when nothing is stored.
     `renews` means that the session is renewed by itself, so that `expires_at` is not its end.
-    `team_name` is empty where only the id is known.
+    `team_name` is empty where only the id is known. `context` is where `identity` was read, at Chainloop.
     """
 
     provider: Provider
@@ -49,3 +50,4 @@ class ProviderStatus:
     error: LoopinError | None = None
     renews: bool = False
     team_name: str = ""
+    context: RequestContext | None = None

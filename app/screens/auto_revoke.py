@@ -3,14 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.message import Message
 from textual.widgets import Button, Static
 from textual.worker import Worker
 
@@ -20,6 +18,7 @@ from app.domain.errors import LoopinError, NotSignedIn
 from app.domain.inactivity import MAX_DAYS
 from app.domain.organizations import Identity, Organization
 from app.domain.preview import Preview
+from app.domain.request_context import RequestContext
 from app.domain.text import capital, clean
 from app.domain.tokens import StatusFilter
 from app.screens.auto_revoke_save import ConfirmThreshold
@@ -44,22 +43,6 @@ class AutoRevokeWork:
     sweep: Callable[[], Awaitable[int]] | None = None
 
 
-class Described(Message):
-    """The organization was read. `preview` is None where the tokens may not be seen."""
-
-    def __init__(self, identity: Identity, preview: Preview | None, as_of: datetime) -> None:
-        super().__init__()
-        self.identity, self.preview, self.as_of = identity, preview, as_of
-
-
-class Saved(Message):
-    """The threshold was saved; `organization` is what the server says now."""
-
-    def __init__(self, organization: Organization) -> None:
-        super().__init__()
-        self.organization = organization
-
-
 class AutoRevokeScreen(RoomScreen):
     """Every move of the threshold shows at once what it means; nothing changes before it is saved."""
 
@@ -71,6 +54,7 @@ class AutoRevokeScreen(RoomScreen):
     def __init__(self, frame: Frame, work: AutoRevokeWork) -> None:
         super().__init__(frame)
         self._use = work
+        self._read_in: RequestContext | None = None
         self._identity: Identity | None = None
         self._preview: Preview | None = None
         self._stale = True
@@ -98,7 +82,8 @@ class AutoRevokeScreen(RoomScreen):
 
     def account_changed(self) -> None:
         """Forget what was somebody else's, and ask again."""
-        self._identity, self._preview = None, None
+        self.workers.cancel_group(self, "describe")
+        self._read_in, self._identity, self._preview = None, None, None
         self.query_one(StateView).show_loading("asking the server …")
         self._refresh_soon()
 
@@ -117,29 +102,31 @@ class AutoRevokeScreen(RoomScreen):
         """Read the threshold, and the tokens where they may be seen."""
         self.busy = "refreshing"
         try:
-            identity, preview = await self._use.describe.do(), None
+            here = await self._use.describe.do()
+            context, identity, preview = here.context, here.identity, None
             if not identity.why_no_tokens():
-                listing = await self._use.list_tokens.do(StatusFilter.ACTIVE)
+                listing = await self._use.list_tokens.list_in(context, identity, StatusFilter.ACTIVE)
                 preview = await asyncio.to_thread(Preview, listing.tokens, listing.as_of)
         finally:
             self.busy = ""
-        self.post_message(Described(identity, preview, self.frame.clock.now()))
+        # No message: one that still waits when the account changes would be shown under the new header.
+        self.as_of = self.frame.clock.now()
+        self._show_read(context, identity, preview)
 
     def action_refresh(self) -> None:
         """Ask again."""
         self.load()
 
-    @on(Described)
-    def _described(self, event: Described) -> None:
+    def _show_read(self, context: RequestContext, identity: Identity, preview: Preview | None) -> None:
         unchanged = self._identity is None or self._chosen == self._saved
-        self._identity, self._preview, self.as_of = event.identity, event.preview, event.as_of
+        self._read_in, self._identity, self._preview = context, identity, preview
         if unchanged:
             self._picker.days = self._saved
         view = self.query_one(StateView)
         if view.state != "filled":
             view.show_filled()
             self.call_after_refresh(self._picker.enter)
-        self._show_identity(event.identity)
+        self._show_identity(identity)
         self._show()
 
     def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
@@ -264,7 +251,7 @@ class AutoRevokeScreen(RoomScreen):
     @work(exclusive=True, group="save", description="save the threshold", exit_on_error=False)
     async def action_save(self) -> None:
         """Ask, save, and show what the server says afterwards."""
-        identity, preview, chosen = self._identity, self._preview, self._chosen
+        identity, preview, chosen, shown = self._identity, self._preview, self._chosen, self._read_in
         if identity is None or preview is None or chosen is None:
             return
         dialog = ConfirmThreshold(self._saved or 0, preview.at(chosen), identity.organization)
@@ -272,16 +259,16 @@ class AutoRevokeScreen(RoomScreen):
             return
         self.busy = "saving"
         try:
-            self.post_message(Saved(await self._use.update_threshold.do(chosen)))
+            organization = await self._use.update_threshold.do(chosen, shown)
         finally:
             self.busy = ""
+        self._show_saved(organization, shown)
 
-    @on(Saved)
-    def _read_back(self, event: Saved) -> None:
-        said = f"The server has it: {days(event.organization.threshold)}."
+    def _show_saved(self, organization: Organization, shown: RequestContext | None) -> None:
+        said = f"{clean(organization.name, 60)}: {days(organization.threshold)}, read back from the server."
         self.notify(said, title="Threshold saved", markup=False)
-        if self._identity is not None:
-            self._identity = replace(self._identity, threshold=event.organization.threshold)
+        if self._identity is not None and self._read_in == shown:
+            self._identity = replace(self._identity, threshold=organization.threshold)
             self._picker.days = self._saved
             self._show()
         self.load()

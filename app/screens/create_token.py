@@ -1,5 +1,6 @@
 """The dialog that creates an API token."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -22,7 +23,6 @@ from app.domain.tokens import CreatedToken, TokenDraft
 from app.screens.dialog import Dialog
 from app.screens.frame import Frame
 from app.screens.words import reason
-from app.services.new_token import NewToken
 from widgets.choice_bar import ChoiceBar
 from widgets.relabel import relabel
 
@@ -51,14 +51,15 @@ class CreateTokenDialog(Dialog[CreatedToken]):
 
     def __init__(
         self,
-        create: NewToken,
+        create: Callable[[TokenDraft], Awaitable[CreatedToken]],
         identity: Identity,
         book: Book,
         frame: Frame,
         *,
         permissions: bool = False,
     ) -> None:
-        """`permissions` says that the server can limit what a token may do."""
+        """`create` is bound to the organization shown; `permissions`: the server can limit what
+        a token may do."""
         super().__init__()
         self._permissions, self._frame = permissions, frame
         self._create, self._identity, self._book = create, identity, book
@@ -266,7 +267,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
     async def _send(self, draft: TokenDraft) -> None:
         self._busy(True)
         try:
-            created = await self._create.do(draft)
+            created = await self._create(draft)
         finally:
             self._busy(False)
         self.post_message(Created(created))

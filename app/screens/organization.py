@@ -4,16 +4,15 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from app.domain.organizations import Membership
 from app.domain.text import clean
 from app.screens.choice import ChoiceDialog
-from app.services.organizations import ListOrganizations, SwitchOrganization
+from app.services.organizations import ListedMembership, ListOrganizations, Switched, SwitchOrganization
 
 
-class OrganizationDialog(ChoiceDialog[str, Membership]):
-    """Lists the person's organizations; the result is the name that was switched to, None = none."""
+class OrganizationDialog(ChoiceDialog[Switched, ListedMembership]):
+    """Lists the person's organizations; the result is what the switch came to, None = none."""
 
-    TITLE = "Work in another organization"
+    TITLE = "Switch organization"
     LOADING = "asking for your organizations …"
     EMPTY = ("you belong to no organization yet", "ask an owner to invite you")
 
@@ -22,20 +21,22 @@ class OrganizationDialog(ChoiceDialog[str, Membership]):
         self._listing = listing
         self._switch = switch
 
-    async def list_rows(self) -> Sequence[Membership]:
+    async def list_rows(self) -> Sequence[ListedMembership]:
         """The person's memberships."""
         return await self._listing.do()
 
-    async def take(self, row: Membership) -> str:
+    async def take(self, row: ListedMembership) -> Switched:
         """Switch there."""
-        return (await self._switch.do(row.organization.name)).organization.name
+        return await self._switch.do(row.membership.organization.name)
 
-    def in_effect(self, row: Membership) -> bool:
-        """The one that the server says we are in."""
-        return row.current
+    def in_effect(self, row: ListedMembership) -> bool:
+        """The one that this profile works in."""
+        return row.in_use
 
-    def line(self, row: Membership) -> Content:
+    def line(self, row: ListedMembership) -> Content:
         """Name and role."""
-        mark = ("● ", "$text-success") if row.current else "  "
-        about = f"{row.role.value}  in use" if row.current else row.role.value
-        return Content.assemble(mark, clean(row.organization.name, 40), (f"  {about}", "$text-muted"))
+        membership = row.membership
+        mark = ("● ", "$text-success") if row.in_use else "  "
+        about = f"{membership.role.value}  in use" if row.in_use else membership.role.value
+        name = clean(membership.organization.name, 40)
+        return Content.assemble(mark, name, (f"  {about}", "$text-muted"))

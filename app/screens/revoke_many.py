@@ -1,6 +1,6 @@
 """Revoking several tokens: a countdown that can still be stopped, then each result as it comes."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
 from textual import on, work
@@ -18,13 +18,15 @@ from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.screens.dialog import Dialog
 from app.screens.words import at_hand, sentence
-from app.services.revoke_tokens import Revocation, RevokeTokens
+from app.services.revoke_tokens import Revocation
 from widgets.relabel import relabel
 from widgets.virtual_table import VirtualTable
 from widgets.virtual_table_columns import Cell, Column
 
 SECONDS = 10
 MOST_REASONS = 4
+Revoke = Callable[..., Awaitable[Sequence[Revocation]]]
+"""`RevokeTokens.do`, bound to the listing that the tokens are from."""
 
 
 class Countdown(Dialog[bool]):
@@ -88,7 +90,7 @@ class RevokeMany(Dialog[bool]):
     AUTO_FOCUS = "#close"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "retry", "Try again", show=False)]
 
-    def __init__(self, tokens: Sequence[APIToken], revoke: RevokeTokens, reason: str = "") -> None:
+    def __init__(self, tokens: Sequence[APIToken], revoke: Revoke, reason: str = "") -> None:
         super().__init__()
         self._tokens, self._reason = tokens, reason
         self._names = {token.id: token.name for token in tokens}
@@ -122,7 +124,7 @@ class RevokeMany(Dialog[bool]):
         for token_id in names:
             self._results.pop(token_id, None)
         self._show()
-        results = await self._revoke.do(
+        results = await self._revoke(
             list(names.items()), self._reason, told=self._tell, stopped=lambda: self._stopped
         )
         self.post_message(Finished(results))

@@ -40,7 +40,8 @@ class ConfirmRevoke(Dialog[str]):
     def heading(self) -> str:
         """What is asked."""
         if not self._several:
-            return f"Revoke {clean(self._tokens[0].name, 80)}?"
+            where = clean(self._identity.organization, 60)
+            return f"Revoke {clean(self._tokens[0].name, 80)}{f' in {where}' if where else ''}?"
         return f"Revoke {len(self._tokens):,} tokens of {clean(self._identity.organization, 80)}?"
 
     def compose_dialog(self) -> ComposeResult:

@@ -1,5 +1,6 @@
 """The questions of a rotation, and about work that a crash interrupted."""
 
+from app.domain.request_context import RequestContext
 from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.screens.dialog import Confirm
@@ -8,7 +9,7 @@ from app.services.new_token import Unsaved
 from app.services.rotate_token import Interrupted, Rotation
 
 
-def may_rotate(old: APIToken, name: str) -> Confirm:
+def may_rotate(old: APIToken, name: str, organization: str) -> Confirm:
     """Before the new token is made."""
     scope = f"project {clean(old.project.name, 60)}" if old.project else "organization"
     life = f"life {(old.expires_at - old.created_at).days} days" if old.expires_at else "never expires"
@@ -16,7 +17,8 @@ def may_rotate(old: APIToken, name: str) -> Confirm:
         f"A new token {clean(name)} is created: scope {scope}, {life}.\n"
         "You see it once and put it where the old one is. Both work until you confirm that."
     )
-    return Confirm(f"Rotate {clean(old.name, 60)}?", text, yes="Create the new token", danger=False)
+    title = f"Rotate {clean(old.name, 60)} in {clean(organization, 60)}?"
+    return Confirm(title, text, yes="Create the new token", danger=False)
 
 
 def may_end_old(rotation: Rotation, problem: str) -> Confirm:
@@ -26,7 +28,9 @@ def may_end_old(rotation: Rotation, problem: str) -> Confirm:
         f"The new token was tried and does NOT work: {problem}." if problem else f"{new} was tried: it works."
     )
     text = f"{tried}\nIs it in place everywhere? A revoked token cannot be brought back."
-    return Confirm(f"Revoke the old {old} now?", text, yes=f"Revoke {old}", no="Keep both")
+    return Confirm(
+        f"Revoke the old {old}{_in(rotation.context)} now?", text, yes=f"Revoke {old}", no="Keep both"
+    )
 
 
 def was_interrupted(found: Interrupted) -> Confirm:
@@ -36,7 +40,7 @@ def was_interrupted(found: Interrupted) -> Confirm:
         f"The rotation of {old} was begun on {found.entry.at.astimezone():%-d %B at %H:%M} and never ended.\n"
         f"{new} was created, and perhaps nobody saw it. {old} still works."
     )
-    return Confirm(f"Revoke {new}?", text, yes=f"Revoke {new}", no="Keep both")
+    return Confirm(f"Revoke {new}{_in(found.context)}?", text, yes=f"Revoke {new}", no="Keep both")
 
 
 def was_not_saved(found: Unsaved) -> Confirm:
@@ -46,7 +50,7 @@ def was_not_saved(found: Unsaved) -> Confirm:
     text = (
         f"It was created on {at}, and Loopin ended before it was saved. {used}\nIt works until it is revoked."
     )
-    return Confirm(f"Revoke {name}?", text, yes=f"Revoke {name}", no="Keep it")
+    return Confirm(f"Revoke {name}{_in(found.context)}?", text, yes=f"Revoke {name}", no="Keep it")
 
 
 def was_half_done(found: InterruptedRevocation) -> Confirm:
@@ -64,3 +68,8 @@ def was_half_done(found: InterruptedRevocation) -> Confirm:
         no="Close",
         danger=False,
     )
+
+
+def _in(context: RequestContext) -> str:
+    """Name the organization, where the credential tells it."""
+    return f" in {clean(context.organization.name, 60)}" if context.organization.name else ""

@@ -72,8 +72,10 @@ class TokensScreen(RoomScreen):
 
     def account_changed(self) -> None:
         """Forget what was somebody else's, and list again."""
+        self.workers.cancel_group(self, "list")
         self._browser.forget()
         self._reader.forget()
+        self._flows.listing = None
         self._state.show_loading("listing the tokens …")
         self._stale = True
         if self.is_current:
@@ -93,22 +95,23 @@ class TokensScreen(RoomScreen):
             listed = await self._reader.read(first, whole=bool(self._browser.filter))
         finally:
             self.busy = ""
-        self.post_message(listed)
+        # No message: one that still waits when the account changes would be shown under the new header.
+        self._show_listed(listed)
 
     def _list_again(self, token_id: str) -> None:
         self._go_to = token_id or self._go_to
         self.load()
 
-    @on(Listed)
-    def _listed(self, event: Listed) -> None:
-        before, book, listing = self._browser.book, event.book, event.listing
+    def _show_listed(self, listed: Listed) -> None:
+        before, book, listing = self._browser.book, listed.book, listed.listing
+        self._flows.listing = listing
         self.as_of = listing.as_of
         if not book.tokens:
             self._say_empty(listing.identity.organization)
         elif self._state.state != "filled":
             self._state.show_filled()
             self._focus_soon("#tokens-table")
-        self._browser.browse(book, listing.identity, permissions=event.permissions)
+        self._browser.browse(book, listing.identity, permissions=listed.permissions)
         if self._go_to:
             self._browser.reach(self._go_to)
             self._go_to = ""
@@ -261,7 +264,7 @@ class TokensScreen(RoomScreen):
     def action_copy_id(self) -> None:
         """Copy the id of the token under the cursor."""
         if (row := self._browser.row) is not None:
-            self._copy(row.token.id, "the id")
+            self._copy(safe(row.token.id), "the id")
 
     def action_copy_name(self) -> None:
         """Copy the name of the token under the cursor."""

@@ -6,15 +6,18 @@ A dialog is imported by the flow that opens it: who only looks at the list has n
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.domain.book import Book
+from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
 from app.domain.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from app.domain.request_context import RequestContext
     from app.domain.tokens import APIToken, CreatedToken
     from app.screens.room import RoomScreen
     from app.screens.tokens_work import TokenWork
@@ -28,6 +31,7 @@ class TokenFlows:
 
     They ask and tell through `room`, each in a worker of it, and work on what `browser` shows. `list_again`
     gets the id of the token on which the cursor is to stand then, "" for the one on which it stands.
+    `listing` is what the browser shows: a change goes where it was read, whatever is switched meanwhile.
     """
 
     def __init__(
@@ -37,6 +41,15 @@ class TokenFlows:
         self._browser = browser
         self._use = use
         self._list_again = list_again
+        self.listing: Listing | None = None
+
+    @property
+    def _context(self) -> RequestContext | None:
+        """Where the list was read; before the first list, where the account was looked at."""
+        if self.listing is not None:
+            return self.listing.context
+        status = self._room.frame.presence.of(Provider.CHAINLOOP)
+        return status.context if status else None
 
     async def create(self) -> None:
         """Create a token, show it once, and list again. It need not wait for the first list."""
@@ -48,7 +61,8 @@ class TokenFlows:
         from app.screens.create_token import CreateTokenDialog
 
         permissions = self._browser.permissions
-        dialog = CreateTokenDialog(self._use.new_token, identity, book, frame, permissions=permissions)
+        create = partial(self._use.new_token.do, shown=self._context)
+        dialog = CreateTokenDialog(create, identity, book, frame, permissions=permissions)
         if (created := await self._room.app.push_screen_wait(dialog)) is not None:
             self._list_again(created.token.id)
 
@@ -67,7 +81,7 @@ class TokenFlows:
 
     async def revoke(self) -> None:
         """Ask, revoke what is marked or under the cursor, and list again as the proof."""
-        chosen, identity = self._browser.chosen_as_shown(), self._browser.identity
+        chosen, identity, shown = self._browser.chosen_as_shown(), self._browser.identity, self._context
         if not chosen or identity is None:
             return
         from app.screens.revoke_many import Countdown, RevokeMany
@@ -77,18 +91,18 @@ class TokenFlows:
         if (reason := await ask(ConfirmRevoke(chosen, identity, clock))) is None:
             return
         if len(chosen) == 1:
-            await self._revoke_one(chosen[0], reason)
+            await self._revoke_one(chosen[0], reason, shown)
         elif await ask(Countdown(len(chosen), clock)):
-            await ask(RevokeMany(chosen, self._use.revoke_tokens, reason))
+            await ask(RevokeMany(chosen, partial(self._use.revoke_tokens.do, shown=shown), reason))
         else:
             return
         self._browser.marks = frozenset()
         self._list_again("")
 
-    async def _revoke_one(self, token: APIToken, reason: str) -> None:
+    async def _revoke_one(self, token: APIToken, reason: str, shown: RequestContext | None) -> None:
         self._room.busy = "revoking"
         try:
-            (result,) = await self._use.revoke_tokens.do([(token.id, token.name)], reason)
+            (result,) = await self._use.revoke_tokens.do([(token.id, token.name)], reason, shown=shown)
         finally:
             self._room.busy = ""
         if result.error is not None:
@@ -99,17 +113,17 @@ class TokenFlows:
 
     async def rotate(self) -> None:
         """Create the successor, show it once, try it, and only then ask about the old one."""
-        row, book = self._browser.row, self._browser.book
-        if row is None or book is None:
+        row, listing = self._browser.row, self.listing
+        if row is None or listing is None:
             return
         from app.domain.rotation import successor
         from app.screens.rotate_words import may_end_old, may_rotate
 
-        ask, old, listed = self._room.app.push_screen_wait, row.token, list(book.tokens)
-        name = successor(old, {t.name for t in listed if t.revoked_at is None}, book.now).name
-        if not await ask(may_rotate(old, name)):
+        ask, old = self._room.app.push_screen_wait, row.token
+        name = successor(old, {t.name for t in listing.tokens if t.revoked_at is None}, listing.as_of).name
+        if not await ask(may_rotate(old, name, listing.identity.organization)):
             return
-        rotation = await self._use.rotate.begin(old, listed)
+        rotation = await self._use.rotate.begin(old, listing)
         self._list_again(rotation.created.token.id)
         await self._reveal(rotation.created, lambda kept: self._use.rotate.shown(rotation))
         revoke = await ask(may_end_old(rotation, await self._try(rotation)))
@@ -153,7 +167,7 @@ class TokenFlows:
             revoke = await ask(was_not_saved(unsaved))
             await self._use.new_token.settle(unsaved, revoke=bool(revoke))
             self._list_again("")
-        for found in await self._use.rotate.interrupted(list(listing.tokens)):
+        for found in await self._use.rotate.interrupted(listing):
             revoke = await ask(was_interrupted(found))
             await self._use.rotate.settle(found, revoke_new=bool(revoke))
             self._list_again("")

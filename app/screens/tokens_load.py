@@ -29,7 +29,7 @@ class TokenReader:
         self._server = self._server or await self._ask_server()
         book = await made(listing, timedelta(days=self._use.near_days), first, whole=whole)
         permissions = self._server is not None and TOKEN_PERMISSIONS in self._server.capabilities
-        return Listed(listing, book, permissions=permissions)
+        return Listed(listing, book, permissions)
 
     def forget(self) -> None:
         """Another account may be at another server."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from textual.message import Message
-
 if TYPE_CHECKING:
     from app.domain.book import Book
     from app.services.activity import Trail
@@ -49,11 +47,10 @@ class TokenWork:
     refresh_minutes: int = 0
 
 
-class Listed(Message):
-    """The list was read. `permissions` is true when the server tells what a token may do."""
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list that was read. `permissions` is true when the server tells what a token may do."""
 
-    def __init__(self, listing: Listing, book: Book, *, permissions: bool) -> None:
-        super().__init__()
-        self.listing = listing
-        self.book = book
-        self.permissions = permissions
+    listing: Listing
+    book: Book
+    permissions: bool

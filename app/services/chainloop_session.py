@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,8 +19,18 @@ from app.domain.credentials import (
     Standing,
     profile_words,
 )
-from app.domain.errors import LoopinError, NotGranted, NotSignedIn, VaultError
+from app.domain.errors import (
+    LoopinError,
+    NotGranted,
+    NotSignedIn,
+    OrganizationLost,
+    PermissionDenied,
+    UsageError,
+    VaultError,
+)
+from app.domain.request_context import NO_ORGANIZATION, OrganizationRef, RequestContext
 from app.services.chainloop_vault import ChainloopVault
+from app.services.organization_in_use import OrganizationInUse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +43,8 @@ if TYPE_CHECKING:
     from app.services.chainloop_vault import StoredLogin
 
 SIGN_IN = "sign in with: loopin chainloop auth login"
+NAMED_FOR_THIS_RUN = frozenset({"--org", "CHAINLOOP_ORGANIZATION"})
+"""Sources of a name that was given for this run, and that an API token must not contradict."""
 
 
 class _Offer(NamedTuple):
@@ -60,7 +73,9 @@ class ChainloopSession:
     |                   | use is the one that issued it                                      |
     | CI identity       | none of the above, in a job that can prove who it is               |
 
-    `target` may be replaced while the app runs: another profile, another organization.
+    The organization is named for this run (`--org`, `CHAINLOOP_ORGANIZATION`, config.toml), else the
+    profile's own; an API token has its own. `target` may be replaced while the app runs: another profile.
+    `adopted` names the organization that a profile without one was given in this run, empty when none was.
     """
 
     def __init__(
@@ -70,8 +85,11 @@ class ChainloopSession:
         gateways: Gateways,
         claims: Claims,
         ci: CIIdentities | None = None,
+        organization_in_use: OrganizationInUse | None = None,
     ) -> None:
         self.target = target
+        self.organization_in_use = organization_in_use or OrganizationInUse()
+        self.adopted = ""
         self._ci = ci
         self._stored = ChainloopVault(vault)
         self._gateways = gateways
@@ -115,14 +133,20 @@ class ChainloopSession:
         profile, option = profile_words(self.target.profile)
         raise NotSignedIn(f"not signed in at {where}{profile}{because}", hint=f"{SIGN_IN}{option}")
 
-    async def gateway(self, credential: Credential | None = None, organization: str = "") -> Gateway:
-        """Open the gateway with `credential`, or with the one in effect.
+    async def gateway(self, credential: Credential | None = None) -> Gateway:
+        """Open a gateway for calls that belong to no organization: Infoz, ListMemberships.
 
-        `organization` empty means the one in use.
+        The credential is the one in effect unless another is given.
         """
         credential = credential or await self.credential()
-        where = organization or self.target.organization
-        gateway = self._gateways.open(credential.endpoint, credential, where)
+        return self._open(credential, NO_ORGANIZATION)
+
+    def gateway_in(self, context: RequestContext) -> Gateway:
+        """Open a gateway whose calls name the organization of `context`, and carry its credential."""
+        return self._open(context.credential, context.organization)
+
+    def _open(self, credential: Credential, organization: OrganizationRef) -> Gateway:
+        gateway = self._gateways.open(credential.endpoint, credential, organization.name)
         if why := self.why_no_changes():
             from app.services.read_only import ReadOnlyGateway
 
@@ -139,14 +163,125 @@ class ChainloopSession:
 
         check(self.why_no_changes())
 
-    async def identity(self, credential: Credential | None = None, organization: str = "") -> Identity:
-        """Ask the server who we are; raise SessionEnded when it does not accept the credential."""
+    async def identity(self, credential: Credential | None = None) -> Identity:
+        """Ask the server who acts in the organization in use; raise like `identify`."""
+        return (await self.identify(credential))[1]
+
+    async def identify(self, credential: Credential | None = None) -> tuple[RequestContext, Identity]:
+        """Ask the server who acts, in the organization in use, and return where with it.
+
+        A profile without an organization asks for the person's current one, and keeps it from then on.
+        Raise SessionEnded when the server does not accept the credential, UsageError when the organization
+        named for this run is not that of the API token, OrganizationLost when the one in use is not the
+        person's, or another one of the same name.
+        """
+        credential = credential or await self.credential()
+        if credential.method is Method.API_TOKEN:
+            return await self._identify_token(credential)
+        named = await self.organization(credential)
+        identity = await self.ask(credential, named)
+        found = identity.organization_ref
+        if not named.is_same(found) and named.name:
+            raise replaced_organization(named.name)
+        if not named.name and found.name and credential.method is not Method.KEYLESS:
+            await self._adopt(credential, found)
+        return RequestContext(credential, found, identity.principal), identity
+
+    async def _identify_token(self, credential: Credential) -> tuple[RequestContext, Identity]:
+        """The server knows no other organization for an API token than its own, whatever a call names."""
+        claims = self._claims(credential.secret)
+        own = OrganizationRef(str(claims.get("org_name", "")), str(claims.get("org_id", "")))
+        await self._check_named(credential, own)
+        identity = await self.ask(credential, own)
+        return RequestContext(credential, own, identity.principal), identity
+
+    async def _check_named(self, credential: Credential, own: OrganizationRef) -> None:
+        target = self.target
+        if not target.organization or target.organization_source not in NAMED_FOR_THIS_RUN:
+            return
+        if own.is_same(await self._with_id(credential, target.organization)):
+            return
+        whose = f"belongs to {own.name}" if own.name else "does not tell its organization"
+        raise UsageError(
+            f"{target.organization_source} is {target.organization}, and the API token in effect {whose}",
+            hint=f"nothing was sent: leave {target.organization_source} out, or use another token",
+        )
+
+    async def organization(self, credential: Credential) -> OrganizationRef:
+        """The organization in use for a person's credential: named for this run, else the profile's.
+
+        Empty for a profile that has none yet.
+        """
+        if self.target.organization:
+            return await self._with_id(credential, self.target.organization)
+        return await self._stored_organization(credential) or NO_ORGANIZATION
+
+    async def _stored_organization(self, credential: Credential) -> OrganizationRef | None:
+        return await self.organization_in_use.read(credential.profile, credential.endpoint.address)
+
+    async def _with_id(self, credential: Credential, name: str) -> OrganizationRef:
+        """An organization by name, with its id where it is the one that the profile works in."""
+        stored = await self._stored_organization(credential)
+        return stored if stored and stored.name == name else OrganizationRef(name)
+
+    async def _adopt(self, credential: Credential, organization: OrganizationRef) -> None:
+        profile, endpoint = credential.profile, credential.endpoint.address
+        self.organization_in_use.use(profile, endpoint, organization)
+        if credential.source is Source.KEYCHAIN and not self.target.organization:
+            self.adopted = organization.name
+            # Not stored, it is asked for again in the next run; this run keeps to it.
+            with suppress(LoopinError):
+                await self.organization_in_use.write(profile, endpoint, organization)
+
+    async def check_context(self, shown: RequestContext | None) -> tuple[RequestContext, Identity]:
+        """Ask the server once more before a change: who acts, and whether the organization is the one shown.
+
+        `shown` None stands for a change that nobody was shown a listing for: then it is the one in use. A
+        session that was renewed by another sign-in of the same person does. Raise ReadOnly in read-only
+        mode, and PermissionDenied or OrganizationLost when the change would hit something else than was
+        shown; nothing was changed then.
+        """
+        self.check_may_change()
+        if shown is None:
+            context, identity = await self.identify()
+        else:
+            context, identity = await self._confirm(shown)
+        if not context.organization.name and not identity.is_token:
+            raise PermissionDenied(
+                "no organization is selected",
+                hint="choose one: loopin chainloop organization set --name NAME",
+            )
+        return context, identity
+
+    async def _confirm(self, shown: RequestContext) -> tuple[RequestContext, Identity]:
+        credential = await self._renewed(shown.credential)
+        identity = await self.ask(credential, shown.organization)
+        if identity.principal != shown.principal:
+            raise PermissionDenied(
+                f"{identity.name} is signed in now, who is not the one that was shown: nothing was changed",
+                hint="list again, and look",
+            )
+        if not identity.is_token and not identity.organization_ref.is_same(shown.organization):
+            raise replaced_organization(shown.organization.name)
+        return replace(shown, credential=credential), identity
+
+    async def _renewed(self, shown: Credential) -> Credential:
+        """The stored login as it is now, when `shown` is an earlier one of the same profile and endpoint."""
+        if shown.source is not Source.KEYCHAIN:
+            return shown
+        stored, _ = await self._read_stored()
+        if stored is None or shown.profile != self.target.profile or stored.method is not shown.method:
+            return shown
+        same = stored.endpoint.same_origin(shown.endpoint)
+        return replace(shown, secret=stored.secret) if same else shown
+
+    async def ask(self, credential: Credential, organization: OrganizationRef) -> Identity:
+        """Context.Current with these: who acts there; raise SessionEnded for a credential not accepted."""
         from app.services.chainloop_identity import NOBODY, identify
 
-        credential = credential or await self.credential()
         claims = self._claims(credential.secret)
         try:
-            context = await (await self.gateway(credential, organization)).current()
+            context = await self._open(credential, organization).current()
         except NotGranted:
             # The server knows the API token and grants it other calls than this one.
             if method_of(claims) is not Method.API_TOKEN:
@@ -235,6 +370,14 @@ class ChainloopSession:
         return Credential(
             Provider.CHAINLOOP, method, offer.secret, offer.source, endpoint, self.target.profile
         )
+
+
+def replaced_organization(name: str) -> OrganizationLost:
+    """The error for a name that another organization has now."""
+    return OrganizationLost(
+        f"{name} is another organization than before: nothing was changed",
+        hint="choose again: loopin chainloop organization set --name NAME",
+    )
 
 
 def _mode(stored: Endpoint, used: Endpoint) -> str:

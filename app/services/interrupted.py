@@ -65,7 +65,7 @@ class InterruptedWork:
         if not here:
             return ()
         if listing.status is not StatusFilter.ALL or not listing.whole:
-            listing = await self._list.do()
+            listing = await self._list.list_again(listing)
         listed = {t.id: t for t in listing.tokens}
         return tuple([await self._end(found, parts, listed) for found, parts in here])
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 from app.domain.activity import Action, ActivityEntry, Outcome
 
 if TYPE_CHECKING:
+    from app.domain.request_context import RequestContext
     from app.domain.tokens import APIToken, CreatedToken, TokenDraft
     from app.services.activity import Trail
     from app.services.revoke_tokens import RevokeTokens
@@ -26,6 +27,7 @@ class Unsaved:
 
     entry: ActivityEntry
     token: APIToken
+    context: RequestContext
 
 
 class NewToken:
@@ -42,11 +44,11 @@ class NewToken:
         self._begun: dict[str, str] = {}
         """Id of the token by operation, "" until it exists: of this run, so not interrupted."""
 
-    async def do(self, draft: TokenDraft) -> CreatedToken:
-        """Create it and return it with its secret, which is told only this once."""
+    async def do(self, draft: TokenDraft, shown: RequestContext | None = None) -> CreatedToken:
+        """Create it where the form said, and return it with its secret, which is told only this once."""
         operation = uuid4().hex
         self._begun[operation] = ""
-        created = await self._create.do(draft, operation)
+        created = await self._create.do(draft, operation, shown)
         self._begun[operation] = created.token.id
         return created
 
@@ -80,7 +82,7 @@ class NewToken:
                 words = "the list does not have it" if token is None else "the list shows that it is revoked"
                 await self._trail.end(entry, Outcome.FAILED, f"interrupted; {words}")
             else:
-                found.append(Unsaved(entry, token))
+                found.append(Unsaved(entry, token, listing.context))
         return tuple(found)
 
     def _is_left(self, entry: ActivityEntry, listing: Listing) -> bool:
@@ -95,7 +97,8 @@ class NewToken:
     async def settle(self, found: Unsaved, *, revoke: bool) -> None:
         """End it: revoke the token that nobody has, or keep it."""
         if revoke:
-            (result,) = await self._revoke.do([(found.token.id, found.token.name)], "nobody saved it")
+            token = [(found.token.id, found.token.name)]
+            (result,) = await self._revoke.do(token, "nobody saved it", shown=found.context)
             if result.error is not None:
                 raise result.error
         outcome = Outcome.FAILED if revoke else Outcome.DONE

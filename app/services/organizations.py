@@ -1,15 +1,25 @@
 """Organizations: describe, list, switch, and the auto-revoke threshold."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from app.domain.activity import Action, Outcome
+from app.domain.credentials import Credential
 from app.domain.errors import Failed, LoopinError, NotFound, ReadOnly, Unreachable
 from app.domain.inactivity import check_threshold
 from app.domain.organizations import Identity, Membership, Organization
 from app.domain.ports import Gateway
+from app.domain.request_context import OrganizationRef, RequestContext
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Who acts, and where: a change that is made on the strength of it goes where `context` says."""
+
+    context: RequestContext
+    identity: Identity
 
 
 class DescribeOrganization:
@@ -18,54 +28,101 @@ class DescribeOrganization:
     def __init__(self, session: ChainloopSession) -> None:
         self._session = session
 
-    async def do(self) -> Identity:
+    async def do(self) -> Description:
         """Ask the server now."""
-        return await self._session.identity()
+        return Description(*await self._session.identify())
+
+
+@dataclass(frozen=True, slots=True)
+class ListedMembership:
+    """An organization of the person; `in_use` is true for the one that this profile, or this run, works in.
+
+    Which one the server has as the person's current one stands in the membership.
+    """
+
+    membership: Membership
+    in_use: bool
 
 
 class ListOrganizations:
-    """Every organization the person belongs to."""
+    """Every organization the person belongs to. It works while the one in use cannot be used."""
 
     def __init__(self, session: ChainloopSession) -> None:
         self._session = session
 
-    async def do(self) -> Sequence[Membership]:
-        """Memberships, the current one marked; raise ReadOnly under an API token."""
-        try:
-            return await (await self._session.gateway()).memberships()
-        except NotFound:
-            raise ReadOnly(
-                "an API token belongs to one organization", hint="sign in as a person to see your others"
-            ) from None
+    async def do(self) -> Sequence[ListedMembership]:
+        """List the memberships; raise ReadOnly under an API token."""
+        credential = await self._session.credential()
+        memberships = await list_memberships(self._session, credential)
+        used = await self._session.organization(credential)
+        if not used.name:
+            return [ListedMembership(one, one.current) for one in memberships]
+        return [ListedMembership(one, used.is_same(_ref(one))) for one in memberships]
+
+
+async def list_memberships(session: ChainloopSession, credential: Credential) -> Sequence[Membership]:
+    """The person's memberships; raise ReadOnly under an API token."""
+    try:
+        return await (await session.gateway(credential)).memberships()
+    except NotFound:
+        raise ReadOnly(
+            "an API token belongs to one organization", hint="sign in as a person to see your others"
+        ) from None
+
+
+def _ref(membership: Membership) -> OrganizationRef:
+    return OrganizationRef(membership.organization.name, membership.organization.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """What a switch came to.
+
+    `stored` is false where the choice counts for this run only. `overruled` says what names another
+    organization, "CHAINLOOP_ORGANIZATION=beta" for example, and is used instead; empty when nothing does.
+    """
+
+    membership: Membership
+    stored: bool = True
+    overruled: str = ""
 
 
 class SwitchOrganization:
-    """Make another organization the person's current one, at the server."""
+    """Work in another organization: with this profile, on this machine."""
 
     def __init__(self, session: ChainloopSession, trail: Trail) -> None:
         self._session = session
         self._trail = trail
 
-    async def do(self, name: str) -> Membership:
-        """Switch to the organization called `name`; raise NotFound when the person is not in it."""
-        self._session.check_may_change()
-        before = self._session.target
-        # The organization named for this run may be gone; the switch must work without it.
-        self._session.target = replace(before, organization="")
-        try:
-            return await self._switch(name)
-        except LoopinError:
-            self._session.target = before
-            raise
+    async def do(self, name: str, *, default: bool = False) -> Switched:
+        """Store the organization called `name` with the profile.
 
-    async def _switch(self, name: str) -> Membership:
+        With `default` it becomes the person's current one at the server too, which other programs may use.
+        Raise NotFound when the person is not in it, and Failed when it could not be stored.
+        """
+        if default:
+            self._session.check_may_change()
         credential = await self._session.credential()
-        memberships = await ListOrganizations(self._session).do()
+        memberships = await list_memberships(self._session, credential)
         wanted = next((m for m in memberships if m.organization.name == name), None)
         if wanted is None:
             known = ", ".join(m.organization.name for m in memberships) or "none"
             raise NotFound(f"you are not a member of {name!r}", hint=f"your organizations: {known}")
-        gateway = await self._session.gateway(credential)
+        if default:
+            wanted = await self._make_current(wanted, credential)
+        in_use = self._session.organization_in_use
+        stored = await in_use.write(credential.profile, credential.endpoint.address, _ref(wanted))
+        await self._trail.add(
+            Action.SWITCH,
+            endpoint=credential.endpoint.address,
+            subject=name,
+            detail=f"profile {credential.profile}{', and at the server' if default else ''}",
+        )
+        return Switched(wanted, stored, self._overruled(name))
+
+    async def _make_current(self, wanted: Membership, credential: Credential) -> Membership:
+        # The server asks for an organization that can be used, and the one in use may not be.
+        gateway = self._session.gateway_in(RequestContext(credential, _ref(wanted)))
         try:
             chosen = await gateway.select_membership(wanted.id)
         except (Failed, Unreachable):
@@ -74,8 +131,12 @@ class SwitchOrganization:
             if found is None or not found.current:
                 raise
             chosen = found
-        await self._trail.add(Action.SWITCH, endpoint=credential.endpoint.address, subject=name)
-        return chosen
+        return replace(chosen, organization=wanted.organization)
+
+    def _overruled(self, name: str) -> str:
+        target = self._session.target
+        named = target.organization
+        return f"{target.organization_source} names {named}" if named and named != name else ""
 
 
 class UpdateThreshold:
@@ -85,30 +146,28 @@ class UpdateThreshold:
         self._session = session
         self._trail = trail
 
-    async def do(self, days: int, organization: str = "") -> Organization:
+    async def do(self, days: int, shown: RequestContext | None = None) -> Organization:
         """Set it to 1-365, or 0 for off, and return the organization as read back from the server.
 
-        `organization` empty means the one in use. Raise ReadOnly, before anything is sent, where
-        the identity may not.
+        `shown` is what the confirmation was made for, None for the organization in use. Raise ReadOnly,
+        before anything is sent, where the identity may not.
         """
         check_threshold(days)
-        self._session.check_may_change()
-        credential = await self._session.credential()
-        identity = await self._session.identity(credential, organization)
+        context, identity = await self._session.check_context(shown)
         if why := identity.why_no_settings():
             raise ReadOnly(f"the threshold cannot be changed: {why}", hint="sign in as an owner or admin")
-        gateway = await self._session.gateway(credential, organization)
-        before, name = identity.threshold or 0, organization or identity.organization
+        gateway, endpoint = self._session.gateway_in(context), context.credential.endpoint.address
+        before = identity.threshold or 0
         try:
-            changed = await gateway.set_threshold(name, days)
+            changed = await gateway.set_threshold(context.organization.name, days)
         except LoopinError as error:
             found = await _look_again(gateway) if isinstance(error, Failed | Unreachable) else None
             if found is None or (found.threshold or 0) != days:
                 error.hint = "it was not changed: try again" if found else error.hint
-                await self._note(identity, credential.endpoint.address, before, days, error)
+                await self._note(identity, endpoint, before, days, error)
                 raise
             changed = found
-        await self._note(identity, credential.endpoint.address, before, days)
+        await self._note(identity, endpoint, before, days)
         return await _read_back(gateway, changed)
 
     async def _note(

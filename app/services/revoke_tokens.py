@@ -10,6 +10,7 @@ from app.domain.activity import Action, Outcome
 from app.domain.errors import Cancelled, Failed, LoopinError, NotFound, Unreachable
 from app.domain.organizations import Identity
 from app.domain.ports import Gateway
+from app.domain.request_context import RequestContext
 from app.domain.tokens import StatusFilter
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
@@ -58,22 +59,22 @@ class RevokeTokens:
         told: Told = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
         retries: int = 0,
+        shown: RequestContext | None = None,
     ) -> tuple[Revocation, ...]:
         """Revoke each (id, name) once, a few at a time; one failure does not stop the others.
 
-        What failed without the server having said no is tried again, up to `retries` times. `begun`
-        hears an id just before its call, `told` of each as soon as its call is answered; once `stopped`
-        says so, no further call is made and the rest is Cancelled. Afterwards all tokens are read again:
-        what is revoked there is done, whatever the call answered, so a token that somebody else revoked
-        counts as done too. The results are in the order of `tokens`.
+        `shown` is that of the listing which the tokens are from, None for the organization in use. What
+        failed without the server having said no is tried again, up to `retries` times. `begun` hears an id
+        just before its call, `told` of each as soon as its call is answered; once `stopped` says so, no
+        further call is made and the rest is Cancelled. Afterwards all tokens are read again: what is
+        revoked there is done, whatever the call answered, so a token that somebody else revoked counts as
+        done too. The results are in the order of `tokens`.
         """
-        self._session.check_may_change()
-        credential = await self._session.credential()
-        identity = await self._session.identity(credential)
-        gateway = await self._session.gateway(credential)
+        context, identity = await self._session.check_context(shown)
+        gateway = self._session.gateway_in(context)
         names = dict(tokens)
         bulk = uuid4().hex if len(names) > 1 else ""
-        endpoint = credential.endpoint.address
+        endpoint = context.credential.endpoint.address
         run = _Run(gateway, self._trail, identity, endpoint, reason, begun, told, stopped, bulk)
         await run.begin(tuple(names))
         first = await run.all({i: n for i, n in names.items() if i != identity.token_id})

@@ -1,6 +1,5 @@
 """Replace an API token by a new one, without a moment in which neither works."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -10,12 +9,13 @@ from app.domain.credentials import Method
 from app.domain.errors import Refused
 from app.domain.organizations import Identity
 from app.domain.ports import Clock
+from app.domain.request_context import RequestContext
 from app.domain.rotation import successor
 from app.domain.tokens import APIToken, CreatedToken
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 from app.services.revoke_tokens import Revocation, RevokeTokens
-from app.services.tokens import CreateToken
+from app.services.tokens import CreateToken, Listing
 
 CLOCKS_DIFFER = timedelta(minutes=10)
 """How far this clock and the server's may be apart."""
@@ -24,11 +24,15 @@ _MADE, _SEEN = "made", "seen"
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """Both tokens live; `operation` ties the entries of the trail together."""
+    """Both tokens live; `operation` ties the entries of the trail together.
+
+    `context` is where both are, and where the rest of the rotation happens.
+    """
 
     old: APIToken
     created: CreatedToken
     operation: str
+    context: RequestContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Interrupted:
 
     entry: ActivityEntry
     new: APIToken
+    context: RequestContext
     seen: bool = False
 
 
@@ -64,65 +69,65 @@ class RotateToken:
         self._trail = trail
         self._clock = clock
 
-    async def begin(self, token: APIToken, listed: Sequence[APIToken]) -> Rotation:
-        """Create the successor of `token`; names of unrevoked tokens in `listed` count as taken."""
+    async def begin(self, token: APIToken, listing: Listing) -> Rotation:
+        """Create the successor of `token`; names of unrevoked tokens in `listing` count as taken."""
         self._session.check_may_change()
-        taken = {t.name for t in listed if t.revoked_at is None}
+        context = listing.context
+        taken = {t.name for t in listing.tokens if t.revoked_at is None}
         draft = successor(token, taken, self._clock.now())
         operation = uuid4().hex
-        await self._note(token, Outcome.STARTED, draft.name, operation)
+        await self._note(context, token, Outcome.STARTED, draft.name, operation)
         try:
-            created = await self._create.do(draft)
+            created = await self._create.do(draft, shown=context)
         except Refused as error:
             # Any other error may hide a token that was made: then the beginning stays without an end.
-            await self._note(token, Outcome.FAILED, error.message, operation)
+            await self._note(context, token, Outcome.FAILED, error.message, operation)
             raise
-        await self._note(token, Outcome.STARTED, draft.name, operation, ((_MADE, created.token.id),))
-        return Rotation(token, created, operation)
+        made = ((_MADE, created.token.id),)
+        await self._note(context, token, Outcome.STARTED, draft.name, operation, made)
+        return Rotation(token, created, operation, context)
 
     async def shown(self, rotation: Rotation) -> None:
         """Note that somebody has the new token: from now on it is not one that nobody saw."""
         name = rotation.created.token.name
         extra = ((_MADE, rotation.created.token.id), (_SEEN, "yes"))
-        await self._note(rotation.old, Outcome.STARTED, name, rotation.operation, extra)
+        await self._note_of(rotation, Outcome.STARTED, name, extra)
 
     async def verify(self, rotation: Rotation) -> Identity:
         """Make a real call with the new token; raise SessionEnded when it does not work."""
-        credential = await self._session.credential()
-        new = replace(credential, secret=rotation.created.secret, method=Method.API_TOKEN)
-        return await self._session.identity(new)
+        new = replace(rotation.context.credential, secret=rotation.created.secret, method=Method.API_TOKEN)
+        return await self._session.ask(new, rotation.context.organization)
 
     async def finish(self, rotation: Rotation, *, revoke_old: bool) -> Revocation | None:
         """End the rotation: revoke the old token, or keep both. A failed revocation leaves both."""
         if not revoke_old:
-            await self._note(rotation.old, Outcome.DONE, "both are kept", rotation.operation)
+            await self._note_of(rotation, Outcome.DONE, "both are kept")
             return None
-        (result,) = await self._revoke.do([(rotation.old.id, rotation.old.name)], "rotated")
+        old = [(rotation.old.id, rotation.old.name)]
+        (result,) = await self._revoke.do(old, "rotated", shown=rotation.context)
         if result.error is not None:
             raise result.error
         name = rotation.created.token.name
-        await self._note(rotation.old, Outcome.DONE, f"replaced by {name}", rotation.operation)
+        await self._note_of(rotation, Outcome.DONE, f"replaced by {name}")
         return result
 
     async def take_back(self, rotation: Rotation) -> None:
         """End a rotation whose new token reached nobody: revoke that one; the old one lives."""
         new = rotation.created.token
-        (result,) = await self._revoke.do([(new.id, new.name)], "nobody got it")
+        (result,) = await self._revoke.do([(new.id, new.name)], "nobody got it", shown=rotation.context)
         if result.error is not None:
             raise result.error
-        await self._note(
-            rotation.old, Outcome.FAILED, "nobody got the new token; it was revoked", rotation.operation
-        )
+        await self._note_of(rotation, Outcome.FAILED, "nobody got the new token; it was revoked")
 
-    async def interrupted(self, listed: Sequence[APIToken]) -> tuple[Interrupted, ...]:
-        """Beginnings without an end whose new token is among `listed` and lives.
+    async def interrupted(self, listing: Listing) -> tuple[Interrupted, ...]:
+        """Beginnings without an end whose new token is in `listing` and lives.
 
         Names are unique only within a scope, and another organization may have the same: the new token
         is one of the old one's scope, made when the rotation began. Where the old one is revoked by now,
         the rotation came to its end all the same, and its entry is ended.
         """
-        known = {token.id: token for token in listed}
-        alive = {(token.name, token.scope): token for token in listed if token.revoked_at is None}
+        known = {token.id: token for token in listing.tokens}
+        alive = {(token.name, token.scope): token for token in listing.tokens if token.revoked_at is None}
         found = []
         for entry in await self._trail.interrupted():
             old, facts = known.get(entry.subject_id), dict(entry.extra)
@@ -135,13 +140,15 @@ class RotateToken:
             if new is not None and (
                 new.id == facts.get(_MADE) or (_MADE not in facts and _made_by(entry, new))
             ):
-                found.append(Interrupted(entry, new, _SEEN in facts or new.last_used_at is not None))
+                seen = _SEEN in facts or new.last_used_at is not None
+                found.append(Interrupted(entry, new, listing.context, seen))
         return tuple(found)
 
     async def settle(self, found: Interrupted, *, revoke_new: bool) -> None:
         """End an interrupted rotation: revoke the token that nobody saw, or keep it."""
         if revoke_new:
-            (result,) = await self._revoke.do([(found.new.id, found.new.name)], "nobody saw it")
+            new = [(found.new.id, found.new.name)]
+            (result,) = await self._revoke.do(new, "nobody saw it", shown=found.context)
             if result.error is not None:
                 raise result.error
         detail = "interrupted; the new token was revoked" if revoke_new else "interrupted; both are kept"
@@ -155,19 +162,24 @@ class RotateToken:
             operation=found.entry.operation,
         )
 
+    async def _note_of(
+        self, rotation: Rotation, outcome: Outcome, detail: str, extra: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        await self._note(rotation.context, rotation.old, outcome, detail, rotation.operation, extra)
+
     async def _note(
         self,
+        context: RequestContext,
         old: APIToken,
         outcome: Outcome,
         detail: str,
         operation: str,
         extra: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        credential = await self._session.credential()
         await self._trail.add(
             Action.ROTATE,
             outcome=outcome,
-            endpoint=credential.endpoint.address,
+            endpoint=context.credential.endpoint.address,
             subject=old.name,
             subject_id=old.id,
             detail=detail,

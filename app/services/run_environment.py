@@ -82,7 +82,11 @@ class RunEnvironment:
         if provider is Provider.GUMLOOP:
             credential = await self._gumloop.fresh()
             return _gumloop(credential, await self._gumloop.team_id(credential))
-        return _chainloop(await self._chainloop.credential(), self._chainloop.target.organization)
+        credential = await self._chainloop.credential()
+        # An API token has its own; the organization of a person is named, or kept with the profile.
+        is_token = credential.method is Method.API_TOKEN
+        organization = "" if is_token else (await self._chainloop.organization(credential)).name
+        return _chainloop(credential, organization)
 
 
 def _gumloop(credential: Credential, team_id: str) -> Mapping[str, Secret | str | None]:

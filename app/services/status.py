@@ -57,10 +57,11 @@ class ChainloopStatus:
 
     async def _ask(self, status: ProviderStatus, resolution: Resolution) -> ProviderStatus:
         try:
-            identity = await self._session.identity(resolution.credential)
+            context, identity = await self._session.identify(resolution.credential)
         except LoopinError as error:
             return replace(status, error=error)
-        return replace(status, identity=identity, expires_at=identity.expires_at or status.expires_at)
+        expires_at = identity.expires_at or status.expires_at
+        return replace(status, identity=identity, context=context, expires_at=expires_at)
 
 
 class Overview:

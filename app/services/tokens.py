@@ -15,6 +15,7 @@ from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter,
 if TYPE_CHECKING:
     from app.domain.organizations import Identity
     from app.domain.ports import Clock, Gateway
+    from app.domain.request_context import RequestContext
     from app.services.activity import Trail
     from app.services.chainloop_session import ChainloopSession
 
@@ -23,15 +24,21 @@ if TYPE_CHECKING:
 class Listing:
     """The tokens this identity may see, and when and where they were read.
 
-    `whole` is false when a scope or a project was asked for: then what is missing says nothing.
+    What is changed on the strength of a listing goes where `context` says. `whole` is false when a scope or a
+    project was asked for: then what is missing says nothing.
     """
 
     tokens: tuple[APIToken, ...]
     identity: Identity
     as_of: datetime
-    endpoint: str = ""
+    context: RequestContext
     status: StatusFilter = StatusFilter.ALL
     whole: bool = True
+
+    @property
+    def endpoint(self) -> str:
+        """The address of the server."""
+        return self.context.credential.endpoint.address
 
 
 class ListTokens:
@@ -48,14 +55,27 @@ class ListTokens:
         project: str = "",
     ) -> Listing:
         """Ask the server; raise PermissionDenied without asking when the role may not list."""
-        credential = await self._session.credential()
-        identity = await self._session.identity(credential)
+        context, identity = await self._session.identify()
+        return await self.list_in(context, identity, status, scope, project)
+
+    async def list_again(self, listing: Listing, status: StatusFilter = StatusFilter.ALL) -> Listing:
+        """All tokens of `status`, of the organization of `listing` and with its credential."""
+        return await self.list_in(listing.context, listing.identity, status)
+
+    async def list_in(
+        self,
+        context: RequestContext,
+        identity: Identity,
+        status: StatusFilter,
+        scope: ScopeFilter = ScopeFilter.ANY,
+        project: str = "",
+    ) -> Listing:
+        """All tokens of an organization that `identity` may see, read with the credential of `context`."""
         if why := identity.why_no_tokens():
             raise PermissionDenied(why, hint="ask an owner or admin of the organization")
-        gateway = await self._session.gateway(credential)
-        tokens = await gateway.list_tokens(status, scope, project)
+        tokens = await self._session.gateway_in(context).list_tokens(status, scope, project)
         whole = scope is ScopeFilter.ANY and not project
-        return Listing(tuple(tokens), identity, self._clock.now(), credential.endpoint.address, status, whole)
+        return Listing(tuple(tokens), identity, self._clock.now(), context, status, whole)
 
 
 class CreateToken:
@@ -65,23 +85,24 @@ class CreateToken:
         self._session = session
         self._trail = trail
 
-    async def do(self, draft: TokenDraft, operation: str = "") -> CreatedToken:
+    async def do(
+        self, draft: TokenDraft, operation: str = "", shown: RequestContext | None = None
+    ) -> CreatedToken:
         """Create it and return it with its secret, which is told only this once.
 
-        With an `operation` the trail has its beginning before the call, and the caller writes the end once
-        somebody has the token.
+        `shown` is what the form was filled in for, None for the organization in use. With an `operation`
+        the trail has its beginning before the call, and the caller writes the end once somebody has the
+        token.
         """
         draft.check()
-        self._session.check_may_change()
-        credential = await self._session.credential()
-        identity = await self._session.identity(credential)
-        gateway = await self._session.gateway(credential)
+        context, identity = await self._session.check_context(shown)
+        gateway = self._session.gateway_in(context)
         await _check_permissions(draft, gateway)
         note = partial(
             self._trail.add,
             Action.CREATE,
             identity=identity,
-            endpoint=credential.endpoint.address,
+            endpoint=context.credential.endpoint.address,
             subject=draft.name,
             operation=operation,
         )

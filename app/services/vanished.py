@@ -56,7 +56,7 @@ class NoticeVanished:
 
     async def _revoked(self, missing: Collection[str], listing: Listing) -> tuple[APIToken, ...]:
         if listing.status is not StatusFilter.ALL:
-            listing = await self._list.do(StatusFilter.REVOKED)
+            listing = await self._list.list_again(listing, StatusFilter.REVOKED)
         return tuple(t for t in listing.tokens if t.id in missing and t.revoked_at is not None)
 
     async def _note(self, vanished: Collection[APIToken], listing: Listing) -> tuple[Vanished, ...]:

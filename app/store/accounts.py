@@ -7,14 +7,15 @@ method = "browser"
 
 import asyncio
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from app.domain.credentials import DEFAULT_PROFILE
 from app.domain.errors import Failed
 from app.store.files import exclusive, replace
 
-_Tables = dict[str, dict[str, dict[str, str]]]
+_Facts = dict[str, str]
+_Tables = dict[str, dict[str, _Facts]]
 
 
 class TomlAccounts:
@@ -37,7 +38,11 @@ class TomlAccounts:
 
     async def remember(self, provider: str, profile: str, facts: Mapping[str, str]) -> None:
         """Replace what is known of the profile; raise Failed when it cannot be written."""
-        await asyncio.to_thread(self._change, provider, profile, dict(facts))
+        await asyncio.to_thread(self._change, provider, profile, lambda _: dict(facts))
+
+    async def update(self, provider: str, profile: str, facts: Mapping[str, str]) -> None:
+        """Add `facts` to what is known of the profile; raise Failed when it cannot be written."""
+        await asyncio.to_thread(self._change, provider, profile, lambda known: {**known, **facts})
 
     async def forget(self, provider: str, profile: str) -> None:
         """Remove the profile; one that is not there is fine."""
@@ -53,19 +58,20 @@ class TomlAccounts:
                 f"{self._path} cannot be read: {error.strerror}", hint="make it readable, or move it away"
             ) from error
 
-    def _change(self, provider: str, profile: str, facts: dict[str, str] | None) -> None:
+    def _change(self, provider: str, profile: str, change: Callable[[_Facts], _Facts] | None) -> None:
+        """Let `change` make the new facts of the profile from the known ones; None removes the profile."""
         import tomli_w
 
-        if facts is None and profile not in self._load().get(provider, {}):
+        if change is None and profile not in self._load().get(provider, {}):
             return
         with exclusive(self._path):
             tables = self._load()
             self._keep_unreadable()
             profiles = tables.setdefault(provider, {})
-            if facts is None:
+            if change is None:
                 profiles.pop(profile, None)
             else:
-                profiles[profile] = facts
+                profiles[profile] = change(profiles.get(profile, {}))
             replace(self._path, tomli_w.dumps(tables).encode())
 
     def _keep_unreadable(self) -> None:

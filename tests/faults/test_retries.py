@@ -105,7 +105,7 @@ async def test_grpc(name: str, code: grpc.StatusCode) -> None:
 
     with grpc_peer(answer) as (address, calls):
         credential = credential_at(address, TOKEN.reveal())
-        gateway = gateways.open(credential.endpoint, credential)
+        gateway = gateways.open(credential.endpoint, credential, "acme")
         if repeated:
             await call(gateway)
         else:
@@ -290,7 +290,7 @@ def test_a_threshold_whose_answer_got_lost_is_read_back(lossy: tuple[Loopin, Bet
 
 def test_a_switch_whose_answer_got_lost_is_read_back(lossy: tuple[Loopin, Between]) -> None:
     owner, proxy = lossy
-    switch = ("chainloop", "organization", "set", "acme")
+    switch = ("chainloop", "organization", "set", "acme", "--default")
     proxy.after = lose("SetCurrentMembership")
     owner(*switch).works()
     assert proxy.calls["SetCurrentMembership"] == 1

@@ -92,6 +92,7 @@ class FakeContainer(Container):
         self.fake_clock = FakeClock()
         self.fake_browser = FakeBrowser()
         self.fake_listeners = FakeListeners()
+        self.fake_accounts = MemoryAccounts()
         self.fake_activity = MemoryActivity()
         self.gumloop = FakeGumloop()
         self.fake_preferences = MemoryPreferences()
@@ -105,7 +106,7 @@ class FakeContainer(Container):
             gumloop_apis=self.gumloop,
             gumloop_oauth=self.gumloop,
             locks=FreeLocks(),
-            accounts=MemoryAccounts(),
+            accounts=self.fake_accounts,
             activity=self.fake_activity,
             known_tokens=MemoryKnown(),
             preferences=self.fake_preferences,
@@ -117,7 +118,9 @@ class FakeContainer(Container):
             self.store(USER_TOKEN)
 
     def store(self, secret: Secret, method: Method = Method.BROWSER) -> None:
-        """Put a login into the keychain."""
+        """Put a login into the keychain, and its organization beside it."""
+        facts = {"endpoint": ENDPOINT.address, "organization": "acme", "organization_id": "id-acme"}
+        finish(self.accounts.update("chainloop", "default", facts))
         finish(ChainloopVault(self.fake_vault).write("default", StoredLogin(secret, method, ENDPOINT)))
 
 

@@ -47,7 +47,10 @@ async def make_token(
 ) -> tuple[CreatedToken, Credential]:
     """Create a token as `owner`; return it with the credential that it is."""
     draft = TokenDraft(name, expires_in=timedelta(days=1), **wanted)
-    created = await gateways.open(owner.endpoint, owner).create_token(draft)
+    context = await gateways.open(owner.endpoint, owner).current()
+    assert context.membership is not None
+    organization = context.membership.organization.name
+    created = await gateways.open(owner.endpoint, owner, organization).create_token(draft)
     return created, credential_at(owner.endpoint.address, created.secret.reveal(), Method.API_TOKEN)
 
 

@@ -11,6 +11,7 @@ class MemoryAccounts:
 
     def __init__(self) -> None:
         self.known: dict[tuple[str, str], dict[str, str]] = {}
+        self.error: LoopinError | None = None
 
     async def profiles(self, provider: str) -> Sequence[str]:
         """Names."""
@@ -19,6 +20,12 @@ class MemoryAccounts:
     async def remember(self, provider: str, profile: str, facts: Mapping[str, str]) -> None:
         """Keep."""
         self.known[provider, profile] = dict(facts)
+
+    async def update(self, provider: str, profile: str, facts: Mapping[str, str]) -> None:
+        """Add, or raise `error`."""
+        if self.error is not None:
+            raise self.error
+        self.known[provider, profile] = {**self.known.get((provider, profile), {}), **facts}
 
     async def facts(self, provider: str, profile: str) -> Mapping[str, str]:
         """Tell."""

@@ -6,7 +6,7 @@ import pytest
 from textual.widgets import Button
 
 from app.domain.credentials import Provider
-from app.domain.errors import LoopinError, SessionEnded, Unreachable, VaultLocked, VaultMissing
+from app.domain.errors import Failed, LoopinError, SessionEnded, Unreachable, VaultLocked, VaultMissing
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
 from app.screens.accounts import AccountsScreen
@@ -150,17 +150,17 @@ async def test_switching_the_organization_is_seen_everywhere() -> None:
         await accounts.can_choose()
         await accounts.take("down")
         await accounts.until(lambda: accounts.row("organization") == "globex")
-        assert box.plane.current_name == "globex"
+        assert box.plane.current_name == "acme", "the server's own is left alone"
 
 
 async def test_a_switch_that_fails_is_told_in_the_dialog() -> None:
     box = fakes.container()
-    box.plane.fail["select_membership"] = Unreachable("nobody answers", hint="try again")
+    box.fake_accounts.error = Failed("accounts.toml cannot be written", hint="make room")
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         await accounts.organizations()
         await accounts.can_choose()
         await accounts.take("down")
-        await accounts.until(lambda: "nobody answers" in accounts.refusal())
+        await accounts.until(lambda: "accounts.toml cannot be written" in accounts.refusal())
         assert isinstance(accounts.screen, OrganizationDialog)
 
 
@@ -172,6 +172,7 @@ async def test_under_an_api_token_the_organization_cannot_be_switched_and_why_is
 
 async def test_hostile_names_are_only_text() -> None:
     box = fakes.container()
+    box.fake_accounts.known.clear()
     box.plane.current_name = "\x1b]52;c;aGk=\x07[bold]evil\u202e"
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         await accounts.told("signed in")

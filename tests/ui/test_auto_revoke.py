@@ -102,7 +102,7 @@ async def test_saving_what_revokes_asks_for_the_number() -> None:
         await question.press("enter", "enter")
         await room.closed()
         await room.until(lambda: "Saved: 60 days." in room.text())
-        assert "The server has it: 60 days." in room.toasts()
+        assert "acme: 60 days, read back from the server." in room.toasts()
         assert box.plane.threshold == 60
         after = box.plane.calls[box.plane.calls.index("set_threshold") :]
         assert "current" in after

@@ -58,7 +58,9 @@ async def _revoke(box: fakes.FakeContainer) -> object:
 
 
 async def _rotate(box: fakes.FakeContainer) -> object:
-    return await box.rotate_token.begin(box.plane.tokens[0], box.plane.tokens)
+    listing = await box.list_tokens.do()
+    box.plane.calls.clear()
+    return await box.rotate_token.begin(listing.tokens[0], listing)
 
 
 async def _threshold(box: fakes.FakeContainer) -> object:
@@ -66,7 +68,7 @@ async def _threshold(box: fakes.FakeContainer) -> object:
 
 
 async def _switch(box: fakes.FakeContainer) -> object:
-    return await box.switch_organization.do("globex")
+    return await box.switch_organization.do("globex", default=True)
 
 
 async def _sign_out(box: fakes.FakeContainer) -> object:

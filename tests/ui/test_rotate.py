@@ -62,7 +62,7 @@ async def test_a_rotation_that_a_crash_ended_is_told_at_the_next_start() -> None
     """The token that nobody saw is offered for revocation; the old one lives."""
     box = story()
     old = next(token for token in box.plane.tokens if token.name == "ci-release")
-    await box.rotate_token.begin(old, box.plane.tokens)
+    await box.rotate_token.begin(old, await box.list_tokens.do())
     async with at_tokens(box) as tokens:
         question = await tokens.over(Question)
         await question.reads("was begun on 14 March at 12:04 and never ended")

@@ -139,7 +139,7 @@ async def test_revoking_one_asks_first_and_shows_the_proof() -> None:
     box = story()
     async with at_tokens(box) as tokens:
         question = await tokens.revoke()
-        await question.reads("Revoke ci-legacy?")
+        await question.reads("Revoke ci-legacy in acme?")
         await question.reads("never used")
         await question.enter()
         await tokens.closed()

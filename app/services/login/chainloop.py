@@ -1,29 +1,47 @@
 """What both Chainloop sign-ins end with: verify with Context.Current, then store."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from app.domain.activity import Action
 from app.domain.claims import method_of
 from app.domain.credentials import Credential, Method, Provider, Source
-from app.domain.errors import LoginFailed, LoopinError, SessionEnded
+from app.domain.errors import (
+    LoginFailed,
+    LoopinError,
+    OrganizationLost,
+    PermissionDenied,
+    SessionEnded,
+    UsageError,
+)
 from app.domain.login import SignedIn
 from app.domain.organizations import Identity
 from app.domain.ports import AccountStore, Vault
+from app.domain.request_context import NO_ORGANIZATION, OrganizationRef
 from app.domain.secret import Secret
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.services.login.saver import Saver
 
+_IDENTITY = "identity"
+"""Whose login it was, so that the organization of one person is not kept for another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A token that its control plane accepted, and whose it is."""
+    """A token that its control plane accepted, and whose it is.
+
+    `organization` is the one to keep with the profile, empty for none. `problem` says why the one that is
+    named for this run, or that was kept with the profile, cannot be used.
+    """
 
     credential: Credential
     identity: Identity
+    organization: OrganizationRef = NO_ORGANIZATION
+    problem: str = ""
 
 
 class ChainloopSaver(Saver[Secret, Accepted]):
@@ -40,7 +58,14 @@ class ChainloopSaver(Saver[Secret, Accepted]):
 
     async def _verify(self, new: Secret) -> Accepted:
         credential = self._credential(new)
-        return Accepted(credential, await self._identity(credential))
+        # An organization that cannot be used is a problem of later calls, not of the sign-in.
+        try:
+            return await self._in_organization(credential)
+        except SessionEnded as error:
+            raise LoginFailed(
+                f"{self.endpoint.address} does not accept this token: {error.message}",
+                hint="check that it was copied whole and belongs to this control plane",
+            ) from error
 
     def _told(self, known: Accepted) -> str:
         return f"{known.identity.name} · {known.identity.organization or 'no organization yet'}"
@@ -48,7 +73,7 @@ class ChainloopSaver(Saver[Secret, Accepted]):
     async def _save(self, new: Secret, known: Accepted) -> None:
         stored = StoredLogin(new, known.credential.method, known.credential.endpoint)
         await ChainloopVault(self._vault).write(self.profile, stored)
-        await self._remember(known.credential, known.identity)
+        await self._remember(known)
 
     def _result(self, new: Secret, known: Accepted, label: str) -> SignedIn:
         identity, credential = known.identity, known.credential
@@ -62,6 +87,7 @@ class ChainloopSaver(Saver[Secret, Accepted]):
             credential.endpoint.address,
             identity.expires_at,
             label,
+            known.problem,
         )
 
     def _credential(self, secret: Secret) -> Credential:
@@ -75,27 +101,63 @@ class ChainloopSaver(Saver[Secret, Accepted]):
             )
         return Credential(Provider.CHAINLOOP, method, secret, Source.FLAG, self.endpoint, self.profile)
 
-    async def _identity(self, credential: Credential) -> Identity:
-        try:
-            return await self._session.identity(credential)
-        except SessionEnded as error:
-            raise LoginFailed(
-                f"{self.endpoint.address} does not accept this token: {error.message}",
-                hint="check that it was copied whole and belongs to this control plane",
-            ) from error
+    async def _in_organization(self, credential: Credential) -> Accepted:
+        session, target = self._session, self._session.target
+        if credential.method is Method.API_TOKEN:
+            try:
+                return Accepted(credential, await session.identity(credential))
+            except UsageError as error:
+                identity = await session.ask(credential, NO_ORGANIZATION)
+                return Accepted(credential, identity, problem=error.message)
+        identity = await session.ask(credential, NO_ORGANIZATION)
+        kept = await self._kept(identity)
+        if target.organization:
+            return await self._in_named(credential, identity, target.organization, kept)
+        if not kept.name or kept.is_same(identity.organization_ref):
+            return Accepted(credential, identity, identity.organization_ref)
+        return await self._in_named(credential, identity, kept.name, kept)
 
-    async def _remember(self, credential: Credential, identity: Identity) -> None:
+    async def _in_named(
+        self, credential: Credential, identity: Identity, name: str, kept: OrganizationRef
+    ) -> Accepted:
+        try:
+            there = await self._session.ask(credential, OrganizationRef(name))
+        except (OrganizationLost, PermissionDenied) as error:
+            source = self._session.target.organization_source or f"profile {self.profile}"
+            return Accepted(credential, identity, kept, f"{error.message} ({source})")
+        return Accepted(credential, there, kept)
+
+    async def _kept(self, identity: Identity) -> OrganizationRef:
+        """The organization that the same person worked in with this profile, at the same server."""
+        facts = await self._facts()
+        if (facts.get("endpoint"), facts.get(_IDENTITY)) != (self.endpoint.address, identity.name):
+            return NO_ORGANIZATION
+        in_use = self._session.organization_in_use
+        return await in_use.read(self.profile, self.endpoint.address) or NO_ORGANIZATION
+
+    async def _facts(self) -> Mapping[str, str]:
+        try:
+            return await self._accounts.facts(Provider.CHAINLOOP.value, self.profile)
+        except LoopinError:
+            return {}
+
+    async def _remember(self, known: Accepted) -> None:
         written = self._trail.add(
             Action.LOGIN,
-            identity=identity,
-            endpoint=credential.endpoint.address,
+            identity=known.identity,
+            endpoint=known.credential.endpoint.address,
             subject=f"profile {self.profile}",
-            detail=credential.method.title,
+            detail=known.credential.method.title,
         )
-        await asyncio.gather(self._name(credential), written)
+        await asyncio.gather(self._name(known), written)
 
-    async def _name(self, credential: Credential) -> None:
-        facts = {"endpoint": credential.endpoint.address, "method": credential.method.value}
+    async def _name(self, known: Accepted) -> None:
+        endpoint, in_use = known.credential.endpoint.address, self._session.organization_in_use
+        method = known.credential.method.value
+        facts = {"endpoint": endpoint, "method": method, _IDENTITY: known.identity.name}
+        in_use.forget(self.profile)
         # The login lies in the keychain by now; a list of names that cannot be written does not undo it.
         with suppress(LoopinError):
             await self._accounts.remember(Provider.CHAINLOOP.value, self.profile, facts)
+            if known.organization.name:
+                await in_use.write(self.profile, endpoint, known.organization)

@@ -24,7 +24,7 @@ from app.domain.errors import (
     LoopinError,
     NotFound,
     NotGranted,
-    PermissionDenied,
+    OrganizationLost,
     RateLimited,
     Refused,
     SessionEnded,
@@ -44,7 +44,7 @@ Code = grpc.StatusCode
 
 @pytest.fixture
 async def gateways() -> AsyncIterator[ChainloopGateways]:
-    made = ChainloopGateways(max_receive=MIB, timeout=3)
+    made = ChainloopGateways(max_receive=MIB, timeout=60)
     yield made
     await made.aclose()
 
@@ -104,7 +104,6 @@ WEB_PAGE = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nhello"
         (answers(WEB_PAGE), BadReply, "web page (HTTP 502)"),
         (answers(b"\x00garbage " * 50), BadReply, "another protocol"),
         (closes, Unreachable, "closed the connection"),
-        (is_silent, Unreachable, "did not answer within 3 s"),
     ],
 )
 async def test_a_peer_that_is_no_control_plane_is_told_as_such(
@@ -114,6 +113,15 @@ async def test_a_peer_that_is_no_control_plane_is_told_as_such(
         error = await refusal(gateways, endpoint_of(address))
     assert type(error) is kind
     assert words in error.message
+
+
+async def test_a_peer_that_says_nothing_is_given_up() -> None:
+    gateways = ChainloopGateways(max_receive=MIB, timeout=1)
+    with tcp_peer(is_silent) as address:
+        error = await refusal(gateways, endpoint_of(address))
+    await gateways.aclose()
+    assert type(error) is Unreachable
+    assert "did not answer within 1 s" in error.message
 
 
 async def test_tls_to_a_plain_server_names_the_switch(gateways: ChainloopGateways) -> None:
@@ -204,7 +212,8 @@ async def test_a_message_that_cannot_be_read_is_a_bad_reply(
         (Code.INTERNAL, "server error", Failed),
         (Code.INVALID_ARGUMENT, "bad name", InvalidInput),
         (Code.PERMISSION_DENIED, "operation not allowed", NotGranted),
-        (Code.PERMISSION_DENIED, "user is not a member of organization acme", PermissionDenied),
+        (Code.PERMISSION_DENIED, "user is not a member of organization acme", OrganizationLost),
+        (Code.UNKNOWN, "org not found", OrganizationLost),
         (Code.NOT_FOUND, "logged in user not found", NotFound),
         (Code.ALREADY_EXISTS, "duplicated: name already taken", AlreadyExists),
         (Code.FAILED_PRECONDITION, "not now", Refused),
@@ -251,12 +260,12 @@ async def test_reads_give_up_after_a_bounded_time(gateways: ChainloopGateways) -
         error = await refusal(gateways, endpoint_of(address))
         assert calls == ["Infoz"] * 4
     assert "maintenance" in error.message
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 async def test_create_revoke_and_settings_are_never_repeated(gateways: ChainloopGateways) -> None:
     with grpc_peer(aborting(Code.UNAVAILABLE, "maintenance")) as (address, calls):
-        gateway = gateways.open(endpoint_of(address), None)
+        gateway = gateways.open(endpoint_of(address), None, "acme")
         for call in (
             gateway.create_token(TokenDraft("once")),
             gateway.revoke_token("id"),
@@ -273,13 +282,13 @@ async def test_a_create_whose_answer_got_lost_says_that_the_token_may_exist(
 ) -> None:
     for answer in (lambda path, context: b"\xff", aborting(Code.UNAVAILABLE, "gone")):
         with grpc_peer(answer) as (address, _), pytest.raises(LoopinError) as caught:
-            await gateways.open(endpoint_of(address), None).create_token(TokenDraft("lost"))
+            await gateways.open(endpoint_of(address), None, "acme").create_token(TokenDraft("lost"))
         assert "may exist" in caught.value.hint
 
 
 async def test_a_create_that_was_never_sent_says_nothing_of_the_kind(gateways: ChainloopGateways) -> None:
     with pytest.raises(Unreachable) as caught:
-        await gateways.open(endpoint_of(closed_port()), None).create_token(TokenDraft("unsent"))
+        await gateways.open(endpoint_of(closed_port()), None, "acme").create_token(TokenDraft("unsent"))
     assert "may exist" not in caught.value.hint
 
 
@@ -330,7 +339,7 @@ def test_the_library_writes_nothing_on_the_screen(authority: Certificate) -> Non
         "from app.clients.chainloop import ChainloopGateways\n"
         "from tests.support.chainloop import endpoint_of\n"
         "async def main():\n"
-        "    gateways = ChainloopGateways(max_receive=1000, timeout=2)\n"
+        "    gateways = ChainloopGateways(max_receive=1000, timeout=60)\n"
         "    try:\n"
         "        await gateways.open(endpoint_of('{address}', insecure=False), None).server_info()\n"
         "    except Exception as error:\n"

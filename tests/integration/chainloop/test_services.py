@@ -14,6 +14,7 @@ from app.domain.credentials import Method, Source
 from app.domain.errors import (
     AlreadyExists,
     NotFound,
+    OrganizationLost,
     PermissionDenied,
     ReadOnly,
     SessionEnded,
@@ -140,7 +141,7 @@ async def test_permissions_are_kept_where_the_server_knows_them(owner: Container
 async def test_the_threshold_is_read_back_and_noted(owner: Container) -> None:
     for days, subject in ((45, "45 days"), (0, "off"), (365, "365 days")):
         assert (await owner.update_threshold.do(days)).threshold == days
-        assert (await owner.describe_organization.do()).threshold == days
+        assert (await owner.describe_organization.do()).identity.threshold == days
         assert (await actions(owner))[0] == (Action.THRESHOLD, Outcome.DONE, subject)
     assert (await owner.trail.entries())[0].detail == "was off"
 
@@ -153,10 +154,15 @@ async def test_days_out_of_range_are_refused_before_anything_is_sent(
         await container_for(closed_port()).update_threshold.do(days)
 
 
-async def test_the_threshold_of_a_named_organization_needs_a_place_in_it(owner: Container) -> None:
-    assert (await owner.update_threshold.do(60, "acme")).threshold == 60
-    with pytest.raises(PermissionDenied):
-        await owner.update_threshold.do(60, "globex")
+async def test_the_threshold_of_a_named_organization_needs_a_place_in_it(
+    container_for: ContainerFactory, server: AccountServer
+) -> None:
+    vault = MemoryVault()
+    owner = await signed_in(container_for, server, server.owner, vault=vault)
+    assert (await owner.update_threshold.do(60)).threshold == 60
+    elsewhere = container_for(server.grpc, vault=vault, flags={"chainloop_organization": "globex"})
+    with pytest.raises(OrganizationLost):
+        await elsewhere.update_threshold.do(60)
 
 
 async def test_a_viewer_is_told_why_before_anything_is_sent(
@@ -167,7 +173,7 @@ async def test_a_viewer_is_told_why_before_anything_is_sent(
         await viewer.update_threshold.do(30)
     with pytest.raises(PermissionDenied, match="viewers may not see API tokens"):
         await viewer.list_tokens.do()
-    assert (await viewer.describe_organization.do()).role is Role.VIEWER
+    assert (await viewer.describe_organization.do()).identity.role is Role.VIEWER
     assert [action for action, _, _ in await actions(viewer)] == [Action.LOGIN]
 
 
@@ -176,7 +182,7 @@ async def test_an_api_token_reads_its_place_from_itself(
 ) -> None:
     created = await owner.create_token.do(TokenDraft("robot", expires_in=timedelta(days=3)))
     robot = container_for(server.grpc, environ={"CHAINLOOP_TOKEN": created.secret.reveal()})
-    identity = await robot.describe_organization.do()
+    identity = (await robot.describe_organization.do()).identity
     assert (identity.name, identity.organization, identity.threshold) == ("API token robot", "acme", None)
     assert (identity.token_id, identity.is_token) == (created.token.id, True)
     assert identity.expires_at is not None
@@ -189,28 +195,68 @@ async def test_an_api_token_reads_its_place_from_itself(
     assert {token.scope for token in (await robot.list_tokens.do()).tokens} <= {"web", "ml"}
 
 
-async def test_switching_changes_the_current_organization_at_the_server(
-    container_for: ContainerFactory, organization: Organization
-) -> None:
+async def two_places(
+    container_for: ContainerFactory, organization: Organization, **more: object
+) -> tuple[Container, str, str]:
+    """An owner of two organizations, signed in; the name of the current one, and of the other."""
     person, mine = organization.owner, organization.name
     other = add_organization(organization.server, organization.database).name
     SetMembership(organization.database, utc_now).do(OPERATOR, person.email, other, Role.OWNER)
-    owner = await signed_in(container_for, organization.server, person.login)
-    assert {m.organization.name for m in await owner.list_organizations.do()} == {mine, other}
-    assert (await owner.switch_organization.do(other)).organization.name == other
-    assert (await owner.describe_organization.do()).organization == other
-    assert [m.organization.name for m in await owner.list_organizations.do() if m.current] == [other]
+    return await signed_in(container_for, organization.server, person.login, **more), mine, other
+
+
+async def current_at_server(container: Container) -> list[str]:
+    listed = await container.list_organizations.do()
+    return [one.membership.organization.name for one in listed if one.membership.current]
+
+
+async def in_use(container: Container) -> list[str]:
+    listed = await container.list_organizations.do()
+    return [one.membership.organization.name for one in listed if one.in_use]
+
+
+async def test_switching_changes_the_organization_of_the_profile_and_not_the_servers(
+    container_for: ContainerFactory, organization: Organization
+) -> None:
+    vault = MemoryVault()
+    owner, mine, other = await two_places(container_for, organization, vault=vault)
+    assert await in_use(owner) == [mine]
+    switched = await owner.switch_organization.do(other)
+    assert (switched.membership.organization.name, switched.stored, switched.overruled) == (other, True, "")
+    assert (await owner.describe_organization.do()).identity.organization == other
+    assert (await in_use(owner), await current_at_server(owner)) == ([other], [mine])
+    next_run = container_for(organization.server.grpc, vault=vault)
+    assert (await next_run.describe_organization.do()).identity.organization == other
+
+
+async def test_a_switch_with_default_changes_the_servers_current_organization_too(
+    container_for: ContainerFactory, organization: Organization
+) -> None:
+    owner, _, other = await two_places(container_for, organization)
+    await owner.switch_organization.do(other, default=True)
+    assert (await in_use(owner), await current_at_server(owner)) == ([other], [other])
     assert (await actions(owner))[0] == (Action.SWITCH, Outcome.DONE, other)
 
 
 async def test_switching_to_a_strange_organization_names_ones_own_and_changes_nothing(
     container_for: ContainerFactory, server: AccountServer
 ) -> None:
-    container = await signed_in(container_for, server, server.owner, flags={"chainloop_organization": "acme"})
+    container = await signed_in(container_for, server, server.owner)
     with pytest.raises(NotFound, match="not a member") as caught:
         await container.switch_organization.do("globex")
     assert "acme" in caught.value.hint
-    assert container.chainloop_session.target.organization == "acme"
+    assert await in_use(container) == ["acme"]
+
+
+async def test_a_switch_names_what_overrules_it(
+    container_for: ContainerFactory, organization: Organization
+) -> None:
+    vault = MemoryVault()
+    _, mine, other = await two_places(container_for, organization, vault=vault)
+    overruled = container_for(organization.server.grpc, vault=vault, environ={"CHAINLOOP_ORGANIZATION": mine})
+    switched = await overruled.switch_organization.do(other)
+    assert switched.overruled == f"CHAINLOOP_ORGANIZATION names {mine}"
+    assert await in_use(overruled) == [mine]
 
 
 async def test_signing_out_ends_the_session_and_forgets_it(
@@ -238,7 +284,7 @@ async def test_signing_out_leaves_the_environments_token_alone_and_says_so(
     container = await signed_in(container_for, server, server.owner, vault=vault, environ=environ)
     done = await container.chainloop_sign_out.do()
     assert (done.forgotten, done.still) == (True, "CHAINLOOP_TOKEN")
-    assert (await container.describe_organization.do()).name == "API token from-env"
+    assert (await container.describe_organization.do()).identity.name == "API token from-env"
 
 
 async def test_an_unreachable_server_does_not_keep_a_login_here(

@@ -219,7 +219,7 @@ def test_organization_list_and_set(clerk: Clerk, organization: Organization) -> 
     clerk(*LOGIN, "--token", person.bearer).works()
     listed = clerk("chainloop", "organization", "list", "-o", "json").works().json
     assert {item["org"]["name"]: item["current"] for item in listed} == {mine: True, other: False}
-    keys = {"id", "current", "joinedAt", "updatedAt", "role", "org"}
+    keys = {"id", "current", "joinedAt", "updatedAt", "role", "org", "inUse"}
     assert all(item.keys() == keys for item in listed)
     clerk("chainloop", "organization", "set", "--name", other).works()
     assert f"Organization: {other}" in clerk("chainloop", "organization", "describe").works().out

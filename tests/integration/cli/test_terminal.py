@@ -77,7 +77,7 @@ def test_several_are_confirmed_by_their_number_and_ctrl_c_leaves(
     prepare(terminal, loopin)
     terminal.resize(160, 40)
     terminal.type(f"{LOOPIN} {' '.join(TOKENS)} revoke {ids}; echo left=$?")
-    terminal.see("Revoke 2 API tokens for good? Type 2 to go on:")
+    terminal.see("Revoke 2 API tokens in acme for good? Type 2 to go on:")
     terminal.press("C-c")
     terminal.see("cancelled", "left=130")
     names = [item["name"] for item in loopin(*TOKENS, "list", "-o", "json").works().json]
@@ -94,7 +94,7 @@ def test_a_threshold_that_revokes_is_asked_about(
     prepare(terminal, loopin)
     line = f"{LOOPIN} chainloop organization update --api-token-max-days-inactive 90"
     terminal.type(f"{line}; echo left=$?")
-    terminal.see("4 API tokens unused for more than 90 days", "Go on? [y/N]")
+    terminal.see("4 API tokens in acme unused for more than 90 days", "Go on? [y/N]")
     terminal.type("")
     terminal.see("nothing was changed", "left=130")
     assert "auto-revoke after: off" in loopin.line("chainloop organization describe").out

@@ -44,7 +44,7 @@ async def test_the_tour_signs_in_revokes_what_nobody_uses_and_moves_the_threshol
                 await tour.played()
             assert tour.captions() == []
             left = {token.name for token in (await box.list_tokens.do(StatusFilter.ACTIVE)).tokens}
-            threshold = (await box.describe_organization.do()).threshold
+            threshold = (await box.describe_organization.do()).identity.threshold
     seen = notes.seen
     assert list(seen) == [beat.name for beat in SCRIPT]
     assert seen["watch"].identity == server.email
