@@ -10,6 +10,8 @@ from app import themes
 from app.main import LoopinApp
 from tests.support import idle, scenes, scenes_rooms
 
+pytestmark = pytest.mark.slow
+
 SIZE = (120, 36)
 BRIGHT_WHITE, BLACK = 15, 0
 

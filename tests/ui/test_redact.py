@@ -15,6 +15,8 @@ from tests.support.pages.page import SIZE, Page
 from tests.support.rooms import at_tokens, story
 from tests.support.sample_tokens import tokens
 
+pytestmark = pytest.mark.slow
+
 SCENES = {**scenes.SCENES, **scenes_rooms.SCENES}
 # A person types these into the scene, or they are the demo's own words.
 TYPED = re.compile(r"create|filter|sort|demo|first-start|login|help|palette|reveal|countdown|results|export")

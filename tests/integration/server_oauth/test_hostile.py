@@ -13,6 +13,8 @@ from app.server.parts import build
 from app.server.settings import ServerSettings
 from tests.support.oauth import CLIENT, REDIRECT
 
+pytestmark = pytest.mark.slow
+
 SECRET = "registration-secret-not-real"
 CALM = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

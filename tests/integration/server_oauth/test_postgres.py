@@ -23,6 +23,8 @@ from app.server.usecases.api_keys import MakeKey
 from tests.support.oauth import CLIENT, REDIRECT, Proof, answer_of, request_for
 from tests.support.server import ROOT, csrf_of
 
+pytestmark = pytest.mark.slow
+
 URL = "http://127.0.0.1:1"
 Post = Callable[[dict[str, str]], Any]
 

@@ -35,6 +35,8 @@ from tests.support.pages.rooms import AutoRevokePage
 from tests.support.pages.tokens import TokensPage
 from tests.support.server import sign_in
 
+pytestmark = pytest.mark.slow
+
 TOKENS = ("chainloop", "organization", "api-token")
 
 
