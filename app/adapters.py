@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Self
 from app import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.domain.keyless import CIIdentities
     from app.domain.ports import (
         AccountStore,
@@ -55,6 +57,8 @@ class Adapters:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.notify: Callable[[str], None] = lambda _: None
+        """Tells a person a sentence that a service has for them; the command line and the app set it."""
 
     @classmethod
     def headless(

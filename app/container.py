@@ -89,13 +89,20 @@ class Container(Adapters):
 
     @cached_property
     def chainloop_session(self) -> ChainloopSession:
+        from app.services.chainloop_memory import ChainloopMemory
         from app.services.chainloop_session import ChainloopSession
-        from app.services.organization_in_use import OrganizationInUse
 
         # The demo is nobody's CI job, even where it runs in one.
         ci = None if self.settings.demo or self.outside_ci else self.ci_identity
-        in_use = OrganizationInUse(self.accounts)
-        return ChainloopSession(self.settings.chainloop, self.vault, self.gateways, self.claims, ci, in_use)
+        return ChainloopSession(
+            self.settings.chainloop,
+            self.vault,
+            self.gateways,
+            self.claims,
+            ci,
+            ChainloopMemory(self.accounts),
+            lambda words: self.notify(words),
+        )
 
     @cached_property
     def gumloop_session(self) -> GumloopSession:
@@ -298,7 +305,7 @@ class Container(Adapters):
     def _chainloop_saver(self) -> ChainloopSaver:
         from app.services.login.chainloop import ChainloopSaver
 
-        return ChainloopSaver(self.chainloop_session, self.vault, self.accounts, self.trail)
+        return ChainloopSaver(self.chainloop_session, self.vault, self.trail)
 
     @cached_property
     def gumloop_status(self) -> GumloopStatus:

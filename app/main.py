@@ -22,7 +22,7 @@ from app.commands.registry import by_id
 from app.container import Container
 from app.domain.credentials import Provider
 from app.domain.errors import Cancelled, LoopinError, SessionEnded
-from app.domain.text import clean
+from app.domain.text import capital, clean
 from app.errand import Errand
 from app.rooms import DemoServer, Rooms
 from app.screens.accounts import AccountsScreen
@@ -87,6 +87,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (120, "-extra")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
         self.container = container
+        container.notify = self._notify_person
         self.demo = demo
         self._redactor = _redact(container) if container.settings.redact else None
         self._first = screen if screen in MODES else MODES[0]
@@ -177,14 +178,10 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
                 self._redactor.learn(statuses)
             self.frame.presence = Presence(statuses, online, self.container.clock.now())
             self.frame.presence_changed.publish(self.frame.presence)
-        self._tell_adopted()
 
-    def _tell_adopted(self) -> None:
-        """Say once which organization a profile was given that had none."""
-        session = self.container.chainloop_session
-        if session.adopted:
-            name, session.adopted = clean(session.adopted), ""
-            self.notify(f"Working in {name} from now on.", markup=False)
+    def _notify_person(self, words: str) -> None:
+        """Show a sentence that a service has for the person."""
+        self.notify(f"{capital(clean(words))}.", timeout=10, markup=False)
 
     # ── the gate ──
 

@@ -118,7 +118,12 @@ class Rooms:
             inspect=box.inspect_keyless,
         )
         copy = self._copying()
-        tools = LoginTools((*gumloop, *chainloop), box.vault, box.browser, copy, box.browser_obstacle)
+        servers = {
+            Provider.GUMLOOP: box.gumloop_session.sign_in_endpoint,
+            Provider.CHAINLOOP: box.chainloop_session.sign_in_endpoint,
+        }
+        offers = (*gumloop, *chainloop)
+        tools = LoginTools(offers, box.vault, box.browser, copy, box.browser_obstacle, servers)
         return LoginScreen(self._frame, tools, provider)
 
     def tokens(self) -> Screen[bool]:

@@ -80,6 +80,8 @@ class LoginView:
             show(f"{paint('!', YELLOW, err=self._err)} {clean(step.detail)}", err=self._err)
             return
         self._line(step)
+        if step.server:
+            show(f"Signing in at {clean(step.server)}", err=self._err)
         if step.step is Step.BROWSER and step.url:
             self._elsewhere = step.state is not StepState.DONE
             show(f"\n{clean(step.url, 4000)}\n", err=self._err)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     # Loaded on first use: help and the version need no services.
     from app.container import Container
     from app.services.activity import Trail
-    from app.services.chainloop_session import ChainloopSession
 
 T = TypeVar("T")
 
@@ -49,13 +48,13 @@ def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags:
 
     async def work() -> T:
         container = runtime.containers(settings)
+        container.notify = lambda words: say(f"loopin: {clean(words)}")
         try:
             return await use(container)
         finally:
             await container.aclose()
-            # What was not made was not needed.
+            # A trail that was not made was not needed.
             _tell_lost(ctx, vars(container).get("trail"))
-            _tell_adopted(vars(container).get("chainloop_session"))
 
     return asyncio.run(work())
 
@@ -66,13 +65,6 @@ def _tell_lost(ctx: click.Context, trail: "Trail | None") -> None:
         ctx.meta[_LOST] = True
         why = clean(trail.problem.message)
         exits.say(f"loopin: this could not be written into the activity: {why}")
-
-
-def _tell_adopted(session: "ChainloopSession | None") -> None:
-    """Say which organization a profile was given that had none."""
-    if session is not None and session.adopted:
-        name, session.adopted = clean(session.adopted), ""
-        say(f"loopin: working in {name} from now on; another: loopin chainloop organization set --name NAME")
 
 
 _LOST = "loopin.lost"

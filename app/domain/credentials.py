@@ -6,6 +6,7 @@ A credential always travels with its source, and a stored one belongs to the end
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from app.domain.read_only import ReadOnlyMode
 from app.domain.secret import Secret
@@ -79,6 +80,11 @@ class Endpoint:
     insecure: bool = False
     ca: str = ""
 
+    @property
+    def host(self) -> str:
+        """The host, with its port where one is named: what a person tells servers apart by."""
+        return urlsplit(self.address).netloc if "://" in self.address else self.address
+
     def same_origin(self, other: "Endpoint") -> bool:
         """True when a credential issued by `other` may be sent here."""
         mine = (self.provider, self.address.rstrip("/").lower(), self.insecure)
@@ -149,11 +155,13 @@ class Candidate:
 class Resolution:
     """The credential in effect, if any, every candidate in order of strength, and warnings.
 
-    `keychain` says why the keychain could not be read, where the answer is known without it.
+    `endpoint` is that of the credential, else where a sign-in goes. `keychain` says why the keychain could
+    not be read, where the answer is known without it.
     """
 
     credential: Credential | None
     candidates: tuple[Candidate, ...]
+    endpoint: Endpoint
     warnings: tuple[str, ...] = ()
     keychain: "VaultError | None" = None
 

@@ -1,6 +1,7 @@
 """Sign in, step 1: choose how."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from textual import on, work
@@ -14,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
-from app.domain.credentials import Provider
+from app.domain.credentials import Endpoint, Provider
 from app.domain.ports import Browser, Vault
 from app.domain.status import VaultStatus
 from app.domain.text import capital, clean
@@ -41,13 +42,17 @@ _STORAGE = ("Storage  ", "$text-muted")
 
 @dataclass(frozen=True, slots=True)
 class LoginTools:
-    """What the sign-in screens work with. `obstacle` says why no browser can be opened here."""
+    """What the sign-in screens work with.
+
+    `obstacle` says why no browser can be opened here; `servers` where a sign-in at each provider goes.
+    """
 
     offers: tuple[Offer, ...]
     vault: Vault
     browser: Browser
     copy: CopyText
     obstacle: str = ""
+    servers: Mapping[Provider, Callable[[], Awaitable[Endpoint]]] = field(default_factory=dict)
 
 
 class LoginScreen(RoomScreen):
@@ -72,6 +77,7 @@ class LoginScreen(RoomScreen):
         self._first = first
         self._vault: VaultStatus | None = None
         self._rows: list[Offer | None] = []
+        self._headings: dict[Provider, int] = {}
 
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
@@ -108,6 +114,7 @@ class LoginScreen(RoomScreen):
         self.query_one("#login-demo").display = self.frame.demo is not None
         self.query_one("#login-obstacle").display = bool(self._tools.obstacle)
         self._list_ways()
+        self._name_servers()
         self.action_probe()
 
     def _list_ways(self) -> None:
@@ -116,11 +123,23 @@ class LoginScreen(RoomScreen):
         for provider in dict.fromkeys(offer.provider for offer in self._tools.offers):
             if self._rows:
                 self._add(ways, None, Content(""))
-            self._add(ways, None, Content.assemble((f"Sign in to {provider.title}", "bold $primary")))
+            self._headings[provider] = len(self._rows)
+            self._add(ways, None, self._heading(provider))
             for offer in self._tools.offers:
                 if offer.provider is provider:
                     self._add(ways, offer, self._way(offer))
         ways.highlighted = self._start_row()
+
+    def _heading(self, provider: Provider, server: str = "") -> Content:
+        where = f"  at {clean(server, 60)}" if server else ""
+        return Content.assemble((f"Sign in to {provider.title}", "bold $primary"), (where, "$text-muted"))
+
+    @work(exclusive=True, group="servers", description="look for the servers", exit_on_error=False)
+    async def _name_servers(self) -> None:
+        ways = self.query_one(OptionList)
+        for provider, ask in self._tools.servers.items():
+            heading = self._heading(provider, (await ask()).host)
+            ways.replace_option_prompt_at_index(self._headings[provider], heading)
 
     def _way(self, offer: Offer, mark: str = " ") -> Content:
         wide = max(len(other.title) for other in self._tools.offers)

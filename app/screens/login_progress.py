@@ -68,7 +68,7 @@ class LoginProgressScreen(LoginWatchScreen):
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="progress-head"):
-            yield Static(f"Signing in to {self._offer.provider.title}", id="progress-title")
+            yield Static(self._title(), id="progress-title", markup=False)
             yield Static("", id="progress-elapsed")
         with VerticalScroll(can_focus=False):
             yield StepList()
@@ -84,6 +84,12 @@ class LoginProgressScreen(LoginWatchScreen):
                 yield Button("Try again", id="retry", variant="primary")
                 yield Button("Use another port", id="other-port")
                 yield Button("Back", id="back")
+
+    def _title(self) -> str:
+        """Name the server as soon as the flow tells it."""
+        ready = self._steps.get(Step.KEYCHAIN)
+        where = f" at {clean(ready.server, 60)}" if ready is not None and ready.server else ""
+        return f"Signing in to {self._offer.provider.title}{where}"
 
     def on_mount(self) -> None:
         self.set_interval(0.5, self._tick_steps)
@@ -126,6 +132,7 @@ class LoginProgressScreen(LoginWatchScreen):
     def _paint(self) -> None:
         self._tick_steps()
         self.query_one(StepList).happened = self._steps
+        self.query_one("#progress-title", Static).update(self._title())
         self.query_one(StepList).plan = () if self._result or self._error else self._plan()
         self.query_one(SignedInPanel).result = self._result
         self.query_one(SignedInPanel).display = self._result is not None

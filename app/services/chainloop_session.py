@@ -29,11 +29,11 @@ from app.domain.errors import (
     VaultError,
 )
 from app.domain.request_context import NO_ORGANIZATION, OrganizationRef, RequestContext
+from app.services.chainloop_memory import ChainloopMemory
 from app.services.chainloop_vault import ChainloopVault
-from app.services.organization_in_use import OrganizationInUse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     # To look at what is stored here takes none of them.
     from app.domain.keyless import CIIdentities
@@ -75,7 +75,7 @@ class ChainloopSession:
 
     The organization is named for this run (`--org`, `CHAINLOOP_ORGANIZATION`, config.toml), else the
     profile's own; an API token has its own. `target` may be replaced while the app runs: another profile.
-    `adopted` names the organization that a profile without one was given in this run, empty when none was.
+    `notify` tells a person, in one sentence, what they should know before something is sent.
     """
 
     def __init__(
@@ -85,11 +85,13 @@ class ChainloopSession:
         gateways: Gateways,
         claims: Claims,
         ci: CIIdentities | None = None,
-        organization_in_use: OrganizationInUse | None = None,
+        memory: ChainloopMemory | None = None,
+        notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.target = target
-        self.organization_in_use = organization_in_use or OrganizationInUse()
-        self.adopted = ""
+        self.memory = memory or ChainloopMemory()
+        self._notify = notify
+        self._said_elsewhere = False
         self._ci = ci
         self._stored = ChainloopVault(vault)
         self._gateways = gateways
@@ -105,29 +107,34 @@ class ChainloopSession:
     async def inspect(self) -> tuple[Resolution, VaultError | None]:
         """The same, with the keychain's failure beside it when nothing stronger is set."""
         stored, problem = await self._read_stored()
-        offers = self._offers(stored, problem)
+        own = await self._remembered_endpoint()
+        offers = self._offers(stored, problem, own)
         winner = next((offer for offer in offers if offer.secret is not None), None)
         # A CI job rarely has a keychain: there it is a warning too, whatever the identity is worth.
-        if last := await self._ci_offer(winner):
+        if last := await self._ci_offer(winner, own):
             offers.append(last)
             winner = winner or (last if last.secret is not None else None)
         candidates = tuple(_candidate(offer, winner) for offer in offers)
+        credential = self._credential(winner) if winner else None
+        endpoint = credential.endpoint if credential else self._endpoint(stored.endpoint if stored else own)
         if winner is None and last is None and problem is not None:
-            return Resolution(None, candidates), problem
-        return Resolution(self._credential(winner) if winner else None, candidates, keychain=problem), None
+            return Resolution(None, candidates, endpoint), problem
+        return Resolution(credential, candidates, endpoint, keychain=problem), None
 
     async def credential(self) -> Credential:
         """Return the credential in effect, or raise NotSignedIn.
 
         With one from outside the keychain is left alone: it may be slow, or not be there.
         """
-        for offer in self._offers(None, None):
+        remembered = await self._remembered_endpoint()
+        for offer in self._offers(None, None, remembered):
             if offer.secret is not None:
+                self._say_where(offer, remembered)
                 return self._credential(offer)
         resolution = await self.resolve()
         if resolution.credential is not None:
             return resolution.credential
-        where = self.endpoint(None).address
+        where = resolution.endpoint.address
         elsewhere = [c.reason for c in resolution.candidates if c.stored or c.source is Source.CI]
         because = f": {elsewhere[0]}" if elsewhere else ""
         profile, option = profile_words(self.target.profile)
@@ -217,7 +224,7 @@ class ChainloopSession:
         return await self._stored_organization(credential) or NO_ORGANIZATION
 
     async def _stored_organization(self, credential: Credential) -> OrganizationRef | None:
-        return await self.organization_in_use.read(credential.profile, credential.endpoint.address)
+        return await self.memory.organization(credential.profile, credential.endpoint.address)
 
     async def _with_id(self, credential: Credential, name: str) -> OrganizationRef:
         """An organization by name, with its id where it is the one that the profile works in."""
@@ -226,12 +233,12 @@ class ChainloopSession:
 
     async def _adopt(self, credential: Credential, organization: OrganizationRef) -> None:
         profile, endpoint = credential.profile, credential.endpoint.address
-        self.organization_in_use.use(profile, endpoint, organization)
+        self.memory.use_organization(profile, endpoint, organization)
         if credential.source is Source.KEYCHAIN and not self.target.organization:
-            self.adopted = organization.name
+            self._notify(f"working in {organization.name} from now on, your current organization")
             # Not stored, it is asked for again in the next run; this run keeps to it.
             with suppress(LoopinError):
-                await self.organization_in_use.write(profile, endpoint, organization)
+                await self.memory.store_organization(profile, endpoint, organization)
 
     async def check_context(self, shown: RequestContext | None) -> tuple[RequestContext, Identity]:
         """Ask the server once more before a change: who acts, and whether the organization is the one shown.
@@ -302,9 +309,36 @@ class ChainloopSession:
         """True inside a job of a known CI system, whether or not it can prove who it is."""
         return self._ci is not None and self._ci.look().system is not None
 
-    def endpoint(self, stored: StoredLogin | None) -> Endpoint:
-        """The endpoint in use: named for this run, else the stored login's, else the default."""
-        return self.target.endpoint or (stored.endpoint if stored else None) or self.target.default
+    async def sign_in_endpoint(self) -> Endpoint:
+        """Where a sign-in goes: named for this run, else the server of the stored login, else the default."""
+        if self.target.endpoint is not None:
+            return self.target.endpoint
+        stored, _ = await self._read_stored()
+        return self._endpoint(stored.endpoint if stored else await self._remembered_endpoint())
+
+    def _endpoint(self, own: Endpoint | None) -> Endpoint:
+        """The endpoint in use: named for this run, else the profile's `own`, else the default."""
+        return self.target.endpoint or own or self.target.default
+
+    async def _remembered_endpoint(self) -> Endpoint | None:
+        """The server of the profile's login; from the keychain only where nothing else tells it whole."""
+        profile = self.target.profile
+        if not await self.memory.knows_transport(profile):
+            stored, _ = await self._read_stored()
+            if stored is not None:
+                return stored.endpoint
+        return await self.memory.endpoint(profile)
+
+    def _say_where(self, offer: _Offer, own: Endpoint | None) -> None:
+        """Tell once, before it is sent, that a token goes to another server than the profile's."""
+        named = self.target.endpoint
+        if named is None or own is None or named.same_origin(own) or self._said_elsewhere:
+            return
+        self._said_elsewhere = True
+        profile = self.target.profile
+        self._notify(
+            f"{offer.label} is sent to {named.address}; the login of profile {profile} is of {own.address}"
+        )
 
     def claims(self, credential: Credential) -> Mapping[str, Any]:
         """What the credential says of itself, unverified."""
@@ -316,16 +350,27 @@ class ChainloopSession:
         except VaultError as error:
             return None, error
 
-    def _offers(self, stored: StoredLogin | None, problem: VaultError | None) -> list[_Offer]:
-        target = self.target
+    def _offers(
+        self, stored: StoredLogin | None, problem: VaultError | None, own: Endpoint | None
+    ) -> list[_Offer]:
+        """`own` is the server of the profile's login: a token without an address goes there."""
+        target, endpoint = self.target, self._endpoint(own)
         return [
-            _Offer(Source.FLAG, "--token", target.flag, "not given", self._kind(target.flag)),
+            _Offer(
+                Source.FLAG,
+                "--token",
+                target.flag,
+                "not given",
+                self._kind(target.flag),
+                endpoint if target.flag else None,
+            ),
             _Offer(
                 Source.ENVIRONMENT,
                 "CHAINLOOP_TOKEN",
                 target.environment,
                 "not set",
                 self._kind(target.environment),
+                endpoint if target.environment else None,
             ),
             self._keychain_offer(stored, problem),
         ]
@@ -338,7 +383,7 @@ class ChainloopSession:
         label = "keychain" if self.target.profile == "default" else f"keychain, profile {self.target.profile}"
         if stored is None:
             return _Offer(Source.KEYCHAIN, label, None, problem.message if problem else "nothing stored")
-        endpoint = self.endpoint(stored)
+        endpoint = self._endpoint(stored.endpoint)
         if not stored.endpoint.same_origin(endpoint):
             issued = (
                 f"the stored login belongs to {stored.endpoint.address}{_mode(stored.endpoint, endpoint)}"
@@ -346,10 +391,11 @@ class ChainloopSession:
             unusable = Standing.UNUSABLE
             return _Offer(Source.KEYCHAIN, label, None, issued, stored.method, stored.endpoint, unusable)
         # An authority named for this run replaces the stored one: it says whom to trust, not where to go.
-        bound = replace(stored.endpoint, ca=endpoint.ca or stored.endpoint.ca)
+        named = (self.target.endpoint or self.target.default).ca
+        bound = replace(stored.endpoint, ca=named or stored.endpoint.ca)
         return _Offer(Source.KEYCHAIN, label, stored.secret, "", stored.method, bound)
 
-    async def _ci_offer(self, winner: _Offer | None) -> _Offer | None:
+    async def _ci_offer(self, winner: _Offer | None, own: Endpoint | None) -> _Offer | None:
         if self._ci is None or (found := self._ci.look()).system is None:
             return None
         offer = _Offer(Source.CI, found.label, None, found.why_not, Method.KEYLESS)
@@ -358,7 +404,8 @@ class ChainloopSession:
         if winner is not None:
             return offer._replace(absent=_ignored(winner), standing=Standing.IGNORED)
         try:
-            return offer._replace(secret=(await self._ci.token()).secret)
+            secret = (await self._ci.token()).secret
+            return offer._replace(secret=secret, endpoint=self._endpoint(own))
         except LoopinError as error:
             return offer._replace(absent=error.message, standing=Standing.UNUSABLE)
 
@@ -366,7 +413,7 @@ class ChainloopSession:
         if offer.secret is None:
             raise ValueError("only an offer with a secret can win")
         method = offer.method or Method.API_TOKEN
-        endpoint = offer.endpoint or self.endpoint(None)
+        endpoint = offer.endpoint or self._endpoint(None)
         return Credential(
             Provider.CHAINLOOP, method, offer.secret, offer.source, endpoint, self.target.profile
         )

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from app.domain.credentials import Standing
 from app.domain.doctor import Finding, Machine, Verdict
-from app.domain.errors import LoopinError, PortBusy
+from app.domain.errors import LoopinError, PortBusy, UsageError
 from app.domain.gumloop import CALLBACK_PATH, CALLBACK_PORT
 from app.domain.ports import Clock, Listeners, Vault
 from app.domain.secret import VARIABLES, Secret
@@ -134,10 +134,11 @@ class Doctor:
         """What each provider warns of, and stored logins that something set here outdoes."""
         found: list[Finding] = []
         broken = (await self._vault.probe()).error
-        for resolve in (self._gumloop.resolve, self._chainloop.resolve):
-            try:
-                resolution = await resolve()
-            except LoopinError:
+        for inspect in (self._gumloop.inspect, self._chainloop.inspect):
+            resolution, problem = await inspect()
+            if isinstance(problem, UsageError):
+                found.append(Finding("environment", Verdict.FAIL, problem.message, problem.hint))
+            elif problem is not None:
                 # The keychain's own line tells it.
                 continue
             found += [

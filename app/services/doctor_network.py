@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from app.domain.credentials import Endpoint, Resolution
+from app.domain.credentials import Endpoint
 from app.domain.doctor import Finding, HTTPAnswer, Network, Verdict
-from app.domain.errors import LoopinError, VaultError
+from app.domain.errors import LoopinError
 from app.domain.ports import Clock, Gateways
 from app.domain.text import clean
 from app.services.chainloop_session import ChainloopSession
@@ -28,7 +28,7 @@ class NetworkChecks:
     async def gumloop(self, session: GumloopSession) -> Sequence[Finding]:
         """Name, TLS and clock of the Gumloop API."""
         resolution, _ = await session.inspect()
-        endpoint = _endpoint(resolution, session.endpoint(None))
+        endpoint = resolution.endpoint
         used = resolution.credential is not None or session.target.endpoint is not None
         host = urlsplit(endpoint.address).hostname or ""
         try:
@@ -42,11 +42,8 @@ class NetworkChecks:
 
     async def chainloop(self, session: ChainloopSession) -> Sequence[Finding]:
         """Name, TLS and protocol of the control plane; the clock of its sign-in page."""
-        try:
-            resolution = await session.resolve()
-        except VaultError:
-            resolution = Resolution(None, ())
-        endpoint = _endpoint(resolution, session.endpoint(None))
+        resolution, _ = await session.inspect()
+        endpoint = resolution.endpoint
         used = resolution.credential is not None or session.target.endpoint is not None
         try:
             found = [await self._name("chainloop", urlsplit(f"//{endpoint.address}").hostname or "")]
@@ -110,7 +107,3 @@ def failed(check: str, error: LoopinError, used: bool = True) -> Finding:
     """An error as a line."""
     verdict = Verdict.FAIL if used else Verdict.WARN
     return Finding(check, verdict, clean(error.message), clean(error.hint))
-
-
-def _endpoint(resolution: Resolution, otherwise: Endpoint) -> Endpoint:
-    return resolution.credential.endpoint if resolution.credential else otherwise

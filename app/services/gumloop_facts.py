@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
+from app.domain.gumloop import stored_endpoint
 
 if TYPE_CHECKING:
+    from app.domain.credentials import Endpoint
     from app.domain.ports import AccountStore
     from app.domain.secret import Secret
 
@@ -55,6 +57,14 @@ class GumloopMemory:
             team_id=stored.get("team_id", ""),
             team_name=stored.get("team_name", ""),
         )
+
+    async def endpoint(self, profile: str) -> Endpoint | None:
+        """The server of the profile's stored login; None when none is known."""
+        try:
+            stored = await self._accounts.facts(Provider.GUMLOOP.value, profile)
+        except LoopinError:
+            return None
+        return stored_endpoint(stored["endpoint"]) if stored.get("endpoint") else None
 
     async def remember(self, profile: str, secret: Secret, facts: GumloopFacts) -> None:
         """Replace all facts of the profile; raise LoopinError when they cannot be written."""

@@ -25,6 +25,7 @@ from app.domain.errors import (
     RateLimited,
     SessionEnded,
     Unreachable,
+    UsageError,
     VaultError,
 )
 from app.domain.gumloop import GumloopLogin, GumloopTarget, same_issuer
@@ -92,27 +93,36 @@ class GumloopSession:
             raise problem
         return resolution
 
-    async def inspect(self) -> tuple[Resolution, VaultError | None]:
-        """The same, with the keychain's failure beside it when nothing stronger is set."""
+    async def inspect(self) -> tuple[Resolution, LoopinError | None]:
+        """The same, with what makes it unusable beside it: a half-set source, or the keychain's failure when
+        nothing stronger is set."""
         stored, problem = await self._read_stored()
-        offers = [*self._environment(), self._keychain_offer(stored, problem)]
+        own = stored.login.endpoint if stored.login else await self._remembered_endpoint()
+        offers = [*self._environment(own), self._keychain_offer(stored, problem)]
         winner = next((offer for offer in offers if offer.login is not None), None)
-        candidates = tuple(_candidate(offer, winner) for offer in offers)
         warnings = tuple(self._warnings(stored))
+        if half := self._half_set():
+            offers[-1] = _passed_over(offers[-1], half.message)
+            candidates = tuple(_candidate(offer, None) for offer in offers)
+            return Resolution(None, candidates, self._endpoint(own), warnings), half
+        candidates = tuple(_candidate(offer, winner) for offer in offers)
         if winner is None:
-            return Resolution(None, candidates, warnings), problem
-        return Resolution(self._credential(winner), candidates, warnings, problem), None
+            return Resolution(None, candidates, self._endpoint(own), warnings), problem
+        credential = self._credential(winner)
+        return Resolution(credential, candidates, credential.endpoint, warnings, problem), None
 
     async def credential(self) -> Credential:
         """Return the credential in effect, or raise NotSignedIn."""
         resolution, problem = await self.inspect()
         if resolution.credential is not None:
             return resolution.credential
+        if isinstance(problem, UsageError):
+            raise problem
         reasons = [c.reason for c in resolution.candidates if c.found]
         if problem is not None and not reasons:
             raise problem
         because = f": {reasons[-1]}" if reasons else ""
-        where, profile = self.endpoint(None).address, self.target.profile
+        where, profile = resolution.endpoint.address, self.target.profile
         named = profile_words(profile)[0]
         raise NotSignedIn(f"not signed in at {where}{named}{because}", hint=sign_in(profile))
 
@@ -166,9 +176,20 @@ class GumloopSession:
             return GumloopFacts()
         return await self._memory.recall(credential.profile, credential.secret)
 
-    def endpoint(self, stored: GumloopLogin | None) -> Endpoint:
-        """The endpoint in use: named for this run, else the stored login's, else the default."""
-        return self.target.endpoint or (stored.endpoint if stored else None) or self.target.default
+    async def sign_in_endpoint(self) -> Endpoint:
+        """Where a sign-in goes: named for this run, else the server of the stored login, else the default."""
+        if self.target.endpoint is not None:
+            return self.target.endpoint
+        stored, _ = await self._read_stored()
+        return self._endpoint(stored.login.endpoint if stored.login else await self._remembered_endpoint())
+
+    def _endpoint(self, own: Endpoint | None) -> Endpoint:
+        """The endpoint in use: named for this run, else the profile's `own`, else the default."""
+        return self.target.endpoint or own or self.target.default
+
+    async def _remembered_endpoint(self) -> Endpoint | None:
+        """The server of the profile's login, as far as it is known without the keychain."""
+        return await self._memory.endpoint(self.target.profile)
 
     async def _about_to_end(self, credential: Credential) -> bool:
         expires_at = (await self.facts(credential)).expires_at
@@ -180,8 +201,9 @@ class GumloopSession:
         except VaultError as error:
             return StoredGumloop(), error
 
-    def _environment(self) -> list[_Offer]:
-        target, endpoint = self.target, self.endpoint(None)
+    def _environment(self, own: Endpoint | None) -> list[_Offer]:
+        """`own` is the server of the profile's login: a credential without an address goes there."""
+        target, endpoint = self.target, self._endpoint(own)
         token = _Offer(Source.ENVIRONMENT, TOKEN, "not set", Method.ACCESS_TOKEN)
         key = _Offer(Source.ENVIRONMENT, KEY, "not set", Method.API_KEY)
         if target.access_token is not None:
@@ -207,17 +229,23 @@ class GumloopSession:
             return _Offer(Source.KEYCHAIN, label, "nothing stored")
         login = stored.login
         offer = _Offer(Source.KEYCHAIN, label, "", login.method, login, login.secret.hint)
-        if not same_issuer(login.endpoint, self.endpoint(login)):
+        if not same_issuer(login.endpoint, self._endpoint(login.endpoint)):
             issued = f"the stored login belongs to {login.endpoint.address}"
             return replace(offer, login=None, absent=issued, standing=Standing.UNUSABLE)
         return offer
 
+    def _half_set(self) -> UsageError | None:
+        """One variable of two means an account that cannot be told: another one is not used in its place."""
+        target = self.target
+        if target.access_token is not None or bool(target.user_id) == (target.api_key is not None):
+            return None
+        given, missing = (USER, KEY) if target.user_id else (KEY, USER)
+        return UsageError(f"{given} is set without {missing}", hint=f"set both, or unset {given}")
+
     def _warnings(self, stored: StoredGumloop) -> list[str]:
         target, warnings = self.target, []
-        if target.api_key is not None and not target.user_id:
+        if target.api_key is not None and not target.user_id and target.access_token is not None:
             warnings.append(f"{KEY} is set without {USER}: it is not used; set both")
-        if target.user_id and target.api_key is None and target.access_token is None:
-            warnings.append(f"{USER} is set without {KEY}: it is not used; set both, or neither")
         if stored.problem:
             warnings.append(f"{stored.problem}: it is not used; sign in again")
         if (unsaved := self._refresh.problem) is not None:
@@ -250,6 +278,13 @@ async def organization_of(api: GumloopAPI) -> str:
         return ", ".join(clean(name, 60) for name in await api.organizations())
     except LoopinError:
         return ""
+
+
+def _passed_over(offer: _Offer, why: str) -> _Offer:
+    """A stored login is not used in the place of a source that is only half set."""
+    if offer.login is None:
+        return offer
+    return replace(offer, login=None, absent=f"not used: {why}", standing=Standing.IGNORED)
 
 
 def _candidate(offer: _Offer, winner: _Offer | None) -> Candidate:

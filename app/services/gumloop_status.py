@@ -51,7 +51,7 @@ class GumloopStatus:
             credential is not None,
             credential.method if credential else None,
             credential.source if credential else None,
-            (credential.endpoint if credential else self._session.endpoint(None)).address,
+            resolution.endpoint.address,
             resolution.candidates,
             resolution.all_warnings,
             team_id=team,

@@ -110,11 +110,11 @@ class SwitchOrganization:
             raise NotFound(f"you are not a member of {name!r}", hint=f"your organizations: {known}")
         if default:
             wanted = await self._make_current(wanted, credential)
-        in_use = self._session.organization_in_use
-        stored = await in_use.write(credential.profile, credential.endpoint.address, _ref(wanted))
+        endpoint, memory = credential.endpoint.address, self._session.memory
+        stored = await memory.store_organization(credential.profile, endpoint, _ref(wanted))
         await self._trail.add(
             Action.SWITCH,
-            endpoint=credential.endpoint.address,
+            endpoint=endpoint,
             subject=name,
             detail=f"profile {credential.profile}{', and at the server' if default else ''}",
         )

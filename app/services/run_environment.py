@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.domain.credentials import Credential, Method, Provider
-from app.domain.errors import LoopinError, NotSignedIn
+from app.domain.errors import LoopinError, NotSignedIn, UsageError
 from app.domain.secret import Secret
 from app.services.chainloop_session import ChainloopSession
 from app.services.gumloop_session import KEY, TOKEN, USER, GumloopSession
@@ -64,6 +64,9 @@ class RunEnvironment:
         for provider in Provider:
             try:
                 found.append(await self._of(provider))
+            except UsageError:
+                # A source that is only half set: whoever set it did not mean the other provider alone.
+                raise
             except LoopinError as problem:
                 problems.append(problem)
         if not found:

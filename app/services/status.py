@@ -40,14 +40,13 @@ class ChainloopStatus:
 
     async def _offline(self, resolution: Resolution, error: LoopinError | None) -> ProviderStatus:
         credential = resolution.credential
-        endpoint = credential.endpoint if credential else self._session.endpoint(None)
         return ProviderStatus(
             Provider.CHAINLOOP,
             self._session.target.profile,
             credential is not None,
             credential.method if credential else None,
             credential.source if credential else None,
-            endpoint.address,
+            resolution.endpoint.address,
             resolution.candidates,
             resolution.all_warnings,
             expires_at=expiry_of(self._session.claims(credential)) if credential else None,

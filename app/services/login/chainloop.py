@@ -1,7 +1,6 @@
 """What both Chainloop sign-ins end with: verify with Context.Current, then store."""
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,16 +17,13 @@ from app.domain.errors import (
 )
 from app.domain.login import SignedIn
 from app.domain.organizations import Identity
-from app.domain.ports import AccountStore, Vault
+from app.domain.ports import Vault
 from app.domain.request_context import NO_ORGANIZATION, OrganizationRef
 from app.domain.secret import Secret
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.services.login.saver import Saver
-
-_IDENTITY = "identity"
-"""Whose login it was, so that the organization of one person is not kept for another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +43,9 @@ class Accepted:
 class ChainloopSaver(Saver[Secret, Accepted]):
     """Takes a token of either kind; what it says of itself tells which."""
 
-    def __init__(self, session: ChainloopSession, vault: Vault, accounts: AccountStore, trail: Trail) -> None:
+    def __init__(self, session: ChainloopSession, vault: Vault, trail: Trail) -> None:
         super().__init__(session, vault)
         self._session = session
-        self._accounts = accounts
         self._trail = trail
 
     async def _check_room(self) -> None:
@@ -129,17 +124,10 @@ class ChainloopSaver(Saver[Secret, Accepted]):
 
     async def _kept(self, identity: Identity) -> OrganizationRef:
         """The organization that the same person worked in with this profile, at the same server."""
-        facts = await self._facts()
-        if (facts.get("endpoint"), facts.get(_IDENTITY)) != (self.endpoint.address, identity.name):
+        memory, endpoint = self._session.memory, self.endpoint.address
+        if await memory.identity(self.profile) != (identity.name, endpoint):
             return NO_ORGANIZATION
-        in_use = self._session.organization_in_use
-        return await in_use.read(self.profile, self.endpoint.address) or NO_ORGANIZATION
-
-    async def _facts(self) -> Mapping[str, str]:
-        try:
-            return await self._accounts.facts(Provider.CHAINLOOP.value, self.profile)
-        except LoopinError:
-            return {}
+        return await memory.organization(self.profile, endpoint) or NO_ORGANIZATION
 
     async def _remember(self, known: Accepted) -> None:
         written = self._trail.add(
@@ -152,12 +140,11 @@ class ChainloopSaver(Saver[Secret, Accepted]):
         await asyncio.gather(self._name(known), written)
 
     async def _name(self, known: Accepted) -> None:
-        endpoint, in_use = known.credential.endpoint.address, self._session.organization_in_use
-        method = known.credential.method.value
-        facts = {"endpoint": endpoint, "method": method, _IDENTITY: known.identity.name}
-        in_use.forget(self.profile)
+        credential, memory = known.credential, self._session.memory
         # The login lies in the keychain by now; a list of names that cannot be written does not undo it.
         with suppress(LoopinError):
-            await self._accounts.remember(Provider.CHAINLOOP.value, self.profile, facts)
+            method = credential.method.value
+            await memory.remember(self.profile, credential.endpoint, method, known.identity.name)
             if known.organization.name:
-                await in_use.write(self.profile, endpoint, known.organization)
+                endpoint = credential.endpoint.address
+                await memory.store_organization(self.profile, endpoint, known.organization)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from app.domain.activity import Action
-from app.domain.credentials import Credential, Method, Provider, Source
+from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
 from app.domain.errors import LoginFailed, NotSignedIn, Refused
 from app.domain.keyless import NOT_STORED, CIIdentities, CIToken
 from app.domain.login import LoginStep, SignedIn, Step, StepState
@@ -41,16 +41,16 @@ class ChainloopKeylessLogin:
         yield progress.done(f"{found.system.title}, {found.label}")
         yield progress.start(Step.VERIFIED)
         token = await self._ci.token()
-        identity, note = await self._ask(token)
+        endpoint = await self._session.sign_in_endpoint()
+        identity, note = await self._ask(token, endpoint)
         yield progress.done(f"{token.identity.project} · {note}")
-        result = self._result(token, identity)
+        result = self._result(token, identity, endpoint)
         await self._trail.add(
             Action.LOGIN, identity=identity, endpoint=result.endpoint, subject=result.identity, detail=note
         )
         yield LoginStep(Step.SAVED, StepState.SKIPPED, NOT_STORED, result=result)
 
-    async def _ask(self, token: CIToken) -> tuple[Identity | None, str]:
-        endpoint = self._session.endpoint(None)
+    async def _ask(self, token: CIToken, endpoint: Endpoint) -> tuple[Identity | None, str]:
         credential = Credential(Provider.CHAINLOOP, Method.KEYLESS, token.secret, Source.CI, endpoint)
         try:
             identity = await self._session.identity(credential)
@@ -63,7 +63,7 @@ class ChainloopKeylessLogin:
             return None, f"{endpoint.address} does not show its context to CI identities"
         return identity, identity.organization or "no organization"
 
-    def _result(self, token: CIToken, identity: Identity | None) -> SignedIn:
+    def _result(self, token: CIToken, identity: Identity | None, endpoint: Endpoint) -> SignedIn:
         return SignedIn(
             Provider.CHAINLOOP,
             self._session.target.profile,
@@ -71,7 +71,7 @@ class ChainloopKeylessLogin:
             token.identity.project,
             identity.organization if identity else self._session.target.organization,
             "",
-            self._session.endpoint(None).address,
+            endpoint.address,
             token.identity.expires_at,
             "",
         )

@@ -31,8 +31,8 @@ class Session(Protocol):
         """Which login is meant; it may change while the app runs."""
         ...
 
-    def endpoint(self, stored: None, /) -> Endpoint:
-        """Where a sign-in without a stored login goes."""
+    async def sign_in_endpoint(self) -> Endpoint:
+        """Where a sign-in goes: named for this run, else the server of the stored login, else the default."""
         ...
 
 
@@ -45,11 +45,13 @@ class Saver(ABC, Generic[New, Known]):
     def __init__(self, session: Session, vault: Vault) -> None:
         self._where = session
         self._vault = vault
+        self._endpoint: Endpoint | None = None
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where the sign-in happens: a stored login's endpoint does not count for a new one."""
-        return self._where.endpoint(None)
+        """Where the sign-in happens; known once `keychain` was looked at."""
+        assert self._endpoint is not None, "a sign-in begins with the keychain"
+        return self._endpoint
 
     @property
     def profile(self) -> str:
@@ -63,7 +65,8 @@ class Saver(ABC, Generic[New, Known]):
         if status.error is not None:
             raise status.error
         await self._check_room()
-        yield progress.done(status.label)
+        self._endpoint = await self._where.sign_in_endpoint()
+        yield progress.done(status.label, server=self._endpoint.host)
 
     def keychain_open(self) -> AbstractContextManager[None]:
         """While inside, what `keychain` has opened stays open: saving is spared the way there."""

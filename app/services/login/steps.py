@@ -20,10 +20,12 @@ class Progress:
         self.current, self._since = step, self._clock.monotonic()
         return LoginStep(step, StepState.RUNNING, detail)
 
-    def done(self, detail: str = "", *, url: str = "", result: SignedIn | None = None) -> LoginStep:
+    def done(
+        self, detail: str = "", *, url: str = "", result: SignedIn | None = None, server: str = ""
+    ) -> LoginStep:
         """The step under way worked."""
         seconds = self._clock.monotonic() - self._since
-        return LoginStep(self.current, StepState.DONE, detail, seconds, url=url, result=result)
+        return LoginStep(self.current, StepState.DONE, detail, seconds, url=url, result=result, server=server)
 
     def failed(self, error: LoopinError) -> LoginStep:
         """The step under way did not work."""

@@ -184,4 +184,6 @@ def test_the_debug_log_has_no_secret(command: Loopin) -> None:
 
 
 def test_a_half_set_key_is_what_is_told_also_without_a_keychain(command: Loopin) -> None:
-    command("gumloop", "teams", GUMLOOP_API_KEY=API_KEY).fails(3, "GUMLOOP_USER_ID is not set")
+    command("gumloop", "teams", GUMLOOP_API_KEY=API_KEY).fails(
+        2, "GUMLOOP_API_KEY is set without GUMLOOP_USER_ID", "set both, or unset GUMLOOP_API_KEY"
+    )

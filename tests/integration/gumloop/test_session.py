@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.domain.credentials import Method, Source
-from app.domain.errors import NotSignedIn, SessionEnded, VaultError
+from app.domain.credentials import Method, Provider, Source
+from app.domain.errors import NotSignedIn, SessionEnded, UsageError, VaultError
 from tests.support.gumloop import Desk, follow, result_of
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
 
@@ -32,8 +32,8 @@ KEY_ENV = {"GUMLOOP_API_KEY": API_KEY, "GUMLOOP_USER_ID": USER_ID}
         (
             {"GUMLOOP_API_KEY": API_KEY},
             True,
-            "keychain",
-            ["not set", "GUMLOOP_USER_ID is not set", "in effect"],
+            None,
+            ["not set", "GUMLOOP_USER_ID is not set", "GUMLOOP_API_KEY is set without GUMLOOP_USER_ID"],
         ),
     ],
 )
@@ -43,7 +43,7 @@ async def test_the_strongest_source_wins_and_the_others_say_why_not(
     if stored:
         await desk.signed_in()
     async with desk.loopin(**environ) as loopin:
-        resolution = await loopin.gumloop_session.resolve()
+        resolution, _ = await loopin.gumloop_session.inspect()
     labels = [candidate.label for candidate in resolution.candidates]
     assert labels == ["GUMLOOP_ACCESS_TOKEN", "GUMLOOP_API_KEY", "keychain"]
     assert [c.label for c in resolution.candidates if c.in_effect] == ([winner] if winner else [])
@@ -58,28 +58,62 @@ async def test_the_strongest_source_wins_and_the_others_say_why_not(
         ({"GUMLOOP_USER_ID": USER_ID}, "GUMLOOP_USER_ID is set without GUMLOOP_API_KEY"),
     ],
 )
-async def test_a_half_set_source_is_a_warning_and_never_completed_from_the_keychain(
-    desk: Desk, environ: dict[str, str], warning: str
+async def test_a_half_set_source_is_an_error_and_nothing_is_used_in_its_place(
+    desk: Desk, environ: dict[str, str], warning: str, gumloop: Gumloop
 ) -> None:
     async with desk.loopin() as loopin:
         result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+    sent = len(gumloop.seen)
     async with desk.loopin(**environ) as loopin:
-        resolution = await loopin.gumloop_session.resolve()
-    assert warning in resolution.warnings[0]
-    assert resolution.credential is not None
-    assert resolution.credential.source is Source.KEYCHAIN
+        resolution, problem = await loopin.gumloop_session.inspect()
+        assert problem is not None
+        assert warning in problem.message
+        assert "unset" in problem.hint
+        assert resolution.credential is None
+        assert [c.label for c in resolution.candidates if c.in_effect] == []
+        for work in (
+            loopin.gumloop_session.call(lambda api: api.teams()),
+            loopin.run_environment.do([]),
+            loopin.run_environment.do([Provider.GUMLOOP]),
+        ):
+            with pytest.raises(UsageError, match=warning):
+                await work
+        status = await loopin.gumloop_status.do()
+        assert status.error is not None
+        assert (status.signed_in, status.error.message) == (False, problem.message)
+    assert len(gumloop.seen) == sent
 
 
 async def test_an_environment_credential_takes_nothing_from_the_keychain(
     desk: Desk, gumloop: Gumloop
 ) -> None:
     await desk.signed_in()
-    async with desk.loopin(GUMLOOP_BASE_URL="", **TOKEN_ENV) as loopin:
+    sent = len(gumloop.seen)
+    async with desk.loopin(**TOKEN_ENV) as loopin:
         credential = await loopin.gumloop_session.credential()
     assert (credential.method, credential.source) == (Method.ACCESS_TOKEN, Source.ENVIRONMENT)
-    assert credential.endpoint.address == "https://api.gumloop.com/api/v1"
     assert credential.refresh_token is None
-    assert gumloop.seen == []
+    assert len(gumloop.seen) == sent
+
+
+async def test_a_token_without_an_address_goes_to_the_server_of_the_profile(
+    desk: Desk, gumloop: Gumloop
+) -> None:
+    """Not to the vendor's, which never issued it."""
+    async with desk.loopin() as loopin:
+        result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+    async with desk.loopin(GUMLOOP_BASE_URL="", **TOKEN_ENV) as loopin:
+        assert (await loopin.gumloop_session.credential()).endpoint.address == gumloop.base_url
+        assert (await loopin.gumloop_session.sign_in_endpoint()).address == gumloop.base_url
+
+
+async def test_signing_in_again_goes_to_the_server_of_the_stored_login(desk: Desk, gumloop: Gumloop) -> None:
+    async with desk.loopin() as loopin:
+        result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+    async with desk.loopin(GUMLOOP_BASE_URL="") as loopin:
+        steps = await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID))
+    assert result_of(steps).endpoint == gumloop.base_url
+    assert [step.server for step in steps if step.server] == [gumloop.base_url.split("/")[2]]
 
 
 async def test_a_stored_login_is_not_sent_to_another_server(desk: Desk, gumloop: Gumloop) -> None:
@@ -99,9 +133,9 @@ async def test_without_a_base_url_the_login_goes_where_it_belongs(desk: Desk, gu
     assert len(gumloop.calls("/api/v1/models")) == 1
 
 
-async def test_an_oauth_login_sends_no_user_even_when_one_is_set(desk: Desk, gumloop: Gumloop) -> None:
-    await desk.signed_in()
-    async with desk.loopin(GUMLOOP_USER_ID=USER_ID) as loopin:
+async def test_an_access_token_sends_no_user_even_when_one_is_set(desk: Desk, gumloop: Gumloop) -> None:
+    gumloop.access.add(TOKEN_ENV["GUMLOOP_ACCESS_TOKEN"])
+    async with desk.loopin(GUMLOOP_USER_ID=USER_ID, **TOKEN_ENV) as loopin:
         await loopin.gumloop_session.call(lambda api: api.verify())
     assert "x-auth-key" not in gumloop.calls("/api/v1/models")[0].headers
 

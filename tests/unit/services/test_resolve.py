@@ -15,12 +15,14 @@ from app.domain.errors import NotSignedIn, TokenRejected, VaultError, VaultLocke
 from app.domain.keyless import CIIdentities
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
+from app.services.chainloop_memory import ChainloopMemory
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import SERVICE, ChainloopVault, StoredLogin
 from app.services.status import ChainloopStatus
 from app.vault.memory import MemoryVault
 from tests.support.chainloop import endpoint_of
 from tests.support.job import Job
+from tests.support.memory import MemoryAccounts
 
 HOME = endpoint_of("home.example:443", insecure=False)
 AWAY = endpoint_of("away.example:443", insecure=False)
@@ -80,20 +82,25 @@ async def session(
     named: Endpoint | None = None,
     profile: str = "default",
 ) -> ChainloopSession:
-    vault = MemoryVault()
+    vault, memory = MemoryVault(), ChainloopMemory(MemoryAccounts())
     if stored_at is not None:
         await ChainloopVault(vault).write(profile, StoredLogin(STORED, Method.BROWSER, stored_at))
+        await memory.remember(profile, stored_at, "browser", "ada@acme.example")
     target = ChainloopTarget(DEFAULT, named, profile, "", flag, environment)
-    return ChainloopSession(target, vault, NoGateways(), no_claims)
+    return ChainloopSession(target, vault, NoGateways(), no_claims, memory=memory, notify=told.append)
+
+
+told: list[str] = []
+"""What a person was told; each test that reads it clears it first."""
 
 
 @pytest.mark.parametrize(
     ("flag", "environment", "stored_at", "named", "winner", "where"),
     [
-        (FLAG, VARIABLE, HOME, None, Source.FLAG, DEFAULT),
+        (FLAG, VARIABLE, HOME, None, Source.FLAG, HOME),
         (FLAG, None, None, None, Source.FLAG, DEFAULT),
         (FLAG, VARIABLE, HOME, AWAY, Source.FLAG, AWAY),
-        (None, VARIABLE, HOME, None, Source.ENVIRONMENT, DEFAULT),
+        (None, VARIABLE, HOME, None, Source.ENVIRONMENT, HOME),
         (None, VARIABLE, None, AWAY, Source.ENVIRONMENT, AWAY),
         (None, None, HOME, None, Source.KEYCHAIN, HOME),
         (None, None, HOME, HOME, Source.KEYCHAIN, HOME),
@@ -125,6 +132,42 @@ async def test_the_decision_table(
     assert resolution.credential.endpoint == where
     assert [candidate.source for candidate in in_effect] == [winner]
     assert await account.credential() == resolution.credential
+
+
+async def test_a_token_for_another_server_than_the_profiles_is_told_before_it_is_sent() -> None:
+    told.clear()
+    account = await session(environment=VARIABLE, stored_at=HOME, named=AWAY)
+    for _ in range(2):
+        await account.credential()
+    assert told == [
+        f"CHAINLOOP_TOKEN is sent to {AWAY.address}; the login of profile default is of {HOME.address}"
+    ]
+    told.clear()
+    await (await session(environment=VARIABLE, stored_at=HOME, named=HOME)).credential()
+    await (await session(environment=VARIABLE, named=AWAY)).credential()
+    assert told == []
+
+
+@pytest.mark.parametrize(("named", "where"), [(None, HOME), (AWAY, AWAY)])
+async def test_a_sign_in_goes_to_the_server_of_the_stored_login(
+    named: Endpoint | None, where: Endpoint
+) -> None:
+    assert await (await session(stored_at=HOME, named=named)).sign_in_endpoint() == where
+
+
+async def test_a_first_sign_in_goes_to_the_default() -> None:
+    assert await (await session()).sign_in_endpoint() == DEFAULT
+
+
+async def test_the_server_of_a_login_of_an_earlier_release_is_read_from_the_keychain() -> None:
+    """It remembered the address, and not whether it is reached in plain text."""
+    accounts, vault = MemoryAccounts(), MemoryVault()
+    plain = endpoint_of("home.example:443", insecure=True)
+    await accounts.remember("chainloop", "default", {"endpoint": plain.address, "method": "browser"})
+    await ChainloopVault(vault).write("default", StoredLogin(STORED, Method.BROWSER, plain))
+    target = ChainloopTarget(DEFAULT, environment=VARIABLE)
+    account = ChainloopSession(target, vault, NoGateways(), no_claims, memory=ChainloopMemory(accounts))
+    assert (await account.credential()).endpoint == plain
 
 
 async def test_every_loser_says_why() -> None:
