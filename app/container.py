@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.services.ask_server import AskServer
     from app.services.chainloop_session import ChainloopSession
     from app.services.chainloop_sign_out import ChainloopSignOut
+    from app.services.changes import Changes
     from app.services.check_tokens import CheckTokens
     from app.services.doctor import Doctor
     from app.services.export_activity import ExportActivity
@@ -64,6 +65,12 @@ class Container(Adapters):
     """The services of one run, on the adapters of `Adapters`."""
 
     # ── services ──
+
+    @cached_property
+    def changes(self) -> Changes:
+        from app.services.changes import Changes
+
+        return Changes()
 
     @cached_property
     def doctor(self) -> Doctor:

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 OPEN_DEMO = 200
 """The result of `run` when the person chose "Try the demo": the caller starts it."""
 TWICE_WITHIN = 2.0
+LAST_PAGE = 3.0
+"""Seconds for everything to be closed: more than a listener waits for the browser to fetch its last page."""
 PAINTED = 0.05
 """Seconds from the first paint, of the body, to the time when the bars stand there too."""
 _log = logging.getLogger(__name__)
@@ -82,7 +84,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
     def __init__(
         self, container: Container, *, screen: str = "accounts", demo: DemoServer | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(container.changes)
         self.stop_listening_in()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (120, "-extra")]
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
@@ -126,8 +128,13 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self.screen.call_after_refresh(self.set_timer, PAINTED, self.look)
 
     async def on_unmount(self) -> None:
+        if not self.closing:
+            # An error of its own ends it: what was begun has not been waited for.
+            self.changes.close()
+            await self.changes.finish()
+        # A browser may still fetch the last page of a sign-in.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(LAST_PAGE):
                 await self.container.aclose()
         if self._redactor is not None:
             from app import redaction
@@ -222,7 +229,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
 
     def action_back_or_quit(self) -> None:
         """One step back; at the top, quit."""
-        if not self._step_back():
+        if not self._step_back() and not self.closing:
             self._leave()
 
     def _step_back(self) -> bool:
@@ -235,12 +242,17 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         return False
 
     def action_interrupt(self) -> None:
-        """Copy a selection, else cancel what runs, else say how to quit; twice quits."""
+        """Stop a countdown, else copy a selection, cancel what runs, or say how to quit; twice quits."""
+        if self.closing:
+            self._leave()
+            return
+        if self.call_off("you stopped it"):
+            return
         if selected := self.selection():
             self.copy_to_clipboard(selected)
             self.notify("sent to the terminal's clipboard (cannot be confirmed)", timeout=3)
             return
-        if isinstance(self.screen, RoomScreen) and self.screen.cancel_running():
+        if isinstance(self.screen, RoomScreen | Dialog) and self.screen.cancel_running():
             return
         now = self.container.clock.monotonic()
         if now - self._interrupted <= TWICE_WITHIN:

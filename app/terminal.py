@@ -5,27 +5,40 @@ import contextlib
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from textual import constants
 from textual.driver import Driver
 
+from app.domain.text import clean
 from app.plain import LegibleApp
 from app.screens.dialog import Dialog
+from app.services.changes import GRACE, Changes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
+SHOWN = 0.1
+"""Seconds that a screen gets to show what a change brought, before it is asked whether the app may end."""
 _log = logging.getLogger(__name__)
 # Without --debug nothing listens, and Python would then print errors over the screen.
 _log.addHandler(logging.NullHandler())
 
 
 class TerminalApp(LegibleApp, inherit_bindings=False):
-    """An app that leaves the terminal as it found it."""
+    """An app that leaves the terminal as it found it, and ends when its changes have come to their end.
+
+    `changes` are those that it waits for; `closing` is true while it does.
+    """
 
     _last_words = ""
+    closing = False
+
+    def __init__(self, changes: Changes | None = None) -> None:
+        super().__init__()
+        self.changes = changes or Changes()
 
     def get_driver_class(self) -> type[Driver]:
         """Ours in the place of Textual's for Linux and macOS."""
@@ -41,9 +54,18 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
         result = super().run(*args, **given)
         # A terminal that is gone hears nothing.
         with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(self._last_words)
+            sys.stderr.write(f"{self._last_words}{self._ends_of_changes()}")
             sys.stderr.flush()
         return result
+
+    def _ends_of_changes(self) -> str:
+        """How the changes ended that were under way when the app was to end."""
+        lines = []
+        for orphan in self.changes.orphans():
+            lines.append(clean(orphan.words))
+            if orphan.hint:
+                lines.append(f"  next: {clean(orphan.hint)}")
+        return "".join(f"{line}\n" for line in lines)
 
     def action_suspend_process(self) -> None:
         """Stop, as ctrl+z does with any program; say so where there is no shell to go back to."""
@@ -55,9 +77,50 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
     def exit(
         self, result: int | None = None, return_code: int = 0, message: "RenderableType | None" = None
     ) -> None:
-        """End the app, whoever wants it: a key, a signal, a command."""
+        """End the app, whoever wants it: a key, a signal, a command.
+
+        Changes under way are waited for, 5 s at most; called once more meanwhile, it ends at once.
+        """
+        self._close(lambda: self._end(result, return_code, message), asks=True)
+
+    def end_by_signal(self, number: int) -> None:
+        """The same for a signal: nobody can be asked any more."""
+        code = 128 + number
+        self._close(lambda: self._end(code, 0, None), asks=False)
+
+    def _close(self, end: Callable[[], None], *, asks: bool) -> None:
+        if self.closing or not self.changes.under_way():
+            end()
+            return
+        self.closing = True
+        self.changes.close()
+        self.call_off("Loopin is closing")
+        what = clean(", ".join(self.changes.under_way()))
+        words = f"Waiting {GRACE:g} s at most for this to finish: {what}. ctrl+c ends at once."
+        self.notify(words, title="Closing", severity="warning", timeout=GRACE, markup=False)
+        self.run_worker(
+            self._finish(end, asks), group="closing", description="close Loopin", exit_on_error=False
+        )
+
+    async def _finish(self, end: Callable[[], None], asks: bool) -> None:
+        before = self.screen
+        await self.changes.finish()
+        await asyncio.sleep(SHOWN)
+        # What was waited for may be a token that nobody has yet.
+        if asks and self.screen is not before and self.asks_first():
+            self.closing = False
+            self.changes.reopen()
+            return
+        end()
+
+    def _end(self, result: int | None, return_code: int, message: "RenderableType | None") -> None:
+        self.closing = True
         self.hear_last_words()
         super().exit(result, return_code, message)
+
+    def call_off(self, why: str) -> bool:
+        """Cancel what would happen by itself, such as a countdown, and say why; False when nothing would."""
+        return any(screen.call_off(why) for screen in self.screen_stack if isinstance(screen, Dialog))
 
     def hear_last_words(self) -> None:
         """Ask the open dialogs what is to be said once they are gone."""
@@ -103,4 +166,4 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
             if number := getattr(signal, name, None):
                 # Not on Windows, and not outside the main thread.
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                    loop.add_signal_handler(number, self.exit, 128 + number)
+                    loop.add_signal_handler(number, self.end_by_signal, number)

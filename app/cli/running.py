@@ -1,8 +1,9 @@
 """How a command reaches a service: settings, one container, one event loop, closed at the end."""
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     # Loaded on first use: help and the version need no services.
     from app.container import Container
     from app.services.activity import Trail
+    from app.services.changes import Changes
 
 T = TypeVar("T")
 
@@ -39,24 +41,92 @@ def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags:
     """Load the settings, give `use` a container, and close it whatever happens.
 
     A command that asks a question in between calls this twice: a question inside the event loop could not
-    be cancelled with ctrl+c.
+    be cancelled with ctrl+c. Ctrl+c, SIGTERM and SIGHUP cancel `use`; changes that it has begun are waited
+    for, 5 s at most, and how they ended is told. A second one ends it at once. Raise Stopped after SIGTERM
+    and SIGHUP.
     """
     settings = load(flags=settings_flags(ctx, **flags))
     _note(ctx, settings)
     tell_slips(ctx, settings, say)
     runtime = ctx.find_object(Runtime) or Runtime()
 
+    stopped: list[int] = []
+    made: list[Container] = []
+
     async def work() -> T:
         container = runtime.containers(settings)
         container.notify = lambda words: say(f"loopin: {clean(words)}")
-        try:
-            return await use(container)
-        finally:
-            await container.aclose()
-            # A trail that was not made was not needed.
-            _tell_lost(ctx, vars(container).get("trail"))
+        made.append(container)
+        with _cancelled_by_signals(stopped):
+            try:
+                return await use(container)
+            finally:
+                await _finish_changes(_changes_of(made))
+                await container.aclose()
+                # A trail that was not made was not needed.
+                _tell_lost(ctx, vars(container).get("trail"))
 
-    return asyncio.run(work())
+    try:
+        return asyncio.run(work())
+    except asyncio.CancelledError:
+        if stopped:
+            raise exits.Stopped(stopped[0]) from None
+        raise
+    finally:
+        _tell_orphans(_changes_of(made))
+
+
+def _changes_of(made: "list[Container]") -> "Changes | None":
+    # Without a change nothing has asked for the registry.
+    return vars(made[0]).get("changes") if made else None
+
+
+@contextmanager
+def _cancelled_by_signals(stopped: list[int]) -> Iterator[None]:
+    """While inside, SIGTERM and SIGHUP cancel the current task and are noted in `stopped`."""
+    loop, owner = asyncio.get_running_loop(), asyncio.current_task()
+
+    def stop(number: int) -> None:
+        stopped.append(number)
+        if owner is not None:
+            owner.cancel()
+
+    caught = []
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # What the caller had ignored (nohup) stays ignored. Outside the main thread no signal is heard.
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, stop, number)
+                caught.append(number)
+    try:
+        yield
+    finally:
+        for number in caught:
+            loop.remove_signal_handler(number)
+
+
+async def _finish_changes(changes: "Changes | None") -> None:
+    """Wait for what was begun; where that takes longer than a moment, say for what."""
+    if changes is None or not changes.under_way():
+        return
+    from app.services.changes import GRACE
+
+    changes.close()
+    if not await changes.finish(_MOMENT):
+        what = clean(", ".join(changes.under_way()))
+        exits.say(f"loopin: waiting {GRACE:g} s at most for this to finish: {what}; ctrl+c ends at once")
+        await changes.finish(GRACE - _MOMENT)
+
+
+_MOMENT = 0.3
+
+
+def _tell_orphans(changes: "Changes | None") -> None:
+    """Say how changes ended whose caller had gone."""
+    for orphan in changes.orphans() if changes is not None else ():
+        exits.say(f"loopin: {clean(orphan.words)}")
+        if orphan.hint:
+            exits.say(f"  next: {clean(orphan.hint)}")
 
 
 def _tell_lost(ctx: click.Context, trail: "Trail | None") -> None:

@@ -2,13 +2,11 @@
 
 import asyncio
 import os
-import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from app.cli.exits import Stopped
 from app.domain.errors import Cancelled, UsageError
 
 
@@ -59,10 +57,7 @@ async def piped_lines() -> AsyncIterator["asyncio.Queue[str | None]"]:
 
 @asynccontextmanager
 async def hidden_lines() -> AsyncIterator["asyncio.Queue[str | None]"]:
-    """Lines that are typed or pasted at the terminal, without echo, then None; the echo comes back.
-
-    Raise Stopped when SIGTERM or SIGHUP came meanwhile.
-    """
+    """Lines that are typed or pasted at the terminal, without echo, then None; the echo comes back."""
     import termios
 
     descriptor = sys.stdin.fileno()
@@ -70,29 +65,12 @@ async def hidden_lines() -> AsyncIterator["asyncio.Queue[str | None]"]:
     quiet = [*before]
     quiet[3] = before[3] & ~termios.ECHO
     loop, reader = asyncio.get_running_loop(), _Lines(descriptor)
-    owner = asyncio.current_task()
     termios.tcsetattr(descriptor, termios.TCSADRAIN, quiet)
     loop.add_reader(descriptor, reader.readable)
-    stopped: list[int] = []
-
-    def stop(number: int) -> None:
-        stopped.append(number)
-        if owner is not None:
-            owner.cancel()
-
-    # Killed or hung up: unwind, so that the terminal echoes again.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, stop, number)
     try:
         yield reader.lines
-    except asyncio.CancelledError:
-        if stopped:
-            raise Stopped(stopped[0]) from None
-        raise
     finally:
         loop.remove_reader(descriptor)
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.remove_signal_handler(number)
         with suppress(OSError, termios.error):
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 

@@ -62,6 +62,14 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
         """The app is to quit: ask first and return True, where something would be lost."""
         return False
 
+    def cancel_running(self) -> bool:
+        """Cancel what runs in this dialog (ctrl+c); False when nothing does."""
+        return False
+
+    def call_off(self, why: str) -> bool:
+        """Cancel what would happen by itself, such as a countdown, and say why; False when nothing would."""
+        return False
+
     def last_words(self) -> str:
         """What the terminal is to say when the app ends above this dialog, whatever ends it."""
         return ""

@@ -1,0 +1,145 @@
+"""Changes that run to their end once begun, and the wait for them when the program ends.
+
+A refresh token that was spent, a token whose secret is sent once, a sign-out that has ended the session at
+the server: cut off between the request and what has to follow it here, each leaves a state that nobody can
+repair.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+from app.domain.errors import LoopinError
+
+T = TypeVar("T")
+GRACE = 5.0
+"""Seconds for which the end of the program waits for changes that are under way."""
+_inside: ContextVar[bool] = ContextVar("inside a change", default=False)
+
+
+class End(Enum):
+    """How a change ended whose caller had gone."""
+
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """It was cut off: what the other side did is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A change that nobody waited for any more. `hint` says how to find out what came of an unknown one."""
+
+    doing: str
+    end: End
+    hint: str = ""
+    error: BaseException | None = None
+
+    @property
+    def words(self) -> str:
+        """The end in one sentence; not cleaned."""
+        if self.end is End.DONE:
+            return f"{self.doing}: finished"
+        if self.end is End.UNKNOWN:
+            return f"{self.doing}: no answer came, so it is not known whether it was done"
+        why = self.error.message if isinstance(self.error, LoopinError) else "something unexpected happened"
+        return f"{self.doing}: failed: {why}"
+
+
+@dataclass(slots=True)
+class _Change:
+    doing: str
+    hint: str
+    abandoned: bool = False
+
+
+class Changes:
+    """The changes under way in this process, each a task of its own.
+
+    A caller that is cancelled leaves its change running; `finish` waits for what is under way. What runs
+    inside a change is part of it: it is neither shielded again nor listed.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: dict[asyncio.Task[Any], _Change] = {}
+        self._orphans: list[Orphan] = []
+        self.closing = False
+        """True while the program is about to end: a change of many steps begins no further one."""
+
+    async def run(self, doing: str, work: Coroutine[Any, Any, T], *, hint: str = "") -> T:
+        """Do `work` to its end, even when the caller is cancelled, and return or raise what it does.
+
+        `doing` names it, as in "signing out of Gumloop"; `hint` is the next step where its end stays unknown.
+        """
+        if _inside.get():
+            return await work
+        task = self.start(doing, work, hint=hint)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self.abandon(task)
+            raise
+
+    def start(self, doing: str, work: Coroutine[Any, Any, T], *, hint: str = "") -> asyncio.Task[T]:
+        """Begin `work` as a change; like `run` for a caller that waits in its own way."""
+        task = asyncio.create_task(_marked(work), name=doing)
+        self._tasks[task] = _Change(doing, hint)
+        task.add_done_callback(self._ended)
+        return task
+
+    def abandon(self, task: asyncio.Task[Any]) -> None:
+        """Note that nobody waits for the task any more: its end is then listed in `orphans`."""
+        change = self._tasks.get(task)
+        if change is not None:
+            change.abandoned = True
+
+    def under_way(self) -> tuple[str, ...]:
+        """What is being done, in the order in which it was begun, each name once."""
+        return tuple(dict.fromkeys(change.doing for change in self._tasks.values()))
+
+    def orphans(self) -> tuple[Orphan, ...]:
+        """How those ended whose callers had gone, and as unknown those that have not ended."""
+        unknown = [Orphan(change.doing, End.UNKNOWN, change.hint) for change in self._tasks.values()]
+        return (*self._orphans, *unknown)
+
+    def close(self) -> None:
+        """The program is about to end: whatever is under way has no caller any more."""
+        self.closing = True
+        for task in self._tasks:
+            self.abandon(task)
+
+    def reopen(self) -> None:
+        """The program goes on after all."""
+        self.closing = False
+        self._orphans.clear()
+
+    async def finish(self, seconds: float = GRACE) -> bool:
+        """Wait until nothing is under way, at most `seconds`; return whether that came about."""
+        while tasks := list(self._tasks):
+            loop = asyncio.get_running_loop()
+            begun = loop.time()
+            await asyncio.wait(tasks, timeout=max(seconds, 0.0))
+            seconds -= loop.time() - begun
+            if seconds <= 0:
+                break
+        return not self._tasks
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        change = self._tasks.pop(task)
+        if task.cancelled():
+            self._orphans.append(Orphan(change.doing, End.UNKNOWN, change.hint))
+            return
+        # Asking for the error keeps asyncio from reporting one that nobody waits for.
+        error = task.exception()
+        if change.abandoned:
+            self._orphans.append(Orphan(change.doing, End.FAILED if error else End.DONE, "", error))
+
+
+async def _marked(work: Coroutine[Any, Any, T]) -> T:
+    _inside.set(True)
+    return await work

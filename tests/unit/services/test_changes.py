@@ -1,0 +1,148 @@
+"""Changes run to their end once begun, whoever stops waiting for them."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from app.domain.errors import Failed, LoopinError
+from app.services.changes import Changes, End
+
+
+class Server:
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.stored: list[str] = []
+
+    async def exchange_and_store(self) -> str:
+        """One change: what was answered has to be stored."""
+        self.asked.set()
+        answer = await self.answer
+        await asyncio.sleep(0)
+        self.stored.append(answer)
+        return answer
+
+
+async def cancelled(caller: "asyncio.Task[Any]") -> None:
+    """Cancel it, and see that it ends by that."""
+    caller.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+
+
+async def test_a_caller_gets_the_result_and_nothing_is_left() -> None:
+    changes, server = Changes(), Server()
+    server.answer.set_result("token")
+    assert await changes.run("renewing", server.exchange_and_store()) == "token"
+    assert changes.under_way() == ()
+    assert changes.orphans() == ()
+
+
+async def test_a_caller_gets_the_error() -> None:
+    changes, server = Changes(), Server()
+    server.answer.set_exception(Failed("the server failed"))
+    with pytest.raises(Failed):
+        await changes.run("renewing", server.exchange_and_store())
+    assert changes.orphans() == ()
+
+
+async def test_a_cancelled_caller_leaves_the_change_running() -> None:
+    changes, server = Changes(), Server()
+    caller = asyncio.create_task(changes.run("renewing", server.exchange_and_store()))
+    await server.asked.wait()
+    await cancelled(caller)
+    assert changes.under_way() == ("renewing",)
+    server.answer.set_result("token")
+    assert await changes.finish()
+    assert server.stored == ["token"]
+    (orphan,) = changes.orphans()
+    assert (orphan.end, orphan.words) == (End.DONE, "renewing: finished")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(Failed("it is down"), "it is down"), (ValueError("secret-not-real"), "something unexpected happened")],
+)
+async def test_the_error_of_an_abandoned_change_is_told(error: Exception, words: str) -> None:
+    changes, server = Changes(), Server()
+    caller = asyncio.create_task(changes.run("renewing", server.exchange_and_store(), hint="look"))
+    await server.asked.wait()
+    await cancelled(caller)
+    server.answer.set_exception(error)
+    await changes.finish()
+    (orphan,) = changes.orphans()
+    assert (orphan.end, orphan.words, orphan.hint) == (End.FAILED, f"renewing: failed: {words}", "")
+
+
+async def test_what_does_not_answer_is_not_waited_for_and_is_unknown() -> None:
+    changes, server = Changes(), Server()
+    caller = asyncio.create_task(changes.run("renewing", server.exchange_and_store(), hint="sign in again"))
+    await server.asked.wait()
+    await cancelled(caller)
+    assert not await changes.finish(0)
+    (orphan,) = changes.orphans()
+    assert (orphan.end, orphan.hint) == (End.UNKNOWN, "sign in again")
+    assert "it is not known whether it was done" in orphan.words
+    server.answer.cancel()
+    await changes.finish()
+    assert [orphan.end for orphan in changes.orphans()] == [End.UNKNOWN]
+
+
+async def test_a_change_inside_a_change_is_part_of_it() -> None:
+    changes, server = Changes(), Server()
+
+    async def rotate() -> str:
+        return await changes.run("creating", server.exchange_and_store())
+
+    caller = asyncio.create_task(changes.run("rotating", rotate()))
+    await server.asked.wait()
+    assert changes.under_way() == ("rotating",)
+    await cancelled(caller)
+    server.answer.set_result("token")
+    await changes.finish()
+    assert [orphan.doing for orphan in changes.orphans()] == ["rotating"]
+
+
+async def test_the_wait_includes_what_begins_meanwhile() -> None:
+    changes, server, second = Changes(), Server(), Server()
+    second.answer.set_result("second")
+
+    async def follow() -> None:
+        await server.exchange_and_store()
+        changes.start("noting", second.exchange_and_store())
+
+    changes.start("signing out", follow())
+    await server.asked.wait()
+    server.answer.set_result("first")
+    assert await changes.finish()
+    assert second.stored == ["second"]
+
+
+async def test_two_changes_of_one_name_are_named_once() -> None:
+    changes = Changes()
+    servers = [Server(), Server()]
+    for server in servers:
+        changes.start("renewing", server.exchange_and_store())
+        await server.asked.wait()
+    assert changes.under_way() == ("renewing",)
+    for server in servers:
+        server.answer.set_result("")
+    await changes.finish()
+
+
+async def test_an_error_of_an_abandoned_change_is_not_reported_by_asyncio(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    changes = Changes()
+
+    async def fail() -> None:
+        raise LoopinError("no")
+
+    task = changes.start("renewing", fail())
+    changes.abandon(task)
+    await changes.finish()
+    del task
+    assert caplog.records == []
