@@ -279,7 +279,9 @@ class Container(Adapters):
     def chainloop_sign_out(self) -> ChainloopSignOut:
         from app.services.chainloop_sign_out import ChainloopSignOut
 
-        return ChainloopSignOut(self.chainloop_session, self.vault, self.gateways, self.accounts, self.trail)
+        return ChainloopSignOut(
+            self.chainloop_session, self.vault, self.gateways, self.accounts, self.trail, self.changes
+        )
 
     def chainloop_browser_login(self) -> ChainloopBrowserLogin:
         """A new browser sign-in; each can be run once."""
@@ -331,6 +333,7 @@ class Container(Adapters):
             self.locks,
             self._gumloop_memory,
             self.trail,
+            self.changes,
         )
 
     @cached_property
@@ -385,7 +388,12 @@ class Container(Adapters):
         from app.services.gumloop_refresh import GumloopRefresh
 
         return GumloopRefresh(
-            self._gumloop_vault, self.gumloop_oauth, self.locks, self._gumloop_memory, self.clock
+            self._gumloop_vault,
+            self.gumloop_oauth,
+            self.locks,
+            self._gumloop_memory,
+            self.clock,
+            self.changes,
         )
 
     @cached_property

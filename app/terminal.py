@@ -14,7 +14,7 @@ from textual.driver import Driver
 from app.domain.text import clean
 from app.plain import LegibleApp
 from app.screens.dialog import Dialog
-from app.services.changes import GRACE, Changes
+from app.services.changes import Changes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -95,9 +95,9 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
         self.closing = True
         self.changes.close()
         self.call_off("Loopin is closing")
-        what = clean(", ".join(self.changes.under_way()))
-        words = f"Waiting {GRACE:g} s at most for this to finish: {what}. ctrl+c ends at once."
-        self.notify(words, title="Closing", severity="warning", timeout=GRACE, markup=False)
+        what, seconds = clean(", ".join(self.changes.under_way())), self.changes.grace
+        words = f"Waiting {seconds:g} s at most for this to finish: {what}. ctrl+c ends at once."
+        self.notify(words, title="Closing", severity="warning", timeout=seconds, markup=False)
         self.run_worker(
             self._finish(end, asks), group="closing", description="close Loopin", exit_on_error=False
         )

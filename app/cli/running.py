@@ -109,13 +109,11 @@ async def _finish_changes(changes: "Changes | None") -> None:
     """Wait for what was begun; where that takes longer than a moment, say for what."""
     if changes is None or not changes.under_way():
         return
-    from app.services.changes import GRACE
-
     changes.close()
     if not await changes.finish(_MOMENT):
-        what = clean(", ".join(changes.under_way()))
-        exits.say(f"loopin: waiting {GRACE:g} s at most for this to finish: {what}; ctrl+c ends at once")
-        await changes.finish(GRACE - _MOMENT)
+        what, seconds = clean(", ".join(changes.under_way())), changes.grace
+        exits.say(f"loopin: waiting {seconds:g} s at most for this to finish: {what}; ctrl+c ends at once")
+        await changes.finish(seconds - _MOMENT)
 
 
 _MOMENT = 0.3

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
@@ -17,6 +17,7 @@ from app.commands.command import Room
 from app.domain.credentials import Provider
 from app.domain.errors import VaultError
 from app.domain.text import clean
+from app.screens.changes import change, why_not
 from app.screens.room import RoomScreen
 from widgets.account_card import AccountCard
 from widgets.containers import Container, VerticalScroll
@@ -25,7 +26,6 @@ from widgets.credential_panel import CredentialPanel
 if TYPE_CHECKING:
     # The first frame waits for none of them.
     from textual.screen import Screen
-    from textual.worker import Worker
 
     from app.domain.gumloop import Team
     from app.domain.login import SignedOut
@@ -210,28 +210,26 @@ class AccountsScreen(RoomScreen):
     def _ask_sign_out(self, provider: Provider) -> None:
         from app.screens.sign_out_words import question
 
+        if why := why_not(self, f"sign out of {provider.value}"):
+            self.notify(why, severity="warning", timeout=4, markup=False)
+            return
         status = self.frame.presence.of(provider)
-        if status is not None:
+        if status is not None and self.is_current:
             self.app.push_screen(question(status), lambda agreed: self._agreed(provider, agreed))
 
     def _agreed(self, provider: Provider, agreed: bool | None) -> None:
         if agreed:
-            self.busy = "signing out"
             self._end(provider)
 
-    @work(exclusive=True, group="logout", description="sign out", exit_on_error=False)
+    @change("sign out of {0.title}", group="sign out of {0.value}")
     async def _end(self, provider: Provider) -> None:
-        self.post_message(self.SignedOutNow(await self._sign_out[provider].do()))
-
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """The app tells; here only what was going on comes to an end."""
-        self.busy = ""
-        return False
+        with self.doing(f"signing out of {provider.title}"):
+            result = await self._sign_out[provider].do()
+        self.post_message(self.SignedOutNow(result))
 
     @on(SignedOutNow)
     def _ended(self, event: SignedOutNow) -> None:
         from app.screens.sign_out_words import told
 
-        self.busy = ""
         self.notify(told(event.result), title="Signed out", timeout=8, markup=False)
         self.frame.account_changed.publish(None)

@@ -1,6 +1,7 @@
 """The screens that have the frame around them: top bar, body, key bar."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import ClassVar
 
@@ -56,6 +57,8 @@ class RoomScreen(Screen[bool]):
     def __init__(self, frame: Frame) -> None:
         super().__init__()
         self.frame = frame
+        self._reading = ""
+        self._changing: list[str] = []
 
     def compose(self) -> ComposeResult:
         yield TopBar()
@@ -114,12 +117,28 @@ class RoomScreen(Screen[bool]):
 
     @property
     def busy(self) -> str:
-        """What goes on, in one word ("refreshing"); empty when nothing does."""
-        return self.query_one(KeyBar).busy
+        """What is being read, in one word ("refreshing"); empty when nothing is."""
+        return self._reading
 
     @busy.setter
     def busy(self, what: str) -> None:
-        self.query_one(KeyBar).busy = what
+        self._reading = what
+        self._show_busy()
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Show a change while inside ("signing out of Gumloop"), whatever is read meanwhile."""
+        self._changing.append(what)
+        self._show_busy()
+        try:
+            yield
+        finally:
+            self._changing.remove(what)
+            if self.is_running:
+                self._show_busy()
+
+    def _show_busy(self) -> None:
+        self.query_one(KeyBar).busy = self._changing[-1] if self._changing else self._reading
 
     def on_mount(self) -> None:
         self.frame.account_changed.subscribe(self, lambda _: self.account_changed())

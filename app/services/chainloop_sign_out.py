@@ -4,13 +4,15 @@ from contextlib import suppress
 
 from app.domain.activity import Action
 from app.domain.claims import expiry_of
-from app.domain.credentials import Credential, Method, Provider, Source
+from app.domain.credentials import Credential, Method, Provider, Source, profile_words
 from app.domain.errors import LoopinError, VaultMissing
 from app.domain.login import SignedOut
 from app.domain.ports import AccountStore, Gateways, Vault
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault
+from app.services.changes import Changes
+from app.services.gumloop_sign_out import STORED
 
 
 class ChainloopSignOut:
@@ -28,7 +30,9 @@ class ChainloopSignOut:
         gateways: Gateways,
         accounts: AccountStore,
         trail: Trail,
+        changes: Changes,
     ) -> None:
+        self._changes = changes
         self._session = session
         self._vault = ChainloopVault(vault)
         self._gateways = gateways
@@ -52,15 +56,22 @@ class ChainloopSignOut:
         )
         if _has_session(credential):
             self._session.check_may_change()
-        ended, warning = await self._end(credential, everywhere)
+        doing = f"signing out of Chainloop{profile_words(profile)[0]}"
+        return await self._changes.run(doing, self._end(credential, everywhere, still), hint=STORED)
+
+    async def _end(self, credential: Credential, everywhere: bool, still: str) -> SignedOut:
+        """End the login, at the server and here."""
+        profile = credential.profile
+        ended, warning = await self._end_session(credential, everywhere)
         await self._vault.delete(profile)
         with suppress(LoopinError):
             await self._accounts.forget(Provider.CHAINLOOP.value, profile)
-        await self._trail.add(Action.LOGOUT, endpoint=stored.endpoint.address, subject=f"profile {profile}")
+        address = credential.endpoint.address
+        await self._trail.add(Action.LOGOUT, endpoint=address, subject=f"profile {profile}")
         until = None if ended else expiry_of(self._session.claims(credential))
         return SignedOut(True, ended, until, warning, still)
 
-    async def _end(self, credential: Credential, everywhere: bool) -> tuple[bool, str]:
+    async def _end_session(self, credential: Credential, everywhere: bool) -> tuple[bool, str]:
         if not _has_session(credential):
             return False, ""
         try:

@@ -65,7 +65,8 @@ class Changes:
     inside a change is part of it: it is neither shielded again nor listed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, grace: float = GRACE) -> None:
+        self.grace = grace
         self._tasks: dict[asyncio.Task[Any], _Change] = {}
         self._orphans: list[Orphan] = []
         self.closing = False
@@ -118,8 +119,9 @@ class Changes:
         self.closing = False
         self._orphans.clear()
 
-    async def finish(self, seconds: float = GRACE) -> bool:
-        """Wait until nothing is under way, at most `seconds`; return whether that came about."""
+    async def finish(self, seconds: float | None = None) -> bool:
+        """Wait until nothing is under way, at most `seconds` (else `grace`); return whether that came about."""
+        seconds = self.grace if seconds is None else seconds
         while tasks := list(self._tasks):
             loop = asyncio.get_running_loop()
             begun = loop.time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from app.domain.credentials import Credential
     from app.domain.ports import Clock, GumloopOAuth, ProcessLock
     from app.domain.secret import Secret
+    from app.services.changes import Changes
     from app.services.gumloop_facts import GumloopMemory
 
 LOOKS = (0.1, 0.3, 0.6, 1.0)
@@ -46,8 +48,15 @@ class GumloopRefresh:
     """
 
     def __init__(
-        self, vault: GumloopVault, oauth: GumloopOAuth, lock: ProcessLock, memory: GumloopMemory, clock: Clock
+        self,
+        vault: GumloopVault,
+        oauth: GumloopOAuth,
+        lock: ProcessLock,
+        memory: GumloopMemory,
+        clock: Clock,
+        changes: Changes,
     ) -> None:
+        self._changes = changes
         self._vault = vault
         self._oauth = oauth
         self._lock = lock
@@ -70,8 +79,13 @@ class GumloopRefresh:
         return stored
 
     async def do(self, ended: Credential) -> Credential:
-        """Return the credential that follows `ended`."""
-        async with self._lock.hold(lock_name(ended.profile)):
+        """Return the credential that follows `ended`.
+
+        A caller that is cancelled may leave while somebody else holds the lock; once the token endpoint is
+        asked, the answer is stored whether the caller is there or not.
+        """
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._lock.hold(lock_name(ended.profile)))
             login = await self._login(ended)
             if login.secret != ended.secret:
                 return credential_of(login, ended)
@@ -79,8 +93,17 @@ class GumloopRefresh:
                 raise SessionEnded(
                     "the access token has ended and came without a refresh token", hint=sign_in(ended.profile)
                 )
+            # The lock goes with the exchange.
+            exchange = self._exchange(stack.pop_all(), login, login.refresh_token, ended)
+            hint = f"where it says that the session has ended, {sign_in(ended.profile)}"
+            return await self._changes.run("renewing the Gumloop session", exchange, hint=hint)
+
+    async def _exchange(
+        self, lock: AsyncExitStack, login: GumloopLogin, refresh_token: Secret, ended: Credential
+    ) -> Credential:
+        async with lock:
             try:
-                tokens = await self._oauth.refresh(login.endpoint, login.refresh_token)
+                tokens = await self._oauth.refresh(login.endpoint, refresh_token)
             except SessionEnded as error:
                 return await self._second_look(login, ended, error)
             return await self._store(login, tokens, ended)

@@ -1,17 +1,23 @@
 """Sign out of Gumloop."""
 
+from contextlib import AsyncExitStack
+
 from app.domain.activity import Action
-from app.domain.credentials import Method, Provider
+from app.domain.credentials import Method, Provider, profile_words
 from app.domain.errors import LoopinError, VaultMissing
 from app.domain.gumloop import GumloopLogin, GumloopTarget
 from app.domain.login import SignedOut
 from app.domain.ports import GumloopOAuth, ProcessLock
 from app.services.activity import Trail
+from app.services.changes import Changes
 from app.services.gumloop_facts import GumloopMemory
 from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import KEY, TOKEN, GumloopSession
-from app.services.gumloop_vault import GumloopVault
+from app.services.gumloop_vault import GumloopVault, StoredGumloop
 from app.services.read_only import check
+
+STORED = "loopin status shows which logins are still stored"
+"""The next step after a sign-out whose end is not known."""
 
 
 class GumloopSignOut:
@@ -30,7 +36,9 @@ class GumloopSignOut:
         lock: ProcessLock,
         memory: GumloopMemory,
         trail: Trail,
+        changes: Changes,
     ) -> None:
+        self._changes = changes
         self._session = session
         self._vault = vault
         self._oauth = oauth
@@ -49,7 +57,8 @@ class GumloopSignOut:
 
     async def _sign_out(self, profile: str) -> SignedOut:
         still = still_in_effect(self._session.target)
-        async with self._lock.hold(lock_name(profile)):
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._lock.hold(lock_name(profile)))
             try:
                 found = await self._vault.read(profile)
             except VaultMissing as problem:
@@ -58,6 +67,14 @@ class GumloopSignOut:
                 return SignedOut(False, False, still=still, unseen=problem.message)
             if _can_be_revoked(found.login):
                 check(self._session.target.read_only.why(profile))
+            # The lock goes with what ends the login.
+            ending = self._end(stack.pop_all(), profile, found, still)
+            doing = f"signing out of Gumloop{profile_words(profile)[0]}"
+            return await self._changes.run(doing, ending, hint=STORED)
+
+    async def _end(self, lock: AsyncExitStack, profile: str, found: StoredGumloop, still: str) -> SignedOut:
+        """End the login that was found, at the server and here."""
+        async with lock:
             revoked, warning = await self._revoke(found.login)
             await self._vault.delete(profile)
         await self._memory.forget(profile)

@@ -11,9 +11,11 @@ from typing import Any
 from app.container import Container
 from app.domain.claims import USER_AUDIENCE
 from app.domain.credentials import ChainloopTarget, Method
+from app.domain.gumloop import GumloopLogin
 from app.domain.secret import Secret
 from app.main import LoopinApp
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
+from app.services.gumloop_facts import GumloopFacts
 from app.settings import Settings
 from tests.support.fake_desk import (
     FakeBrowser,
@@ -23,7 +25,7 @@ from tests.support.fake_desk import (
     FakeListeners,
     FakeVault,
 )
-from tests.support.fake_gumloop import FakeGumloop, FreeLocks
+from tests.support.fake_gumloop import ACCESS, REFRESH, FakeGumloop, FreeLocks
 from tests.support.fake_plane import FakeControlPlane, FakeGateways
 from tests.support.memory import MemoryAccounts, MemoryActivity, MemoryKnown, MemoryPreferences
 from tests.support.sample import CI_TOKEN, ENDPOINT, NOW, USER_TOKEN
@@ -122,6 +124,13 @@ class FakeContainer(Container):
         facts = {"endpoint": ENDPOINT.address, "organization": "acme", "organization_id": "id-acme"}
         finish(self.accounts.update("chainloop", "default", facts))
         finish(ChainloopVault(self.fake_vault).write("default", StoredLogin(secret, method, ENDPOINT)))
+
+    def store_gumloop(self, *, lives: timedelta = timedelta(hours=1)) -> None:
+        """Put a Gumloop login into the keychain whose access token ends after so long."""
+        login = GumloopLogin(Method.OAUTH, ACCESS, self.settings.gumloop.default, "", REFRESH)
+        finish(self._gumloop_vault.write("default", login))
+        facts = GumloopFacts(login.endpoint.address, login.method.value, expires_at=NOW + lives)
+        finish(self._gumloop_memory.remember("default", ACCESS, facts))
 
 
 def finish(work: Coroutine[Any, Any, None]) -> None:

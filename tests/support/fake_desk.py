@@ -44,12 +44,13 @@ class FakeClock:
 
 
 class FakeVault:
-    """A keychain in a dictionary; `error` is what every call answers when set."""
+    """A keychain in a dictionary; `error` is what every call answers when set. A write waits for `held`."""
 
     def __init__(self, label: str = "GNOME Keyring") -> None:
         self.label = label
         self.entries: dict[tuple[str, str], Secret] = {}
         self.error: LoopinError | None = None
+        self.held: asyncio.Event | None = None
 
     async def probe(self) -> VaultStatus:
         """The label, and `error`."""
@@ -67,6 +68,8 @@ class FakeVault:
     async def write(self, service: str, account: str, secret: Secret) -> None:
         """Keep it."""
         self._check()
+        if self.held is not None:
+            await self.held.wait()
         self.entries[service, account] = secret
 
     def kept_open(self) -> AbstractContextManager[None]:

@@ -1,5 +1,6 @@
 """A Gumloop server in memory: the API and the OAuth endpoints, and locks that nobody else holds."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
@@ -11,10 +12,14 @@ from app.domain.secret import Secret
 
 STATE = "a-state-of-the-tests"
 ACCESS, REFRESH = Secret("not-a-real-access-token-5b1e"), Secret("not-a-real-refresh-token")
+RENEWED, SECOND_REFRESH = Secret("not-a-real-renewed-token-9c07"), Secret("not-a-real-second-refresh-token")
 
 
 class FakeGumloop:
-    """Takes every credential; `fail` maps a method's name to the error it raises. It is its own API."""
+    """Takes every credential; `fail` maps a method's name to the error it raises. It is its own API.
+
+    `held` maps a method's name to what its answer waits for, after it was done.
+    """
 
     team_id = ""
 
@@ -22,6 +27,11 @@ class FakeGumloop:
         self.fail: dict[str, LoopinError] = {}
         self.calls: list[str] = []
         self.revoked: list[Secret] = []
+        self.held: dict[str, asyncio.Event] = {}
+
+    async def _answer(self, name: str) -> None:
+        if name in self.held:
+            await self.held[name].wait()
 
     def _enter(self, name: str) -> None:
         self.calls.append(name)
@@ -37,6 +47,7 @@ class FakeGumloop:
     async def verify(self) -> None:
         """GET models."""
         self._enter("verify")
+        await self._answer("verify")
 
     async def teams(self) -> Sequence[Team]:
         """Two."""
@@ -68,16 +79,20 @@ class FakeGumloop:
     async def exchange(self, endpoint: Endpoint, request: AuthorizationRequest, code: str) -> GumloopTokens:
         """Tokens for an hour."""
         self._enter("exchange")
+        await self._answer("exchange")
         return GumloopTokens(ACCESS, REFRESH, 3600)
 
     async def refresh(self, endpoint: Endpoint, refresh_token: Secret) -> GumloopTokens:
-        """The same again."""
+        """New tokens; the old ones are spent."""
         self._enter("refresh")
-        return GumloopTokens(ACCESS, REFRESH, 3600)
+        await self._answer("refresh")
+        return GumloopTokens(RENEWED, SECOND_REFRESH, 3600)
 
     async def revoke(self, endpoint: Endpoint, token: Secret) -> None:
         """Remember it."""
+        self._enter("revoke")
         self.revoked.append(token)
+        await self._answer("revoke")
 
     async def person(self, endpoint: Endpoint, facts: IssuerFacts, access_token: Secret) -> str:
         """Ada."""
@@ -85,9 +100,13 @@ class FakeGumloop:
 
 
 class FreeLocks:
-    """Everybody gets the lock at once."""
+    """Locks that no other process holds; in this one, one at a time."""
+
+    def __init__(self) -> None:
+        self._locks: dict[str, asyncio.Lock] = {}
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
         """Hold it."""
-        yield
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            yield

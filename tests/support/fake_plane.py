@@ -54,7 +54,8 @@ class FakeControlPlane:
     """A control plane in memory, with the rules that screens depend on.
 
     `fail` maps a method's name, or the id of a token to be revoked, to the error it raises; `calls` lists
-    what was called. `hold` makes every call wait until it is set.
+    what was called. `hold` makes every call wait until it is set; `held` maps a method's name to what its
+    answer waits for, after it was done.
     """
 
     role: Role = Role.OWNER
@@ -68,6 +69,12 @@ class FakeControlPlane:
     fail: dict[str, LoopinError] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     hold: asyncio.Event | None = None
+    held: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    async def answer(self, name: str) -> None:
+        """Wait where the answer of this method is held."""
+        if name in self.held:
+            await self.held[name].wait()
 
     def organization(self, name: str) -> Organization:
         """The organization as the server tells it."""
@@ -127,12 +134,14 @@ class FakeGateway:
         """Switch."""
         plane = await self._enter("select_membership")
         plane.current_name = membership_id.removeprefix("m-")
+        await plane.answer("select_membership")
         return plane.membership(plane.current_name)
 
     async def set_threshold(self, organization: str, days: int) -> Organization:
         """Set it."""
         plane = await self._enter("set_threshold")
         plane.threshold = days
+        await plane.answer("set_threshold")
         return plane.organization(organization)
 
     async def list_tokens(
@@ -160,6 +169,7 @@ class FakeGateway:
             permissions=draft.permissions,
         )
         plane.tokens.append(token)
+        await plane.answer("create_token")
         return CreatedToken(token, Secret(f"not-a-real-token-of-{draft.name}-0042"))
 
     async def revoke_token(self, token_id: str) -> None:
@@ -170,6 +180,7 @@ class FakeGateway:
         for index, token in enumerate(plane.tokens):
             if token.id == token_id and token.revoked_at is None:
                 plane.tokens[index] = replace(token, revoked_at=NOW)
+                await plane.answer("revoke_token")
                 return
         raise NotFound("there is no such token, or it is revoked already")
 
@@ -178,6 +189,7 @@ class FakeGateway:
         plane = await self._enter("sign_out")
         if SIGN_OUT in plane.capabilities and self._credential is not None:
             plane.accepted.discard(self._credential.secret)
+            await plane.answer("sign_out")
             return True
         return False
 
