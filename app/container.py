@@ -177,26 +177,31 @@ class Container(Adapters):
     def create_token(self) -> CreateToken:
         from app.services.tokens import CreateToken
 
-        return CreateToken(self.chainloop_session, self.trail)
+        return CreateToken(self.chainloop_session, self.trail, self.changes)
 
     @cached_property
     def new_token(self) -> NewToken:
         from app.services.new_token import NewToken
 
-        return NewToken(self.create_token, self.revoke_tokens, self.trail)
+        return NewToken(self.create_token, self.revoke_tokens, self.trail, self.changes)
 
     @cached_property
     def revoke_tokens(self) -> RevokeTokens:
         from app.services.revoke_tokens import RevokeTokens
 
-        return RevokeTokens(self.chainloop_session, self.trail)
+        return RevokeTokens(self.chainloop_session, self.trail, self.changes)
 
     @cached_property
     def rotate_token(self) -> RotateToken:
         from app.services.rotate_token import RotateToken
 
         return RotateToken(
-            self.chainloop_session, self.create_token, self.revoke_tokens, self.trail, self.clock
+            self.chainloop_session,
+            self.create_token,
+            self.revoke_tokens,
+            self.trail,
+            self.clock,
+            self.changes,
         )
 
     @cached_property

@@ -26,6 +26,7 @@ from app.domain.text import capital, clean
 from app.errand import Errand
 from app.rooms import DemoServer, Rooms
 from app.screens.accounts import AccountsScreen
+from app.screens.changes import change
 from app.screens.dialog import Dialog
 from app.screens.frame import DemoLogin, Frame, Presence
 from app.screens.room import RoomScreen, Trouble
@@ -116,7 +117,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
 
     async def on_mount(self) -> None:
         self.catch_signals()
-        self.theme_changed_signal.subscribe(self, lambda theme: self._remember_theme(theme.name))
+        self.theme_changed_signal.subscribe(self, lambda _: self._remember_theme())
         self.frame.account_changed.subscribe(self, lambda _: self._account_changed())
         self._watch.start()
         await self.switch_mode(self._first)
@@ -128,7 +129,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self.screen.call_after_refresh(self.set_timer, PAINTED, self.look)
 
     async def on_unmount(self) -> None:
-        if not self.closing:
+        if not self.closing and self.changes.under_way():
             # An error of its own ends it: what was begun has not been waited for.
             self.changes.close()
             await self.changes.finish()
@@ -156,9 +157,12 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self._refresh_truecolor_filter(self.ansi_theme)
         self.stylesheet = Sheet(variables=self.get_css_variables())
 
-    @work(exclusive=True, group="theme", description="remember the theme", exit_on_error=False)
-    async def _remember_theme(self, name: str) -> None:
-        await self.container.preferences.remember("theme", name)
+    @change("remember the theme", quiet=True)
+    async def _remember_theme(self) -> None:
+        remembered = ""
+        while remembered != self.theme:
+            remembered = self.theme
+            await self.container.preferences.remember("theme", remembered)
 
     # ── who is signed in ──
 
@@ -298,7 +302,8 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         from app.screens.organization import OrganizationDialog
 
         box = self.container
-        self.push_screen(OrganizationDialog(box.list_organizations, box.switch_organization), self._switched)
+        dialog = OrganizationDialog(box.list_organizations, box.switch_organization, box.changes)
+        self.push_screen(dialog, self._switched)
 
     def _switched(self, switched: "Switched | None") -> None:
         if switched is None:

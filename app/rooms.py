@@ -147,6 +147,7 @@ class Rooms:
             filters=_later(lambda: box.saved_filters),
             server=box.ask_server,
             dashboard=_later(lambda: box.open_dashboard),
+            changes=box.changes,
             near_days=box.settings.near_days,
             refresh_minutes=box.settings.refresh_minutes,
         )
@@ -161,6 +162,7 @@ class Rooms:
             describe=box.describe_organization,
             list_tokens=box.list_tokens,
             update_threshold=box.update_threshold,
+            changes=box.changes,
             sweep=self._demo.sweep if self._demo else None,
         )
         return AutoRevokeScreen(self._frame, work)

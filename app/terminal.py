@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 
-SHOWN = 0.1
-"""Seconds that a screen gets to show what a change brought, before it is asked whether the app may end."""
+TURNS, TURN = 50, 0.002
+"""Turns of the event loop, and seconds of each, in which the caller of a change gets to show what it brought:
+more than lie between the answer of a server and the dialog that shows a new token."""
 _log = logging.getLogger(__name__)
 # Without --debug nothing listens, and Python would then print errors over the screen.
 _log.addHandler(logging.NullHandler())
@@ -105,12 +106,14 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
     async def _finish(self, end: Callable[[], None], asks: bool) -> None:
         before = self.screen
         await self.changes.finish()
-        await asyncio.sleep(SHOWN)
+        for _ in range(TURNS):
+            await asyncio.sleep(TURN)
         # What was waited for may be a token that nobody has yet.
-        if asks and self.screen is not before and self.asks_first():
+        if asks and self.screen is not before:
             self.closing = False
-            self.changes.reopen()
-            return
+            if self.asks_first():
+                self.changes.reopen()
+                return
         end()
 
     def _end(self, result: int | None, return_code: int, message: "RenderableType | None") -> None:

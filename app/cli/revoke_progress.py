@@ -35,7 +35,9 @@ class Progress:
         self._under_way.add(token_id)
 
     def told(self, result: Revocation) -> None:
-        """The token's call was answered."""
+        """The token's call was answered, or is not made any more."""
+        if isinstance(result.error, Cancelled):
+            return
         self._under_way.discard(result.token_id)
         self._answered[result.token_id] = result
         self._revoked += result.error is None

@@ -22,15 +22,20 @@ from app.domain.request_context import RequestContext
 from app.domain.text import capital, clean
 from app.domain.tokens import StatusFilter
 from app.screens.auto_revoke_save import ConfirmThreshold
+from app.screens.changes import change
 from app.screens.frame import Frame, Presence
 from app.screens.room import RoomScreen
 from app.screens.words import at_hand
+from app.services.changes import Changes
 from app.services.organizations import DescribeOrganization, UpdateThreshold
 from app.services.tokens import ListTokens
 from widgets.partition_view import PartitionView
 from widgets.state_view import StateView
 from widgets.threshold_picker import ThresholdPicker
 from widgets.threshold_words import change_words, days
+
+_SAVE = "save"
+_READ = "loopin chainloop organization describe shows it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class AutoRevokeWork:
     describe: DescribeOrganization
     list_tokens: ListTokens
     update_threshold: UpdateThreshold
+    changes: Changes
     sweep: Callable[[], Awaitable[int]] | None = None
 
 
@@ -248,7 +254,7 @@ class AutoRevokeScreen(RoomScreen):
     async def _submitted(self) -> None:
         await self.run_action("save")
 
-    @work(exclusive=True, group="save", description="save the threshold", exit_on_error=False)
+    @change("save the threshold", group=_SAVE)
     async def action_save(self) -> None:
         """Ask, save, and show what the server says afterwards."""
         identity, preview, chosen, shown = self._identity, self._preview, self._chosen, self._read_in
@@ -257,11 +263,10 @@ class AutoRevokeScreen(RoomScreen):
         dialog = ConfirmThreshold(self._saved or 0, preview.at(chosen), identity.organization)
         if await self.app.push_screen_wait(dialog) is None:
             return
-        self.busy = "saving"
-        try:
-            organization = await self._use.update_threshold.do(chosen, shown)
-        finally:
-            self.busy = ""
+        doing = f"saving the threshold of {clean(identity.organization, 60)}"
+        with self.doing("saving"):
+            saving = self._use.update_threshold.do(chosen, shown)
+            organization = await self._use.changes.run(doing, saving, hint=_READ)
         self._show_saved(organization, shown)
 
     def _show_saved(self, organization: Organization, shown: RequestContext | None) -> None:
@@ -274,16 +279,13 @@ class AutoRevokeScreen(RoomScreen):
         self.load()
         self.frame.look()
 
-    @work(exclusive=True, group="sweep", description="run the sweep", exit_on_error=False)
+    @change("run the sweep", group=_SAVE)
     async def action_sweep(self) -> None:
         """In the demo: run the sweep that the server runs every hour."""
         if self._use.sweep is None:
             return
-        self.busy = "sweeping"
-        try:
+        with self.doing("sweeping"):
             count = await self._use.sweep()
-        finally:
-            self.busy = ""
         words = "nothing was due" if not count else f"{count:,} unused token{'s' * (count > 1)} revoked"
         self.notify(words, title="The sweep ran", markup=False)
         self.load()

@@ -16,7 +16,6 @@ from textual.worker import Worker
 Node = TypeVar("Node", bound=DOMNode)
 P = ParamSpec("P")
 T = TypeVar("T")
-_PREFIX = "change "
 
 
 def change(
@@ -46,7 +45,7 @@ def change(
             return node.run_worker(
                 partial(method, node, *args, **kwargs),
                 name=method.__name__,
-                group=f"{_PREFIX}{of}",
+                group=of,
                 description=description.format(*args),
                 exit_on_error=False,
             )
@@ -59,7 +58,7 @@ def change(
 def under_way(node: DOMNode, group: str) -> Worker[Any] | None:
     """Return the worker of this group of changes that runs on `node`, if one does."""
     workers = (worker for worker in node.workers if worker.node is node and not worker.is_finished)
-    return next((worker for worker in workers if worker.group == f"{_PREFIX}{group}"), None)
+    return next((worker for worker in workers if worker.group == group), None)
 
 
 def why_not(node: DOMNode, group: str) -> str:

@@ -14,12 +14,14 @@ from textual.widgets.option_list import Option
 from textual.worker import Worker
 
 from app.domain.errors import LoopinError
+from app.screens.changes import change, why_not
 from app.screens.dialog import Dialog, Result
 from app.screens.words import at_hand, reason
 from widgets.state_view import StateView
 
 Item = TypeVar("Item")
 """What a row stands for."""
+_TAKE = "take"
 MOST_ROWS = 8
 """That are seen at a time."""
 
@@ -39,13 +41,6 @@ class ChoiceDialog(Dialog[Result], Generic[Result, Item]):
         def __init__(self, rows: Sequence[Any]) -> None:
             super().__init__()
             self.rows = rows
-
-    class Taken(Message):
-        """The choice took effect."""
-
-        def __init__(self, result: Any) -> None:
-            super().__init__()
-            self.result = result
 
     def __init__(self) -> None:
         super().__init__()
@@ -82,9 +77,10 @@ class ChoiceDialog(Dialog[Result], Generic[Result, Item]):
     async def _list(self) -> None:
         self.post_message(self.Listed(await self.list_rows()))
 
-    @work(exclusive=True, group="take", description="let the choice take effect", exit_on_error=False)
+    @change("let the choice take effect", group=_TAKE)
     async def _take(self, row: Item) -> None:
-        self.post_message(self.Taken(await self.take(row)))
+        result = await self.take(row)
+        self.conclude(result)
 
     @on(Listed)
     def _show(self, event: Listed) -> None:
@@ -109,17 +105,20 @@ class ChoiceDialog(Dialog[Result], Generic[Result, Item]):
         self.query_one(".dialog-error", Static).update("")
         self._take(row)
 
-    @on(Taken)
-    def _done(self, event: Taken) -> None:
-        self.dismiss(event.result)
-
     @on(StateView.Chosen)
     def _again(self) -> None:
         self.on_mount()
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:
-        self.dismiss(None)
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        """Cancel; a choice that is taking effect comes to its end first."""
+        if why := why_not(self, _TAKE):
+            self.notify(why, severity="warning", timeout=4, markup=False)
+        else:
+            self.dismiss(None)
 
     def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
         """In the list's place, or under it when a choice failed."""

@@ -4,12 +4,11 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Button, Input, SelectionList, Static
 from textual.worker import Worker
 
@@ -20,6 +19,7 @@ from app.domain.errors import LoopinError, UsageError
 from app.domain.organizations import Identity
 from app.domain.text import clean
 from app.domain.tokens import CreatedToken, TokenDraft
+from app.screens.changes import change
 from app.screens.dialog import Dialog
 from app.screens.frame import Frame
 from app.screens.words import reason
@@ -32,14 +32,6 @@ _MAY = ("default", "read-only", "custom")
 _CUSTOM = 2
 _OFFERED = 6
 """Projects offered by name; more would be a wall of words: the others are typed."""
-
-
-class Created(Message):
-    """The server made the token."""
-
-    def __init__(self, created: CreatedToken) -> None:
-        super().__init__()
-        self.created = created
 
 
 class CreateTokenDialog(Dialog[CreatedToken]):
@@ -260,21 +252,22 @@ class CreateTokenDialog(Dialog[CreatedToken]):
 
     def action_leave(self) -> None:
         """Cancel; not while the server is at it, for its answer is told only once."""
-        if not self._creating:
+        if self._creating:
+            words = "the server is creating it: its answer is waited for, for the token is told only once"
+            self.notify(words, severity="warning", timeout=4, markup=False)
+        else:
             self.dismiss(None)
 
-    @work(exclusive=True, group="create", description="create the token", exit_on_error=False)
+    @change("create the token")
     async def _send(self, draft: TokenDraft) -> None:
         self._busy(True)
         try:
             created = await self._create(draft)
-        finally:
+        except LoopinError:
             self._busy(False)
-        self.post_message(Created(created))
-
-    @on(Created)
-    def _done(self, event: Created) -> None:
-        self.dismiss(event.created)
+            raise
+        # Still busy, so nothing else can close the form first.
+        self.conclude(created)
 
     def _busy(self, busy: bool) -> None:
         self._creating = busy

@@ -33,6 +33,7 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
         Binding("q", "leave", "Cancel", show=False),
         Binding("ctrl+l", "app.sign_in", "Sign in again", show=False, id="app.sign_in"),
     ]
+    _concluded: tuple[Result | None] | None = None
     session_over = False
     """True once a server told it that the session has ended: then one can sign in above it."""
 
@@ -57,6 +58,18 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
     def action_leave(self) -> None:
         """Cancel."""
         self.dismiss(None)
+
+    def conclude(self, result: Result | None) -> None:
+        """Dismiss it with a result that must not get lost; below another screen, once that has gone."""
+        self._concluded = (result,)
+        # Textual takes the screen on top away, whichever was to be dismissed.
+        if self.app.screen is self:
+            self.dismiss(result)
+
+    def on_screen_resume(self) -> None:
+        """Leave now when that could not be done before."""
+        if self._concluded is not None:
+            self.dismiss(self._concluded[0])
 
     def holds_on(self) -> bool:
         """The app is to quit: ask first and return True, where something would be lost."""

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from textual import work
-
 from app.domain.activity import ActivityEntry
 from app.domain.export import Format
+from app.screens.changes import change
 from app.screens.export_file import ExportFile, Written
 from app.services.export_activity import ExportActivity
 
@@ -24,7 +23,7 @@ class ExportActivityDialog(ExportFile):
         """How many."""
         return f"Export {len(self._entries):,} entr{'y' if len(self._entries) == 1 else 'ies'}"
 
-    @work(exclusive=True, group="export", description="write the activity", exit_on_error=False)
+    @change("write the activity", group="export")
     async def write(self, form: Format, path: str) -> None:
         """Write it."""
         self.post_message(Written(await self._export.do(self._entries, form, path, self._as_of)))

@@ -1,11 +1,10 @@
 """The dialog that writes the token list to a file."""
 
-from textual import work
-
 from app.domain.book import Book
 from app.domain.export import Format
 from app.domain.listing import Row
 from app.domain.names import problem
+from app.screens.changes import change
 from app.screens.export_file import ExportFile, Written
 from app.services.export_tokens import ExportTokens
 
@@ -23,7 +22,7 @@ class ExportTokensDialog(ExportFile):
         """How many."""
         return f"Export {len(self._rows):,} token{'s' * (len(self._rows) != 1)}"
 
-    @work(exclusive=True, group="export", description="write the list", exit_on_error=False)
+    @change("write the list", group="export")
     async def write(self, form: Format, path: str) -> None:
         """Write it."""
         written = await self._export.do(self._rows, form, path, self._book.now, self._book.threshold)

@@ -1,6 +1,6 @@
 """For a token that seems to serve a CI job: the job that needs none."""
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
@@ -10,6 +10,7 @@ from app.domain.ci import CISystem
 from app.domain.keyless import job_snippet, likely_system
 from app.domain.text import clean
 from app.domain.tokens import APIToken
+from app.screens.changes import change
 from app.screens.dialog import Dialog
 from app.services.copying import CopyText
 from widgets.choice_bar import ChoiceBar
@@ -74,7 +75,7 @@ class KeylessWayDialog(Dialog[bool]):
     def _pressed(self) -> None:
         self._hand_over()
 
-    @work(exclusive=True, group="copy", description="copy the job", exit_on_error=False)
+    @change("copy the job")
     async def _hand_over(self) -> None:
         told = await self._copy.do(self.snippet)
         self.query_one("#keyless-told", Static).update(Content(clean(told)))

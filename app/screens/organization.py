@@ -6,6 +6,7 @@ from textual.content import Content
 
 from app.domain.text import clean
 from app.screens.choice import ChoiceDialog
+from app.services.changes import Changes
 from app.services.organizations import ListedMembership, ListOrganizations, Switched, SwitchOrganization
 
 
@@ -16,8 +17,9 @@ class OrganizationDialog(ChoiceDialog[Switched, ListedMembership]):
     LOADING = "asking for your organizations …"
     EMPTY = ("you belong to no organization yet", "ask an owner to invite you")
 
-    def __init__(self, listing: ListOrganizations, switch: SwitchOrganization) -> None:
+    def __init__(self, listing: ListOrganizations, switch: SwitchOrganization, changes: Changes) -> None:
         super().__init__()
+        self._changes = changes
         self._listing = listing
         self._switch = switch
 
@@ -27,7 +29,8 @@ class OrganizationDialog(ChoiceDialog[Switched, ListedMembership]):
 
     async def take(self, row: ListedMembership) -> Switched:
         """Switch there."""
-        return await self._switch.do(row.membership.organization.name)
+        name = row.membership.organization.name
+        return await self._changes.run(f"switching to {name}", self._switch.do(name))
 
     def in_effect(self, row: ListedMembership) -> bool:
         """The one that this profile works in."""

@@ -8,7 +8,6 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Button, Input, Static
 from textual.worker import Worker
 
@@ -20,6 +19,7 @@ from app.domain.ports import Clock
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.domain.tokens import CreatedToken
+from app.screens.changes import change
 from app.screens.dialog import Confirm, Dialog
 from app.screens.tokens_work import TokenWork
 from app.screens.words import reason
@@ -29,15 +29,6 @@ from widgets.relabel import relabel
 _MASK = "•" * 32
 SECONDS = 60
 """How long the token stays on the screen, and on a clipboard that can be emptied."""
-
-
-class Kept(Message):
-    """Something was done with the token. `lasting` is False for a clipboard."""
-
-    def __init__(self, words: str, *, lasting: bool) -> None:
-        super().__init__()
-        self.words = words
-        self.lasting = lasting
 
 
 class RevealDialog(Dialog[bool]):
@@ -71,6 +62,7 @@ class RevealDialog(Dialog[bool]):
         self._asking = ""
         self._done: list[str] = []
         self._lasting = False
+        self._storing = ""
 
     def heading(self) -> str:
         """Which token."""
@@ -102,7 +94,10 @@ class RevealDialog(Dialog[bool]):
         relabel(self.query_one("#reveal-show", Button), "s Hide" if self._shown else "s Show")
         state = self.query_one("#reveal-state", Static)
         state.set_class(self._lasting, "-safe")
-        lines = [f"✓ {words}" for words in self._done] or ["! NOT SAVED YET"]
+        lines = [f"✓ {words}" for words in self._done]
+        if self._storing:
+            lines.append(f"◌ {self._storing} …")
+        lines = lines or ["! NOT SAVED YET"]
         state.update(Content("\n".join(lines)))
 
     # ── keeping it ──
@@ -150,7 +145,7 @@ class RevealDialog(Dialog[bool]):
         name = self._created.token.name[:MAX_LENGTH]
         return name if clean(name) == name and not problem(name) else ""
 
-    @work(exclusive=True, group="offer", description="find a name for the file", exit_on_error=False)
+    @change("find a name for the file", quiet=True)
     async def action_file(self) -> None:
         """Ask for the file's name."""
         offered = await self._use.write_file.offer(self._plain_name() or "new")
@@ -172,7 +167,7 @@ class RevealDialog(Dialog[bool]):
         else:
             self._write_file(event.value)
 
-    @work(exclusive=True, group="keep", description="copy the token", exit_on_error=False)
+    @change("copy the token")
     async def _copy(self) -> None:
         secret, copying = self._created.secret, self._use.copy
         words = await copying.do(secret.reveal())
@@ -186,24 +181,40 @@ class RevealDialog(Dialog[bool]):
                 exclusive=True,
                 exit_on_error=False,
             )
-        self.post_message(Kept(words, lasting=False))
+        self._keep(words, lasting=False)
 
-    @work(exclusive=True, group="keep", description="save the token", exit_on_error=False)
+    @change("save the token to the keychain")
     async def _save_profile(self, profile: str) -> None:
-        label = await self._use.save_profile.do(self._created.secret, profile)
-        await self._settle(True)
-        self.post_message(Kept(f"saved to {label} as profile {profile.strip()}", lasting=True))
+        label = await self._store("saving to the keychain", self._use.save_profile.do, profile)
+        self._keep(f"saved to {label} as profile {profile.strip()}", lasting=True)
 
-    @work(exclusive=True, group="keep", description="write the token", exit_on_error=False)
+    @change("write the token to a file")
     async def _write_file(self, path: str) -> None:
-        written = await self._use.write_file.do(self._created.secret, path)
-        await self._settle(True)
-        self.post_message(Kept(f"written to {written} (0600)", lasting=True))
+        written = await self._store("writing to a file", self._use.write_file.do, path)
+        self._keep(f"written to {written} (0600)", lasting=True)
 
-    @on(Kept)
-    def _kept(self, event: Kept) -> None:
-        self._lasting = self._lasting or event.lasting
-        self._done.append(clean(event.words))
+    async def _store(self, doing: str, store: Callable[[Secret, str], Awaitable[str]], where: str) -> str:
+        """Store the token and note that somebody has it, whatever becomes of this dialog."""
+
+        async def both() -> str:
+            stored = await store(self._created.secret, where)
+            await self._settle(True)
+            return stored
+
+        self._storing = doing
+        self._show()
+        try:
+            name = self._created.token.name
+            return await self._use.changes.run(f"{doing}: the API token {name}", both())
+        finally:
+            self._storing = ""
+            if self.is_running:
+                self._show()
+
+    def _keep(self, words: str, *, lasting: bool) -> None:
+        """Say what was done with the token; a clipboard is not `lasting`."""
+        self._lasting = self._lasting or lasting
+        self._done.append(clean(words))
         self._close_question()
         self._show()
 
@@ -226,8 +237,11 @@ class RevealDialog(Dialog[bool]):
 
     def action_leave(self) -> None:
         """Leave; ask first while nothing keeps the token."""
-        if self._asking:
+        if self._asking and not self._storing:
             self._close_question()
+        elif self._storing:
+            words = f"{self._storing}: its end is waited for, for the token cannot be shown again"
+            self.notify(words, severity="warning", timeout=4, markup=False)
         elif self._lasting:
             self.dismiss(True)
         else:
@@ -249,7 +263,7 @@ class RevealDialog(Dialog[bool]):
             f"loopin chainloop organization api-token revoke --id {clean(token.id, 80)}"
         )
 
-    @work(exclusive=True, group="leave", description="leave", exit_on_error=False)
+    @change("leave", quiet=True)
     async def _ask_to_leave(self, *, quits: bool = False) -> None:
         text = (
             "It was handed to the clipboard. Paste it where it belongs first: it cannot be shown again."

@@ -16,6 +16,7 @@ from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.ports import Clock
 from app.domain.text import clean
 from app.domain.tokens import APIToken
+from app.screens.changes import change
 from app.screens.dialog import Dialog
 from app.screens.words import at_hand, sentence
 from app.services.revoke_tokens import Revocation
@@ -118,7 +119,7 @@ class RevokeMany(Dialog[bool]):
     def _result_cell(self, token: APIToken) -> Cell:
         return _cell_of(self._results.get(token.id))
 
-    @work(exclusive=True, group="many", description="revoke tokens", exit_on_error=False)
+    @change("revoke tokens", quiet=True)
     async def _go(self, names: dict[str, str]) -> None:
         self._working, self._stopped = True, False
         for token_id in names:

@@ -15,6 +15,7 @@ from textual.worker import Worker
 
 from app.domain.errors import LoopinError
 from app.domain.text import clean
+from app.screens.changes import change
 from app.screens.dialog import Dialog
 from app.screens.words import reason
 from app.services.saved_filters import SavedFilters
@@ -88,7 +89,7 @@ class SavedFiltersDialog(Dialog[str]):
         event.stop()
         self._save(event.value)
 
-    @work(exclusive=True, group="save", description="save the filter", exit_on_error=False)
+    @change("save the filter", group="save")
     async def _save(self, name: str) -> None:
         await self._saved.save(name, self._current)
         self.query_one("#saved-name", Input).value = ""
@@ -101,7 +102,7 @@ class SavedFiltersDialog(Dialog[str]):
         if options.has_focus and options.highlighted is not None:
             self._forget(list(self._filters)[options.highlighted])
 
-    @work(exclusive=True, group="save", description="forget the filter", exit_on_error=False)
+    @change("forget the filter", group="save")
     async def _forget(self, name: str) -> None:
         await self._saved.delete(name)
         self._read()

@@ -14,6 +14,7 @@ from app.domain.errors import LoopinError, NotSignedIn
 from app.domain.listing import Tab
 from app.domain.text import clean, safe
 from app.domain.tokens import TokenState
+from app.screens.changes import change
 from app.screens.frame import Frame, Presence
 from app.screens.room import RoomScreen
 from app.screens.tokens_flows import TokenFlows
@@ -25,6 +26,8 @@ from widgets.key_bar import KeyHint
 from widgets.state_view import StateView
 from widgets.token_browser import TokenBrowser
 
+_DIALOG = "a dialog, and what it decides"
+"""One at a time: no dialog opens over another one, and a change ends before the next one is asked about."""
 _CHANGES = {"new", "revoke", "rotate"}
 _ON_TOKENS = {"mark", "mark_range", "mark_all", "revoke", "rotate", "copy_id", "copy_name", "keyless"}
 
@@ -123,8 +126,8 @@ class TokensScreen(RoomScreen):
         self.finish(book, before)
         self.notice_vanished(listing)
         if not self._looked:
-            self._looked = True
-            self.look_for_interrupted(listing)
+            # While a dialog is open it is left for the next list.
+            self._looked = self.look_for_interrupted(listing) is not None
 
     @work(exclusive=True, group="finish", description="work out the list", exit_on_error=False)
     async def finish(self, book: Book, before: Book | None) -> None:
@@ -226,7 +229,7 @@ class TokensScreen(RoomScreen):
         """Mark all rows shown; when they are marked already, take the marks off."""
         self._browser.mark_all()
 
-    @work(group="sort", description="sort", exit_on_error=False)
+    @change("sort", group=_DIALOG, quiet=True)
     async def action_sort(self) -> None:
         """Choose the order."""
         from app.screens.token_dialogs import SortDialog
@@ -234,7 +237,7 @@ class TokensScreen(RoomScreen):
         if (chosen := await self.app.push_screen_wait(SortDialog(self._browser.sort))) is not None:
             self._browser.sort = chosen
 
-    @work(group="saved", exclusive=True, description="use saved filters", exit_on_error=False)
+    @change("use saved filters", group=_DIALOG, quiet=True)
     async def action_saved(self) -> None:
         """Choose among the saved filters, or save the one that is typed."""
         from app.screens.saved_filters import SavedFiltersDialog
@@ -247,16 +250,17 @@ class TokensScreen(RoomScreen):
     def _opened(self, event: TokenBrowser.Opened) -> None:
         from app.screens.token_dialogs import TokenDialog
 
-        self.app.push_screen(TokenDialog(event.detail))
+        if self.is_current:
+            self.app.push_screen(TokenDialog(event.detail))
 
     def action_keyless(self) -> None:
         """Show the job that needs no token."""
-        if (row := self._browser.row) is not None:
+        if (row := self._browser.row) is not None and self.is_current:
             from app.screens.keyless_way import KeylessWayDialog
 
             self.app.push_screen(KeylessWayDialog(row.token, self._use.copy))
 
-    @work(group="open", exclusive=True, description="open the web pages", exit_on_error=False)
+    @change("open the web pages")
     async def action_open(self) -> None:
         """Open the web pages of the control plane."""
         self.notify(f"opened in {await self._use.dashboard.do()}", markup=False)
@@ -271,38 +275,38 @@ class TokensScreen(RoomScreen):
         if (row := self._browser.row) is not None:
             self._copy(safe(row.token.name), "the name")
 
-    @work(group="copy", exclusive=True, description="copy", exit_on_error=False)
+    @change("copy")
     async def _copy(self, text: str, what: str) -> None:
         self.notify(f"{what}: {await self._use.copy.do(text)}", markup=False)
 
     # ── the flows ──
 
-    @work(group="new", exclusive=True, description="create a token", exit_on_error=False)
+    @change("create a token", group=_DIALOG)
     async def action_new(self) -> None:
         """Create a token."""
         await self._flows.create()
 
-    @work(group="revoke", exclusive=True, description="revoke tokens", exit_on_error=False)
+    @change("revoke tokens", group=_DIALOG)
     async def action_revoke(self) -> None:
         """Revoke what is marked, or the token under the cursor."""
         await self._flows.revoke()
 
-    @work(group="rotate", exclusive=True, description="rotate the token", exit_on_error=False)
+    @change("rotate the token", group=_DIALOG)
     async def action_rotate(self) -> None:
         """Replace the token under the cursor by a new one."""
         await self._flows.rotate()
 
-    @work(group="export", exclusive=True, description="export the list", exit_on_error=False)
+    @change("export the list", group=_DIALOG, quiet=True)
     async def action_export(self) -> None:
         """Write what is shown to a file."""
         await self._flows.export()
 
-    @work(group="vanished", exclusive=True, description="compare with the last list", exit_on_error=False)
+    @change("compare with the last list", quiet=True)
     async def notice_vanished(self, listing: Listing) -> None:
         """Tell what somebody else revoked."""
         await self._flows.notice_vanished(listing)
 
-    @work(group="interrupted", exclusive=True, description="look for interrupted work", exit_on_error=False)
+    @change("tell what was interrupted", group=_DIALOG, quiet=True)
     async def look_for_interrupted(self, listing: Listing) -> None:
         """Tell what a crash left."""
         await self._flows.look_for_interrupted(listing)

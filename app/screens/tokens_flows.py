@@ -100,11 +100,9 @@ class TokenFlows:
         self._list_again("")
 
     async def _revoke_one(self, token: APIToken, reason: str, shown: RequestContext | None) -> None:
-        self._room.busy = "revoking"
-        try:
-            (result,) = await self._use.revoke_tokens.do([(token.id, token.name)], reason, shown=shown)
-        finally:
-            self._room.busy = ""
+        with self._room.doing(f"revoking {clean(token.name, 40)}"):
+            wanted = [(token.id, token.name)]
+            (result,) = await self._use.revoke_tokens.do(wanted, reason, shown=shown)
         if result.error is not None:
             raise result.error
         at = result.revoked_at
@@ -123,22 +121,27 @@ class TokenFlows:
         name = successor(old, {t.name for t in listing.tokens if t.revoked_at is None}, listing.as_of).name
         if not await ask(may_rotate(old, name, listing.identity.organization)):
             return
-        rotation = await self._use.rotate.begin(old, listing)
+        with self._room.doing(f"rotating {clean(old.name, 40)}"):
+            try:
+                rotation = await self._use.rotate.begin(old, listing)
+            except LoopinError:
+                # Where the answer was lost, the token may be there.
+                self._list_again("")
+                raise
         self._list_again(rotation.created.token.id)
         await self._reveal(rotation.created, lambda kept: self._use.rotate.shown(rotation))
         revoke = await ask(may_end_old(rotation, await self._try(rotation)))
-        await self._use.rotate.finish(rotation, revoke_old=bool(revoke))
+        with self._room.doing(f"rotating {clean(old.name, 40)}"):
+            await self._use.rotate.finish(rotation, revoke_old=bool(revoke))
         self._list_again("")
         self._tell("Rotated", f"{clean(old.name, 60)} is revoked" if revoke else "both tokens are kept")
 
     async def _try(self, rotation: Rotation) -> str:
-        self._room.busy = "trying the new token"
         try:
-            await self._use.rotate.verify(rotation)
+            with self._room.doing("trying the new token"):
+                await self._use.rotate.verify(rotation)
         except LoopinError as error:
             return error.message
-        finally:
-            self._room.busy = ""
         return ""
 
     async def notice_vanished(self, listing: Listing) -> None:

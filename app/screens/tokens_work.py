@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from app.domain.book import Book
     from app.services.activity import Trail
     from app.services.ask_server import AskServer
+    from app.services.changes import Changes
     from app.services.copying import CopyText
     from app.services.export_tokens import ExportTokens
     from app.services.interrupted import InterruptedWork
@@ -43,6 +44,7 @@ class TokenWork:
     filters: SavedFilters
     server: AskServer
     dashboard: OpenDashboard
+    changes: Changes
     near_days: int
     refresh_minutes: int = 0
 

@@ -8,7 +8,7 @@ repair.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
@@ -33,7 +33,7 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A change that nobody waited for any more. `hint` says how to find out what came of an unknown one."""
+    """A change that nobody waited for any more. `hint` is the next step, where there is one."""
 
     doing: str
     end: End
@@ -55,7 +55,19 @@ class Orphan:
 class _Change:
     doing: str
     hint: str
-    abandoned: bool = False
+    lost: Callable[[Any], str]
+    left: bool = False
+    """Its caller is gone."""
+    told: bool = False
+    """Its caller is there, and may have no time any more to tell how it ended."""
+
+    def done(self, result: Any) -> Orphan:
+        """What to tell of its end."""
+        return Orphan(self.doing, End.DONE, self.lost(result) if self.left else "")
+
+
+def _nothing(result: object) -> str:
+    return ""
 
 
 class Changes:
@@ -72,24 +84,39 @@ class Changes:
         self.closing = False
         """True while the program is about to end: a change of many steps begins no further one."""
 
-    async def run(self, doing: str, work: Coroutine[Any, Any, T], *, hint: str = "") -> T:
+    async def run(
+        self,
+        doing: str,
+        work: Coroutine[Any, Any, T],
+        *,
+        hint: str = "",
+        lost: Callable[[T], str] = _nothing,
+    ) -> T:
         """Do `work` to its end, even when the caller is cancelled, and return or raise what it does.
 
-        `doing` names it, as in "signing out of Gumloop"; `hint` is the next step where its end stays unknown.
+        `doing` names it, as in "signing out of Gumloop"; `hint` is the next step where its end stays unknown,
+        and `lost` gives the one for a result that no caller has got.
         """
         if _inside.get():
             return await work
-        task = self.start(doing, work, hint=hint)
+        task = self.start(doing, work, hint=hint, lost=lost)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             self.abandon(task)
             raise
 
-    def start(self, doing: str, work: Coroutine[Any, Any, T], *, hint: str = "") -> asyncio.Task[T]:
+    def start(
+        self,
+        doing: str,
+        work: Coroutine[Any, Any, T],
+        *,
+        hint: str = "",
+        lost: Callable[[T], str] = _nothing,
+    ) -> asyncio.Task[T]:
         """Begin `work` as a change; like `run` for a caller that waits in its own way."""
         task = asyncio.create_task(_marked(work), name=doing)
-        self._tasks[task] = _Change(doing, hint)
+        self._tasks[task] = _Change(doing, hint, lost)
         task.add_done_callback(self._ended)
         return task
 
@@ -97,7 +124,7 @@ class Changes:
         """Note that nobody waits for the task any more: its end is then listed in `orphans`."""
         change = self._tasks.get(task)
         if change is not None:
-            change.abandoned = True
+            change.left = True
 
     def under_way(self) -> tuple[str, ...]:
         """What is being done, in the order in which it was begun, each name once."""
@@ -109,10 +136,10 @@ class Changes:
         return (*self._orphans, *unknown)
 
     def close(self) -> None:
-        """The program is about to end: whatever is under way has no caller any more."""
+        """The program is about to end: how what is under way ends is listed in `orphans`, too."""
         self.closing = True
-        for task in self._tasks:
-            self.abandon(task)
+        for change in self._tasks.values():
+            change.told = True
 
     def reopen(self) -> None:
         """The program goes on after all."""
@@ -120,7 +147,7 @@ class Changes:
         self._orphans.clear()
 
     async def finish(self, seconds: float | None = None) -> bool:
-        """Wait until nothing is under way, at most `seconds` (else `grace`); return whether that came about."""
+        """Wait until nothing is under way, `grace` or `seconds` at most; return whether that came about."""
         seconds = self.grace if seconds is None else seconds
         while tasks := list(self._tasks):
             loop = asyncio.get_running_loop()
@@ -138,8 +165,9 @@ class Changes:
             return
         # Asking for the error keeps asyncio from reporting one that nobody waits for.
         error = task.exception()
-        if change.abandoned:
-            self._orphans.append(Orphan(change.doing, End.FAILED if error else End.DONE, "", error))
+        if change.left or change.told:
+            failed = Orphan(change.doing, End.FAILED, "", error)
+            self._orphans.append(failed if error else change.done(task.result()))
 
 
 async def _marked(work: Coroutine[Any, Any, T]) -> T:

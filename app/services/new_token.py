@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from app.domain.request_context import RequestContext
     from app.domain.tokens import APIToken, CreatedToken, TokenDraft
     from app.services.activity import Trail
+    from app.services.changes import Changes
     from app.services.revoke_tokens import RevokeTokens
     from app.services.tokens import CreateToken, Listing
 
 CLOCKS_DIFFER = timedelta(minutes=10)
 """How far this clock and the server's may be apart."""
+_NOTING = "writing into the activity"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class NewToken:
     crash, a kill or a hang-up in between leaves a beginning without an end, which `interrupted` finds.
     """
 
-    def __init__(self, create: CreateToken, revoke: RevokeTokens, trail: Trail) -> None:
+    def __init__(self, create: CreateToken, revoke: RevokeTokens, trail: Trail, changes: Changes) -> None:
+        self._changes = changes
         self._create = create
         self._revoke = revoke
         self._trail = trail
@@ -54,11 +57,11 @@ class NewToken:
 
     async def kept(self, token: APIToken) -> None:
         """Somebody has it: nothing is left to tell."""
-        await self._end(token, "")
+        await self._changes.run(_NOTING, self._end(token, ""))
 
     async def given_up(self, token: APIToken) -> None:
         """It was left without being saved, and that was confirmed."""
-        await self._end(token, ", left unsaved")
+        await self._changes.run(_NOTING, self._end(token, ", left unsaved"))
 
     async def _end(self, token: APIToken, more: str) -> None:
         operations = {operation for operation, of in self._begun.items() if of == token.id}
@@ -96,6 +99,10 @@ class NewToken:
 
     async def settle(self, found: Unsaved, *, revoke: bool) -> None:
         """End it: revoke the token that nobody has, or keep it."""
+        doing = f"revoking the API token {found.token.name}" if revoke else _NOTING
+        await self._changes.run(doing, self._settle(found, revoke))
+
+    async def _settle(self, found: Unsaved, revoke: bool) -> None:
         if revoke:
             token = [(found.token.id, found.token.name)]
             (result,) = await self._revoke.do(token, "nobody saved it", shown=found.context)

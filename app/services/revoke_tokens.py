@@ -14,6 +14,7 @@ from app.domain.request_context import RequestContext
 from app.domain.tokens import StatusFilter
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
+from app.services.changes import Changes
 
 AT_ONCE = 4
 """Calls under way at the same time: enough to hide the network, few enough for any server."""
@@ -46,9 +47,10 @@ class RevokeTokens:
     may be, and which were not touched.
     """
 
-    def __init__(self, session: ChainloopSession, trail: Trail) -> None:
+    def __init__(self, session: ChainloopSession, trail: Trail, changes: Changes) -> None:
         self._session = session
         self._trail = trail
+        self._changes = changes
 
     async def do(
         self,
@@ -63,32 +65,47 @@ class RevokeTokens:
     ) -> tuple[Revocation, ...]:
         """Revoke each (id, name) once, a few at a time; one failure does not stop the others.
 
-        `shown` is that of the listing which the tokens are from, None for the organization in use. What
-        failed without the server having said no is tried again, up to `retries` times. `begun` hears an id
-        just before its call, `told` of each as soon as its call is answered; once `stopped` says so, no
-        further call is made and the rest is Cancelled. Afterwards all tokens are read again: what is
-        revoked there is done, whatever the call answered, so a token that somebody else revoked counts as
-        done too. The results are in the order of `tokens`.
+        `shown` is that of the listing which the tokens are from, None for the organization in use.
+
+        What failed without the server having said no is tried again, up to `retries` times. `begun`
+        hears an id just before its call, `told` of each as soon as its call is answered; once `stopped`
+        says so, no further call is made and the rest is Cancelled. Afterwards all tokens are read again:
+        what is revoked there is done, whatever the call answered, so a token that somebody else revoked
+        counts as done too. The results are in the order of `tokens`.
         """
         context, identity = await self._session.check_context(shown)
         gateway = self._session.gateway_in(context)
         names = dict(tokens)
         bulk = uuid4().hex if len(names) > 1 else ""
         endpoint = context.credential.endpoint.address
-        run = _Run(gateway, self._trail, identity, endpoint, reason, begun, told, stopped, bulk)
-        await run.begin(tuple(names))
-        first = await run.all({i: n for i, n in names.items() if i != identity.token_id})
-        for _ in range(retries):
-            open_ones = {i: r.name for i, r in first.items() if _worth_another(r.error)}
-            # An answer that got lost may hide a revocation that worked: what the list shows is not repeated.
-            gone = await _receipts(gateway, set(open_ones)) if open_ones else {}
-            first |= await run.all({i: name for i, name in open_ones.items() if i not in gone})
-        # The token that signs us in goes last: without it no other can be revoked.
-        first |= await run.all({i: n for i, n in names.items() if i == identity.token_id})
-        revoked_at = await _receipts(gateway, set(names))
-        results = tuple(_settled(first[token_id], revoked_at.get(token_id)) for token_id in names)
-        await run.close(results)
-        return results
+
+        def stop() -> bool:
+            return stopped() or self._changes.closing
+
+        run = _Run(gateway, self._trail, identity, endpoint, reason, begun, told, stop, bulk)
+        what = f"{len(names)} API tokens" if bulk else f"the API token {next(iter(names.values()), '')}"
+        return await self._changes.run(
+            f"revoking {what}",
+            _revoke(run, names, retries),
+            hint="loopin chainloop organization api-token list shows what is revoked",
+        )
+
+
+async def _revoke(run: "_Run", names: dict[str, str], retries: int) -> tuple[Revocation, ...]:
+    gateway, identity = run.gateway, run.identity
+    await run.begin(tuple(names))
+    first = await run.all({i: n for i, n in names.items() if i != identity.token_id})
+    for _ in range(retries):
+        open_ones = {i: r.name for i, r in first.items() if _worth_another(r.error)}
+        # An answer that got lost may hide a revocation that worked: what the list shows is not repeated.
+        gone = await _receipts(gateway, set(open_ones)) if open_ones else {}
+        first |= await run.all({i: name for i, name in open_ones.items() if i not in gone})
+    # The token that signs us in goes last: without it no other can be revoked.
+    first |= await run.all({i: n for i, n in names.items() if i == identity.token_id})
+    revoked_at = await _receipts(gateway, set(names))
+    results = tuple(_settled(first[token_id], revoked_at.get(token_id)) for token_id in names)
+    await run.close(results)
+    return results
 
 
 @dataclass(frozen=True, slots=True)

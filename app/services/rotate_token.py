@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from app.domain.activity import Action, ActivityEntry, Outcome
 from app.domain.credentials import Method
-from app.domain.errors import Refused
+from app.domain.errors import LoopinError
 from app.domain.organizations import Identity
 from app.domain.ports import Clock
 from app.domain.request_context import RequestContext
@@ -14,6 +14,7 @@ from app.domain.rotation import successor
 from app.domain.tokens import APIToken, CreatedToken
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
+from app.services.changes import Changes
 from app.services.revoke_tokens import Revocation, RevokeTokens
 from app.services.tokens import CreateToken, Listing
 
@@ -24,15 +25,16 @@ _MADE, _SEEN = "made", "seen"
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """Both tokens live; `operation` ties the entries of the trail together.
+    """Both tokens live. `context` is where both are, and where the rest of the rotation happens.
 
-    `context` is where both are, and where the rest of the rotation happens.
+    `operation` and `identity` are what the entries of the trail have in common.
     """
 
     old: APIToken
     created: CreatedToken
     operation: str
     context: RequestContext
+    identity: Identity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ class RotateToken:
         revoke: RevokeTokens,
         trail: Trail,
         clock: Clock,
+        changes: Changes,
     ) -> None:
+        self._changes = changes
         self._session = session
         self._create = create
         self._revoke = revoke
@@ -70,54 +74,55 @@ class RotateToken:
         self._clock = clock
 
     async def begin(self, token: APIToken, listing: Listing) -> Rotation:
-        """Create the successor of `token`; names of unrevoked tokens in `listing` count as taken."""
+        """Create the successor of `token`; names of unrevoked tokens in `listing` count as taken.
+
+        The trail has the beginning when everything was checked that can be checked here, and an end where the
+        server has made no token.
+        """
         self._session.check_may_change()
-        context = listing.context
         taken = {t.name for t in listing.tokens if t.revoked_at is None}
         draft = successor(token, taken, self._clock.now())
-        operation = uuid4().hex
-        await self._note(context, token, Outcome.STARTED, draft.name, operation)
-        try:
-            created = await self._create.do(draft, shown=context)
-        except Refused as error:
-            # Any other error may hide a token that was made: then the beginning stays without an end.
-            await self._note(context, token, Outcome.FAILED, error.message, operation)
-            raise
-        made = ((_MADE, created.token.id),)
-        await self._note(context, token, Outcome.STARTED, draft.name, operation, made)
-        return Rotation(token, created, operation, context)
+        journal = _Journal(self._trail, token, draft.name)
+        created = await self._create.do(draft, watch=journal, shown=listing.context)
+        return Rotation(token, created, journal.operation, listing.context, journal.identity)
 
     async def shown(self, rotation: Rotation) -> None:
         """Note that somebody has the new token: from now on it is not one that nobody saw."""
-        name = rotation.created.token.name
         extra = ((_MADE, rotation.created.token.id), (_SEEN, "yes"))
-        await self._note_of(rotation, Outcome.STARTED, name, extra)
+        noting = self._note(rotation, Outcome.STARTED, rotation.created.token.name, extra)
+        await self._changes.run(_doing(rotation), noting)
 
     async def verify(self, rotation: Rotation) -> Identity:
         """Make a real call with the new token; raise SessionEnded when it does not work."""
-        new = replace(rotation.context.credential, secret=rotation.created.secret, method=Method.API_TOKEN)
-        return await self._session.ask(new, rotation.context.organization)
+        context = rotation.context
+        new = replace(context.credential, secret=rotation.created.secret, method=Method.API_TOKEN)
+        return await self._session.ask(new, context.organization)
 
     async def finish(self, rotation: Rotation, *, revoke_old: bool) -> Revocation | None:
         """End the rotation: revoke the old token, or keep both. A failed revocation leaves both."""
+        return await self._changes.run(_doing(rotation), self._finish(rotation, revoke_old))
+
+    async def _finish(self, rotation: Rotation, revoke_old: bool) -> Revocation | None:
         if not revoke_old:
-            await self._note_of(rotation, Outcome.DONE, "both are kept")
+            await self._note(rotation, Outcome.DONE, "both are kept")
             return None
         old = [(rotation.old.id, rotation.old.name)]
         (result,) = await self._revoke.do(old, "rotated", shown=rotation.context)
         if result.error is not None:
             raise result.error
-        name = rotation.created.token.name
-        await self._note_of(rotation, Outcome.DONE, f"replaced by {name}")
+        await self._note(rotation, Outcome.DONE, f"replaced by {rotation.created.token.name}")
         return result
 
     async def take_back(self, rotation: Rotation) -> None:
         """End a rotation whose new token reached nobody: revoke that one; the old one lives."""
+        await self._changes.run(_doing(rotation), self._take_back(rotation))
+
+    async def _take_back(self, rotation: Rotation) -> None:
         new = rotation.created.token
         (result,) = await self._revoke.do([(new.id, new.name)], "nobody got it", shown=rotation.context)
         if result.error is not None:
             raise result.error
-        await self._note_of(rotation, Outcome.FAILED, "nobody got the new token; it was revoked")
+        await self._note(rotation, Outcome.FAILED, "nobody got the new token; it was revoked")
 
     async def interrupted(self, listing: Listing) -> tuple[Interrupted, ...]:
         """Beginnings without an end whose new token is in `listing` and lives.
@@ -146,46 +151,74 @@ class RotateToken:
 
     async def settle(self, found: Interrupted, *, revoke_new: bool) -> None:
         """End an interrupted rotation: revoke the token that nobody saw, or keep it."""
+        await self._changes.run(f"rotating {found.entry.subject}", self._settle(found, revoke_new))
+
+    async def _settle(self, found: Interrupted, revoke_new: bool) -> None:
         if revoke_new:
             new = [(found.new.id, found.new.name)]
             (result,) = await self._revoke.do(new, "nobody saw it", shown=found.context)
             if result.error is not None:
                 raise result.error
-        detail = "interrupted; the new token was revoked" if revoke_new else "interrupted; both are kept"
-        await self._trail.add(
-            Action.ROTATE,
-            outcome=Outcome.FAILED if revoke_new else Outcome.DONE,
-            endpoint=found.entry.endpoint,
-            subject=found.entry.subject,
-            subject_id=found.entry.subject_id,
-            detail=detail,
-            operation=found.entry.operation,
-        )
-
-    async def _note_of(
-        self, rotation: Rotation, outcome: Outcome, detail: str, extra: tuple[tuple[str, str], ...] = ()
-    ) -> None:
-        await self._note(rotation.context, rotation.old, outcome, detail, rotation.operation, extra)
+        outcome = Outcome.FAILED if revoke_new else Outcome.DONE
+        detail = "the new token was revoked" if revoke_new else "both are kept"
+        await self._trail.end(found.entry, outcome, f"interrupted; {detail}")
 
     async def _note(
-        self,
-        context: RequestContext,
-        old: APIToken,
-        outcome: Outcome,
-        detail: str,
-        operation: str,
-        extra: tuple[tuple[str, str], ...] = (),
+        self, rotation: Rotation, outcome: Outcome, detail: str, extra: tuple[tuple[str, str], ...] = ()
     ) -> None:
         await self._trail.add(
             Action.ROTATE,
             outcome=outcome,
-            endpoint=context.credential.endpoint.address,
-            subject=old.name,
-            subject_id=old.id,
+            identity=rotation.identity,
+            endpoint=rotation.context.credential.endpoint.address,
+            subject=rotation.old.name,
+            subject_id=rotation.old.id,
             detail=detail,
-            operation=operation,
+            operation=rotation.operation,
             extra=extra,
         )
+
+
+class _Journal:
+    """Writes down how far the creation of a successor has come."""
+
+    def __init__(self, trail: Trail, old: APIToken, new_name: str) -> None:
+        self._trail = trail
+        self._old = old
+        self._new_name = new_name
+        self.operation = uuid4().hex
+        self.endpoint = ""
+        self.identity: Identity | None = None
+
+    async def begun(self, identity: Identity, endpoint: str) -> None:
+        """Before the request: whatever happens from here on leaves a beginning without an end."""
+        self.identity, self.endpoint = identity, endpoint
+        await self._note(Outcome.STARTED, self._new_name)
+
+    async def created(self, token: APIToken) -> None:
+        """Which one it is."""
+        await self._note(Outcome.STARTED, self._new_name, ((_MADE, token.id),))
+
+    async def failed(self, error: LoopinError) -> None:
+        """The end."""
+        await self._note(Outcome.FAILED, error.message)
+
+    async def _note(self, outcome: Outcome, detail: str, extra: tuple[tuple[str, str], ...] = ()) -> None:
+        await self._trail.add(
+            Action.ROTATE,
+            outcome=outcome,
+            identity=self.identity,
+            endpoint=self.endpoint,
+            subject=self._old.name,
+            subject_id=self._old.id,
+            detail=detail,
+            operation=self.operation,
+            extra=extra,
+        )
+
+
+def _doing(rotation: Rotation) -> str:
+    return f"rotating the API token {rotation.old.name}"
 
 
 def _made_by(entry: ActivityEntry, new: APIToken) -> bool:

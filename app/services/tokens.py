@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from app.domain.activity import Action, Outcome
 from app.domain.errors import Failed, LoopinError, PermissionDenied, Unreachable, UsageError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from app.domain.request_context import RequestContext
     from app.services.activity import Trail
     from app.services.chainloop_session import ChainloopSession
+    from app.services.changes import Changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,63 +80,134 @@ class ListTokens:
         return Listing(tuple(tokens), identity, self._clock.now(), context, status, whole)
 
 
-class CreateToken:
-    """A new token. A create whose answer got lost is never repeated: the list is asked what came of it."""
+class CreationWatch(Protocol):
+    """Hears how far the creation of a token has come, to write it down. It raises nothing."""
 
-    def __init__(self, session: ChainloopSession, trail: Trail) -> None:
+    async def begun(self, identity: Identity, endpoint: str) -> None:
+        """Everything was checked; the request is about to be sent."""
+
+    async def created(self, token: APIToken) -> None:
+        """The server has made it."""
+
+    async def failed(self, error: LoopinError) -> None:
+        """The server has not made it. Where that is not known, nothing is heard any more."""
+
+
+class CreateToken:
+    """A new token. A create whose answer got lost is never repeated: the list is asked what came of it.
+
+    From the request on it runs to its end: the secret is sent once.
+    """
+
+    def __init__(self, session: ChainloopSession, trail: Trail, changes: Changes) -> None:
         self._session = session
         self._trail = trail
+        self._changes = changes
 
     async def do(
-        self, draft: TokenDraft, operation: str = "", shown: RequestContext | None = None
+        self,
+        draft: TokenDraft,
+        operation: str = "",
+        watch: CreationWatch | None = None,
+        shown: RequestContext | None = None,
     ) -> CreatedToken:
         """Create it and return it with its secret, which is told only this once.
 
-        `shown` is what the form was filled in for, None for the organization in use. With an `operation`
-        the trail has its beginning before the call, and the caller writes the end once somebody has the
-        token.
+        `shown` is what the form was filled in for, None for the organization in use. With an `operation` the trail has its beginning before the call, and the caller writes the end once
+        somebody has the token.
         """
         draft.check()
         context, identity = await self._session.check_context(shown)
-        gateway = self._session.gateway_in(context)
+        gateway, endpoint = self._session.gateway_in(context), context.credential.endpoint.address
         await _check_permissions(draft, gateway)
         note = partial(
             self._trail.add,
             Action.CREATE,
             identity=identity,
-            endpoint=context.credential.endpoint.address,
+            endpoint=endpoint,
             subject=draft.name,
             operation=operation,
         )
-        if operation:
-            await note(outcome=Outcome.STARTED)
-        try:
-            created = await gateway.create_token(draft)
-        except LoopinError as error:
-            if isinstance(error, Failed | Unreachable):
-                error.hint = await _what_came_of(draft, gateway, error.hint)
-            await note(outcome=Outcome.FAILED, detail=error.message)
-            raise
-        outcome = Outcome.STARTED if operation else Outcome.DONE
-        await note(outcome=outcome, subject_id=created.token.id, detail=f"scope {created.token.scope}")
-        return created
+
+        async def create() -> CreatedToken:
+            if operation:
+                await note(outcome=Outcome.STARTED)
+            if watch is not None:
+                await watch.begun(identity, endpoint)
+            try:
+                created = await gateway.create_token(draft)
+            except LoopinError as error:
+                await _end_creation(error, draft, gateway, _Ends(note, operation, watch))
+                raise
+            outcome = Outcome.STARTED if operation else Outcome.DONE
+            await note(outcome=outcome, subject_id=created.token.id, detail=f"scope {created.token.scope}")
+            if watch is not None:
+                await watch.created(created.token)
+            return created
+
+        return await self._changes.run(
+            f"creating the API token {draft.name}",
+            create(),
+            hint="loopin chainloop organization api-token list shows whether it exists",
+            lost=lambda created: f"nobody has seen it; to revoke it: {_REVOKE} --id {created.token.id}",
+        )
 
 
-async def _what_came_of(draft: TokenDraft, gateway: Gateway, unknown: str) -> str:
-    """The next step after an answer that got lost; `unknown` where the list does not tell.
+_REVOKE = "loopin chainloop organization api-token revoke"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """Where the end of a creation is written down."""
+
+    note: Callable[..., Awaitable[None]]
+    operation: str
+    watch: CreationWatch | None
+
+
+async def _end_creation(error: LoopinError, draft: TokenDraft, gateway: Gateway, ends: _Ends) -> None:
+    """Write down how a creation ended that gave no token, and give `error` the next step.
+
+    One whose answer got lost is a failure only when the list shows so: else its beginning stays without an
+    end, and the next start tells it.
+    """
+    lost = isinstance(error, Failed | Unreachable)
+    found = await _find_created(draft, gateway) if lost else ()
+    if found is None:
+        if not ends.operation:
+            await ends.note(outcome=Outcome.FAILED, detail=f"not known: {error.message}")
+        return
+    if found:
+        (token,) = found
+        error.hint = (
+            f"it was created all the same, and nobody has seen it: revoke it ({token.id}), and try again"
+        )
+        outcome = Outcome.STARTED if ends.operation else Outcome.DONE
+        detail = f"scope {token.scope}; its answer was lost"
+        await ends.note(outcome=outcome, subject_id=token.id, detail=detail)
+        if ends.watch is not None:
+            await ends.watch.created(token)
+        return
+    if lost:
+        error.hint = "the list shows that it was not created: try again"
+    await ends.note(outcome=Outcome.FAILED, detail=error.message)
+    if ends.watch is not None:
+        await ends.watch.failed(error)
+
+
+async def _find_created(draft: TokenDraft, gateway: Gateway) -> tuple[APIToken, ...] | None:
+    """The unrevoked token of this name in the draft's scope, if there is one; None where nobody can tell.
 
     Names are unique among unrevoked tokens of one scope, so one of this name is the one just made.
     """
     try:
         listed = await gateway.list_tokens(StatusFilter.ACTIVE)
     except LoopinError:
-        return unknown
+        return None
     for token in listed:
         if token.name == draft.name and (token.project.name if token.project else "") == draft.project:
-            return (
-                f"it was created all the same, and nobody has seen it: revoke it ({token.id}), and try again"
-            )
-    return "the list shows that it was not created: try again"
+            return (token,)
+    return ()
 
 
 async def _check_permissions(draft: TokenDraft, gateway: Gateway) -> None:

@@ -55,7 +55,7 @@ class FakeControlPlane:
 
     `fail` maps a method's name, or the id of a token to be revoked, to the error it raises; `calls` lists
     what was called. `hold` makes every call wait until it is set; `held` maps a method's name to what its
-    answer waits for, after it was done.
+    answer waits for, after it was done; `lost` to the error that comes in its place.
     """
 
     role: Role = Role.OWNER
@@ -70,11 +70,14 @@ class FakeControlPlane:
     calls: list[str] = field(default_factory=list)
     hold: asyncio.Event | None = None
     held: dict[str, asyncio.Event] = field(default_factory=dict)
+    lost: dict[str, LoopinError] = field(default_factory=dict)
 
     async def answer(self, name: str) -> None:
-        """Wait where the answer of this method is held."""
+        """Wait where the answer of this method is held; raise what comes in the place of one that is lost."""
         if name in self.held:
             await self.held[name].wait()
+        if name in self.lost:
+            raise self.lost[name]
 
     def organization(self, name: str) -> Organization:
         """The organization as the server tells it."""

@@ -1,9 +1,12 @@
 """A new token does not stay on the screen, nor on the clipboard."""
 
+import asyncio
+import signal
 from pathlib import Path
 
 import pytest
 from textual import events
+from textual.widgets import Button
 
 from app.domain.activity import Action, Outcome
 from app.screens.reveal import SECONDS
@@ -235,3 +238,70 @@ async def test_a_toast_does_not_lie_over_the_buttons() -> None:
             reveal.app.notify(f"ci-legacy and {number} more: see Activity", title="Revoked outside Loopin")
         await reveal.until(lambda: reveal.text().count("see Activity") == 2)
         assert buttons in reveal.text().splitlines()
+
+
+async def test_a_second_enter_while_the_keychain_asks_saves_once() -> None:
+    """And what the dialog says of the token is what became of it."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        box.fake_vault.held = asyncio.Event()
+        await reveal.to_keychain()
+        await reveal.reads("saving to the keychain …")
+        assert "NOT SAVED YET" not in reveal.text()
+        await reveal.take()
+        await reveal.until(lambda: "Already under way: save the token to the keychain" in reveal.toasts())
+        box.fake_vault.held.set()
+        await reveal.reads("saved to GNOME Keyring as profile ci-new")
+        assert "already" not in reveal.text()
+        assert ("loopin-chainloop", "ci-new") in box.fake_vault.entries
+
+
+async def test_while_the_keychain_asks_the_token_can_still_be_written_to_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    box = story()
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        box.fake_vault.held = asyncio.Event()
+        await reveal.to_keychain()
+        await reveal.reads("saving to the keychain …")
+        reveal.find("#reveal-done", Button).focus()
+        await reveal.to_file("./token")
+        await reveal.reads("written to ./token (0600)")
+        box.fake_vault.held.set()
+        await reveal.reads("saved to GNOME Keyring as profile ci-new")
+
+
+async def test_nobody_leaves_while_it_is_being_saved() -> None:
+    """Whether it is saved is not known yet."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        box.fake_vault.held = asyncio.Event()
+        await reveal.to_keychain()
+        await reveal.reads("saving to the keychain …")
+        await reveal.leave()
+        await reveal.until(lambda: "its end is waited for" in reveal.toasts())
+        assert reveal.is_open()
+        box.fake_vault.held.set()
+        await reveal.reads("saved to GNOME Keyring")
+        assert await told(box) == [(Outcome.DONE, "scope organization")]
+
+
+async def test_a_signal_while_it_is_being_saved_waits_for_the_keychain() -> None:
+    box = story()
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        box.fake_vault.held = asyncio.Event()
+        await reveal.to_keychain()
+        await reveal.reads("saving to the keychain …")
+        reveal.app.end_by_signal(signal.SIGTERM)
+        await reveal.rest()
+        assert not reveal.app._exit
+        box.fake_vault.held.set()
+        await reveal.until(lambda: reveal.app._exit)
+    assert reveal.app.return_value == 143
+    assert ("loopin-chainloop", "ci-new") in box.fake_vault.entries
+    assert await told(box) == [(Outcome.DONE, "scope organization")]
