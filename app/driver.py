@@ -8,6 +8,7 @@ And a terminal whose window was closed takes nothing any more. The thread that w
 and the app, at its end, would wait for ever for a place in that thread's queue.
 """
 
+import contextlib
 import signal
 from collections.abc import Callable
 from typing import IO, Any
@@ -28,7 +29,15 @@ class SteadyDriver(LinuxDriver):
         size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self._file: Any = Window(self._file)
+        self._file: Any = Window(self._file, self._end_app)
+
+    def _end_app(self) -> None:
+        """End the app as a hang-up does, also where that signal is ignored: nobody can see or stop it."""
+        end = getattr(self._app, "end_by_signal", None)
+        # The last lines are written when the loop is closed.
+        with contextlib.suppress(RuntimeError):
+            if end is not None:
+                self._loop.call_soon_threadsafe(end, signal.SIGHUP)
 
     def resume_application_mode(self) -> None:
         """Start the mode again, or take it up where the stop left it."""
@@ -60,10 +69,11 @@ class SteadyDriver(LinuxDriver):
 
 
 class Window:
-    """The terminal's file. What is written after it has gone is lost, and nobody is told."""
+    """The terminal's file. What is written after it has gone is lost; `gone` is called then, in any thread."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: IO[str], gone: Callable[[], None]) -> None:
         self._file = file
+        self._tell = gone
         self._gone = False
 
     def write(self, text: str) -> None:
@@ -84,3 +94,4 @@ class Window:
                 do(*what)
         except OSError:
             self._gone = True
+            self._tell()

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from textual import constants
+from textual import constants, events
 from textual.driver import Driver
+from textual.geometry import Size
 
 from app.domain.text import clean
 from app.plain import LegibleApp
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 TURNS, TURN = 50, 0.002
 """Turns of the event loop, and seconds of each, in which the caller of a change gets to show what it brought:
 more than lie between the answer of a server and the dialog that shows a new token."""
+SMALLEST = Size(40, 10)
+"""Columns and lines in which a dialog can be read."""
 _log = logging.getLogger(__name__)
 # Without --debug nothing listens, and Python would then print errors over the screen.
 _log.addHandler(logging.NullHandler())
@@ -90,12 +93,12 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
         self._close(lambda: self._end(code, 0, None), asks=False)
 
     def _close(self, end: Callable[[], None], *, asks: bool) -> None:
+        self.call_off("Loopin is closing")
         if self.closing or not self.changes.under_way():
             end()
             return
         self.closing = True
         self.changes.close()
-        self.call_off("Loopin is closing")
         what, seconds = clean(", ".join(self.changes.under_way())), self.changes.grace
         words = f"Waiting {seconds:g} s at most for this to finish: {what}. ctrl+c ends at once."
         self.notify(words, title="Closing", severity="warning", timeout=seconds, markup=False)
@@ -120,6 +123,17 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
         self.closing = True
         self.hear_last_words()
         super().exit(result, return_code, message)
+
+    async def on_mount(self) -> None:
+        """What happens by itself happens only where somebody can see it, and stop it."""
+        self.app_suspend_signal.subscribe(self, lambda _: self.call_off("Loopin was suspended"))
+        # A process that was stopped without a word (SIGSTOP) tells only when it goes on.
+        self.app_resume_signal.subscribe(self, lambda _: self.call_off("Loopin was suspended"))
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The same for a terminal that has become too small."""
+        if event.size.width < SMALLEST.width or event.size.height < SMALLEST.height:
+            self.call_off("the terminal became too small")
 
     def call_off(self, why: str) -> bool:
         """Cancel what would happen by itself, such as a countdown, and say why; False when nothing would."""

@@ -61,6 +61,8 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
 
     def conclude(self, result: Result | None) -> None:
         """Dismiss it with a result that must not get lost; below another screen, once that has gone."""
+        if self._concluded is not None:
+            return
         self._concluded = (result,)
         # Textual takes the screen on top away, whichever was to be dismissed.
         if self.app.screen is self:

@@ -1,6 +1,7 @@
 """Revoking several tokens: a countdown that can still be stopped, then each result as it comes."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import ClassVar
 
 from textual import on, work
@@ -25,13 +26,18 @@ from widgets.virtual_table import VirtualTable
 from widgets.virtual_table_columns import Cell, Column
 
 SECONDS = 10
+LONGEST_SECOND = 3.0
+"""Seconds that a second may take on a busy machine; a longer one was not counted by anybody."""
 MOST_REASONS = 4
 Revoke = Callable[..., Awaitable[Sequence[Revocation]]]
 """`RevokeTokens.do`, bound to the listing that the tokens are from."""
 
 
 class Countdown(Dialog[bool]):
-    """The last moment to change one's mind: there is no un-revoke. True = nobody stopped it."""
+    """The last moment to change one's mind: there is no un-revoke. True = nobody stopped it.
+
+    It counts only while it can be seen: what suspends the app or hides the dialog calls it off.
+    """
 
     CSS_PATH = "revoke_tokens.tcss"
     AUTO_FOCUS = "#cancel"
@@ -58,13 +64,28 @@ class Countdown(Dialog[bool]):
         for left in range(SECONDS, 0, -1):
             bar = "▓" * left + "░" * (SECONDS - left)
             self.query_one("#countdown", Static).update(Content(f"in {left:>2} s  {bar}"))
+            begun = self._clock.now(), self._clock.monotonic()
             await self._clock.sleep(1)
-        if self.is_current:
-            self.dismiss(True)
+            if self._stood_still(*begun):
+                self.call_off("the process had been stopped")
+                return
+        self.conclude(True)
+
+    def _stood_still(self, now: datetime, monotonic: float) -> bool:
+        """True when a second took much longer: the process was stopped, or the machine asleep."""
+        by_wall_clock = (self._clock.now() - now).total_seconds()
+        return max(by_wall_clock, self._clock.monotonic() - monotonic) > LONGEST_SECOND
+
+    def call_off(self, why: str) -> bool:
+        """Stop counting, and leave with nothing done."""
+        self.workers.cancel_group(self, "countdown")
+        self.app.notify(f"Nothing was revoked: {why}.", severity="warning", timeout=10, markup=False)
+        self.conclude(None)
+        return True
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id == "yes" or None)
+        self.conclude(event.button.id == "yes" or None)
 
 
 class One(Message):
@@ -203,6 +224,13 @@ class RevokeMany(Dialog[bool]):
         """Try those again that failed."""
         if not self._working and (failed := self._failed()):
             self._go(failed)
+
+    def cancel_running(self) -> bool:
+        """Ctrl+c begins no further call."""
+        if not self._working or self._stopped:
+            return False
+        self.action_leave()
+        return True
 
     def action_leave(self) -> None:
         """Stop what is not begun; leave when nothing is under way."""

@@ -51,7 +51,7 @@ class NewToken:
         """Create it where the form said, and return it with its secret, which is told only this once."""
         operation = uuid4().hex
         self._begun[operation] = ""
-        created = await self._create.do(draft, operation, shown)
+        created = await self._create.do(draft, operation, shown=shown)
         self._begun[operation] = created.token.id
         return created
 

@@ -113,8 +113,9 @@ class CreateToken:
     ) -> CreatedToken:
         """Create it and return it with its secret, which is told only this once.
 
-        `shown` is what the form was filled in for, None for the organization in use. With an `operation` the trail has its beginning before the call, and the caller writes the end once
-        somebody has the token.
+        `shown` is what the form was filled in for, None for the organization in use. With an `operation`
+        the trail has its beginning before the call, and the caller writes the end once somebody has the
+        token.
         """
         draft.check()
         context, identity = await self._session.check_context(shown)

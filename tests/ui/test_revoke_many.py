@@ -1,11 +1,18 @@
 """Revoking several tokens, from the countdown to the receipts."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from unittest.mock import patch
+
+import pytest
 
 from app.domain.activity import Outcome
 from app.domain.errors import Failed, Refused, SessionEnded
+from app.main import LoopinApp
+from app.screens.help import HelpScreen
 from tests.support import app as fakes
+from tests.support.fake_desk import FakeClock
 from tests.support.pages.login import LoginPage
 from tests.support.pages.page import SMALL, Page, Question
 from tests.support.rooms import at_tokens, story
@@ -228,3 +235,112 @@ async def sign_in(page: Page) -> None:
     await login.waits()
     await login.comes_back()
     await page.press("enter")
+
+
+def living(box: fakes.FakeContainer) -> int:
+    """How many tokens are not revoked."""
+    return sum(token.revoked_at is None for token in box.plane.tokens)
+
+
+async def shrink(countdown: Page) -> None:
+    """Make the terminal smaller than any dialog."""
+    await countdown.resize((39, 9))
+
+
+async def narrow(countdown: Page) -> None:
+    """Make it too narrow."""
+    await countdown.resize((39, 24))
+
+
+async def suspend(countdown: Page) -> None:
+    """What ctrl+z does before the process stops."""
+    countdown.app._suspend_signal()
+
+
+async def resume(countdown: Page) -> None:
+    """What follows a stop that nobody announced."""
+    countdown.app._resume_signal()
+
+
+async def interrupt(countdown: Page) -> None:
+    """Ctrl+c."""
+    await countdown.press("ctrl+c")
+
+
+async def stop_the_process(countdown: Page) -> None:
+    """SIGSTOP, and SIGCONT a minute later: a second took a minute."""
+    clock = countdown.app.container.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(60)
+
+
+@pytest.mark.parametrize("what", [shrink, narrow, suspend, resume, interrupt, stop_the_process])
+async def test_a_countdown_that_nobody_can_see_revokes_nothing(
+    what: Callable[[Page], Awaitable[None]],
+) -> None:
+    box = story()
+    async with at_tokens(box) as tokens:
+        before = living(box)
+        countdown = await tokens.count_down(3)
+        await countdown.reads("in 10 s")
+        await what(countdown)
+        await tokens.until(lambda: "Nothing was revoked: " in tokens.toasts())
+        await tokens.closed()
+        for _ in range(12):
+            box.fake_clock.advance(1)
+            await tokens.rest(1)
+        assert living(box) == before
+        assert tokens.screen is tokens.room
+
+
+async def test_a_selection_does_not_keep_ctrl_c_from_stopping_a_countdown() -> None:
+    box = story()
+    async with at_tokens(box) as tokens:
+        countdown = await tokens.count_down(3)
+        with patch.object(LoopinApp, "selection", lambda app: "marked"):
+            await countdown.press("ctrl+c")
+            await tokens.closed()
+        assert tokens.app.clipboard == ""
+
+
+async def test_a_countdown_below_another_screen_waits_until_it_is_seen_again() -> None:
+    box = story()
+    async with at_tokens(box) as tokens:
+        before = living(box)
+        countdown = await tokens.count_down(3)
+        await countdown.reads("in 10 s")
+        tokens.app.action_help()
+        await tokens.dialog(HelpScreen)
+        tokens.app.call_off("you stopped it")
+        await tokens.press("escape")
+        await tokens.closed()
+        assert living(box) == before
+
+
+async def test_quitting_while_tokens_are_revoked_begins_no_further_call() -> None:
+    """What is under way is waited for; the trail has the end of it."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        countdown = await tokens.count_down(6)
+        box.plane.held["revoke_token"] = asyncio.Event()
+        receipts = await countdown.now()
+        await receipts.until(lambda: box.plane.calls.count("revoke_token") == 4)
+        receipts.app.end_by_signal(15)
+        await receipts.until(lambda: "revoking 6 API tokens" in receipts.toasts())
+        box.plane.held["revoke_token"].set()
+        await receipts.until(lambda: receipts.app._exit)
+        assert box.plane.calls.count("revoke_token") == 4
+    assert await box.trail.interrupted() == ()
+
+
+async def test_ctrl_c_begins_no_further_call() -> None:
+    box = story()
+    async with at_tokens(box) as tokens:
+        countdown = await tokens.count_down(6)
+        box.plane.held["revoke_token"] = asyncio.Event()
+        receipts = await countdown.now()
+        await receipts.until(lambda: box.plane.calls.count("revoke_token") == 4)
+        await receipts.press("ctrl+c")
+        await receipts.reads("no further call is made")
+        box.plane.held["revoke_token"].set()
+        await receipts.reads("4 of 6 tokens are revoked")
