@@ -319,7 +319,7 @@ class Container(Adapters):
     def _chainloop_saver(self) -> ChainloopSaver:
         from app.services.login.chainloop import ChainloopSaver
 
-        return ChainloopSaver(self.chainloop_session, self.vault, self.trail)
+        return ChainloopSaver(self.chainloop_session, self.vault, self.trail, self.changes)
 
     @cached_property
     def gumloop_status(self) -> GumloopStatus:
@@ -385,7 +385,13 @@ class Container(Adapters):
         from app.services.login.gumloop import GumloopSaver
 
         return GumloopSaver(
-            self.gumloop_session, self.vault, self.gumloop_apis, self.locks, self._gumloop_memory, self.trail
+            self.gumloop_session,
+            self.vault,
+            self.gumloop_apis,
+            self.locks,
+            self._gumloop_memory,
+            self.trail,
+            self.changes,
         )
 
     @cached_property

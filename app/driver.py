@@ -69,7 +69,7 @@ class SteadyDriver(LinuxDriver):
 
 
 class Window:
-    """The terminal's file. What is written after it has gone is lost; `gone` is called then, in any thread."""
+    """The terminal's file. What is written after it has gone is lost; `gone` is called, in any thread."""
 
     def __init__(self, file: IO[str], gone: Callable[[], None]) -> None:
         self._file = file

@@ -96,6 +96,8 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self._first = screen if screen in MODES else MODES[0]
         self.errand = Errand(screen)
         self._interrupted = float("-inf")
+        self._copied = ("", float("-inf"))
+        """What ctrl+c copied last, and when."""
         keys, _ = keymap(container.settings.keys)
         self.frame = Frame(
             clock=container.clock,
@@ -252,13 +254,16 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
             return
         if self.call_off("you stopped it"):
             return
-        if selected := self.selection():
+        now = self.container.clock.monotonic()
+        # A field selects its text when it gets the focus: pressed again, the key is not meant for that.
+        selected, (text, at) = self.selection(), self._copied
+        if selected and (selected != text or now - at > TWICE_WITHIN):
+            self._copied = selected, now
             self.copy_to_clipboard(selected)
             self.notify("sent to the terminal's clipboard (cannot be confirmed)", timeout=3)
             return
         if isinstance(self.screen, RoomScreen | Dialog) and self.screen.cancel_running():
             return
-        now = self.container.clock.monotonic()
         if now - self._interrupted <= TWICE_WITHIN:
             self._interrupted = float("-inf")
             if not self.asks_first():

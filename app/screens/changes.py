@@ -57,8 +57,8 @@ def change(
 
 def under_way(node: DOMNode, group: str) -> Worker[Any] | None:
     """Return the worker of this group of changes that runs on `node`, if one does."""
-    workers = (worker for worker in node.workers if worker.node is node and not worker.is_finished)
-    return next((worker for worker in workers if worker.group == group), None)
+    workers = (worker for worker in node.workers if worker.node is node and worker.group == group)
+    return next((worker for worker in workers if not (worker.is_finished or worker.is_cancelled)), None)
 
 
 def why_not(node: DOMNode, group: str) -> str:

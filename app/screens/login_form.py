@@ -138,10 +138,11 @@ class LoginFormScreen(LoginWatchScreen):
                 self.query_one(f"#note-{field.name}", Static).update(note)
                 box.focus()
                 return
-        self._steps, self._error, self._verifying = {}, None, True
+        self._steps, self._error, self._last, self._verifying = {}, None, None, True
         self._paint()
         self._run({f.name: self.query_one(f"#field-{f.name}", Input).value for f in self._fields})
 
+    # It follows the sign-in; what must not be cut is shielded there.
     @work(exclusive=True, group="login", description="sign in", exit_on_error=False)
     async def _run(self, values: dict[str, str]) -> None:
         if self._offer.form is None:
@@ -183,7 +184,7 @@ class LoginFormScreen(LoginWatchScreen):
 
     def cancel_running(self) -> bool:
         """Ctrl+c stops the verification and keeps the form."""
-        if not self._verifying:
+        if not self._verifying or self._finishing:
             return False
         self.workers.cancel_group(self, "login")
         self._verifying, self._steps = False, {}
@@ -192,6 +193,8 @@ class LoginFormScreen(LoginWatchScreen):
 
     def go_back(self) -> bool:
         """Leave; what was typed is forgotten."""
+        if not self._may_leave():
+            return True
         self.workers.cancel_group(self, "login")
         self.dismiss(self._result is not None)
         return True

@@ -48,6 +48,7 @@ class LoginProgressScreen(LoginWatchScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_for(Room.SIGNING_IN)
     CSS_PATH = "login_progress.tcss"
+    LAST_STEPS = frozenset({Step.STATE, Step.EXCHANGE, Step.VERIFIED, Step.SAVED})
 
     class Told(Message):
         """Something to say in a line: the address was copied, the page opened."""
@@ -99,7 +100,7 @@ class LoginProgressScreen(LoginWatchScreen):
 
     def _start(self) -> None:
         self._steps, self._url, self._callback = {}, "", ""
-        self._error, self._result = None, None
+        self._error, self._result, self._last = None, None, None
         self._begun = self.frame.clock.monotonic()
         self._flow = self._offer.browser() if self._offer.browser else None
         steps = self.query_one(StepList)
@@ -111,13 +112,14 @@ class LoginProgressScreen(LoginWatchScreen):
         """Once more from the verification: what came before it still holds."""
         again = {Step.KEYCHAIN, Step.VERIFIED, Step.SAVED}
         self._steps = {step: told for step, told in self._steps.items() if step not in again}
-        self._error = None
+        self._error, self._last = None, None
         self._paint()
         self._run()
 
     def _plan(self) -> tuple[Step, ...]:
         return tuple(s for s in self._offer.steps if not (self._how.headless and s is Step.LISTENING))
 
+    # It follows the sign-in; what must not be cut is shielded there.
     @work(exclusive=True, group="login", description="sign in", exit_on_error=False)
     async def _run(self) -> None:
         if self._flow is not None:
@@ -288,17 +290,24 @@ class LoginProgressScreen(LoginWatchScreen):
     @on(Button.Pressed, "#other-port")
     def action_other_port(self) -> None:
         """Start again on any port that is free."""
+        if self._error is None:
+            return
         self._how = replace(self._how, port=0)
         self._start()
 
     def cancel_running(self) -> bool:
-        """Ctrl+c cancels the sign-in."""
-        if self._error is not None or self._result is not None:
+        """Ctrl+c cancels the sign-in, until the answer is there."""
+        if self._error is not None or self._result is not None or self._finishing:
             return False
         return self.go_back()
 
     def go_back(self) -> bool:
-        """Close the paste field, else leave. Cancelling the worker closes the flow, and so the port."""
+        """Close the paste field, else leave. Cancelling the worker closes the flow, and so the port.
+
+        Once the answer is there, it is not left any more: what the server gave is stored.
+        """
+        if not self._may_leave():
+            return True
         box = self.query_one("#progress-paste", Input)
         if box.display and self._waiting:
             box.value, box.display = "", False

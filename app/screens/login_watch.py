@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import AsyncIterator
+from typing import ClassVar
 
 from textual import on
 from textual.message import Message
@@ -22,6 +23,8 @@ class LoginWatchScreen(RoomScreen):
 
     ROOM = Room.SIGNING_IN
     TAB = "app.accounts"
+    LAST_STEPS: ClassVar[frozenset[Step]] = frozenset({Step.SAVED})
+    """Those that are not cancelled any more."""
 
     class Happened(Message):
         """The flow told of a step."""
@@ -36,6 +39,21 @@ class LoginWatchScreen(RoomScreen):
         self._steps: dict[Step, LoginStep] = {}
         self._error: LoopinError | None = None
         self._result: SignedIn | None = None
+        self._last: LoginStep | None = None
+
+    @property
+    def _finishing(self) -> bool:
+        """True from the moment on at which the sign-in uses what the server gives once, until it is over."""
+        if self._last is None or self._error is not None or self._result is not None:
+            return False
+        return self._last.step in self.LAST_STEPS
+
+    def _may_leave(self) -> bool:
+        """Say why not, where the sign-in can no more be cancelled."""
+        if self._finishing:
+            words = "The answer is here: the sign-in is being finished, and its end is waited for."
+            self.notify(words, severity="warning", timeout=4, markup=False)
+        return not self._finishing
 
     @abstractmethod
     def _paint(self) -> None:
@@ -53,6 +71,7 @@ class LoginWatchScreen(RoomScreen):
 
     def _keep(self, step: LoginStep) -> None:
         self._steps = {**self._steps, step.step: step}
+        self._last = step
         self._error = step.error if step.state is StepState.FAILED else self._error
         self._result = step.result or self._result
 

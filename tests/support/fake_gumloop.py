@@ -18,7 +18,8 @@ RENEWED, SECOND_REFRESH = Secret("not-a-real-renewed-token-9c07"), Secret("not-a
 class FakeGumloop:
     """Takes every credential; `fail` maps a method's name to the error it raises. It is its own API.
 
-    `held` maps a method's name to what its answer waits for, after it was done.
+    `held` maps a method's name to what its answer waits for, after it was done; `lost` to the error that
+    comes in its place.
     """
 
     team_id = ""
@@ -28,10 +29,13 @@ class FakeGumloop:
         self.calls: list[str] = []
         self.revoked: list[Secret] = []
         self.held: dict[str, asyncio.Event] = {}
+        self.lost: dict[str, LoopinError] = {}
 
     async def _answer(self, name: str) -> None:
         if name in self.held:
             await self.held[name].wait()
+        if name in self.lost:
+            raise self.lost[name]
 
     def _enter(self, name: str) -> None:
         self.calls.append(name)

@@ -12,7 +12,7 @@ from app.domain.ports import Browser, Clock, Listeners
 from app.services.login.inbox import Arrival, Inbox
 from app.services.login.round_trip import MAY_PASS, PATIENCE, BrowserLogin, RoundTrip
 from app.services.login.saver import Saver
-from app.services.login.steps import Progress, told
+from app.services.login.steps import Progress, to_the_end, told
 
 New = TypeVar("New")
 
@@ -39,6 +39,7 @@ class InBrowser(ABC, Generic[New]):
         self._path = path
         self._inbox = Inbox(clock, PATIENCE)
         self._kept: New | None = None
+        self._followed = True
 
     @property
     def resumable(self) -> bool:
@@ -67,7 +68,10 @@ class InBrowser(ABC, Generic[New]):
             async for step in self._saver.keychain(progress):
                 yield step
             kept = self._kept
-            flow = self._steps(how, progress) if kept is None else self._finish(kept, how, progress)
+            if kept is None:
+                flow = self._steps(how, progress)
+            else:
+                flow = self._to_the_end(AsyncExitStack(), self._finish(kept, how, progress))
             # Left to the garbage collector, a flow that is given up would hold its port for a while.
             async with aclosing(flow) as steps:
                 async for step in steps:
@@ -89,8 +93,30 @@ class InBrowser(ABC, Generic[New]):
                 yield step
             async for step in trip.receive(listener):
                 yield step
-            async for step in trip.conclude(wanted.conclude(trip.arrival)):
-                yield step
+            # From here on, what arrived is used up: the listener stays for the last page, whoever looks on.
+            concluding = self._to_the_end(stack.pop_all(), trip.conclude(wanted.conclude(trip.arrival)))
+            async with aclosing(concluding) as steps:
+                async for step in steps:
+                    yield step
+
+    async def _to_the_end(
+        self, held: AsyncExitStack, steps: AsyncIterator[LoginStep]
+    ) -> AsyncGenerator[LoginStep, None]:
+        """Pass on the steps that use up what the server gives once; they go on when nobody follows them."""
+
+        async def holding() -> AsyncIterator[LoginStep]:
+            with self._saver.keychain_open():
+                async with held:
+                    async for step in steps:
+                        yield step
+
+        try:
+            async with aclosing(to_the_end(self._saver.changes, self._saver.doing, holding())) as shielded:
+                async for step in shielded:
+                    yield step
+        except GeneratorExit:
+            self._followed = False
+            raise
 
     async def _finish(
         self, new: New, how: BrowserLogin, progress: Progress
@@ -102,6 +128,6 @@ class InBrowser(ABC, Generic[New]):
                 yield step
         except LoopinError as error:
             self._kept = new
-            if not how.keep or not isinstance(error, MAY_PASS):
+            if not self._followed or not how.keep or not isinstance(error, MAY_PASS):
                 await self.drop()
             raise

@@ -23,6 +23,7 @@ from app.domain.secret import Secret
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
+from app.services.changes import Changes
 from app.services.login.saver import Saver
 
 
@@ -43,8 +44,10 @@ class Accepted:
 class ChainloopSaver(Saver[Secret, Accepted]):
     """Takes a token of either kind; what it says of itself tells which."""
 
-    def __init__(self, session: ChainloopSession, vault: Vault, trail: Trail) -> None:
-        super().__init__(session, vault)
+    PROVIDER = Provider.CHAINLOOP
+
+    def __init__(self, session: ChainloopSession, vault: Vault, trail: Trail, changes: Changes) -> None:
+        super().__init__(session, vault, changes)
         self._session = session
         self._trail = trail
 

@@ -14,6 +14,7 @@ from app.domain.login import SignedIn
 from app.domain.organizations import Identity
 from app.domain.ports import GumloopAPIs, ProcessLock, Vault
 from app.services.activity import Trail
+from app.services.changes import Changes
 from app.services.gumloop_facts import GumloopFacts, GumloopMemory
 from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import GumloopSession, organization_of
@@ -41,6 +42,8 @@ class Accepted:
 class GumloopSaver(Saver[NewLogin, Accepted]):
     """Takes every kind of login."""
 
+    PROVIDER = Provider.GUMLOOP
+
     def __init__(
         self,
         session: GumloopSession,
@@ -49,8 +52,9 @@ class GumloopSaver(Saver[NewLogin, Accepted]):
         lock: ProcessLock,
         memory: GumloopMemory,
         trail: Trail,
+        changes: Changes,
     ) -> None:
-        super().__init__(session, vault)
+        super().__init__(session, vault, changes)
         self._session = session
         self._apis = apis
         self._lock = lock

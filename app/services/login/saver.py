@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
-from app.domain.credentials import Endpoint
+from app.domain.credentials import Endpoint, Provider
 from app.domain.login import LoginStep, SignedIn, Step
 from app.domain.ports import Vault
-from app.services.login.steps import Progress
+from app.services.changes import Changes
+from app.services.login.steps import STORED, Progress
 
 New = TypeVar("New")
 Known = TypeVar("Known")
@@ -42,10 +43,18 @@ class Saver(ABC, Generic[New, Known]):
     `New` is what a flow hands in, `Known` what the server said of it.
     """
 
-    def __init__(self, session: Session, vault: Vault) -> None:
+    PROVIDER: ClassVar[Provider]
+
+    def __init__(self, session: Session, vault: Vault, changes: Changes) -> None:
         self._where = session
         self._vault = vault
         self._endpoint: Endpoint | None = None
+        self.changes = changes
+
+    @property
+    def doing(self) -> str:
+        """What a sign-in is called while it is under way."""
+        return f"signing in to {self.PROVIDER.title}"
 
     @property
     def endpoint(self) -> Endpoint:
@@ -78,7 +87,7 @@ class Saver(ABC, Generic[New, Known]):
         known = await self._verify(new)
         yield progress.done(self._told(known))
         yield progress.start(Step.SAVED)
-        await self._save(new, known)
+        await self.changes.run(self.doing, self._save(new, known), hint=STORED)
         label = self._vault.label
         yield progress.done(label, result=self._result(new, known, label))
 

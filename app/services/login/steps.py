@@ -1,10 +1,15 @@
 """What all flows share: timing a step, and ending a flow with the step that failed."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from app.domain.errors import LoopinError
 from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.domain.ports import Clock
+from app.services.changes import Changes
+
+STORED = "loopin status shows whether the login was stored"
+"""The next step after a sign-in whose end is not known."""
 
 
 class Progress:
@@ -50,3 +55,26 @@ async def told(
     finally:
         if isinstance(flow, AsyncGenerator):
             await flow.aclose()
+
+
+async def to_the_end(
+    changes: Changes, doing: str, steps: AsyncIterator[LoginStep]
+) -> AsyncGenerator[LoginStep, None]:
+    """Pass on `steps`, which are a change: they go on when nobody follows them any more."""
+    told: asyncio.Queue[LoginStep | None] = asyncio.Queue()
+
+    async def work() -> None:
+        try:
+            async for step in steps:
+                told.put_nowait(step)
+        finally:
+            told.put_nowait(None)
+
+    task = changes.start(doing, work(), hint=STORED)
+    try:
+        while (step := await told.get()) is not None:
+            yield step
+    except BaseException:
+        changes.abandon(task)
+        raise
+    await task
