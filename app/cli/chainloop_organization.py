@@ -17,7 +17,7 @@ from app.domain.organizations import Identity, Organization
 from app.domain.request_context import RequestContext
 from app.domain.text import clean
 from app.domain.tokens import StatusFilter
-from app.services.organizations import ListedMembership
+from app.services.organizations import ListedMembership, Switched
 
 
 @click.command("describe", cls=Leaf)
@@ -103,7 +103,7 @@ def set_(ctx: click.Context, organization: str | None, name: str | None, default
     wanted = name or organization
     if not wanted:
         raise UsageError("which organization?", hint="loopin chainloop organization set --name NAME")
-    switched = run(ctx, lambda container: container.switch_organization.do(wanted, default=default))
+    switched = run(ctx, lambda container: _switch(container, wanted, default))
     chosen = switched.membership
     if output == "json":
         show_json(shapes.membership(chosen))
@@ -113,6 +113,11 @@ def set_(ctx: click.Context, organization: str | None, name: str | None, default
         show("Not stored: the profile's login belongs to another control plane.", err=True)
     if switched.overruled:
         show(f"{clean(switched.overruled)}, which is used instead.", err=True)
+
+
+async def _switch(container: Container, name: str, default: bool) -> Switched:
+    switching = container.switch_organization.do(name, default=default)
+    return await container.changes.run(f"switching to {name}", switching)
 
 
 @click.command("update", cls=Leaf)
@@ -142,8 +147,14 @@ def update(ctx: click.Context, name: str | None, days: int | None, output: str) 
         foresight = run(ctx, lambda container: _foresee(container, days), **flags)
         _warn(foresight, days)
         shown = foresight.context
-    changed = run(ctx, lambda container: container.update_threshold.do(days, shown), **flags)
+    changed = run(ctx, lambda container: _update(container, days, shown), **flags)
     _print(changed, output)
+
+
+async def _update(container: Container, days: int, shown: RequestContext | None) -> Organization:
+    saving = container.update_threshold.do(days, shown)
+    hint = "loopin chainloop organization describe shows it"
+    return await container.changes.run("saving the threshold", saving, hint=hint)
 
 
 def _print(changed: Organization, output: str) -> None:

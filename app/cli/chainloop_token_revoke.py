@@ -109,6 +109,9 @@ def revoke(
             results = run(ctx, lambda container: _revoke(container, progress, known, reason.strip(), retries))
     except KeyboardInterrupt:
         raise _broken_off(progress, output) from None
+    except exits.Stopped:
+        exits.tell(_broken_off(progress, output))
+        raise
     with advising(f"{LIST} shows the ids"):
         _report(results, output)
 

@@ -9,10 +9,12 @@ import click
 from app.cli.durations import LONGEST
 from app.cli.output import moment, show, width
 from app.container import Container
+from app.domain.activity import Action
 from app.domain.errors import LoopinError, UsageError
 from app.domain.filter import FilterProblem, duration
 from app.domain.inactivity import MAX_DAYS
 from app.domain.text import clean
+from app.domain.tokens import StatusFilter
 from app.services.tokens import Listing
 
 LIST = "loopin chainloop organization api-token list"
@@ -79,7 +81,20 @@ async def _interrupted(container: Container, listing: Listing) -> tuple[str, ...
         f"{'' if found.seen else ', and nobody saw it'}"
         for found in await container.rotate_token.interrupted(listing)
     ]
-    return (*revocations, *rotations)
+    return (*revocations, *rotations, *await _unsaved(container, listing))
+
+
+async def _unsaved(container: Container, listing: Listing) -> list[str]:
+    """New tokens that perhaps nobody has, a line each."""
+    if not any(entry.action is Action.CREATE for entry in await container.trail.interrupted()):
+        return []
+    if listing.status is not StatusFilter.ALL or not listing.whole:
+        listing = await container.list_tokens.do()
+    return [
+        f"interrupted: creating {clean(found.token.name)}, begun {moment(found.entry.at)}: "
+        f"it lives ({clean(found.token.id)}), and perhaps nobody has it"
+        for found in await container.new_token.interrupted(listing)
+    ]
 
 
 async def _vanished(container: Container, listing: Listing) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """`loopin chainloop organization api-token create | list`."""
 
+import sys
+
 import click
 
 from app.cli import exits, shapes
@@ -73,16 +75,23 @@ def create(
     with advising(
         "check --name and --project: loopin chainloop organization api-token list shows those in use"
     ):
-        new = run(ctx, lambda container: container.create_token.do(draft))
-    if expiration is None:
+        run(ctx, lambda container: _create(container, draft, output))
+
+
+async def _create(container: Container, draft: TokenDraft, output: str) -> None:
+    """Create it and print it; until it is printed, the next start tells that nobody has it."""
+    new = await container.new_token.do(draft)
+    if draft.expires_in is None:
         show("The token never expires; --expiration 90d would give it an end.", err=True)
     try:
         _print_created(new, output)
+        sys.stdout.flush()
     except OSError as error:
         raise exits.PartlyDone(
             f"the token {new.token.name} was created, but could not be written out: {error.strerror}",
             hint=f"revoke it: loopin chainloop organization api-token revoke --id {new.token.id}",
         ) from None
+    await container.new_token.kept(new.token)
 
 
 def _print_created(new: CreatedToken, output: str) -> None:
