@@ -5,12 +5,16 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Callable, Coroutine
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from textual import constants, events
 from textual.driver import Driver
 from textual.geometry import Size
+from textual.message import Message
+from textual.message_pump import MessagePump
 
 from app.domain.text import clean
 from app.plain import LegibleApp
@@ -24,6 +28,9 @@ if TYPE_CHECKING:
 TURNS, TURN = 50, 0.002
 """Turns of the event loop, and seconds of each, in which the caller of a change gets to show what it brought:
 more than lie between the answer of a server and the dialog that shows a new token."""
+Dispatch: TypeAlias = Callable[[Any, Message], Coroutine[Any, Any, None]]
+MOST_ERRORS, ERRORS_WITHIN = 20, 10.0
+"""So many errors in so many seconds, and the app is given up; the same one is told once in that time."""
 SMALLEST = Size(40, 10)
 """Columns and lines in which a dialog can be read."""
 _log = logging.getLogger(__name__)
@@ -31,18 +38,42 @@ _log = logging.getLogger(__name__)
 _log.addHandler(logging.NullHandler())
 
 
+def contain_errors(dispatch: Dispatch) -> Dispatch:
+    """Wrap the method with which each widget, screen and app handles a message, watchers included.
+
+    Textual ends the loop of the widget at the first exception there, and the app with it: a form or a new
+    token that nobody has saved would be lost with an error that has nothing to do with them.
+    """
+
+    async def contained(pump: MessagePump, message: Message) -> None:
+        try:
+            await dispatch(pump, message)
+        except Exception as error:
+            app = pump.app
+            if not (isinstance(app, TerminalApp) and app.contain(error)):
+                raise
+
+    return contained
+
+
+MessagePump._dispatch_message = contain_errors(MessagePump._dispatch_message)  # type: ignore[method-assign, assignment]
+
+
 class TerminalApp(LegibleApp, inherit_bindings=False):
     """An app that leaves the terminal as it found it, and ends when its changes have come to their end.
 
-    `changes` are those that it waits for; `closing` is true while it does.
+    `changes` are those that it waits for; `closing` is true while it does. Once it has started, an exception
+    in a handler or a watcher is told, and does not end it.
     """
 
     _last_words = ""
+    _started = False
     closing = False
 
     def __init__(self, changes: Changes | None = None) -> None:
         super().__init__()
         self.changes = changes or Changes()
+        self._contained: deque[tuple[float, str]] = deque(maxlen=MOST_ERRORS)
 
     def get_driver_class(self) -> type[Driver]:
         """Ours in the place of Textual's for Linux and macOS."""
@@ -129,6 +160,11 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
         self.app_suspend_signal.subscribe(self, lambda _: self.call_off("Loopin was suspended"))
         # A process that was stopped without a word (SIGSTOP) tells only when it goes on.
         self.app_resume_signal.subscribe(self, lambda _: self.call_off("Loopin was suspended"))
+        self.call_later(self._start)
+
+    def _start(self) -> None:
+        """The message loop runs: from here on there is something to lose."""
+        self._started = True
 
     def on_resize(self, event: events.Resize) -> None:
         """The same for a terminal that has become too small."""
@@ -160,6 +196,32 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
             return focused.selected_text
         return self.screen.get_selected_text() or ""
 
+    def contain(self, error: Exception) -> bool:
+        """Tell of an error of Loopin's own, and go on; False where it has to end the app.
+
+        That is before the app has started, while it ends, and when one error follows the other.
+        """
+        if not self._started or self._exit:
+            return False
+        now, place = monotonic(), place_of(error)
+        if len(self._contained) == MOST_ERRORS and now - self._contained[0][0] < ERRORS_WITHIN:
+            return False
+        told = any(place == other and now - at < ERRORS_WITHIN for at, other in self._contained)
+        self._contained.append((now, place))
+        _log.error("an error was contained: %s", place, exc_info=error)
+        if not told:
+            words = (
+                "Something unexpected happened, and what you did last may be incomplete. "
+                "Run with --debug for a log."
+            )
+            self.notify(words, title="Problem", severity="error", timeout=10, markup=False)
+        return True
+
+    def _handle_exception(self, error: Exception) -> None:
+        """What timers and idle handlers raise comes here."""
+        if not self.contain(error):
+            super()._handle_exception(error)
+
     def _fatal_error(self) -> None:
         """Textual would print a traceback with local variables, and a secret could be among them."""
         self.hear_last_words()
@@ -184,3 +246,12 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
                 # Not on Windows, and not outside the main thread.
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                     loop.add_signal_handler(number, self.end_by_signal, number)
+
+
+def place_of(error: BaseException) -> str:
+    """The kind of an error and the line that raised it, without its text, which may hold a secret."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else "?"
+    return f"{type(error).__name__} at {where}"

@@ -17,6 +17,7 @@ passwords.make_cheap()
 
 pytest_plugins = [
     "tests.support.chromium",
+    "tests.support.contained",
     "tests.support.gumloop_stub",
     "tests.support.garbage",
     "tests.support.network",
