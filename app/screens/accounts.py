@@ -158,7 +158,7 @@ class AccountsScreen(RoomScreen):
 
     def open_login(self, provider: Provider | None) -> None:
         """Choose how to sign in, `provider` first."""
-        self.app.push_screen(self._dialogs.login(provider), self._after_login)
+        self.open_above(self._dialogs.login(provider), self._after_login)
 
     def _after_login(self, signed_in: bool | None) -> None:
         if signed_in:
@@ -171,7 +171,7 @@ class AccountsScreen(RoomScreen):
 
     def action_profile(self) -> None:
         """Choose the profile to work with."""
-        self.app.push_screen(self._dialogs.profile(self._focused_provider()), self._profile_chosen)
+        self.open_above(self._dialogs.profile(self._focused_provider()), self._profile_chosen)
 
     def _profile_chosen(self, profile: Profile | None) -> None:
         if profile is not None:
@@ -181,7 +181,7 @@ class AccountsScreen(RoomScreen):
 
     def action_team(self) -> None:
         """Choose the team that Gumloop requests are scoped to."""
-        self.app.push_screen(self._dialogs.team(), self._team_chosen)
+        self.open_above(self._dialogs.team(), self._team_chosen)
 
     def _team_chosen(self, team: Team | None) -> None:
         if team is not None:
@@ -193,7 +193,7 @@ class AccountsScreen(RoomScreen):
         """Every source of a credential, and why it counts or not."""
         from app.screens.why import WhyDialog
 
-        self.app.push_screen(WhyDialog(self.frame.presence))
+        self.open_above(WhyDialog(self.frame.presence))
 
     def action_logout(self) -> None:
         """Sign out of the card that has the focus, else of the first that can be."""
@@ -214,8 +214,8 @@ class AccountsScreen(RoomScreen):
             self.notify(why, severity="warning", timeout=4, markup=False)
             return
         status = self.frame.presence.of(provider)
-        if status is not None and self.is_current:
-            self.app.push_screen(question(status), lambda agreed: self._agreed(provider, agreed))
+        if status is not None:
+            self.open_above(question(status), lambda agreed: self._agreed(provider, agreed))
 
     def _agreed(self, provider: Provider, agreed: bool | None) -> None:
         if agreed:

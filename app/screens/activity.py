@@ -134,25 +134,31 @@ class ActivityScreen(RoomScreen):
     def _paint(self) -> None:
         words = self.query_one(Input).value.lower().split()
         shown = tuple(entry for entry in self._entries if has_words(entry, words))
-        self._shown = shown
+        before, self._shown = self._shown, shown
         view, options = self.query_one(StateView), self.query_one(OptionList)
         if not self._entries:
             view.show_empty("nothing was done yet", "sign-ins, new and revoked tokens will be listed here")
         elif not shown:
             view.show_empty("nothing fits the filter", button="Clear the filter", action="clear")
         else:
-            self._list(options, shown)
+            self._list(options, before, shown)
             view.show_filled()
         self.query_one("#activity-count", Static).update(_count(len(shown), len(self._entries)))
         self.refresh_bindings()
 
-    def _list(self, options: OptionList, shown: Sequence[ActivityEntry]) -> None:
+    def _list(
+        self, options: OptionList, before: Sequence[ActivityEntry], shown: Sequence[ActivityEntry]
+    ) -> None:
+        """Show other entries; the cursor stays on its entry, or near its place when that is gone."""
         # What is left of the screen for a line; the list itself has no width before it is shown.
         width, now = self.query_one("#body").content_size.width - 1, self.frame.clock.now()
         at = options.highlighted
         options.clear_options()
         options.add_options([Option(line(entry, width, now)) for entry in shown])
-        options.highlighted = min(at, len(shown) - 1) if at is not None else None
+        if at is not None:
+            held = before[at] if at < len(before) else None
+            at = shown.index(held) if held in shown else min(at, len(shown) - 1)
+        options.highlighted = at
         self.query_one("#activity-head", Static).update(heading(width))
 
     def on_resize(self) -> None:
@@ -171,7 +177,7 @@ class ActivityScreen(RoomScreen):
         from app.screens.export_activity import ExportActivityDialog
 
         dialog = ExportActivityDialog(self._export, self._shown, self.as_of or self.frame.clock.now())
-        self.app.push_screen(dialog, self._exported)
+        self.open_above(dialog, self._exported)
 
     def _exported(self, path: str | None) -> None:
         if path:

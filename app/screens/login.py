@@ -217,17 +217,17 @@ class LoginScreen(RoomScreen):
         offer = self._rows[event.option_index]
         if offer is not None and offer.inspect is not None:
             # Nothing is stored of it, so no keychain is needed.
-            self.app.push_screen(KeylessDialog(offer.inspect, self.frame.clock.now()))
+            self.open_above(KeylessDialog(offer.inspect, self.frame.clock.now()))
             return
         if offer is None or self._refused():
             return
         if offer.browser is not None and (how := self._how()) is not None:
-            self.app.push_screen(
+            self.open_above(
                 LoginProgressScreen(self.frame, offer, how, self._tools.browser, self._tools.copy),
                 self._after,
             )
         elif offer.form is not None:
-            self.app.push_screen(LoginFormScreen(self.frame, offer), self._after)
+            self.open_above(LoginFormScreen(self.frame, offer), self._after)
 
     def _refused(self) -> bool:
         """Without a keychain there is no sign-in: what it gave could not be kept."""

@@ -19,6 +19,7 @@ from app.domain.errors import PortBusy
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.ports import Browser
 from app.domain.text import clean
+from app.screens.changes import change
 from app.screens.frame import Frame
 from app.screens.login_offers import BrowserFlow, Offer
 from app.screens.login_watch import LoginWatchScreen
@@ -240,12 +241,12 @@ class LoginProgressScreen(LoginWatchScreen):
             return "nothing is awaited yet"
         return ""
 
-    @work(exclusive=True, group="copy", description="copy the address", exit_on_error=False)
+    @change("copy the address")
     async def action_copy(self) -> None:
         """Copy the address of the sign-in page."""
         self.post_message(self.Told(f"the address: {await self._copy.do(self._url)}"))
 
-    @work(exclusive=True, group="open", description="open the sign-in page", exit_on_error=False)
+    @change("open the sign-in page")
     async def action_open(self) -> None:
         """Open the sign-in page once more."""
         self.post_message(self.Told(f"opened in {clean(await self._browser.open(self._url), 40)}"))

@@ -1,9 +1,9 @@
 """The screens that have the frame around them: top bar, body, key bar."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual import events, on
 from textual.actions import parse
@@ -27,6 +27,7 @@ from widgets.key_names import readable
 from widgets.top_bar import Tab, TopBar, Whoami
 
 _LAST = "app.help"
+Opened = TypeVar("Opened")
 
 
 class Trouble(Message):
@@ -103,6 +104,14 @@ class RoomScreen(Screen[bool]):
     def cancel_running(self) -> bool:
         """Cancel what runs on this screen (ctrl+c); False when nothing does."""
         return False
+
+    def open_above(
+        self, screen: Screen[Opened], callback: Callable[[Opened | None], None] | None = None
+    ) -> None:
+        """Push a screen, unless one is above this one already: of two keys in one burst, the first counts."""
+        # `is_current` is true below a dialog, too.
+        if self.app.screen is self:
+            self.app.push_screen(screen, callback)
 
     # ── the frame ──
 

@@ -250,15 +250,14 @@ class TokensScreen(RoomScreen):
     def _opened(self, event: TokenBrowser.Opened) -> None:
         from app.screens.token_dialogs import TokenDialog
 
-        if self.is_current:
-            self.app.push_screen(TokenDialog(event.detail))
+        self.open_above(TokenDialog(event.detail))
 
     def action_keyless(self) -> None:
         """Show the job that needs no token."""
-        if (row := self._browser.row) is not None and self.is_current:
+        if (row := self._browser.row) is not None:
             from app.screens.keyless_way import KeylessWayDialog
 
-            self.app.push_screen(KeylessWayDialog(row.token, self._use.copy))
+            self.open_above(KeylessWayDialog(row.token, self._use.copy))
 
     @change("open the web pages")
     async def action_open(self) -> None:

@@ -4,7 +4,9 @@ import stat
 from pathlib import Path
 
 import pytest
+from textual.widgets import OptionList
 
+from app.domain.activity import Action
 from app.domain.errors import Failed
 from app.screens.export_activity import ExportActivityDialog
 from tests.support import app as fakes
@@ -108,3 +110,20 @@ async def test_an_empty_trail_has_nothing_to_export() -> None:
         await activity.ask_to_export()
         await activity.rest()
         assert not isinstance(activity.screen, ExportActivityDialog)
+
+
+async def test_the_cursor_stays_on_its_entry_when_newer_ones_come() -> None:
+    async with opened(ActivityPage, with_activity("loopin-dark")) as activity:
+        await activity.until(lambda: len(activity.rows()) == 6)
+        options = activity.room.query_one(OptionList)
+        options.focus()
+        await activity.press("down", "down", "down")
+        before = options.highlighted
+        assert before is not None
+        held = activity.rows()[before]
+        box = activity.app.container
+        await box.trail.add(Action.SWITCH, subject="globex")
+        await activity.refresh()
+        await activity.until(lambda: len(activity.rows()) == 7)
+        assert options.highlighted == before + 1
+        assert activity.rows()[before + 1] == held

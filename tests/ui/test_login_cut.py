@@ -4,6 +4,7 @@ import asyncio
 import signal
 
 import pytest
+from textual import events
 
 from app.clients.listener import LINGER
 from app.domain.errors import Unreachable
@@ -14,6 +15,7 @@ from app.services.changes import End
 from app.services.login.round_trip import BrowserLogin
 from tests.support import app as fakes
 from tests.support.fake_gumloop import ACCESS, REFRESH, STATE
+from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.login import (
     CHAINLOOP_BROWSER,
     GUMLOOP_KEY,
@@ -22,6 +24,7 @@ from tests.support.pages.login import (
     at_the_choice,
     signed_out,
 )
+from tests.support.pages.page import opened
 
 
 def slow(method: str) -> fakes.FakeContainer:
@@ -180,3 +183,27 @@ async def test_chainloop_stores_the_token_that_the_browser_brought() -> None:
         box.fake_vault.held.set()
         await login.until(lambda: login.app._exit)
     assert ("loopin-chainloop", "default") in box.fake_vault.entries
+
+
+@pytest.mark.parametrize("way", [GUMLOOP_OAUTH, GUMLOOP_KEY])
+async def test_enter_twice_in_one_burst_opens_one_sign_in(way: str) -> None:
+    box = signed_out()
+    async with at_the_choice(box) as login:
+        await login.mark(way)
+        below = len(login.app.screen_stack)
+        for _ in range(2):
+            login.app.post_message(events.Key("enter", None))
+        await login.until(lambda: len(login.app.screen_stack) > below)
+        await login.rest()
+        assert len(login.app.screen_stack) == below + 1
+        assert len(box.fake_listeners.made) == (way == GUMLOOP_OAUTH)
+
+
+@pytest.mark.parametrize("key", ["l", "L", "p", "w"])
+async def test_a_key_twice_in_one_burst_opens_one_dialog_of_the_accounts(key: str) -> None:
+    async with opened(AccountsPage, fakes.app()) as accounts:
+        for _ in range(2):
+            accounts.app.post_message(events.Key(key, key))
+        await accounts.until(lambda: len(accounts.app.screen_stack) > 1)
+        await accounts.rest()
+        assert len(accounts.app.screen_stack) == 2

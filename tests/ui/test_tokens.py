@@ -1,15 +1,17 @@
 """The Tokens room: what a person sees and does."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from textual import events
 
 from app.domain.errors import Unreachable
 from app.domain.organizations import Role
 from tests.support import app as fakes
 from tests.support.pages.create import CreatePage
-from tests.support.pages.page import SIZE, SMALL
+from tests.support.pages.page import SIZE, SMALL, opened
 from tests.support.pages.tokens import TokensPage
 from tests.support.rooms import at_tokens, stage, story
 
@@ -298,3 +300,57 @@ async def test_hostile_names_stay_text() -> None:
         text = tokens.text()
         assert "[bold red]x[/]" in text
         assert not set(text) & set("\x1b\x07\u202e\u200b")
+
+
+async def test_marks_stay_on_their_tokens_over_a_refresh() -> None:
+    """Of those that are gone or revoked, none is left; a new one in their place gets none."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        await tokens.mark(3)
+        marked = tokens.names()[:3]
+        gone, ended, left = marked
+        box.plane.tokens = [
+            replace(token, revoked_at=fakes.NOW) if token.name == ended else token
+            for token in box.plane.tokens
+            if token.name != gone
+        ]
+        await tokens.refresh()
+        await tokens.until(lambda: len(tokens.names()) == 18)
+        await tokens.reads("1 marked")
+        question = await tokens.revoke()
+        await question.reads(f"Revoke {left}?")
+
+
+async def test_the_list_of_a_dialog_stays_as_it_was_when_it_opened() -> None:
+    """A list that arrives meanwhile changes nothing of what is confirmed."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        await tokens.mark(3)
+        marked = set(tokens.names()[:3])
+        box.plane.hold = asyncio.Event()
+        await tokens.refresh()
+        question = await tokens.revoke()
+        await question.reads("Revoke 3 tokens of acme?")
+        kept = [token for token in box.plane.tokens if token.name not in marked]
+        added = [replace(token, id=f"{token.id}-0", name=f"a-{token.name}") for token in kept[:3]]
+        box.plane.tokens = [*added, *box.plane.tokens]
+        box.plane.hold.set()
+        await question.until(lambda: box.plane.calls.count("list_tokens") == 2)
+        await question.rest()
+        countdown = await question.count("3 acme")
+        receipts = await countdown.now()
+        await receipts.reads("3 of 3 tokens are revoked")
+        assert {t.name for t in box.plane.tokens if t.revoked_at == fakes.NOW} == marked
+
+
+BURSTS = [("s", "s"), ("s", "n"), ("n", "ctrl+d"), ("R", "R"), ("enter", "enter"), ("F", "F")]
+
+
+@pytest.mark.parametrize("keys", BURSTS)
+async def test_two_keys_in_one_burst_open_one_dialog(keys: tuple[str, str]) -> None:
+    async with opened(TokensPage, stage(), SMALL) as tokens:
+        for key in keys:
+            tokens.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await tokens.until(lambda: len(tokens.app.screen_stack) == 2 and tokens.screen.is_mounted)
+        await tokens.rest()
+        assert len(tokens.app.screen_stack) == 2

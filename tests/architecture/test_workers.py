@@ -1,0 +1,44 @@
+"""Which workers may be cancelled for a newer one: those that read, and nothing else."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+READS = {
+    "clipboard": "the clipboard is emptied later when something else was copied since",
+    "countdown": "nothing happens before its end",
+    "describe": "reads the organization",
+    "finish": "works out rows",
+    "hide": "hides a token later when it is shown again",
+    "inspect": "reads the CI identity",
+    "list": "reads a list",
+    "login": "follows a sign-in; what must not be cut is shielded in its service",
+    "presence": "looks at the accounts",
+    "probe": "looks at the keychain",
+    "read": "reads the saved filters",
+    "tour": "presses keys",
+    "trail": "reads the activity",
+}
+
+
+def exclusive_groups(tree: ast.AST) -> Iterator[str]:
+    """The groups of workers that are started with `exclusive=True`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            given = {word.arg: word.value for word in node.keywords}
+            exclusive, group = given.get("exclusive"), given.get("group")
+            if isinstance(exclusive, ast.Constant) and exclusive.value is True:
+                yield str(group.value) if isinstance(group, ast.Constant) else "?"
+
+
+def test_only_what_reads_is_cancelled_for_a_newer_one() -> None:
+    """What changes something is a `change` (app/screens/changes.py): one at a time, to its end."""
+    found = {
+        f"{path.relative_to(ROOT)}: {group}"
+        for folder in ("app", "widgets")
+        for path in (ROOT / folder).rglob("*.py")
+        for group in exclusive_groups(ast.parse(path.read_text(encoding="utf-8")))
+        if group not in READS
+    }
+    assert found == set()
