@@ -60,7 +60,7 @@ def github_claims(url: str, **changes: Any) -> dict[str, Any]:
         "iss": url,
         "aud": "chainloop",
         "sub": "repo:acme/shop:ref:refs/heads/main",
-        "exp": now + 300,
+        "exp": now + 12 * 3600,
         "nbf": now - 5,
         "iat": now - 5,
         "repository": "acme/shop",
