@@ -124,7 +124,7 @@ class Container(Adapters):
         from app.clients.processes import is_running
         from app.services.activity import Trail
 
-        return Trail(self.activity, self.clock, is_running)
+        return Trail(self.activity, self.clock, is_running, lambda words: self.notify(words), self.accounts)
 
     @cached_property
     def overview(self) -> Overview:

@@ -18,7 +18,6 @@ from app.settings import Settings, load
 if TYPE_CHECKING:
     # Loaded on first use: help and the version need no services.
     from app.container import Container
-    from app.services.activity import Trail
     from app.services.changes import Changes
 
 T = TypeVar("T")
@@ -55,7 +54,7 @@ def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags:
 
     async def work() -> T:
         container = runtime.containers(settings)
-        container.notify = lambda words: say(f"loopin: {clean(words)}")
+        container.notify = _telling(ctx)
         made.append(container)
         with _cancelled_by_signals(stopped):
             try:
@@ -63,8 +62,6 @@ def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags:
             finally:
                 await _finish_changes(_changes_of(made))
                 await container.aclose()
-                # A trail that was not made was not needed.
-                _tell_lost(ctx, vars(container).get("trail"))
 
     try:
         return asyncio.run(work())
@@ -127,15 +124,16 @@ def _tell_orphans(changes: "Changes | None") -> None:
             exits.say(f"  next: {clean(orphan.hint)}")
 
 
-def _tell_lost(ctx: click.Context, trail: "Trail | None") -> None:
-    """Say once a command that the activity lacks what it did; that changes nothing of what was done."""
-    if trail is not None and trail.problem is not None and not ctx.meta.get(_LOST):
-        ctx.meta[_LOST] = True
-        why = clean(trail.problem.message)
-        exits.say(f"loopin: this could not be written into the activity: {why}")
+def _telling(ctx: click.Context) -> Callable[[str], None]:
+    """Say what a service has for the person, each sentence once a command."""
+    told: set[str] = ctx.meta.setdefault("loopin.told", set())
 
+    def tell(words: str) -> None:
+        if words not in told:
+            told.add(words)
+            say(f"loopin: {clean(words)}")
 
-_LOST = "loopin.lost"
+    return tell
 
 
 @contextmanager

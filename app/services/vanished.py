@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from app.domain.activity import Action
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from app.domain.ports import KnownTokens
     from app.services.activity import Trail
     from app.services.tokens import Listing, ListTokens
+
+
+CLOCKS_DIFFER = timedelta(minutes=10)
+"""How far this clock and the server's may be apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class NoticeVanished:
     """Compares a listing with the one before it, of the same organization at the same server.
 
     Only a token that the server itself shows as revoked counts: one that is merely not in the list may
-    be hidden from a lesser role. Each is appended to the trail once.
+    be hidden from a lesser role. Nothing is said of what was revoked while the trail could not be written.
+    Each is appended to the trail once.
     """
 
     def __init__(self, known: KnownTokens, list_tokens: ListTokens, trail: Trail) -> None:
@@ -65,7 +70,12 @@ class NoticeVanished:
         # A revocation of ours that was begun and never ended is ours, too.
         told = {Action.REVOKE, Action.VANISHED}
         ours = {e.subject_id for e in await self._trail.entries() if e.action in told}
-        others = tuple(Vanished(token, _who(token)) for token in vanished if token.id not in ours)
+        gap = await self._trail.gap()
+        others = tuple(
+            Vanished(token, _who(token))
+            for token in vanished
+            if token.id not in ours and not _within(token, gap)
+        )
         for one in others:
             await self._trail.add(
                 Action.VANISHED,
@@ -76,6 +86,13 @@ class NoticeVanished:
                 detail=one.detail,
             )
         return others
+
+
+def _within(token: APIToken, gap: tuple[datetime, datetime] | None) -> bool:
+    """True for a token that this program may have revoked: its entry could not be written then."""
+    if gap is None or token.revoked_at is None:
+        return False
+    return gap[0] - CLOCKS_DIFFER <= token.revoked_at <= gap[1] + CLOCKS_DIFFER
 
 
 def _compared(listing: Listing, before: frozenset[str]) -> tuple[set[str], frozenset[str]]:

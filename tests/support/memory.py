@@ -42,9 +42,12 @@ class MemoryActivity:
     def __init__(self, *entries: ActivityEntry) -> None:
         self.lines = list(entries)
         self.error: LoopinError | None = None
+        self.full: LoopinError | None = None
 
     async def append(self, entry: ActivityEntry) -> None:
-        """Add."""
+        """Add, or raise `full`."""
+        if self.full is not None:
+            raise self.full
         self.lines.append(entry)
 
     async def entries(self) -> Sequence[ActivityEntry]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.domain.activity import Action
+from app.domain.errors import Failed
 from app.domain.permissions import READ_ONLY
 from app.domain.server_info import TOKEN_PERMISSIONS
 from app.screens.tokens import TokensScreen
@@ -138,3 +139,31 @@ async def test_what_was_revoked_outside_is_told_and_written_down() -> None:
         await tokens.refresh()
         await tokens.until(lambda: "ci-legacy: see Activity" in tokens.toasts())
     assert [e.action for e in box.fake_activity.lines] == [Action.VANISHED]
+
+
+async def test_what_a_server_sent_as_an_id_cannot_end_a_line_in_a_shell() -> None:
+    """A line break in the clipboard would run what stands before it."""
+    box = fakes.container()
+    box.plane.tokens = [replace(box.plane.tokens[0], id="x; touch /tmp/owned\n\x1b]52;c;aGk=\x07")]
+    async with at_tokens(box) as tokens:
+        await tokens.press("y")
+        await tokens.until(lambda: box.fake_clipboard.copied)
+        (copied,) = box.fake_clipboard.copied
+        assert copied.isprintable()
+
+
+async def test_an_activity_that_cannot_be_written_is_told_and_claims_nothing() -> None:
+    """What Loopin did itself is not reported as done by somebody else, and this run still shows it."""
+    box = fakes.container()
+    async with at_tokens(box) as tokens:
+        box.fake_activity.full = Failed("activity.jsonl cannot be written: no space left", hint="make room")
+        question = await tokens.revoke()
+        await question.yes()
+        await tokens.until(lambda: "This could not be written into the activity" in tokens.toasts())
+        assert tokens.toasts().count("could not be written") == 1
+        box.fake_activity.full = None
+        await tokens.refresh()
+        await tokens.until(lambda: box.plane.calls.count("list_tokens") >= 4)
+        await tokens.rest()
+        assert "outside Loopin" not in tokens.toasts()
+        assert [entry.subject for entry in await box.trail.entries()] == ["ci-legacy"]

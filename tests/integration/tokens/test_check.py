@@ -138,6 +138,24 @@ def test_what_vanished_between_two_listings_is_noted_once(
     assert noted[used]["subject_id"] == used_id
 
 
+def test_ones_own_revocation_that_could_not_be_written_down_is_not_claimed_of_others(
+    ada: Loopin, stem: str, tmp_path: Path
+) -> None:
+    """The activity was on a full disk then, and is writable again at the next listing."""
+    ours = made(ada, f"{stem}-ours")["id"]
+    assert ada(*TOKENS, "list").works().err == ""
+    activity = tmp_path / "state" / "activity.jsonl"
+    kept = activity.read_bytes()
+    activity.unlink()
+    activity.mkdir()
+    lost = ada(*TOKENS, "revoke", "--id", ours, "--yes").works().err
+    assert lost.count("this could not be written into the activity: ") == 1
+    activity.rmdir()
+    activity.write_bytes(kept)
+    assert ada(*TOKENS, "list").works().err == ""
+    assert [line for line in trail(ada) if line["action"] == "revoked outside Loopin"] == []
+
+
 def test_what_another_credential_cannot_see_has_not_vanished(ada: Loopin, stem: str) -> None:
     bot = made(ada, f"{stem}-bot")["jwt"]
     assert ada(*TOKENS, "list").works().err == ""
