@@ -29,8 +29,9 @@ COMMANDS = {
 }
 ENDINGS = {
     "SIGINT": 130,
-    "SIGTERM": -signal.SIGTERM,
-    "SIGHUP": -signal.SIGHUP,
+    # It unwinds first, and says so: as a shell reports a signal.
+    "SIGTERM": 128 + signal.SIGTERM,
+    "SIGHUP": 128 + signal.SIGHUP,
     "SIGKILL": -signal.SIGKILL,
 }
 
