@@ -189,6 +189,15 @@ class Place:
 
         asyncio.run(write())
 
+    def sign_in_with_oauth(self) -> None:
+        """With an access token that the server does not take any more."""
+        tokens, where = self.gumloop.issue(), endpoint_of(self.gumloop.base_url)
+        login = GumloopLogin(
+            Method.OAUTH, Secret(tokens["access_token"]), where, "", Secret(tokens["refresh_token"])
+        )
+        self.gumloop.access.clear()
+        asyncio.run(GumloopVault(KeychainVault(timeout=60), where).write("default", login))
+
     def command(self, method: str) -> list[str]:
         """How one signs in."""
         return {
@@ -240,16 +249,22 @@ class Session:
                 stderr=self._theirs,
                 start_new_session=True,
             )
-        self._address = threading.Event()
+        self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def address(self) -> str:
         """The page that it asks to be opened."""
-        assert self._address.wait(PATIENCE), self.seen
+        # The line after the address says that it waits for the answer.
+        self.until("Waiting")
         found = re.search(r"^https?://\S+", self.seen.replace("\r", ""), re.M)
         assert found
         return found[0]
+
+    def until(self, words: str) -> None:
+        """Wait until it has said this."""
+        with self._news:
+            assert self._news.wait_for(lambda: words in self.seen, PATIENCE), self.seen
 
     def restored(self) -> bool:
         """Whether the terminal is as it was."""
@@ -271,10 +286,9 @@ class Session:
                 data = os.read(self._ours, 65536) if ready else b"\0"
             except OSError:
                 return
-            self.seen += data.decode(errors="replace").replace("\0", "")
-            # The line after the address says that it waits for the answer.
-            if "Waiting" in self.seen:
-                self._address.set()
+            with self._news:
+                self.seen += data.decode(errors="replace").replace("\0", "")
+                self._news.notify_all()
 
 
 @contextmanager
@@ -342,3 +356,45 @@ def test_an_interruption_in_a_step_mixes_no_logins(
     elif login is not None:
         # Nothing of the old login beside the new secret.
         assert found == old or (login.secret != OLD and getattr(login, "user_id", "") != "old")
+
+
+RENEWAL, SIGN_OUT = (
+    (["gumloop", "teams"], b"POST /oauth/token"),
+    (["gumloop", "logout"], b"POST /oauth/revoke"),
+)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(("command", "mark"), [RENEWAL, SIGN_OUT], ids=["renewal", "sign-out"])
+def test_what_a_server_has_begun_is_stored_after_a_signal(
+    place: Place, loopin: Loopin, command: list[str], mark: bytes, name: str
+) -> None:
+    """The server answers when the signal has been heard."""
+    place.prepare("http", mark)
+    place.sign_in_with_oauth()
+    with session(command, loopin.variables(**place.variables)) as run:
+        place.until_held()
+        run.child.send_signal(getattr(signal, name))
+        run.until("waiting 5 s at most for this to finish")
+        place.go_on()
+        assert run.child.wait(PATIENCE) in CODES[name], run.seen
+        assert run.restored()
+    run.until(": finished")
+    login = place.logins()[0].login
+    if command == SIGN_OUT[0]:
+        assert login is None
+        assert len(place.gumloop.revoked) == 1
+    else:
+        assert login.secret.reveal() in place.gumloop.access
+        assert login.refresh_token.reveal() in place.gumloop.refresh
+
+
+def test_what_a_server_does_not_answer_is_said_to_be_unknown(place: Place, loopin: Loopin) -> None:
+    place.prepare("http", RENEWAL[1])
+    place.sign_in_with_oauth()
+    with session(RENEWAL[0], loopin.variables(**place.variables)) as run:
+        place.until_held()
+        run.child.send_signal(signal.SIGINT)
+        assert run.child.wait(PATIENCE) == 130
+    run.until("it is not known whether it was done")
+    run.until("sign in with: loopin gumloop login")
