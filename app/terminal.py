@@ -86,17 +86,20 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
 
     def run(self, *args: Any, **given: Any) -> int | None:
         """Run it; afterwards say on the terminal what the screens that were open leave behind."""
-        result = super().run(*args, **given)
-        # A terminal that is gone hears nothing.
-        with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(f"{self._last_words}{self._ends_of_changes()}")
-            sys.stderr.flush()
-        return result
+        try:
+            return super().run(*args, **given)
+        finally:
+            # A terminal that is gone hears nothing.
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(f"{self._last_words}{self._ends_of_changes()}")
+                sys.stderr.flush()
 
     def _ends_of_changes(self) -> str:
         """How the changes ended that were under way when the app was to end."""
         lines = []
         for orphan in self.changes.orphans():
+            if orphan.error is not None:
+                _log.error("a change failed when the app had ended", exc_info=orphan.error)
             lines.append(clean(orphan.words))
             if orphan.hint:
                 lines.append(f"  next: {clean(orphan.hint)}")
@@ -239,9 +242,12 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
         vars(constants).update(LOG_FILE=None, SCREENSHOT_DELAY=-1)
 
     def catch_signals(self) -> None:
-        """Textual's driver restores the terminal when the app exits; these make it exit."""
+        """Textual's driver restores the terminal when the app exits; these make it exit.
+
+        SIGINT comes from elsewhere: at the terminal of the app, ctrl+c is a key.
+        """
         loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP"):
+        for name in ("SIGTERM", "SIGHUP", "SIGINT"):
             if number := getattr(signal, name, None):
                 # Not on Windows, and not outside the main thread.
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):

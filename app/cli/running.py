@@ -119,6 +119,8 @@ _MOMENT = 0.3
 def _tell_orphans(changes: "Changes | None") -> None:
     """Say how changes ended whose caller had gone."""
     for orphan in changes.orphans() if changes is not None else ():
+        if orphan.error is not None:
+            debug.note(orphan.error)
         exits.say(f"loopin: {clean(orphan.words)}")
         if orphan.hint:
             exits.say(f"  next: {clean(orphan.hint)}")

@@ -126,8 +126,8 @@ class TokensScreen(RoomScreen):
         self.finish(book, before)
         self.notice_vanished(listing)
         if not self._looked:
-            # While a dialog is open it is left for the next list.
-            self._looked = self.look_for_interrupted(listing) is not None
+            self._looked = True
+            self.look_for_interrupted(listing)
 
     @work(exclusive=True, group="finish", description="work out the list", exit_on_error=False)
     async def finish(self, book: Book, before: Book | None) -> None:
@@ -229,7 +229,7 @@ class TokensScreen(RoomScreen):
         """Mark all rows shown; when they are marked already, take the marks off."""
         self._browser.mark_all()
 
-    @change("sort", group=_DIALOG, quiet=True)
+    @change("sort", group=_DIALOG)
     async def action_sort(self) -> None:
         """Choose the order."""
         from app.screens.token_dialogs import SortDialog
@@ -237,7 +237,7 @@ class TokensScreen(RoomScreen):
         if (chosen := await self.app.push_screen_wait(SortDialog(self._browser.sort))) is not None:
             self._browser.sort = chosen
 
-    @change("use saved filters", group=_DIALOG, quiet=True)
+    @change("use saved filters", group=_DIALOG)
     async def action_saved(self) -> None:
         """Choose among the saved filters, or save the one that is typed."""
         from app.screens.saved_filters import SavedFiltersDialog
@@ -295,7 +295,7 @@ class TokensScreen(RoomScreen):
         """Replace the token under the cursor by a new one."""
         await self._flows.rotate()
 
-    @change("export the list", group=_DIALOG, quiet=True)
+    @change("export the list", group=_DIALOG)
     async def action_export(self) -> None:
         """Write what is shown to a file."""
         await self._flows.export()
@@ -305,7 +305,13 @@ class TokensScreen(RoomScreen):
         """Tell what somebody else revoked."""
         await self._flows.notice_vanished(listing)
 
-    @change("tell what was interrupted", group=_DIALOG, quiet=True)
+    @change("look for interrupted work", quiet=True)
     async def look_for_interrupted(self, listing: Listing) -> None:
-        """Tell what a crash left."""
-        await self._flows.look_for_interrupted(listing)
+        """Tell what a crash left; while a dialog is open, that is left for the next list."""
+        if await self._use.trail.interrupted():
+            self._looked = self.tell_interrupted(listing) is not None
+
+    @change("tell what was interrupted", group=_DIALOG, quiet=True)
+    async def tell_interrupted(self, listing: Listing) -> None:
+        """Ask what is to become of it."""
+        await self._flows.tell_interrupted(listing)

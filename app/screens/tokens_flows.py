@@ -156,10 +156,8 @@ class TokenFlows:
             more = f" and {len(gone) - 3:,} more" if len(gone) > 3 else ""
             self._tell("Revoked outside Loopin", f"{names}{more}: see Activity")
 
-    async def look_for_interrupted(self, listing: Listing) -> None:
+    async def tell_interrupted(self, listing: Listing) -> None:
         """Tell what a crash left: revocations that are half done, new tokens that nobody may have seen."""
-        if not await self._use.trail.interrupted():
-            return
         from app.screens.rotate_words import was_half_done, was_interrupted, was_not_saved
 
         ask = self._room.app.push_screen_wait

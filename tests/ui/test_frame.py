@@ -153,7 +153,7 @@ async def test_ctrl_c_never_copies_what_is_masked() -> None:
         assert frame.app.clipboard == ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 async def test_a_signal_ends_the_app_in_order(number: signal.Signals) -> None:
     async with opened(FramePage, fakes.app(), SMALL) as frame:
         os.kill(os.getpid(), number)

@@ -42,7 +42,8 @@ class GumloopOAuthLogin(InBrowser[NewLogin]):
         if self._kept is not None:
             kept, self._kept = self._kept.login, None
             with suppress(LoopinError):
-                await self._oauth.revoke(self._saver.endpoint, kept.refresh_token or kept.secret)
+                revoking = self._oauth.revoke(self._saver.endpoint, kept.refresh_token or kept.secret)
+                await self._saver.changes.run("giving a sign-in up", revoking)
 
     def do(self, how: BrowserLogin | None = None) -> AsyncGenerator[LoginStep, None]:
         """Sign in, on the vendor's own port unless `how` says another."""
