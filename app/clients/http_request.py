@@ -22,6 +22,7 @@ REASONS = {
     405: "Method Not Allowed",
     410: "Gone",
     431: "Request Header Fields Too Large",
+    503: "Service Unavailable",
 }
 _LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "[::1]"}
 
@@ -34,13 +35,22 @@ class BadRequest(Exception):
         self.status = status
 
 
+_PREFETCH_HEADERS = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+"""Sec-Purpose is the Fetch standard's; the others are what browsers sent before it."""
+_PREFETCH_VALUES = ("prefetch", "preview", "prerender")
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The request line; `params` has the first value of each query parameter."""
+    """The request line; `params` has the first value of each query parameter.
+
+    `prefetch` is true when a browser asks ahead and nobody sees the answer yet.
+    """
 
     method: str
     path: str
     params: Mapping[str, str] = field(repr=False)
+    prefetch: bool = False
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request:
@@ -58,7 +68,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request:
         raise BadRequest(403)
     # Two leading slashes would be read as the name of a host.
     parts = urlsplit("/" + words[1].lstrip("/"))
-    return Request(words[0], parts.path, _params(parts.query))
+    return Request(words[0], parts.path, _params(parts.query), _is_prefetch(lines[1:]))
 
 
 def _params(query: str) -> Mapping[str, str]:
@@ -67,6 +77,16 @@ def _params(query: str) -> Mapping[str, str]:
     except ValueError:
         raise BadRequest(400) from None
     return dict(reversed(pairs))
+
+
+def _is_prefetch(headers: list[str]) -> bool:
+    for line in headers:
+        name, _, value = line.partition(":")
+        if name.strip().lower() in _PREFETCH_HEADERS and any(
+            word in value.lower() for word in _PREFETCH_VALUES
+        ):
+            return True
+    return False
 
 
 def _host(headers: list[str]) -> str:

@@ -1,12 +1,14 @@
 """The loopback listener, over raw sockets: everything that may come to such a port."""
 
 import asyncio
+import contextlib
 import re
 import socket
 import struct
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -67,6 +69,7 @@ async def deliver(listener: LoopbackListener, query: str, page: BrowserPage = GO
     """Send a callback, answer it with `page`, return what the browser got."""
     sending = asyncio.create_task(send(listener, request(f"{PATH}?{query}")))
     callback = await listener.next()
+    assert dict(parse_qsl(query)) == callback.params
     await callback.answer(page)
     return await sending
 
@@ -118,6 +121,105 @@ async def test_each_answer_keeps_its_own_page(listener: LoopbackListener) -> Non
     accepted = await deliver(listener, "state=right")
     assert b"Refused" in await send(listener, request(location(refused)))
     assert b"You are signed in" in await send(listener, request(location(accepted)))
+
+
+async def arrive(listener: LoopbackListener, query: str) -> "asyncio.Task[bytes]":
+    """Send a callback and return when the listener has read it: it has answered what came after it."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(listener))
+    writer.write(request(f"{PATH}?{query}"))
+    await writer.drain()
+    for _ in range(3):
+        await send(listener, request(PATH, "HEAD"))
+
+    async def read() -> bytes:
+        try:
+            async with asyncio.timeout(60):
+                return await reader.read()
+        finally:
+            writer.close()
+
+    return asyncio.create_task(read())
+
+
+async def test_a_duplicate_gets_the_page_of_the_first_and_is_not_a_second_answer(
+    listener: LoopbackListener,
+) -> None:
+    first = await arrive(listener, "state=x&code=c")
+    second = await arrive(listener, "code=c&state=x")
+    await (await listener.next()).answer(BrowserPage(False, "Refused", "Not this one."))
+    assert location(await first) == location(await second) == "/done"
+    assert status(await deliver(listener, "state=y")) == 303
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [("state=x", b"You are signed in"), ("state=y", b"This sign-in is over"), ("", b"over")],
+)
+async def test_a_late_request_is_answered_while_the_listener_lingers(
+    listeners: LoopbackListeners, query: str, title: bytes
+) -> None:
+    async with await listeners.listen(0, PATH) as listening:
+        await deliver(listening, "state=x")
+    late = await send(listening, request(f"{PATH}?{query}"))
+    assert status(late) == 303
+    assert title in await send(listening, request(location(late)))
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("failed"), asyncio.CancelledError()])
+async def test_whoever_waits_when_a_sign_in_ends_is_told(
+    listeners: LoopbackListeners, error: BaseException | None
+) -> None:
+    """Also after a pasted answer, a failure and a cancellation, when nobody answered a callback."""
+    with contextlib.suppress(RuntimeError, asyncio.CancelledError):
+        async with await listeners.listen(0, PATH) as listening:
+            waiting = await arrive(listening, "state=x")
+            if error is not None:
+                raise error
+    answer = await waiting
+    page = answer if status(answer) == 200 else await send(listening, request(location(answer)))
+    assert b"This sign-in is over" in page
+    await listeners.aclose()
+
+
+async def test_every_tab_that_was_sent_to_the_last_page_may_fetch_it(listeners: LoopbackListeners) -> None:
+    async with await listeners.listen(0, PATH) as listening:
+        tabs = [await arrive(listening, "state=x") for _ in range(2)]
+        await (await listening.next()).answer(GOOD)
+        places = [location(await tab) for tab in tabs]
+    for place in places:
+        assert b"You are signed in" in await send(listening, request(place))
+
+
+PREFETCHES = [
+    "Sec-Purpose: prefetch\r\n",
+    "Sec-Purpose: prefetch;prerender\r\n",
+    "sec-purpose:prefetch;anonymous-client-ip\r\n",
+    "Purpose: prefetch\r\n",
+    "X-Purpose: preview\r\n",
+    "X-Moz: prefetch\r\n",
+]
+
+
+@pytest.mark.parametrize("header", PREFETCHES)
+async def test_a_prefetch_is_neither_an_answer_nor_a_look_at_the_last_page(
+    listeners: LoopbackListeners, header: str
+) -> None:
+    async with await listeners.listen(0, PATH) as listening:
+        assert status(await send(listening, request(f"{PATH}?state=x", more=header))) == 503
+        answer = await deliver(listening, "state=x")
+    assert b"You are signed in" in await send(listening, request(location(answer), more=header))
+    assert status(await send(listening, request(location(answer), "HEAD"))) == 200
+    assert b"You are signed in" in await send(listening, request(location(answer)))
+
+
+async def test_a_look_at_an_earlier_page_does_not_count_for_the_last_one(
+    listeners: LoopbackListeners,
+) -> None:
+    async with await listeners.listen(0, PATH) as listening:
+        refused = await deliver(listening, "state=wrong", BrowserPage(False, "Refused", "Not this one."))
+        accepted = await deliver(listening, "state=right")
+    assert b"Refused" in await send(listening, request(location(refused)))
+    assert b"You are signed in" in await send(listening, request(location(accepted)))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +281,7 @@ async def test_a_reset_connection_is_harmless(listener: LoopbackListener) -> Non
         if b"reset" in raw:
             gone = await listener.next()
             sock.close()
-            await gone.answer(GOOD)
+            await gone.answer(BrowserPage(False, "Refused", "Not this one."))
         else:
             sock.close()
     assert status(await deliver(listener, "state=x")) == 303
