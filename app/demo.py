@@ -103,7 +103,7 @@ def unwind_on_signals() -> None:
     def leave(number: int, frame: object) -> None:
         raise SystemExit(128 + number)
 
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
         # Not on Windows.
         if number := getattr(signal, name, None):
             signal.signal(number, leave)

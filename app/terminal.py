@@ -247,7 +247,7 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
         SIGINT comes from elsewhere: at the terminal of the app, ctrl+c is a key.
         """
         loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP", "SIGINT"):
+        for name in ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"):
             if number := getattr(signal, name, None):
                 # Not on Windows, and not outside the main thread.
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):

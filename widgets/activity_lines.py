@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from rich.cells import cell_len
 from textual.content import Content
 
 from app.domain.activity import Action, ActivityEntry, Outcome
 from app.domain.text import clean
+from widgets.virtual_table_columns import fit
 
 _GLYPHS = {
     Outcome.DONE: ("✓", "$text-success"),
@@ -42,7 +42,7 @@ def line(entry: ActivityEntry, width: int, now: datetime) -> Content:
         (provider, "$text-muted"),
         _cell(entry.subject, _subject(width)),
         (_cell(about(entry), _detail(width)), style if entry.outcome is not Outcome.DONE else "$text-muted"),
-        (clean(who, _WHO) if width >= _WITH_WHO else "", "$text-muted"),
+        (fit(clean(who), _WHO).rstrip() if width >= _WITH_WHO else "", "$text-muted"),
     )
 
 
@@ -78,7 +78,4 @@ def _detail(width: int) -> int:
 
 def _cell(text: str, width: int) -> str:
     """`text` cleaned and cut to `width` cells, one of them blank."""
-    fits = clean(text, width - 1)
-    while cell_len(fits) > width - 1:
-        fits = f"{fits[:-2]}…"
-    return fits + " " * (width - cell_len(fits))
+    return fit(clean(text), width - 1) + " "

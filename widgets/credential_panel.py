@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.reactive import reactive
 
 from app.domain.credentials import Source
 from app.domain.errors import VaultError
 from app.domain.text import clean
-from widgets.lines import Lines, hang
+from widgets.lines import Lines, hang, pad
 
 if TYPE_CHECKING:
     # The first frame waits for none of these values.
@@ -34,7 +35,7 @@ class CredentialPanel(Lines):
 
     def lines(self, width: int) -> Sequence[Content]:
         shown = [c for status in self.statuses for c in self._shown(status)]
-        column = max((len(_source(c)) for c in shown), default=0)
+        column = max((cell_len(_source(c)) for c in shown), default=0)
         names = max((len(status.provider.title) for status in self.statuses), default=0)
         return [line for s in self.statuses for line in self._provider(s, names, column, width)]
 
@@ -68,7 +69,7 @@ def _absent(candidate: Candidate) -> str:
 
 
 def _line(candidate: Candidate, name: str, column: int, width: int) -> list[Content]:
-    source = _source(candidate).ljust(column)
+    source = pad(_source(candidate), column)
     reason = clean(candidate.reason)
     if candidate.in_effect:
         return hang([(name, "bold"), (f"▸ {source}   ", "bold $text-success")], reason, width)

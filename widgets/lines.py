@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import reactive
@@ -30,6 +31,18 @@ class Lines(Widget):
         return Content("\n").join(self.lines(self.content_size.width or 80))
 
 
+def wrap(text: str, width: int) -> list[str]:
+    """`text` in lines of at most `width` terminal cells, at least 2; a wide character takes two of them."""
+    if cell_len(text) == len(text):
+        return textwrap.wrap(text, width)
+    return [line.plain.strip() for line in Content(" ".join(text.split())).wrap(width)]
+
+
+def pad(text: str, width: int) -> str:
+    """`text` with blanks up to `width` terminal cells."""
+    return text + " " * (width - cell_len(text))
+
+
 def hang(head: Sequence[Part], text: str, width: int, style: str = "") -> list[Content]:
     """`text` wrapped to the right of `head`; under 20 cells of room it goes under it instead."""
     first = Content.assemble(*head)
@@ -38,7 +51,7 @@ def hang(head: Sequence[Part], text: str, width: int, style: str = "") -> list[C
         indent = 4
     else:
         lines = []
-    for number, piece in enumerate(textwrap.wrap(text, max(10, width - indent)) or [""]):
+    for number, piece in enumerate(wrap(text, max(10, width - indent)) or [""]):
         before: Sequence[Part] = head if not lines and number == 0 else (" " * indent,)
         lines.append(Content.assemble(*before, (piece, style)))
     return lines

@@ -9,6 +9,7 @@ from textual.reactive import reactive
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.text import clean
 from widgets.lines import Lines, Part
+from widgets.virtual_table_columns import fit
 
 _GLYPHS = {
     StepState.DONE: ("✓", "$text-success"),
@@ -50,8 +51,8 @@ class StepList(Lines):
         room = max(10, width - len(named) - 2 - _SECONDS)
         failed = told.state is StepState.FAILED
         # Why it failed stands under the list, where there is room for all of it.
-        detail = "failed" if failed else clean(told.detail, room)
-        parts.append((detail.ljust(room), style if failed else "$text-muted"))
+        detail = "failed" if failed else clean(told.detail)
+        parts.append((fit(detail, room), style if failed else "$text-muted"))
         if told.state is StepState.DONE:
             parts.append((f"{told.seconds:.2f} s".rjust(_SECONDS), "$text-muted"))
         return [Content.assemble(*parts)]

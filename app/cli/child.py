@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import IO
 
 from app.cli import exits
@@ -17,6 +18,7 @@ from app.domain.text import clean
 NOT_STARTED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
 MASK = b"***"
 _FORWARDED = ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT")
+_IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFZ", "SIGXFSZ")
 _FROM_TERMINAL = ("SIGINT", "SIGQUIT")
 
 
@@ -60,11 +62,26 @@ def run(command: Sequence[str], environment: Mapping[str, str], secrets: Sequenc
     sys.stderr.flush()
     try:
         if not piped and hasattr(os, "execvpe") and os.name != "nt":
-            with protection.lifted():
+            with protection.lifted(), _default_signals():
                 os.execvpe(command[0], list(command), dict(environment))  # noqa: S606  # a program, never a shell
         return _masked(command, environment, piped, [secret.encode() for secret in secrets])
     except OSError as error:
         return _not_started(command[0], error)
+
+
+@contextmanager
+def _default_signals() -> Iterator[None]:
+    """Inside, what Python ignores has its default action, as in a program that a shell starts.
+
+    A program that takes the place of this one inherits what is ignored: `yes | head -1` would not end.
+    """
+    numbers = _numbers(_IGNORED_BY_PYTHON)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _not_started(program: str, error: OSError) -> int:

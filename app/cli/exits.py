@@ -2,6 +2,7 @@
 
 0 done · 1 refused by the server, or failed · 2 bad usage · 3 not signed in · 4 no usable keychain
 5 unreachable · 6 partly done · 7 a check found something · 130 cancelled
+141 whoever read the output had left before it was complete, as a shell counts SIGPIPE
 """
 
 import errno
@@ -46,6 +47,9 @@ class Stopped(LoopinError):
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
         self.number = number
+
+
+READER_LEFT = 128 + 13
 
 
 def code_of(error: LoopinError) -> int:
@@ -96,11 +100,12 @@ def guarded(work: Callable[[], int | None]) -> int:
     """Run `work` and return the exit code; nothing gets past here but that number."""
     if sys.stdout is None:
         return _told(UsageError("standard output is closed", hint="to see nothing: > /dev/null"))
-    code = DONE
+    code = READER_LEFT
     try:
         code = _outcome(work)
         sys.stdout.flush()
     except BrokenPipeError:
+        # In the work it cut the output short; in the flush the work was done before.
         _hush()
     except OSError as error:
         code = _told(LoopinError(f"the output could not be written: {error.strerror or error}"))

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from app.cli.output import DIM, GREEN, RED, YELLOW, moment, paint, show
+from app.cli.output import DIM, GREEN, RED, YELLOW, moment, padded, paint, show
 from app.cli.terminal import hidden_lines, piped_lines
 from app.domain.errors import LoginFailed, LoopinError, PortBusy, UsageError
 from app.domain.login import LoginStep, SignedIn, Step, StepState
@@ -106,7 +106,7 @@ class LoginView:
         took = f"{step.seconds:.2f} s" if step.state is StepState.DONE else ""
         glyph = paint(glyph, colour, err=self._err)
         # 80 columns hold the longest words, a callback address and the time.
-        show(f"{glyph} {words:<31}  {detail:<34}  {took}".rstrip(), err=self._err)
+        show(f"{glyph} {words:<31}  {padded(detail, 34)}  {took}".rstrip(), err=self._err)
 
     def ask(self, headless: bool) -> None:
         """Say what can be pasted."""

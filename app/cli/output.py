@@ -107,8 +107,12 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    padded = (cell + " " * (space - width(cell)) for cell, space in zip(row, widths, strict=True))
-    return "  ".join(padded).rstrip()
+    return "  ".join(padded(cell, space) for cell, space in zip(row, widths, strict=True)).rstrip()
+
+
+def padded(text: str, room: int) -> str:
+    """`text` with blanks up to `room` cells."""
+    return text + " " * (room - width(text))
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from app.cli.exits import PartlyDone, say
+from app.cli.output import width
 from app.domain.errors import Cancelled, Failed, LoopinError
 from app.domain.text import clean
 from app.services.revoke_tokens import Revocation
@@ -80,9 +81,9 @@ class Progress:
         """Put `text` in the place of what stands on the line; without any, leave it empty."""
         if self._draws and (text or self._drawn):
             # Blanks, and no escape code, so every terminal understands it.
-            blank = f"\r{' ' * self._drawn}\r" if self._drawn > len(text) else "\r"
+            blank = f"\r{' ' * self._drawn}\r" if self._drawn > width(text) else "\r"
             say(f"{blank}{text}", end="")
-            self._drawn = len(text)
+            self._drawn = width(text)
 
 
 def can_rewrite() -> bool:

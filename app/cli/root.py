@@ -1,5 +1,6 @@
 """The tree of commands."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -91,17 +92,32 @@ def run(arguments: Sequence[str], containers: "Callable[[Settings], Container]" 
 
 def _invoke(arguments: list[str], runtime: Runtime) -> int:
     try:
-        result = tree.main(arguments, prog_name="loopin", standalone_mode=False, obj=runtime)
+        result = _call(arguments, runtime)
     except click.exceptions.NoArgsIsHelpError as asked:
         click.echo(asked.message)
         return exits.DONE
-    except click.Abort:
+    except (click.Abort, EOFError):
         raise Cancelled("cancelled") from None
     except click.UsageError as error:
         raise _usage(error) from None
     except click.ClickException as error:
         raise LoopinError(error.format_message().rstrip(".")) from None
     return result if isinstance(result, int) else exits.DONE
+
+
+def _call(arguments: list[str], runtime: Runtime) -> object:
+    """What click's `main` does, which would exit with 1 when whoever reads the output has left."""
+    if "_LOOPIN_COMPLETE" in os.environ:
+        return tree.main(arguments, prog_name="loopin", standalone_mode=False, obj=runtime)
+    try:
+        with tree.make_context("loopin", arguments, obj=runtime) as ctx:
+            return tree.invoke(ctx)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except KeyboardInterrupt:
+        # The terminal has written ^C.
+        exits.say("")
+        raise
 
 
 def _usage(error: click.UsageError) -> UsageError:

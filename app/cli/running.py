@@ -40,7 +40,7 @@ def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags:
     """Load the settings, give `use` a container, and close it whatever happens.
 
     A command that asks a question in between calls this twice: a question inside the event loop could not
-    be cancelled with ctrl+c. Ctrl+c, SIGTERM and SIGHUP cancel `use`; changes that it has begun are waited
+    be cancelled with ctrl+c. Ctrl+c, SIGTERM, SIGHUP and SIGQUIT cancel `use`; changes that it has begun are waited
     for, 5 s at most, and how they ended is told. A second one ends it at once. Raise Stopped after SIGTERM
     and SIGHUP.
     """
@@ -80,7 +80,7 @@ def _changes_of(made: "list[Container]") -> "Changes | None":
 
 @contextmanager
 def _cancelled_by_signals(stopped: list[int]) -> Iterator[None]:
-    """While inside, SIGTERM and SIGHUP cancel the current task and are noted in `stopped`."""
+    """While inside, SIGTERM, SIGHUP and SIGQUIT cancel the current task and are noted in `stopped`."""
     loop, owner = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop(number: int) -> None:
@@ -89,7 +89,7 @@ def _cancelled_by_signals(stopped: list[int]) -> Iterator[None]:
             owner.cancel()
 
     caught = []
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         # What the caller had ignored (nohup) stays ignored. Outside the main thread no signal is heard.
         with suppress(NotImplementedError, RuntimeError, ValueError):
             if signal.getsignal(number) is not signal.SIG_IGN:

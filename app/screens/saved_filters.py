@@ -19,6 +19,7 @@ from app.screens.changes import change
 from app.screens.dialog import Dialog
 from app.screens.words import reason
 from app.services.saved_filters import SavedFilters
+from widgets.lines import pad
 
 
 class SavedFiltersDialog(Dialog[str]):
@@ -122,4 +123,4 @@ class SavedFiltersDialog(Dialog[str]):
 
 
 def _line(name: str, text: str) -> Content:
-    return Content.assemble((f"{clean(name, 40):<20}  ", "bold"), (clean(text, 200), "$text-muted"))
+    return Content.assemble((f"{pad(clean(name, 40), 20)}  ", "bold"), (clean(text, 200), "$text-muted"))

@@ -82,11 +82,11 @@ def close(window: Terminal, _pid: int) -> None:
     window.close()
 
 
-def terminate(_window: Terminal, pid: int) -> None:
-    os.kill(pid, signal.SIGTERM)
-
-
-ENDS: dict[str, Callable[[Terminal, int], None]] = {"closed": close, "SIGTERM": terminate}
+ENDS: dict[str, Callable[[Terminal, int], None]] = {
+    "closed": close,
+    "SIGTERM": lambda _window, pid: os.kill(pid, signal.SIGTERM),
+    "SIGQUIT": lambda _window, pid: os.kill(pid, signal.SIGQUIT),
+}
 
 
 def end(window: Terminal, how: str) -> None:
@@ -100,8 +100,8 @@ def end(window: Terminal, how: str) -> None:
         assert waiting.poll(PATIENCE), "it runs on"
     finally:
         os.close(handle)
-    if how == "SIGTERM":
-        assert "Traceback" not in window.see("left=143")
+    if how != "closed":
+        assert "Traceback" not in window.see(f"left={128 + signal.Signals[how]}")
         assert window.modes() == "0 0 1"
 
 

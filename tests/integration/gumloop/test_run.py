@@ -148,6 +148,15 @@ def test_the_childs_input_is_ours(command: Loopin) -> None:
     assert command.process(*PROCESS, "--", "cat", stdin="hello", **KEY_ENV).works().out == "hello"
 
 
+@pytest.mark.parametrize("masking", [(), ("--no-masking",)])
+def test_what_python_ignores_is_not_ignored_in_the_child(command: Loopin, masking: tuple[str, ...]) -> None:
+    """Also where it takes the place of the process, as at a terminal: `yes | head -1` has to end there."""
+    status = ("--", "grep", "SigIgn", "/proc/self/status")
+    ignored = command.process(*PROCESS, *masking, *status, **KEY_ENV).works().out.split()[1]
+    numbers = (signal.SIGPIPE, signal.SIGXFSZ)
+    assert [number.name for number in numbers if int(ignored, 16) & 1 << number - 1] == []
+
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 

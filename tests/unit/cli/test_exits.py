@@ -1,13 +1,14 @@
 """The gate: every way to end has its code, and none shows a traceback."""
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from app.cli import debug, exits
+from app.cli import debug, exits, root
 from app.domain import errors
 
 TABLE = {
@@ -84,7 +85,23 @@ def test_the_unforeseen_is_one_sentence_that_names_debug(capsys: pytest.CaptureF
 
 
 def test_a_reader_that_left_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exits.guarded(lambda: _raise(BrokenPipeError(32, "Broken pipe"))) == 0
+    assert exits.guarded(lambda: _raise(BrokenPipeError(32, "Broken pipe"))) == 141
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["activity", "--json"], ["status", "--offline"]]
+)
+def test_no_command_turns_a_closed_pipe_into_a_failure(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Click would: its `main` exits with 1."""
+
+    def write(_text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(sys.stdout, "write", write)
+    assert root.run(arguments) == 141
     assert capsys.readouterr().err == ""
 
 

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.cli.output import table
 from app.domain import names, permissions
 from app.domain.credentials import Endpoint, Provider
 from app.domain.errors import LoopinError, UsageError
+from app.domain.export import neutral
 from app.domain.organizations import Identity, Role
 from app.domain.secret import Secret
-from app.domain.text import clean
+from app.domain.text import REPLACEMENT, clean
 from app.domain.tokens import TokenDraft
 
 LABEL = re.compile(r"\A[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
@@ -56,8 +58,33 @@ def test_each_problem_is_named(name: str, word: str) -> None:
 def test_cleaned_text_cannot_move_or_turn_anything(text: str, limit: int) -> None:
     cleaned = clean(text, limit)
     assert len(cleaned) <= limit
-    assert not {unicodedata.category(char) for char in cleaned} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    unsafe = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert not {unicodedata.category(char) for char in cleaned if char not in "\u200c\u200d"} & unsafe
     assert clean(cleaned, limit) == cleaned
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian: a non-joiner between two letters
+        "\u0915\u094d\u200d\u0937",  # Devanagari: a joiner after a virama
+        "\u0d28\u0d4d\u200d",  # Malayalam: at the end of a word
+        "\U0001f469\u200d\U0001f4bb",  # a woman at a computer
+        "\U0001f469\U0001f3fd\u200d\u2764\ufe0f\u200d\U0001f468",  # with a skin tone and a variation selector
+    ],
+)
+def test_a_joiner_stays_where_a_script_or_an_emoji_needs_it(text: str) -> None:
+    assert clean(text) == text
+    assert neutral(text) == text
+    assert table(("NAME",), [(text,)]).splitlines()[1] == text
+
+
+@pytest.mark.parametrize(
+    "text", ["ci{}web", "{}ci", "ci{}", "\u0441\u0438{}\u0441\u0438", "\u0645{0}{0}\u0645", "1{}2"]
+)
+@pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
+def test_a_joiner_that_only_makes_two_names_look_alike_is_replaced(text: str, joiner: str) -> None:
+    assert clean(text.format(joiner)) == text.format(REPLACEMENT)
 
 
 @given(st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=400))
