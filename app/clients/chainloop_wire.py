@@ -18,10 +18,10 @@ from app.clients import tls
 from app.clients.chainloop_errors import translated
 from app.domain.credentials import Endpoint
 from app.domain.errors import BadReply, Failed
-from app.domain.loopback import is_loopback_host
 from app.domain.organizations import Context, Membership, Organization
 from app.domain.server_info import ServerInfo
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
+from app.oidc.proxies import Proxy, name_proxy, proxy_for
 from app.proto.controlplane.v1 import (
     api_token_pb2,
     api_token_pb2_grpc,
@@ -102,12 +102,17 @@ class Channels:
             ("grpc.max_reconnect_backoff_ms", 1000),
             ("grpc.primary_user_agent", "loopin"),
         ]
-        if is_loopback_host(endpoint.address.rpartition(":")[0]):
-            options.append(("grpc.enable_http_proxy", 0))
+        proxy = proxy_of(endpoint)
+        options.append(("grpc.http_proxy", proxy.url) if proxy else ("grpc.enable_http_proxy", 0))
         if endpoint.insecure:
             return grpc.aio.insecure_channel(endpoint.address, options=options)
         credentials = grpc.ssl_channel_credentials(root_certificates=tls.roots(endpoint.ca))
         return grpc.aio.secure_channel(endpoint.address, credentials, options=options)
+
+
+def proxy_of(endpoint: Endpoint) -> Proxy | None:
+    """The proxy on the way; raise Unreachable where gRPC cannot use it."""
+    return proxy_for(f"{'http' if endpoint.insecure else 'https'}://{endpoint.address}", grpc=True)
 
 
 def _stub(kind: Any, channel: grpc.aio.Channel) -> Any:
@@ -196,7 +201,8 @@ class Wire:
         try:
             answer = await method(request, metadata=metadata, timeout=self._timeout)
         except grpc.aio.AioRpcError as error:
-            raise translated(error, self._endpoint, self._timeout, lost) from None
+            failure = translated(error, self._endpoint, self._timeout, lost)
+            raise name_proxy(failure, proxy_of(self._endpoint)) from None
         except grpc.aio.UsageError:
             raise Failed("the connection was closed", hint="try again") from None
         if answer is None:

@@ -31,7 +31,7 @@ class HttpGumloopAPIs:
         """
         base_url = credential.endpoint.address
         if base_url not in self._clients:
-            self._clients[base_url] = made(httpx.AsyncClient, **options(self._wire, base_url))
+            self._clients[base_url] = made(httpx.AsyncClient, base_url, **options(self._wire, base_url))
         return HttpGumloopAPI(self._clients[base_url], self._wire, credential, team_id)
 
     async def aclose(self) -> None:

@@ -12,7 +12,8 @@ import httpx
 
 from app.clients import tls
 from app.domain.errors import BadReply, BrokenOff, LoopinError, ReplyTooLarge, TLSFailed, Unreachable
-from app.domain.gumloop import endpoint_of, is_loopback
+from app.domain.gumloop import endpoint_of
+from app.oidc.proxies import name_proxy, proxy_for
 
 MAX_REPLY = 8 * 1024 * 1024
 """Largest answer in bytes; a list of models is some kilobytes."""
@@ -30,16 +31,13 @@ def options(wire: Wire, base_url: str) -> dict[str, Any]:
     """What every httpx client here is made with; raise UsageError where no credential may go, TLSFailed
     where the variables name no authorities.
 
-    Proxies and CA variables count as httpx documents them, but this machine is never reached through a
-    proxy. Redirects are not followed: a credential goes where it was sent and nowhere else.
+    Redirects are not followed: a credential goes where it was sent and nowhere else.
     """
     endpoint_of(base_url)
-    direct = dict.fromkeys(("http://", "https://", "all://")) if is_loopback(base_url) else None
     return {
         "timeout": wire.timeout,
         "headers": {"User-Agent": wire.agent, "Accept": "application/json", "Accept-Encoding": "identity"},
         "follow_redirects": False,
-        "mounts": direct,
         # httpx reads the variables itself, and fails in ways of its own where they name nothing.
         "verify": tls.context(""),
         "event_hooks": {"response": [_limit]},
@@ -49,22 +47,27 @@ def options(wire: Wire, base_url: str) -> dict[str, Any]:
 @asynccontextmanager
 async def translated(wire: Wire, base_url: str) -> AsyncIterator[None]:
     """Run an exchange; whatever httpx raises in it becomes an error of the domain."""
-    host = urlsplit(base_url).netloc
     try:
         async with asyncio.timeout(wire.timeout):
             yield
-    except (TimeoutError, httpx.TimeoutException):
-        raise Unreachable(
-            f"{host} did not answer within {wire.timeout:g} s", hint="try again; is a proxy needed?"
-        ) from None
-    except httpx.ConnectError as error:
-        raise _connect_error(host, error) from None
-    except (httpx.RemoteProtocolError, httpx.ReadError, httpx.DecodingError):
-        raise BrokenOff(f"{host} broke off in the middle of its answer", hint="try again") from None
-    except httpx.HTTPError as error:
-        raise Unreachable(
-            f"{host} cannot be reached ({type(error).__name__})", hint="check the network, and try again"
-        ) from None
+    except (TimeoutError, httpx.HTTPError) as error:
+        failure = _failure(wire, urlsplit(base_url).netloc, error)
+        raise name_proxy(failure, proxy_for(base_url)) from None
+
+
+def _failure(wire: Wire, host: str, error: TimeoutError | httpx.HTTPError) -> LoopinError:
+    match error:
+        case TimeoutError() | httpx.TimeoutException():
+            return Unreachable(
+                f"{host} did not answer within {wire.timeout:g} s", hint="try again; is a proxy needed?"
+            )
+        case httpx.ConnectError():
+            return _connect_error(host, error)
+        case httpx.RemoteProtocolError() | httpx.ReadError() | httpx.DecodingError():
+            return BrokenOff(f"{host} broke off in the middle of its answer", hint="try again")
+    return Unreachable(
+        f"{host} cannot be reached ({type(error).__name__})", hint="check the network, and try again"
+    )
 
 
 def _connect_error(host: str, error: httpx.ConnectError) -> LoopinError:

@@ -100,7 +100,7 @@ class AuthlibGumloopOAuth:
         wire = Wire(min(DISCOVERY_PATIENCE, self._wire.timeout), self._wire.agent)
         try:
             async with (
-                made(httpx.AsyncClient, **options(wire, endpoint.address)) as client,
+                made(httpx.AsyncClient, endpoint.address, **options(wire, endpoint.address)) as client,
                 translated(wire, endpoint.address),
             ):
                 return (await client.get(f"{endpoint.address}/models")).status_code != HTTPStatus.NOT_FOUND
@@ -123,7 +123,7 @@ class AuthlibGumloopOAuth:
 
         async def ask() -> bytes:
             async with (
-                made(httpx.AsyncClient, **options(wire, endpoint.address)) as client,
+                made(httpx.AsyncClient, endpoint.address, **options(wire, endpoint.address)) as client,
                 translated(wire, endpoint.address),
             ):
                 response = await client.get(url, headers=headers)
@@ -140,6 +140,7 @@ class AuthlibGumloopOAuth:
     def _client(self, endpoint: Endpoint, **more: Any) -> Any:
         return made(
             client_class(),
+            endpoint.address,
             client_id=CLIENT_ID,
             token_endpoint_auth_method="none",
             revocation_endpoint_auth_method="none",

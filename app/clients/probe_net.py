@@ -9,14 +9,13 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.request import getproxies, proxy_bypass
 
 from app.clients.gumloop_http import Wire, options, translated
 from app.domain.doctor import HTTPAnswer
 from app.domain.errors import Unreachable
-from app.domain.loopback import is_loopback_host
 from app.domain.ports import Clock
 from app.domain.text import clean
+from app.oidc.proxies import proxy_for
 from app.oidc.web import made
 
 
@@ -27,10 +26,13 @@ class NetProbe:
         self._clock = clock
         self._wire = Wire(timeout, agent)
 
+    def proxy(self, url: str, *, grpc: bool = False) -> str:
+        """The proxy on the way, with the variable that names it."""
+        found = proxy_for(url, grpc=grpc)
+        return str(found) if found else ""
+
     async def resolve(self, host: str) -> Sequence[str]:
-        """Ask for the addresses of a name. Behind a proxy nothing is asked: it does that itself."""
-        if proxied(host):
-            return ()
+        """Ask for the addresses of a name."""
         answer: Future[Sequence[str]] = Future()
         # Nobody joins a daemon: a resolver that never answers must not hold up the end of the program.
         threading.Thread(target=_resolve, args=(host, answer), daemon=True, name="resolver").start()
@@ -54,7 +56,7 @@ class NetProbe:
         how = options(self._wire, url) | {"verify": tls.context(ca)}
         async with (
             translated(self._wire, url),
-            made(httpx.AsyncClient, **how) as client,
+            made(httpx.AsyncClient, url, **how) as client,
             client.stream("HEAD", url) as response,
         ):
             at = before + (self._clock.now() - before) / 2
@@ -66,14 +68,6 @@ class NetProbe:
                 session.version() or "TLS" if session else "plain text",
                 _end(session),
             )
-
-
-def proxied(host: str) -> bool:
-    """True when requests to `host` go through a proxy that the environment names."""
-    if is_loopback_host(host):
-        return False
-    proxies = getproxies()
-    return bool(proxies.get("https") or proxies.get("all")) and not proxy_bypass(host)
 
 
 def _resolve(host: str, answer: "Future[Sequence[str]]") -> None:

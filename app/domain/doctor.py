@@ -105,8 +105,14 @@ class Machine(Protocol):
 class Network(Protocol):
     """Looks at a server as anyone may; nothing secret is sent."""
 
+    def proxy(self, url: str, *, grpc: bool = False) -> str:
+        """The proxy on the way to `url`, and what names it; empty for the direct way.
+
+        Raise Unreachable where it cannot be used.
+        """
+
     async def resolve(self, host: str) -> Sequence[str]:
-        """The addresses of a name; raise Unreachable. Empty where a proxy does the asking."""
+        """The addresses of a name; raise Unreachable."""
 
     async def look(self, url: str, ca: str = "") -> HTTPAnswer:
         """Ask for the head of a page; raise Unreachable, TLSFailed or BadReply."""

@@ -12,7 +12,6 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import httpx
 
 from app.domain.errors import BadReply, Refused, TLSFailed, Unreachable
-from app.domain.loopback import is_loopback_host
 from app.domain.text import clean
 from app.oidc.addresses import AGAIN, Reach, check_url, objection
 from app.oidc.web import made
@@ -77,12 +76,12 @@ class Fetcher:
 
     async def _get(self, url: str, headers: dict[str, str]) -> _Answer:
         parts = check_url(url, self.reach)
-        host = parts.hostname or ""
-        # A proxy would resolve the name by itself; and it has no business with this machine.
-        trust = not self.reach.pinned and not is_loopback_host(host)
-        how = {"verify": self._tls(), "timeout": self._patience, "trust_env": trust}
-        async with made(httpx.AsyncClient, **how) as client:
-            if not self.reach.pinned:
+        # A proxy would resolve the name by itself.
+        pinned = self.reach.pinned
+        async with made(
+            httpx.AsyncClient, url, direct=pinned, verify=self._tls(), timeout=self._patience
+        ) as client:
+            if not pinned:
                 return await _ask(client, httpx.URL(url), headers, {})
             named = headers | {"Host": parts.netloc}
             return await self._ask_any(client, url, await self._addresses(parts), named)

@@ -1,24 +1,23 @@
-"""Makes httpx clients; a proxy setting that none can be made with is told as such."""
+"""Makes httpx clients, with the proxy that is on the way."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import httpx
 
-from app.domain.errors import Unreachable
+from app.oidc.proxies import proxy_for, unusable
 
 T = TypeVar("T")
 
 
-def made(make: Callable[..., T], **options: Any) -> T:
-    """Return `make(**options)`, an httpx client of any kind; raise Unreachable when httpx refuses.
+def made(make: Callable[..., T], url: str, *, direct: bool = False, **options: Any) -> T:
+    """Return `make(**options)`, an httpx client of any kind for the server of `url`, and no other.
 
-    It reads HTTPS_PROXY and its like while a client is made, and raises what its parsers raise.
+    Raise Unreachable where the proxy on the way cannot be used. `direct` goes past all proxies.
     """
+    proxy = None if direct else proxy_for(url)
     try:
-        return make(**options)
+        # httpx would read the variables while it is made, and fail over those that are not on the way.
+        return make(proxy=proxy.url if proxy else None, trust_env=False, **options)
     except (ImportError, ValueError, httpx.InvalidURL):
-        raise Unreachable(
-            "the proxy that the environment names cannot be used",
-            hint="write HTTPS_PROXY and ALL_PROXY as http://host:port, or unset them",
-        ) from None
+        raise unusable(proxy.source if proxy else "the environment") from None

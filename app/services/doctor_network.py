@@ -30,14 +30,14 @@ class NetworkChecks:
         resolution, _ = await session.inspect()
         endpoint = resolution.endpoint
         used = resolution.credential is not None or session.target.endpoint is not None
-        host = urlsplit(endpoint.address).hostname or ""
+        found: list[Finding] = []
         try:
-            found = [await self._name("gumloop", host)]
+            found.append(await self._way("gumloop", endpoint.address))
             began = self._clock.monotonic()
             answer = await self._network.look(endpoint.address, endpoint.ca)
             took = self._clock.monotonic() - began
         except LoopinError as error:
-            return [failed("gumloop", error, used)]
+            return [*found, failed("gumloop", error, used)]
         return [*found, *self._judged("gumloop", endpoint.address, answer, took)]
 
     async def chainloop(self, session: ChainloopSession) -> Sequence[Finding]:
@@ -45,13 +45,15 @@ class NetworkChecks:
         resolution, _ = await session.inspect()
         endpoint = resolution.endpoint
         used = resolution.credential is not None or session.target.endpoint is not None
+        url = f"{'http' if endpoint.insecure else 'https'}://{endpoint.address}"
+        found: list[Finding] = []
         try:
-            found = [await self._name("chainloop", urlsplit(f"//{endpoint.address}").hostname or "")]
+            found.append(await self._way("chainloop", url, grpc=True))
             began = self._clock.monotonic()
             info = await self._gateways.open(endpoint, None).server_info()
             took = self._clock.monotonic() - began
         except LoopinError as error:
-            return [failed("chainloop", error, used)]
+            return [*found, failed("chainloop", error, used)]
         how = "plain text" if endpoint.insecure else "TLS"
         said = f"{endpoint.address} answers over {how}, version {clean(info.version, 40) or 'unknown'}"
         found.append(Finding("chainloop", Verdict.PASS, said, "", took))
@@ -69,10 +71,12 @@ class NetworkChecks:
             return [failed("chainloop", error, used=False)]
         return self._judged("chainloop", f"its sign-in page at {shown}", answer, None)
 
-    async def _name(self, check: str, host: str) -> Finding:
+    async def _way(self, check: str, url: str, *, grpc: bool = False) -> Finding:
+        """The addresses of the server, or the proxy that looks them up."""
+        host = urlsplit(url).hostname or ""
+        if proxy := self._network.proxy(url, grpc=grpc):
+            return Finding(check, Verdict.PASS, f"{host} is reached through the proxy {proxy}")
         found = await self._network.resolve(host)
-        if not found:
-            return Finding(check, Verdict.PASS, f"{host} is reached through a proxy")
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
         return Finding(check, Verdict.PASS, f"{host} is {clean(found[0], 60)}{more}")
 

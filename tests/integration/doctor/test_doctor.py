@@ -142,7 +142,7 @@ async def test_a_keychain_that_loses_what_it_was_given_fails(tmp_path: Path) -> 
 async def test_servers_that_were_named_and_are_not_there_fail(tmp_path: Path) -> None:
     found = await look(tmp_path, vault=MemoryVault())
     for check in ("gumloop", "chainloop"):
-        (line,) = [f for f in found if f.check == check]
+        *_, line = [f for f in found if f.check == check]
         assert line.verdict is Verdict.FAIL
         assert "127.0.0.1" in line.detail
         assert line.fix
@@ -205,6 +205,17 @@ def test_a_proxy_that_is_none_is_a_line_and_not_a_crash(command: Loopin) -> None
         "doctor", "--json", GUMLOOP_BASE_URL="https://gumloop.example/api/v1", https_proxy="ftp://x"
     ).fails(exits.FOUND)
     assert "proxy" in worst(done, "gumloop")["detail"]
+
+
+def test_the_proxy_in_effect_is_named(command: Loopin) -> None:
+    """For HTTP and for gRPC; its password is not."""
+    named = {"HTTPS_PROXY": "http://someone:marked-4714@127.0.0.1:9", "NO_PROXY": "elsewhere.example"}
+    plane = {"CHAINLOOP_CONTROL_PLANE_API": "plane.example:443", "CHAINLOOP_API_INSECURE": ""}
+    done = command("doctor", "--json", GUMLOOP_BASE_URL="https://gumloop.example/api/v1", **plane, **named)
+    said = [line["detail"] for line in done.fails(exits.FOUND).json["checks"]]
+    for host in ("gumloop.example", "plane.example"):
+        assert f"{host} is reached through the proxy http://127.0.0.1:9 (HTTPS_PROXY)" in said
+    assert "marked-4714" not in done.out
 
 
 def test_folders_that_others_can_read_or_nobody_can_write_are_told(command: Loopin) -> None:
