@@ -74,6 +74,9 @@ class LoginView:
 
     def _show(self, step: LoginStep) -> None:
         if step.state is StepState.RUNNING and step.step is not Step.WAITING:
+            if step.step is Step.KEYCHAIN and step.detail:
+                # It waits for a person to unlock it.
+                show(f"{paint('!', YELLOW, err=self._err)} {clean(step.detail)}", err=self._err)
             return
         if step.step is Step.WAITING and self.waiting.is_set() and step.state is StepState.RUNNING:
             # Still waiting: something arrived that was not the answer.

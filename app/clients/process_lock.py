@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from app.domain.errors import Failed
+from app.domain.errors import Failed, LockUnavailable
 
 POLL = 0.05
 """Seconds between two looks at a lock that somebody else holds."""
@@ -21,7 +21,8 @@ class FileLocks:
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
-        """Wait up to the patience (seconds) for `name`; raise Failed when it does not come free."""
+        """Wait up to the patience (seconds) for `name`; raise Failed when it does not come free, and
+        LockUnavailable when there can be no lock in this folder."""
         from filelock import AsyncFileLock, Timeout
 
         path = self._folder / file_name(name)
@@ -39,7 +40,7 @@ class FileLocks:
                 hint="end it, or wait, and try again",
             ) from None
         except OSError as error:
-            raise Failed(
+            raise LockUnavailable(
                 f"{path} cannot be locked: {error.strerror or error}",
                 hint="make that folder writable, or name another one in LOOPIN_STATE_DIR",
             ) from None

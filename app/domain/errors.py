@@ -19,7 +19,8 @@
     ├── Failed                   the server tried and could not
     │   ├── BadReply             not the protocol, not readable
     │   │   └── BrokenOff        cut short
-    │   └── ReplyTooLarge        over the receive limit
+    │   ├── ReplyTooLarge        over the receive limit
+    │   └── LockUnavailable      no lock between processes can be made here
     ├── Unreachable              no answer: name, route, refused, timed out
     │   └── TLSFailed            an answer, but not from someone we may trust
     ├── LoginFailed              a sign-in that did not end in a credential
@@ -140,6 +141,10 @@ class BrokenOff(BadReply):
 
 class ReplyTooLarge(Failed):
     """The answer is over the receive limit."""
+
+
+class LockUnavailable(Failed):
+    """A lock between processes cannot be made: its folder cannot be written."""
 
 
 class Unreachable(LoopinError):

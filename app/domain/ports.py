@@ -48,6 +48,9 @@ class Vault(Protocol):
     async def probe(self) -> VaultStatus:
         """Find out whether secrets can be stored, without storing any; never raises."""
 
+    async def unlock(self) -> None:
+        """Ask a person to unlock it, and wait for that; raise VaultLocked when it stays locked."""
+
     async def read(self, service: str, account: str) -> Secret | None:
         """Return the entry, or None."""
 
@@ -217,7 +220,8 @@ class ProcessLock(Protocol):
     """One at a time, across all Loopin processes of this person."""
 
     def hold(self, name: str) -> AbstractAsyncContextManager[None]:
-        """Wait for the lock called `name`; raise Failed when its holder does not let go in time."""
+        """Wait for the lock called `name`; raise Failed when its holder does not let go in time, and
+        LockUnavailable where no lock can be made."""
 
 
 class ActivityStore(Protocol):

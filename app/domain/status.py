@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 class VaultStatus:
     """What a probe of the keychain found: `label` is its real name ("GNOME Keyring").
 
-    `error` None means that it can be used.
+    `error` None means that it can be used. `may_ask` means that the first use may show a prompt.
     """
 
     label: str
     error: LoopinError | None = None
+    may_ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)

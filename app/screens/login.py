@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
 from app.domain.credentials import Endpoint, Provider
+from app.domain.errors import VaultLocked
 from app.domain.ports import Browser, Vault
 from app.domain.status import VaultStatus
 from app.domain.text import capital, clean
@@ -179,6 +180,10 @@ class LoginScreen(RoomScreen):
         if error is None:
             self._say_storage(Paragraph((_STORAGE,), f"✓ {label}, ready", "$text-success"))
             return
+        if isinstance(error, VaultLocked):
+            words = f"! {clean(error.message)}: it will ask to be unlocked when you sign in"
+            self._say_storage(Paragraph((_STORAGE,), words, "$text-warning"))
+            return
         providers = dict.fromkeys(offer.provider for offer in self._tools.offers)
         ways = "; ".join(f"{_WITHOUT[provider]} ({provider.title})" for provider in providers)
         indent = " " * len(_STORAGE[0])
@@ -230,8 +235,9 @@ class LoginScreen(RoomScreen):
             self.open_above(LoginFormScreen(self.frame, offer), self._after)
 
     def _refused(self) -> bool:
-        """Without a keychain there is no sign-in: what it gave could not be kept."""
-        if self._vault is None or self._vault.error is None:
+        """Without a keychain there is no sign-in: what it gave could not be kept. One that is locked is asked
+        to unlock first."""
+        if self._vault is None or self._vault.error is None or isinstance(self._vault.error, VaultLocked):
             return False
         error = self._vault.error
         self.notify(sentence(error), severity="error", markup=False)

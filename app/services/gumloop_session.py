@@ -112,7 +112,13 @@ class GumloopSession:
         return Resolution(credential, candidates, credential.endpoint, warnings, problem), None
 
     async def credential(self) -> Credential:
-        """Return the credential in effect, or raise NotSignedIn."""
+        """Return the credential in effect, or raise NotSignedIn.
+
+        With one from the environment the keychain is left alone: it may be slow, or not be there.
+        """
+        for offer in self._environment():
+            if offer.login is not None:
+                return self._credential(offer)
         resolution, problem = await self.inspect()
         if resolution.credential is not None:
             return resolution.credential

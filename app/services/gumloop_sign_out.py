@@ -1,10 +1,11 @@
 """Sign out of Gumloop."""
 
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from app.domain.activity import Action
 from app.domain.credentials import Method, Provider, profile_words
-from app.domain.errors import LoopinError, VaultMissing
+from app.domain.errors import LockUnavailable, LoopinError, VaultMissing
 from app.domain.gumloop import GumloopLogin, GumloopTarget
 from app.domain.login import SignedOut
 from app.domain.ports import GumloopOAuth, ProcessLock
@@ -58,7 +59,7 @@ class GumloopSignOut:
     async def _sign_out(self, profile: str) -> SignedOut:
         still = still_in_effect(self._session.target)
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._lock.hold(lock_name(profile)))
+            await stack.enter_async_context(self._locked(profile))
             try:
                 found = await self._vault.read(profile)
             except VaultMissing as problem:
@@ -77,7 +78,9 @@ class GumloopSignOut:
         async with lock:
             revoked, warning = await self._revoke(found.login)
             await self._vault.delete(profile)
-        await self._memory.forget(profile)
+        # Only what is shown of a profile is in there.
+        with suppress(LoopinError):
+            await self._memory.forget(profile)
         forgotten = found.login is not None or bool(found.problem)
         if forgotten:
             address = found.login.endpoint.address if found.login else ""
@@ -85,6 +88,15 @@ class GumloopSignOut:
                 Action.LOGOUT, provider=Provider.GUMLOOP, endpoint=address, subject=f"profile {profile}"
             )
         return SignedOut(forgotten, revoked, warning=warning, still=still)
+
+    @asynccontextmanager
+    async def _locked(self, profile: str) -> AsyncIterator[None]:
+        """Alone with the profile's entries, where that can be: a sign-out does not wait for a folder
+        that can be written."""
+        async with AsyncExitStack() as stack:
+            with suppress(LockUnavailable):
+                await stack.enter_async_context(self._lock.hold(lock_name(profile)))
+            yield
 
     async def _revoke(self, login: GumloopLogin | None) -> tuple[bool, str]:
         if login is None or not _can_be_revoked(login):

@@ -26,14 +26,17 @@ class Courier:
         self._stuck = False
         self._turn = asyncio.Lock()
 
-    async def run(self, call: Callable[[], T]) -> T:
-        """Return what `call` returns; raise what it raises, or VaultSilent."""
+    async def run(self, call: Callable[[], T], seconds: float = 0.0) -> T:
+        """Return what `call` returns; raise what it raises, or VaultSilent.
+
+        `seconds` replaces the usual timeout, for a call in which a person is asked.
+        """
         async with self._turn:
             await self._previous()
             answer: Future[T] = Future()
             self._under_way = answer  # type: ignore[assignment]  # Future is invariant; only its end is looked at
             threading.Thread(target=_carry, args=(call, answer), name="keychain", daemon=True).start()
-            return await self._wait(answer)
+            return await self._wait(answer, seconds or self.timeout)
 
     async def _previous(self) -> None:
         """A call whose caller went away (cancelled, timed out) may still be running."""
@@ -48,12 +51,12 @@ class Courier:
             self._stuck = True
             raise _silent(self.timeout)
 
-    async def _wait(self, answer: "Future[T]") -> T:
+    async def _wait(self, answer: "Future[T]", seconds: float) -> T:
         waiter = _quietly(answer)
-        done, _ = await asyncio.wait([waiter], timeout=self.timeout)
+        done, _ = await asyncio.wait([waiter], timeout=seconds)
         if not done:
             self._stuck = True
-            raise _silent(self.timeout)
+            raise _silent(seconds)
         return waiter.result()
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 UNKNOWN = "keychain"
+UNLOCK_PATIENCE = 300.0
+"""Seconds for a person to answer the keychain's prompt, as long as for the page of a sign-in."""
 _Wanted: TypeAlias = tuple[str, Sequence[str]]
 _Found: TypeAlias = tuple[Secret | None, ...]
 
@@ -51,7 +54,27 @@ class KeychainVault:
             await self._do(self._look)
         except LoopinError as error:
             return VaultStatus(self._label, error)
-        return VaultStatus(self._label)
+        # Whether a wallet of KWallet is open cannot be asked without opening it.
+        return VaultStatus(self._label, may_ask=self._label == "KWallet")
+
+    async def unlock(self) -> None:
+        """Ask the service to unlock itself, and wait while a person answers its prompt.
+
+        Raise VaultLocked when it stays locked: the prompt was dismissed, cannot be shown, or nobody answered
+        it for UNLOCK_PATIENCE seconds. Cancelling takes the prompt away.
+        """
+        given_up = threading.Event()
+
+        def call() -> None:
+            from app.vault.backends import chosen
+            from app.vault.unlocking import unlock
+
+            unlock(chosen(), self._named, UNLOCK_PATIENCE, given_up)
+
+        try:
+            await self._courier.run(lambda: self._translated(call), UNLOCK_PATIENCE + self._courier.timeout)
+        finally:
+            given_up.set()
 
     async def read(self, service: str, account: str) -> Secret | None:
         """Return the entry, or None."""
@@ -100,7 +123,7 @@ class KeychainVault:
         if ALLOWED[first] == "Secret Service":
             from app.vault.secret_service import look
 
-            look(self._named)
+            look(backend, self._named)
         if self._kept.wanted:
             from app.vault.changing import prepare
 

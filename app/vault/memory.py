@@ -24,6 +24,9 @@ class MemoryVault:
         """Always usable."""
         return VaultStatus(LABEL)
 
+    async def unlock(self) -> None:
+        """It has no lock."""
+
     async def read(self, service: str, account: str) -> Secret | None:
         """Return the entry, or None."""
         return self._entries.get((service, account))

@@ -4,19 +4,22 @@ changes one after the other.
 Importing this imports `secretstorage` and `jeepney`.
 """
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import secretstorage
-from jeepney import DBusAddress, DBusErrorResponse, new_method_call
+from jeepney import DBusAddress, DBusErrorResponse, MatchRule, MessageType, new_method_call
 from jeepney.io.blocking import DBusConnection
+from keyring.backend import KeyringBackend
 from secretstorage.util import format_secret, open_session
 
 from app.domain.errors import VaultLocked, VaultMissing
 from app.domain.secret import Secret
-from app.vault.backends import UNLOCK
+from app.vault.backends import UNLOCK, WITHOUT
 from app.vault.kept import Kept
 
 _BUS = DBusAddress("/org/freedesktop/DBus", bus_name="org.freedesktop.DBus", interface="org.freedesktop.DBus")
@@ -25,7 +28,8 @@ _SERVICE = DBusAddress(
     bus_name="org.freedesktop.secrets",
     interface="org.freedesktop.Secret.Service",
 )
-_DEFAULT = "/org/freedesktop/secrets/aliases/default"
+POLL = 0.2
+"""Seconds between two looks whether a prompt is still wanted."""
 REMOVALS = 3
 """How often an entry is removed that another process keeps replacing."""
 # The kernel cuts a process name after 15 characters.
@@ -39,13 +43,14 @@ _NAMES = {
 
 
 class Keyring(Protocol):
-    """What is used of keyring's own back end, which has no types."""
+    """What is used of keyring's own back end, which has no types.
+
+    It may have a `preferred_collection`, the path of one that is used instead of the default one.
+    """
 
     appid: str
     schemes: dict[str, dict[str, str]]
     scheme: str
-
-    def get_preferred_collection(self) -> secretstorage.Collection: ...
 
     def unlock(self, item: secretstorage.Item) -> None: ...
 
@@ -57,7 +62,7 @@ def connected(backend: Keyring, named: Callable[[str], None]) -> Iterator[Callab
     keyring itself makes both anew for each entry, which takes most of a look's time. `named` is told the
     service's own name.
     """
-    collection = backend.get_preferred_collection()
+    collection = collection_of(backend, named)
     names = backend.schemes[backend.scheme]
 
     def look(service: str, account: str) -> str | None:
@@ -67,8 +72,7 @@ def connected(backend: Keyring, named: Callable[[str], None]) -> Iterator[Callab
             return secret_of(backend, item)
         return None
 
-    with closing(collection.connection) as bus:
-        named(_name(bus))
+    with closing(collection.connection):
         yield look
 
 
@@ -86,7 +90,7 @@ class Writer:
 
     def __init__(self, backend: Keyring) -> None:
         self._backend = backend
-        self._collection = backend.get_preferred_collection()
+        self._collection = collection_of(backend)
 
     def exchange_keys(self) -> None:
         """What the first entry that is written would do; to encrypt something loads what that takes."""
@@ -156,25 +160,60 @@ def _done(writer: Writer, do: Callable[[Writer], None]) -> bool:
         return False
 
 
-def look(found: Callable[[str], None]) -> None:
-    """Raise VaultLocked or VaultMissing where the default collection cannot be used as it is.
+def look(backend: KeyringBackend, found: Callable[[str], None]) -> None:
+    """Raise VaultLocked or VaultMissing where the collection cannot be used as it is.
 
     `found` is told the service's own name as soon as it is known, which is before the service itself
     has to answer: the bus knows it.
     """
     with closing(secretstorage.dbus_init()) as bus:
-        _ask(bus, "StartServiceByName", "su", ("org.freedesktop.secrets", 0))
-        label = _name(bus)
-        found(label)
-        # The collection's own address answers for a missing one too, so the alias is asked.
-        reply = bus.send_and_get_reply(new_method_call(_SERVICE, "ReadAlias", "s", ("default",)))
-        if reply.body == ("/",):
-            raise VaultMissing(
-                f"{label} has no default keyring yet",
-                hint="make one with your desktop's password program, for example Seahorse",
-            )
-        if secretstorage.Collection(bus, _DEFAULT).is_locked():
+        label = start(bus, found)
+        if secretstorage.Collection(bus, path_of(backend, bus, label)).is_locked():
             raise VaultLocked(f"{label} is locked", hint=UNLOCK)
+
+
+def collection_of(
+    backend: Keyring, named: Callable[[str], None] = lambda label: None
+) -> secretstorage.Collection:
+    """The collection that `backend` would take, unlocked, on a connection of its own.
+
+    Raise VaultLocked, and VaultMissing where there is no default collection: keyring would make one, for
+    which the service wants a new password, and report a refusal of that as a service that does not answer.
+    """
+    bus = secretstorage.dbus_init()
+    try:
+        label = start(bus, named)
+        collection = secretstorage.Collection(bus, path_of(backend, bus, label))
+        if collection.is_locked():
+            collection.unlock()
+            if collection.is_locked():
+                raise VaultLocked(f"{label} is locked", hint=UNLOCK)
+    except BaseException:
+        bus.close()
+        raise
+    return collection
+
+
+def start(bus: DBusConnection, named: Callable[[str], None]) -> str:
+    """Start the service where it is not running; return its own name, and tell it."""
+    _ask(bus, "StartServiceByName", "su", ("org.freedesktop.secrets", 0))
+    label = _name(bus)
+    named(label)
+    return label
+
+
+def path_of(backend: object, bus: DBusConnection, label: str) -> str:
+    """The path of the collection in use; raise VaultMissing where there is no default one."""
+    if preferred := getattr(backend, "preferred_collection", ""):
+        return str(preferred)
+    # The collection's own address answers for a missing one too, so the alias is asked.
+    (path,) = _call(bus, _SERVICE, "ReadAlias", "s", ("default",))
+    if path == "/":
+        raise VaultMissing(
+            f"{label} has no default keyring yet",
+            hint=f"make one with your desktop's password program, for example Seahorse, {WITHOUT}",
+        )
+    return str(path)
 
 
 def _name(bus: DBusConnection) -> str:
@@ -189,3 +228,45 @@ def _name(bus: DBusConnection) -> str:
 def _ask(bus: DBusConnection, method: str, signature: str, arguments: tuple[object, ...]) -> object:
     reply = bus.send_and_get_reply(new_method_call(_BUS, method, signature, arguments))
     return reply.body[0]
+
+
+def unlock(
+    backend: KeyringBackend, named: Callable[[str], None], patience: float, given_up: threading.Event
+) -> None:
+    """Ask the service to unlock the collection, and wait until its prompt is answered.
+
+    Raise VaultLocked when it is dismissed, or not answered within `patience` seconds. When `given_up` is set,
+    the prompt is taken away.
+    """
+    with closing(secretstorage.dbus_init()) as bus:
+        label = start(bus, named)
+        path = path_of(backend, bus, label)
+        _, prompt = _call(bus, _SERVICE, "Unlock", "ao", ([path],))
+        if prompt != "/" and not _answered(bus, str(prompt), patience, given_up):
+            raise VaultLocked(f"{label} is locked, and was not unlocked", hint=f"{UNLOCK}, {WITHOUT}")
+
+
+def _answered(bus: DBusConnection, path: str, patience: float, given_up: threading.Event) -> bool:
+    """Show the prompt; True when it was answered, False when it was dismissed, by whomever."""
+    prompt = DBusAddress(path, bus_name=_SERVICE.bus_name, interface="org.freedesktop.Secret.Prompt")
+    rule = MatchRule(type="signal", interface=prompt.interface, member="Completed", path=path)
+    end = time.monotonic() + patience
+    _call(bus, _BUS, "AddMatch", "s", (rule.serialise(),))
+    with bus.filter(rule) as completed:
+        _call(bus, prompt, "Prompt", "s", ("",))
+        while not given_up.is_set() and time.monotonic() < end:
+            with suppress(TimeoutError):
+                dismissed, _ = bus.recv_until_filtered(completed, timeout=POLL).body
+                return not dismissed
+    _call(bus, prompt, "Dismiss", "", ())
+    return False
+
+
+def _call(
+    bus: DBusConnection, address: DBusAddress, method: str, signature: str, arguments: tuple[object, ...]
+) -> tuple[Any, ...]:
+    reply = bus.send_and_get_reply(new_method_call(address, method, signature, arguments))
+    if reply.header.message_type is not MessageType.method_return:
+        raise DBusErrorResponse(reply)
+    body: tuple[Any, ...] = reply.body
+    return body

@@ -51,10 +51,19 @@ class FakeVault:
         self.entries: dict[tuple[str, str], Secret] = {}
         self.error: LoopinError | None = None
         self.held: asyncio.Event | None = None
+        self.unlocking = False
+        self.answered = asyncio.Event()
+        self.answered.set()
 
     async def probe(self) -> VaultStatus:
         """The label, and `error`."""
         return VaultStatus(self.label, self.error)
+
+    async def unlock(self) -> None:
+        """Wait until the prompt is `answered`."""
+        self.unlocking = True
+        await self.answered.wait()
+        self._check()
 
     async def read(self, service: str, account: str) -> Secret | None:
         """The entry."""

@@ -40,6 +40,9 @@ class Mortal:
     async def probe(self) -> VaultStatus:
         return await self._vault.probe()
 
+    async def unlock(self) -> None:
+        await self._vault.unlock()
+
     async def read(self, service: str, account: str) -> Secret | None:
         return await self._vault.read(service, account)
 

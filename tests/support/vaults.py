@@ -53,17 +53,19 @@ class Bus:
             "PYTHON_KEYRING_BACKEND": BACKEND,
         }
 
-    def start_keyring(self) -> None:
-        """Start gnome-keyring with an unlocked default collection."""
+    def start_keyring(self, *, fresh: bool = False) -> None:
+        """Start gnome-keyring with an unlocked default collection; a `fresh` one has none yet."""
+        unlock = [] if fresh else ["--unlock"]
         self.daemon = subprocess.Popen(
-            [tool("gnome-keyring-daemon"), "--unlock", "--foreground", "--components=secrets"],
+            [tool("gnome-keyring-daemon"), *unlock, "--foreground", "--components=secrets"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, **self.environment},
         )
         assert self.daemon.stdin is not None
-        self.daemon.stdin.write(PASSWORD.encode())
+        if not fresh:
+            self.daemon.stdin.write(PASSWORD.encode())
         self.daemon.stdin.close()
         self._wait_for_owner()
 

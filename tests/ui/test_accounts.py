@@ -53,6 +53,10 @@ class SilentVault(fakes.FakeVault):
         await asyncio.Event().wait()
         return VaultStatus(self.label)
 
+    async def unlock(self) -> None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+
     async def read(self, service: str, account: str) -> Secret | None:
         """Wait for ever."""
         await asyncio.Event().wait()

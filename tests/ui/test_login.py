@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.errors import BrowserUnavailable, PortBusy, Unreachable, VaultLocked
+from app.domain.errors import BrowserUnavailable, PortBusy, Unreachable, VaultLocked, VaultMissing
 from app.domain.login import Step, StepState
 from app.screens.accounts import AccountsScreen
 from app.screens.login import LoginScreen
@@ -27,17 +27,31 @@ async def test_the_keychain_is_probed_before_anything_opens() -> None:
 
 async def test_without_a_keychain_the_sign_in_is_refused_and_the_way_out_told() -> None:
     box = signed_out()
-    box.fake_vault.error = VaultLocked("GNOME Keyring is locked", hint="unlock it")
+    box.fake_vault.error = VaultMissing("no keychain was found", hint="install one")
     async with at_the_choice(box) as login:
         await login.choose(CHAINLOOP_BROWSER)
         await login.until(lambda: bool(login.notes()))
         assert isinstance(login.screen, LoginScreen)
-        assert "GNOME Keyring is locked" in login.storage()
+        assert "no keychain was found" in login.storage()
         assert "CHAINLOOP_TOKEN" in login.storage()
         assert box.fake_listeners.made == []
         box.fake_vault.error = None
         await login.look_again()
         await login.until(lambda: "ready" in login.storage())
+
+
+async def test_a_locked_keychain_is_asked_before_it_is_called_locked() -> None:
+    box = signed_out()
+    box.fake_vault.error = VaultLocked("GNOME Keyring is locked", hint="unlock it")
+    box.fake_vault.answered.clear()
+    async with at_the_choice(box) as login:
+        assert "it will ask to be unlocked when you sign in" in login.storage()
+        await login.choose(CHAINLOOP_BROWSER)
+        await login.until(lambda: box.fake_vault.unlocking)
+        assert "answer its prompt" in login.text()
+        box.fake_vault.error = None
+        box.fake_vault.answered.set()
+        await login.until(lambda: "Waiting for you" in login.text())
 
 
 async def test_where_no_browser_can_open_that_is_preselected_with_its_reason() -> None:

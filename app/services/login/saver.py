@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from app.domain.credentials import Endpoint, Provider
+from app.domain.errors import VaultLocked
 from app.domain.login import LoginStep, SignedIn, Step
 from app.domain.ports import Vault
 from app.services.changes import Changes
@@ -71,6 +72,11 @@ class Saver(ABC, Generic[New, Known]):
         """First of all: without a keychain there is no sign-in."""
         yield progress.start(Step.KEYCHAIN)
         status = await self._vault.probe()
+        if status.may_ask or isinstance(status.error, VaultLocked):
+            problem = status.error.message if status.error else f"{status.label} may be locked"
+            yield progress.start(Step.KEYCHAIN, f"{problem}; answer its prompt")
+            await self._vault.unlock()
+            status = await self._vault.probe()
         if status.error is not None:
             raise status.error
         await self._check_room()

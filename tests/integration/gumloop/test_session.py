@@ -1,10 +1,14 @@
 """Which credential is in effect: whole, bound to its server, and why each other one lost."""
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 
 from app.domain.credentials import Method, Provider, Source
 from app.domain.errors import NotSignedIn, SessionEnded, UsageError, VaultError
-from tests.support.gumloop import Desk, follow, result_of
+from app.domain.secret import Secret
+from tests.support.gumloop import BreakingVault, Desk, follow, result_of
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
 
 TOKEN_ENV = {"GUMLOOP_ACCESS_TOKEN": "env-access-not-real-77aa"}
@@ -188,3 +192,23 @@ async def test_who_is_not_signed_in_is_told_with_which_profile(desk: Desk) -> No
         with pytest.raises(NotSignedIn, match="with the profile audi") as caught:
             await loopin.gumloop_session.credential()
     assert caught.value.hint == "sign in with: loopin gumloop login --profile audi"
+
+
+class HangingVault(BreakingVault):
+    """A keychain that never answers."""
+
+    async def read_all(self, service: str, accounts: Sequence[str]) -> tuple[Secret | None, ...]:
+        await asyncio.Event().wait()
+        raise AssertionError("it does not answer")
+
+
+@pytest.mark.parametrize("environ", [TOKEN_ENV, KEY_ENV])
+async def test_with_a_credential_of_the_environment_a_hanging_keychain_is_not_waited_for(
+    desk: Desk, environ: dict[str, str]
+) -> None:
+    desk.vault = HangingVault()
+    async with asyncio.timeout(60), desk.loopin(**environ) as loopin:
+        credential = await loopin.gumloop_session.fresh()
+        assert credential.source is Source.ENVIRONMENT
+        variables = await loopin.run_environment.do([Provider.GUMLOOP])
+        assert set(environ) <= set(variables.values)

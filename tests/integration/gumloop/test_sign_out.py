@@ -108,3 +108,19 @@ async def test_a_keychain_that_refuses_is_told(desk: Desk) -> None:
     async with desk.loopin() as loopin:
         with pytest.raises(VaultError):
             await loopin.gumloop_sign_out.do()
+
+
+async def test_a_folder_that_cannot_be_written_keeps_nobody_signed_in(desk: Desk, gumloop: Gumloop) -> None:
+    """Neither the lock nor the facts nor the activity can be written."""
+    async with desk.loopin() as loopin:
+        await loopin.accounts.remember("gumloop", "default", {"method": "oauth"})
+    login = await desk.signed_in()
+    assert login.refresh_token is not None
+    (desk.folder / "config" / ".accounts.toml.lock").unlink(missing_ok=True)
+    (desk.folder / "config" / ".accounts.toml.lock").mkdir()
+    async with desk.loopin(LOOPIN_STATE_DIR="/proc/nothing/here") as loopin:
+        done = await loopin.gumloop_sign_out.do()
+        assert loopin.trail.problem is not None
+    assert (done.forgotten, done.ended_at_server) == (True, True)
+    assert gumloop.revoked == [login.refresh_token.reveal()]
+    assert desk.vault.entries() == {}

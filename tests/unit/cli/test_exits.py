@@ -27,6 +27,7 @@ TABLE = {
     errors.BadReply: 1,
     errors.BrokenOff: 1,
     errors.ReplyTooLarge: 1,
+    errors.LockUnavailable: 1,
     errors.Unreachable: 5,
     errors.TLSFailed: 5,
     errors.LoginFailed: 1,

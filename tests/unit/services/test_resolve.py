@@ -52,6 +52,9 @@ class BrokenVault:
     async def probe(self) -> VaultStatus:
         return VaultStatus(self.label, self.error)
 
+    async def unlock(self) -> None:
+        raise self.error
+
     async def read(self, service: str, account: str) -> Secret | None:
         self.asked += 1
         raise self.error
