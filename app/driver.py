@@ -39,6 +39,15 @@ class SteadyDriver(LinuxDriver):
             if end is not None:
                 self._loop.call_soon_threadsafe(end, signal.SIGHUP)
 
+    def write(self, data: str) -> None:
+        """Write, while this has the terminal: what is painted while the app is suspended is lost.
+
+        Nobody would take it from the queue of the thread that writes, and the app would wait for room in it.
+        """
+        writer = self._writer_thread
+        if writer is not None and writer.is_alive():
+            super().write(data)
+
     def resume_application_mode(self) -> None:
         """Start the mode again, or take it up where the stop left it."""
         # A second SIGCONT may arrive while the first is seen to.
@@ -57,7 +66,8 @@ class SteadyDriver(LinuxDriver):
         if unasked:
             # What was found at the start is restored at the end, not what the stop left behind.
             self.attrs_before = before
-            self._app.call_later(self._app.refresh, layout=True)
+        # The terminal shows an empty screen now, and the app has nothing to change on its own.
+        self._app.call_later(self._app.refresh, layout=True)
 
     def _end_threads(self) -> None:
         """End the reader and the writer, and leave the terminal to those that follow."""

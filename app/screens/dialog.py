@@ -12,7 +12,7 @@ from textual.worker import Worker, WorkerState
 
 from app.domain.errors import SessionEnded
 from app.domain.text import clean
-from app.screens.room import SessionOver, Trouble
+from app.screens.room import TAB_AT_ONCE, SessionOver, Trouble
 from widgets.behind import behind
 
 Result = TypeVar("Result")
@@ -32,6 +32,7 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
         Binding("escape", "leave", "Cancel", show=False),
         Binding("q", "leave", "Cancel", show=False),
         Binding("ctrl+l", "app.sign_in", "Sign in again", show=False, id="app.sign_in"),
+        *TAB_AT_ONCE,
     ]
     _concluded: tuple[Result | None] | None = None
     session_over = False

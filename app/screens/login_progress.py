@@ -1,5 +1,6 @@
 """Sign in, step 2: watch it happen."""
 
+import asyncio
 from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from app.screens.changes import change
 from app.screens.frame import Frame
 from app.screens.login_offers import BrowserFlow, Offer
 from app.screens.login_watch import LoginWatchScreen
+from app.screens.print_outside import print_outside
 from app.screens.words import reason
 from app.services.copying import CopyText
 from app.services.login.round_trip import PATIENCE, BrowserLogin
@@ -67,6 +69,7 @@ class LoginProgressScreen(LoginWatchScreen):
         self._flow: BrowserFlow | None = None
         self._url = self._callback = ""
         self._begun = 0.0
+        self._not_waiting = asyncio.Event()
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="progress-head"):
@@ -146,6 +149,8 @@ class LoginProgressScreen(LoginWatchScreen):
         self._paint_demo()
         self._paint_buttons()
         self.refresh_bindings()
+        if not self._waiting:
+            self._not_waiting.set()
 
     def _why(self) -> Content:
         """What failed, the next step, and what another try begins with."""
@@ -255,16 +260,18 @@ class LoginProgressScreen(LoginWatchScreen):
     def _told(self, event: Told) -> None:
         self.notify(event.words, timeout=4, markup=False)
 
-    def action_print(self) -> None:
-        """Leave the full screen, and print the address on one line that the terminal can copy whole."""
+    @work(exclusive=True, group="print", description="print the address", exit_on_error=False)
+    async def action_print(self) -> None:
+        """Leave the full screen, and print the address on one line that the terminal can copy whole.
+
+        The sign-in goes on meanwhile; its end leads back.
+        """
+        self._not_waiting.clear()
+        words = f"Open this address in a browser:\n\n{self._url}"
         try:
-            with self.app.suspend():
-                print(f"\nOpen this address in a browser:\n\n{self._url}\n")  # noqa: T201 - outside the app
-                input("Press enter to go back to Loopin ")
+            await print_outside(self.app, words, self._not_waiting)
         except SuspendNotSupported:
             self.notify("this terminal cannot leave the app: copy the URL instead", severity="warning")
-        except EOFError:
-            pass
 
     def action_paste(self) -> None:
         """Ask for the address; it is masked, for a token may be in it."""

@@ -8,6 +8,7 @@ from typing import ClassVar, TypeVar
 from textual import events, on
 from textual.actions import parse
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
 from textual.screen import Screen
@@ -28,6 +29,12 @@ from widgets.top_bar import Tab, TopBar, Whoami
 
 _LAST = "app.help"
 Opened = TypeVar("Opened")
+TAB_AT_ONCE = (
+    Binding("tab", "app.focus_next", "Focus next", show=False, priority=True),
+    Binding("shift+tab", "app.focus_previous", "Focus previous", show=False, priority=True),
+)
+"""Before the next key is looked at: as a usual binding, tab would wait behind the letters that the field in
+front still has to take, and what was typed ahead after it would land there too."""
 
 
 class Trouble(Message):
@@ -53,6 +60,7 @@ class RoomScreen(Screen[bool]):
 
     ROOM: ClassVar[Room] = Room.EVERYWHERE
     TAB: ClassVar[str] = ""
+    BINDINGS: ClassVar[list[BindingType]] = [*TAB_AT_ONCE]
     AUTO_FOCUS: ClassVar[str | None] = ""
 
     def __init__(self, frame: Frame) -> None:
