@@ -40,9 +40,9 @@ def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags:
     """Load the settings, give `use` a container, and close it whatever happens.
 
     A command that asks a question in between calls this twice: a question inside the event loop could not
-    be cancelled with ctrl+c. Ctrl+c, SIGTERM, SIGHUP and SIGQUIT cancel `use`; changes that it has begun are waited
-    for, 5 s at most, and how they ended is told. A second one ends it at once. Raise Stopped after SIGTERM
-    and SIGHUP.
+    be cancelled with ctrl+c. Ctrl+c, SIGTERM, SIGHUP and SIGQUIT cancel `use`; changes that it has begun are
+    waited for, 5 s at most, and how they ended is told. A second one ends it at once. Raise Stopped after a
+    signal.
     """
     settings = load(flags=settings_flags(ctx, **flags))
     _note(ctx, settings)

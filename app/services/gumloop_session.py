@@ -97,8 +97,9 @@ class GumloopSession:
         """The same, with what makes it unusable beside it: a half-set source, or the keychain's failure when
         nothing stronger is set."""
         stored, problem = await self._read_stored()
-        own = stored.login.endpoint if stored.login else await self._remembered_endpoint()
-        offers = [*self._environment(own), self._keychain_offer(stored, problem)]
+        remembered = await self._remembered_endpoint()
+        own = stored.login.endpoint if stored.login else remembered
+        offers = [*self._environment(remembered), self._keychain_offer(stored, problem)]
         winner = next((offer for offer in offers if offer.login is not None), None)
         warnings = tuple(self._warnings(stored))
         if half := self._half_set():
@@ -116,7 +117,7 @@ class GumloopSession:
 
         With one from the environment the keychain is left alone: it may be slow, or not be there.
         """
-        for offer in self._environment():
+        for offer in self._environment(await self._remembered_endpoint()):
             if offer.login is not None:
                 return self._credential(offer)
         resolution, problem = await self.inspect()

@@ -119,8 +119,10 @@ async def test_a_folder_that_cannot_be_written_keeps_nobody_signed_in(desk: Desk
     (desk.folder / "config" / ".accounts.toml.lock").unlink(missing_ok=True)
     (desk.folder / "config" / ".accounts.toml.lock").mkdir()
     async with desk.loopin(LOOPIN_STATE_DIR="/proc/nothing/here") as loopin:
+        said: list[str] = []
+        loopin.notify = said.append
         done = await loopin.gumloop_sign_out.do()
-        assert loopin.trail.problem is not None
+        assert "could not be written into the activity" in said[0]
     assert (done.forgotten, done.ended_at_server) == (True, True)
     assert gumloop.revoked == [login.refresh_token.reveal()]
     assert desk.vault.entries() == {}
