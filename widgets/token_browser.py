@@ -61,6 +61,7 @@ class TokenBrowser(Vertical):
         self.permissions = False
         self._last_mark = ""
         self._kind: TokenState | None = None
+        self._problem: filters.FilterProblem | None = None
         self._tabs = TabsWithCounts(id="tokens-tabs")
         self._line = FilterBar(_HINT, id="tokens-filter")
         self._table = TokenTable(id="tokens-table")
@@ -191,12 +192,12 @@ class TokenBrowser(Vertical):
     @on(FilterBar.Changed)
     def _typed(self, event: FilterBar.Changed) -> None:
         event.stop()
-        self.filter, problem = filters.understood(event.text)
-        if problem is None:
-            self._line.complain("")
-        else:
-            self._line.complain(clean(problem.message, 120), problem.start)
+        self.filter, self._problem = filters.understood(event.text)
+        self._complain(self._problem.message if self._problem else "")
         self.refresh_bindings()
+
+    def _complain(self, words: str) -> None:
+        self._line.complain(clean(words, 120), self._problem.start if self._problem else 0)
 
     @on(FilterBar.Left)
     def _left(self, event: FilterBar.Left) -> None:
@@ -274,7 +275,13 @@ class TokenBrowser(Vertical):
         self.marks |= _markable(self.rows[first : last + 1])
 
     def mark_all(self) -> None:
-        """Mark all rows shown; when they are marked already, take the marks off."""
+        """Mark all rows shown; when they are marked already, take the marks off.
+
+        A filter with a term that is not understood shows more than was asked for: then nothing is marked.
+        """
+        if self._problem is not None:
+            self._complain(f"correct this before you mark all: {self._problem.message}")
+            return
         shown = _markable(self.rows)
         self.marks = self.marks - shown if shown <= self.marks else self.marks | shown
 

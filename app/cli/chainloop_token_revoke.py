@@ -15,6 +15,7 @@ from app.cli.revoke_progress import NotKnown, Progress
 from app.cli.running import advising, run
 from app.cli.terminal import ask, can_ask
 from app.container import Container
+from app.domain import filter as filters
 from app.domain.errors import Cancelled, Failed, LoopinError, PermissionDenied, UsageError
 from app.domain.request_context import RequestContext
 from app.domain.text import clean
@@ -27,13 +28,14 @@ from app.services.revoke_tokens import Revocation
 class Known:
     """The tokens that are to go, as far as this credential may see them, and the id of its own.
 
-    `context` is where they were seen; None where the credential may not list. `spared`: the filter let the
+    `context` is where they were seen, `of` counts the tokens that were looked at. `spared`: the filter let the
     credential's own token through, which it never revokes.
     """
 
     wanted: tuple[str, ...]
     tokens: Mapping[str, APIToken] = field(default_factory=dict)
     own: str = ""
+    of: int = 0
     spared: bool = False
     lines: tuple[str, ...] = ()
     context: RequestContext | None = None
@@ -97,6 +99,9 @@ def revoke(
         if output == "json":
             show_json([])
         return
+    if query is not None:
+        what = plural(known.of, "unrevoked API token")
+        show(f"The filter selects {len(known.wanted):,} of {what}.", err=True)
     if not said_yes(ctx):
         _show(known)
         if not may:
@@ -144,6 +149,12 @@ def _asked_for(
         return None, wanted
     if not text.strip():
         raise UsageError("--filter is empty: it would revoke everything", hint="for example --filter never")
+    with pointing(text):
+        if not filters.parse(text).is_selective:
+            raise UsageError(
+                "--filter only says what to leave out: it would revoke all the rest",
+                hint="add a term without !, for example status:active",
+            )
     # Expired tokens are unrevoked, too.
     return Query(text, StatusFilter.ACTIVE, threshold=threshold), ()
 
@@ -158,8 +169,8 @@ async def _look(container: Container, wanted: tuple[str, ...], query: Query | No
         own = found.listing.identity.token_id
         tokens = {row.token.id: row.token for row in found.rows if row.token.id != own}
         lines = await news(container, found.listing)
-        spared = len(tokens) < len(found.rows)
-        return Known(tuple(tokens), tokens, own, spared, lines, found.listing.context)
+        of, spared = len(found.listing.tokens), len(tokens) < len(found.rows)
+        return Known(tuple(tokens), tokens, own, of, spared, lines, found.listing.context)
     here = await container.describe_organization.do()
     try:
         listing = await container.list_tokens.list_in(here.context, here.identity, StatusFilter.ALL)

@@ -9,14 +9,15 @@
     text      = bare | '"' { character | '\\"' | '\\\\' } '"'
 
 Case does not count. In a bare text `*` stands for any characters and `?` for one; a quoted text is taken
-as it is. `scope:` takes org (or organization) and project; `status:` takes active, expired, revoked,
-at-risk and expiring. `project:` and `id:` compare the whole, `name:` and `description:` look inside,
-unless there is a `*` or `?`: then the whole must fit. `never` means never used. A token that never
-expires expires later than anything. `!` turns one term around.
+as it is. The characters = ~ | ! and the pair && are no operators and stand in quotes only: a slip such as
+`!!x` or `!name=x` must not become a term that every token satisfies. `scope:` takes org (or organization)
+and project; `status:` takes active, expired, revoked, at-risk and expiring. `project:` and `id:` compare
+the whole, `name:` and `description:` look inside, unless there is a `*` or `?`: then the whole must fit.
+`never` means never used. A token that never expires expires later than anything. `!` turns one term around.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import and_
@@ -24,6 +25,7 @@ from operator import and_
 from app.domain.errors import UsageError
 from app.domain.inactivity import idle
 from app.domain.listing import Row
+from app.domain.times import shift
 from app.domain.tokens import TokenState
 
 Predicate = Callable[[Row], bool]
@@ -40,6 +42,7 @@ UNITS = {
 }
 _TERM = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*"?)+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_NO_OPERATOR = re.compile(r"[=~|!]|&&")
 _DURATION = re.compile(r"(\d{1,6})([mhdwy])", re.ASCII)
 
 
@@ -110,6 +113,11 @@ class Filter:
     def __str__(self) -> str:
         return " ".join(str(term) for term in self.terms)
 
+    @property
+    def is_selective(self) -> bool:
+        """True when a term says what is wanted; negated terms alone select all the rest."""
+        return any(not term.negated for term in self.terms)
+
     def at(self, now: datetime) -> Predicate:
         """The test of one row, at the moment `now`."""
         tests = [_compiled(term, now) for term in self.terms]
@@ -170,6 +178,8 @@ def _term(written: str, start: int) -> Term:
     body = written[1:] if negated else written
     if not body:
         raise FilterProblem(written, start, "a term must follow the !", hint="for example !name:ci-*")
+    if body.startswith("!"):
+        raise FilterProblem(written, start, "a term takes one ! at most", hint="for example !name:ci-*")
     if body.lower() == "never":
         return Term("never", Text(""), negated=negated)
     found = re.match(r"([^\s\":<>]*)([:<>])(.*)", body, re.S)
@@ -209,6 +219,13 @@ def _text(rest: str, written: str, start: int) -> Text:
         raise FilterProblem(written, start, "the quotes do not match", hint='write it as "two words"')
     if not rest:
         raise FilterProblem(written, start, "a text must follow")
+    if found := _NO_OPERATOR.search(rest):
+        raise FilterProblem(
+            written,
+            start,
+            f"there is no operator {found[0]}",
+            hint='write name:ci-* or idle>30d, and put quotes around a text that has it: "a=b"',
+        )
     return Text(rest)
 
 
@@ -239,7 +256,7 @@ def _positive(term: Term, now: datetime) -> Predicate:
 
 def _word(text: Text) -> Predicate:
     if text.has_wildcards:
-        pattern = re.compile(_pattern(text.value), re.I)
+        pattern = _glob_in_line(text.value)
         return lambda row: pattern.search(row.text) is not None
     wanted = text.value.lower()
     return lambda row: wanted in row.text
@@ -250,7 +267,7 @@ def _comparison(term: Term, now: datetime) -> Predicate:
     less = term.sign == "<"
     if term.field == "idle":
         return lambda row: (idle(row.token, now) < span) if less else (idle(row.token, now) > span)
-    limit = now + span
+    limit = shift(now, span)
 
     def expires(row: Row) -> bool:
         end = row.token.expires_at
@@ -281,7 +298,7 @@ _READ: dict[str, Callable[[Row], str]] = {
 def _attribute(term: Term) -> Predicate:
     read, text = _READ[term.field], term.text
     if text.has_wildcards:
-        pattern = re.compile(_pattern(text.value), re.I)
+        pattern = _whole_glob(text.value)
         return lambda row: pattern.fullmatch(read(row)) is not None
     wanted = text.value.lower()
     if term.field in {"id", "project"}:
@@ -289,10 +306,29 @@ def _attribute(term: Term) -> Predicate:
     return lambda row: wanted in read(row).lower()
 
 
-def _pattern(glob: str) -> str:
-    return "".join(_piece(char) for char in glob)
+# Each piece between two * is looked for once, as far left as it goes, in an atomic group: whatever follows,
+# no other place of it is tried. Without that, `*.*.*.*z` takes the fourth power of a text's length.
+# No piece spans a line break: the words of a row stand on lines of their own.
 
 
-def _piece(char: str) -> str:
-    # No line break: the words of a row stand on lines of their own.
-    return {"*": r"[^\n]*", "?": r"[^\n]"}.get(char, re.escape(char))
+def _glob_in_line(glob: str) -> re.Pattern[str]:
+    """The pattern to `search` for `glob` anywhere in one line of a text, in time linear in the text."""
+    pieces = [_piece(part) for part in glob.split("*") if part]
+    return re.compile(f"^{_in_order(pieces)}" if pieces else "", re.IGNORECASE | re.MULTILINE)
+
+
+def _whole_glob(glob: str) -> re.Pattern[str]:
+    """The pattern that a text has to `fullmatch`, in time linear in the text."""
+    first, *between = (_piece(part) for part in glob.split("*"))
+    if not between:
+        return re.compile(first, re.IGNORECASE)
+    *middle, last = between
+    return re.compile(f"{first}{_in_order(part for part in middle if part)}[^\\n]*{last}", re.IGNORECASE)
+
+
+def _in_order(pieces: Iterable[str]) -> str:
+    return "".join(f"(?>[^\\n]*?{piece})" for piece in pieces)
+
+
+def _piece(text: str) -> str:
+    return "".join(r"[^\n]" if char == "?" else re.escape(char) for char in text)

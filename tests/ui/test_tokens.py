@@ -198,6 +198,25 @@ async def test_marks_come_and_go() -> None:
         assert "marked" not in tokens.text()
 
 
+@pytest.mark.parametrize("slip", ["!!web", "!name=web", "project:web !name:", "colour:red"])
+async def test_nothing_is_marked_through_a_filter_that_is_not_understood(slip: str) -> None:
+    """The rows that stand there are more than was asked for."""
+    async with at_tokens() as tokens:
+        await tokens.filter(slip)
+        await tokens.to_list()
+        await tokens.mark_all()
+        await tokens.reads("✗ correct this before you mark all")
+        assert "marked" not in tokens.text()
+
+
+@pytest.mark.parametrize("text", ["expires<9999y", "expires>999999y", "*.*.*.*z"])
+async def test_any_filter_can_be_typed(text: str) -> None:
+    """The app stays, whatever is typed."""
+    async with at_tokens() as tokens:
+        await tokens.filter(text)
+        await tokens.reads(f"{len(tokens.names())} of 20")
+
+
 async def test_a_revoked_token_cannot_be_marked_or_revoked_again() -> None:
     """The key stays in the footer and is grey."""
     async with at_tokens() as tokens:

@@ -192,3 +192,17 @@ def trail(owner: Loopin) -> list[dict[str, Any]]:
     """The lines of the trail."""
     path = owner.folder / "state" / "activity.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.mark.parametrize("slip", ["!!web", "!name=web", "!name:web", "!never !web", ""])
+def test_a_filter_that_only_excludes_revokes_nothing(owner: Loopin, proxy: Between, slip: str) -> None:
+    """Nothing is even listed: it would select all the rest."""
+    owner(*TOKENS, "revoke", "--filter", slip, "--yes").fails(2)
+    assert proxy.calls["List"] == proxy.calls["Revoke"] == 0
+
+
+def test_it_says_how_many_of_how_many(owner: Loopin, tokens: str) -> None:
+    """Before the first one is revoked, with --yes as well."""
+    every = len(owner(*TOKENS, "list", "-o", "json").works().json)
+    said = owner(*TOKENS, "revoke", "--filter", tokens, "--yes").works()
+    assert f"The filter selects {COUNT} of {every} unrevoked API tokens." in said.err

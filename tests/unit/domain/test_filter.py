@@ -1,6 +1,9 @@
 """The filter language: what it understands, what it finds, what it says of the rest."""
 
+import signal
+from dataclasses import replace
 from datetime import timedelta
+from typing import NoReturn
 
 import pytest
 from hypothesis import given
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from app.domain import filter as filters
 from app.domain.book import Book
 from app.domain.filter import COMPARED, FIELDS, SCOPES, STATUSES, Filter, FilterProblem, Term, Text
-from app.domain.listing import Sort, Tab
+from app.domain.listing import Sort, Tab, row
 from tests.support.sample_tokens import NOW, token_id, tokens
 
 BOOK = Book(tokens(), NOW, 90, timedelta(days=14))
@@ -90,9 +93,9 @@ def test_durations(text: str, span: timedelta) -> None:
 
 
 quoted = st.text(max_size=12).map(lambda value: Text(value, literal=True))
-bare = st.text(st.characters(exclude_characters='":<>\\!', exclude_categories=("Z", "C")), min_size=1).map(
-    Text
-)
+bare = st.text(
+    st.characters(exclude_characters='":<>\\!=~|&', exclude_categories=("Z", "C")), min_size=1
+).map(Text)
 spans = st.builds("{}{}".format, st.integers(0, 99_999), st.sampled_from("mhdwy")).map(Text)
 terms = st.one_of(
     st.builds(Term, st.just(""), st.one_of(quoted, bare.filter(lambda t: t.value.lower() != "never"))),
@@ -151,3 +154,90 @@ def test_every_field_has_a_meaning() -> None:
     values = {"status": "active", "scope": "org"}
     for field in FIELDS:
         assert found(f"{field}:{values.get(field, 'no-such-thing')}") != {t.name for t in tokens()}
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        "!!x", "!!!name:x", "!name=x", "!name==x", "!name~x", "!name:=x", "!name:~x", "!name:!x", "!name!=x",
+        "!status=expired", "!project:web|ml", "!name:a||b", "!a&&b", "!scope=org", "!never=true", "name=x",
+    ],
+)  # fmt: skip
+def test_a_slip_never_becomes_a_term_that_all_tokens_satisfy(slip: str) -> None:
+    """An operator that does not exist is refused, with the way to write the text itself."""
+    with pytest.raises(FilterProblem) as caught:
+        filters.parse(slip)
+    assert caught.value.term == slip
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("text", ['"a=b"', 'name:"a|b"', '!"!x"', 'description:"R&&D ~ x"'])
+def test_in_quotes_they_are_characters(text: str) -> None:
+    """Descriptions hold anything."""
+    assert str(filters.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "selective"),
+    [("web", True), ("!web", False), ("!web !never", False), ("!web never", True), ("", False)],
+)
+def test_negated_terms_alone_select_the_rest(text: str, selective: bool) -> None:
+    """Which is not what a command that revokes may be given."""
+    assert filters.parse(text).is_selective is selective
+
+
+@pytest.mark.parametrize("text", ["expires<9999y", "expires>9999y", "idle>999999y", "!expires<999999y"])
+def test_a_duration_past_the_end_of_the_calendar_is_one(text: str) -> None:
+    """What is applied while somebody types must not raise."""
+    everyone, nobody = {t.name for t in tokens()}, set[str]()
+    never_expire = {t.name for t in tokens() if t.expires_at is None}
+    over = {t.name for t in tokens() if t.expires_at is not None and t.expires_at <= NOW}
+    expected = {
+        "expires<9999y": everyone - never_expire - over,
+        "expires>9999y": never_expire,
+        "idle>999999y": nobody,
+        "!expires<999999y": never_expire | over,
+    }
+    assert found(text) == expected[text]
+
+
+def globbed(glob: str, name: str) -> bool:
+    """What a glob means, by dynamic programming."""
+    reached = {0}
+    for char in glob:
+        if char == "*":
+            reached = set(range(min(reached), len(name) + 1)) if reached else reached
+        else:
+            reached = {i + 1 for i in reached if i < len(name) and char in {"?", name[i]}}
+    return len(name) in reached
+
+
+@given(
+    st.text("ab*?", min_size=1, max_size=8).filter(lambda text: "*" in text or "?" in text),
+    st.text("ab", max_size=10),
+)
+def test_a_glob_finds_what_it_means(glob: str, name: str) -> None:
+    """Of the whole name, and of a part of a line of the row."""
+    token = replace(BOOK.all[0].token, name=name, project=None, id="", description="")
+    one = row(token, NOW, 90, timedelta(days=14))
+    assert filters.parse(f"name:{glob}").at(NOW)(one) is globbed(glob, name)
+    lines = (name, "organization", "", "")
+    assert filters.parse(glob).at(NOW)(one) is any(globbed(f"*{glob}*", line) for line in lines)
+
+
+@pytest.mark.parametrize("text", ["*.*.*.*.*.*.*.*z", "name:*.*.*.*.*.*.*.*z", "name:*?*?*?*?*?*?*?*z"])
+def test_a_glob_takes_linear_time(text: str) -> None:
+    """A key of the filter is answered in a frame, whatever the glob."""
+
+    def too_long(*_: object) -> NoReturn:
+        raise TimeoutError
+
+    token = replace(BOOK.all[0].token, name="v1." * 400, description="a.b " * 1000)
+    one = row(token, NOW, 90, timedelta(days=14))
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(60)
+    try:
+        assert not filters.parse(text).at(NOW)(one)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
