@@ -27,6 +27,7 @@ pytest_plugins = [
     "tests.support.databases",
     "tests.support.server",
     "tests.support.terminal",
+    "tests.support.zones",
     "tests.support.vaults",
     # After the ones that they import themselves.
     "tests.support.cli",

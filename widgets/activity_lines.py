@@ -6,6 +6,7 @@ from textual.content import Content
 
 from app.domain.activity import Action, ActivityEntry, Outcome
 from app.domain.text import clean
+from app.domain.times import local
 from widgets.virtual_table_columns import fit
 
 _GLYPHS = {
@@ -61,8 +62,8 @@ def about(entry: ActivityEntry) -> str:
 
 def when(moment: datetime, now: datetime) -> str:
     """Local time; the year where it is another one."""
-    local, here = moment.astimezone(), now.astimezone()
-    return f"{local:%d %b %H:%M}" if local.year == here.year else f"{local:%d %b %Y}"
+    at, here = local(moment), local(now)
+    return f"{at:%d %b %H:%M}" if at.year == here.year else f"{at:%d %b %Y}"
 
 
 def _subject(width: int) -> int:

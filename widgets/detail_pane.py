@@ -12,6 +12,7 @@ from app.domain.inactivity import Reason, idle
 from app.domain.keyless import likely_system, looks_like_ci_token
 from app.domain.listing import Row
 from app.domain.text import clean
+from app.domain.times import local
 from app.domain.tokens import TokenState
 from widgets.containers import VerticalScroll
 from widgets.idle_bar import idle_bar
@@ -182,7 +183,7 @@ def _moment(moment: datetime | None, now: datetime) -> Content:
         return Content.assemble(("never", "$text-warning"))
     ahead = moment > now
     relative = f"in {spans.short(moment - now)}" if ahead else spans.ago(moment, now)
-    return Content.assemble(relative, (f"\n{moment.astimezone():%Y-%m-%d %H:%M:%S %Z}", "$text-muted"))
+    return Content.assemble(relative, (f"\n{local(moment):%Y-%m-%d %H:%M:%S %Z}", "$text-muted"))
 
 
 def _plain(text: str) -> Content:

@@ -8,6 +8,7 @@ from textual.widget import Widget
 
 from app.domain.login import SignedIn
 from app.domain.text import clean
+from app.domain.times import local
 
 
 class SignedInPanel(Widget):
@@ -43,4 +44,4 @@ class SignedInPanel(Widget):
 
 
 def _until(moment: datetime | None) -> str:
-    return f"until {moment.astimezone():%a %d %b %Y %H:%M}" if moment else "without an end of its own"
+    return f"until {local(moment):%a %d %b %Y %H:%M}" if moment else "without an end of its own"

@@ -1,6 +1,6 @@
 """`loopin activity`: what this program did on this machine."""
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +13,7 @@ from app.cli.running import run
 from app.domain.activity_export import ending, has_words, render, shape
 from app.domain.errors import UsageError
 from app.domain.export import Format
+from app.domain.times import at_time
 
 if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
@@ -64,7 +65,7 @@ async def _read(
 def _moment(text: str, now: datetime) -> datetime:
     """A length of time back from now, or the beginning of a day here."""
     try:
-        return datetime.combine(date.fromisoformat(text.strip()), time()).astimezone(UTC)
+        return at_time(date.fromisoformat(text.strip()), time())
     except ValueError:
         pass
     try:

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import click
 
-from app.cli.durations import LONGEST
 from app.cli.output import moment, show, width
 from app.container import Container
 from app.domain.activity import Action
 from app.domain.errors import LoopinError, UsageError
+from app.domain.expiry import LONGEST
 from app.domain.filter import FilterProblem, duration
 from app.domain.inactivity import MAX_DAYS
 from app.domain.text import clean

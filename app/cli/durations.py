@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 from app.domain.errors import UsageError
+from app.domain.expiry import LONGEST
 
 NEVER = "never"
 _UNITS = {
@@ -12,7 +13,6 @@ _UNITS = {
 }  # fmt: skip
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h|d|w|y)")
 _HINT = "write 24h, 90d, 1y, 720h or never"
-LONGEST = timedelta(days=100 * 365)
 
 
 def parse(text: str) -> timedelta | None:

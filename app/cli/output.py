@@ -4,12 +4,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import click
 
 from app.domain.text import clean
+from app.domain.times import iso
 
 GREEN, YELLOW, RED, DIM = "32", "33", "31", "2"
 
@@ -132,12 +133,12 @@ def width(text: str) -> int:
 
 def stamp(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC with Z and whole seconds, as JSON shows it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None
+    return iso(moment) or None
 
 
 def moment(value: datetime | None, absent: str = "") -> str:
     """A moment as a sentence shows it: UTC, to the minute."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC") if value else absent
+    return f"{iso(value)[:16].replace('T', ' ')} UTC" if value else absent
 
 
 def in_table(value: datetime | None, absent: str = "") -> str:

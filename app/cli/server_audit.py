@@ -13,6 +13,7 @@ from app.cli.output import show, stamp
 from app.cli.server_options import database_options, open_database
 from app.domain.errors import UsageError
 from app.domain.text import clean
+from app.domain.times import utc
 
 if TYPE_CHECKING:
     from app.server.usecases.audit_trail import Entry
@@ -25,7 +26,7 @@ def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> dat
         at = datetime.fromisoformat(value)
     except ValueError:
         return datetime.now(UTC) - _span(value)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    return utc(at) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _span(value: str) -> timedelta:

@@ -15,6 +15,7 @@ from app.domain.doctor import HTTPAnswer
 from app.domain.errors import Unreachable
 from app.domain.ports import Clock
 from app.domain.text import clean
+from app.domain.times import utc
 from app.oidc.proxies import proxy_for
 from app.oidc.web import made
 
@@ -95,4 +96,4 @@ def _date(text: str) -> datetime | None:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return utc(moment) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from app.domain.activity import ActivityEntry, Outcome
-from app.domain.export import Format, as_json, iso, neutral, table_cell
+from app.domain.export import Format, as_json, neutral, table_cell
+from app.domain.times import iso
 
 COLUMNS = (
     "at",

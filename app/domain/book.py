@@ -16,6 +16,7 @@ from typing import Any, TypeVar, overload
 from app.domain.filter import Filter
 from app.domain.inactivity import risky_since
 from app.domain.listing import Row, Sort, SortKey, Tab, row
+from app.domain.times import shift
 from app.domain.tokens import APIToken
 
 SLICE = 10_000
@@ -289,8 +290,8 @@ class Book:
         found = []
         for token in map(self.tokens.__getitem__, places):
             since, end = token.last_used_at or token.created_at, token.expires_at
-            if end is not None and end - span < since:
-                since = end - span
+            if end is not None and end - since < span:
+                since = shift(end, -span)
             found.append(since)
         return found
 

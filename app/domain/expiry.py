@@ -1,9 +1,10 @@
 """How long a new token lives: the choices that are offered, and a date that a person types."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 
 from app.domain.errors import UsageError
+from app.domain.times import at_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +25,21 @@ CHOICES = (
     Life("never", None),
 )
 DEFAULT = 2
+LONGEST = timedelta(days=100 * 365)
 
 
-def until_date(text: str, now: datetime) -> timedelta:
-    """Return the time from `now` to the end of the day `text` (YYYY-MM-DD) in the zone of `now`.
+def until_date(text: str, now: datetime, zone: tzinfo | None = None) -> timedelta:
+    """Return the time from `now` to the end of the day `text`, YYYY-MM-DD, in `zone` (None: here).
 
-    Raise UsageError when it is not a date or lies in the past.
+    Raise UsageError when it is not a date, lies in the past, or is over 100 years away.
     """
     try:
         day = date.fromisoformat(text.strip())
     except ValueError:
         raise UsageError("this is not a date", hint="write it as 2026-12-31") from None
-    end = datetime.combine(day, time(23, 59, 59), tzinfo=now.tzinfo)
+    end = at_time(day, time(23, 59, 59), zone)
     if end <= now:
         raise UsageError("this day is over", hint="choose a later one")
+    if end - now > LONGEST:
+        raise UsageError("this is over 100 years away", hint="choose never instead")
     return end - now

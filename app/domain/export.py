@@ -7,7 +7,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
 
 from app.domain.inactivity import idle
@@ -15,6 +15,7 @@ from app.domain.listing import Row
 
 # A file is no screen: it holds what is there, whatever is masked.
 from app.domain.text import safe as clean
+from app.domain.times import iso
 
 COLUMNS = (
     "name",
@@ -69,11 +70,6 @@ def _values(row: Row, as_of: datetime) -> tuple[str, ...]:
         token.description,
         token.id,
     )
-
-
-def iso(moment: datetime | None) -> str:
-    """In UTC to the second (ISO 8601); empty for None."""
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if moment else ""
 
 
 def _threshold(threshold: int | None) -> str:

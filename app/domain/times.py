@@ -41,8 +41,13 @@ def utc(moment: datetime) -> datetime:
     return in_zone(moment, UTC)
 
 
+def iso(moment: datetime | None) -> str:
+    """Return the aware `moment` in UTC with whole seconds (RFC 3339); "" for None."""
+    return f"{utc(moment).replace(tzinfo=None).isoformat(timespec='seconds')}Z" if moment else ""
+
+
 def at_time(day: date, at: time, zone: tzinfo | None = None) -> datetime:
-    """Return the moment of `day` and `at` in `zone` (None: the machine's own, as it is on that day), in UTC."""
+    """Return the moment of `day` and `at` in `zone` (None: the machine's own on that day), in UTC."""
     naive = datetime.combine(day, at)
     try:
         return (naive.astimezone() if zone is None else naive.replace(tzinfo=zone)).astimezone(UTC)

@@ -7,6 +7,7 @@ from app.domain.errors import NotSignedIn, SessionEnded, Unreachable, VaultError
 from app.domain.gumloop import BASE_URL
 from app.domain.status import ProviderStatus
 from app.domain.text import clean
+from app.domain.times import local
 from app.screens.words import sentence
 from app.settings import CHAINLOOP_ADDRESS
 from widgets.account_card import CardButton, CardFacts
@@ -96,7 +97,7 @@ def _life(status: ProviderStatus, now: datetime) -> str:
     if status.expires_at is None:
         return _endless(status.method) if status.identity and status.method else ""
     left = status.expires_at - now
-    exact = f"{status.expires_at.astimezone():%d %b %H:%M}"
+    exact = f"{local(status.expires_at):%d %b %H:%M}"
     if status.renews:
         return f"renews itself, next at {exact}"
     if left.total_seconds() <= 0:

@@ -18,6 +18,7 @@ from app.domain.book import Book
 from app.domain.errors import LoopinError, UsageError
 from app.domain.organizations import Identity
 from app.domain.text import clean
+from app.domain.times import local, shift
 from app.domain.tokens import CreatedToken, TokenDraft
 from app.screens.changes import change
 from app.screens.dialog import Dialog
@@ -141,7 +142,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         if span is None:
             self._say("create-life-note", "! it works until somebody revokes it", wrong=True)
         else:
-            end = (self._now() + span).astimezone()
+            end = local(shift(self._now(), span))
             self._say("create-life-note", f"ends on {end:%A, %-d %B %Y at %H:%M %Z}")
         return ""
 
@@ -225,7 +226,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         life = expiry.CHOICES[self._life]
         if not life.dated:
             return life.span
-        return expiry.until_date(self._value("create-date"), self._now().astimezone())
+        return expiry.until_date(self._value("create-date"), self._now())
 
     # ── creating ──
 

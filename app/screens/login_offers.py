@@ -13,6 +13,7 @@ from app.domain.login import LoginStep, Step
 from app.domain.ports import Claims
 from app.domain.secret import Secret
 from app.domain.text import clean
+from app.domain.times import local
 from app.screens.keyless import Inspect
 from app.services.login.round_trip import BrowserLogin
 
@@ -213,6 +214,6 @@ def told_by(claims: Claims, text: str) -> str:
         f"organization {says['org_name']}" if says.get("org_name") else "",
         f"token {says['token_name']}" if says.get("token_name") else "",
         f"project {says['project_name']}" if says.get("project_name") else "",
-        f"until {until.astimezone():%d %b %Y %H:%M}" if until else "without an end",
+        f"until {local(until):%d %b %Y %H:%M}" if until else "without an end",
     ]
     return clean("it says: " + " · ".join(word for word in words if word), 160)

@@ -16,6 +16,7 @@ from textual.worker import Worker
 from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.ports import Clock
 from app.domain.text import clean
+from app.domain.times import local
 from app.domain.tokens import APIToken
 from app.screens.changes import change
 from app.screens.dialog import Dialog
@@ -260,5 +261,5 @@ def _cell_of(result: Revocation | None) -> Cell:
         return Cell("– not begun", "muted")
     if result.error is not None:
         return Cell(f"✗ {clean(at_hand(result.error).message)}", "bad")
-    at = f"revoked at {result.revoked_at.astimezone():%H:%M:%S}" if result.revoked_at else "revoked"
+    at = f"revoked at {local(result.revoked_at):%H:%M:%S}" if result.revoked_at else "revoked"
     return Cell(f"✓ {at}{', by somebody else' if result.already else ''}", "good")

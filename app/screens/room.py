@@ -20,6 +20,7 @@ from app.commands.command import Room
 from app.commands.everywhere import TABS
 from app.domain.credentials import Provider
 from app.domain.errors import SessionEnded
+from app.domain.times import local
 from app.screens.frame import Frame, Presence
 from widgets.action_line import ActionLine
 from widgets.containers import Container, background
@@ -130,7 +131,7 @@ class RoomScreen(Screen[bool]):
 
     @as_of.setter
     def as_of(self, moment: datetime | None) -> None:
-        self.query_one(KeyBar).as_of = moment.astimezone() if moment else None
+        self.query_one(KeyBar).as_of = local(moment) if moment else None
 
     @property
     def busy(self) -> str:

@@ -3,6 +3,7 @@
 from app.domain.credentials import Source
 from app.domain.login import SignedOut
 from app.domain.status import ProviderStatus
+from app.domain.times import local
 from app.screens.dialog import Confirm
 
 
@@ -24,7 +25,7 @@ def told(result: SignedOut) -> str:
     elif result.ended_at_server:
         facts = ["forgotten here, and ended at the server"]
     else:
-        until = f" until {result.valid_until.astimezone():%d %b %H:%M}" if result.valid_until else ""
+        until = f" until {local(result.valid_until):%d %b %H:%M}" if result.valid_until else ""
         facts = ["forgotten here", f"the server keeps the token valid{until}"]
     if result.warning:
         facts.append(result.warning)

@@ -13,6 +13,7 @@ from app.domain.book import Book
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
 from app.domain.text import clean
+from app.domain.times import local
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -106,7 +107,7 @@ class TokenFlows:
         if result.error is not None:
             raise result.error
         at = result.revoked_at
-        proof = f"revoked at {at.astimezone():%H:%M:%S}, read back from the server" if at else "revoked"
+        proof = f"revoked at {local(at):%H:%M:%S}, read back from the server" if at else "revoked"
         self._tell("Revoked", f"{clean(token.name, 80)}: {proof}")
 
     async def rotate(self) -> None:
