@@ -6,15 +6,15 @@ flags and variables only, never from the file.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
+from app.domain import inputs
 from app.domain.credentials import DEFAULT_PROFILE, ChainloopTarget, Endpoint, Provider
 from app.domain.errors import UsageError
 from app.domain.gumloop import BASE_URL, GumloopTarget, endpoint_of
 from app.domain.read_only import ReadOnlyMode
-from app.domain.secret import Secret
 from app.domain.text import clean
 
 CHAINLOOP_ADDRESS = "api.cp.chainloop.dev:443"
@@ -26,8 +26,6 @@ _DEEPEST = 4
 """Names in `chainloop.profiles.NAME.read_only`."""
 _FEW = 5
 """Slips that are told at once."""
-_FLAG_NAMES = {"chainloop_organization": "--org"}
-"""Flags that are called otherwise than their setting."""
 
 
 class Setting(NamedTuple):
@@ -94,6 +92,20 @@ TABLE: Mapping[str, Setting] = {
     ),
     "chainloop_organization": Setting("chainloop.organization", "CHAINLOOP_ORGANIZATION", "", "organization"),
 }
+FLAGS: Mapping[str, str] = {
+    "read_only": "--read-only",
+    "redact": "--redact",
+    "gumloop_profile": "--profile",
+    "gumloop_base_url": "--base-url",
+    "gumloop_team_id": "--team-id",
+    "chainloop_profile": "--profile",
+    "chainloop_address": "--control-plane",
+    "chainloop_ca": "--control-plane-ca",
+    "chainloop_insecure": "--insecure",
+    "chainloop_max_recv": "--max-recv-msg-size",
+    "chainloop_organization": "--org",
+}
+"""Settings that a flag may name, and the flag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,31 +129,33 @@ class Settings:
     """What config.toml says that nobody reads, a slip most of the time, in one sentence each."""
 
 
+class Given(NamedTuple):
+    """What was given for a setting, as it is; `source` names where, and is empty for the default."""
+
+    text: str
+    source: str
+
+
 def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | None] | None = None) -> Settings:
     """Read flags, environment and config.toml; `flags` has the names of TABLE and `chainloop_flag_token`.
 
-    Raise UsageError naming the setting that cannot be read.
+    Raise UsageError naming the setting that cannot be read, and where it was given.
     """
     environ = os.environ if environ is None else environ
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    config_dir = Path(_first("config_dir", given, environ, {}) or _platform_dir("config"))
+    config_dir = _folder("config_dir", "config", given, environ)
     file = _read_file(config_dir / "config.toml")
     values = {name: _first(name, given, environ, file) for name in TABLE}
     everything = _truth("read_only", values)
-    by = _said_by("read_only", given, environ) if everything else ""
+    by = values["read_only"].source.removeprefix("read_only in ") if everything else ""
     return Settings(
         config_dir=config_dir,
-        state_dir=Path(values["state_dir"] or _platform_dir("state")),
-        theme=values["theme"],
+        state_dir=_folder("state_dir", "state", given, environ),
+        theme=_text("theme", values),
         near_days=_whole("near_days", values, most=10 * YEAR),
         keychain_timeout=float(_whole("keychain_timeout", values, most=HOUR)),
         request_timeout=float(_whole("request_timeout", values, most=HOUR)),
-        chainloop=_chainloop(
-            values,
-            given,
-            ReadOnlyMode(everything, _read_only(file), by),
-            _said_by("chainloop_organization", given, environ),
-        ),
+        chainloop=_chainloop(values, given, ReadOnlyMode(everything, _read_only(file), by)),
         chainloop_max_recv=_whole("chainloop_max_recv", values, most=LARGEST_ANSWER),
         gumloop=_gumloop(values, ReadOnlyMode(everything, by=by)),
         keys={str(k): str(v) for k, v in _section(file, "keys").items()},
@@ -202,59 +216,83 @@ def _why_ignored(path: tuple[str, ...]) -> str:
     return f"{name} in config.toml is no setting" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
-def _gumloop(values: Mapping[str, str], read_only: ReadOnlyMode) -> GumloopTarget:
-    named = values["gumloop_base_url"].strip()
-    access_token, api_key = values["gumloop_access_token"].strip(), values["gumloop_api_key"].strip()
+def _gumloop(values: Mapping[str, Given], read_only: ReadOnlyMode) -> GumloopTarget:
+    base_url = _text("gumloop_base_url", values)
     return GumloopTarget(
         default=endpoint_of(BASE_URL),
-        endpoint=endpoint_of(named) if named else None,
-        profile=values["gumloop_profile"],
-        team_id=values["gumloop_team_id"].strip(),
-        access_token=Secret(access_token) if access_token else None,
-        api_key=Secret(api_key) if api_key else None,
-        user_id=values["gumloop_user_id"].strip(),
+        endpoint=endpoint_of(base_url, values["gumloop_base_url"].source) if base_url else None,
+        profile=inputs.read_profile(*values["gumloop_profile"]),
+        team_id=_text("gumloop_team_id", values),
+        access_token=inputs.read_secret(*values["gumloop_access_token"]),
+        api_key=inputs.read_secret(*values["gumloop_api_key"]),
+        user_id=_text("gumloop_user_id", values),
         read_only=read_only,
     )
 
 
 def _chainloop(
-    values: Mapping[str, str], given: Mapping[str, str], read_only: ReadOnlyMode, organization_source: str
+    values: Mapping[str, Given], given: Mapping[str, str], read_only: ReadOnlyMode
 ) -> ChainloopTarget:
-    insecure, ca = _truth("chainloop_insecure", values), values["chainloop_ca"]
-    named = values["chainloop_address"]
+    insecure, ca = _truth("chainloop_insecure", values), _authority(values["chainloop_ca"])
+    address = inputs.read_address(*values["chainloop_address"])
+    if address is not None and address.insecure not in {None, insecure}:
+        _disagree(values, "plain text" if address.insecure else "TLS")
     default = Endpoint(Provider.CHAINLOOP, CHAINLOOP_ADDRESS, insecure, ca)
-    flag = given.get("chainloop_flag_token", "").strip()
-    environment = values["chainloop_token"].strip()
     return ChainloopTarget(
         default=default,
-        endpoint=Endpoint(Provider.CHAINLOOP, named, insecure, ca) if named else None,
-        profile=values["chainloop_profile"],
-        organization=values["chainloop_organization"],
-        flag=Secret(flag) if flag else None,
-        environment=Secret(environment) if environment else None,
+        endpoint=replace(default, address=address.text) if address else None,
+        profile=inputs.read_profile(*values["chainloop_profile"]),
+        organization=_text("chainloop_organization", values),
+        flag=inputs.read_secret(given.get("chainloop_flag_token", ""), "--token"),
+        environment=inputs.read_secret(*values["chainloop_token"]),
         read_only=read_only,
-        organization_source=organization_source if values["chainloop_organization"] else "",
+        organization_source=values["chainloop_organization"].source,
     )
 
 
-def _first(name: str, given: Mapping[str, str], environ: Mapping[str, str], file: Mapping[str, Any]) -> str:
+def _disagree(values: Mapping[str, Given], scheme: str) -> NoReturn:
+    address, insecure = values["chainloop_address"], values["chainloop_insecure"]
+    if scheme == "TLS":
+        raise UsageError(
+            f"{address.source} says TLS, and {insecure.source} says plain text", hint="give one of them"
+        )
+    raise UsageError(
+        f"{address.source} says plain text: your credential would travel in the clear",
+        hint="write https:// or no scheme, or add --insecure",
+    )
+
+
+def _authority(ca: Given) -> str:
+    """A path becomes absolute: it is stored with the login, and used from any folder."""
+    text = inputs.read_text(*ca)
+    if not text or inputs.certificate_in(text):
+        return text
+    return str(inputs.read_path(*ca))
+
+
+def _text(name: str, values: Mapping[str, Given]) -> str:
+    return inputs.read_text(*values[name])
+
+
+def _folder(name: str, kind: str, given: Mapping[str, str], environ: Mapping[str, str]) -> Path:
+    return inputs.read_path(*_first(name, given, environ, {})) or _platform_dir(kind)
+
+
+def _first(name: str, given: Mapping[str, str], environ: Mapping[str, str], file: Mapping[str, Any]) -> Given:
     row = TABLE[name]
     if name in given:
-        return given[name]
+        flag = FLAGS.get(name, name)
+        if not inputs.read_text(given[name], flag):
+            raise UsageError(f"{flag} is empty", hint="give a value, or leave it out")
+        return Given(given[name], flag)
     # An empty variable counts as unset, as in the vendors' own programs.
-    if row.variable and (value := environ.get(row.variable)):
-        return value
+    if row.variable and inputs.read_text(value := environ.get(row.variable, ""), row.variable):
+        return Given(value, row.variable)
     if row.key and (found := _dotted(file, row.key)) is not None:
-        return str(found).lower() if isinstance(found, bool) else str(found)
-    return row.default
-
-
-def _said_by(name: str, given: Mapping[str, str], environ: Mapping[str, str]) -> str:
-    """Name the flag, the variable or the file that a setting has its value from."""
-    row = TABLE[name]
-    if name in given:
-        return _FLAG_NAMES.get(name, f"--{name.replace('_', '-')}")
-    return row.variable if row.variable and environ.get(row.variable) else "config.toml"
+        text = str(found).lower() if isinstance(found, bool) else str(found)
+        if inputs.read_text(text, row.key):
+            return Given(text, f"{row.key} in config.toml")
+    return Given(row.default, "")
 
 
 def _dotted(file: Mapping[str, Any], key: str) -> Any:
@@ -275,7 +313,7 @@ def _section(file: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _read_file(path: Path) -> Mapping[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = inputs.decode(path.read_bytes(), str(path))
         # Most people have no such file, and need no reader.
         import tomllib
 
@@ -283,36 +321,46 @@ def _read_file(path: Path) -> Mapping[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint="mend it, or move it away") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{clean(str(path), 200)} cannot be read: {reason}", hint=_MEND) from None
 
 
-def _whole(name: str, values: Mapping[str, str], *, most: int, least: int = 1) -> int:
+def _whole(name: str, values: Mapping[str, Given], *, most: int, least: int = 1) -> int:
+    text = _text(name, values)
     try:
-        number = int(values[name])
+        number = int(text)
     except ValueError:
         number = least - 1
     if least <= number <= most:
         return number
     raise UsageError(
-        f"{_called(name)} is {values[name][:80]!r}", hint=f"use a whole number from {least} to {most}"
+        f"{values[name].source} is {clean(text, 80)!r}", hint=f"use a whole number from {least} to {most}"
     )
 
 
-def _truth(name: str, values: Mapping[str, str]) -> bool:
-    value = values[name].strip().lower()
+def _truth(name: str, values: Mapping[str, Given]) -> bool:
+    value = _text(name, values).lower()
     if value in {"1", "t", "true", "yes", "on"}:
         return True
     if value in {"", "0", "f", "false", "no", "off"}:
         return False
-    raise UsageError(f"{_called(name)} is {values[name]!r}", hint="use true or false")
+    raise UsageError(f"{values[name].source} is {clean(value, 80)!r}", hint="use true or false")
 
 
-def _called(name: str) -> str:
-    return TABLE[name].variable or TABLE[name].key
-
-
-def _platform_dir(kind: str) -> str:
+def _platform_dir(kind: str) -> Path:
     import platformdirs
 
-    folder = platformdirs.user_config_dir if kind == "config" else platformdirs.user_state_dir
-    return folder("loopin", appauthor=False)
+    find = platformdirs.user_config_path if kind == "config" else platformdirs.user_state_path
+    try:
+        folder = find("loopin", appauthor=False)
+    except (RuntimeError, OSError, KeyError):
+        folder = Path()
+    if folder.is_absolute():
+        return folder
+    raise UsageError(
+        "no home folder is known for this user, so there is no place for settings",
+        hint="set HOME, or LOOPIN_CONFIG_DIR and LOOPIN_STATE_DIR",
+    )
+
+
+_MEND = "mend it, or move it away"

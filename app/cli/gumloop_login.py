@@ -1,6 +1,5 @@
 """`loopin gumloop login`."""
 
-import sys
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
@@ -12,10 +11,11 @@ from app.cli.login_view import LoginView, overruled, paste_from
 from app.cli.options import gumloop_shared, settings_flags
 from app.cli.output import moment, pairs, show, show_json
 from app.cli.running import run
-from app.cli.terminal import ask, can_ask, read_piped
+from app.cli.terminal import ask, ask_hidden, can_ask, read_piped
 from app.container import Container
+from app.domain import inputs
 from app.domain.credentials import Method
-from app.domain.errors import Cancelled, UsageError
+from app.domain.errors import UsageError
 from app.domain.gumloop import API_KEY_PAGE, CALLBACK_PORT, USER_ID_PAGE
 from app.domain.login import SignedIn
 from app.services.gumloop_sign_out import still_in_effect
@@ -126,14 +126,15 @@ def _key(asked: _Asked) -> tuple[str, str]:
         key = _secret(asked.api_key, "API key", "--api-key")
     elif can_ask():
         show(f"Make an API key at {API_KEY_PAGE} (needs the Pro plan or above).", err=True)
-        key = _ask_hidden("API key: ")
+        typed = ask_hidden("API key: ")
+        key = typed.reveal() if typed else ""
     else:
         raise UsageError("no API key is given", hint="pipe it in with: --api-key - --user-id ID")
     debug.hide(key)
-    user = (asked.user_id or "").strip()
+    user = inputs.read_text(asked.user_id or "", "--user-id")
     if not user and can_ask():
         show(f"Your user ID is shown at {USER_ID_PAGE}.", err=True)
-        user = ask("User ID: ")
+        user = inputs.read_text(ask("User ID: "), "the user ID")
     if not user:
         raise UsageError(
             "an API key needs the user ID it belongs to", hint=f"add --user-id ID; see {USER_ID_PAGE}"
@@ -141,27 +142,18 @@ def _key(asked: _Asked) -> tuple[str, str]:
     return key, user
 
 
-def _ask_hidden(question: str) -> str:
-    import getpass
-
-    try:
-        return getpass.getpass(question, stream=sys.stderr).strip()
-    except EOFError:
-        raise Cancelled("cancelled") from None
-
-
 def _secret(value: str, what: str, flag: str) -> str:
     if value == "-":
-        return read_piped(f"the {what}")
-    if not (value := value.strip()):
+        return read_piped(f"the {what}").reveal()
+    if (secret := inputs.read_secret(value, flag)) is None:
         raise UsageError(f"{flag} is empty", hint=f"give the {what}, or - to read it from standard input")
-    debug.hide(value)
+    debug.hide(secret.reveal())
     show(
         f"The {what} on the command line stays in the shell's history and shows in /proc and the list of "
         f"processes; {flag} - reads it from standard input.",
         err=True,
     )
-    return value
+    return secret.reveal()
 
 
 async def _told(container: Container, signing_in: Awaitable[SignedIn], as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from app.cli.output import DIM, GREEN, RED, YELLOW, moment, padded, paint, show
-from app.cli.terminal import hidden_lines, piped_lines
+from app.cli.terminal import hidden_lines, next_paste, piped_lines
 from app.domain.errors import LoginFailed, LoopinError, PortBusy, UsageError
 from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.domain.text import clean
@@ -142,11 +142,10 @@ async def paste_from(
         await view.waiting.wait()
         if terminal:
             view.ask(headless)
-        while (line := await queue.get()) is not None:
-            if line:
-                flow.paste(line)
-                if not terminal:
-                    return
+        while (pasted := await next_paste(queue)) is not None:
+            flow.paste(pasted)
+            if not terminal:
+                return
         problem.append(
             UsageError("standard input ended, and no token was pasted", hint="paste the token of the page")
         )

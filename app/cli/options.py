@@ -13,7 +13,7 @@ import click
 from app import __version__
 from app.cli import debug
 from app.cli.groups import SharedOption
-from app.domain import secret
+from app.domain import inputs, secret
 from app.domain.errors import UsageError
 
 _FLAGS = "loopin.flags"
@@ -46,28 +46,17 @@ def _token(ctx: click.Context, param: click.Parameter, value: str | None) -> Non
         return
     from app.cli.terminal import read_piped
 
-    token = read_piped("the token") if value == "-" else value.strip()
-    if not token:
+    token = read_piped("the token") if value == "-" else inputs.read_secret(value, "--token")
+    if token is None:
         raise UsageError("--token is empty", hint="give the token, or - to read it from standard input")
-    debug.hide(token)
-    flags(ctx)["chainloop_flag_token"] = token
+    debug.hide(token.reveal())
+    flags(ctx)["chainloop_flag_token"] = token.reveal()
     ctx.meta["loopin.token_on_command_line"] = value != "-"
 
 
 def token_on_command_line(ctx: click.Context) -> bool:
     """True when a token was typed as an argument, where the shell and the system can see it."""
     return bool(ctx.meta.get("loopin.token_on_command_line"))
-
-
-def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
-    if value is None:
-        return
-    if "://" in value or "/" in value or not value.strip():
-        raise UsageError(
-            f"--control-plane {value[:80]!r} is not an address",
-            hint="write host:port, for example 127.0.0.1:9000",
-        )
-    flags(ctx)["chainloop_address"] = value.strip()
 
 
 def _yes(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -135,7 +124,7 @@ def chainloop_options(hidden: bool = False) -> list[click.Parameter]:
             help="API token for this run; - reads it from standard input. [CHAINLOOP_TOKEN]",
         ),
         _option(
-            "--control-plane", metavar="HOST:PORT", callback=_address, hidden=hidden,
+            "--control-plane", metavar="HOST:PORT", callback=_keep("chainloop_address"), hidden=hidden,
             help="Control plane to speak to. [CHAINLOOP_CONTROL_PLANE_API]",
         ),
         _option(

@@ -11,6 +11,7 @@ from app.cli import exits
 from app.cli.groups import Entry, LazyGroup
 from app.cli.options import app_options, debug_option, settings_flags
 from app.cli.running import Runtime, real_container
+from app.domain import inputs
 from app.domain.errors import Cancelled, LoopinError, UsageError
 from app.settings import Settings
 
@@ -91,6 +92,7 @@ def run(arguments: Sequence[str], containers: "Callable[[Settings], Container]" 
 
 
 def _invoke(arguments: list[str], runtime: Runtime) -> int:
+    _check_encoding(arguments)
     try:
         result = _call(arguments, runtime)
     except click.exceptions.NoArgsIsHelpError as asked:
@@ -118,6 +120,14 @@ def _call(arguments: list[str], runtime: Runtime) -> object:
         # The terminal has written ^C.
         exits.say("")
         raise
+
+
+def _check_encoding(arguments: Sequence[str]) -> None:
+    """Refuse bytes that are no text; a command that `run` starts takes what it likes."""
+    if next((one for one in arguments if not one.startswith("-")), "") == "run":
+        return
+    for place, argument in enumerate(arguments, 1):
+        inputs.read_text(argument, f"argument {place}")
 
 
 def _usage(error: click.UsageError) -> UsageError:

@@ -4,10 +4,12 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
+from app.domain import inputs
 from app.domain.errors import Cancelled, UsageError
+from app.domain.secret import Secret
 
 
 def can_ask() -> bool:
@@ -25,17 +27,40 @@ def ask(question: str) -> str:
     return line.strip()
 
 
-def read_piped(what: str) -> str:
-    """Everything on standard input, without the white space around it; raise UsageError when it is empty."""
+def read_piped(what: str) -> Secret:
+    """The secret on standard input, whole; raise UsageError when there is none."""
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError(
             f"{what} is read from standard input, which is a terminal",
             hint="pipe it in, for example from a file: < token.txt",
         )
-    text = sys.stdin.read().strip()
-    if not text:
+    secret = inputs.read_secret(inputs.decode(sys.stdin.buffer.read(), "standard input"), "standard input")
+    if secret is None:
         raise UsageError(f"standard input is empty: {what} was expected", hint="pipe it in")
-    return text
+    return secret
+
+
+def ask_hidden(question: str) -> Secret | None:
+    """Ask on standard error for a secret, which is not echoed; None when nothing was typed.
+
+    A secret may be as long as it likes, and may be pasted in several lines. Raise Cancelled when the input
+    ends.
+    """
+    import select
+
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    descriptor = sys.stdin.fileno()
+    reader, lines = _Lines(), list[str | None]()
+    with _hidden(descriptor):
+        # More lines of one paste follow at once.
+        while not lines or (lines[-1] is not None and select.select([descriptor], [], [], PASTE_GAP)[0]):
+            lines += reader.feed(os.read(descriptor, 65536))
+    sys.stderr.write("\n")
+    typed = [line for line in lines if line is not None]
+    if not typed:
+        raise Cancelled("cancelled")
+    return inputs.read_secret("\n".join(typed), "what was typed")
 
 
 @asynccontextmanager
@@ -48,50 +73,106 @@ async def piped_lines() -> AsyncIterator["asyncio.Queue[str | None]"]:
         # A pipe that stays open must not hold up the end: the thread is a daemon, and the loop may be gone.
         with suppress(RuntimeError, OSError, ValueError):
             for line in sys.stdin:
-                loop.call_soon_threadsafe(lines.put_nowait, line.strip())
+                loop.call_soon_threadsafe(lines.put_nowait, line)
             loop.call_soon_threadsafe(lines.put_nowait, None)
 
     threading.Thread(target=read, daemon=True, name="standard input").start()
     yield lines
 
 
+async def next_paste(lines: "asyncio.Queue[str | None]") -> str | None:
+    """Return what was pasted, in one line although it may come in several; None at the end of the input."""
+    pasted = ""
+    while (line := await lines.get()) is not None:
+        pasted += f"{line}\n"
+        try:
+            while True:
+                async with asyncio.timeout(PASTE_GAP):
+                    line = await lines.get()
+                if line is None:
+                    # For the next call.
+                    lines.put_nowait(None)
+                    break
+                pasted += f"{line}\n"
+        except TimeoutError:
+            pass
+        if text := inputs.joined(inputs.read_text(pasted, "what was pasted")):
+            return text
+        pasted = ""
+    return None
+
+
 @asynccontextmanager
 async def hidden_lines() -> AsyncIterator["asyncio.Queue[str | None]"]:
     """Lines that are typed or pasted at the terminal, without echo, then None; the echo comes back."""
+    descriptor = sys.stdin.fileno()
+    loop, reader = asyncio.get_running_loop(), _Lines()
+    lines: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def readable() -> None:
+        try:
+            chunk = os.read(descriptor, 65536)
+        except OSError:
+            chunk = b""
+        for line in reader.feed(chunk):
+            lines.put_nowait(line)
+            if line is None:
+                loop.remove_reader(descriptor)
+
+    with _hidden(descriptor):
+        loop.add_reader(descriptor, readable)
+        try:
+            yield lines
+        finally:
+            loop.remove_reader(descriptor)
+
+
+@contextmanager
+def _hidden(descriptor: int) -> Iterator[None]:
+    """Take the echo from a terminal, and its line editor, which keeps 4,095 characters of a line."""
     import termios
 
-    descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
     quiet = [*before]
-    quiet[3] = before[3] & ~termios.ECHO
-    loop, reader = asyncio.get_running_loop(), _Lines(descriptor)
+    quiet[3] = before[3] & ~(termios.ECHO | termios.ICANON)
+    quiet[6] = [*before[6]]
+    quiet[6][termios.VMIN], quiet[6][termios.VTIME] = 1, 0
     termios.tcsetattr(descriptor, termios.TCSADRAIN, quiet)
-    loop.add_reader(descriptor, reader.readable)
     try:
-        yield reader.lines
+        yield
     finally:
-        loop.remove_reader(descriptor)
         with suppress(OSError, termios.error):
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
 class _Lines:
-    """Cuts what arrives at a descriptor into lines."""
+    """Cuts what is typed into lines, as the line editor of a terminal does."""
 
-    def __init__(self, descriptor: int) -> None:
-        self.lines: asyncio.Queue[str | None] = asyncio.Queue()
-        self._descriptor = descriptor
-        self._pending = b""
+    def __init__(self) -> None:
+        self._line = bytearray()
 
-    def readable(self) -> None:
-        """Take what is there; at the end, say so once."""
-        try:
-            chunk = os.read(self._descriptor, 65536)
-        except OSError:
-            chunk = b""
-        *whole, self._pending = (self._pending + chunk).split(b"\n")
-        for line in whole:
-            self.lines.put_nowait(line.decode("utf-8", "replace").strip())
-        if not chunk:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
-            self.lines.put_nowait(None)
+    def feed(self, chunk: bytes) -> list[str | None]:
+        """Return the lines that `chunk` ends, then None where the input ends."""
+        lines: list[str | None] = []
+        for byte in chunk:
+            if byte in b"\r\n" or (byte == _END_OF_INPUT and self._line):
+                lines.append(self._line.decode("utf-8", "replace"))
+                self._line.clear()
+            elif byte in b"\x7f\b":
+                del self._line[-1:]
+            elif byte == _KILL_LINE:
+                self._line.clear()
+            elif byte == _END_OF_INPUT:
+                return (
+                    [*lines, None]
+                    if not self._line
+                    else [*lines, self._line.decode("utf-8", "replace"), None]
+                )
+            else:
+                self._line.append(byte)
+        return lines if chunk else [*lines, None]
+
+
+_KILL_LINE, _END_OF_INPUT = 0x15, 0x04
+PASTE_GAP = 0.2
+"""Seconds within which the next line of one paste comes."""

@@ -158,7 +158,7 @@ def _metadata(credential: Credential | None, organization: str) -> tuple[tuple[s
 
     pairs = [("chainloop-cli-version", f"loopin-{__version__}")]
     if credential is not None:
-        pairs.append(("authorization", f"Bearer {sendable(credential.secret, 'token')}"))
+        pairs.append(("authorization", f"Bearer {sendable(credential.secret, 'token', credential)}"))
     if organization:
         if not (organization.isascii() and organization.isprintable()):
             raise UsageError(

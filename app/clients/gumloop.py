@@ -101,7 +101,7 @@ class HttpGumloopAPI:
 def auth_headers(credential: Credential) -> dict[str, str]:
     """The headers that sign a request. `x-auth-key` goes with an API key and never with OAuth."""
     what = "API key" if credential.method is Method.API_KEY else "access token"
-    headers = {"Authorization": f"Bearer {sendable(credential.secret, what)}"}
+    headers = {"Authorization": f"Bearer {sendable(credential.secret, what, credential)}"}
     if credential.method is Method.API_KEY and credential.user_id:
-        headers["x-auth-key"] = sendable(Secret(credential.user_id), "user ID")
+        headers["x-auth-key"] = sendable(Secret(credential.user_id), "user ID", credential)
     return headers

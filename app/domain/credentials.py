@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from app.domain.inputs import origin_of
 from app.domain.read_only import ReadOnlyMode
 from app.domain.secret import Secret
 
@@ -86,9 +87,15 @@ class Endpoint:
         return urlsplit(self.address).netloc if "://" in self.address else self.address
 
     def same_origin(self, other: "Endpoint") -> bool:
-        """True when a credential issued by `other` may be sent here."""
-        mine = (self.provider, self.address.rstrip("/").lower(), self.insecure)
-        return mine == (other.provider, other.address.rstrip("/").lower(), other.insecure)
+        """True when a credential issued by `other` may be sent here, however the two are spelt."""
+        mine = (self.provider, _origin(self), self.insecure)
+        return mine == (other.provider, _origin(other), other.insecure)
+
+
+def _origin(endpoint: Endpoint) -> str:
+    if endpoint.provider is Provider.CHAINLOOP:
+        return origin_of(endpoint.address)
+    return endpoint.address.strip().rstrip("/").lower()
 
 
 @dataclass(frozen=True, slots=True)

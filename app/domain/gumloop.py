@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
+from app.domain import inputs
 from app.domain.credentials import DEFAULT_PROFILE, Endpoint, Method, Provider
 from app.domain.errors import UsageError
 from app.domain.loopback import is_loopback_host
@@ -93,26 +94,31 @@ class Team:
     name: str
 
 
-def endpoint_of(base_url: str) -> Endpoint:
+def endpoint_of(base_url: str, source: str = "the base URL") -> Endpoint:
     """Return the endpoint for a base URL, or raise UsageError for one that no credential may go to."""
-    parts = _split(base_url)
+    url = inputs.read_text(base_url, source)
+    parts = _split(url)
     if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
         raise UsageError(
-            f"{clean(base_url, 100)!r} is not a base URL", hint=f"write it whole, for example {BASE_URL}"
+            f"{source} {clean(url, 100)!r} is not a base URL", hint=f"write it whole, for example {BASE_URL}"
         )
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise UsageError("a base URL has no user name, query or fragment", hint=f"write it like {BASE_URL}")
-    if parts.scheme == "http" and not is_loopback(base_url):
         raise UsageError(
-            f"{clean(base_url, 100)} is plain http: your credential would travel in the clear",
+            f"{source} has a user name, a query or a fragment, which a base URL has not",
+            hint=f"write it like {BASE_URL}",
+        )
+    if parts.scheme == "http" and not is_loopback(url):
+        raise UsageError(
+            f"{source} {clean(url, 100)} is plain http: your credential would travel in the clear",
             hint="use https; plain http is for this machine only (127.0.0.1)",
         )
-    return Endpoint(Provider.GUMLOOP, base_url.rstrip("/"), insecure=parts.scheme == "http")
+    return Endpoint(Provider.GUMLOOP, url.rstrip("/"), insecure=parts.scheme == "http")
 
 
 def stored_endpoint(base_url: str) -> Endpoint:
     """The endpoint of a stored login, as it is: whether anything may be sent there is checked when it is."""
-    return Endpoint(Provider.GUMLOOP, base_url.rstrip("/"), insecure=base_url.startswith("http://"))
+    url = base_url.strip().rstrip("/")
+    return Endpoint(Provider.GUMLOOP, url, insecure=url.lower().startswith("http://"))
 
 
 def root_of(base_url: str) -> str:

@@ -391,8 +391,8 @@ class ChainloopSession:
             unusable = Standing.UNUSABLE
             return _Offer(Source.KEYCHAIN, label, None, issued, stored.method, stored.endpoint, unusable)
         # An authority named for this run replaces the stored one: it says whom to trust, not where to go.
-        named = (self.target.endpoint or self.target.default).ca
-        bound = replace(stored.endpoint, ca=named or stored.endpoint.ca)
+        named = self.target.endpoint or self.target.default
+        bound = replace(stored.endpoint, ca=named.ca or stored.endpoint.ca)
         return _Offer(Source.KEYCHAIN, label, stored.secret, "", stored.method, bound)
 
     async def _ci_offer(self, winner: _Offer | None, own: Endpoint | None) -> _Offer | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.domain.credentials import Endpoint, Method, Provider
-from app.domain.errors import VaultError
+from app.domain.errors import UsageError, VaultError
+from app.domain.inputs import origin_of, read_secret
 from app.domain.secret import Secret
 
 if TYPE_CHECKING:
@@ -64,12 +65,14 @@ def _decode(entry: Secret, profile: str) -> StoredLogin:
         fields = json.loads(entry.reveal())
         if not all(isinstance(fields[name], str) for name in ("token", "endpoint", "method")):
             raise TypeError
-        endpoint = Endpoint(
-            Provider.CHAINLOOP, fields["endpoint"], bool(fields.get("insecure")), str(fields.get("ca", ""))
-        )
-        return StoredLogin(Secret(fields["token"]), Method(fields["method"]), endpoint)
+        address, ca = origin_of(fields["endpoint"]), str(fields.get("ca", ""))
+        endpoint = Endpoint(Provider.CHAINLOOP, address, bool(fields.get("insecure")), ca)
+        token = read_secret(fields["token"], "the keychain entry")
+        if token is None:
+            raise ValueError
+        return StoredLogin(token, Method(fields["method"]), endpoint)
     # RecursionError: brackets nested by the thousand are a way to break a JSON reader.
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError):
         # The cause would carry the entry, which may be a secret that somebody else put there.
         raise VaultError(
             f"the keychain entry {SERVICE}/{profile} is not one that Loopin wrote",

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from app.domain import names
 from app.domain.credentials import DEFAULT_PROFILE, Method, Provider
 from app.domain.errors import LoopinError
+from app.domain.inputs import read_profile
 from app.domain.ports import AccountStore
 from app.services.chainloop_session import ChainloopSession
 from app.services.gumloop_session import GumloopSession
@@ -76,4 +76,4 @@ class Profiles:
 
     def use(self, provider: Provider, name: str) -> str:
         """Work with the profile `name` for the rest of this run; raise UsageError for an impossible name."""
-        return self._choices[provider](names.check(name))
+        return self._choices[provider](read_profile(name, "the name"))

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from app.domain.credentials import DEFAULT_PROFILE
-from app.domain.errors import Failed
-from app.store.files import exclusive, replace
+from app.domain.errors import Failed, UsageError
+from app.store.files import exclusive, read_text, replace
 
 _Facts = dict[str, str]
 _Tables = dict[str, dict[str, _Facts]]
@@ -50,8 +50,8 @@ class TomlAccounts:
 
     def _load(self) -> _Tables:
         try:
-            return _tables(tomllib.loads(self._path.read_text(encoding="utf-8")))
-        except (FileNotFoundError, ValueError):
+            return _tables(tomllib.loads(read_text(self._path)))
+        except (UsageError, ValueError):
             return {}
         except OSError as error:
             raise Failed(
@@ -76,10 +76,8 @@ class TomlAccounts:
 
     def _keep_unreadable(self) -> None:
         try:
-            tomllib.loads(self._path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return
-        except ValueError:
+            tomllib.loads(read_text(self._path))
+        except (UsageError, ValueError):
             self._path.replace(self._path.with_name(f"{self._path.name}.unreadable"))
 
 

@@ -1,10 +1,12 @@
 """How this program writes files: whole or not at all, and readable for their owner only."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.domain import inputs
 from app.domain.errors import Failed
 
 PATIENCE = 10.0
@@ -33,15 +35,37 @@ def exclusive(path: Path) -> Iterator[None]:
         ) from error
 
 
+def read_text(path: Path) -> str:
+    """Return the text of a file, with its line breaks and without a byte order mark; "" without a file.
+
+    Raise OSError, and UsageError for a file that is no text.
+    """
+    try:
+        return inputs.decode(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        return ""
+
+
+def newline_of(text: str) -> str:
+    """Return the line break that the text has: a person's editor may write CRLF."""
+    return "\r\n" if "\r\n" in text else "\n"
+
+
 def replace(path: Path, data: bytes) -> None:
-    """Put `data` in the place of `path` (0600): a crash leaves the old file or the new one."""
+    """Put `data` in the place of `path`: a crash leaves the old file or the new one.
+
+    A link stays one: its target is replaced. A file keeps its permissions, a new one has 0600.
+    """
     # Most runs write nothing.
     import tempfile
 
+    path = Path(os.path.realpath(path))
     # mkstemp makes the file 0600, whatever the umask is.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if os.name == "posix" and path.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(path.stat().st_mode))
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -5,8 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from app.domain.errors import Failed
-from app.store.files import exclusive, replace
+from app.domain.errors import Failed, UsageError
+from app.store.files import exclusive, newline_of, read_text, replace
 
 
 class TomlPreferences:
@@ -21,13 +21,20 @@ class TomlPreferences:
 
     def _set(self, name: str, value: str) -> None:
         with exclusive(self._path):
-            text = self._path.read_text(encoding="utf-8") if self._path.exists() else ""
+            text = _read(self._path)
             changed = with_line(text, name, value)
             if not _only_changes(text, changed, name, value):
                 raise Failed(
                     f"{self._path} cannot be changed safely", hint=f"write {name} = {value!r} into it by hand"
                 )
             replace(self._path, changed.encode())
+
+
+def _read(path: Path) -> str:
+    try:
+        return read_text(path)
+    except UsageError as error:
+        raise Failed(error.message, hint=error.hint) from None
 
 
 def _only_changes(before: str, after: str, name: str, value: str) -> bool:
@@ -42,11 +49,11 @@ def with_line(text: str, name: str, value: str) -> str:
     """Return the TOML `text` with the top-level `name` set to `value`."""
     import tomli_w
 
-    line = tomli_w.dumps({name: value}).rstrip("\n")
+    line, end = tomli_w.dumps({name: value}).rstrip("\n"), newline_of(text)
     table = re.search(r"^\s*\[", text, re.MULTILINE)
     top, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
-    old = re.compile(rf"^{re.escape(name)}\s*=.*$", re.MULTILINE)
+    old = re.compile(rf"^{re.escape(name)}[ \t]*=[^\r\n]*", re.MULTILINE)
     if old.search(top):
         return old.sub(lambda _: line, top, count=1) + rest
-    gap = "" if not top or top.endswith("\n") else "\n"
-    return f"{top}{gap}{line}\n{rest}"
+    gap = "" if not top or top.endswith("\n") else end
+    return f"{top}{gap}{line}{end}{rest}"

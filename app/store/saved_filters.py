@@ -6,10 +6,10 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from app.domain.errors import Failed
-from app.store.files import exclusive, replace
+from app.domain.errors import Failed, UsageError
+from app.store.files import exclusive, newline_of, read_text, replace
 
-_TABLE = re.compile(r"^\[filters\][ \t]*(?:#.*)?$\n?", re.MULTILINE)
+_TABLE = re.compile(r"^\[filters\][ \t]*(?:#[^\r\n]*)?(?:\r?\n|\Z)", re.MULTILINE)
 
 
 class TomlFilters:
@@ -32,10 +32,8 @@ class TomlFilters:
 
     def _read(self) -> str:
         try:
-            return self._path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return ""
-        except (OSError, ValueError):
+            return read_text(self._path)
+        except (OSError, UsageError):
             raise Failed(f"{self._path} cannot be read", hint="mend it, or move it away") from None
 
     def _change(self, name: str, text: str | None) -> None:
@@ -74,17 +72,18 @@ def with_filter(toml: str, name: str, text: str | None) -> str:
     """Return `toml` with the filter `name` set to `text`, or without it when `text` is None."""
     import tomli_w
 
-    line = "" if text is None else tomli_w.dumps({name: text})
+    end_of_line = newline_of(toml)
+    line = "" if text is None else tomli_w.dumps({name: text}).rstrip("\n") + end_of_line
     head = _TABLE.search(toml)
     if head is None:
-        gap = "" if not toml or toml.endswith("\n") else "\n"
-        return f"{toml}{gap}\n[filters]\n{line}" if line else toml
+        gap = "" if not toml or toml.endswith("\n") else end_of_line
+        return f"{toml}{gap}{end_of_line}[filters]{end_of_line}{line}" if line else toml
     start = head.end()
     after = re.compile(r"^\s*\[", re.MULTILINE).search(toml, start)
     end = after.start() if after else len(toml)
     body = toml[start:end]
     key = re.escape(tomli_w.dumps({name: ""}).partition(" = ")[0])
-    old = re.compile(rf"^{key}\s*=.*\n?", re.MULTILINE)
+    old = re.compile(rf"^{key}[ \t]*=[^\r\n]*(?:\r?\n)?", re.MULTILINE)
     body = old.sub(lambda _: line, body, count=1) if old.search(body) else f"{line}{body}"
-    opening = toml[:start] if toml[:start].endswith("\n") else f"{toml[:start]}\n"
+    opening = toml[:start] if toml[:start].endswith("\n") else f"{toml[:start]}{end_of_line}"
     return f"{opening}{body}{toml[end:]}"

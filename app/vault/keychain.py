@@ -148,7 +148,8 @@ class KeychainVault:
             values = self._translated(lambda: [look(service, account) for account in accounts])
         except VaultError as problem:
             return problem
-        return tuple(Secret(value) if value else None for value in values)
+        # A program that wrote an entry through a pipe has left a line break at its end.
+        return tuple(Secret(text) if (text := (value or "").strip()) else None for value in values)
 
     def _translated(self, call: Callable[[], T]) -> T:
         try:

@@ -37,7 +37,7 @@ async def test_another_name_is_checked_and_has_nothing_stored_yet() -> None:
         await accounts.profiles()
         await accounts.press("down", "enter", *"A:b", "enter")
         assert isinstance(accounts.screen, ProfileDialog)
-        assert "capital letters are not allowed" in accounts.name_refusal()
+        assert "blanks, colons, slashes" in accounts.name_refusal()
         await accounts.named("second")
         await accounts.until(lambda: accounts.row("profile") == "second")
         assert accounts.card().state == "not signed in"

@@ -14,7 +14,7 @@ AT = {
 }
 USER = {"GUMLOOP_USER_ID": "user_not_real"}
 CASES = {
-    "chainloop": ("token", {"CHAINLOOP_TOKEN": "made-\nup"}, ("chainloop", "organization", "describe")),
+    "chainloop": ("token", {"CHAINLOOP_TOKEN": "made-\x1bup"}, ("chainloop", "organization", "describe")),
     "access token": ("access token", {"GUMLOOP_ACCESS_TOKEN": "made-üp"}, ("gumloop", "teams")),
     "api key": ("API key", {"GUMLOOP_API_KEY": "gum_made up", **USER}, ("gumloop", "teams")),
     "user id": (
@@ -29,11 +29,13 @@ CASES = {
 def test_it_is_told_in_one_sentence_and_is_not_signed_in(loopin: Loopin, case: str) -> None:
     what, variables, command = CASES[case]
     words = f"the {what} has characters that no {what} has"
-    loopin(*command, **AT, **variables).fails(3, words, "copy it again, whole and nothing else")
+    variable = next(name for name, value in variables.items() if not value.isalnum() and "made" in value)
+    source = "GUMLOOP_USER_ID" if case == "user id" else variable
+    loopin(*command, **AT, **variables).fails(3, f"{words} (from {source})", "copy it again, whole and")
     said = loopin("status", "--json", **AT, **variables).fails(3)
     asked = {one["provider"]: one for one in said.json["providers"]}[command[0]]
     assert asked["signed_in"] is False
-    assert words in asked["warnings"]
+    assert f"{words} (from {source})" in asked["warnings"]
     assert "made" not in said.out
 
 

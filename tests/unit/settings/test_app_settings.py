@@ -50,7 +50,8 @@ def test_read_only_for_one_account(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError) as caught:
         read(tmp_path, text)
-    assert any(word in caught.value.message for word in ("prod", "REFRESH", "REDACT"))
+    named = ("profiles.prod]", "refresh_minutes in config.toml", "redact in config.toml")
+    assert any(word in caught.value.message for word in named)
 
 
 @pytest.mark.parametrize(
