@@ -5,8 +5,11 @@ stands out is reversed, words that stand back are dim. With the terminal's own s
 coloured ground get the ink that can be read on it.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 from rich.color import Color as RichColor
 from rich.segment import Segment
@@ -28,12 +31,29 @@ _DARK_GROUNDS = frozenset({0, 1, 4, 5, 8})
 class LegibleApp(App[int], inherit_bindings=False):
     """An app whose pictures can be read with sixteen colours and with none."""
 
+    def __init__(self, *args: Any, **given: Any) -> None:
+        with _as_no_color_says():
+            super().__init__(*args, **given)
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         """What everything is painted through; Textual's own greys under NO_COLOR would still be colours."""
         if self.no_color:
             return (WithoutColour(Color.parse(self.theme_variables["background"])),)
         usual = super().get_line_filters()
         return (*usual, ReadableInk()) if self.native_ansi_color else usual
+
+
+@contextmanager
+def _as_no_color_says() -> Iterator[None]:
+    """Textual takes a NO_COLOR without a value for set; no-color.org does not."""
+    empty = os.environ.get("NO_COLOR") == ""
+    if empty:
+        del os.environ["NO_COLOR"]
+    try:
+        yield
+    finally:
+        if empty:
+            os.environ["NO_COLOR"] = ""
 
 
 class WithoutColour(LineFilter):

@@ -50,7 +50,7 @@ def login(ctx: click.Context, skip_browser: bool, callback_port: int, keyless: b
             "--token - reads it from standard input.",
             err=True,
         )
-    view = LoginView(quiet=output == "json")
+    view = LoginView(quiet=output == "json", attended=can_ask() or bool(callback_port))
     how = BrowserLogin(callback_port, not skip_browser, skip_browser)
     run(ctx, lambda container: _told(container, _sign_in(container, view, token, how), output == "json"))
     return exits.DONE

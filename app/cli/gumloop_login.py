@@ -93,7 +93,7 @@ def login(
     chosen = asked.resolve()
     if chosen is None:
         return _open_app(ctx, as_json)
-    view = LoginView(quiet=as_json, without="")
+    view = LoginView(quiet=as_json, without="", attended=can_ask() or bool(callback_port))
     if chosen is Method.OAUTH:
         how = BrowserLogin(CALLBACK_PORT if callback_port is None else callback_port, not no_browser)
         run(ctx, lambda container: _told(container, _browser(container, view, how), as_json))

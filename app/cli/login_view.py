@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from app.cli.output import DIM, GREEN, RED, YELLOW, moment, padded, paint, show
 from app.cli.terminal import hidden_lines, next_paste, piped_lines
-from app.domain.errors import LoginFailed, LoopinError, PortBusy, UsageError
+from app.domain.errors import BrowserUnavailable, LoginFailed, LoopinError, PortBusy, UsageError
 from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.domain.text import clean
 
@@ -46,11 +46,15 @@ class Pasteable(Protocol):
 class LoginView:
     """Prints the steps of one sign-in; `quiet` moves them to standard error, away from the JSON.
 
-    `without` is the flag that signs in without a way back from the browser, where there is one.
+    `without` is the flag that signs in without a way back from the browser, where there is one. `attended`
+    false: nobody is there who could open the page when no browser does.
     """
 
-    def __init__(self, *, quiet: bool = False, without: str = "--skip-browser") -> None:
+    def __init__(
+        self, *, quiet: bool = False, without: str = "--skip-browser", attended: bool = True
+    ) -> None:
         self._err = quiet
+        self._attended = attended
         self._without = without
         self._elsewhere = False
         self.waiting = asyncio.Event()
@@ -61,6 +65,12 @@ class LoginView:
         try:
             async for step in steps:
                 self._show(step)
+                if isinstance(step.error, BrowserUnavailable) and not self._attended:
+                    raise UsageError(
+                        f"{step.error.message}, and nobody is at a terminal to open the page",
+                        hint="sign in with a token or a key from standard input, or add "
+                        f"{'--no-browser' if not self._without else self._without}",
+                    )
                 if step.state is StepState.FAILED:
                     raise _advised(step.error or LoginFailed("the sign-in failed", hint="start it again"))
                 result = step.result or result

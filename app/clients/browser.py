@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,8 @@ _GRAPHICAL = (
     "xdg-open", "x-www-browser", "firefox", "google-chrome", "chromium", "chromium-browser", "brave-browser",
     "microsoft-edge", "epiphany", "konqueror", "falkon",
 )  # fmt: skip
+URL = "%s"
+"""Stands for the address in a command."""
 _HINT = "open the address yourself, here or on another machine"
 
 
@@ -31,9 +34,19 @@ class SystemBrowser:
         if why := obstacle(self._environ):
             raise BrowserUnavailable(f"no browser can be opened: {why}", hint=_HINT)
         for command in commands(self._environ):
-            if await asyncio.to_thread(_start, [*command, url], self._environ):
+            words = [command[0], *(word.replace(URL, url) for word in command[1:])]
+            if await asyncio.to_thread(_start, words, self._environ):
                 return _name(command)
-        raise BrowserUnavailable("no browser was found", hint=_HINT)
+        raise BrowserUnavailable(_nothing(self._environ), hint=_HINT)
+
+
+def _nothing(environ: Mapping[str, str]) -> str:
+    named = _named(environ)
+    return f"BROWSER names {_shown(named[0])}, which does not start" if named else "no browser was found"
+
+
+def _shown(command: Sequence[str]) -> str:
+    return clean(command[0], 60)
 
 
 def obstacle(environ: Mapping[str, str] | None = None) -> str:
@@ -43,11 +56,13 @@ def obstacle(environ: Mapping[str, str] | None = None) -> str:
     without a screen.
     """
     env = os.environ if environ is None else environ
-    named = [command for command in _named(env) if _is_text(command)]
-    if named and len(named) == len(_named(env)):
-        return f"{Path(named[0][0]).name} would take over this terminal"
-    if _named(env):
+    named = _named(env)
+    if any(not _is_text(command) and _found(command, env) for command in named):
         return ""
+    for command in named:
+        if _is_text(command):
+            return f"{Path(command[0]).name} would take over this terminal"
+        return f"BROWSER names {_shown(command)}, and there is no such program"
     if env.get("SSH_CONNECTION") or env.get("SSH_TTY"):
         return "this is an SSH session"
     if _in_container(env):
@@ -58,24 +73,47 @@ def obstacle(environ: Mapping[str, str] | None = None) -> str:
 
 
 def commands(environ: Mapping[str, str]) -> Sequence[Sequence[str]]:
-    """What to try, in this order; programs that exist, text browsers left out."""
+    """What to try, in this order, with `%s` for the address; programs that exist, text browsers left out."""
     if named := [command for command in _named(environ) if not _is_text(command)]:
-        return named
+        return [command for command in named if _found(command, environ)]
     if sys.platform == "darwin":
-        return [("open",)]
+        return [("open", URL)]
     if sys.platform == "win32":
-        return [("rundll32", "url.dll,FileProtocolHandler")]
+        return [("rundll32", "url.dll,FileProtocolHandler", URL)]
     if _is_wsl(environ):
-        candidates: Sequence[Sequence[str]] = (("wslview",), ("explorer.exe",))
+        candidates: Sequence[Sequence[str]] = (("wslview", URL), ("explorer.exe", URL))
     else:
-        candidates = tuple((name,) for name in _GRAPHICAL)
-    return [command for command in candidates if shutil.which(command[0], path=environ.get("PATH"))]
+        candidates = tuple((name, URL) for name in _GRAPHICAL)
+    return [command for command in candidates if _found(command, environ)]
 
 
 def _named(environ: Mapping[str, str]) -> list[Sequence[str]]:
-    """`$BROWSER`: commands between colons, `%s` stands for the address (and is put last anyway)."""
+    """The commands in `$BROWSER`, between colons; `%s` stands for the address, and is put last if it lacks.
+
+    An entry that is a program as a whole is one, whatever blanks are in its path; another is split as a shell
+    does it.
+    """
     entries = (entry.strip() for entry in environ.get("BROWSER", "").split(os.pathsep))
-    return [words for entry in entries if (words := [w for w in entry.split() if w not in {"%s", "&"}])]
+    return [command for entry in entries if (command := _command(entry, environ))]
+
+
+def _command(entry: str, environ: Mapping[str, str]) -> Sequence[str]:
+    if entry and _found([entry], environ):
+        return (entry, URL)
+    try:
+        words = shlex.split(entry)
+    except ValueError:
+        words = entry.split()
+    # A shell would start it in the background; here it is anyway.
+    words = [word for word in words if word != "&"]
+    words[:1] = [str(Path(word).expanduser()) if word.startswith("~/") else word for word in words[:1]]
+    if not words or any(URL in word for word in words[1:]):
+        return words
+    return [*words, URL]
+
+
+def _found(command: Sequence[str], environ: Mapping[str, str]) -> bool:
+    return shutil.which(command[0], path=environ.get("PATH")) is not None
 
 
 def _is_text(command: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 from app.domain.activity import Action
 from app.domain.credentials import Credential, Method, Provider
 from app.domain.errors import UsageError
-from app.domain.names import problem
+from app.domain.inputs import read_profile
 from app.domain.ports import AccountStore, PrivateFiles, Vault
 from app.domain.secret import Secret
 from app.services.activity import Trail
@@ -29,9 +29,7 @@ class SaveTokenAsProfile:
 
         Raise UsageError when the profile's name is bad or taken: another login is never overwritten.
         """
-        profile = profile.strip()
-        if why := problem(profile):
-            raise UsageError(f"this cannot be a profile's name: {why}", hint="use a-z, 0-9 and hyphens")
+        profile = read_profile(profile, "the name")
         if await self._vault.read(profile) is not None:
             raise UsageError(f"there is a profile {profile} already", hint="choose another name")
         credential = await self._session.credential()

@@ -38,13 +38,13 @@ ENDINGS = {
 
 @pytest.fixture
 def command(loopin: Loopin, gumloop: Gumloop, account_server: AccountServer, secret_service: Bus) -> Loopin:
-    """Somebody with a Gumloop key in a real keychain, at a machine without a browser."""
+    """Somebody with a Gumloop key in a real keychain, whose browser shows nothing."""
     loopin.environment = {
         "GUMLOOP_BASE_URL": gumloop.base_url,
         "CHAINLOOP_CONTROL_PLANE_API": account_server.grpc,
         "CHAINLOOP_API_INSECURE": "true",
         "PYTHONUNBUFFERED": "1",
-        "SSH_CONNECTION": "there is no browser here",
+        "BROWSER": "true",
         **secret_service.environment,
     }
     loopin("gumloop", "login", "--user-id", USER_ID, "--api-key", "-", stdin=API_KEY).works()

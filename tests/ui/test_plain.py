@@ -1,5 +1,6 @@
 """Without colours, and with the terminal's sixteen: what matters can still be told apart."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -154,3 +155,15 @@ async def test_without_colours_no_words_on_a_reversed_ground_are_dim(monkeypatch
         await scene.play(pilot)
         assert [text for text, style in painted(app) if style.reverse]
         assert not [text for text, style in painted(app) if style.reverse and style.dim]
+
+
+async def test_a_no_color_without_a_value_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """no-color.org: "when present and not an empty string"; it stays in the environment as it is."""
+    monkeypatch.setenv("NO_COLOR", "")
+    scene = scenes_rooms.SCENES["tokens"]
+    app = scene.make("loopin-dark")
+    assert os.environ["NO_COLOR"] == ""
+    async with app.run_test(size=SIZE) as pilot:
+        await scene.play(pilot)
+        assert not app.no_color
+        assert {c for _, style in painted(app) for c in (style.color,) if c is not None and not c.is_default}

@@ -60,7 +60,7 @@ def late(loopin: Loopin, answer: Callable[[httpx.Client, str], str], *arguments:
         httpx.Client(trust_env=False) as browser,
         subprocess.Popen(
             [sys.executable, "-X", "importtime", "-m", "app", *arguments],
-            cwd=ROOT, env=loopin.variables(PYTHONUNBUFFERED="1", COLUMNS="4000", BROWSER="/nobody"),
+            cwd=ROOT, env=loopin.variables(PYTHONUNBUFFERED="1", COLUMNS="4000", BROWSER="true"),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=written, text=True,
         ) as child,
     ):  # fmt: skip

@@ -128,10 +128,29 @@ def test_without_a_browser_the_address_is_printed(clerk: Clerk, monkeypatch: pyt
         raise KeyboardInterrupt
 
     monkeypatch.setattr(LoginView, "_tell_way_back", tell_and_interrupt)
+    # As at a terminal.
+    monkeypatch.setattr("app.cli.chainloop_auth.LoginView", lambda *, quiet, attended: LoginView(quiet=quiet))
     said = clerk(*LOGIN).fails(130, "cancelled", "ssh -L", "--skip-browser")
     assert "there is no display" in said.out
     assert re.search(r"^http://\S+callback=http%3A%2F%2F127\.0\.0\.1%3A\d+\S+$", said.out, re.MULTILINE)
     clerk("status").fails(3)
+
+
+def test_without_a_browser_and_a_terminal_it_ends_at_once(clerk: Clerk) -> None:
+    """Nobody would see the address: waiting for five minutes helps no one."""
+    clerk.browser = NoBrowser()
+    clerk(*LOGIN).fails(2, "there is no display, and nobody is at a terminal", "--skip-browser")
+    clerk("gumloop", "login", "--method", "oauth", "--callback-port", "0").fails(
+        2, "there is no display, and nobody is at a terminal", "--no-browser"
+    )
+    clerk("status").fails(3)
+
+
+@pytest.mark.parametrize("name", ["a b", "a:b", "a/b", "a\nb", " ", "../x"])
+def test_a_name_that_no_profile_has_is_refused(clerk: Clerk, name: str) -> None:
+    """In the shell as on screen, before anything is sent."""
+    for command in (("chainloop", "organization", "list"), ("gumloop", "status")):
+        clerk(*command, "--profile", name).fails(2, "--profile")
 
 
 @pytest.fixture

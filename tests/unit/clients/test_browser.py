@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.clients.browser import SystemBrowser, commands, obstacle
+from app.clients.machine import ThisMachine
 from app.domain.errors import BrowserUnavailable
 
 URL = "http://127.0.0.1:1/auth/login?callback=x&state=not-real"
@@ -95,8 +96,10 @@ async def test_a_place_without_a_screen_says_which(environ: dict[str, str], why:
 
 
 @linux_only
-def test_the_persons_own_word_beats_the_signs_of_the_place() -> None:
-    assert obstacle({"SSH_CONNECTION": "x", "BROWSER": "firefox"}) == ""
+def test_the_persons_own_word_beats_the_signs_of_the_place(tmp_path: Path) -> None:
+    named = program(tmp_path, "firefox")
+    assert obstacle({"SSH_CONNECTION": "x", "BROWSER": "firefox", "PATH": str(tmp_path)}) == ""
+    assert obstacle({"SSH_CONNECTION": "x", "BROWSER": str(named)}) == ""
     assert obstacle({"DISPLAY": ":0"}) == ""
     assert obstacle({"WAYLAND_DISPLAY": "wayland-0"}) == ""
 
@@ -111,5 +114,46 @@ async def test_no_browser_at_all_says_so(tmp_path: Path) -> None:
 async def test_in_wsl_the_page_opens_in_windows(tmp_path: Path) -> None:
     program(tmp_path, "explorer.exe", "exit 1")
     environ = {"WSL_DISTRO_NAME": "Ubuntu", "PATH": str(tmp_path)}
-    assert [list(command) for command in commands(environ)] == [["explorer.exe"]]
+    assert [list(command) for command in commands(environ)] == [["explorer.exe", "%s"]]
     assert await SystemBrowser(environ).open(URL) == "the default browser"
+
+
+@pytest.mark.parametrize(
+    ("folder", "line", "expected"),
+    [
+        ("plain", "{0} %s", [URL]),
+        ("plain", "{0} --new-window", ["--new-window", URL]),
+        ("plain", "{0} --url=%s --quiet", [f"--url={URL}", "--quiet"]),
+        ("plain", "{0} %s &", [URL]),
+        ("with blanks in it", "{0}", [URL]),
+        ("with blanks in it", "'{0}' --profile 'two words' %s", ["--profile", "two words", URL]),
+        ("with blanks in it", '"{0}" "--title=a b" --x=%s', ["--title=a b", f"--x={URL}"]),
+    ],
+)
+async def test_a_named_command_is_read_as_a_shell_does(
+    tmp_path: Path, folder: str, line: str, expected: list[str]
+) -> None:
+    """Quotes, blanks in the path, and a place for the address inside a word."""
+    named = program(tmp_path / folder, "my-browser")
+    browser = SystemBrowser({"BROWSER": line.format(named), "PATH": "/bin:/usr/bin"})
+    assert await browser.open(URL) == "my-browser"
+    assert arguments(tmp_path / folder, "my-browser") == expected
+
+
+@pytest.mark.parametrize(
+    "named", ["no-such-browser", "/nowhere/firefox %s", "'unbalanced", "no-such-one --x=%s"]
+)
+async def test_a_named_browser_that_is_not_there_is_named(named: str) -> None:
+    """By everybody who asks: the sign-in and the doctor."""
+    environ = {"BROWSER": named, "DISPLAY": ":0", "PATH": "/nowhere"}
+    assert "BROWSER names" in obstacle(environ)
+    assert "no such program" in ThisMachine((), "2", environ).opener().obstacle
+    with pytest.raises(BrowserUnavailable, match="no such program"):
+        await SystemBrowser(environ).open(URL)
+
+
+async def test_a_named_browser_that_does_not_start_is_named(tmp_path: Path) -> None:
+    """It is there, and ends with an error at once."""
+    named = program(tmp_path, "broken", "exit 3")
+    with pytest.raises(BrowserUnavailable, match="which does not start"):
+        await SystemBrowser({"BROWSER": str(named), "PATH": "/bin:/usr/bin"}).open(URL)
