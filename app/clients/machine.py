@@ -14,7 +14,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from app.clients import browser, clipboard
+from app.domain import inputs
 from app.domain.doctor import FolderFacts, Opener, TerminalFacts
+from app.domain.errors import UsageError
 from app.domain.text import clean
 
 _PACKAGES = ("textual", "httpx", "authlib", "joserfc", "keyring", "grpcio", "protobuf", "click")
@@ -74,11 +76,20 @@ class ThisMachine:
     def missing_files(self) -> Sequence[str]:
         """Among the variables that name authorities."""
         named = ((name, self._environ.get(name, "")) for name in _FILES)
-        return [name for name, path in named if path and not os.access(path, os.R_OK)]
+        return [name for name, path in named if path.strip() and not _readable(name, path)]
 
     def intruders(self) -> Sequence[str]:
         """With the reason why each is one."""
         return [f"{name}: {why}" for name, why in _INTRUDERS.items() if _installed(name)]
+
+
+def _readable(variable: str, path: str) -> bool:
+    """As it is read: by us, or by gRPC, which takes it as it is."""
+    try:
+        place = Path(path) if variable.startswith("GRPC_") else inputs.read_path(path, variable)
+        return place is not None and os.access(place, os.R_OK)
+    except (UsageError, ValueError):
+        return False
 
 
 def _installed(name: str) -> str:
@@ -102,11 +113,15 @@ def _around(environ: Mapping[str, str]) -> list[str]:
 
 
 def _folder(path: Path) -> FolderFacts:
-    exists = path.is_dir()
-    nearest = path
-    while not nearest.exists() and nearest != nearest.parent:
-        nearest = nearest.parent
-    inside = [path, *path.iterdir()] if exists and os.access(path, os.R_OK | os.X_OK) else []
+    try:
+        exists = path.is_dir()
+        nearest = path
+        while not nearest.exists() and nearest != nearest.parent:
+            nearest = nearest.parent
+        inside = [path, *path.iterdir()] if exists and os.access(path, os.R_OK | os.X_OK) else []
+    # A folder above it that belongs to somebody else, a name that is too long.
+    except OSError as error:
+        return FolderFacts(shown(path), False, error.strerror or type(error).__name__, False)
     others = any(_mode(entry) & 0o077 for entry in inside) and os.name == "posix"
     return FolderFacts(shown(path), exists, _obstacle(nearest), others)
 

@@ -15,6 +15,7 @@ from app.services.gumloop_session import GumloopSession
 SKEW_WARNS, SKEW_FAILS = timedelta(seconds=30), timedelta(minutes=5)
 """Tokens carry times: a clock that is off makes a fresh one look expired, or an old one good."""
 ENDS_SOON = timedelta(days=14)
+NOT_FOUND = 404
 
 
 class NetworkChecks:
@@ -34,10 +35,16 @@ class NetworkChecks:
         try:
             found.append(await self._way("gumloop", endpoint.address))
             began = self._clock.monotonic()
-            answer = await self._network.look(endpoint.address, endpoint.ca)
+            # The base alone is no resource; this one is asked first when one signs in.
+            answer = await self._network.look(f"{endpoint.address}/models", endpoint.ca)
             took = self._clock.monotonic() - began
         except LoopinError as error:
             return [*found, failed("gumloop", error, used)]
+        if answer.status == NOT_FOUND:
+            what = f"there is no Gumloop API at {endpoint.address}: it answers with HTTP 404"
+            fix = "correct the base URL; its path ends in /api/v1"
+            found.append(Finding("gumloop", Verdict.FAIL if used else Verdict.WARN, what, fix, took))
+            return [*found, skew("clock", "Gumloop", answer.date, answer.at)]
         return [*found, *self._judged("gumloop", endpoint.address, answer, took)]
 
     async def chainloop(self, session: ChainloopSession) -> Sequence[Finding]:

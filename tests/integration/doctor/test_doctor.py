@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -390,3 +391,54 @@ def test_what_is_set_and_cannot_be_used_is_a_warning_each(command: Loopin) -> No
     )
     assert {line["verdict"] for line in lines(done, "settings")} == {"warn"}
     assert "readonly" not in done.err
+
+
+@pytest.mark.parametrize("path", ["", "/api", "/api/v2", "/api/v1/api/v1"])
+def test_a_base_url_with_a_wrong_path_fails(
+    command: Loopin, account_server: AccountServer, path: str
+) -> None:
+    """Something answers there, and it is not the API."""
+    done = command("doctor", "--json", GUMLOOP_BASE_URL=f"{account_server.http}{path}").fails(exits.FOUND)
+    assert worst(done, "gumloop")["verdict"] == "fail"
+    assert "there is no Gumloop API at" in worst(done, "gumloop")["detail"]
+    assert "/api/v1" in worst(done, "gumloop")["fix"]
+
+
+def test_a_browser_that_is_not_there_is_a_warning(command: Loopin) -> None:
+    """Whatever BROWSER promises."""
+    line = worst(command("doctor", "--json", BROWSER="/nowhere/firefox %s"), "browser")
+    assert line["verdict"] == "warn"
+    assert "BROWSER names /nowhere/firefox, and there is no such program" in line["detail"]
+
+
+BROKEN = {
+    "a folder whose name is too long": {"LOOPIN_STATE_DIR": f"/tmp/{'x' * 300}"},
+    "a folder below a file": {"LOOPIN_STATE_DIR": "/etc/passwd/loopin"},
+    "a home of nobody": {"LOOPIN_STATE_DIR": "~nobody-of-that-name/x"},
+    "bytes that are no text": {"CHAINLOOP_ORGANIZATION": "a\udcff", "LOOPIN_THEME": "\udcff"},
+    "a proxy that is none": {"https_proxy": "::::"},
+    "an authority that is none": {"SSL_CERT_FILE": "~nobody-of-that-name/x"},
+    "a base URL that is none": {"GUMLOOP_BASE_URL": "nowhere"},
+    "an address that is none": {"CHAINLOOP_CONTROL_PLANE_API": "a b"},
+    "a token that cannot be sent": {"CHAINLOOP_TOKEN": "gum_\udcff"},
+    "a profile that is none": {},
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_in_a_broken_environment_it_tells_and_does_not_die(command: Loopin, case: str) -> None:
+    """It is what people start when nothing else does."""
+    arguments = ("--profile", "a:b") if case == "a profile that is none" else ()
+    done = command("doctor", "--json", *arguments, **BROKEN[case])
+    assert done.code in {exits.DONE, exits.FOUND}
+    assert any(line["verdict"] != "pass" for line in done.json["checks"])
+
+
+def test_a_home_folder_that_is_not_known_is_told(command: Loopin) -> None:
+    """No HOME, and nobody in passwd: a container with an arbitrary user."""
+    command.environment |= {"LOOPIN_CONFIG_DIR": "", "LOOPIN_STATE_DIR": "", "HOME": ""}
+    with patch("os.path.expanduser", lambda path: path), patch.dict(os.environ):
+        for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+            os.environ.pop(name, None)
+        done = command("doctor", "--json").fails(exits.FOUND)
+    assert "no home folder" in worst(done, "settings")["detail"]

@@ -1,5 +1,6 @@
 """Saved filters in config.toml, beside what a person wrote there by hand."""
 
+import stat
 import tomllib
 from pathlib import Path
 
@@ -68,3 +69,31 @@ def test_what_is_saved_is_read_back(filters: dict[str, str]) -> None:
         text = with_filter(with_filter(text, name, "first"), name, value)
     assert tomllib.loads(text).get("filters", {}) == filters
     assert tomllib.loads(text)["keys"] == {"app.help": "h"}
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644])
+async def test_a_link_stays_one_and_the_file_keeps_its_permissions(tmp_path: Path, mode: int) -> None:
+    """People keep config.toml in a folder of dotfiles."""
+    target = tmp_path / "dotfiles" / "loopin.toml"
+    target.parent.mkdir()
+    target.write_text(BY_HAND, encoding="utf-8")
+    target.chmod(mode)
+    link = tmp_path / "config.toml"
+    link.symlink_to("dotfiles/loopin.toml")
+    await TomlFilters(link).save("stale", "idle>60d")
+    assert link.is_symlink()
+    assert 'stale = "idle>60d"' in target.read_text(encoding="utf-8")
+    assert stat.S_IMODE(target.stat().st_mode) == mode
+    assert [path.name for path in target.parent.iterdir()] == ["loopin.toml"]
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+async def test_line_breaks_stay_as_they_are(tmp_path: Path, mark: bytes) -> None:
+    """A file from Windows keeps CRLF, and may begin with a byte order mark."""
+    link = tmp_path / "config.toml"
+    link.write_bytes(mark + BY_HAND.replace("\n", "\r\n").encode())
+    await TomlFilters(link).save("stale", "idle>60d")
+    await TomlFilters(link).save("stale", "idle>60d")
+    data = link.read_bytes()
+    assert data.count(b"\n") == data.count(b"\r\n") == BY_HAND.count("\n") + 1
+    assert b'stale = "idle>60d"\r\n' in data
