@@ -26,6 +26,7 @@ T = TypeVar("T")
 UNKNOWN = "keychain"
 UNLOCK_PATIENCE = 300.0
 """Seconds for a person to answer the keychain's prompt, as long as for the page of a sign-in."""
+_AROUND = " \t\r\n\v\f\xa0\ufeff"
 _Wanted: TypeAlias = tuple[str, Sequence[str]]
 _Found: TypeAlias = tuple[Secret | None, ...]
 
@@ -149,7 +150,8 @@ class KeychainVault:
         except VaultError as problem:
             return problem
         # A program that wrote an entry through a pipe has left a line break at its end.
-        return tuple(Secret(text) if (text := (value or "").strip()) else None for value in values)
+        texts = [value and value.strip(_AROUND) for value in values]
+        return tuple(Secret(text) if text else None for text in texts)
 
     def _translated(self, call: Callable[[], T]) -> T:
         try:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -234,6 +235,22 @@ async def test_an_authority_named_for_this_run_keeps_the_login_and_replaces_the_
     named = endpoint_of("HOME.example:443", insecure=False, ca="/new.pem")
     credential = await (await session(stored_at=stored, named=named)).credential()
     assert (credential.endpoint.address, credential.endpoint.ca) == ("home.example:443", "/new.pem")
+
+
+async def test_an_authority_alone_goes_with_the_stored_login() -> None:
+    """--control-plane-ca without an address: whom to trust, at the server that is stored."""
+    stored = endpoint_of("home.example:443", insecure=False, ca="/old.pem")
+    account = await session(stored_at=stored)
+    account.target = replace(account.target, default=replace(account.target.default, ca="/new.pem"))
+    credential = await account.credential()
+    assert (credential.endpoint.address, credential.endpoint.ca) == ("home.example:443", "/new.pem")
+
+
+@pytest.mark.parametrize("spelt", ["home.example", "HOME.example:443", "home.example:443\n"])
+async def test_a_login_that_was_stored_under_another_spelling_is_found(spelt: str) -> None:
+    """Earlier versions stored an address as it was typed."""
+    account = await session(stored_at=endpoint_of(spelt, insecure=False), named=HOME)
+    assert (await account.credential()).endpoint.same_origin(HOME)
 
 
 async def test_profiles_are_kept_apart() -> None:
