@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Static
 from textual.worker import Worker
 
+from app.domain import inputs
 from app.domain.errors import LoopinError
 from app.domain.login import LoginStep
 from app.domain.text import clean
@@ -19,6 +20,7 @@ from app.screens.login_offers import Field, Offer
 from app.screens.login_watch import LoginWatchScreen
 from app.screens.words import reason
 from widgets.key_bar import KeyHint
+from widgets.paste_input import PasteInput
 from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
 from widgets.tick import Tick
@@ -48,7 +50,9 @@ class LoginFormScreen(LoginWatchScreen):
         with VerticalScroll(can_focus=False):
             for field in self._fields:
                 yield Static(field.label, classes="form-label", markup=False)
-                yield Input(placeholder=field.placeholder, password=field.masked, id=f"field-{field.name}")
+                yield PasteInput(
+                    placeholder=field.placeholder, password=field.masked, id=f"field-{field.name}"
+                )
                 yield Static("", id=f"note-{field.name}", classes="form-note", markup=False)
             with Vertical(id="form-demo"):
                 yield Static(self._demo_hint(), markup=False)
@@ -100,6 +104,7 @@ class LoginFormScreen(LoginWatchScreen):
         self.refresh_bindings()
 
     def _note(self, field: Field, value: str) -> None:
+        value = _read(field, value)
         wrong = field.check(value) if value else ""
         says = field.about(value) if value else field.where
         words, style = (wrong, "$text-warning") if wrong else (says, "$text-muted")
@@ -133,14 +138,14 @@ class LoginFormScreen(LoginWatchScreen):
             return
         for field in self._fields:
             box = self.query_one(f"#field-{field.name}", Input)
-            if wrong := field.check(box.value):
+            if wrong := field.check(_read(field, box.value)):
                 note = Content.assemble((f"✗ {clean(wrong, 200)}", "$text-error"))
                 self.query_one(f"#note-{field.name}", Static).update(note)
                 box.focus()
                 return
         self._steps, self._error, self._last, self._verifying = {}, None, None, True
         self._paint()
-        self._run({f.name: self.query_one(f"#field-{f.name}", Input).value for f in self._fields})
+        self._run({f.name: _read(f, self.query_one(f"#field-{f.name}", Input).value) for f in self._fields})
 
     # It follows the sign-in; what must not be cut is shielded there.
     @work(exclusive=True, group="login", description="sign in", exit_on_error=False)
@@ -198,3 +203,11 @@ class LoginFormScreen(LoginWatchScreen):
         self.workers.cancel_group(self, "login")
         self.dismiss(self._result is not None)
         return True
+
+
+def _read(field: Field, value: str) -> str:
+    """What the person means by what stands in a field."""
+    if not field.masked:
+        return inputs.read_text(value, field.label)
+    secret = inputs.read_secret(value, field.label)
+    return secret.reveal() if secret else ""

@@ -28,6 +28,7 @@ from app.screens.print_outside import print_outside
 from app.screens.words import reason
 from app.services.copying import CopyText
 from app.services.login.round_trip import PATIENCE, BrowserLogin
+from widgets.paste_input import PasteInput
 from widgets.relabel import relabel
 from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
@@ -80,7 +81,7 @@ class LoginProgressScreen(LoginWatchScreen):
             yield SignedInPanel()
             yield Static("", id="progress-error", markup=False)
             yield Static("", id="progress-help", markup=False)
-            yield Input(
+            yield PasteInput(
                 placeholder="paste here, then enter", password=True, id="progress-paste", compact=True
             )
             yield Static("", id="progress-demo", markup=False)

@@ -1,6 +1,7 @@
 """Signing in on the screen: the choice, the progress, the forms."""
 
 import pytest
+from textual import events
 
 from app.domain.errors import BrowserUnavailable, PortBusy, Unreachable, VaultLocked, VaultMissing
 from app.domain.login import Step, StepState
@@ -8,6 +9,7 @@ from app.screens.accounts import AccountsScreen
 from app.screens.login import LoginScreen
 from app.screens.login_form import LoginFormScreen
 from app.screens.login_progress import LoginProgressScreen
+from app.services.chainloop_vault import ChainloopVault
 from tests.support import app as fakes
 from tests.support.pages.login import (
     CHAINLOOP_BROWSER,
@@ -272,3 +274,28 @@ async def test_a_port_that_is_none_is_told(port: str) -> None:
         await login.port(port)
         await login.until(lambda: f"{port} is not a port: use 1 to 65535, or 0 for any" in login.notes())
         assert box.fake_listeners.made == []
+
+
+WRAPPED = (
+    f"{fakes.CI_TOKEN.reveal()[:9]}\n  {fakes.CI_TOKEN.reveal()[9:15]} \r\n{fakes.CI_TOKEN.reveal()[15:]}\n"
+)
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [WRAPPED, f"Bearer {fakes.CI_TOKEN.reveal()}", f'"{fakes.CI_TOKEN.reveal()}"', f"\ufeff{WRAPPED}"],
+)
+async def test_a_token_is_pasted_as_it_was_copied(pasted: str) -> None:
+    """Wrapped, quoted or out of a header: what is stored is the token."""
+    box = signed_out()
+    async with at_the_choice(box) as login:
+        await login.choose(CHAINLOOP_TOKEN)
+        field = await login.form("token")
+        login.screen.post_message(events.Paste(pasted))
+        await login.until(lambda: field.value)
+        assert "\n" not in field.value
+        await login.press("enter")
+        await login.signed_in()
+        stored = await ChainloopVault(box.fake_vault).read("default")
+        assert stored is not None
+        assert stored.secret == fakes.CI_TOKEN

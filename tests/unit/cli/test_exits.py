@@ -208,3 +208,21 @@ def test_no_log_prints_what_it_could_not_take(
         with suppress(OSError):
             full.close()
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["chainloop", "organization", "list", "--org", "a\udcff"],
+        ["chainloop", "organization", "api-token", "create", "--name", "x", "--description", "\udce9t\udce9"],
+        ["chainloop", "organization", "api-token", "list", "--filter", "\udcff"],
+        ["\udcff"],
+        ["activity", "\udcff"],
+    ],
+)
+def test_an_argument_that_is_no_text_is_bad_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bytes that are not UTF-8, as the system hands them over."""
+    assert root.run(arguments) == exits.USAGE
+    assert "has bytes that are not UTF-8" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from app.settings import Settings, load
 
 
 def read(
-    folder: Path, text: str | bytes = "", flags: dict[str, str | None] | None = None, **more: str
+    folder: Path, text: str | bytes = "", flags: dict[str, str | None] | None = None, /, **more: str
 ) -> Settings:
     """What a run with this configuration file works with."""
     data = text if isinstance(text, bytes) else text.encode()
@@ -26,7 +26,7 @@ def read(
 def test_an_address_means_the_same_wherever_it_is_given(tmp_path: Path, typed: str) -> None:
     """In a flag, a variable and the file."""
     quoted = typed.replace('"', '\\"').replace("\n", "\\n")
-    by_flag = read(tmp_path, flags={"chainloop_address": typed})
+    by_flag = read(tmp_path, "", {"chainloop_address": typed})
     by_variable = read(tmp_path, CHAINLOOP_CONTROL_PLANE_API=typed)
     by_file = read(tmp_path, f'[chainloop]\ncontrol_plane = "{quoted}"\n')
     for settings in (by_flag, by_variable, by_file):
@@ -41,7 +41,7 @@ def test_so_does_a_base_url(tmp_path: Path, typed: str) -> None:
     """Without blanks, a byte order mark and the slash at the end."""
     for settings in (
         read(tmp_path, GUMLOOP_BASE_URL=typed),
-        read(tmp_path, flags={"gumloop_base_url": typed}),
+        read(tmp_path, "", {"gumloop_base_url": typed}),
     ):
         assert settings.gumloop.endpoint is not None
         assert settings.gumloop.endpoint.address == "https://g.example/api/v1"
@@ -144,7 +144,7 @@ def test_an_error_names_the_source(
 def test_plain_text_may_be_said_twice(tmp_path: Path) -> None:
     """By the scheme and by the flag."""
     settings = read(
-        tmp_path, flags={"chainloop_address": "http://127.0.0.1:9000", "chainloop_insecure": "true"}
+        tmp_path, "", {"chainloop_address": "http://127.0.0.1:9000", "chainloop_insecure": "true"}
     )
     assert settings.chainloop.endpoint is not None
     assert settings.chainloop.endpoint.address == "127.0.0.1:9000"
