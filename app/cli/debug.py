@@ -5,13 +5,17 @@ import os
 import re
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TextIO
 
-from app.domain.errors import LoopinError
+from app.domain.errors import LoopinError, UsageError
+from app.domain.inputs import read_secret
 
 MASK = "[secret]"
+SHORTEST = 6
+"""Characters of a secret that is looked for; a shorter one is part of too many words."""
 _SHAPES = r"""eyJ[\w-]{4,}(?:\.[\w-]*){0,2}                # a JWT, or the beginning of one
       | \b[\w-]{16,}\.[\w-]{16,}\.[\w-]{16,}         # three parts that could be one
       | \bgum_\w+                                    # a Gumloop key
@@ -36,8 +40,11 @@ def mask(text: str) -> str:
 
 
 def hide(secret: str) -> None:
-    """Take `secret` out of everything that is logged from here on."""
-    if len(secret) >= 6:
+    """Take `secret` out of everything that is logged from here on: as it was given, and as it is sent."""
+    with suppress(UsageError):
+        if (sent := read_secret(secret, "a secret")) is not None and len(sent.reveal()) >= SHORTEST:
+            _known.add(sent.reveal())
+    if len(secret) >= SHORTEST:
         _known.add(secret)
 
 

@@ -12,9 +12,6 @@ from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
 from app.domain.secret import VARIABLES
 
-SHORTEST = 6
-"""Characters; masking less would eat common words out of the output."""
-
 
 @click.command(
     "run",
@@ -63,5 +60,6 @@ def run(
         return child.NOT_STARTED
     secrets = [secret.reveal() for secret in variables.secrets]
     # What the job was given beside them passes on to the command, and is masked too.
-    secrets += [value for name in VARIABLES if len(value := os.environ.get(name, "")) >= SHORTEST]
+    given = [os.environ.get(name, "") for name in VARIABLES]
+    secrets += [text for value in given for text in {value, value.strip()} if len(text) >= debug.SHORTEST]
     return child.run(command, variables.over(os.environ), [] if no_masking else secrets)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from app.clients.again import again
 from app.domain.ci import CISystem, ci_system
 from app.domain.errors import BadReply, NotSignedIn, TokenRejected
+from app.domain.inputs import read_secret
 from app.domain.keyless import AUDIENCE, Availability, CIIdentities, CIToken, identity_of
 from app.domain.secret import Secret
 from app.domain.text import clean
@@ -98,7 +99,9 @@ class CIEnvironment(CIIdentities):
 
     def _gitlab_job(self) -> _Job:
         environ = self._environ
-        secret = Secret("".join(environ["GITLAB_OIDC"].split()))
+        secret = read_secret(environ["GITLAB_OIDC"], "GITLAB_OIDC")
+        if secret is None:
+            raise NotSignedIn("GITLAB_OIDC is empty", hint="look at id_tokens: in the job")
         return _Job(secret, environ["CI_SERVER_URL"], "project_path", environ.get("CI_PROJECT_PATH", ""))
 
     async def _github_job(self) -> _Job:

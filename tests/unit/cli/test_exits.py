@@ -226,3 +226,15 @@ def test_an_argument_that_is_no_text_is_bad_usage(
     """Bytes that are not UTF-8, as the system hands them over."""
     assert root.run(arguments) == exits.USAGE
     assert "has bytes that are not UTF-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "given", ["a-secret-without-a-shape\n", "Bearer a-secret-without-a-shape", '"a-secret-without-a-shape"']
+)
+def test_a_secret_is_masked_as_it_is_sent(given: str) -> None:
+    """Not only as the variable has it."""
+    debug.hide(given)
+    try:
+        assert "without-a-shape" not in debug.mask("sent: a-secret-without-a-shape.")
+    finally:
+        debug._known.clear()
