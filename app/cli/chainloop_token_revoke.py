@@ -28,7 +28,7 @@ from app.services.revoke_tokens import Revocation
 class Known:
     """The tokens that are to go, as far as this credential may see them, and the id of its own.
 
-    `context` is where they were seen, `of` counts the tokens that were looked at. `spared`: the filter let the
+    `context` is where they were seen, `of` counts those that were looked at. `spared`: the filter let the
     credential's own token through, which it never revokes.
     """
 
