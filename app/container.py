@@ -285,7 +285,13 @@ class Container(Adapters):
         from app.services.chainloop_sign_out import ChainloopSignOut
 
         return ChainloopSignOut(
-            self.chainloop_session, self.vault, self.gateways, self.accounts, self.trail, self.changes
+            self.chainloop_session,
+            self.vault,
+            self.gateways,
+            self.accounts,
+            self.trail,
+            self.changes,
+            self.clock,
         )
 
     def chainloop_browser_login(self) -> ChainloopBrowserLogin:

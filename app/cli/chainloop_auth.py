@@ -7,7 +7,7 @@ import click
 from app.cli import exits, shapes
 from app.cli.groups import Leaf
 from app.cli.login_view import LoginView, overruled, paste_from
-from app.cli.options import flags, output_option, shared, token_on_command_line
+from app.cli.options import flags, output_option, shared
 from app.cli.output import moment, show, show_json
 from app.cli.running import run
 from app.cli.sign_out_view import conclude, nothing_forgotten
@@ -44,12 +44,6 @@ def login(ctx: click.Context, skip_browser: bool, callback_port: int, keyless: b
         excluded = {"--token": "chainloop_flag_token" in flags(ctx), "--skip-browser": skip_browser}
         return log_in(ctx, output, excluded)
     token = flags(ctx).pop("chainloop_flag_token", None)
-    if token and token_on_command_line(ctx):
-        show(
-            "A token on the command line stays in the shell's history and shows in the list of processes; "
-            "--token - reads it from standard input.",
-            err=True,
-        )
     view = LoginView(quiet=output == "json", attended=can_ask() or bool(callback_port))
     how = BrowserLogin(callback_port, not skip_browser, skip_browser)
     run(ctx, lambda container: _told(container, _sign_in(container, view, token, how), output == "json"))
@@ -118,5 +112,14 @@ def _farewell(done: SignedOut, everywhere: bool) -> list[str]:
     if done.ended_at_server:
         sessions = "all your sessions" if everywhere else "the session"
         return ["Here:   forgotten.", f"Server: {sessions} ended."]
-    end = f"until {moment(done.valid_until)}" if done.valid_until else "until it is revoked"
-    return ["Here:   forgotten.", f"Server: not ended; the server keeps it valid {end}."]
+    return ["Here:   forgotten.", f"Server: {_at_server(done)}"]
+
+
+def _at_server(done: SignedOut) -> str:
+    if done.was_over:
+        return "the login was not valid any more."
+    if done.is_token:
+        end = f"it is revoked, or expires {moment(done.valid_until)}" if done.valid_until else "it is revoked"
+        return f"nothing changed; an API token works until {end}."
+    end = f" until {moment(done.valid_until)}" if done.valid_until else ""
+    return f"not ended; the server keeps it valid{end}."

@@ -43,9 +43,9 @@ def _facts(identity: Identity) -> list[tuple[str, str]]:
     facts.append(("Ends", moment(identity.expires_at, "never")))
     if identity.is_token:
         facts.append((_THRESHOLD, "cannot be read with an API token"))
-    elif identity.organization:
-        facts.append((_THRESHOLD, in_words(identity.threshold or 0)))
-    else:
+    elif identity.organization and identity.threshold:
+        facts.append((_THRESHOLD, in_words(identity.threshold)))
+    elif not identity.organization:
         facts.append(("Next", "choose one: loopin chainloop organization list"))
     return facts
 

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from app import __version__
-from app.cli import debug
+from app.cli import debug, exits
 from app.cli.groups import SharedOption
 from app.domain import inputs, secret
 from app.domain.errors import UsageError
@@ -19,6 +19,7 @@ from app.domain.errors import UsageError
 _FLAGS = "loopin.flags"
 _YES = "loopin.yes"
 _OUTPUT = "loopin.output"
+_SEEN = "loopin.token_on_command_line"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -51,12 +52,12 @@ def _token(ctx: click.Context, param: click.Parameter, value: str | None) -> Non
         raise UsageError("--token is empty", hint="give the token, or - to read it from standard input")
     debug.hide(token.reveal())
     flags(ctx)["chainloop_flag_token"] = token.reveal()
-    ctx.meta["loopin.token_on_command_line"] = value != "-"
-
-
-def token_on_command_line(ctx: click.Context) -> bool:
-    """True when a token was typed as an argument, where the shell and the system can see it."""
-    return bool(ctx.meta.get("loopin.token_on_command_line"))
+    if value != "-" and not ctx.meta.get(_SEEN):
+        ctx.meta[_SEEN] = True
+        exits.say(
+            "A token on the command line stays in the shell's history and shows in the list of processes; "
+            "--token - reads it from standard input."
+        )
 
 
 def _yes(ctx: click.Context, param: click.Parameter, value: bool) -> None:

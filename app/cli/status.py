@@ -101,6 +101,8 @@ def _until(item: ProviderStatus, now: datetime) -> str:
     end = item.expires_at
     if end is None:
         return "no end" if item.method is None or item.method.tells_its_end else "not known"
+    if item.renews:
+        return f"renewed automatically at {moment(end)}"
     import humanize
 
     return f"{moment(end)} ({humanize.naturaltime(end, when=now)})"
@@ -120,5 +122,5 @@ def candidates(found: Sequence[ProviderStatus]) -> str:
         for item in found
         for candidate in item.candidates
     ]
-    headers = ("PROVIDER", "", "CREDENTIAL", "KIND", "ENDS IN", "WHY")
-    return fitted(headers, rows, ("PROVIDER", "", "CREDENTIAL", "WHY", "ENDS IN", "KIND"))
+    headers = ("PROVIDER", "", "CREDENTIAL", "KIND", "SECRET", "WHY")
+    return fitted(headers, rows, ("PROVIDER", "", "CREDENTIAL", "WHY", "SECRET", "KIND"))

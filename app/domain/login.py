@@ -96,9 +96,10 @@ class BrowserPage:
 class SignedOut:
     """Two facts, told apart: what the server did, and what was forgotten here.
 
-    `valid_until` is set when the server goes on accepting the token; `warning` says why it was not
-    told. `still` names a credential that signs one in all the same (an environment variable). `unseen` says
-    why nobody could look whether something is stored.
+    `valid_until` is set when the server goes on accepting the token; `warning` says why it was not told.
+    `was_over`: the server did not accept it any more, or it had expired. `is_token`: what was forgotten is an
+    API token, which a sign-out does not revoke. `still` names a credential that signs one in all the same (an
+    environment variable). `unseen` says why nobody could look whether something is stored.
     """
 
     forgotten: bool
@@ -107,3 +108,5 @@ class SignedOut:
     warning: str = ""
     still: str = ""
     unseen: str = ""
+    was_over: bool = False
+    is_token: bool = False

@@ -38,7 +38,7 @@ def was_interrupted(found: Interrupted) -> Confirm:
     """At the next start after a crash."""
     old, new = clean(found.entry.subject, 60), clean(found.new.name, 60)
     text = (
-        f"The rotation of {old} was begun on {local(found.entry.at):%-d %B at %H:%M} and never ended.\n"
+        f"The rotation of {old} was begun on {local(found.entry.at):%-d %B %Y at %H:%M} and never ended.\n"
         f"{new} was created, and perhaps nobody saw it. {old} still works."
     )
     return Confirm(f"Revoke {new}{_in(found.context)}?", text, yes=f"Revoke {new}", no="Keep both")
@@ -46,7 +46,7 @@ def was_interrupted(found: Interrupted) -> Confirm:
 
 def was_not_saved(found: Unsaved) -> Confirm:
     """At the next start after the app ended over a new token."""
-    name, at = clean(found.token.name, 60), f"{local(found.entry.at):%-d %B at %H:%M}"
+    name, at = clean(found.token.name, 60), f"{local(found.entry.at):%-d %B %Y at %H:%M}"
     used = "Something uses it already." if found.token.last_used_at else "Perhaps nobody has it."
     text = (
         f"It was created on {at}, and Loopin ended before it was saved. {used}\nIt works until it is revoked."
@@ -56,7 +56,7 @@ def was_not_saved(found: Unsaved) -> Confirm:
 
 def was_half_done(found: InterruptedRevocation) -> Confirm:
     """At the next start after a crash in the middle of a revocation."""
-    begun = f"{local(found.entry.at):%-d %B at %H:%M}"
+    begun = f"{local(found.entry.at):%-d %B %Y at %H:%M}"
     unknown = ""
     if found.untouched and not found.waiting:
         unknown = "\nWhich ones were not begun is not written down, or they are revoked by now."

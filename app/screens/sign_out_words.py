@@ -24,9 +24,13 @@ def told(result: SignedOut) -> str:
         facts = [f"nothing was forgotten: {result.unseen}" if result.unseen else "nothing was stored here"]
     elif result.ended_at_server:
         facts = ["forgotten here, and ended at the server"]
+    elif result.was_over:
+        facts = ["forgotten here; the login was not valid any more"]
+    elif result.is_token:
+        facts = ["forgotten here; the API token itself is not revoked"]
     else:
-        until = f" until {local(result.valid_until):%d %b %H:%M}" if result.valid_until else ""
-        facts = ["forgotten here", f"the server keeps the token valid{until}"]
+        until = f" until {local(result.valid_until):%d %b %Y %H:%M}" if result.valid_until else ""
+        facts = ["forgotten here", f"the server keeps the session valid{until}"]
     if result.warning:
         facts.append(result.warning)
     if result.still:

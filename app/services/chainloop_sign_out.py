@@ -5,9 +5,9 @@ from contextlib import suppress
 from app.domain.activity import Action
 from app.domain.claims import expiry_of
 from app.domain.credentials import Credential, Method, Provider, Source, profile_words
-from app.domain.errors import LoopinError, VaultMissing
+from app.domain.errors import LoopinError, SessionEnded, VaultMissing
 from app.domain.login import SignedOut
-from app.domain.ports import AccountStore, Gateways, Vault
+from app.domain.ports import AccountStore, Clock, Gateways, Vault
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault
@@ -31,7 +31,9 @@ class ChainloopSignOut:
         accounts: AccountStore,
         trail: Trail,
         changes: Changes,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._changes = changes
         self._session = session
         self._vault = ChainloopVault(vault)
@@ -62,23 +64,35 @@ class ChainloopSignOut:
     async def _end(self, credential: Credential, everywhere: bool, still: str) -> SignedOut:
         """End the login, at the server and here."""
         profile = credential.profile
-        ended, warning = await self._end_session(credential, everywhere)
+        ended, was_over, warning = await self._end_session(credential, everywhere)
         await self._vault.delete(profile)
         with suppress(LoopinError):
             await self._accounts.forget(Provider.CHAINLOOP.value, profile)
         address = credential.endpoint.address
         await self._trail.add(Action.LOGOUT, endpoint=address, subject=f"profile {profile}")
-        until = None if ended else expiry_of(self._session.claims(credential))
-        return SignedOut(True, ended, until, warning, still)
+        until = expiry_of(self._session.claims(credential))
+        was_over = was_over or (until is not None and until <= self._clock.now())
+        return SignedOut(
+            True,
+            ended,
+            None if ended or was_over else until,
+            warning,
+            still,
+            was_over=was_over,
+            is_token=credential.method is Method.API_TOKEN,
+        )
 
-    async def _end_session(self, credential: Credential, everywhere: bool) -> tuple[bool, str]:
+    async def _end_session(self, credential: Credential, everywhere: bool) -> tuple[bool, bool, str]:
+        """Whether the session was ended now, whether it was over already, and why the server was not told."""
         if not _has_session(credential):
-            return False, ""
+            return False, False, ""
         try:
             gateway = self._gateways.open(credential.endpoint, credential)
-            return await gateway.sign_out(everywhere=everywhere), ""
+            return await gateway.sign_out(everywhere=everywhere), False, ""
+        except SessionEnded:
+            return False, True, ""
         except LoopinError as error:
-            return False, f"the server could not be told: {error.message}"
+            return False, False, f"the server could not be told: {error.message}"
 
 
 def _has_session(credential: Credential) -> bool:

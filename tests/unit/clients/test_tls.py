@@ -3,6 +3,7 @@
 import base64
 import ssl
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,19 +12,29 @@ from app.clients import tls
 from app.domain.errors import LoopinError, TLSFailed, UsageError
 from tests.support.peers import certificate
 
-PEM = certificate("ca.example").pem
-DER = ssl.PEM_cert_to_DER_cert(PEM)
+
+@cache
+def pem() -> str:
+    """One authority for all of these tests, made when it is first needed."""
+    return certificate("ca.example").pem
+
+
+def der() -> bytes:
+    """The same."""
+    return ssl.PEM_cert_to_DER_cert(pem())
+
+
 FORMS: dict[str, Callable[[], bytes]] = {
-    "PEM": lambda: PEM.encode(),
-    "a comment in UTF-8": lambda: f"# Prüfstelle für Zürich\n{PEM}".encode(),
-    "a comment in Latin-1": lambda: b"# Pr\xfcfstelle\n" + PEM.encode(),
-    "a byte order mark": lambda: PEM.encode("utf-8-sig"),
-    "UTF-16": lambda: PEM.encode("utf-16"),
-    "CRLF": lambda: PEM.replace("\n", "\r\n").encode(),
-    "blanks around": lambda: f"  \n\n{PEM}\n\n".encode(),
-    "an older label": lambda: PEM.replace("CERTIFICATE", "X509 CERTIFICATE").encode(),
-    "text of openssl x509 -text": lambda: f"Certificate:\n    Data:\n{PEM}".encode(),
-    "DER": lambda: DER,
+    "PEM": lambda: pem().encode(),
+    "a comment in UTF-8": lambda: f"# Prüfstelle für Zürich\n{pem()}".encode(),
+    "a comment in Latin-1": lambda: b"# Pr\xfcfstelle\n" + pem().encode(),
+    "a byte order mark": lambda: pem().encode("utf-8-sig"),
+    "UTF-16": lambda: pem().encode("utf-16"),
+    "CRLF": lambda: pem().replace("\n", "\r\n").encode(),
+    "blanks around": lambda: f"  \n\n{pem()}\n\n".encode(),
+    "an older label": lambda: pem().replace("CERTIFICATE", "X509 CERTIFICATE").encode(),
+    "text of openssl x509 -text": lambda: f"Certificate:\n    Data:\n{pem()}".encode(),
+    "DER": der,
 }
 
 
@@ -39,9 +50,9 @@ def test_a_file_in_any_form_is_the_same_for_grpc_and_http(tmp_path: Path, form: 
     path = tmp_path / "ca file.pem"
     path.write_bytes(FORMS[form]())
     pem = tls.read_authority(str(path))
-    assert ssl.PEM_cert_to_DER_cert(pem.decode("ascii")) == DER
+    assert ssl.PEM_cert_to_DER_cert(pem.decode("ascii")) == der()
     assert pem in (tls.roots(str(path)) or b"")
-    assert DER in tls.context(str(path)).get_ca_certs(binary_form=True)
+    assert der() in tls.context(str(path)).get_ca_certs(binary_form=True)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -54,22 +65,23 @@ def test_so_is_the_bundle_that_a_variable_names(
     monkeypatch.setenv(tls.BUNDLE, "~/bundle.pem\n")
     roots = tls.roots("")
     assert roots is not None
-    assert ssl.PEM_cert_to_DER_cert(roots.decode("ascii")) == DER
-    assert tls.context("").get_ca_certs(binary_form=True) == [DER]
+    assert ssl.PEM_cert_to_DER_cert(roots.decode("ascii")) == der()
+    assert tls.context("").get_ca_certs(binary_form=True) == [der()]
 
 
 @pytest.mark.parametrize(
-    "text",
+    "write",
     [
-        PEM,
-        base64.b64encode(PEM.encode()).decode(),
-        base64.b64encode(DER).decode(),
-        f'"{base64.b64encode(DER).decode()}"\n',
+        pem,
+        lambda: base64.b64encode(pem().encode()).decode(),
+        lambda: base64.b64encode(der()).decode(),
+        lambda: f'"{base64.b64encode(der()).decode()}"\n',
     ],
+    ids=["PEM", "base64 of PEM", "base64 of DER", "quoted"],
 )
-def test_the_text_itself_may_be_given(text: str) -> None:
+def test_the_text_itself_may_be_given(write: Callable[[], str]) -> None:
     """In a variable of a CI system, for one."""
-    assert ssl.PEM_cert_to_DER_cert(tls.read_authority(text).decode("ascii")) == DER
+    assert ssl.PEM_cert_to_DER_cert(tls.read_authority(write()).decode("ascii")) == der()
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n", "\ufeff"])
@@ -82,12 +94,22 @@ def test_a_blank_variable_is_not_set(blank: str, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"hello", PEM[:200].encode(), b"\x30\x82\x00\x01x", PEM.replace("M", "!").encode()]
+    "write",
+    [
+        lambda: b"",
+        lambda: b"hello",
+        lambda: pem()[:200].encode(),
+        lambda: b"\x30\x82\x00\x01x",
+        lambda: pem().replace("M", "!").encode(),
+    ],
+    ids=["nothing", "words", "cut short", "DER cut short", "not base64"],
 )
-def test_what_is_no_certificate_is_said(tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_certificate_is_said(
+    tmp_path: Path, write: Callable[[], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """By both, with the next step."""
     path = tmp_path / "ca.pem"
-    path.write_bytes(data)
+    path.write_bytes(write())
     with pytest.raises(TLSFailed, match="is not a certificate"):
         tls.read_authority(str(path))
     monkeypatch.setenv(tls.BUNDLE, str(path))
