@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from app.services.login.gumloop_key import GumloopKeyLogin
     from app.services.login.gumloop_oauth import GumloopOAuthLogin
     from app.services.login.gumloop_token import GumloopTokenLogin
+    from app.services.login.saver import LoginTarget
     from app.services.new_token import NewToken
     from app.services.open_dashboard import OpenDashboard
     from app.services.organizations import (
@@ -285,13 +286,7 @@ class Container(Adapters):
         from app.services.chainloop_sign_out import ChainloopSignOut
 
         return ChainloopSignOut(
-            self.chainloop_session,
-            self.vault,
-            self.gateways,
-            self.accounts,
-            self.trail,
-            self.changes,
-            self.clock,
+            self.chainloop_session, self.vault, self.accounts, self.trail, self.changes, self.clock
         )
 
     def chainloop_browser_login(self) -> ChainloopBrowserLogin:
@@ -320,6 +315,14 @@ class Container(Adapters):
         from app.services.login.chainloop_token import ChainloopTokenLogin
 
         return ChainloopTokenLogin(self._chainloop_saver, self.clock)
+
+    async def chainloop_login_target(self) -> LoginTarget:
+        """Where a sign-in to Chainloop goes, and what it replaces."""
+        return await self._chainloop_saver.target()
+
+    async def gumloop_login_target(self) -> LoginTarget:
+        """Where a sign-in to Gumloop goes, and what it replaces."""
+        return await self._gumloop_saver.target()
 
     @cached_property
     def _chainloop_saver(self) -> ChainloopSaver:
@@ -394,6 +397,7 @@ class Container(Adapters):
             self.gumloop_session,
             self.vault,
             self.gumloop_apis,
+            self.gumloop_oauth,
             self.locks,
             self._gumloop_memory,
             self.trail,

@@ -118,12 +118,12 @@ class Rooms:
             inspect=box.inspect_keyless,
         )
         copy = self._copying()
-        servers = {
-            Provider.GUMLOOP: box.gumloop_session.sign_in_endpoint,
-            Provider.CHAINLOOP: box.chainloop_session.sign_in_endpoint,
+        targets = {
+            Provider.GUMLOOP: box.gumloop_login_target,
+            Provider.CHAINLOOP: box.chainloop_login_target,
         }
         offers = (*gumloop, *chainloop)
-        tools = LoginTools(offers, box.vault, box.browser, copy, box.browser_obstacle, servers)
+        tools = LoginTools(offers, box.vault, box.browser, copy, box.browser_obstacle, targets, self._profile)
         return LoginScreen(self._frame, tools, provider)
 
     def tokens(self) -> Screen[bool]:

@@ -18,6 +18,7 @@ from app.domain.credentials import Method
 from app.domain.errors import UsageError
 from app.domain.gumloop import API_KEY_PAGE, CALLBACK_PORT, USER_ID_PAGE
 from app.domain.login import SignedIn
+from app.domain.text import clean
 from app.services.gumloop_sign_out import still_in_effect
 from app.services.login.round_trip import BrowserLogin
 
@@ -164,6 +165,8 @@ async def _told(container: Container, signing_in: Awaitable[SignedIn], as_json: 
         show_json({"status": "ok", "auth_method": kind, "base_url": done.endpoint})
     else:
         show(_welcome(done))
+    if done.problem:
+        show(f"loopin: {clean(done.problem)}", err=True)
     if still := still_in_effect(container.settings.gumloop):
         show(overruled(still), err=True)
 

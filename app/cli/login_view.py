@@ -95,6 +95,8 @@ class LoginView:
         self._line(step)
         if step.server:
             show(f"Signing in at {clean(step.server)}", err=self._err)
+        if step.replaces:
+            show(f"Replaces {clean(step.replaces)}; --profile NAME keeps both.", err=self._err)
         if step.step is Step.BROWSER and step.url:
             self._elsewhere = step.state is not StepState.DONE
             show(f"\n{clean(step.url, 4000)}\n", err=self._err)

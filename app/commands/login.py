@@ -15,6 +15,16 @@ COMMANDS: tuple[Command, ...] = (
         "loopin doctor",
     ),
     Command(
+        "login.profile",
+        Room.LOGIN,
+        "p",
+        "profile",
+        "Profile",
+        "Sign in under another profile name, and keep the login that this one has.",
+        "profile",
+        "loopin chainloop auth login --profile NAME",
+    ),
+    Command(
         "login.copy", _RUN, "c", "copy", "Copy the address", "Copy the sign-in page's address.", "copy URL"
     ),
     Command(

@@ -65,10 +65,10 @@ class LoginStep:
     """One thing that happened.
 
     `detail` is what the step found (a keychain's name, an address, a browser); `seconds` how long a
-    finished step took. On KEYCHAIN, `server` is where the sign-in goes, once that is known. On BROWSER,
-    `url` is the page to open, also when no browser could be. On WAITING, `deadline` says until when and
-    `callback` where the answer is expected. A FAILED step carries its `error`; the last step of a sign-in
-    that worked carries `result`.
+    finished step took. On KEYCHAIN, `server` is where the sign-in goes, and `replaces` names the stored
+    login that it replaces, once these are known. On BROWSER, `url` is the page to open, also when no
+    browser could be. On WAITING, `deadline` says until when and `callback` where the answer is expected. A
+    FAILED step carries its `error`; the last step of a sign-in that worked carries `result`.
     """
 
     step: Step
@@ -81,6 +81,7 @@ class LoginStep:
     error: LoopinError | None = None
     result: SignedIn | None = None
     server: str = ""
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ from textual.widgets.option_list import Option
 
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
-from app.domain.credentials import Endpoint, Provider
+from app.domain.credentials import Provider
 from app.domain.errors import VaultLocked
 from app.domain.ports import Browser, Vault
 from app.domain.status import VaultStatus
 from app.domain.text import capital, clean
+from app.screens.dialog import Dialog
 from app.screens.frame import Frame
 from app.screens.keyless import KeylessDialog
 from app.screens.login_form import LoginFormScreen
@@ -29,6 +30,8 @@ from app.screens.room import RoomScreen
 from app.screens.words import sentence
 from app.services.copying import CopyText
 from app.services.login.round_trip import BrowserLogin
+from app.services.login.saver import LoginTarget
+from app.services.profiles import Profile
 from widgets.key_bar import KeyHint
 from widgets.lines import Paragraph, Paragraphs
 from widgets.tick import Tick
@@ -45,7 +48,8 @@ _STORAGE = ("Storage  ", "$text-muted")
 class LoginTools:
     """What the sign-in screens work with.
 
-    `obstacle` says why no browser can be opened here; `servers` where a sign-in at each provider goes.
+    `obstacle` says why no browser can be opened here; `targets` where a sign-in at each provider goes, and
+    what it replaces; `profiles` makes the dialog that chooses another profile.
     """
 
     offers: tuple[Offer, ...]
@@ -53,7 +57,8 @@ class LoginTools:
     browser: Browser
     copy: CopyText
     obstacle: str = ""
-    servers: Mapping[Provider, Callable[[], Awaitable[Endpoint]]] = field(default_factory=dict)
+    targets: Mapping[Provider, Callable[[], Awaitable[LoginTarget]]] = field(default_factory=dict)
+    profiles: Callable[[Provider | None], Dialog[Profile]] | None = None
 
 
 class LoginScreen(RoomScreen):
@@ -131,15 +136,18 @@ class LoginScreen(RoomScreen):
                     self._add(ways, offer, self._way(offer))
         ways.highlighted = self._start_row()
 
-    def _heading(self, provider: Provider, server: str = "") -> Content:
-        where = f"  at {clean(server, 60)}" if server else ""
-        return Content.assemble((f"Sign in to {provider.title}", "bold $primary"), (where, "$text-muted"))
+    def _heading(self, provider: Provider, target: LoginTarget | None = None) -> Content:
+        where = f"  at {clean(target.endpoint.host, 60)}" if target else ""
+        what = f"  ▲ replaces {clean(target.replaces, 120)}" if target and target.replaces else ""
+        return Content.assemble(
+            (f"Sign in to {provider.title}", "bold $primary"), (where, "$text-muted"), (what, "$text-warning")
+        )
 
     @work(exclusive=True, group="servers", description="look for the servers", exit_on_error=False)
     async def _name_servers(self) -> None:
         ways = self.query_one(OptionList)
-        for provider, ask in self._tools.servers.items():
-            heading = self._heading(provider, (await ask()).host)
+        for provider, ask in self._tools.targets.items():
+            heading = self._heading(provider, await ask())
             ways.replace_option_prompt_at_index(self._headings[provider], heading)
 
     def _way(self, offer: Offer, mark: str = " ") -> Content:
@@ -199,6 +207,18 @@ class LoginScreen(RoomScreen):
         self.query_one("#login-storage", Paragraphs).paragraphs = paragraphs
 
     # ── choosing ──
+
+    def action_profile(self) -> None:
+        """Choose the profile to sign in to: another name keeps the login that this one has."""
+        if self._tools.profiles is not None:
+            row = self.query_one(OptionList).highlighted
+            offer = self._rows[row] if row is not None else None
+            self.app.push_screen(self._tools.profiles(offer.provider if offer else None), self._profile_used)
+
+    def _profile_used(self, profile: Profile | None) -> None:
+        if profile is not None:
+            self.frame.account_changed.publish(None)
+            self._name_servers()
 
     def action_choose(self) -> None:
         """Start the way under the cursor."""

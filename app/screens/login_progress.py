@@ -76,6 +76,7 @@ class LoginProgressScreen(LoginWatchScreen):
         with Horizontal(id="progress-head"):
             yield Static(self._title(), id="progress-title", markup=False)
             yield Static("", id="progress-elapsed")
+        yield Static("", id="progress-replaces", classes="muted", markup=False)
         with VerticalScroll(can_focus=False):
             yield StepList()
             yield SignedInPanel()
@@ -140,6 +141,10 @@ class LoginProgressScreen(LoginWatchScreen):
         self._tick_steps()
         self.query_one(StepList).happened = self._steps
         self.query_one("#progress-title", Static).update(self._title())
+        ready = self._steps.get(Step.KEYCHAIN)
+        replaces = self.query_one("#progress-replaces", Static)
+        replaces.display = ready is not None and bool(ready.replaces)
+        replaces.update(f"Replaces {clean(ready.replaces)}" if ready is not None else "")
         self.query_one(StepList).plan = () if self._result or self._error else self._plan()
         self.query_one(SignedInPanel).result = self._result
         self.query_one(SignedInPanel).display = self._result is not None

@@ -160,6 +160,13 @@ class ChainloopSession:
             return ReadOnlyGateway(gateway, why)
         return gateway
 
+    async def end_session(self, credential: Credential, *, everywhere: bool = False) -> bool:
+        """End a person's session at its server; False where the server has no such call.
+
+        Raise ReadOnly in read-only mode, SessionEnded for a session that is over already.
+        """
+        return await self._open(credential, NO_ORGANIZATION).sign_out(everywhere=everywhere)
+
     def why_no_changes(self) -> str:
         """Say why nothing may be changed in this run, or with this profile; empty when it may."""
         return self.target.read_only.why(self.target.profile)

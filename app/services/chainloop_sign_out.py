@@ -7,7 +7,7 @@ from app.domain.claims import expiry_of
 from app.domain.credentials import Credential, Method, Provider, Source, profile_words
 from app.domain.errors import LoopinError, SessionEnded, VaultMissing
 from app.domain.login import SignedOut
-from app.domain.ports import AccountStore, Clock, Gateways, Vault
+from app.domain.ports import AccountStore, Clock, Vault
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault
@@ -27,7 +27,6 @@ class ChainloopSignOut:
         self,
         session: ChainloopSession,
         vault: Vault,
-        gateways: Gateways,
         accounts: AccountStore,
         trail: Trail,
         changes: Changes,
@@ -37,7 +36,6 @@ class ChainloopSignOut:
         self._changes = changes
         self._session = session
         self._vault = ChainloopVault(vault)
-        self._gateways = gateways
         self._accounts = accounts
         self._trail = trail
 
@@ -87,8 +85,7 @@ class ChainloopSignOut:
         if not _has_session(credential):
             return False, False, ""
         try:
-            gateway = self._gateways.open(credential.endpoint, credential)
-            return await gateway.sign_out(everywhere=everywhere), False, ""
+            return await self._session.end_session(credential, everywhere=everywhere), False, ""
         except SessionEnded:
             return False, True, ""
         except LoopinError as error:

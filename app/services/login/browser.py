@@ -30,7 +30,7 @@ class InBrowser(ABC, Generic[New]):
     """A sign-in in the browser; `New` is what the server gives, before it is verified."""
 
     def __init__(
-        self, saver: Saver[New, Any], listeners: Listeners, browser: Browser, clock: Clock, path: str
+        self, saver: Saver[New, Any, Any], listeners: Listeners, browser: Browser, clock: Clock, path: str
     ) -> None:
         self._saver = saver
         self._listeners = listeners

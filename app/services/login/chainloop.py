@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from app.domain.activity import Action
-from app.domain.claims import method_of
+from app.domain.claims import expiry_of, method_of
 from app.domain.credentials import Credential, Method, Provider, Source
 from app.domain.errors import (
     LoginFailed,
@@ -20,11 +20,12 @@ from app.domain.organizations import Identity
 from app.domain.ports import Vault
 from app.domain.request_context import NO_ORGANIZATION, OrganizationRef
 from app.domain.secret import Secret
+from app.domain.times import iso
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.services.changes import Changes
-from app.services.login.saver import Saver
+from app.services.login.saver import Earlier, Saver
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Accepted:
     problem: str = ""
 
 
-class ChainloopSaver(Saver[Secret, Accepted]):
+class ChainloopSaver(Saver[Secret, Accepted, StoredLogin]):
     """Takes a token of either kind; what it says of itself tells which."""
 
     PROVIDER = Provider.CHAINLOOP
@@ -67,6 +68,34 @@ class ChainloopSaver(Saver[Secret, Accepted]):
 
     def _told(self, known: Accepted) -> str:
         return f"{known.identity.name} · {known.identity.organization or 'no organization yet'}"
+
+    async def earlier(self) -> Earlier[StoredLogin] | None:
+        """The login that the profile has now; None for none, and for one that cannot be read."""
+        with suppress(LoopinError):
+            if (stored := await ChainloopVault(self._vault).read(self.profile)) is not None:
+                who, address = await self._session.memory.identity(self.profile)
+                return Earlier(
+                    stored, stored.endpoint.host, who if address == stored.endpoint.address else ""
+                )
+        return None
+
+    async def _end(self, earlier: Earlier[StoredLogin], new: Secret) -> str:
+        old = earlier.login
+        if old.method is not Method.BROWSER or old.secret == new:
+            return ""
+        credential = Credential(
+            Provider.CHAINLOOP, old.method, old.secret, Source.KEYCHAIN, old.endpoint, self.profile
+        )
+        until = expiry_of(self._session.claims(credential))
+        stays = f"the earlier session at {earlier.host} stays valid"
+        stays += f" until {iso(until)}" if until else ""
+        try:
+            ended = await self._session.end_session(credential)
+            return "" if ended else f"{stays}: this server cannot end it"
+        except SessionEnded:
+            return ""
+        except LoopinError as error:
+            return f"{stays}: {error.message}"
 
     async def _save(self, new: Secret, known: Accepted) -> None:
         stored = StoredLogin(new, known.credential.method, known.credential.endpoint)

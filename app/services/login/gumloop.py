@@ -12,14 +12,15 @@ from app.domain.errors import LoginFailed, LoopinError, PermissionDenied, Sessio
 from app.domain.gumloop import GumloopLogin
 from app.domain.login import SignedIn
 from app.domain.organizations import Identity
-from app.domain.ports import GumloopAPIs, ProcessLock, Vault
+from app.domain.ports import GumloopAPIs, GumloopOAuth, ProcessLock, Vault
 from app.services.activity import Trail
 from app.services.changes import Changes
 from app.services.gumloop_facts import GumloopFacts, GumloopMemory
 from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import GumloopSession, organization_of
 from app.services.gumloop_vault import GumloopVault
-from app.services.login.saver import Saver
+from app.services.login.saver import Earlier, Saver
+from app.services.read_only import check
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Accepted:
     organization: str
 
 
-class GumloopSaver(Saver[NewLogin, Accepted]):
+class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
     """Takes every kind of login."""
 
     PROVIDER = Provider.GUMLOOP
@@ -49,6 +50,7 @@ class GumloopSaver(Saver[NewLogin, Accepted]):
         session: GumloopSession,
         vault: Vault,
         apis: GumloopAPIs,
+        oauth: GumloopOAuth,
         lock: ProcessLock,
         memory: GumloopMemory,
         trail: Trail,
@@ -57,6 +59,7 @@ class GumloopSaver(Saver[NewLogin, Accepted]):
         super().__init__(session, vault, changes)
         self._session = session
         self._apis = apis
+        self._oauth = oauth
         self._lock = lock
         self._memory = memory
         self._trail = trail
@@ -92,6 +95,26 @@ class GumloopSaver(Saver[NewLogin, Accepted]):
 
     def _told(self, known: Accepted) -> str:
         return "models.list"
+
+    async def earlier(self) -> Earlier[GumloopLogin] | None:
+        """The login that the profile has now; None for none, and for one that cannot be read."""
+        with suppress(LoopinError):
+            login = (await GumloopVault(self._vault, self._session.target.default).read(self.profile)).login
+            if login is not None:
+                facts = await self._memory.recall(self.profile, login.secret)
+                return Earlier(login, login.endpoint.host, facts.identity)
+        return None
+
+    async def _end(self, earlier: Earlier[GumloopLogin], new: NewLogin) -> str:
+        old = earlier.login
+        if old.method is not Method.OAUTH or old.secret == new.login.secret:
+            return ""
+        try:
+            check(self._session.target.read_only.why(self.profile))
+            await self._oauth.revoke(old.endpoint, old.refresh_token or old.secret)
+        except LoopinError as error:
+            return f"the earlier session at {earlier.host} stays valid: {error.message}"
+        return ""
 
     async def _save(self, new: NewLogin, known: Accepted) -> None:
         await self._keep(new.login)

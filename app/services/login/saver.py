@@ -3,17 +3,20 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from app.domain.credentials import Endpoint, Provider
 from app.domain.errors import VaultLocked
 from app.domain.login import LoginStep, SignedIn, Step
 from app.domain.ports import Vault
+from app.domain.text import clean
 from app.services.changes import Changes
 from app.services.login.steps import STORED, Progress
 
 New = TypeVar("New")
 Known = TypeVar("Known")
+Login = TypeVar("Login")
 
 
 class Target(Protocol):
@@ -38,10 +41,35 @@ class Session(Protocol):
         ...
 
 
-class Saver(ABC, Generic[New, Known]):
+@dataclass(frozen=True, slots=True)
+class LoginTarget:
+    """Where a sign-in goes, and in a few words which stored login it replaces; empty for none."""
+
+    endpoint: Endpoint
+    replaces: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier(Generic[Login]):
+    """The login that a profile has before a sign-in. `who` is empty where it is not known."""
+
+    login: Login
+    host: str
+    who: str = ""
+
+    @property
+    def words(self) -> str:
+        """It in a few words, ready to be shown."""
+        of = f" of {clean(self.who, 80)}" if self.who else ""
+        return f"the login{of} at {self.host}"
+
+
+class Saver(ABC, Generic[New, Known, Login]):
     """Verifies a login and stores it. Nothing is stored that the server did not accept.
 
-    `New` is what a flow hands in, `Known` what the server said of it.
+    `New` is what a flow hands in, `Known` what the server said of it, `Login` what the keychain holds. The
+    session of a login that is replaced is ended at its server once the new one is stored, API tokens and keys
+    are not.
     """
 
     PROVIDER: ClassVar[Provider]
@@ -80,8 +108,14 @@ class Saver(ABC, Generic[New, Known]):
         if status.error is not None:
             raise status.error
         await self._check_room()
-        self._endpoint = await self._where.sign_in_endpoint()
-        yield progress.done(status.label, server=self._endpoint.host)
+        target = await self.target()
+        self._endpoint = target.endpoint
+        yield progress.done(status.label, server=target.endpoint.host, replaces=target.replaces)
+
+    async def target(self) -> LoginTarget:
+        """Where a sign-in goes now, and which login of the profile it replaces."""
+        endpoint, earlier = await self._where.sign_in_endpoint(), await self.earlier()
+        return LoginTarget(endpoint, f"{earlier.words}, profile {self.profile}" if earlier else "")
 
     def keychain_open(self) -> AbstractContextManager[None]:
         """While inside, what `keychain` has opened stays open: saving is spared the way there."""
@@ -93,9 +127,26 @@ class Saver(ABC, Generic[New, Known]):
         known = await self._verify(new)
         yield progress.done(self._told(known))
         yield progress.start(Step.SAVED)
-        await self.changes.run(self.doing, self._save(new, known), hint=STORED)
+        problem = await self.changes.run(self.doing, self._replace(new, known), hint=STORED)
         label = self._vault.label
-        yield progress.done(label, result=self._result(new, known, label))
+        result = self._result(new, known, label)
+        if problem:
+            result = replace(result, problem=f"{result.problem}; {problem}" if result.problem else problem)
+        yield progress.done(label, result=result)
+
+    async def _replace(self, new: New, known: Known) -> str:
+        """Store the login, then end the session that it replaces; return why that could not be ended."""
+        earlier = await self.earlier()
+        await self._save(new, known)
+        return await self._end(earlier, new) if earlier else ""
+
+    @abstractmethod
+    async def earlier(self) -> Earlier[Login] | None:
+        """The login that the profile has now; None for none, and for one that cannot be read."""
+
+    @abstractmethod
+    async def _end(self, earlier: Earlier[Login], new: New) -> str:
+        """End the session of a login that was replaced; return why it stays valid, empty when it does not."""
 
     @abstractmethod
     async def _check_room(self) -> None:

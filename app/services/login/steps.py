@@ -26,11 +26,25 @@ class Progress:
         return LoginStep(step, StepState.RUNNING, detail)
 
     def done(
-        self, detail: str = "", *, url: str = "", result: SignedIn | None = None, server: str = ""
+        self,
+        detail: str = "",
+        *,
+        url: str = "",
+        result: SignedIn | None = None,
+        server: str = "",
+        replaces: str = "",
     ) -> LoginStep:
         """The step under way worked."""
-        seconds = self._clock.monotonic() - self._since
-        return LoginStep(self.current, StepState.DONE, detail, seconds, url=url, result=result, server=server)
+        return LoginStep(
+            self.current,
+            StepState.DONE,
+            detail,
+            self._clock.monotonic() - self._since,
+            url=url,
+            result=result,
+            server=server,
+            replaces=replaces,
+        )
 
     def failed(self, error: LoopinError) -> LoginStep:
         """The step under way did not work."""

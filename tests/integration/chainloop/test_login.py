@@ -8,18 +8,20 @@ import httpx
 import pytest
 
 from app.container import Container
-from app.domain.credentials import Method
+from app.domain.credentials import Method, Provider
 from app.domain.errors import (
     LoginFailed,
     LoginTimedOut,
     NotSignedIn,
     PortBusy,
+    SessionEnded,
     StateMismatch,
     Unreachable,
     VaultLocked,
     VaultMissing,
 )
 from app.domain.login import LoginStep, SignedIn, Step, StepState
+from app.domain.request_context import NO_ORGANIZATION
 from app.domain.secret import Secret
 from app.domain.tokens import TokenDraft
 from app.services.chainloop_vault import SERVICE
@@ -30,6 +32,7 @@ from app.vault.memory import MemoryVault
 from tests.support.callbacks import ForbiddenBrowser, FormBrowser, NoBrowser, callback_of, redirected_to
 from tests.support.chainloop import ContainerFactory, person
 from tests.support.clocks import ManualClock
+from tests.support.organizations import Organization
 from tests.support.peers import closed_port
 from tests.support.server import AccountServer, sign_in
 from tests.unit.services.test_resolve import BrokenVault
@@ -270,7 +273,7 @@ async def test_without_a_keychain_nothing_is_opened_or_asked(
     ):
         told = await run(steps)
         assert error_of(told) is error
-        assert [step.step for step in told] == [Step.KEYCHAIN, Step.KEYCHAIN]
+        assert {step.step for step in told} == {Step.KEYCHAIN}
 
 
 async def test_an_unreachable_server_is_told_before_a_browser_opens(container_for: ContainerFactory) -> None:
@@ -354,3 +357,73 @@ async def test_a_state_mismatch_is_an_error_of_its_own() -> None:
     with pytest.raises(StateMismatch):
         Arrival({"state": "ä"}).check_state("right")
     Arrival({"state": "right"}).check_state("right")
+
+
+async def test_a_login_that_is_replaced_is_named_first_and_its_session_is_ended_afterwards(
+    organization: Organization, container_for: ContainerFactory
+) -> None:
+    """Somebody else signs in to the same profile."""
+    vault, server = MemoryVault(), organization.server
+    first = await asyncio.to_thread(sign_in, server, *organization.owner.login)
+    container = container_for(server.grpc, vault=vault)
+    await run(container.chainloop_token_login().do(first))
+    old = await container.chainloop_session.credential()
+    second = await asyncio.to_thread(sign_in, server, *organization.member("admin").login)
+    steps = await run(container.chainloop_token_login().do(second))
+    replaced = f"the login of {organization.owner.email} at {server.grpc}, profile default"
+    assert [step.replaces for step in steps if step.replaces] == [replaced]
+    assert (result_of(steps).identity, result_of(steps).problem) == (organization.member("admin").email, "")
+    with pytest.raises(SessionEnded):
+        await container.chainloop_session.ask(old, NO_ORGANIZATION)
+    assert (await container.describe_organization.do()).identity.name == organization.member("admin").email
+
+
+async def test_another_profile_keeps_the_login_of_the_first(
+    organization: Organization, container_for: ContainerFactory
+) -> None:
+    vault, server = MemoryVault(), organization.server
+    first = await asyncio.to_thread(sign_in, server, *organization.owner.login)
+    container = container_for(server.grpc, vault=vault)
+    await run(container.chainloop_token_login().do(first))
+    container.profiles.use(Provider.CHAINLOOP, "work")
+    second = await asyncio.to_thread(sign_in, server, *organization.member("admin").login)
+    steps = await run(container.chainloop_token_login().do(second))
+    assert [step.replaces for step in steps if step.replaces] == []
+    container.profiles.use(Provider.CHAINLOOP, "default")
+    assert (await container.describe_organization.do()).identity.name == organization.owner.email
+
+
+async def test_an_api_token_that_is_replaced_is_not_revoked(
+    organization: Organization, container_for: ContainerFactory
+) -> None:
+    vault, server = MemoryVault(), organization.server
+    person_login = await asyncio.to_thread(sign_in, server, *organization.owner.login)
+    container = container_for(server.grpc, vault=vault)
+    await run(container.chainloop_token_login().do(person_login))
+    robot = await container.create_token.do(TokenDraft("robot"))
+    await run(container.chainloop_token_login().do(robot.secret.reveal()))
+    again = await asyncio.to_thread(sign_in, server, *organization.owner.login)
+    assert result_of(await run(container.chainloop_token_login().do(again))).problem == ""
+    listed = {token.name: token for token in (await container.list_tokens.do()).tokens}
+    assert listed["robot"].revoked_at is None
+
+
+async def test_a_login_that_could_not_be_stored_ends_no_session(
+    organization: Organization, container_for: ContainerFactory
+) -> None:
+    class Full(MemoryVault):
+        full = False
+
+        async def write(self, service: str, account: str, secret: Secret) -> None:
+            if self.full:
+                raise VaultLocked("it locked meanwhile", hint="unlock it")
+            await super().write(service, account, secret)
+
+    vault, server = Full(), organization.server
+    first = await asyncio.to_thread(sign_in, server, *organization.owner.login)
+    container = container_for(server.grpc, vault=vault)
+    await run(container.chainloop_token_login().do(first))
+    vault.full = True
+    second = await asyncio.to_thread(sign_in, server, *organization.member("admin").login)
+    assert isinstance(error_of(await run(container.chainloop_token_login().do(second))), VaultLocked)
+    assert (await container.describe_organization.do()).identity.name == organization.owner.email

@@ -152,3 +152,31 @@ async def test_the_machine_itself_is_never_reached_through_a_proxy(
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     async with desk.loopin() as loopin:
         result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+
+
+async def test_a_session_that_is_replaced_is_revoked_and_a_key_is_not(desk: Desk, gumloop: Gumloop) -> None:
+    """Both after the new login is stored; what is replaced is named before."""
+    login = await desk.signed_in()
+    assert login.refresh_token is not None
+    async with desk.loopin() as loopin:
+        steps = await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID))
+        assert result_of(steps).problem == ""
+        host = gumloop.base_url.split("/")[2]
+        assert [step.replaces for step in steps if step.replaces] == [f"the login at {host}, profile default"]
+        assert gumloop.revoked == [login.refresh_token.reveal()]
+        steps = await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID))
+        assert [step.replaces for step in steps if step.replaces] == [
+            f"the login of {USER_ID} at {host}, profile default"
+        ]
+    assert len(gumloop.revoked) == 1
+
+
+async def test_a_session_that_cannot_be_ended_is_told_with_the_new_login(
+    desk: Desk, gumloop: Gumloop
+) -> None:
+    await desk.signed_in()
+    gumloop.fail("/oauth/revoke", Fault(500))
+    async with desk.loopin() as loopin:
+        done = result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+    assert "the earlier session at" in done.problem
+    assert "stays valid" in done.problem
