@@ -151,7 +151,7 @@ def test_a_life_without_end_is_told(owner: Loopin, name: str) -> None:
         (["list", "--nope"], 2, ["--nope"]),
         (["list", "--max-recv-msg-size", "many"], 2, ["'many'", "whole number"]),
         (["list", "--max-recv-msg-size", "1000"], 1, [" bytes, 1,000 are allowed", "--max-recv-msg-size"]),
-        (["list", "--control-plane", "https://127.0.0.1"], 2, ["host:port"]),
+        (["list", "--control-plane", "https://127.0.0.1/x"], 2, ["host:port"]),
         (["list", "--control-plane", "127.0.0.1:1"], 5, ["127.0.0.1:1"]),
         (["list", "--token", "eyJhbGciOi.bad.token"], 3, ["next:"]),
         (["list", "--token", ""], 2, ["--token is empty"]),
