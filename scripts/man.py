@@ -30,7 +30,7 @@ CODES = (
     ("5", "unreachable"),
     ("6", "partly done"),
     ("7", "a check found something"),
-    ("130", "cancelled"),
+    ("129, 130, 143", "stopped by SIGHUP, by ctrl+c, by SIGTERM"),
 )
 
 
