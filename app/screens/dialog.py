@@ -2,11 +2,14 @@
 
 from typing import ClassVar, Generic, TypeVar
 
+from rich.cells import cell_len
 from rich.console import RenderableType
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Button, Static
 from textual.worker import Worker, WorkerState
 
@@ -16,6 +19,13 @@ from app.screens.room import TAB_AT_ONCE, SessionOver, Trouble
 from widgets.behind import behind
 
 Result = TypeVar("Result")
+CRAMPED = (80, 24)
+"""Columns and rows from which on every dialog shows all of itself."""
+LEAST = (40, 10)
+"""Columns and rows under which a dialog cannot be read."""
+ENLARGE = f"Enlarge the terminal to {LEAST[0]}×{LEAST[1]} or more"
+_EDGES = 8
+"""Cells around a button's label: its padding, and the distance to the next one."""
 
 
 class Dialog(ModalScreen[Result | None], Generic[Result]):
@@ -33,16 +43,65 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
         Binding("q", "leave", "Cancel", show=False),
         Binding("ctrl+l", "app.sign_in", "Sign in again", show=False, id="app.sign_in"),
         *TAB_AT_ONCE,
+        Binding("up", "scroll_dialog(0, -1)", "Scroll up", show=False),
+        Binding("down", "scroll_dialog(0, 1)", "Scroll down", show=False),
+        Binding("pageup", "scroll_dialog(-1, 0)", "Page up", show=False),
+        Binding("pagedown", "scroll_dialog(1, 0)", "Page down", show=False),
     ]
     _concluded: tuple[Result | None] | None = None
     session_over = False
     """True once a server told it that the session has ended: then one can sign in above it."""
+
+    _focused_before: Widget | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_subtitle = self.HINT
             yield Static(self.heading(), classes="dialog-title", markup=False)
             yield from self.compose_dialog()
+        yield Static(ENLARGE, classes="dialog-enlarge", markup=False)
+
+    # ── a terminal with little room ──
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Under CRAMPED all scrolls but the buttons; under LEAST nothing is shown, nor can be done."""
+        width, height = event.size
+        self.set_class(width < CRAMPED[0] or height < CRAMPED[1], "-cramped")
+        tiny = width < LEAST[0] or height < LEAST[1]
+        if tiny and not self.has_class("-tiny"):
+            self._focused_before = self.focused
+            self.set_focus(None)
+            self.too_small()
+        elif not tiny and self.has_class("-tiny"):
+            self.call_after_refresh(self.set_focus, self._focused_before)
+        self.set_class(tiny, "-tiny")
+        self.call_after_refresh(self._place_buttons)
+
+    def too_small(self) -> None:
+        """The terminal has too little room now to show what is asked."""
+
+    def _place_buttons(self) -> None:
+        """In columns, where they do not fit on one line."""
+        cramped = self.has_class("-cramped")
+        for row in self.query(".dialog-buttons"):
+            widths = [cell_len(str(button.label)) + _EDGES for button in row.query(Button) if button.display]
+            fits = sum(widths) <= row.size.width
+            row.set_class(cramped and not fits, "-columns")
+            if widths and not fits:
+                row.styles.grid_size_columns = max(1, min(len(widths), row.size.width // max(widths)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Of what cannot be seen, nothing can be done but leave."""
+        if self.has_class("-tiny") and action != "leave":
+            return False
+        if action == "scroll_dialog" and not self.has_class("-cramped"):
+            return False
+        return super().check_action(action, parameters)
+
+    def action_scroll_dialog(self, pages: int, lines: int) -> None:
+        """Scroll what stands above the buttons."""
+        box = self.query_one(".dialog")
+        box.scroll_relative(y=pages * max(1, box.size.height // 2) + lines, animate=False)
 
     def render(self) -> RenderableType:
         """What stands behind: darkened by the style sheet where colours can be mixed, else dim."""
