@@ -20,7 +20,6 @@ from app.commands.everywhere import MODES
 from app.commands.palette import LoopinCommands
 from app.commands.registry import by_id
 from app.container import Container
-from app.domain.credentials import Provider
 from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.text import capital, clean
 from app.errand import Errand
@@ -29,7 +28,7 @@ from app.screens.accounts import AccountsScreen
 from app.screens.changes import change
 from app.screens.dialog import Dialog
 from app.screens.frame import DemoLogin, Frame, Presence
-from app.screens.room import RoomScreen, Trouble
+from app.screens.room import RoomScreen, SessionOver, Trouble
 from app.screens.session_watch import SessionWatch
 from app.screens.words import sentence
 from app.sheet import Sheet
@@ -202,9 +201,9 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         if event.state is WorkerState.ERROR and event.worker.error is not None:
             self._tell(event.worker.error, event.worker.description)
 
-    def on_session_over(self) -> None:
+    def on_session_over(self, event: SessionOver) -> None:
         """A screen shows that its session has ended; the key that helps is told beside it."""
-        self._watch.over(Provider.CHAINLOOP)
+        self._watch.over(event.provider)
 
     def on_trouble(self, event: Trouble) -> None:
         """A screen's worker failed and the screen does not show it."""
@@ -214,7 +213,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         if isinstance(error, Cancelled):
             return
         if isinstance(error, SessionEnded):
-            self._watch.over(Provider.CHAINLOOP)
+            self._watch.over(error.provider)
         if isinstance(error, LoopinError):
             key = shown_key(by_id("app.sign_in"), self.frame.keys)
             self.notify(sentence(error, key), severity="error", timeout=10, markup=False)

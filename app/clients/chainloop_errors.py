@@ -6,7 +6,7 @@ from collections.abc import Callable
 import grpc
 import grpc.aio
 
-from app.domain.credentials import Endpoint
+from app.domain.credentials import Endpoint, Provider
 from app.domain.errors import (
     AlreadyExists,
     APITokenGone,
@@ -48,10 +48,9 @@ def translated(
     text = clean(error.details() or "", 300).strip().rstrip(".")
     code = error.code()
     if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAUTHENTICATED} and _GONE.search(text):
-        return APITokenGone(text, hint=_SIGN_IN)
-    if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.PERMISSION_DENIED} and _NO_SUCH_ORGANIZATION.search(
-        text
-    ):
+        return APITokenGone(text, hint=_SIGN_IN, provider=Provider.CHAINLOOP)
+    unknown = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.PERMISSION_DENIED}
+    if code in unknown and _NO_SUCH_ORGANIZATION.search(text):
         return OrganizationLost(text, hint="choose another: loopin chainloop organization set --name NAME")
     if (make := _REFUSALS.get(code)) is not None:
         return make(text)
@@ -84,7 +83,7 @@ def _never_sent(text: str) -> bool:
 
 _REFUSALS: dict[grpc.StatusCode, Callable[[str], LoopinError]] = {
     grpc.StatusCode.UNAUTHENTICATED: lambda text: SessionEnded(
-        text or "the token is not accepted", hint=_SIGN_IN
+        text or "the token is not accepted", hint=_SIGN_IN, provider=Provider.CHAINLOOP
     ),
     grpc.StatusCode.INVALID_ARGUMENT: lambda text: InvalidInput(
         text or "the server found a value that it cannot accept"

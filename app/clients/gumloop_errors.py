@@ -9,10 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 
 import httpx
 
+from app.domain.credentials import Provider
 from app.domain.errors import (
     AlreadyExists,
     BadReply,
@@ -72,13 +74,15 @@ def explain(response: httpx.Response, secrets: Iterable[Secret] = ()) -> LoopinE
         return Failed(message, hint=hint, retry_after=retry_after(response))
     if 300 <= status < 400 or status < 200:
         return BadReply(f"{host} does not answer here: it points elsewhere", hint="check the base URL")
+    if status == HTTPStatus.UNAUTHORIZED:
+        hint = "sign in again: loopin gumloop login"
+        return SessionEnded(message, hint=hint, provider=Provider.GUMLOOP)
     kind, hint = _KINDS.get(status, (Refused, ""))
     return kind(message, hint=hint)
 
 
 _KINDS: Mapping[int, tuple[type[LoopinError], str]] = {
     400: (InvalidInput, ""),
-    401: (SessionEnded, "sign in again: loopin gumloop login"),
     403: (PermissionDenied, "the account or the team in use may not do this"),
     404: (NotFound, "check the base URL and the team"),
     409: (AlreadyExists, ""),

@@ -15,7 +15,7 @@ import httpx
 from app.clients.again import again
 from app.clients.gumloop_errors import Said, explain, not_the_api, read
 from app.clients.gumloop_http import Wire, options, translated
-from app.domain.credentials import Endpoint
+from app.domain.credentials import Endpoint, Provider
 from app.domain.errors import BadReply, Failed, LoginFailed, LoopinError, SessionEnded
 from app.domain.gumloop import (
     CLIENT_ID,
@@ -183,7 +183,8 @@ def _no_code(said: Said) -> LoopinError:
 
 
 def _no_refresh(said: Said) -> LoopinError:
-    return SessionEnded(said.words or "the server does not know it any more", hint="sign in again")
+    words = said.words or "the server does not know it any more"
+    return SessionEnded(words, hint="sign in again", provider=Provider.GUMLOOP)
 
 
 def _is_token(value: object) -> bool:

@@ -39,6 +39,11 @@ Each carries two sentences: `message` says what happened and why, `hint` the nex
 translate the exceptions of their libraries into these; nothing above them knows another.
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.domain.credentials import Provider
+
 
 class LoopinError(Exception):
     """Base of the tree.
@@ -69,7 +74,14 @@ class NotSignedIn(LoopinError):
 
 
 class SessionEnded(NotSignedIn):
-    """There was a credential; it expired, was revoked, or the server does not know it."""
+    """There was a credential; it expired, was revoked, or the server does not know it.
+
+    `provider` is whose it was, None where nobody asks: signing in there again is the next step.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", provider: "Provider | None" = None) -> None:
+        super().__init__(message, hint=hint)
+        self.provider = provider
 
 
 class APITokenGone(SessionEnded):

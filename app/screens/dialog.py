@@ -154,14 +154,14 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
         if event.state is WorkerState.ERROR and error is not None:
             event.stop()
             if isinstance(error, SessionEnded):
-                self.hear_session_over()
+                self.hear_session_over(error)
             if not self.show_failure(error, event.worker):
                 self.app.post_message(Trouble(error, event.worker.description))
 
-    def hear_session_over(self) -> None:
+    def hear_session_over(self, error: SessionEnded) -> None:
         """The session has ended: let one sign in above this dialog."""
         self.session_over = True
-        self.post_message(SessionOver())
+        self.post_message(SessionOver(error.provider))
 
     def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
         """Show a worker's error in the dialog itself; False leaves it to the app."""

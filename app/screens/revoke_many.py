@@ -171,8 +171,9 @@ class RevokeMany(Dialog[bool]):
     def _finished(self, event: Finished) -> None:
         self._working = False
         self._results |= {result.token_id: result for result in event.results}
-        if any(isinstance(result.error, SessionEnded) for result in event.results):
-            self.hear_session_over()
+        ended = (result.error for result in event.results if isinstance(result.error, SessionEnded))
+        if (error := next(ended, None)) is not None:
+            self.hear_session_over(error)
         self._failures_first()
         self._show()
         self.query_one("#close", Button).focus()

@@ -50,6 +50,10 @@ class Trouble(Message):
 class SessionOver(Message):
     """A server answered that the session has ended."""
 
+    def __init__(self, provider: Provider | None) -> None:
+        super().__init__()
+        self.provider = provider
+
 
 class RoomScreen(Screen[bool]):
     """Base of the rooms, and of the sign-in, whose result is True when somebody signed in.
@@ -245,7 +249,7 @@ class RoomScreen(Screen[bool]):
         if event.state is WorkerState.ERROR and error is not None:
             event.stop()
             if isinstance(error, SessionEnded):
-                self.post_message(SessionOver())
+                self.post_message(SessionOver(error.provider))
             if not self.show_failure(error, event.worker):
                 self.post_message(Trouble(error, event.worker.description))
 

@@ -21,6 +21,7 @@ class SessionWatch:
         self._app = app
         self._frame = frame
         self._told: set[object] = set()
+        self._over: list[Provider] = []
 
     def start(self) -> None:
         """Watch from now on; the app must be mounted."""
@@ -30,10 +31,12 @@ class SessionWatch:
     def _looked(self, presence: Presence) -> None:
         for status in presence.statuses:
             if isinstance(status.error, SessionEnded):
-                self.over(status.provider)
+                if status.provider not in self._over:
+                    self.over(status.provider)
             elif status.identity is not None:
                 # A session that works now may end again, and is told again then.
                 self._told.discard(status.provider)
+                self._over = [provider for provider in self._over if provider is not status.provider]
         self.check()
 
     def check(self) -> None:
@@ -50,17 +53,19 @@ class SessionWatch:
             words = f"ends in {minutes} minute{'s' * (minutes != 1)}"
             self._say(Provider.CHAINLOOP, words, timeout=20)
 
-    def over(self, provider: Provider) -> None:
-        """A server does not know the session any more."""
+    def over(self, provider: Provider | None) -> None:
+        """A server does not know the session any more; None where the error does not say whose."""
+        if provider is None:
+            return
+        self._over = [*(other for other in self._over if other is not provider), provider]
         if provider not in self._told:
             self._told.add(provider)
             self._say(provider, "has ended", timeout=20)
 
     def due(self) -> Provider | None:
-        """The provider whose session needs a new sign-in, if one does."""
-        for status in self._frame.presence.statuses:
-            if isinstance(status.error, SessionEnded) or status.provider in self._told:
-                return status.provider
+        """The provider whose session needs a new sign-in, if one does: of several, the one told last."""
+        if self._over:
+            return self._over[-1]
         identity = self._frame.presence.identity
         return Provider.CHAINLOOP if identity and identity.expires_at in self._told else None
 

@@ -19,9 +19,11 @@ def at_hand(error: LoopinError, key: str = SIGN_IN_KEY) -> LoopinError:
     if not isinstance(error, NotSignedIn) or "loopin " not in error.hint:
         return error
     if isinstance(error, APITokenGone):
-        return APITokenGone(error.message, hint=f"replace it where it comes from, or press {key} to sign in")
+        hint = f"replace it where it comes from, or press {key} to sign in"
+        return APITokenGone(error.message, hint=hint, provider=error.provider)
     if isinstance(error, SessionEnded):
-        return SessionEnded("your session has ended", hint=f"press {key} to sign in again")
+        hint = f"press {key} to sign in again"
+        return SessionEnded("your session has ended", hint=hint, provider=error.provider)
     return NotSignedIn(error.message, hint=f"press {key} to sign in")
 
 

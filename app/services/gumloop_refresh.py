@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from app.domain.credentials import profile_words
+from app.domain.credentials import Provider, profile_words
 from app.domain.errors import LoopinError, NotSignedIn, SessionEnded, VaultError
 from app.domain.gumloop import GumloopLogin, GumloopTokens, same_issuer
 from app.services.gumloop_vault import SERVICE, GumloopVault, StoredGumloop
@@ -91,7 +91,9 @@ class GumloopRefresh:
                 return credential_of(login, ended)
             if login.refresh_token is None:
                 raise SessionEnded(
-                    "the access token has ended and came without a refresh token", hint=sign_in(ended.profile)
+                    "the access token has ended and came without a refresh token",
+                    hint=sign_in(ended.profile),
+                    provider=Provider.GUMLOOP,
                 )
             # The lock goes with the exchange.
             exchange = self._exchange(stack.pop_all(), login, login.refresh_token, ended)
@@ -131,7 +133,9 @@ class GumloopRefresh:
             if pause is not None:
                 await self._clock.sleep(pause)
         raise SessionEnded(
-            f"the session at {used.endpoint.address} has ended: {error.message}", hint=sign_in(ended.profile)
+            f"the session at {used.endpoint.address} has ended: {error.message}",
+            hint=sign_in(ended.profile),
+            provider=Provider.GUMLOOP,
         ) from error
 
     async def _store(self, used: GumloopLogin, tokens: GumloopTokens, ended: Credential) -> Credential:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from app.domain.credentials import Credential, Endpoint, Method
+from app.domain.credentials import Credential, Endpoint, Method, Provider
 from app.domain.errors import AlreadyExists, LoopinError, NotFound, SessionEnded
 from app.domain.organizations import Context, Membership, Organization, Person, Role
 from app.domain.secret import Secret
@@ -104,7 +104,7 @@ class FakeGateway:
         if name in plane.fail:
             raise plane.fail[name]
         if not open_to_all and (self._credential is None or self._credential.secret not in plane.accepted):
-            raise SessionEnded("the session has ended", hint="sign in again")
+            raise SessionEnded("the session has ended", hint="sign in again", provider=Provider.CHAINLOOP)
         return plane
 
     @property

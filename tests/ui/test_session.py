@@ -2,15 +2,30 @@
 
 from datetime import timedelta
 
+import grpc
+import httpx
+
+from app.clients import chainloop_errors, gumloop_errors
+from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.errors import APITokenGone, SessionEnded
+from app.domain.gumloop import GumloopLogin
+from app.main import LoopinApp
 from app.screens.login import LoginScreen
+from app.screens.room import Trouble
 from app.screens.tokens import TokensScreen
 from app.screens.words import sentence
+from app.services.gumloop_vault import GumloopVault
 from tests.support import app as fakes
+from tests.support.fake_gumloop import ACCESS
 from tests.support.pages.accounts import AccountsPage
-from tests.support.pages.login import LoginPage
+from tests.support.pages.login import CHAINLOOP_BROWSER, GUMLOOP_OAUTH, LoginPage
 from tests.support.pages.page import Page, opened
 from tests.support.pages.tokens import TokensPage
+
+
+def ended(provider: Provider) -> SessionEnded:
+    return SessionEnded("the session has ended", hint="sign in again", provider=provider)
+
 
 HOURS = timedelta(hours=22, minutes=50).total_seconds()
 
@@ -51,7 +66,7 @@ async def test_signing_in_again_comes_back_to_the_screen_as_it_was() -> None:
         await page.to_list()
         here = page.screen
         assert isinstance(here, TokensScreen)
-        box.plane.fail["list_tokens"] = SessionEnded("the session has ended", hint="sign in again")
+        box.plane.fail["list_tokens"] = ended(Provider.CHAINLOOP)
         await page.refresh()
         await page.until(lambda: any("has ended. Press ctrl+l" in note for note in page.notes()))
         del box.plane.fail["list_tokens"]
@@ -65,6 +80,55 @@ async def test_signing_in_again_comes_back_to_the_screen_as_it_was() -> None:
         await page.until(lambda: page.screen is here)
         await page.until(lambda: box.plane.calls.count("list_tokens") > before)
         assert page.filtered() == "ci-"
+
+
+def at_both() -> fakes.FakeContainer:
+    """Ada at Chainloop, and an access token of Gumloop's."""
+    box = fakes.container()
+    login = GumloopLogin(Method.ACCESS_TOKEN, ACCESS, box.settings.gumloop.default)
+    fakes.finish(GumloopVault(box.fake_vault, login.endpoint).write("default", login))
+    return box
+
+
+async def test_a_session_of_gumloop_is_told_as_gumloops_and_signed_in_there() -> None:
+    box = at_both()
+    async with opened(AccountsPage, fakes.app(box)) as page:
+        box.gumloop.fail["teams"] = ended(Provider.GUMLOOP)
+        await page.teams()
+        await page.until(lambda: any("The Gumloop session has ended" in note for note in page.notes()))
+        assert not any("Chainloop" in note for note in page.notes())
+        login = LoginPage(page.pilot)
+        await login.open("ctrl+l")
+        assert GUMLOOP_OAUTH in login.highlighted()
+
+
+async def test_of_two_sessions_that_ended_the_one_told_last_is_signed_in_first() -> None:
+    box = at_both()
+    async with opened(TokensPage, fakes.app(box, screen="tokens")) as page:
+        await page.until(lambda: box.plane.calls.count("list_tokens") > 0)
+        app = page.app
+        assert isinstance(app, LoopinApp)
+        for provider, way in ((Provider.GUMLOOP, GUMLOOP_OAUTH), (Provider.CHAINLOOP, CHAINLOOP_BROWSER)):
+            app.post_message(Trouble(ended(provider), "test"))
+            await page.until(lambda: any(f"The {provider.title} session" in note for note in page.notes()))  # noqa: B023
+            login = LoginPage(page.pilot)
+            await login.open("ctrl+l")
+            assert way in login.highlighted()
+            await page.press("escape")
+            await page.until(lambda: isinstance(page.screen, TokensScreen))
+
+
+def test_what_an_adapter_raises_says_whose_session_ended() -> None:
+    answer = httpx.Response(401, request=httpx.Request("GET", "https://gumloop.example/api/v1/models"))
+    gumloop = gumloop_errors.explain(answer)
+    assert isinstance(gumloop, SessionEnded)
+    assert gumloop.provider is Provider.GUMLOOP
+    plane = Endpoint(Provider.CHAINLOOP, "plane.example:443")
+    for code, text in (("UNAUTHENTICATED", "Token is invalid"), ("UNKNOWN", "x: API token revoked")):
+        said = grpc.aio.AioRpcError(grpc.StatusCode[code], grpc.aio.Metadata(), grpc.aio.Metadata(), text)
+        chainloop = chainloop_errors.translated(said, plane, 60)
+        assert isinstance(chainloop, SessionEnded)
+        assert chainloop.provider is Provider.CHAINLOOP
 
 
 async def test_over_a_sign_in_there_is_no_other() -> None:
