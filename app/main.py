@@ -14,11 +14,10 @@ from textual.signal import Signal
 from textual.worker import Worker, WorkerState
 
 from app import themes
-from app.commands.bindings import bindings_for, keymap, shown_key
+from app.commands.bindings import bindings_for, keymap
 from app.commands.command import Room
 from app.commands.everywhere import MODES
 from app.commands.palette import LoopinCommands
-from app.commands.registry import by_id
 from app.container import Container
 from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.text import capital, clean
@@ -30,7 +29,7 @@ from app.screens.dialog import Dialog
 from app.screens.frame import DemoLogin, Frame, Presence
 from app.screens.room import RoomScreen, SessionOver, Trouble
 from app.screens.session_watch import SessionWatch
-from app.screens.words import sentence
+from app.screens.words import sentence, sign_in_key
 from app.sheet import Sheet
 from app.slips import slips
 from app.terminal import TerminalApp
@@ -203,7 +202,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
 
     def on_session_over(self, event: SessionOver) -> None:
         """A screen shows that its session has ended; the key that helps is told beside it."""
-        self._watch.over(event.provider)
+        self._watch.over(event.error)
 
     def on_trouble(self, event: Trouble) -> None:
         """A screen's worker failed and the screen does not show it."""
@@ -213,10 +212,9 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         if isinstance(error, Cancelled):
             return
         if isinstance(error, SessionEnded):
-            self._watch.over(error.provider)
+            self._watch.over(error)
         if isinstance(error, LoopinError):
-            key = shown_key(by_id("app.sign_in"), self.frame.keys)
-            self.notify(sentence(error, key), severity="error", timeout=10, markup=False)
+            self.notify(sentence(error, sign_in_key(self)), severity="error", timeout=10, markup=False)
             return
         _log.error("could not %s", doing, exc_info=error)
         words = f"Something unexpected happened: could not {doing or 'finish'}. Run with --debug for a log."

@@ -5,19 +5,22 @@ not wait for it.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from app.clients.sendable import sendable
-from app.domain.credentials import Credential, Endpoint, Method
-from app.domain.errors import Failed, UsageError
+from app.domain.credentials import Credential, Endpoint, Method, profile_words
+from app.domain.errors import Failed, OrganizationLost, SessionEnded, UsageError
 from app.domain.organizations import Context, Membership, Organization
+from app.domain.rejection import name_of, rejected
 from app.domain.server_info import SIGN_OUT, ServerInfo, is_page
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
 
 if TYPE_CHECKING:
     from app.clients.chainloop_wire import Channels, Wire
+
+T = TypeVar("T")
 
 
 class ChainloopGateways:
@@ -92,40 +95,40 @@ class ChainloopGateway:
 
     async def server_info(self) -> ServerInfo:
         """StatusService.Infoz, which needs no credential."""
-        return await (await self._wire()).server_info()
+        return await self._call(lambda wire: wire.server_info())
 
     async def current(self) -> Context:
         """ContextService.Current."""
-        return await (await self._wire()).current(self._metadata)
+        return await self._call(lambda wire: wire.current(self._metadata))
 
     async def memberships(self) -> Sequence[Membership]:
         """UserService.ListMemberships; NotFound under an API token."""
-        return await (await self._wire()).memberships(self._metadata)
+        return await self._call(lambda wire: wire.memberships(self._metadata))
 
     async def select_membership(self, membership_id: str) -> Membership:
         """UserService.SetCurrentMembership."""
-        return await (await self._wire()).select_membership(self._metadata, membership_id)
+        return await self._call(lambda wire: wire.select_membership(self._metadata, membership_id))
 
     async def set_threshold(self, organization: str, days: int) -> Organization:
         """OrganizationService.Update with the threshold alone; every other setting is left as it is."""
         self._check_organization()
-        return await (await self._wire()).set_threshold(self._metadata, organization, days)
+        return await self._call(lambda wire: wire.set_threshold(self._metadata, organization, days))
 
     async def list_tokens(
         self, status: StatusFilter, scope: ScopeFilter = ScopeFilter.ANY, project: str = ""
     ) -> Sequence[APIToken]:
         """APITokenService.List: all in one answer, oldest first."""
-        return await (await self._wire()).list_tokens(self._metadata, status, scope, project)
+        return await self._call(lambda wire: wire.list_tokens(self._metadata, status, scope, project))
 
     async def create_token(self, draft: TokenDraft) -> CreatedToken:
         """APITokenService.Create; never repeated."""
         self._check_organization()
-        return await (await self._wire()).create_token(self._metadata, draft)
+        return await self._call(lambda wire: wire.create_token(self._metadata, draft))
 
     async def revoke_token(self, token_id: str) -> None:
         """APITokenService.Revoke; never repeated."""
         self._check_organization()
-        await (await self._wire()).revoke_token(self._metadata, token_id)
+        await self._call(lambda wire: wire.revoke_token(self._metadata, token_id))
 
     async def sign_out(self, *, everywhere: bool = False) -> bool:
         """POST /auth/logout beside the sign-in page; False where the server does not announce it."""
@@ -140,8 +143,20 @@ class ChainloopGateway:
             logout_address(info.login_url), self._credential.secret, self._endpoint, everywhere=everywhere
         )
 
-    async def _wire(self) -> "Wire":
-        return await self._gateways.wire(self._endpoint)
+    async def _call(self, call: Callable[["Wire"], Awaitable[T]]) -> T:
+        """Make one call; a refusal of the credential is told by where the credential came from."""
+        wire = await self._gateways.wire(self._endpoint)
+        credential = self._credential
+        try:
+            return await call(wire)
+        except SessionEnded as error:
+            raise (error if credential is None else rejected(error, credential)) from None
+        except OrganizationLost as error:
+            if credential is not None and credential.method is Method.API_TOKEN:
+                error.hint = f"the organization of {name_of(credential)} is gone: use another token"
+            elif credential is not None:
+                error.hint += profile_words(credential.profile)[1]
+            raise
 
 
 def logout_address(login_url: str) -> str:

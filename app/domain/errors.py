@@ -76,12 +76,16 @@ class NotSignedIn(LoopinError):
 class SessionEnded(NotSignedIn):
     """There was a credential; it expired, was revoked, or the server does not know it.
 
-    `provider` is whose it was, None where nobody asks: signing in there again is the next step.
+    `provider` is whose it was, None where nobody asks. `stored`: it is a stored login, which signing in again
+    renews; one from a flag, a variable or a CI job is corrected where it comes from.
     """
 
-    def __init__(self, message: str, *, hint: str = "", provider: "Provider | None" = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", provider: "Provider | None" = None, stored: bool = True
+    ) -> None:
         super().__init__(message, hint=hint)
         self.provider = provider
+        self.stored = stored
 
 
 class APITokenGone(SessionEnded):

@@ -17,12 +17,12 @@ SIGN_IN = CardButton("Sign in", "login")
 _USUAL = frozenset({BASE_URL, CHAINLOOP_ADDRESS})
 
 
-def facts_of(status: ProviderStatus, *, asked: bool, now: datetime) -> CardFacts:
-    """`asked` says that the server was asked, so that silence means something."""
+def facts_of(status: ProviderStatus, *, asked: bool, now: datetime, key: str) -> CardFacts:
+    """`asked` says that the server was asked, so that silence means something; `key` signs in."""
     glyph, state, tone = _state(status, asked)
     note = ""
     if status.error is not None:
-        note = sentence(status.error)
+        note = sentence(status.error, key)
     rows = tuple((label, value) for label, value in _rows(status, now) if value)
     return CardFacts(glyph, state, tone, rows, note, _buttons(status))
 
@@ -31,8 +31,10 @@ def _state(status: ProviderStatus, asked: bool) -> tuple[str, str, str]:
     match status.error:
         case VaultError():
             return "✗", "keychain not usable", "error"
-        case SessionEnded():
+        case SessionEnded(stored=True):
             return "✗", "session ended", "error"
+        case SessionEnded():
+            return "✗", "refused by the server", "error"
         case Unreachable():
             return "!", "server not reachable", "warning"
         case NotSignedIn():
@@ -92,7 +94,7 @@ def _from(status: ProviderStatus) -> str:
 
 
 def _life(status: ProviderStatus, now: datetime) -> str:
-    if not status.signed_in:
+    if not status.signed_in or isinstance(status.error, SessionEnded):
         return ""
     if status.expires_at is None:
         return _endless(status.method) if status.identity and status.method else ""

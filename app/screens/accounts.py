@@ -98,11 +98,12 @@ class AccountsScreen(RoomScreen):
 
     def _fill_cards(self, presence: Presence) -> None:
         from app.screens.account_facts import facts_of
+        from app.screens.words import sign_in_key
 
         now = self.frame.clock.now()
         for card in self.query(AccountCard):
             if status := presence.of(card.provider):
-                card.facts = facts_of(status, asked=presence.asked, now=now)
+                card.facts = facts_of(status, asked=presence.asked, now=now, key=sign_in_key(self))
 
     def _welcome(self, presence: Presence) -> None:
         troubled = any(isinstance(status.error, VaultError) for status in presence.statuses)

@@ -17,7 +17,7 @@ from app.domain.errors import LoopinError
 from app.domain.text import clean
 from app.screens.frame import Frame
 from app.screens.room import RoomScreen
-from app.screens.words import at_hand
+from app.screens.words import at_hand, sign_in_key
 from app.services.activity import Trail
 from app.services.export_activity import ExportActivity
 from widgets.activity_lines import heading, line
@@ -85,7 +85,7 @@ class ActivityScreen(RoomScreen):
     def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
         """A trail that cannot be read is told in the list's place."""
         if isinstance(error, LoopinError):
-            self.query_one(StateView).show_error(at_hand(error))
+            self.query_one(StateView).show_error(at_hand(error, sign_in_key(self)))
             return True
         return False
 

@@ -25,7 +25,7 @@ from app.screens.auto_revoke_save import ConfirmThreshold
 from app.screens.changes import change
 from app.screens.frame import Frame, Presence
 from app.screens.room import RoomScreen
-from app.screens.words import at_hand
+from app.screens.words import at_hand, sign_in_key
 from app.services.changes import Changes
 from app.services.organizations import DescribeOrganization, UpdateThreshold
 from app.services.tokens import ListTokens
@@ -141,9 +141,9 @@ class AutoRevokeScreen(RoomScreen):
             return False
         view = self.query_one(StateView)
         if isinstance(error, NotSignedIn):
-            view.show_error(at_hand(error), button="Go to Accounts", action="accounts")
+            view.show_error(at_hand(error, sign_in_key(self)), button="Go to Accounts", action="accounts")
         else:
-            view.show_error(at_hand(error))
+            view.show_error(at_hand(error, sign_in_key(self)))
         self.call_after_refresh(self.query_one("#state-note Button", Button).focus)
         return True
 

@@ -16,7 +16,7 @@ from textual.worker import Worker
 from app.domain.errors import LoopinError
 from app.screens.changes import change, why_not
 from app.screens.dialog import Dialog, Result
-from app.screens.words import at_hand, reason
+from app.screens.words import at_hand, reason, sign_in_key
 from widgets.state_view import StateView
 
 Item = TypeVar("Item")
@@ -125,7 +125,7 @@ class ChoiceDialog(Dialog[Result], Generic[Result, Item]):
         if not isinstance(error, LoopinError):
             return False
         if worker.group == "list":
-            self.query_one(StateView).show_error(at_hand(error))
+            self.query_one(StateView).show_error(at_hand(error, sign_in_key(self)))
         else:
-            self.query_one(".dialog-error", Static).update(reason(error))
+            self.query_one(".dialog-error", Static).update(reason(error, sign_in_key(self)))
         return True

@@ -23,7 +23,7 @@ from app.domain.tokens import CreatedToken, TokenDraft
 from app.screens.changes import change
 from app.screens.dialog import Dialog
 from app.screens.frame import Frame
-from app.screens.words import reason
+from app.screens.words import reason, sign_in_key
 from widgets.choice_bar import ChoiceBar
 from widgets.relabel import relabel
 
@@ -286,7 +286,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
 
     def _say_failure(self, error: LoopinError) -> None:
         line = self.query_one("#create-error", Static)
-        line.update(reason(error))
+        line.update(reason(error, sign_in_key(self)))
         line.display = True
         self._check()
         self.call_after_refresh(line.scroll_visible, animate=False)

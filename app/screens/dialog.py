@@ -160,8 +160,8 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
 
     def hear_session_over(self, error: SessionEnded) -> None:
         """The session has ended: let one sign in above this dialog."""
-        self.session_over = True
-        self.post_message(SessionOver(error.provider))
+        self.session_over = error.stored
+        self.post_message(SessionOver(error))
 
     def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
         """Show a worker's error in the dialog itself; False leaves it to the app."""

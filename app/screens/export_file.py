@@ -12,7 +12,7 @@ from textual.worker import Worker
 from app.domain.errors import LoopinError
 from app.domain.export import Format
 from app.screens.dialog import Dialog
-from app.screens.words import reason
+from app.screens.words import reason, sign_in_key
 from widgets.choice_bar import ChoiceBar
 
 _WORDS = {Format.CSV: "CSV", Format.JSON: "JSON", Format.MARKDOWN: "Markdown"}
@@ -78,6 +78,6 @@ class ExportFile(Dialog[str]):
         if not isinstance(error, LoopinError):
             return False
         line = self.query_one("#export-error", Static)
-        line.update(reason(error))
+        line.update(reason(error, sign_in_key(self)))
         line.display = True
         return True

@@ -27,7 +27,7 @@ from app.screens.login_form import LoginFormScreen
 from app.screens.login_offers import Offer
 from app.screens.login_progress import LoginProgressScreen
 from app.screens.room import RoomScreen
-from app.screens.words import sentence
+from app.screens.words import sentence, sign_in_key
 from app.services.copying import CopyText
 from app.services.login.round_trip import BrowserLogin
 from app.services.login.saver import LoginTarget
@@ -260,7 +260,7 @@ class LoginScreen(RoomScreen):
         if self._vault is None or self._vault.error is None or isinstance(self._vault.error, VaultLocked):
             return False
         error = self._vault.error
-        self.notify(sentence(error), severity="error", markup=False)
+        self.notify(sentence(error, sign_in_key(self)), severity="error", markup=False)
         return True
 
     def _how(self) -> BrowserLogin | None:

@@ -18,7 +18,7 @@ from app.domain.text import clean
 from app.screens.frame import Frame
 from app.screens.login_offers import Field, Offer
 from app.screens.login_watch import LoginWatchScreen
-from app.screens.words import reason
+from app.screens.words import reason, sign_in_key
 from widgets.key_bar import KeyHint
 from widgets.paste_input import PasteInput
 from widgets.signed_in_panel import SignedInPanel
@@ -178,7 +178,7 @@ class LoginFormScreen(LoginWatchScreen):
         for widget in self.query(".form-label, .form-note, Input, #form-show"):
             widget.display = not done
         self.query_one("#form-demo").display = bool(self._samples) and not done
-        self.query_one("#form-error", Static).update(reason(self._error))
+        self.query_one("#form-error", Static).update(reason(self._error, sign_in_key(self)))
         self.query_one("#form-error").display = self._error is not None
         self.query_one("#submit", Button).disabled = self._verifying
         self.query_one("#submit").display = not done

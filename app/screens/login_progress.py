@@ -25,7 +25,7 @@ from app.screens.frame import Frame
 from app.screens.login_offers import BrowserFlow, Offer
 from app.screens.login_watch import LoginWatchScreen
 from app.screens.print_outside import print_outside
-from app.screens.words import reason
+from app.screens.words import reason, sign_in_key
 from app.services.copying import CopyText
 from app.services.login.round_trip import PATIENCE, BrowserLogin
 from widgets.paste_input import PasteInput
@@ -168,7 +168,7 @@ class LoginProgressScreen(LoginWatchScreen):
         elif Step.WAITING in self._steps:
             words = "Starting over opens a new page in the browser."
         more = f"\n  {words}" if words else ""
-        return Content.assemble(reason(self._error), (more, "$text-muted"))
+        return Content.assemble(reason(self._error, sign_in_key(self)), (more, "$text-muted"))
 
     @property
     def _resumable(self) -> bool:

@@ -15,7 +15,7 @@ from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
 from app.domain.text import clean
 from app.screens.dialog import Dialog
-from app.screens.words import reason
+from app.screens.words import reason, sign_in_key
 from app.services.profiles import Profile
 
 _HOW = "For this run. Sign in under a new name to store a login there; in a shell it is --profile NAME."
@@ -108,7 +108,7 @@ class ProfileDialog(Dialog[Profile]):
         try:
             self.dismiss(Profile(provider, self._profiles.use(provider, name), in_use=True))
         except LoopinError as error:
-            self.query_one("#profile-error", Static).update(reason(error))
+            self.query_one("#profile-error", Static).update(reason(error, sign_in_key(self)))
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:

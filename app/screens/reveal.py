@@ -22,7 +22,7 @@ from app.domain.tokens import CreatedToken
 from app.screens.changes import change
 from app.screens.dialog import Confirm, Dialog
 from app.screens.tokens_work import TokenWork
-from app.screens.words import reason
+from app.screens.words import reason, sign_in_key
 from app.services.copying import CopyText
 from widgets.relabel import relabel
 
@@ -229,7 +229,7 @@ class RevealDialog(Dialog[bool]):
         if not isinstance(error, LoopinError):
             return False
         line = self.query_one("#reveal-error", Static)
-        line.update(reason(error))
+        line.update(reason(error, sign_in_key(self)))
         line.display = True
         return True
 

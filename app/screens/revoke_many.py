@@ -20,7 +20,7 @@ from app.domain.times import local
 from app.domain.tokens import APIToken
 from app.screens.changes import change
 from app.screens.dialog import Dialog
-from app.screens.words import at_hand, sentence
+from app.screens.words import sentence, sign_in_key
 from app.services.revoke_tokens import Revocation
 from widgets.relabel import relabel
 from widgets.virtual_table import VirtualTable
@@ -213,7 +213,7 @@ class RevokeMany(Dialog[bool]):
             return "no further call is made …" if self._stopped else "working …"
         results = self._results.values()
         errors = [r.error for r in results if r.error is not None and not isinstance(r.error, Cancelled)]
-        said = [f"✗ {sentence(error)}" for error in errors]
+        said = [f"✗ {sentence(error, sign_in_key(self))}" for error in errors]
         read_back = any(result.revoked_at for result in results)
         lines = [*dict.fromkeys(said), *(["Times are read back from the server."] if read_back else [])]
         # A reason for every token would push the buttons off the screen.
@@ -268,6 +268,6 @@ def _cell_of(result: Revocation | None) -> Cell:
     if isinstance(result.error, Cancelled):
         return Cell("– not begun", "muted")
     if result.error is not None:
-        return Cell(f"✗ {clean(at_hand(result.error).message)}", "bad")
+        return Cell(f"✗ {clean(result.error.message)}", "bad")
     at = f"revoked at {local(result.revoked_at):%H:%M:%S}" if result.revoked_at else "revoked"
     return Cell(f"✓ {at}{', by somebody else' if result.already else ''}", "good")

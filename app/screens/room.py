@@ -48,11 +48,11 @@ class Trouble(Message):
 
 
 class SessionOver(Message):
-    """A server answered that the session has ended."""
+    """A server answered that it does not accept the credential any more."""
 
-    def __init__(self, provider: Provider | None) -> None:
+    def __init__(self, error: SessionEnded) -> None:
         super().__init__()
-        self.provider = provider
+        self.error = error
 
 
 class RoomScreen(Screen[bool]):
@@ -249,7 +249,7 @@ class RoomScreen(Screen[bool]):
         if event.state is WorkerState.ERROR and error is not None:
             event.stop()
             if isinstance(error, SessionEnded):
-                self.post_message(SessionOver(error.provider))
+                self.post_message(SessionOver(error))
             if not self.show_failure(error, event.worker):
                 self.post_message(Trouble(error, event.worker.description))
 

@@ -17,7 +17,7 @@ from app.domain.errors import LoopinError
 from app.domain.text import clean
 from app.screens.changes import change
 from app.screens.dialog import Dialog
-from app.screens.words import reason
+from app.screens.words import reason, sign_in_key
 from app.services.saved_filters import SavedFilters
 from widgets.lines import pad
 
@@ -117,7 +117,7 @@ class SavedFiltersDialog(Dialog[str]):
         if not isinstance(error, LoopinError):
             return False
         line = self.query_one("#saved-error", Static)
-        line.update(reason(error))
+        line.update(reason(error, sign_in_key(self)))
         line.display = True
         return True
 

@@ -9,6 +9,7 @@ from app.commands.registry import by_id
 from app.domain.credentials import Provider
 from app.domain.errors import SessionEnded
 from app.screens.frame import Frame, Presence
+from app.screens.words import sentence, sign_in_key
 from widgets.top_bar import WARNING_AT
 
 EVERY = 20.0
@@ -32,7 +33,7 @@ class SessionWatch:
         for status in presence.statuses:
             if isinstance(status.error, SessionEnded):
                 if status.provider not in self._over:
-                    self.over(status.provider)
+                    self.over(status.error, status.provider)
             elif status.identity is not None:
                 # A session that works now may end again, and is told again then.
                 self._told.discard(status.provider)
@@ -53,14 +54,26 @@ class SessionWatch:
             words = f"ends in {minutes} minute{'s' * (minutes != 1)}"
             self._say(Provider.CHAINLOOP, words, timeout=20)
 
-    def over(self, provider: Provider | None) -> None:
-        """A server does not know the session any more; None where the error does not say whose."""
+    def over(self, error: SessionEnded, provider: Provider | None = None) -> None:
+        """A server does not accept the credential any more. Only a stored login is due for a sign-in."""
+        provider = error.provider or provider
         if provider is None:
             return
-        self._over = [*(other for other in self._over if other is not provider), provider]
-        if provider not in self._told:
-            self._told.add(provider)
+        if error.stored:
+            self._over = [*(other for other in self._over if other is not provider), provider]
+        if provider in self._told:
+            return
+        self._told.add(provider)
+        if error.stored:
             self._say(provider, "has ended", timeout=20)
+        else:
+            self._app.notify(
+                sentence(error, sign_in_key(self._app)),
+                title=provider.title,
+                severity="warning",
+                timeout=20,
+                markup=False,
+            )
 
     def due(self) -> Provider | None:
         """The provider whose session needs a new sign-in, if one does: of several, the one told last."""

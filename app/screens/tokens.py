@@ -20,7 +20,7 @@ from app.screens.room import RoomScreen
 from app.screens.tokens_flows import TokenFlows
 from app.screens.tokens_load import TokenReader, in_steps, work_out
 from app.screens.tokens_work import Listed, TokenWork
-from app.screens.words import at_hand
+from app.screens.words import at_hand, sign_in_key
 from app.services.tokens import Listing
 from widgets.key_bar import KeyHint
 from widgets.state_view import StateView
@@ -155,9 +155,11 @@ class TokensScreen(RoomScreen):
         if worker.group != "list" or self._browser.book is not None or not isinstance(error, LoopinError):
             return False
         if isinstance(error, NotSignedIn):
-            self._state.show_error(at_hand(error), button="Go to Accounts", action="accounts")
+            self._state.show_error(
+                at_hand(error, sign_in_key(self)), button="Go to Accounts", action="accounts"
+            )
         else:
-            self._state.show_error(at_hand(error))
+            self._state.show_error(at_hand(error, sign_in_key(self)))
         self._focus_soon("#state-note Button")
         return True
 

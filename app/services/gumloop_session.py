@@ -29,6 +29,7 @@ from app.domain.errors import (
     VaultError,
 )
 from app.domain.gumloop import GumloopLogin, GumloopTarget, same_issuer
+from app.domain.rejection import rejected
 from app.domain.text import clean
 from app.services.gumloop_facts import GumloopFacts, GumloopMemory
 from app.services.gumloop_refresh import GumloopRefresh, sign_in
@@ -163,9 +164,9 @@ class GumloopSession:
         used = await self._renewed(credential)
         try:
             return await ask(await self.api(used)), used
-        except SessionEnded:
+        except SessionEnded as error:
             if not _renewable(used):
-                raise
+                raise rejected(error, used) from None
             used = await self._refresh.do(used)
             return await ask(await self.api(used)), used
 

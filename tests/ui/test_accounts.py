@@ -26,7 +26,7 @@ async def test_a_card_tells_who_where_how_and_until_when() -> None:
         assert rows["organization"] == "acme"
         assert rows["method"] == "browser login"
         assert rows["stored in"] == "GNOME Keyring"
-        assert rows["session"] == "23 h 12 m, until 15 Mar 11:16"
+        assert rows["session"] == "23 h 12 m, until 15 Mar 2026 11:16"
         assert rows["server"] == "api.acme.example:443"
 
 
@@ -136,7 +136,7 @@ async def test_a_stock_server_goes_on_accepting_the_token_and_that_is_told() -> 
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         question = await accounts.sign_out()
         await question.yes()
-        told = "forgotten here; the server keeps the token valid until 15 Mar 11:16"
+        told = "forgotten here; the server keeps the session valid until 15 Mar 2026 11:16"
         await accounts.until(lambda: told in accounts.notes())
 
 

@@ -65,7 +65,7 @@ async def test_a_rotation_that_a_crash_ended_is_told_at_the_next_start() -> None
     await box.rotate_token.begin(old, await box.list_tokens.do())
     async with at_tokens(box) as tokens:
         question = await tokens.over(Question)
-        await question.reads("was begun on 14 March at 12:04 and never ended")
+        await question.reads("was begun on 14 March 2026 at 12:04 and never ended")
         await question.yes()
         await tokens.until(lambda: living(box) == {"ci-release"})
         await tokens.closed()

@@ -13,7 +13,6 @@ from app.main import LoopinApp
 from app.screens.login import LoginScreen
 from app.screens.room import Trouble
 from app.screens.tokens import TokensScreen
-from app.screens.words import sentence
 from app.services.gumloop_vault import GumloopVault
 from tests.support import app as fakes
 from tests.support.fake_gumloop import ACCESS
@@ -44,13 +43,37 @@ async def test_a_quarter_of_an_hour_before_the_end_is_told_once() -> None:
         assert len(page.notes()) == 1
 
 
-def test_an_api_token_that_was_revoked_is_not_called_a_session() -> None:
-    hint = "sign in again: loopin chainloop auth login"
-    told = sentence(APITokenGone("API token revoked", hint=hint))
-    assert told == "API token revoked. Replace it where it comes from, or press ctrl+l to sign in"
-    assert sentence(SessionEnded("Token is invalid", hint=hint)) == (
-        "your session has ended. Press ctrl+l to sign in again"
+async def test_a_variable_that_is_rejected_is_not_mended_by_signing_in() -> None:
+    """The stored login would not be used: what is named is the variable, and no key is offered."""
+    box = fakes.container(environment=fakes.CI_TOKEN)
+    gone = APITokenGone(
+        "CHAINLOOP_TOKEN was revoked",
+        hint="set CHAINLOOP_TOKEN to another one, or unset it",
+        provider=Provider.CHAINLOOP,
+        stored=False,
     )
+    box.plane.fail["current"] = gone
+    async with opened(AccountsPage, fakes.app(box)) as page:
+        card = await page.told("refused by the server")
+        assert card.note == ("CHAINLOOP_TOKEN was revoked. Set CHAINLOOP_TOKEN to another one, or unset it")
+        assert dict(card.rows).get("token", "") == "", "no time is left of a token that is not accepted"
+        await page.until(page.notes)
+        assert not any("ctrl+l" in note for note in page.notes())
+
+
+async def test_sentences_name_the_key_as_the_person_has_mapped_it() -> None:
+    box = fakes.container(keys={"app.sign_in": "f5"})
+    box.plane.fail["current"] = SessionEnded(
+        "the session has expired",
+        hint="sign in again: loopin chainloop auth login",
+        provider=Provider.CHAINLOOP,
+    )
+    box.plane.fail["list_tokens"] = box.plane.fail["current"]
+    async with opened(Page, fakes.app(box, screen="tokens")) as page:
+        await page.reads("press f5 to sign in again")
+        await page.press("1")
+        await page.reads("Press f5 to sign in again")
+        assert "ctrl+l" not in page.text()
 
 
 async def test_under_an_api_token_nothing_is_told_of_a_session() -> None:
