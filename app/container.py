@@ -354,7 +354,7 @@ class Container(Adapters):
     def run_environment(self) -> RunEnvironment:
         from app.services.run_environment import RunEnvironment
 
-        return RunEnvironment(self.gumloop_session, self.chainloop_session)
+        return RunEnvironment(self.gumloop_session, self.chainloop_session, self.clock)
 
     @cached_property
     def list_teams(self) -> ListTeams:

@@ -48,7 +48,10 @@ class NetProbe:
             raise Unreachable(what, hint="check the address, the network and its name servers") from None
 
     async def look(self, url: str, ca: str = "") -> HTTPAnswer:
-        """Ask for the head of `url` and do not follow where it leads."""
+        """Ask for `url`, read nothing of its body, and do not follow where it leads.
+
+        Not with HEAD: a server may answer that with 404 where it serves GET.
+        """
         import httpx
 
         from app.clients import tls
@@ -58,7 +61,7 @@ class NetProbe:
         async with (
             translated(self._wire, url),
             made(httpx.AsyncClient, url, **how) as client,
-            client.stream("HEAD", url) as response,
+            client.stream("GET", url) as response,
         ):
             at = before + (self._clock.now() - before) / 2
             session = _session(response.extensions)

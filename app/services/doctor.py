@@ -1,6 +1,7 @@
 """Looks at everything that a sign-in needs, and says what would not work and what to do about it.
 
-Nothing here sends or shows a credential: the findings are meant to be pasted into a bug report.
+Nothing here shows a credential: the findings are meant to be pasted into a bug report. A credential is sent
+only to its own server, which says whether it accepts it.
 """
 
 import asyncio

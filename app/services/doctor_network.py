@@ -1,13 +1,14 @@
 """The servers as `loopin doctor` sees them: name, encryption, answer, clock."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
-from app.domain.credentials import Endpoint
+from app.domain.credentials import Credential, Endpoint
 from app.domain.doctor import Finding, HTTPAnswer, Network, Verdict
 from app.domain.errors import LoopinError
 from app.domain.ports import Clock, Gateways
+from app.domain.rejection import name_of
 from app.domain.text import clean
 from app.services.chainloop_session import ChainloopSession
 from app.services.gumloop_session import GumloopSession
@@ -45,7 +46,11 @@ class NetworkChecks:
             fix = "correct the base URL; its path ends in /api/v1"
             found.append(Finding("gumloop", Verdict.FAIL if used else Verdict.WARN, what, fix, took))
             return [*found, skew("clock", "Gumloop", answer.date, answer.at)]
-        return [*found, *self._judged("gumloop", endpoint.address, answer, took)]
+        found += self._judged("gumloop", endpoint.address, answer, took)
+        if resolution.credential is not None:
+            asking = session.call(lambda api: api.verify())
+            found.append(await self._accepted("gumloop", resolution.credential, asking))
+        return found
 
     async def chainloop(self, session: ChainloopSession) -> Sequence[Finding]:
         """Name, TLS and protocol of the control plane; the clock of its sign-in page."""
@@ -64,7 +69,19 @@ class NetworkChecks:
         how = "plain text" if endpoint.insecure else "TLS"
         said = f"{endpoint.address} answers over {how}, version {clean(info.version, 40) or 'unknown'}"
         found.append(Finding("chainloop", Verdict.PASS, said, "", took))
+        if resolution.credential is not None:
+            asking = session.identify(resolution.credential)
+            found.append(await self._accepted("chainloop", resolution.credential, asking))
         return [*found, *await self._sign_in_page(info.login_url, endpoint)]
+
+    async def _accepted(self, check: str, credential: Credential, asking: Awaitable[object]) -> Finding:
+        """Whether the server of the credential accepts it. It is sent there and nowhere else."""
+        name = name_of(credential)
+        try:
+            await asking
+        except LoopinError as error:
+            return failed(check, error)
+        return Finding(check, Verdict.PASS, f"{name} is accepted")
 
     async def _sign_in_page(self, url: str, endpoint: Endpoint) -> Sequence[Finding]:
         """gRPC tells no time; the page beside it does."""

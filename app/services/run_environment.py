@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from app.domain.claims import expiry_of
 from app.domain.credentials import Credential, Method, Provider
-from app.domain.errors import LoopinError, NotSignedIn, UsageError
+from app.domain.errors import LoopinError, NotSignedIn, SessionEnded, UsageError
+from app.domain.ports import Clock
+from app.domain.rejection import rejected
 from app.domain.secret import Secret
 from app.services.chainloop_session import ChainloopSession
 from app.services.gumloop_session import KEY, TOKEN, USER, GumloopSession
@@ -47,9 +50,10 @@ class Variables:
 class RunEnvironment:
     """Collects the variables of the providers that are signed in."""
 
-    def __init__(self, gumloop: GumloopSession, chainloop: ChainloopSession) -> None:
+    def __init__(self, gumloop: GumloopSession, chainloop: ChainloopSession, clock: Clock) -> None:
         self._gumloop = gumloop
         self._chainloop = chainloop
+        self._clock = clock
 
     async def do(self, providers: Sequence[Provider]) -> Variables:
         """The variables of `providers`, each of which must be signed in; of none: of those that are."""
@@ -64,8 +68,8 @@ class RunEnvironment:
         for provider in Provider:
             try:
                 found.append(await self._of(provider))
-            except UsageError:
-                # A source that is only half set: whoever set it did not mean the other provider alone.
+            except (UsageError, SessionEnded):
+                # A source that is half set, or over: whoever has it did not mean the other provider alone.
                 raise
             except LoopinError as problem:
                 problems.append(problem)
@@ -86,6 +90,9 @@ class RunEnvironment:
             credential = await self._gumloop.fresh()
             return _gumloop(credential, await self._gumloop.team_id(credential))
         credential = await self._chainloop.credential()
+        end = expiry_of(self._chainloop.claims(credential))
+        if end is not None and end <= self._clock.now():
+            raise rejected(SessionEnded("expired"), credential)
         # An API token has its own; the organization of a person is named, or kept with the profile.
         is_token = credential.method is Method.API_TOKEN
         organization = "" if is_token else (await self._chainloop.organization(credential)).name

@@ -1,6 +1,5 @@
 """`loopin doctor`: every line is either fine or says what to mend, and none of them holds a secret."""
 
-import json
 import os
 import socket
 import subprocess
@@ -98,8 +97,11 @@ def test_a_locked_keychain_fails_with_its_fix(command: Loopin, secret_service: B
     assert "unlock it" in worst(done, "keychain")["fix"]
 
 
-def test_a_missing_keychain_is_a_warning_where_the_environment_signs_in(command: Loopin) -> None:
-    done = command("doctor", "--json", GUMLOOP_API_KEY=API_KEY, GUMLOOP_USER_ID=USER_ID).works()
+def test_a_missing_keychain_is_a_warning_where_the_environment_signs_in(
+    command: Loopin, gumloop: Gumloop
+) -> None:
+    key = {"GUMLOOP_BASE_URL": gumloop.base_url, "GUMLOOP_API_KEY": API_KEY, "GUMLOOP_USER_ID": USER_ID}
+    done = command("doctor", "--json", **key).works()
     assert worst(done, "keychain")["verdict"] == "warn"
     assert "GUMLOOP_API_KEY is used instead" in worst(done, "keychain")["detail"]
     told = [line["detail"] for line in lines(done, "environment")]
@@ -370,14 +372,38 @@ async def test_a_server_that_never_answers_is_given_up() -> None:
         await probe.look(f"http://{address}/")
 
 
-def test_no_credential_reaches_a_server(command: Loopin, gumloop: Gumloop) -> None:
-    """The stub writes down what arrives."""
-    command("doctor", GUMLOOP_BASE_URL=gumloop.base_url, GUMLOOP_API_KEY=API_KEY, GUMLOOP_USER_ID=USER_ID)
-    assert gumloop.seen
-    for request in gumloop.seen:
-        sent = json.dumps([dict(request.headers), dict(request.query), dict(request.form)])
-        assert API_KEY not in sent
-        assert "authorization" not in sent.lower()
+def test_a_credential_is_sent_to_its_own_server_alone_and_never_shown(
+    command: Loopin, gumloop: Gumloop
+) -> None:
+    """The stub writes down what arrives: one request asks whether the key is accepted."""
+    done = command(
+        "doctor", GUMLOOP_BASE_URL=gumloop.base_url, GUMLOOP_API_KEY=API_KEY, GUMLOOP_USER_ID=USER_ID
+    )
+    sent = [request.path for request in gumloop.seen if "authorization" in request.headers]
+    assert sent == ["/api/v1/models"]
+    assert "GUMLOOP_API_KEY is accepted" in done.out
+    assert API_KEY not in done.out + done.err
+
+
+def test_a_credential_that_its_server_refuses_is_a_failure(command: Loopin, gumloop: Gumloop) -> None:
+    done = command(
+        "doctor",
+        GUMLOOP_BASE_URL=gumloop.base_url,
+        GUMLOOP_API_KEY="gum_wrong_not_real",
+        GUMLOOP_USER_ID=USER_ID,
+    )
+    assert "GUMLOOP_API_KEY is not accepted" in done.out
+    assert "unset it" in done.out
+    assert done.code == 7
+
+
+def test_a_token_that_the_control_plane_refuses_is_a_failure(
+    command: Loopin, account_server: AccountServer
+) -> None:
+    at = {"CHAINLOOP_CONTROL_PLANE_API": account_server.grpc, "CHAINLOOP_API_INSECURE": "true"}
+    done = command("doctor", CHAINLOOP_TOKEN="aaaa.bbbb.cccc", **at)
+    assert "CHAINLOOP_TOKEN is not accepted" in done.out
+    assert done.code == 7
 
 
 def test_what_is_set_and_cannot_be_used_is_a_warning_each(command: Loopin) -> None:

@@ -4,6 +4,7 @@ Where the output is masked, Loopin waits for the child, and can do so in this pr
 masking the child takes the place of the process, so that one has to be a child of ours.
 """
 
+import base64
 import json
 import os
 import signal
@@ -224,3 +225,20 @@ def test_a_reader_that_goes_away_ends_the_child(command: Loopin) -> None:
         assert os.read(running.stdout.fileno(), 2) == b"y\n"
         running.stdout.close()
         assert running.wait(PATIENCE) != 0
+
+
+@pytest.mark.parametrize("providers", [(), ("--provider", "chainloop")])
+def test_a_login_that_is_over_is_told_and_nothing_is_started(
+    command: Loopin, gumloop: Gumloop, tmp_path: Path, providers: tuple[str, ...]
+) -> None:
+    """Not even with the credential of the other provider: who has both means both."""
+    claims = {"aud": ["user-auth.chainloop"], "user_id": "not-a-real-id", "exp": 1_000_000_000}
+    token = ".".join(
+        base64.urlsafe_b64encode(part).decode().rstrip("=")
+        for part in (b'{"alg":"HS256"}', json.dumps(claims).encode(), b"no signature")
+    )
+    started = tmp_path / "started"
+    write = _printing(f"open({str(started)!r}, 'w')")
+    result = command("run", *providers, *write, CHAINLOOP_TOKEN=token, **KEY_ENV)
+    result.fails(125, "CHAINLOOP_TOKEN has expired", "set CHAINLOOP_TOKEN to another one, or unset it")
+    assert not started.exists()
