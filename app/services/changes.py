@@ -122,23 +122,22 @@ class Changes:
 
     def abandon(self, task: asyncio.Task[Any]) -> None:
         """Note that nobody waits for the task any more: its end is then listed in `orphans`."""
-        change = self._tasks.get(task)
-        if change is not None:
-            change.left = True
+        if task in self._tasks and not task.done():
+            self._tasks[task].left = True
 
     def under_way(self) -> tuple[str, ...]:
         """What is being done, in the order in which it was begun, each name once."""
-        return tuple(dict.fromkeys(change.doing for change in self._tasks.values()))
+        return tuple(dict.fromkeys(change.doing for change in self._running()))
 
     def orphans(self) -> tuple[Orphan, ...]:
         """How those ended whose callers had gone, and as unknown those that have not ended."""
-        unknown = [Orphan(change.doing, End.UNKNOWN, change.hint) for change in self._tasks.values()]
+        unknown = [Orphan(change.doing, End.UNKNOWN, change.hint) for change in self._running()]
         return (*self._orphans, *unknown)
 
     def close(self) -> None:
         """The program is about to end: how what is under way ends is listed in `orphans`, too."""
         self.closing = True
-        for change in self._tasks.values():
+        for change in self._running():
             change.told = True
 
     def reopen(self) -> None:
@@ -157,6 +156,10 @@ class Changes:
             if seconds <= 0:
                 break
         return not self._tasks
+
+    def _running(self) -> list[_Change]:
+        # One that has ended is taken out by its callback, which runs after those who waited for it may run.
+        return [change for task, change in self._tasks.items() if not task.done()]
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         change = self._tasks.pop(task)

@@ -146,3 +146,19 @@ async def test_an_error_of_an_abandoned_change_is_not_reported_by_asyncio(
     await changes.finish()
     del task
     assert caplog.records == []
+
+
+async def test_what_has_just_ended_is_not_under_way() -> None:
+    """Its callback runs later than a caller that has waited in its own way."""
+    changes, seen = Changes(), asyncio.Event()
+
+    async def work() -> None:
+        seen.set()
+
+    task = changes.start("signing in", work())
+    await seen.wait()
+    assert task.done()
+    assert changes.under_way() == ()
+    changes.close()
+    await changes.finish()
+    assert changes.orphans() == ()
