@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from app.domain.errors import LoopinError
 
@@ -80,6 +81,7 @@ class Changes:
     def __init__(self, grace: float = GRACE) -> None:
         self.grace = grace
         self._tasks: dict[asyncio.Task[Any], _Change] = {}
+        self._known: WeakKeyDictionary[asyncio.Task[Any], _Change] = WeakKeyDictionary()
         self._orphans: list[Orphan] = []
         self.closing = False
         """True while the program is about to end: a change of many steps begins no further one."""
@@ -116,14 +118,19 @@ class Changes:
     ) -> asyncio.Task[T]:
         """Begin `work` as a change; like `run` for a caller that waits in its own way."""
         task = asyncio.create_task(_marked(work), name=doing)
-        self._tasks[task] = _Change(doing, hint, lost)
+        self._tasks[task] = self._known[task] = _Change(doing, hint, lost)
         task.add_done_callback(self._ended)
         return task
 
     def abandon(self, task: asyncio.Task[Any]) -> None:
         """Note that nobody waits for the task any more: its end is then listed in `orphans`."""
-        if task in self._tasks and not task.done():
-            self._tasks[task].left = True
+        change = self._known.get(task)
+        if change is None or change.left:
+            return
+        change.left = True
+        if task not in self._tasks:
+            # It ended in the moment in which its caller was cancelled.
+            self._note(task, change)
 
     def under_way(self) -> tuple[str, ...]:
         """What is being done, in the order in which it was begun, each name once."""
@@ -163,14 +170,19 @@ class Changes:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         change = self._tasks.pop(task)
+        if not task.cancelled():
+            # Asking for the error keeps asyncio from reporting one that nobody waits for.
+            task.exception()
+        if change.left or change.told or task.cancelled():
+            self._note(task, change)
+
+    def _note(self, task: asyncio.Task[Any], change: _Change) -> None:
         if task.cancelled():
             self._orphans.append(Orphan(change.doing, End.UNKNOWN, change.hint))
-            return
-        # Asking for the error keeps asyncio from reporting one that nobody waits for.
-        error = task.exception()
-        if change.left or change.told:
-            failed = Orphan(change.doing, End.FAILED, "", error)
-            self._orphans.append(failed if error else change.done(task.result()))
+        elif (error := task.exception()) is not None:
+            self._orphans.append(Orphan(change.doing, End.FAILED, "", error))
+        else:
+            self._orphans.append(change.done(task.result()))
 
 
 async def _marked(work: Coroutine[Any, Any, T]) -> T:

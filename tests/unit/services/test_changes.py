@@ -162,3 +162,25 @@ async def test_what_has_just_ended_is_not_under_way() -> None:
     changes.close()
     await changes.finish()
     assert changes.orphans() == ()
+
+
+async def test_a_result_reaches_the_caller_or_is_told_whenever_the_caller_is_cancelled() -> None:
+    """Also when both happen in one turn of the event loop."""
+    outcomes = []
+    for turns in range(1, 10):
+        changes = Changes()
+        caller = asyncio.create_task(changes.run("creating", _create(), lost=lambda name: f"{name} is lost"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        caller.cancel()
+        await asyncio.gather(caller, return_exceptions=True)
+        await changes.finish()
+        told = [orphan.hint for orphan in changes.orphans()]
+        assert told == (["ci-new is lost"] if caller.cancelled() else []), turns
+        outcomes.append(caller.cancelled())
+    assert set(outcomes) == {True, False}
+
+
+async def _create() -> str:
+    await asyncio.sleep(0)
+    return "ci-new"
