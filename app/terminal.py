@@ -98,6 +98,9 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
         """How the changes ended that were under way when the app was to end."""
         lines = []
         for orphan in self.changes.orphans():
+            # A reader that was started over leaves a renewal to itself: its end is on the screen since.
+            if not (orphan.closing or orphan.hint):
+                continue
             if orphan.error is not None:
                 _log.error("a change failed when the app had ended", exc_info=orphan.error)
             lines.append(clean(orphan.words))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -34,12 +34,16 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A change that nobody waited for any more. `hint` is the next step, where there is one."""
+    """A change that nobody waited for any more. `hint` is the next step, where there is one.
+
+    `closing`: it ended while the program was about to end.
+    """
 
     doing: str
     end: End
     hint: str = ""
     error: BaseException | None = None
+    closing: bool = True
 
     @property
     def words(self) -> str:
@@ -61,10 +65,6 @@ class _Change:
     """Its caller is gone."""
     told: bool = False
     """Its caller is there, and may have no time any more to tell how it ended."""
-
-    def done(self, result: Any) -> Orphan:
-        """What to tell of its end."""
-        return Orphan(self.doing, End.DONE, self.lost(result) if self.left else "")
 
 
 def _nothing(result: object) -> str:
@@ -178,11 +178,12 @@ class Changes:
 
     def _note(self, task: asyncio.Task[Any], change: _Change) -> None:
         if task.cancelled():
-            self._orphans.append(Orphan(change.doing, End.UNKNOWN, change.hint))
+            orphan = Orphan(change.doing, End.UNKNOWN, change.hint)
         elif (error := task.exception()) is not None:
-            self._orphans.append(Orphan(change.doing, End.FAILED, "", error))
+            orphan = Orphan(change.doing, End.FAILED, "", error)
         else:
-            self._orphans.append(change.done(task.result()))
+            orphan = Orphan(change.doing, End.DONE, change.lost(task.result()) if change.left else "")
+        self._orphans.append(replace(orphan, closing=self.closing))
 
 
 async def _marked(work: Coroutine[Any, Any, T]) -> T:

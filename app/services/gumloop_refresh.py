@@ -97,7 +97,7 @@ class GumloopRefresh:
                 )
             # The lock goes with the exchange.
             exchange = self._exchange(stack.pop_all(), login, login.refresh_token, ended)
-            hint = f"where the session has ended by it, {sign_in(ended.profile)}"
+            hint = f"if the next command says that the session has ended, {sign_in(ended.profile)}"
             return await self._changes.run("renewing the Gumloop session", exchange, hint=hint)
 
     async def _exchange(
