@@ -5,15 +5,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli import durations
 from app.cli.groups import Leaf
 from app.cli.options import shared
 from app.cli.output import fitted, in_table, show, show_json
 from app.cli.running import run
+from app.domain import spans
 from app.domain.activity_export import ending, has_words, render, shape
 from app.domain.errors import UsageError
 from app.domain.export import Format
-from app.domain.times import at_time
+from app.domain.text import clean
+from app.domain.times import at_time, shift
 
 if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
@@ -68,15 +69,12 @@ def _moment(text: str, now: datetime) -> datetime:
         return at_time(date.fromisoformat(text.strip()), time())
     except ValueError:
         pass
-    try:
-        length = durations.parse(text)
-    except UsageError:
-        length = None
-    if length is None:
+    if (span := spans.parse(text)) is None:
         raise UsageError(
-            f"--since {text[:80]!r} is neither a length of time nor a day", hint="write 24h, 7d or 2026-03-01"
+            f"--since {clean(text, 80)!r} is neither a length of time nor a day",
+            hint="write 24h, 7d or 2026-03-01",
         )
-    return now - length
+    return shift(now, -span)
 
 
 def _rows(entries: "list[ActivityEntry]") -> list[tuple[str, ...]]:

@@ -8,10 +8,11 @@ import click
 
 from app.cli.output import moment, show, width
 from app.container import Container
+from app.domain import spans
 from app.domain.activity import Action
 from app.domain.errors import LoopinError, UsageError
 from app.domain.expiry import LONGEST
-from app.domain.filter import FilterProblem, duration
+from app.domain.filter import FilterProblem
 from app.domain.inactivity import MAX_DAYS
 from app.domain.text import clean
 from app.domain.tokens import StatusFilter
@@ -46,7 +47,7 @@ _THRESHOLD = "an API token cannot read the threshold: add --threshold DAYS"
 
 def span(option: str, text: str) -> timedelta:
     """Read 14d, 12h or 6w; raise UsageError naming the option."""
-    found = duration(text)
+    found = spans.parse(text)
     if found is None or found > LONGEST:
         raise UsageError(f"{option} {text[:40]!r} is not a length of time", hint="write 12h, 14d or 6w")
     return found

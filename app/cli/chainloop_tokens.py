@@ -6,13 +6,13 @@ import click
 
 from app.cli import exits, shapes
 from app.cli.chainloop_token_shared import news, pointing, tell, threshold_option
-from app.cli.durations import parse
 from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
 from app.cli.output import fitted, in_table, show, show_json
 from app.cli.running import advising, run
 from app.container import Container
 from app.domain import permissions
+from app.domain.expiry import read_life
 from app.domain.export import Format, render
 from app.domain.text import clean
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
@@ -70,7 +70,7 @@ def create(
 
     `-o token` prints the bare token without a line break, for a pipe or a variable.
     """
-    expires_in = parse(expiration) if expiration is not None else None
+    expires_in = read_life(expiration, "--expiration") if expiration is not None else None
     draft = TokenDraft(name, description, expires_in, project, permissions.check(wanted)).check()
     with advising(
         "check --name and --project: loopin chainloop organization api-token list shows those in use"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli import durations
 from app.cli.groups import Leaf
 from app.cli.output import show, stamp
 from app.cli.server_options import database_options, open_database
+from app.domain import spans
 from app.domain.errors import UsageError
 from app.domain.text import clean
-from app.domain.times import utc
+from app.domain.times import shift, utc
 
 if TYPE_CHECKING:
     from app.server.usecases.audit_trail import Entry
@@ -25,16 +25,12 @@ def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> dat
     try:
         at = datetime.fromisoformat(value)
     except ValueError:
-        return datetime.now(UTC) - _span(value)
+        return shift(datetime.now(UTC), -_span(value))
     return utc(at) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _span(value: str) -> timedelta:
-    try:
-        span = durations.parse(value)
-    except UsageError:
-        span = None
-    if span is None:
+    if (span := spans.parse(value)) is None:
         raise UsageError(
             f"--since {value[:80]!r} is no time", hint="write 24h, 7d, 2026-03-10 or 2026-03-10T12:00:00Z"
         )

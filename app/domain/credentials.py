@@ -8,7 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from app.domain.inputs import origin_of
+from app.domain.inputs import origin_of, url_origin
 from app.domain.read_only import ReadOnlyMode
 from app.domain.secret import Secret
 
@@ -92,10 +92,9 @@ class Endpoint:
         return mine == (other.provider, _origin(other), other.insecure)
 
 
-def _origin(endpoint: Endpoint) -> str:
-    if endpoint.provider is Provider.CHAINLOOP:
-        return origin_of(endpoint.address)
-    return endpoint.address.strip().rstrip("/").lower()
+def _origin(endpoint: Endpoint) -> object:
+    chainloop = endpoint.provider is Provider.CHAINLOOP
+    return origin_of(endpoint.address) if chainloop else url_origin(endpoint.address)
 
 
 @dataclass(frozen=True, slots=True)

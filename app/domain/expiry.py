@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 
+from app.domain import spans
 from app.domain.errors import UsageError
+from app.domain.text import clean
 from app.domain.times import at_time
 
 
@@ -25,7 +27,26 @@ CHOICES = (
     Life("never", None),
 )
 DEFAULT = 2
+NEVER = "never"
+_HINT = "write 24h, 90d, 1y, 720h or never"
 LONGEST = timedelta(days=100 * 365)
+
+
+def read_life(text: str, source: str) -> timedelta | None:
+    """Return how long a token lives, as one types it (see `app.domain.spans.parse`); None for `never`.
+
+    Raise UsageError for what is no length of time, is not above zero, or is over 100 years.
+    """
+    if text.strip().lower() == NEVER:
+        return None
+    span = spans.parse(text)
+    if span is None:
+        raise UsageError(f"{source} {clean(text, 80)!r} is not a length of time", hint=_HINT)
+    if span <= timedelta():
+        raise UsageError(f"{source} {clean(text, 80)!r} is already over", hint=_HINT)
+    if span > LONGEST:
+        raise UsageError(f"{source} {clean(text, 80)!r} is longer than 100 years", hint="write never instead")
+    return span
 
 
 def until_date(text: str, now: datetime, zone: tzinfo | None = None) -> timedelta:

@@ -5,7 +5,7 @@
     field     = ( "scope" | "project" | "status" | "name" | "description" | "id" ) ":" text
     compare   = ( "idle" | "expires" ) ( "<" | ">" ) duration
     word      = text                                        in name, scope, id or description
-    duration  = digits ( "m" | "h" | "d" | "w" | "y" )      minutes, hours, days, weeks, years of 365 days
+    duration  = as app.domain.spans.parse reads it          30m, 12h, 7d, 6w, 1y, 1h30m
     text      = bare | '"' { character | '\\"' | '\\\\' } '"'
 
 Case does not count. In a bare text `*` stands for any characters and `?` for one; a quoted text is taken
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import and_
 
+from app.domain import spans
 from app.domain.errors import UsageError
 from app.domain.inactivity import idle
 from app.domain.listing import Row
@@ -33,17 +34,9 @@ FIELDS = ("scope", "project", "status", "name", "description", "id")
 COMPARED = ("idle", "expires")
 STATUSES = ("active", "expired", "revoked", "at-risk", "expiring")
 SCOPES = ("org", "organization", "project")
-UNITS = {
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-    "y": timedelta(days=365),
-}
 _TERM = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*"?)+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _NO_OPERATOR = re.compile(r"[=~|!]|&&")
-_DURATION = re.compile(r"(\d{1,6})([mhdwy])", re.ASCII)
 
 
 class FilterProblem(UsageError):
@@ -164,12 +157,6 @@ def understood(text: str) -> tuple[Filter, FilterProblem | None]:
     return Filter(tuple(terms)), first
 
 
-def duration(text: str) -> timedelta | None:
-    """Return a duration like 30m, 12h, 7d, 6w or 1y; None when it is none."""
-    found = _DURATION.fullmatch(text.strip().lower())
-    return int(found[1]) * UNITS[found[2]] if found else None
-
-
 # ── from text ──
 
 
@@ -205,7 +192,7 @@ def _field(field: str, rest: str, written: str, start: int) -> Text:
 def _compare(field: str, rest: str, written: str, start: int) -> Text:
     if field not in COMPARED:
         raise FilterProblem(written, start, "only idle and expires can be compared", hint="idle>30d")
-    if duration(rest) is None:
+    if spans.parse(rest) is None:
         raise FilterProblem(
             written, start, "a duration must follow: 30m, 12h, 7d, 6w or 1y", hint=f"{field}>30d"
         )
@@ -263,7 +250,7 @@ def _word(text: Text) -> Predicate:
 
 
 def _comparison(term: Term, now: datetime) -> Predicate:
-    span = duration(term.text.value) or timedelta(0)
+    span = spans.parse(term.text.value) or timedelta(0)
     less = term.sign == "<"
     if term.field == "idle":
         return lambda row: (idle(row.token, now) < span) if less else (idle(row.token, now) > span)

@@ -1,7 +1,6 @@
 """Gumloop: where it is, what flags and environment say about it, and what a login there consists of."""
 
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, urlsplit
 
 from app.domain import inputs
 from app.domain.credentials import DEFAULT_PROFILE, Endpoint, Method, Provider
@@ -97,7 +96,7 @@ class Team:
 def endpoint_of(base_url: str, source: str = "the base URL") -> Endpoint:
     """Return the endpoint for a base URL, or raise UsageError for one that no credential may go to."""
     url = inputs.read_text(base_url, source)
-    parts = _split(url)
+    parts = inputs.split_url(url) if url.isascii() else None
     if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
         raise UsageError(
             f"{source} {clean(url, 100)!r} is not a base URL", hint=f"write it whole, for example {BASE_URL}"
@@ -141,25 +140,9 @@ def same_origin(one: str, other: str) -> bool:
 
 def is_loopback(url: str) -> bool:
     """True for an address on this machine."""
-    parts = _split(url)
+    parts = inputs.split_url(url)
     return parts is not None and is_loopback_host(parts.hostname or "")
 
 
 def _issuer(address: str) -> tuple[str, str, int, str]:
-    parts = _split(root_of(address))
-    if parts is None:
-        return ("", address, 0, "")
-    port = parts.port or (80 if parts.scheme == "http" else 443)
-    return (parts.scheme, parts.hostname or "", port, parts.path.rstrip("/"))
-
-
-def _split(url: str) -> SplitResult | None:
-    """Split an address; None when it cannot be one (a port that is no number among others)."""
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
+    return inputs.url_origin(root_of(address.strip()))

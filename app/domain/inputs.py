@@ -4,7 +4,7 @@ Flags, variables, config.toml, form fields, prompts, pastes, standard input and 
 readers. Each returns a value, or raises UsageError with a message that begins with `source`: the flag, the
 variable, the key in config.toml or the field that the text came from. No error quotes a secret.
 
-Durations are read by `app.cli.durations` and `app.domain.expiry`, moments by `app.domain.times`.
+Spans of time are read by `app.domain.spans` and `app.domain.expiry`, moments by `app.domain.times`.
 """
 
 import base64
@@ -88,7 +88,7 @@ def read_address(text: str, source: str) -> Address | None:
         return None
     scheme, divider, rest = given.rpartition("://")
     insecure = {"https": False, "grpcs": False, "http": True, "grpc": True}.get(scheme.lower())
-    parts = _split(f"//{rest}")
+    parts = split_url(f"//{rest}")
     if parts is None or (divider and insecure is None):
         raise UsageError(f"{source} {clean(given, 80)!r} is not an address", hint=_ADDRESS)
     if parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
@@ -122,7 +122,17 @@ def origin_of(address: str) -> str:
     return found.text if found else address.strip().lower()
 
 
-def _split(url: str) -> SplitResult | None:
+def url_origin(url: str) -> tuple[str, str, int, str]:
+    """Return scheme, host, port and path of a stored URL, as they are compared; never an error."""
+    parts = split_url(url.strip())
+    if parts is None:
+        return "", url, 0, ""
+    port = parts.port or (80 if parts.scheme == "http" else TLS_PORT)
+    return parts.scheme, parts.hostname or "", port, parts.path.rstrip("/")
+
+
+def split_url(url: str) -> SplitResult | None:
+    """Return the parts of a URL; None for what cannot be one, such as a port that is no number."""
     if _BLANK.search(url) or not url.isprintable():
         return None
     try:

@@ -1,13 +1,37 @@
-"""Spans of time in the few characters that a column has: "94 d", "3 h", "12 min", "94 d ago".
+"""Spans of time, as one types them and in the few characters that a column has.
 
-One unit is enough, rounded down, so that a deadline is never shown later than it is. The words are the
+Typed: "90d", "6w", "1y", or a Go duration such as "1h30m". Shown: "94 d", "3 h", "12 min", "94 d ago". One
+unit is enough, rounded down, so that a deadline is never shown later than it is. The words are the
 same in a table, on a card and in a sentence.
 """
 
+import re
 from datetime import datetime, timedelta
 
 _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 _YEAR = timedelta(days=365)
+
+
+_SECONDS = {
+    "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
+    "d": 86400.0, "w": 7 * 86400.0, "y": 365 * 86400.0,
+}  # fmt: skip
+_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h|d|w|y)")
+
+
+def parse(text: str) -> timedelta | None:
+    """Return the span that `text` names, at most `timedelta.max`; None for any other text.
+
+    A year is 365 days, `m` are minutes. Case does not count.
+    """
+    wanted = text.strip().lower()
+    parts = _PART.findall(wanted)
+    if not parts or "".join(number + unit for number, unit in parts) != wanted:
+        return None
+    try:
+        return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))
+    except OverflowError:
+        return timedelta.max
 
 
 def short(span: timedelta) -> str:

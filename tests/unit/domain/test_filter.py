@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain import filter as filters
+from app.domain import spans
 from app.domain.book import Book
 from app.domain.filter import COMPARED, FIELDS, SCOPES, STATUSES, Filter, FilterProblem, Term, Text
 from app.domain.listing import Sort, Tab, row
@@ -88,22 +89,23 @@ def test_nothing_lets_everything_through() -> None:
 )
 def test_durations(text: str, span: timedelta) -> None:
     """One number, one unit."""
-    assert filters.duration(text) == span
-    assert filters.duration(f"{text} 1d") is None
+    assert spans.parse(text) == span
+    assert spans.parse(f"{text} 1d") is None
+    assert filters.parse(f"idle>{text}")
 
 
 quoted = st.text(max_size=12).map(lambda value: Text(value, literal=True))
 bare = st.text(
     st.characters(exclude_characters='":<>\\!=~|&', exclude_categories=("Z", "C")), min_size=1
 ).map(Text)
-spans = st.builds("{}{}".format, st.integers(0, 99_999), st.sampled_from("mhdwy")).map(Text)
+lengths = st.builds("{}{}".format, st.integers(0, 99_999), st.sampled_from("mhdwy")).map(Text)
 terms = st.one_of(
     st.builds(Term, st.just(""), st.one_of(quoted, bare.filter(lambda t: t.value.lower() != "never"))),
     st.just(Term("never", Text(""))),
     st.builds(Term, st.sampled_from(["name", "description", "id", "project"]), st.one_of(quoted, bare)),
     st.builds(Term, st.just("status"), st.sampled_from(STATUSES).map(Text)),
     st.builds(Term, st.just("scope"), st.sampled_from(SCOPES).map(Text)),
-    st.builds(Term, st.sampled_from(COMPARED), spans, st.sampled_from("<>")),
+    st.builds(Term, st.sampled_from(COMPARED), lengths, st.sampled_from("<>")),
 )
 
 

@@ -119,6 +119,15 @@ def test_another_host_or_port_is_another_origin(other: str) -> None:
     assert not here.same_origin(Endpoint(Provider.CHAINLOOP, "host:443", insecure=True))
 
 
+def test_a_base_url_is_compared_by_its_parts() -> None:
+    """Scheme and host in any case, the port of the scheme, no slash at the end; the path as it is."""
+    here = Endpoint(Provider.GUMLOOP, "https://g.example/api/v1")
+    for same in ("https://g.example/api/v1/", "HTTPS://G.example:443/api/v1", "https://g.example/api/v1\n"):
+        assert here.same_origin(Endpoint(Provider.GUMLOOP, same))
+    for other in ("https://g.example:444/api/v1", "http://g.example/api/v1", "https://g.example/API/v1", ""):
+        assert not here.same_origin(Endpoint(Provider.GUMLOOP, other))
+
+
 def test_a_path_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is stored, and used from another folder."""
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli.durations import parse
 from app.domain.errors import UsageError
+from app.domain.expiry import read_life
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from app.domain.errors import UsageError
     ],
 )
 def test_reads_days_and_go_durations(text: str, expected: timedelta | None) -> None:
-    assert parse(text) == expected
+    assert read_life(text, "--expiration") == expected
 
 
 @pytest.mark.parametrize(
@@ -34,13 +34,13 @@ def test_reads_days_and_go_durations(text: str, expected: timedelta | None) -> N
 )
 def test_refuses_what_is_no_length_of_time(text: str) -> None:
     with pytest.raises(UsageError):
-        parse(text)
+        read_life(text, "--expiration")
 
 
 @given(st.text(max_size=20))
 def test_never_fails_in_another_way(text: str) -> None:
     try:
-        found = parse(text)
+        found = read_life(text, "--expiration")
     except UsageError:
         return
     assert found is None or found > timedelta(0)
@@ -48,4 +48,4 @@ def test_never_fails_in_another_way(text: str) -> None:
 
 @given(st.integers(1, 10_000))
 def test_days_are_days(days: int) -> None:
-    assert parse(f"{days}d") == timedelta(days=days)
+    assert read_life(f"{days}d", "--expiration") == timedelta(days=days)
