@@ -121,9 +121,13 @@ def pairs(rows: Sequence[tuple[str, str]]) -> str:
     return "\n".join(f"{name}: {clean(value)}" for name, value in rows)
 
 
+_FIRST_COMBINING = "\u0300"
+"""Everything printable before it takes one cell."""
+
+
 def width(text: str) -> int:
     """How many terminal cells `text` takes."""
-    if text.isascii():
+    if text.isascii() or all(char < _FIRST_COMBINING or char == "…" for char in text):
         return len(text)
     # Not for the usual case: importing it takes longer than printing the table.
     from rich.cells import cell_len

@@ -38,6 +38,11 @@ class Courier:
             threading.Thread(target=_carry, args=(call, answer), name="keychain", daemon=True).start()
             return await self._wait(answer, seconds or self.timeout)
 
+    async def wait_for_last(self, seconds: float) -> None:
+        """Wait for the call under way to come back, at most so many seconds; its caller has gone away."""
+        if self._under_way is not None:
+            await asyncio.wait([_quietly(self._under_way)], timeout=seconds)
+
     async def _previous(self) -> None:
         """A call whose caller went away (cancelled, timed out) may still be running."""
         previous = self._under_way

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 UNKNOWN = "keychain"
+PROMPT_GOES = 2.0
+"""Seconds for the keychain to take a prompt away."""
 UNLOCK_PATIENCE = 300.0
 """Seconds for a person to answer the keychain's prompt, as long as for the page of a sign-in."""
 _AROUND = " \t\r\n\v\f\xa0\ufeff"
@@ -74,6 +77,11 @@ class KeychainVault:
 
         try:
             await self._courier.run(lambda: self._translated(call), UNLOCK_PATIENCE + self._courier.timeout)
+        except asyncio.CancelledError:
+            given_up.set()
+            # The program may be about to end, and its threads with it.
+            await self._courier.wait_for_last(PROMPT_GOES)
+            raise
         finally:
             given_up.set()
 
