@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from app.services.login.gumloop_key import GumloopKeyLogin
     from app.services.login.gumloop_oauth import GumloopOAuthLogin
     from app.services.login.gumloop_token import GumloopTokenLogin
-    from app.services.login.saver import LoginTarget
     from app.services.new_token import NewToken
     from app.services.open_dashboard import OpenDashboard
     from app.services.organizations import (
@@ -295,7 +294,7 @@ class Container(Adapters):
 
         load_ahead("app.services.chainloop_identity", "joserfc.util")
         return ChainloopBrowserLogin(
-            self._chainloop_saver, self.gateways, self.listeners, self.browser, self.clock
+            self.chainloop_saver, self.gateways, self.listeners, self.browser, self.clock
         )
 
     def chainloop_keyless_login(self) -> ChainloopKeylessLogin:
@@ -314,18 +313,10 @@ class Container(Adapters):
         """A new sign-in with a pasted token."""
         from app.services.login.chainloop_token import ChainloopTokenLogin
 
-        return ChainloopTokenLogin(self._chainloop_saver, self.clock)
-
-    async def chainloop_login_target(self) -> LoginTarget:
-        """Where a sign-in to Chainloop goes, and what it replaces."""
-        return await self._chainloop_saver.target()
-
-    async def gumloop_login_target(self) -> LoginTarget:
-        """Where a sign-in to Gumloop goes, and what it replaces."""
-        return await self._gumloop_saver.target()
+        return ChainloopTokenLogin(self.chainloop_saver, self.clock)
 
     @cached_property
-    def _chainloop_saver(self) -> ChainloopSaver:
+    def chainloop_saver(self) -> ChainloopSaver:
         from app.services.login.chainloop import ChainloopSaver
 
         return ChainloopSaver(self.chainloop_session, self.vault, self.trail, self.changes)
@@ -374,23 +365,23 @@ class Container(Adapters):
 
         load_ahead("app.clients.gumloop")
         return GumloopOAuthLogin(
-            self._gumloop_saver, self.gumloop_oauth, self.listeners, self.browser, self.clock
+            self.gumloop_saver, self.gumloop_oauth, self.listeners, self.browser, self.clock
         )
 
     def gumloop_key_login(self) -> GumloopKeyLogin:
         """A new sign-in with an API key and a user ID."""
         from app.services.login.gumloop_key import GumloopKeyLogin
 
-        return GumloopKeyLogin(self._gumloop_saver, self.clock)
+        return GumloopKeyLogin(self.gumloop_saver, self.clock)
 
     def gumloop_token_login(self) -> GumloopTokenLogin:
         """A new sign-in with a pasted access token."""
         from app.services.login.gumloop_token import GumloopTokenLogin
 
-        return GumloopTokenLogin(self._gumloop_saver, self.clock)
+        return GumloopTokenLogin(self.gumloop_saver, self.clock)
 
     @cached_property
-    def _gumloop_saver(self) -> GumloopSaver:
+    def gumloop_saver(self) -> GumloopSaver:
         from app.services.login.gumloop import GumloopSaver
 
         return GumloopSaver(

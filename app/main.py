@@ -169,6 +169,9 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
     def on_login_watch_screen_happened(self, event: "LoginWatchScreen.Happened") -> None:
         """Named, not `@on`: the first frame does not wait for the class."""
         self.errand.watch(event.step)
+        if event.step.result is not None and self.errand.provider is None:
+            # Who signed in may go on by a number key, without another look at this screen.
+            self.frame.account_changed.publish(None)
 
     def _account_changed(self) -> None:
         if self.errand.words:
@@ -296,7 +299,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         return super().check_action(action, parameters)
 
     def _signed_in(self, done: bool | None) -> None:
-        if done:
+        if done and self.errand.provider is not None:
             self.frame.account_changed.publish(None)
 
     def action_organization(self) -> None:

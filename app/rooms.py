@@ -100,7 +100,7 @@ class Rooms:
         """Choose how to sign in, `provider` first."""
         from app.domain.gumloop import CALLBACK_PORT
         from app.domain.keyless import Availability
-        from app.screens.login import LoginScreen, LoginTools
+        from app.screens.login import LoginScreen, LoginServers, LoginTools
         from app.screens.login_offers import chainloop_offers, gumloop_offers
 
         box = self._box
@@ -118,12 +118,12 @@ class Rooms:
             inspect=box.inspect_keyless,
         )
         copy = self._copying()
-        targets = {
-            Provider.GUMLOOP: box.gumloop_login_target,
-            Provider.CHAINLOOP: box.chainloop_login_target,
+        servers: dict[Provider, LoginServers] = {
+            Provider.GUMLOOP: box.gumloop_saver,
+            Provider.CHAINLOOP: box.chainloop_saver,
         }
         offers = (*gumloop, *chainloop)
-        tools = LoginTools(offers, box.vault, box.browser, copy, box.browser_obstacle, targets, self._profile)
+        tools = LoginTools(offers, box.vault, box.browser, copy, box.browser_obstacle, servers, self._profile)
         return LoginScreen(self._frame, tools, provider)
 
     def tokens(self) -> Screen[bool]:

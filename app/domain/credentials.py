@@ -86,6 +86,11 @@ class Endpoint:
         """The host, with its port where one is named: what a person tells servers apart by."""
         return urlsplit(self.address).netloc if "://" in self.address else self.address
 
+    @property
+    def typed(self) -> str:
+        """The address as a person types it: a control plane that speaks plain text has its scheme."""
+        return f"http://{self.address}" if self.insecure and "://" not in self.address else self.address
+
     def same_origin(self, other: "Endpoint") -> bool:
         """True when a credential issued by `other` may be sent here, however the two are spelt."""
         mine = (self.provider, _origin(self), self.insecure)

@@ -1,8 +1,8 @@
 """Sign in, step 1: choose how."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -10,13 +10,14 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
+from textual.suggester import SuggestFromList
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
 from app.domain.credentials import Provider
-from app.domain.errors import VaultLocked
+from app.domain.errors import LoopinError, VaultLocked
 from app.domain.ports import Browser, Vault
 from app.domain.status import VaultStatus
 from app.domain.text import capital, clean
@@ -44,11 +45,19 @@ _WITHOUT = {
 _STORAGE = ("Storage  ", "$text-muted")
 
 
+class LoginServers(Protocol):
+    """Where a sign-in at one provider goes, and a choice of it."""
+
+    async def target(self) -> LoginTarget: ...
+    async def known_servers(self) -> Sequence[str]: ...
+    def choose_server(self, typed: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class LoginTools:
     """What the sign-in screens work with.
 
-    `obstacle` says why no browser can be opened here; `targets` where a sign-in at each provider goes, and
+    `obstacle` says why no browser can be opened here; `servers` where a sign-in at each provider goes, and
     what it replaces; `profiles` makes the dialog that chooses another profile.
     """
 
@@ -57,7 +66,7 @@ class LoginTools:
     browser: Browser
     copy: CopyText
     obstacle: str = ""
-    targets: Mapping[Provider, Callable[[], Awaitable[LoginTarget]]] = field(default_factory=dict)
+    servers: Mapping[Provider, LoginServers] = field(default_factory=dict)
     profiles: Callable[[Provider | None], Dialog[Profile]] | None = None
 
 
@@ -84,11 +93,17 @@ class LoginScreen(RoomScreen):
         self._vault: VaultStatus | None = None
         self._rows: list[Offer | None] = []
         self._headings: dict[Provider, int] = {}
+        self._usual: dict[Provider, str] = {}
+        self._typed: dict[Provider, str] = {}
+        self._known: dict[Provider, SuggestFromList] = {}
 
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
             yield OptionList(id="login-ways", markup=False)
             yield Paragraphs(id="login-storage")
+            with Horizontal(id="login-where"):
+                yield Static("Server", classes="muted")
+                yield Input(id="login-server", compact=True, disabled=True, max_length=300)
             with Horizontal(id="login-how"):
                 yield Static("Callback port, 0 = any", classes="muted")
                 yield Input(str(self._port()), id="login-port", type="integer", compact=True, max_length=5)
@@ -146,9 +161,50 @@ class LoginScreen(RoomScreen):
     @work(exclusive=True, group="servers", description="look for the servers", exit_on_error=False)
     async def _name_servers(self) -> None:
         ways = self.query_one(OptionList)
-        for provider, ask in self._tools.targets.items():
-            heading = self._heading(provider, await ask())
-            ways.replace_option_prompt_at_index(self._headings[provider], heading)
+        for provider, servers in self._tools.servers.items():
+            servers.choose_server("")
+            target = await servers.target()
+            ways.replace_option_prompt_at_index(self._headings[provider], self._heading(provider, target))
+            self._usual[provider] = self._typed[provider] = target.endpoint.typed
+            self._known[provider] = SuggestFromList(await servers.known_servers(), case_sensitive=False)
+        self._show_server()
+
+    def _provider(self) -> Provider | None:
+        """The provider of the way under the cursor."""
+        row = self.query_one(OptionList).highlighted
+        offer = self._rows[row] if row is not None else None
+        return offer.provider if offer else None
+
+    def _show_server(self) -> None:
+        provider = self._provider()
+        field = self.query_one("#login-server", Input)
+        field.disabled = provider not in self._typed
+        if provider is not None and provider in self._typed:
+            field.suggester = self._known[provider]
+            with field.prevent(Input.Changed):
+                field.value = self._typed[provider]
+
+    @on(Input.Changed, "#login-server")
+    def _server_typed(self, event: Input.Changed) -> None:
+        if (provider := self._provider()) is not None:
+            self._typed[provider] = event.value
+
+    @on(Input.Submitted, "#login-server")
+    def _server_entered(self) -> None:
+        self.query_one(OptionList).focus()
+
+    def _takes_server(self, provider: Provider) -> bool:
+        """Let the sign-in go to the server that is typed; say why it cannot."""
+        servers, typed = self._tools.servers.get(provider), self._typed.get(provider, "")
+        if servers is None:
+            return True
+        try:
+            servers.choose_server("" if typed.strip() == self._usual.get(provider) else typed)
+        except LoopinError as error:
+            self.notify(sentence(error, sign_in_key(self)), severity="error", markup=False)
+            self.query_one("#login-server").focus()
+            return False
+        return True
 
     def _way(self, offer: Offer, mark: str = " ") -> Content:
         wide = max(len(other.title) for other in self._tools.offers)
@@ -234,6 +290,7 @@ class LoginScreen(RoomScreen):
                 event.option_list.replace_option_prompt_at_index(index, self._way(other, mark))
         how = self.query_one("#login-how")
         how.disabled = offer is None or offer.browser is None
+        self._show_server()
         if offer is not None and offer.browser is not None:
             self.query_one("#login-port", Input).value = str(offer.port)
 
@@ -244,7 +301,7 @@ class LoginScreen(RoomScreen):
             # Nothing is stored of it, so no keychain is needed.
             self.open_above(KeylessDialog(offer.inspect, self.frame.clock.now()))
             return
-        if offer is None or self._refused():
+        if offer is None or self._refused() or not self._takes_server(offer.provider):
             return
         if offer.browser is not None and (how := self._how()) is not None:
             self.open_above(

@@ -51,6 +51,17 @@ class ChainloopMemory:
         insecure = facts.get(_INSECURE, "") == str(True)
         return Endpoint(Provider.CHAINLOOP, facts[_ENDPOINT], insecure, facts.get(_CA, ""))
 
+    async def endpoints(self) -> tuple[Endpoint, ...]:
+        """The servers of all profiles."""
+        if self._accounts is None:
+            return ()
+        try:
+            profiles = await self._accounts.profiles(_CHAINLOOP)
+        except LoopinError:
+            return ()
+        found = [await self.endpoint(profile) for profile in profiles]
+        return tuple(endpoint for endpoint in found if endpoint is not None)
+
     async def knows_transport(self, profile: str) -> bool:
         """False for a login whose server is remembered, but not whether it speaks TLS: 1.0 wrote such."""
         facts = await self.facts(profile)

@@ -2,6 +2,7 @@
 
 import pytest
 from textual import events
+from textual.widgets import Input, OptionList
 
 from app.domain.errors import BrowserUnavailable, PortBusy, Unreachable, VaultLocked, VaultMissing
 from app.domain.login import Step, StepState
@@ -9,12 +10,14 @@ from app.screens.accounts import AccountsScreen
 from app.screens.login import LoginScreen
 from app.screens.login_form import LoginFormScreen
 from app.screens.login_progress import LoginProgressScreen
+from app.screens.profile import ProfileDialog
 from app.services.chainloop_vault import ChainloopVault
 from tests.support import app as fakes
 from tests.support.pages.login import (
     CHAINLOOP_BROWSER,
     CHAINLOOP_TOKEN,
     GUMLOOP_KEY,
+    LoginPage,
     at_the_choice,
     signed_out,
 )
@@ -211,6 +214,19 @@ async def test_a_token_form_tells_what_the_token_says_and_signs_in() -> None:
         assert "API token ci-release" in login.shown()
 
 
+async def test_who_signed_in_is_on_the_frame_whatever_key_goes_on() -> None:
+    """By a number key too, without a press of Continue."""
+    box = signed_out()
+    async with at_the_choice(box) as login:
+        await login.choose(CHAINLOOP_TOKEN)
+        (await login.form("token")).value = fakes.USER_TOKEN.reveal()
+        await login.press("enter")
+        await login.signed_in()
+        await login.press("2")
+        await login.until(lambda: "acme ▾" in login.text().splitlines()[0])
+        await login.reads("ci-legacy")
+
+
 async def test_a_wrong_token_leaves_the_keychain_as_it_was_and_the_form_filled() -> None:
     box = fakes.container()
     before = dict(box.fake_vault.entries)
@@ -299,3 +315,56 @@ async def test_a_token_is_pasted_as_it_was_copied(pasted: str) -> None:
         stored = await ChainloopVault(box.fake_vault).read("default")
         assert stored is not None
         assert stored.secret == fakes.CI_TOKEN
+
+
+def server_field(login: LoginPage) -> Input:
+    return login.find("#login-server", Input)
+
+
+async def test_the_server_can_be_typed_and_the_sign_in_goes_there() -> None:
+    """With the usual one in the field; the login belongs to the one that was typed."""
+    box = signed_out()
+    async with at_the_choice(box) as login:
+        await login.mark(CHAINLOOP_TOKEN)
+        await login.until(lambda: server_field(login).value == fakes.ENDPOINT.address)
+        await login.mark(GUMLOOP_KEY)
+        await login.until(lambda: server_field(login).value.startswith("https://"))
+        await login.mark(CHAINLOOP_TOKEN)
+        await login.until(lambda: server_field(login).value == fakes.ENDPOINT.address)
+        server_field(login).value = "https://cp.other.example"
+        await login.choose(CHAINLOOP_TOKEN)
+        (await login.form("token")).value = fakes.USER_TOKEN.reveal()
+        await login.press("enter")
+        assert (await login.signed_in()).endpoint == "cp.other.example:443"
+    stored = await ChainloopVault(box.fake_vault).read("default")
+    assert stored is not None
+    assert (stored.endpoint.address, stored.endpoint.insecure) == ("cp.other.example:443", False)
+
+
+async def test_a_server_that_is_no_address_is_refused_before_anything_opens() -> None:
+    box = signed_out()
+    async with at_the_choice(box) as login:
+        await login.mark(CHAINLOOP_BROWSER)
+        await login.until(lambda: server_field(login).value)
+        server_field(login).value = "not an address"
+        await login.choose(CHAINLOOP_BROWSER)
+        await login.until(lambda: any("is not an address" in note for note in login.notes()))
+        assert isinstance(login.screen, LoginScreen)
+        assert box.fake_listeners.made == []
+
+
+async def test_what_a_sign_in_replaces_is_said_at_the_choice_and_another_profile_keeps_it() -> None:
+    box = fakes.container()
+    async with at_the_choice(box) as login:
+        await login.reads(f"replaces the login at {fakes.ENDPOINT.address}, profile default")
+        await login.press("p")
+        await login.dialog(ProfileDialog)
+        options = login.screen.query_one(OptionList)
+        await login.until(lambda: options.option_count)
+        prompts = [str(option.prompt) for option in options.options]
+        options.highlighted = max(at for at, words in enumerate(prompts) if "another name" in words)
+        await login.press("enter")
+        await login.write("work")
+        await login.press("enter")
+        await login.dialog(LoginScreen)
+        await login.until(lambda: "replaces" not in login.text())

@@ -1,12 +1,13 @@
 """What both Chainloop sign-ins end with: verify with Context.Current, then store."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.activity import Action
 from app.domain.claims import expiry_of, method_of
-from app.domain.credentials import Credential, Method, Provider, Source
+from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
 from app.domain.errors import (
     LoginFailed,
     LoopinError,
@@ -15,6 +16,7 @@ from app.domain.errors import (
     SessionEnded,
     UsageError,
 )
+from app.domain.inputs import read_address
 from app.domain.login import SignedIn
 from app.domain.organizations import Identity
 from app.domain.ports import Vault
@@ -68,6 +70,19 @@ class ChainloopSaver(Saver[Secret, Accepted, StoredLogin]):
 
     def _told(self, known: Accepted) -> str:
         return f"{known.identity.name} · {known.identity.organization or 'no organization yet'}"
+
+    def read_server(self, typed: str) -> Endpoint:
+        """A host and a port; `http://` before it means plain text."""
+        default = self._session.target.default
+        address = read_address(typed, "the server")
+        if address is None:
+            return default
+        return replace(default, address=address.text, insecure=bool(address.insecure))
+
+    async def known_servers(self) -> Sequence[str]:
+        """The default server and those of the profiles, as one types them."""
+        known = [self._session.target.default, *await self._session.memory.endpoints()]
+        return tuple(dict.fromkeys(endpoint.typed for endpoint in known))
 
     async def earlier(self) -> Earlier[StoredLogin] | None:
         """The login that the profile has now; None for none, and for one that cannot be read."""

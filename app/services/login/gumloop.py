@@ -1,15 +1,15 @@
 """What every Gumloop sign-in ends with: verify with models.list, then store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.activity import Action
-from app.domain.credentials import Credential, Method, Provider, Source
+from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
 from app.domain.errors import LoginFailed, LoopinError, PermissionDenied, SessionEnded, VaultError
-from app.domain.gumloop import GumloopLogin
+from app.domain.gumloop import GumloopLogin, endpoint_of
 from app.domain.login import SignedIn
 from app.domain.organizations import Identity
 from app.domain.ports import GumloopAPIs, GumloopOAuth, ProcessLock, Vault
@@ -95,6 +95,18 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
 
     def _told(self, known: Accepted) -> str:
         return "models.list"
+
+    def read_server(self, typed: str) -> Endpoint:
+        """A base URL, whole."""
+        return endpoint_of(typed.strip())
+
+    async def known_servers(self) -> Sequence[str]:
+        """The default server and those of the profiles, as one types them."""
+        known = [self._session.target.default]
+        with suppress(LoopinError):
+            found = [await self._memory.endpoint(name) for name in await self._memory.profiles()]
+            known += [endpoint for endpoint in found if endpoint is not None]
+        return tuple(dict.fromkeys(endpoint.typed for endpoint in known))
 
     async def earlier(self) -> Earlier[GumloopLogin] | None:
         """The login that the profile has now; None for none, and for one that cannot be read."""

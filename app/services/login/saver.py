@@ -1,7 +1,7 @@
 """What every sign-in begins and ends with: a keychain that takes a login, and a login the server accepted."""
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import ClassVar, Generic, Protocol, TypeVar
@@ -25,6 +25,11 @@ class Target(Protocol):
     @property
     def profile(self) -> str:
         """Its name."""
+        ...
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The server that is named for this run."""
         ...
 
 
@@ -78,6 +83,7 @@ class Saver(ABC, Generic[New, Known, Login]):
         self._where = session
         self._vault = vault
         self._endpoint: Endpoint | None = None
+        self._chosen: Endpoint | None = None
         self.changes = changes
 
     @property
@@ -114,8 +120,20 @@ class Saver(ABC, Generic[New, Known, Login]):
 
     async def target(self) -> LoginTarget:
         """Where a sign-in goes now, and which login of the profile it replaces."""
-        endpoint, earlier = await self._where.sign_in_endpoint(), await self.earlier()
+        endpoint, earlier = self._chosen or await self._where.sign_in_endpoint(), await self.earlier()
         return LoginTarget(endpoint, f"{earlier.words}, profile {self.profile}" if earlier else "")
+
+    def choose_server(self, typed: str) -> None:
+        """Sign in at a server that was typed, empty for the usual one; raise UsageError for no address."""
+        self._chosen = self.read_server(typed) if typed.strip() else None
+
+    @abstractmethod
+    def read_server(self, typed: str) -> Endpoint:
+        """The endpoint for an address that a person typed; raise UsageError for no address."""
+
+    @abstractmethod
+    async def known_servers(self) -> Sequence[str]:
+        """The default server and those of the profiles, as one types them."""
 
     def keychain_open(self) -> AbstractContextManager[None]:
         """While inside, what `keychain` has opened stays open: saving is spared the way there."""
@@ -128,6 +146,9 @@ class Saver(ABC, Generic[New, Known, Login]):
         yield progress.done(self._told(known))
         yield progress.start(Step.SAVED)
         problem = await self.changes.run(self.doing, self._replace(new, known), hint=STORED)
+        named = self._where.target.endpoint
+        if named is not None and not named.same_origin(self.endpoint):
+            problem = f"this run names another server, {named.host}: the login is used without that"
         label = self._vault.label
         result = self._result(new, known, label)
         if problem:
