@@ -31,7 +31,9 @@ _SIGN_IN = "sign in again: loopin chainloop auth login"
 _NOT_GRANTED = "operation not allowed"
 """What a control plane says where the credential is good and grants other calls; anything else says more."""
 _GONE = re.compile(r"API token (revoked|not found)\W*$", re.IGNORECASE)
-_NO_SUCH_ORGANIZATION = re.compile(r"not a member of organization|^org not found$", re.IGNORECASE)
+_NO_SUCH_ORGANIZATION = re.compile(
+    r"not a member of organization|^org not found$|organization.* suspended", re.IGNORECASE
+)
 _HANDSHAKE = ("handshake failed", "CERTIFICATE", "SSL_ERROR", "WRONG_VERSION_NUMBER")
 _NOT_GRPC = ("http2 header with status", "content-type", "Failed parsing HTTP/2", "ALPN")
 _BROKEN_OFF = ("closed", "reset", "Broken pipe", "Stream removed")

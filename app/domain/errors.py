@@ -13,7 +13,7 @@
     │   ├── PermissionDenied
     │   │   └── NotGranted       the identity is known, and this call is not among its own
     │   ├── NotFound
-    │   ├── OrganizationLost     the organization in use is gone, or not the person's any more
+    │   ├── OrganizationLost     the organization in use is gone, suspended, or not the person's any more
     │   ├── AlreadyExists
     │   └── RateLimited
     ├── Failed                   the server tried and could not
@@ -121,7 +121,7 @@ class NotFound(Refused):
 
 
 class OrganizationLost(Refused):
-    """The organization in use is gone, has become another one of that name, or is not the person's any more.
+    """The organization in use is gone or suspended, is another one of that name, or not the person's any more.
 
     It is never replaced by itself: the person chooses another.
     """

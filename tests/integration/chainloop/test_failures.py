@@ -214,6 +214,7 @@ async def test_a_message_that_cannot_be_read_is_a_bad_reply(
         (Code.PERMISSION_DENIED, "operation not allowed", NotGranted),
         (Code.PERMISSION_DENIED, "user is not a member of organization acme", OrganizationLost),
         (Code.UNKNOWN, "org not found", OrganizationLost),
+        (Code.PERMISSION_DENIED, "organization is suspended", OrganizationLost),
         (Code.NOT_FOUND, "logged in user not found", NotFound),
         (Code.ALREADY_EXISTS, "duplicated: name already taken", AlreadyExists),
         (Code.FAILED_PRECONDITION, "not now", Refused),

@@ -10,7 +10,9 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 from textual.widgets import OptionList
 
@@ -387,3 +389,27 @@ async def test_an_api_token_does_not_care_for_the_organization_of_the_profile(
     robot = machine.container(CHAINLOOP_TOKEN=jwt)
     assert (await robot.describe_organization.do()).identity.organization == machine.mine.name
     assert (await robot.list_tokens.do()).context.organization.name == machine.mine.name
+
+
+async def test_the_way_out_of_a_suspended_organization_works(
+    machine: Machine, loopin: Loopin, proxy: Between
+) -> None:
+    """Every call that names it is refused, except those that a control plane answers all the same."""
+
+    def suspended(method: str, count: int, context: Any) -> None:
+        named = dict(context.invocation_metadata()).get("chainloop-organization")
+        if named == machine.mine.name and method not in {"Current", "ListMemberships"}:
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, "organization is suspended")
+
+    proxy.before = suspended
+    command = machine.command(loopin)
+    refused = await asyncio.to_thread(command, *TOKENS, "list")
+    refused.fails(1, "organization is suspended", "organization set --name")
+    listed = await asyncio.to_thread(command, "chainloop", "organization", "list", "-o", "json")
+    assert {item["org"]["name"] for item in listed.works().json} == {machine.mine.name, machine.other.name}
+    (await asyncio.to_thread(command, *TOKENS, "list", "--org", machine.other.name)).works()
+    async with opened(TokensPage, LoopinApp(machine.container(), screen="tokens")) as tokens:
+        await tokens.reads("organization is suspended")
+        await work_in(machine.other.name, tokens)
+        await tokens.until(lambda: set(tokens.names()) == {"web-ci", "old-ci"})
+    (await asyncio.to_thread(command, *TOKENS, "list")).works()
