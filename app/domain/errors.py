@@ -121,7 +121,7 @@ class NotFound(Refused):
 
 
 class OrganizationLost(Refused):
-    """The organization in use is gone or suspended, is another one of that name, or not the person's any more.
+    """The organization in use is gone, suspended, another one of that name, or not the person's any more.
 
     It is never replaced by itself: the person chooses another.
     """
