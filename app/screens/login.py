@@ -163,10 +163,10 @@ class LoginScreen(RoomScreen):
         ways = self.query_one(OptionList)
         for provider, servers in self._tools.servers.items():
             servers.choose_server("")
-            target = await servers.target()
+            target, known = await servers.target(), await servers.known_servers()
             ways.replace_option_prompt_at_index(self._headings[provider], self._heading(provider, target))
+            self._known[provider] = SuggestFromList(known, case_sensitive=False)
             self._usual[provider] = self._typed[provider] = target.endpoint.typed
-            self._known[provider] = SuggestFromList(await servers.known_servers(), case_sensitive=False)
         self._show_server()
 
     def _provider(self) -> Provider | None:

@@ -1,5 +1,8 @@
 """Signing in on the screen: the choice, the progress, the forms."""
 
+import asyncio
+from collections.abc import Sequence
+
 import pytest
 from textual import events
 from textual.widgets import Input, OptionList
@@ -339,6 +342,24 @@ async def test_the_server_can_be_typed_and_the_sign_in_goes_there() -> None:
     stored = await ChainloopVault(box.fake_vault).read("default")
     assert stored is not None
     assert (stored.endpoint.address, stored.endpoint.insecure) == ("cp.other.example:443", False)
+
+
+async def test_moving_while_the_servers_are_looked_up_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The field waits, and the cursor does not."""
+    box, known = signed_out(), asyncio.Event()
+    really = box.gumloop_saver.known_servers
+
+    async def late() -> Sequence[str]:
+        await known.wait()
+        return await really()
+
+    monkeypatch.setattr(box.gumloop_saver, "known_servers", late)
+    async with at_the_choice(box) as login:
+        await login.press("down", "down", "up")
+        assert server_field(login).disabled
+        known.set()
+        await login.until(lambda: not server_field(login).disabled)
+        assert login.notes() == []
 
 
 async def test_a_server_that_is_no_address_is_refused_before_anything_opens() -> None:
