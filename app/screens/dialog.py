@@ -73,9 +73,22 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
             self.set_focus(None)
             self.too_small()
         elif not tiny and self.has_class("-tiny"):
-            self.call_after_refresh(self.set_focus, self._focused_before)
+            self.call_after_refresh(self._focus_again)
         self.set_class(tiny, "-tiny")
         self.call_after_refresh(self._place_buttons)
+
+    def set_focus(
+        self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False
+    ) -> None:
+        """Focus `widget`; where nothing can be seen, once it can be."""
+        if widget is not None and self.has_class("-tiny"):
+            self._focused_before = widget
+            return
+        super().set_focus(widget, scroll_visible, from_app_focus)
+
+    def _focus_again(self) -> None:
+        first = self.query(self.AUTO_FOCUS) if self.AUTO_FOCUS else ()
+        self.set_focus(self._focused_before or next(iter(first), None))
 
     def too_small(self) -> None:
         """The terminal has too little room now to show what is asked."""

@@ -120,3 +120,16 @@ async def test_a_countdown_that_cannot_be_seen_is_stopped(how: str) -> None:
         box = app.container
         assert isinstance(box, FakeContainer)
         assert [call for call in box.plane.calls if "revoke" in str(call)] == []
+
+
+@pytest.mark.parametrize("scene", ["revoke-one", "create", "export", "sign-out", "auto-revoke-save"])
+async def test_one_that_opens_unseen_waits_to_be_seen(scene: str) -> None:
+    async with dialog_of(scene, (30, 8)) as (pilot, dialog):
+        assert dialog.focused is None
+        await pilot.press("enter")
+        await settle(pilot)
+        assert pilot.app.screen is dialog
+        await pilot.resize_terminal(80, 24)
+        await settle(pilot)
+        assert hidden_buttons(dialog) == []
+        assert dialog.focused is not None
