@@ -57,6 +57,8 @@ def contain_errors(dispatch: Dispatch) -> Dispatch:
 
 
 MessagePump._dispatch_message = contain_errors(MessagePump._dispatch_message)  # type: ignore[method-assign, assignment]
+_ENDING = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGXCPU")
+"""Signals that end a program which does not see to them, and would leave the terminal as it is."""
 
 
 class TerminalApp(LegibleApp, inherit_bindings=False):
@@ -250,7 +252,7 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
         SIGINT comes from elsewhere: at the terminal of the app, ctrl+c is a key.
         """
         loop = asyncio.get_running_loop()
-        for name in ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT"):
+        for name in _ENDING:
             if number := getattr(signal, name, None):
                 # Not on Windows, and not outside the main thread.
                 with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):

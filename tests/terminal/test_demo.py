@@ -53,7 +53,9 @@ def test_walk_resize_and_quit(terminal: Terminal) -> None:
     assert terminal.modes() == before == RESTORED
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    "ending", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1], ids=["SIGTERM", "SIGHUP", "SIGUSR1"]
+)
 def test_a_signal_restores_the_terminal_and_ends_the_server(
     terminal: Terminal, ending: signal.Signals
 ) -> None:
