@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -17,3 +18,8 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     yield request.param
     monkeypatch.undo()
     time.tzset()
+
+
+def here(moment: datetime, pattern: str) -> str:
+    """The moment as a screen shows it, in the zone that the tests run in."""
+    return f"{moment.astimezone():{pattern}}"

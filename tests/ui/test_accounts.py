@@ -1,6 +1,7 @@
 """The Accounts screen: what it knows, what it offers, what a sign-out tells."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from textual.widgets import Button
@@ -16,6 +17,9 @@ from tests.support import app as fakes
 from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.login import LoginPage
 from tests.support.pages.page import SIZE, opened
+from tests.support.zones import here
+
+ENDS = here(fakes.NOW + timedelta(hours=23, minutes=12), "%d %b %Y %H:%M")
 
 
 async def test_a_card_tells_who_where_how_and_until_when() -> None:
@@ -26,7 +30,7 @@ async def test_a_card_tells_who_where_how_and_until_when() -> None:
         assert rows["organization"] == "acme"
         assert rows["method"] == "browser login"
         assert rows["stored in"] == "GNOME Keyring"
-        assert rows["session"] == "23 h 12 m, until 15 Mar 2026 11:16"
+        assert rows["session"] == f"23 h 12 m, until {ENDS}"
         assert rows["server"] == "api.acme.example:443"
 
 
@@ -136,7 +140,7 @@ async def test_a_stock_server_goes_on_accepting_the_token_and_that_is_told() -> 
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         question = await accounts.sign_out()
         await question.yes()
-        told = "forgotten here; the server keeps the session valid until 15 Mar 2026 11:16"
+        told = f"forgotten here; the server keeps the session valid until {ENDS}"
         await accounts.until(lambda: told in accounts.notes())
 
 

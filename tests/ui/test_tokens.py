@@ -14,6 +14,7 @@ from tests.support.pages.create import CreatePage
 from tests.support.pages.page import SIZE, SMALL, opened
 from tests.support.pages.tokens import TokensPage
 from tests.support.rooms import at_tokens, stage, story
+from tests.support.zones import here
 
 
 async def test_the_list_opens_on_what_ends_soonest() -> None:
@@ -21,7 +22,7 @@ async def test_the_list_opens_on_what_ends_soonest() -> None:
     async with at_tokens() as tokens:
         assert (tokens.tab(), tokens.names()[0], len(tokens.names())) == ("Active", "ci-legacy", 20)
         assert list(tokens.counts().values()) == [20, 8, 3, 2, 2, 24]
-        await tokens.reads("as of 12:04:31")
+        await tokens.reads(f"as of {here(fakes.NOW, '%H:%M:%S')}")
         await tokens.reads("next sweep")
 
 
@@ -150,7 +151,10 @@ async def test_revoking_one_asks_first_and_shows_the_proof() -> None:
         await question.yes()
         await tokens.until(lambda: "ci-legacy" not in tokens.names())
         await tokens.closed()
-        assert "ci-legacy: revoked at 12:04:31, read back from the server" in tokens.toasts()
+        assert (
+            f"ci-legacy: revoked at {here(fakes.NOW, '%H:%M:%S')}, read back from the server"
+            in tokens.toasts()
+        )
         assert list(tokens.counts().values()) == [19, 7, 3, 2, 3, 24]
 
 
@@ -251,7 +255,7 @@ async def test_a_failed_refresh_keeps_the_old_list() -> None:
         await tokens.refresh()
         await tokens.until(lambda: "nobody answers" in tokens.toasts())
         assert len(tokens.names()) == 20
-        await tokens.reads("as of 12:04:31")
+        await tokens.reads(f"as of {here(fakes.NOW, '%H:%M:%S')}")
 
 
 @pytest.mark.parametrize("size", [SMALL, SIZE])
