@@ -7,7 +7,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from app.cli.output import DIM, GREEN, RED, YELLOW, moment, padded, paint, show
-from app.cli.terminal import hidden_lines, next_paste, piped_lines
+from app.cli.terminal import InputLines, hidden_lines, next_paste, piped_lines
 from app.domain.errors import BrowserUnavailable, LoginFailed, LoopinError, PortBusy, UsageError
 from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.domain.text import clean
@@ -150,7 +150,7 @@ async def paste_from(
     owner = asyncio.current_task()
     problem: list[UsageError] = []
 
-    async def feed(queue: "asyncio.Queue[str | None]") -> None:
+    async def feed(queue: InputLines) -> None:
         await view.waiting.wait()
         if terminal:
             view.ask(headless)

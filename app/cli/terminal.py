@@ -53,8 +53,10 @@ def ask_hidden(question: str) -> Secret | None:
     descriptor = sys.stdin.fileno()
     reader, lines = _Lines(), list[str | None]()
     with _hidden(descriptor):
-        # More lines of one paste follow at once.
-        while not lines or (lines[-1] is not None and select.select([descriptor], [], [], PASTE_GAP)[0]):
+        while not lines or lines[-1] is not None:
+            # More lines of one paste follow at once; the last one ends with enter.
+            if lines and not reader.partial and not select.select([descriptor], [], [], PASTE_GAP)[0]:
+                break
             lines += reader.feed(os.read(descriptor, 65536))
     sys.stderr.write("\n")
     typed = [line for line in lines if line is not None]
@@ -63,10 +65,16 @@ def ask_hidden(question: str) -> Secret | None:
     return inputs.read_secret("\n".join(typed), "what was typed")
 
 
+class InputLines(asyncio.Queue[str | None]):
+    """Lines as they come, then None at the end of the input; `partial` while one is begun."""
+
+    partial = False
+
+
 @asynccontextmanager
-async def piped_lines() -> AsyncIterator["asyncio.Queue[str | None]"]:
+async def piped_lines() -> AsyncIterator[InputLines]:
     """Lines of a standard input that is no terminal, then None."""
-    lines: asyncio.Queue[str | None] = asyncio.Queue()
+    lines = InputLines()
     loop = asyncio.get_running_loop()
 
     def read() -> None:
@@ -80,34 +88,41 @@ async def piped_lines() -> AsyncIterator["asyncio.Queue[str | None]"]:
     yield lines
 
 
-async def next_paste(lines: "asyncio.Queue[str | None]") -> str | None:
+async def next_paste(lines: InputLines) -> str | None:
     """Return what was pasted, in one line although it may come in several; None at the end of the input."""
     pasted = ""
     while (line := await lines.get()) is not None:
         pasted += f"{line}\n"
-        try:
-            while True:
-                async with asyncio.timeout(PASTE_GAP):
-                    line = await lines.get()
-                if line is None:
-                    # For the next call.
-                    lines.put_nowait(None)
-                    break
-                pasted += f"{line}\n"
-        except TimeoutError:
-            pass
+        while (more := await _more(lines)) is not None:
+            pasted += f"{more}\n"
         if text := inputs.joined(inputs.read_text(pasted, "what was pasted")):
             return text
         pasted = ""
     return None
 
 
+async def _more(lines: InputLines) -> str | None:
+    """Return the next line of the same paste; None when there is none, or the input has ended."""
+    try:
+        # The last line of a paste ends with enter, which takes a person longer.
+        async with asyncio.timeout(PASTE_GAP):
+            line = await lines.get()
+    except TimeoutError:
+        if not lines.partial:
+            return None
+        line = await lines.get()
+    if line is None:
+        # For the next call.
+        lines.put_nowait(None)
+    return line
+
+
 @asynccontextmanager
-async def hidden_lines() -> AsyncIterator["asyncio.Queue[str | None]"]:
+async def hidden_lines() -> AsyncIterator[InputLines]:
     """Lines that are typed or pasted at the terminal, without echo, then None; the echo comes back."""
     descriptor = sys.stdin.fileno()
     loop, reader = asyncio.get_running_loop(), _Lines()
-    lines: asyncio.Queue[str | None] = asyncio.Queue()
+    lines = InputLines()
 
     def readable() -> None:
         try:
@@ -118,6 +133,7 @@ async def hidden_lines() -> AsyncIterator["asyncio.Queue[str | None]"]:
             lines.put_nowait(line)
             if line is None:
                 loop.remove_reader(descriptor)
+        lines.partial = reader.partial
 
     with _hidden(descriptor):
         loop.add_reader(descriptor, readable)
@@ -150,6 +166,11 @@ class _Lines:
 
     def __init__(self) -> None:
         self._line = bytearray()
+
+    @property
+    def partial(self) -> bool:
+        """True while a line is begun and not ended."""
+        return bool(self._line)
 
     def feed(self, chunk: bytes) -> list[str | None]:
         """Return the lines that `chunk` ends, then None where the input ends."""

@@ -116,6 +116,30 @@ async def test_a_paste_in_several_lines_is_one(desk: Desk, wrapped: str) -> None
             assert await terminal.next_paste(lines) is None
 
 
+async def test_the_last_line_of_a_paste_waits_for_enter(desk: Desk) -> None:
+    """However long the person takes: half a token is none."""
+    async with terminal.hidden_lines() as lines, asyncio.timeout(60):
+        desk.type(f"{LONG[:80]}\r{LONG[80:200]}")
+        pasted = asyncio.create_task(terminal.next_paste(lines))
+        while not lines.partial or not lines.empty():
+            await asyncio.sleep(0)
+        await asyncio.wait([pasted], timeout=3 * terminal.PASTE_GAP)
+        assert not pasted.done()
+        desk.type("\r")
+        assert await pasted == LONG[:200]
+
+
+def test_so_does_that_of_a_hidden_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same at a prompt."""
+    after_the_question(monkeypatch, desk, f"{LONG[:80]}\r{LONG[80:200]}")
+    timer = threading.Timer(3 * terminal.PASTE_GAP, desk.type, ["\r"])
+    timer.start()
+    answer = terminal.ask_hidden("API key: ")
+    timer.join()
+    assert answer is not None
+    assert answer.reveal() == LONG[:200]
+
+
 @pytest.mark.parametrize("wrapped", ["first\nsecond\n", "first \r\n  second", "\ufefffirst\n\nsecond\n\n"])
 async def test_so_is_one_from_a_pipe(wrapped: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a sign-in without a way back from the browser."""
