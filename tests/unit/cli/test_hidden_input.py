@@ -48,8 +48,8 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         os.close(one)
 
 
-def after_the_question(monkeypatch: pytest.MonkeyPatch, desk: Desk, text: str) -> None:
-    """Type `text` when the echo is off: a person types when asked."""
+def after_the_question(monkeypatch: pytest.MonkeyPatch, desk: Desk, text: str, then: str = "") -> None:
+    """Type `text` when the echo is off: a person types when asked; and `then` after a while."""
     hidden = terminal._hidden
 
     def hide_and_type(descriptor: int) -> AbstractContextManager[None]:
@@ -57,6 +57,8 @@ def after_the_question(monkeypatch: pytest.MonkeyPatch, desk: Desk, text: str) -
         def typed() -> Iterator[None]:
             with hidden(descriptor):
                 desk.type(text)
+                if then:
+                    threading.Timer(3 * terminal.PASTE_GAP, desk.type, [then]).start()
                 yield
 
         return typed()
@@ -121,8 +123,6 @@ async def test_the_last_line_of_a_paste_waits_for_enter(desk: Desk) -> None:
     async with terminal.hidden_lines() as lines, asyncio.timeout(60):
         desk.type(f"{LONG[:80]}\r{LONG[80:200]}")
         pasted = asyncio.create_task(terminal.next_paste(lines))
-        while not lines.partial or not lines.empty():
-            await asyncio.sleep(0)
         await asyncio.wait([pasted], timeout=3 * terminal.PASTE_GAP)
         assert not pasted.done()
         desk.type("\r")
@@ -131,11 +131,8 @@ async def test_the_last_line_of_a_paste_waits_for_enter(desk: Desk) -> None:
 
 def test_so_does_that_of_a_hidden_answer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same at a prompt."""
-    after_the_question(monkeypatch, desk, f"{LONG[:80]}\r{LONG[80:200]}")
-    timer = threading.Timer(3 * terminal.PASTE_GAP, desk.type, ["\r"])
-    timer.start()
+    after_the_question(monkeypatch, desk, f"{LONG[:80]}\r{LONG[80:200]}", then="\r")
     answer = terminal.ask_hidden("API key: ")
-    timer.join()
     assert answer is not None
     assert answer.reveal() == LONG[:200]
 
