@@ -177,10 +177,13 @@ class Changes:
             self._note(task, change)
 
     def _note(self, task: asyncio.Task[Any], change: _Change) -> None:
-        if task.cancelled():
+        error = None if task.cancelled() else task.exception()
+        # A second ctrl+c is raised in whatever runs at that moment.
+        if task.cancelled() or isinstance(error, KeyboardInterrupt):
             orphan = Orphan(change.doing, End.UNKNOWN, change.hint)
-        elif (error := task.exception()) is not None:
-            orphan = Orphan(change.doing, End.FAILED, "", error)
+        elif error is not None:
+            hint = "" if isinstance(error, LoopinError) else change.hint
+            orphan = Orphan(change.doing, End.FAILED, hint, error)
         else:
             orphan = Orphan(change.doing, End.DONE, change.lost(task.result()) if change.left else "")
         self._orphans.append(replace(orphan, closing=self.closing))

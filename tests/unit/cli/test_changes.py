@@ -41,15 +41,17 @@ TURNS = 20
 class Answer(asyncio.Event):
     """An answer during which a signal arrives; it comes afterwards, or never."""
 
-    def __init__(self, number: int, *, comes: bool) -> None:
+    def __init__(self, number: int, *, comes: bool, times: int = 1) -> None:
         super().__init__()
-        self._number, self._comes = number, comes
+        self._number, self._comes, self._times = number, comes, times
 
     async def wait(self) -> Any:
-        """Send the signal once, let it be handled, and answer."""
-        number, self._number = self._number, 0
-        if number:
-            os.kill(os.getpid(), number)
+        """Send the signal, let it be handled, and answer."""
+        times, self._times = self._times, 0
+        for _ in range(times):
+            os.kill(os.getpid(), self._number)
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
         for _ in range(TURNS):
             await asyncio.sleep(0)
         return True if self._comes else await super().wait()
@@ -203,6 +205,14 @@ def test_what_is_not_answered_is_said_to_be_unknown_and_told_at_the_next_start(
     assert f"loopin: {change.doing}: no answer came, so it is not known whether it was done" in result.err
     if change.journal is not None:
         assert change.journal in interrupted(box)
+
+
+@pytest.mark.parametrize("number", ENDINGS)
+def test_a_second_signal_ends_the_wait(number: signal.Signals) -> None:
+    change = CHANGES["sign out of Gumloop"]
+    _, result = run(change, Answer(number, comes=False, times=2), 3600)
+    assert result.code == code_of(change, number), result.err
+    assert "signing out of Gumloop: no answer came" in result.err
 
 
 @pytest.mark.parametrize(("name", "told"), [("create", "it lives ("), ("rotate", "its new token")])

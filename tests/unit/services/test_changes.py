@@ -63,10 +63,13 @@ async def test_a_cancelled_caller_leaves_the_change_running() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
-    [(Failed("it is down"), "it is down"), (ValueError("secret-not-real"), "something unexpected happened")],
+    ("error", "words", "hint"),
+    [
+        (Failed("it is down"), "it is down", ""),
+        (ValueError("secret-not-real"), "something unexpected happened", "look"),
+    ],
 )
-async def test_the_error_of_an_abandoned_change_is_told(error: Exception, words: str) -> None:
+async def test_the_error_of_an_abandoned_change_is_told(error: Exception, words: str, hint: str) -> None:
     changes, server = Changes(), Server()
     caller = asyncio.create_task(changes.run("renewing", server.exchange_and_store(), hint="look"))
     await server.asked.wait()
@@ -74,7 +77,7 @@ async def test_the_error_of_an_abandoned_change_is_told(error: Exception, words:
     server.answer.set_exception(error)
     await changes.finish()
     (orphan,) = changes.orphans()
-    assert (orphan.end, orphan.words, orphan.hint) == (End.FAILED, f"renewing: failed: {words}", "")
+    assert (orphan.end, orphan.words, orphan.hint) == (End.FAILED, f"renewing: failed: {words}", hint)
 
 
 async def test_what_does_not_answer_is_not_waited_for_and_is_unknown() -> None:
