@@ -99,7 +99,8 @@ def _life(status: ProviderStatus, now: datetime) -> str:
     if status.expires_at is None:
         return _endless(status.method) if status.identity and status.method else ""
     left = status.expires_at - now
-    exact = f"{local(status.expires_at):%d %b %Y %H:%M}"
+    end = local(status.expires_at)
+    exact = f"{end:%d %b %H:%M}" if end.year == local(now).year else f"{end:%d %b %Y %H:%M}"
     if status.renews:
         return f"renews itself, next at {exact}"
     if left.total_seconds() <= 0:

@@ -19,7 +19,7 @@ from tests.support.pages.login import LoginPage
 from tests.support.pages.page import SIZE, opened
 from tests.support.zones import here
 
-ENDS = here(fakes.NOW + timedelta(hours=23, minutes=12), "%d %b %Y %H:%M")
+SESSION_ENDS = fakes.NOW + timedelta(hours=23, minutes=12)
 
 
 async def test_a_card_tells_who_where_how_and_until_when() -> None:
@@ -30,7 +30,7 @@ async def test_a_card_tells_who_where_how_and_until_when() -> None:
         assert rows["organization"] == "acme"
         assert rows["method"] == "browser login"
         assert rows["stored in"] == "GNOME Keyring"
-        assert rows["session"] == f"23 h 12 m, until {ENDS}"
+        assert rows["session"] == f"23 h 12 m, until {here(SESSION_ENDS, '%d %b %H:%M')}"
         assert rows["server"] == "api.acme.example:443"
 
 
@@ -140,7 +140,8 @@ async def test_a_stock_server_goes_on_accepting_the_token_and_that_is_told() -> 
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         question = await accounts.sign_out()
         await question.yes()
-        told = f"forgotten here; the server keeps the session valid until {ENDS}"
+        until = here(SESSION_ENDS, "%d %b %Y %H:%M")
+        told = f"forgotten here; the server keeps the session valid until {until}"
         await accounts.until(lambda: told in accounts.notes())
 
 
@@ -188,6 +189,14 @@ async def test_hostile_names_are_only_text() -> None:
         assert "[bold]evil" in picture
         assert "\x1b" not in picture
         assert "\u202e" not in picture
+
+
+async def test_an_end_in_another_year_has_its_year() -> None:
+    box = fakes.container()
+    box.fake_clock.advance(timedelta(days=-100).total_seconds())
+    async with opened(AccountsPage, fakes.app(box)) as accounts:
+        await accounts.told("signed in")
+        assert accounts.row("session").endswith(here(SESSION_ENDS, "%d %b %Y %H:%M"))
 
 
 @pytest.mark.parametrize("provider", Provider)
