@@ -3,16 +3,16 @@
 The other side has done its part and has not answered yet; then a key is pressed, or a signal comes, and then
 the answer comes, or never does. In each cell: the change is made once, its end is stored and told.
 
-| column              | where                                                                            |
-|---------------------|----------------------------------------------------------------------------------|
-| second press        | here; of several providers at once: test_sign_out.py                             |
-| esc, q              | here                                                                             |
-| ctrl+c              | here, twice: once it only says how to quit                                       |
-| SIGTERM, SIGHUP     | here                                                                             |
-| SIGKILL             | nothing runs any more, so what the trail has is what "answer lost for ever" leaves;  |
-|                     | processes are killed in tests/integration and tests/faults                       |
-| answer lost         | here: for ever. With an error in its place: test_create_cut.py                   |
-| organization switch | here: the account changes while the answer is awaited                            |
+| column              | where                                                                              |
+|---------------------|------------------------------------------------------------------------------------|
+| second press        | here; of several providers at once: test_sign_out.py                               |
+| esc, q              | here                                                                               |
+| ctrl+c              | here, twice: once it only says how to quit                                         |
+| SIGTERM, SIGHUP     | here                                                                               |
+| SIGKILL             | nothing runs any more: the trail has what "answer lost", for ever, leaves in it;   |
+|                     | processes are killed in tests/integration and tests/faults                         |
+| answer lost         | here: for ever. With an error in its place: test_create_cut.py, test_revoke_many.py |
+| organization switch | here: the account changes while the answer is awaited                              |
 
 What is only local and cannot be half done is not in the table: a profile is chosen in memory, an export and a
 saved filter are one atomic write each.
@@ -39,6 +39,8 @@ from tests.support.pages.page import Page
 from tests.support.pages.rooms import AutoRevokePage
 from tests.support.pages.tokens import TokensPage
 from tests.support.rooms import stage, story
+
+pytestmark = pytest.mark.slow
 
 Box = fakes.FakeContainer
 
