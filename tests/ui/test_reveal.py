@@ -1,6 +1,8 @@
 """A new token does not stay on the screen, nor on the clipboard."""
 
 import asyncio
+import errno
+import os
 import signal
 from pathlib import Path
 
@@ -225,6 +227,27 @@ async def test_the_file_that_is_offered_has_the_tokens_name_and_is_free(
         await reveal.take()
         await reveal.reads("written to ./ci-new-2.token (0600)")
         assert (tmp_path / "ci-new-2.token").read_text() == TOKEN
+
+
+async def test_a_file_that_cannot_be_written_says_why_and_can_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk nothing stays behind that blocks the same name."""
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    place = tmp_path / "token"
+    async with at_tokens() as tokens:
+        reveal = await revealed(tokens)
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr(os, "fsync", full)
+            await reveal.to_file(str(place))
+            await reveal.reads("No space left on device")
+        assert not place.exists()
+        await reveal.take()
+        await reveal.reads(f"written to {place} (0600)")
+        assert place.read_text() == TOKEN
 
 
 async def test_a_toast_does_not_lie_over_the_buttons() -> None:

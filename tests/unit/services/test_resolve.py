@@ -253,6 +253,17 @@ async def test_a_login_that_was_stored_under_another_spelling_is_found(spelt: st
     assert (await account.credential()).endpoint.same_origin(HOME)
 
 
+async def test_a_stored_token_may_be_wrapped() -> None:
+    """As an earlier version stored what was pasted."""
+    vault = MemoryVault()
+    entry = {"token": "not-a-\nreal-token\n", "method": "api_token", "endpoint": "home.example:443\n"}
+    await vault.write(SERVICE, "default", Secret(json.dumps(entry)))
+    stored = await ChainloopVault(vault).read("default")
+    assert stored is not None
+    assert stored.secret == Secret("not-a-real-token")
+    assert stored.endpoint == HOME
+
+
 async def test_profiles_are_kept_apart() -> None:
     account = await session(stored_at=HOME, profile="work")
     assert (await account.credential()).profile == "work"
