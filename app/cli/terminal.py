@@ -46,23 +46,39 @@ def ask_hidden(question: str) -> Secret | None:
     A secret may be as long as it likes, and may be pasted in several lines. Raise Cancelled when the input
     ends.
     """
+    typed = _typed_on_windows(question) if sys.platform == "win32" else _typed(question)
+    return inputs.read_secret(typed, "what was typed")
+
+
+def _typed(question: str) -> str:
     import select
 
     sys.stderr.write(question)
     sys.stderr.flush()
     descriptor = sys.stdin.fileno()
     reader, lines = _Lines(), list[str | None]()
-    with _hidden(descriptor):
-        while not lines or lines[-1] is not None:
-            # More lines of one paste follow at once; the last one ends with enter.
-            if lines and not reader.partial and not select.select([descriptor], [], [], PASTE_GAP)[0]:
-                break
-            lines += reader.feed(os.read(descriptor, 65536))
-    sys.stderr.write("\n")
+    try:
+        with _hidden(descriptor):
+            while not lines or lines[-1] is not None:
+                # More lines of one paste follow at once; the last one ends with enter.
+                if lines and not reader.partial and not select.select([descriptor], [], [], PASTE_GAP)[0]:
+                    break
+                lines += reader.feed(os.read(descriptor, 65536))
+    finally:
+        sys.stderr.write("\n")
     typed = [line for line in lines if line is not None]
     if not typed:
         raise Cancelled("cancelled")
-    return inputs.read_secret("\n".join(typed), "what was typed")
+    return "\n".join(typed)
+
+
+def _typed_on_windows(question: str) -> str:
+    import getpass
+
+    try:
+        return getpass.getpass(question, stream=sys.stderr)
+    except EOFError:
+        raise Cancelled("cancelled") from None
 
 
 class InputLines(asyncio.Queue[str | None]):
