@@ -12,7 +12,7 @@ from textual.widgets import Button, Input, Static
 from textual.worker import Worker
 
 from app.domain import inputs
-from app.domain.errors import LoopinError
+from app.domain.errors import LoopinError, UsageError
 from app.domain.login import LoginStep
 from app.domain.text import clean
 from app.screens.frame import Frame
@@ -207,7 +207,11 @@ class LoginFormScreen(LoginWatchScreen):
 
 def _read(field: Field, value: str) -> str:
     """What the person means by what stands in a field."""
-    if not field.masked:
-        return inputs.read_text(value, field.label)
-    secret = inputs.read_secret(value, field.label)
+    try:
+        if not field.masked:
+            return inputs.read_text(value, field.label)
+        secret = inputs.read_secret(value, field.label)
+    except UsageError:
+        # It is read while somebody types: whoever sends it says what is wrong.
+        return value
     return secret.reveal() if secret else ""
