@@ -8,10 +8,10 @@ from typing import Protocol
 from app.domain.claims import expiry_of
 from app.domain.credentials import Method, Provider
 from app.domain.gumloop import API_KEY_PAGE, USER_ID_PAGE
+from app.domain.inputs import read_secret
 from app.domain.keyless import Availability
 from app.domain.login import LoginStep, Step
 from app.domain.ports import Claims
-from app.domain.secret import Secret
 from app.domain.text import clean
 from app.domain.times import local
 from app.screens.keyless import Inspect
@@ -204,9 +204,9 @@ def _key_shape(value: str) -> str:
 
 def told_by(claims: Claims, text: str) -> str:
     """What a pasted token says of itself, unverified; a hint when it is not readable."""
-    if not (token := "".join(text.split())):
+    if (token := read_secret(text, "the token")) is None:
         return ""
-    says = claims(Secret(token))
+    says = claims(token)
     if not says:
         return "not readable as a token: check that it was copied whole"
     until = expiry_of(says)

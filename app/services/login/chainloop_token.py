@@ -3,9 +3,9 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from app.domain.errors import LoginFailed
+from app.domain.inputs import read_secret
 from app.domain.login import LoginStep
 from app.domain.ports import Clock
-from app.domain.secret import Secret
 from app.services.login.chainloop import ChainloopSaver
 from app.services.login.steps import Progress, told
 
@@ -18,14 +18,14 @@ class ChainloopTokenLogin:
         self._clock = clock
 
     def do(self, pasted: str) -> AsyncGenerator[LoginStep, None]:
-        """Sign in with the token in `pasted` (white space around it does not count)."""
+        """Sign in with the token in `pasted` as it was copied."""
         progress = Progress(self._clock)
         return told(lambda: self._steps(pasted, progress), progress)
 
     async def _steps(self, pasted: str, progress: Progress) -> AsyncIterator[LoginStep]:
         async for step in self._saver.keychain(progress):
             yield step
-        if not (token := "".join(pasted.split())):
+        if (token := read_secret(pasted, "the token")) is None:
             raise LoginFailed("the token is empty", hint="paste the whole token")
-        async for step in self._saver.finish(Secret(token), progress):
+        async for step in self._saver.finish(token, progress):
             yield step

@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from app.domain.credentials import Method
 from app.domain.errors import LoginFailed
 from app.domain.gumloop import GumloopLogin
+from app.domain.inputs import read_secret
 from app.domain.login import LoginStep
 from app.domain.ports import Clock
-from app.domain.secret import Secret
 from app.services.login.gumloop import GumloopSaver, NewLogin
 from app.services.login.steps import Progress, told
 
@@ -20,15 +20,15 @@ class GumloopTokenLogin:
         self._clock = clock
 
     def do(self, pasted: str) -> AsyncGenerator[LoginStep, None]:
-        """Sign in with the token in `pasted` (white space around it does not count)."""
+        """Sign in with the token in `pasted`, as it was copied."""
         progress = Progress(self._clock)
-        return told(lambda: self._steps("".join(pasted.split()), progress), progress)
+        return told(lambda: self._steps(pasted, progress), progress)
 
-    async def _steps(self, token: str, progress: Progress) -> AsyncIterator[LoginStep]:
+    async def _steps(self, pasted: str, progress: Progress) -> AsyncIterator[LoginStep]:
         async for step in self._saver.keychain(progress):
             yield step
-        if not token:
+        if (token := read_secret(pasted, "the access token")) is None:
             raise LoginFailed("the access token is empty", hint="paste the whole token")
-        login = GumloopLogin(Method.ACCESS_TOKEN, Secret(token), self._saver.endpoint)
+        login = GumloopLogin(Method.ACCESS_TOKEN, token, self._saver.endpoint)
         async for step in self._saver.finish(NewLogin(login), progress):
             yield step
