@@ -1,5 +1,6 @@
 """What Loopin remembers that is not secret, in dictionaries."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from app.domain.activity import ActivityEntry
@@ -12,6 +13,8 @@ class MemoryAccounts:
     def __init__(self) -> None:
         self.known: dict[tuple[str, str], dict[str, str]] = {}
         self.error: LoopinError | None = None
+        self.held: asyncio.Event | None = None
+        self.updates = 0
 
     async def profiles(self, provider: str) -> Sequence[str]:
         """Names."""
@@ -22,7 +25,10 @@ class MemoryAccounts:
         self.known[provider, profile] = dict(facts)
 
     async def update(self, provider: str, profile: str, facts: Mapping[str, str]) -> None:
-        """Add, or raise `error`."""
+        """Add, or raise `error`; wait for `held` before."""
+        self.updates += 1
+        if self.held is not None:
+            await self.held.wait()
         if self.error is not None:
             raise self.error
         self.known[provider, profile] = {**self.known.get((provider, profile), {}), **facts}
