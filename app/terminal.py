@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from textual import constants, events
 from textual.driver import Driver
-from textual.geometry import Size
 from textual.message import Message
 from textual.message_pump import MessagePump
 
 from app.domain.text import clean
 from app.plain import LegibleApp
-from app.screens.dialog import Dialog
+from app.screens.dialog import LEAST, Dialog
 from app.services.changes import Changes
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ more than lie between the answer of a server and the dialog that shows a new tok
 Dispatch: TypeAlias = Callable[[Any, Message], Coroutine[Any, Any, None]]
 MOST_ERRORS, ERRORS_WITHIN = 20, 10.0
 """So many errors in so many seconds, and the app is given up; the same one is told once in that time."""
-SMALLEST = Size(40, 10)
-"""Columns and lines in which a dialog can be read."""
 _log = logging.getLogger(__name__)
 # Without --debug nothing listens, and Python would then print errors over the screen.
 _log.addHandler(logging.NullHandler())
@@ -176,7 +173,7 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
 
     def on_resize(self, event: events.Resize) -> None:
         """The same for a terminal that has become too small."""
-        if event.size.width < SMALLEST.width or event.size.height < SMALLEST.height:
+        if event.size.width < LEAST[0] or event.size.height < LEAST[1]:
             self.call_off("the terminal became too small")
 
     def call_off(self, why: str) -> bool:

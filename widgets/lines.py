@@ -33,7 +33,7 @@ class Lines(Widget):
 
 def wrap(text: str, width: int) -> list[str]:
     """`text` in lines of at most `width` terminal cells, at least 2; a wide character takes two of them."""
-    if cell_len(text) == len(text):
+    if all(cell_len(character) == 1 for character in text):
         return textwrap.wrap(text, width)
     return [line.plain.strip() for line in Content(" ".join(text.split())).wrap(width)]
 

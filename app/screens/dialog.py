@@ -71,7 +71,6 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
         if tiny and not self.has_class("-tiny"):
             self._focused_before = self.focused
             self.set_focus(None)
-            self.too_small()
         elif not tiny and self.has_class("-tiny"):
             self.call_after_refresh(self._focus_again)
         self.set_class(tiny, "-tiny")
@@ -89,9 +88,6 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
     def _focus_again(self) -> None:
         first = self.query(self.AUTO_FOCUS) if self.AUTO_FOCUS else ()
         self.set_focus(self._focused_before or next(iter(first), None))
-
-    def too_small(self) -> None:
-        """The terminal has too little room now to show what is asked."""
 
     def _place_buttons(self) -> None:
         """In columns, where they do not fit on one line."""
@@ -140,6 +136,11 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
         # Textual takes the screen on top away, whichever was to be dismissed.
         if self.app.screen is self:
             self.dismiss(result)
+
+    @property
+    def concluded(self) -> bool:
+        """True once it has its result."""
+        return self._concluded is not None
 
     def on_screen_resume(self) -> None:
         """Leave now when that could not be done before."""

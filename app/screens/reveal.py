@@ -62,7 +62,7 @@ class RevealDialog(Dialog[bool]):
         self._asking = ""
         self._done: list[str] = []
         self._lasting = False
-        self._storing = ""
+        self._storing: list[str] = []
 
     def heading(self) -> str:
         """Which token."""
@@ -95,8 +95,7 @@ class RevealDialog(Dialog[bool]):
         state = self.query_one("#reveal-state", Static)
         state.set_class(self._lasting, "-safe")
         lines = [f"✓ {words}" for words in self._done]
-        if self._storing:
-            lines.append(f"◌ {self._storing} …")
+        lines += [f"◌ {storing} …" for storing in self._storing]
         lines = lines or ["! NOT SAVED YET"]
         state.update(Content("\n".join(lines)))
 
@@ -145,11 +144,19 @@ class RevealDialog(Dialog[bool]):
         name = self._created.token.name[:MAX_LENGTH]
         return name if clean(name) == name and not problem(name) else ""
 
-    @change("find a name for the file", quiet=True)
-    async def action_file(self) -> None:
+    def action_file(self) -> None:
         """Ask for the file's name."""
+        # At once: what is typed now would press the keys of this dialog.
+        self._ask("file", "Write to a new file, readable by you alone", "")
+        self._offer_file()
+
+    @work(exclusive=True, group="offer", description="find a name for the file", exit_on_error=False)
+    async def _offer_file(self) -> None:
         offered = await self._use.write_file.offer(self._plain_name() or "new")
-        self._ask("file", "Write to a new file, readable by you alone", offered)
+        field = self.query_one(Input)
+        if self._asking == "file" and not field.value:
+            field.value = offered
+            field.action_select_all()
 
     def _ask(self, what: str, question: str, suggestion: str) -> None:
         self._asking = what
@@ -187,11 +194,13 @@ class RevealDialog(Dialog[bool]):
     async def _save_profile(self, profile: str) -> None:
         label = await self._store("saving to the keychain", self._use.save_profile.do, profile)
         self._keep(f"saved to {label} as profile {profile.strip()}", lasting=True)
+        self._close_question("profile")
 
     @change("write the token to a file")
     async def _write_file(self, path: str) -> None:
         written = await self._store("writing to a file", self._use.write_file.do, path)
         self._keep(f"written to {written} (0600)", lasting=True)
+        self._close_question("file")
 
     async def _store(self, doing: str, store: Callable[[Secret, str], Awaitable[str]], where: str) -> str:
         """Store the token and note that somebody has it, whatever becomes of this dialog."""
@@ -201,13 +210,13 @@ class RevealDialog(Dialog[bool]):
             await self._settle(True)
             return stored
 
-        self._storing = doing
+        self._storing.append(doing)
         self._show()
         try:
             name = self._created.token.name
             return await self._use.changes.run(f"{doing}: the API token {name}", both())
         finally:
-            self._storing = ""
+            self._storing.remove(doing)
             if self.is_running:
                 self._show()
 
@@ -215,10 +224,12 @@ class RevealDialog(Dialog[bool]):
         """Say what was done with the token; a clipboard is not `lasting`."""
         self._lasting = self._lasting or lasting
         self._done.append(clean(words))
-        self._close_question()
         self._show()
 
-    def _close_question(self) -> None:
+    def _close_question(self, what: str) -> None:
+        """Take the question for `what` away, unless another one is asked by now."""
+        if self._asking != what:
+            return
         self._asking = ""
         self.query_one("#reveal-ask").display = False
         self.query_one("#reveal-error").display = False
@@ -238,9 +249,9 @@ class RevealDialog(Dialog[bool]):
     def action_leave(self) -> None:
         """Leave; ask first while nothing keeps the token."""
         if self._asking and not self._storing:
-            self._close_question()
+            self._close_question(self._asking)
         elif self._storing:
-            words = f"{self._storing}: its end is waited for, for the token cannot be shown again"
+            words = f"{self._storing[0]}: its end is waited for, for the token cannot be shown again"
             self.notify(words, severity="warning", timeout=4, markup=False)
         elif self._lasting:
             self.dismiss(True)

@@ -58,14 +58,7 @@ class Countdown(Dialog[bool]):
             yield Button("Now", id="yes", variant="error")
 
     def on_mount(self) -> None:
-        # Nobody sees the time run out meanwhile.
-        self.app.app_suspend_signal.subscribe(self, lambda _: self.too_small())
-        self.app.app_resume_signal.subscribe(self, lambda _: self.too_small())
         self._count_down()
-
-    def too_small(self) -> None:
-        """Stop: what cannot be seen cannot be stopped."""
-        self.dismiss(None)
 
     @work(exclusive=True, group="countdown", description="count down", exit_on_error=False)
     async def _count_down(self) -> None:
@@ -86,6 +79,8 @@ class Countdown(Dialog[bool]):
 
     def call_off(self, why: str) -> bool:
         """Stop counting, and leave with nothing done."""
+        if self.concluded:
+            return False
         self.workers.cancel_group(self, "countdown")
         self.app.notify(f"Nothing was revoked: {why}.", severity="warning", timeout=10, markup=False)
         self.conclude(None)

@@ -13,10 +13,13 @@ READS = {
     "hide": "hides a token later when it is shown again",
     "inspect": "reads the CI identity",
     "list": "reads a list",
+    "offer": "finds a name for a file",
     "login": "follows a sign-in; what must not be cut is shielded in its service",
     "presence": "looks at the accounts",
+    "print": "shows an address outside the app",
     "probe": "looks at the keychain",
     "read": "reads the saved filters",
+    "servers": "reads where a sign-in goes",
     "tour": "presses keys",
     "trail": "reads the activity",
 }

@@ -10,11 +10,14 @@ from textual.message_pump import MessagePump
 from textual.timer import Timer
 from textual.widgets import Input
 
+from app.domain.status import VaultStatus
 from app.screens.auto_revoke import AutoRevokeScreen
 from app.screens.create_token import CreateTokenDialog
+from app.screens.login import LoginScreen
 from app.screens.reveal import RevealDialog
 from app.screens.tokens import TokensScreen
 from app.terminal import MOST_ERRORS, TerminalApp, place_of
+from tests.support.pages.login import at_the_choice, signed_out
 from tests.support.pages.page import Page
 from tests.support.rooms import at_threshold, at_tokens
 from widgets.token_browser import TokenBrowser
@@ -113,11 +116,20 @@ async def test_while_a_dialog_is_made(contained: list[BaseException]) -> None:
         await tokens.new()
 
 
-async def test_in_a_message_of_a_worker(contained: list[BaseException]) -> None:
+async def test_in_a_worker() -> None:
     async with at_threshold() as room:
         with breaks(AutoRevokeScreen, "_show_identity"):
             await room.refresh()
-            await told(room, contained)
+            await room.until(lambda: "Something unexpected happened" in room.toasts())
+        assert SECRET not in room.toasts()
+        assert room.app.is_running
+
+
+async def test_in_a_message_of_a_worker(contained: list[BaseException]) -> None:
+    async with at_the_choice(signed_out()) as login:
+        with breaks(LoginScreen, "_say_storage"):
+            login.screen.post_message(LoginScreen.Probed(VaultStatus("keychain")))
+            await told(login, contained)
 
 
 async def test_in_a_timer(contained: list[BaseException]) -> None:

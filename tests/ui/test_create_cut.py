@@ -127,7 +127,7 @@ async def test_an_answer_that_never_comes_is_unknown_and_told_at_the_next_start(
         del box.__dict__[made]
     async with at_tokens(box) as tokens:
         question = await tokens.over(Question)
-        await question.reads("Revoke ci-new?")
+        await question.reads("Revoke ci-new in acme?")
 
 
 LOST = [Failed("the answer broke off"), Unreachable("no answer")]
@@ -148,7 +148,7 @@ async def test_a_lost_answer_to_a_creation_stays_open_while_the_token_lives(erro
     del box.__dict__["new_token"]
     async with at_tokens(box) as tokens:
         question = await tokens.over(Question)
-        await question.reads("Revoke ci-new?")
+        await question.reads("Revoke ci-new in acme?")
 
 
 @pytest.mark.parametrize("error", LOST)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.credentials import Provider
 from app.domain.errors import AlreadyExists, Failed, SessionEnded, VaultLocked
 from app.domain.organizations import Role
 from app.services.chainloop_vault import SERVICE
@@ -230,9 +231,11 @@ async def test_a_session_that_ends_is_mended_above_the_form_which_stays_filled()
         await form.write("ci-new")
         await form.described("the new pipeline")
         hint = "sign in again: loopin chainloop auth login"
-        box.plane.fail["create_token"] = SessionEnded("Token is invalid", hint=hint)
+        box.plane.fail["create_token"] = SessionEnded(
+            "Token is invalid", hint=hint, provider=Provider.CHAINLOOP
+        )
         await form.enter()
-        await form.reads("✗ your session has ended Press ctrl+l to sign in again")
+        await form.reads("✗ Token is invalid Press ctrl+l to sign in again")
         box.plane.fail.clear()
         await sign_in(form)
         await form.until(form.is_open)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from textual import events
-from textual.widgets import Button
+from textual.widgets import Button, Input
 
 from app.domain.activity import Action, Outcome
 from app.screens.reveal import SECONDS
@@ -293,8 +293,28 @@ async def test_while_the_keychain_asks_the_token_can_still_be_written_to_a_file(
         reveal.find("#reveal-done", Button).focus()
         await reveal.to_file("./token")
         await reveal.reads("written to ./token (0600)")
+        await reveal.leave()
+        await reveal.until(lambda: "its end is waited for" in reveal.toasts())
+        assert reveal.is_open()
         box.fake_vault.held.set()
         await reveal.reads("saved to GNOME Keyring as profile ci-new")
+
+
+async def test_what_ends_meanwhile_leaves_a_question_open_that_is_being_answered() -> None:
+    """Letters that are typed into it would press the dialog's keys."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        reveal = await revealed(tokens)
+        box.fake_vault.held = asyncio.Event()
+        await reveal.to_keychain()
+        await reveal.reads("saving to the keychain …")
+        reveal.find("#reveal-done", Button).focus()
+        await reveal.press("f", *"se")
+        box.fake_vault.held.set()
+        await reveal.reads("saved to GNOME Keyring as profile ci-new")
+        await reveal.press(*"cret")
+        assert reveal.find("#reveal-input", Input).value == "secret"
+        assert "•••• " in reveal.text()
 
 
 async def test_nobody_leaves_while_it_is_being_saved() -> None:

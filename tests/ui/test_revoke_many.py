@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from app.domain.activity import Outcome
+from app.domain.credentials import Provider
 from app.domain.errors import Failed, Refused, SessionEnded
 from app.main import LoopinApp
 from app.screens.help import HelpScreen
@@ -218,9 +219,9 @@ async def test_one_can_sign_in_above_the_results_and_try_again() -> None:
     async with at_tokens(box) as tokens:
         countdown = await tokens.count_down(2)
         hint = "sign in again: loopin chainloop auth login"
-        box.plane.fail["current"] = SessionEnded("Token is invalid", hint=hint)
+        box.plane.fail["current"] = SessionEnded("Token is invalid", hint=hint, provider=Provider.CHAINLOOP)
         receipts = await countdown.now()
-        await receipts.reads("✗ your session has ended. Press ctrl+l to sign in again")
+        await receipts.reads("✗ Token is invalid. Press ctrl+l to sign in again")
         box.plane.fail.clear()
         await sign_in(receipts)
         await receipts.until(receipts.is_open)

@@ -341,7 +341,7 @@ async def test_marks_stay_on_their_tokens_over_a_refresh() -> None:
         await tokens.until(lambda: len(tokens.names()) == 18)
         await tokens.reads("1 marked")
         question = await tokens.revoke()
-        await question.reads(f"Revoke {left}?")
+        await question.reads(f"Revoke {left} in acme?")
 
 
 async def test_the_list_of_a_dialog_stays_as_it_was_when_it_opened() -> None:

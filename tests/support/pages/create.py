@@ -36,7 +36,7 @@ class RevealPage(DialogPage):
     async def offered_file(self) -> str:
         """Ask for a file, and read the name that is offered."""
         await self.press("f")
-        await self.until(lambda: self.find("#reveal-ask", Vertical).display)
+        await self.until(lambda: self.find("#reveal-input", Input).value)
         return self.find("#reveal-input", Input).value
 
     async def take(self, answer: str | None = None) -> None:
