@@ -157,6 +157,7 @@ class TerminalApp(LegibleApp, inherit_bindings=False):
 
     def _end(self, result: int | None, return_code: int, message: "RenderableType | None") -> None:
         self.closing = True
+        self.changes.close()
         self.hear_last_words()
         super().exit(result, return_code, message)
 

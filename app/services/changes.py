@@ -8,7 +8,7 @@ repair.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -30,6 +30,8 @@ class End(Enum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     """It was cut off: what the other side did is not known."""
+    NOT_BEGUN = "not begun"
+    """It ended before anything was sent that changes something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Orphan:
         """The end in one sentence; not cleaned."""
         if self.end is End.DONE:
             return f"{self.doing}: finished"
+        if self.end is End.NOT_BEGUN:
+            return f"{self.doing}: not begun"
         if self.end is End.UNKNOWN:
             return f"{self.doing}: no answer came, so it is not known whether it was done"
         why = self.error.message if isinstance(self.error, LoopinError) else "something unexpected happened"
@@ -106,6 +110,15 @@ class Changes:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             self.abandon(task)
+            raise
+
+    async def before(self, doing: str, reading: Awaitable[T]) -> T:
+        """Await what the change `doing` has to read first; cut off there, it is listed as not begun."""
+        try:
+            return await reading
+        except asyncio.CancelledError:
+            if not _inside.get():
+                self._orphans.append(Orphan(doing, End.NOT_BEGUN, closing=self.closing))
             raise
 
     def start(

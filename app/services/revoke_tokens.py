@@ -73,19 +73,20 @@ class RevokeTokens:
         what is revoked there is done, whatever the call answered, so a token that somebody else revoked
         counts as done too. The results are in the order of `tokens`.
         """
-        context, identity = await self._session.check_context(shown)
-        gateway = self._session.gateway_in(context)
         names = dict(tokens)
         bulk = uuid4().hex if len(names) > 1 else ""
+        what = f"{len(names)} API tokens" if bulk else f"the API token {next(iter(names.values()), '')}"
+        doing = f"revoking {what}"
+        context, identity = await self._changes.before(doing, self._session.check_context(shown))
+        gateway = self._session.gateway_in(context)
         endpoint = context.credential.endpoint.address
 
         def stop() -> bool:
             return stopped() or self._changes.closing
 
         run = _Run(gateway, self._trail, identity, endpoint, reason, begun, told, stop, bulk)
-        what = f"{len(names)} API tokens" if bulk else f"the API token {next(iter(names.values()), '')}"
         return await self._changes.run(
-            f"revoking {what}",
+            doing,
             _revoke(run, names, retries),
             hint="loopin chainloop organization api-token list shows what is revoked",
         )

@@ -118,9 +118,10 @@ class CreateToken:
         token.
         """
         draft.check()
-        context, identity = await self._session.check_context(shown)
+        doing = f"creating the API token {draft.name}"
+        context, identity = await self._changes.before(doing, self._session.check_context(shown))
         gateway, endpoint = self._session.gateway_in(context), context.credential.endpoint.address
-        await _check_permissions(draft, gateway)
+        await self._changes.before(doing, _check_permissions(draft, gateway))
         note = partial(
             self._trail.add,
             Action.CREATE,
@@ -147,7 +148,7 @@ class CreateToken:
             return created
 
         return await self._changes.run(
-            f"creating the API token {draft.name}",
+            doing,
             create(),
             hint="loopin chainloop organization api-token list shows whether it exists",
             lost=lambda created: f"nobody has seen it; to revoke it: {_REVOKE} --id {created.token.id}",

@@ -130,6 +130,23 @@ async def test_an_answer_that_never_comes_is_unknown_and_told_at_the_next_start(
         await question.reads("Revoke ci-new in acme?")
 
 
+async def test_what_was_confirmed_and_is_not_begun_yet_is_told_so() -> None:
+    """The server was still asked whether the organization is the one shown."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        await tokens.to_last()
+        question = await tokens.rotate()
+        box.plane.hold = asyncio.Event()
+        await question.yes()
+        await tokens.reads("rotating ci-release")
+        await tokens.press("q")
+        await tokens.until(lambda: tokens.app._exit)
+    assert box.plane.calls.count("create_token") == 0
+    assert [orphan.words for orphan in box.changes.orphans()] == [
+        "creating the API token ci-release-2026-03: not begun"
+    ]
+
+
 LOST = [Failed("the answer broke off"), Unreachable("no answer")]
 
 

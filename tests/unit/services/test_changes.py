@@ -94,6 +94,22 @@ async def test_what_does_not_answer_is_not_waited_for_and_is_unknown() -> None:
     assert [orphan.end for orphan in changes.orphans()] == [End.UNKNOWN]
 
 
+async def test_what_is_cut_off_while_it_reads_is_not_begun() -> None:
+    changes, server = Changes(), Server()
+    caller = asyncio.create_task(changes.before("rotating", server.exchange_and_store()))
+    await server.asked.wait()
+    await cancelled(caller)
+    (orphan,) = changes.orphans()
+    assert (orphan.end, orphan.words) == (End.NOT_BEGUN, "rotating: not begun")
+
+
+async def test_what_has_read_is_not_listed() -> None:
+    changes, server = Changes(), Server()
+    server.answer.set_result("token")
+    assert await changes.before("rotating", server.exchange_and_store()) == "token"
+    assert changes.orphans() == ()
+
+
 async def test_a_change_inside_a_change_is_part_of_it() -> None:
     changes, server = Changes(), Server()
 
