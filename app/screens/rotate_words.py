@@ -1,6 +1,9 @@
 """The questions of a rotation, and about work that a crash interrupted."""
 
+from datetime import timedelta
+
 from app.domain.request_context import RequestContext
+from app.domain.spans import short
 from app.domain.text import clean
 from app.domain.times import local
 from app.domain.tokens import APIToken
@@ -9,11 +12,14 @@ from app.services.interrupted import InterruptedRevocation
 from app.services.new_token import Unsaved
 from app.services.rotate_token import Interrupted, Rotation
 
+LATE = timedelta(minutes=1)
+"""So much later than its expiry was computed may a token have been created: 90 days stay 90 days."""
+
 
 def may_rotate(old: APIToken, name: str, organization: str) -> Confirm:
     """Before the new token is made."""
     scope = f"project {clean(old.project.name, 60)}" if old.project else "organization"
-    life = f"life {(old.expires_at - old.created_at).days} days" if old.expires_at else "never expires"
+    life = f"life {short(old.expires_at - old.created_at + LATE)}" if old.expires_at else "never expires"
     text = (
         f"A new token {clean(name)} is created: scope {scope}, {life}.\n"
         "You see it once and put it where the old one is. Both work until you confirm that."

@@ -1,5 +1,8 @@
 """Rotating a token: never a moment in which neither works."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from app.domain.activity import Action, Outcome
 from app.domain.secret import Secret
 from tests.support import app as fakes
@@ -19,7 +22,7 @@ async def rotated(tokens: TokensPage, box: fakes.FakeContainer, *, works: bool =
         box.plane.accepted.add(SECRET)
     await tokens.to_last()
     question = await tokens.rotate()
-    await question.reads(f"A new token {NEW} is created: scope organization, life 300 days.")
+    await question.reads(f"A new token {NEW} is created: scope organization, life 300 d.")
     await question.yes()
     reveal = await tokens.over(RevealPage)
     await reveal.to_keychain()
@@ -46,6 +49,22 @@ async def test_the_old_token_lives_until_it_is_confirmed() -> None:
         assert [(e.action, e.outcome) for e in entries if e.action is Action.ROTATE] == [
             (Action.ROTATE, Outcome.DONE)
         ]
+
+
+async def test_a_life_of_some_hours_or_with_a_late_creation_is_told_as_it_was_asked_for() -> None:
+    for asked, told in ((timedelta(hours=12), "12 h"), (timedelta(days=90), "90 d")):
+        box = story()
+        created = fakes.NOW - timedelta(minutes=1)
+        last = replace(
+            box.plane.tokens[-1],
+            name="zz-last",
+            created_at=created + timedelta(milliseconds=4),
+            expires_at=created + asked,
+            revoked_at=None,
+        )
+        box.plane.tokens = [last]
+        async with at_tokens(box) as tokens:
+            await (await tokens.rotate()).reads(f"life {told}.")
 
 
 async def test_both_can_be_kept_and_a_new_token_that_does_not_work_is_told() -> None:
