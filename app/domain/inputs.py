@@ -27,15 +27,22 @@ _BLANK = re.compile(f"[\\s{_INVISIBLE}]+")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”", "‘": "’", "«": "»"}
 _SCHEME = re.compile(r"(?:authorization\s*:\s*)?bearer\s+", re.IGNORECASE)
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_.])?", re.ASCII)
+_ENCODINGS = (
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"", "utf-8"),
+)
+"""Byte order marks and what they stand for; text without one is UTF-8."""
 _ADDRESS = "write host:port, for example 127.0.0.1:9000"
 
 
 def decode(data: bytes, source: str) -> str:
     """Return the text in `data`: UTF-8, or UTF-16 where a byte order mark says so."""
-    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"", "utf-8-sig")):
+    for mark, encoding in _ENCODINGS:
         if data.startswith(mark):
             try:
-                return data.decode(encoding)
+                return data.removeprefix(mark).decode(encoding)
             except UnicodeDecodeError:
                 break
     raise UsageError(f"{source} is not UTF-8 text", hint="save it as UTF-8")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 from app.domain.activity import Action
 from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
-from app.domain.errors import LoginFailed, NotSignedIn, Refused
+from app.domain.errors import LoginFailed, NotSignedIn, Refused, SessionEnded
 from app.domain.keyless import NOT_STORED, CIIdentities, CIToken
 from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.domain.organizations import Identity
@@ -56,8 +56,9 @@ class ChainloopKeylessLogin:
             identity = await self._session.identity(credential)
         except (Refused, NotSignedIn) as error:
             if KEYLESS in (await (await self._session.gateway(credential)).server_info()).capabilities:
+                says = "" if isinstance(error, SessionEnded) else " does not accept this job"
                 raise LoginFailed(
-                    f"{endpoint.address} does not accept this job: {error.message}",
+                    f"{endpoint.address}{says}: {error.message}",
                     hint="an administrator of the organization adds the CI system as a trusted issuer",
                 ) from error
             return None, f"{endpoint.address} does not show its context to CI identities"

@@ -17,6 +17,8 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(chunk)
             await writer.drain()
     writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "grpc_proxy"])
@@ -27,8 +29,10 @@ async def test_calls_go_through_the_proxy_with_its_password(
         if variable.lower().endswith("_proxy"):
             monkeypatch.delenv(variable)
     heads: list[str] = []
+    tunnels: list[asyncio.Task[None] | None] = []
 
     async def tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tunnels.append(asyncio.current_task())
         heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
         host, _, port = account_server.grpc.rpartition(":")
         server = await asyncio.open_connection(host, int(port))
@@ -44,6 +48,8 @@ async def test_calls_go_through_the_proxy_with_its_password(
             assert (await gateways.open(endpoint, None).server_info()).version
         finally:
             await gateways.aclose()
+        # One that is left to itself keeps its sockets open when the loop has ended.
+        await asyncio.gather(*filter(None, tunnels))
     (head,) = heads
     assert head.startswith("CONNECT plane.example:443 HTTP/1.1\r\n")
     assert "proxy-authorization: basic" in head.lower()

@@ -33,7 +33,7 @@ def test_turn_auto_revoke_on_and_off_and_look(loopin: Loopin, fresh_server: Serv
     server = fresh_server()
     signed_in(loopin, server, server.owner)
     loopin.line("chainloop organization update --api-token-max-days-inactive 0").works()
-    assert "API token auto-revoke after: off" in loopin.line("chainloop organization describe").works().out
+    assert "auto-revoke after" not in loopin.line("chainloop organization describe").works().out
     said = loopin.line("chainloop organization update --api-token-max-days-inactive 90").works()
     assert "4 API tokens in acme unused for more than 90 days will be revoked" in said.err
     described = loopin.line("chainloop organization describe").works()

@@ -170,7 +170,7 @@ def test_a_github_job_signs_in_the_same_way(job: Job, trust: Trust, issuer: Issu
 def test_a_server_that_does_not_trust_the_job_says_so(job: Job, issuer: Issuer) -> None:
     """With whom to ask."""
     job("chainloop", "auth", "login", "--keyless").fails(
-        1, f"does not accept this job: nobody here trusts the issuer {issuer.name}", "an administrator"
+        1, f": the CI identity is not accepted: nobody here trusts the issuer {issuer.name}", "administrator"
     )
 
 
