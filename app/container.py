@@ -130,12 +130,7 @@ class Container(Adapters):
     def overview(self) -> Overview:
         from app.services.status import ChainloopStatus, Overview
 
-        return Overview(
-            [
-                self.gumloop_status,
-                ChainloopStatus(self.chainloop_session, self.vault),
-            ]
-        )
+        return Overview(self.gumloop_status, ChainloopStatus(self.chainloop_session, self.vault))
 
     @cached_property
     def list_tokens(self) -> ListTokens:

@@ -35,7 +35,10 @@ from app.slips import slips
 from app.terminal import TerminalApp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.domain.redact import Redactor
+    from app.domain.status import ProviderStatus
     from app.screens.login_watch import LoginWatchScreen
     from app.services.organizations import Switched
 
@@ -186,12 +189,19 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
     @work(exclusive=True, group="presence", description="look at the accounts", exit_on_error=False)
     async def look(self) -> None:
         """Look at the credentials, then ask the servers; each answer is published."""
-        for online in (False, True):
-            statuses = await self.container.overview.do(online=online)
-            if self._redactor is not None:
-                self._redactor.learn(statuses)
-            self.frame.presence = Presence(statuses, online, self.container.clock.now())
-            self.frame.presence_changed.publish(self.frame.presence)
+        overview = self.container.overview
+        statuses = await overview.do(online=False)
+        self._publish(statuses, asked=False)
+        statuses = await overview.do()
+        self._publish(statuses, asked=True)
+        if (probed := await overview.probe(statuses)) != statuses:
+            self._publish(probed, asked=True)
+
+    def _publish(self, statuses: "Sequence[ProviderStatus]", *, asked: bool) -> None:
+        if self._redactor is not None:
+            self._redactor.learn(statuses)
+        self.frame.presence = Presence(tuple(statuses), asked, self.container.clock.now())
+        self.frame.presence_changed.publish(self.frame.presence)
 
     def _notify_person(self, words: str) -> None:
         """Show a sentence that a service has for the person."""

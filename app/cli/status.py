@@ -46,6 +46,8 @@ def status(ctx: click.Context, as_json: bool, offline: bool, output: str) -> int
 async def _look(container: "Container", *, online: bool) -> tuple[Sequence[ProviderStatus], tuple[str, ...]]:
     """The status, and what an earlier run left unfinished, a line each."""
     found = await container.overview.do(online=online)
+    if online:
+        found = await container.overview.probe(found)
     try:
         # Most runs find none, and load nothing that could end them.
         if not await container.trail.interrupted():

@@ -6,12 +6,21 @@ not wait for it.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from app.clients.sendable import sendable
 from app.domain.credentials import Credential, Endpoint, Method, profile_words
-from app.domain.errors import Failed, OrganizationLost, SessionEnded, UsageError
+from app.domain.errors import (
+    Failed,
+    InvalidInput,
+    NotFound,
+    OrganizationLost,
+    PermissionDenied,
+    SessionEnded,
+    UsageError,
+)
 from app.domain.organizations import Context, Membership, Organization
 from app.domain.rejection import name_of, rejected
 from app.domain.server_info import SIGN_OUT, ServerInfo, is_page
@@ -21,6 +30,8 @@ if TYPE_CHECKING:
     from app.clients.chainloop_wire import Channels, Wire
 
 T = TypeVar("T")
+_NO_PROJECT = "loopin-status"
+"""A name that no project has, or one with few tokens."""
 
 
 class ChainloopGateways:
@@ -119,6 +130,11 @@ class ChainloopGateway:
     ) -> Sequence[APIToken]:
         """APITokenService.List: all in one answer, oldest first."""
         return await self._call(lambda wire: wire.list_tokens(self._metadata, status, scope, project))
+
+    async def probe(self) -> None:
+        """APITokenService.List of a project that nobody has, the cheapest call that a suspension refuses."""
+        with suppress(NotFound, PermissionDenied, InvalidInput):
+            await self.list_tokens(StatusFilter.ACTIVE, project=_NO_PROJECT)
 
     async def create_token(self, draft: TokenDraft) -> CreatedToken:
         """APITokenService.Create; never repeated."""

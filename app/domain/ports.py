@@ -141,6 +141,9 @@ class Gateway(Protocol):
     ) -> Sequence[APIToken]:
         """All tokens this credential may see, oldest first."""
 
+    async def probe(self) -> None:
+        """Raise OrganizationLost where the organization is suspended, which `current` does not tell."""
+
     async def create_token(self, draft: TokenDraft) -> CreatedToken:
         """Make a token; its secret is told here and never again. Raise AlreadyExists for a taken name."""
 

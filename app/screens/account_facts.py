@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from app.domain.credentials import DEFAULT_PROFILE, Method, Source
-from app.domain.errors import NotSignedIn, SessionEnded, Unreachable, VaultError
+from app.domain.errors import NotSignedIn, OrganizationLost, SessionEnded, Unreachable, VaultError
 from app.domain.gumloop import BASE_URL
 from app.domain.status import ProviderStatus
 from app.domain.text import clean
@@ -39,6 +39,8 @@ def _state(status: ProviderStatus, asked: bool) -> tuple[str, str, str]:
             return "!", "server not reachable", "warning"
         case NotSignedIn():
             return "○", "not signed in", "muted"
+        case OrganizationLost():
+            return "!", "signed in, organization not usable", "warning"
         case None:
             pass
         case _:

@@ -148,6 +148,11 @@ class ChainloopSession:
         credential = credential or await self.credential()
         return self._open(credential, NO_ORGANIZATION)
 
+    async def probe(self, context: RequestContext) -> None:
+        """Raise OrganizationLost where the organization is suspended: `identify` does not tell that."""
+        if context.organization.name:
+            await self.gateway_in(context).probe()
+
     def gateway_in(self, context: RequestContext) -> Gateway:
         """Open a gateway whose calls name the organization of `context`, and carry its credential."""
         return self._open(context.credential, context.organization)

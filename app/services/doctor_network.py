@@ -70,7 +70,7 @@ class NetworkChecks:
         said = f"{endpoint.address} answers over {how}, version {clean(info.version, 40) or 'unknown'}"
         found.append(Finding("chainloop", Verdict.PASS, said, "", took))
         if resolution.credential is not None:
-            asking = session.identify(resolution.credential)
+            asking = _served(session, resolution.credential)
             found.append(await self._accepted("chainloop", resolution.credential, asking))
         return [*found, *await self._sign_in_page(info.login_url, endpoint)]
 
@@ -115,6 +115,11 @@ class NetworkChecks:
             found.append(Finding(check, Verdict.WARN, ends, "tell whoever runs the server"))
         found.append(skew("clock", check.capitalize(), answer.date, answer.at))
         return found
+
+
+async def _served(session: ChainloopSession, credential: Credential) -> None:
+    context, _ = await session.identify(credential)
+    await session.probe(context)
 
 
 def skew(check: str, whose: str, theirs: datetime | None, ours: datetime) -> Finding:

@@ -42,6 +42,10 @@ class ReadOnlyGateway:
         """As the server says."""
         return await self._inner.list_tokens(status, scope, project)
 
+    async def probe(self) -> None:
+        """As the server says."""
+        await self._inner.probe()
+
     async def select_membership(self, membership_id: str) -> Membership:
         """The server remembers which organization is the current one."""
         raise self._refusal()

@@ -62,13 +62,29 @@ class ChainloopStatus:
         expires_at = identity.expires_at or status.expires_at
         return replace(status, identity=identity, context=context, expires_at=expires_at)
 
+    async def probe(self, status: ProviderStatus) -> ProviderStatus:
+        """Return `status` with what hinders its organization: in a suspended one `do` finds no error."""
+        if status.context is None or status.error is not None:
+            return status
+        try:
+            await self._session.probe(status.context)
+        except LoopinError as error:
+            return replace(status, error=error)
+        return status
+
 
 class Overview:
     """Both providers at once."""
 
-    def __init__(self, readers: Sequence[ReadStatus]) -> None:
-        self._readers = readers
+    def __init__(self, gumloop: ReadStatus, chainloop: ChainloopStatus) -> None:
+        self._gumloop, self._chainloop = gumloop, chainloop
 
     async def do(self, *, online: bool = True) -> tuple[ProviderStatus, ...]:
         """One status a provider, in the order in which the screen shows them."""
-        return tuple(await asyncio.gather(*(reader.do(online=online) for reader in self._readers)))
+        gumloop, chainloop = self._gumloop.do(online=online), self._chainloop.do(online=online)
+        return tuple(await asyncio.gather(gumloop, chainloop))
+
+    async def probe(self, statuses: Sequence[ProviderStatus]) -> tuple[ProviderStatus, ...]:
+        """Return the statuses of `do`, with what hinders the organization in use; it takes one more call."""
+        gumloop, chainloop = statuses
+        return gumloop, await self._chainloop.probe(chainloop)

@@ -126,6 +126,11 @@ class FakeGateway:
             return Context(Person(token_id, "API-token@chainloop"), None)
         return Context(ADA, plane.membership(self._organization or plane.current_name))
 
+    async def probe(self) -> None:
+        """Whether the organization is served: `fail["probe"]`."""
+        if "probe" in self._plane.fail:
+            raise self._plane.fail["probe"]
+
     async def memberships(self) -> Sequence[Membership]:
         """Ada's organizations."""
         plane = await self._enter("memberships")

@@ -7,7 +7,15 @@ import pytest
 from textual.widgets import Button
 
 from app.domain.credentials import Provider
-from app.domain.errors import Failed, LoopinError, SessionEnded, Unreachable, VaultLocked, VaultMissing
+from app.domain.errors import (
+    Failed,
+    LoopinError,
+    OrganizationLost,
+    SessionEnded,
+    Unreachable,
+    VaultLocked,
+    VaultMissing,
+)
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
 from app.screens.accounts import AccountsScreen
@@ -47,6 +55,15 @@ async def test_what_the_server_said_stands_on_the_card(error: LoopinError, state
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         await accounts.told(state)
         assert error.message in accounts.card().note
+
+
+async def test_a_suspended_organization_stands_on_the_card_with_who_is_signed_in() -> None:
+    box = fakes.container()
+    box.plane.fail["probe"] = OrganizationLost("organization is suspended")
+    async with opened(AccountsPage, fakes.app(box)) as accounts:
+        await accounts.told("signed in, organization not usable")
+        assert dict(accounts.card().rows)["organization"] == "acme"
+        assert "organization is suspended" in accounts.card().note
 
 
 class SilentVault(fakes.FakeVault):

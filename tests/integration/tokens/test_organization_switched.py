@@ -405,6 +405,12 @@ async def test_the_way_out_of_a_suspended_organization_works(
     command = machine.command(loopin)
     refused = await asyncio.to_thread(command, *TOKENS, "list")
     refused.fails(1, "organization is suspended", "organization set --name")
+    told = await asyncio.to_thread(command, "status")
+    assert "organization is suspended; choose another: loopin chainloop organization set" in told.out
+    assert machine.mine.name in told.out
+    checked = await asyncio.to_thread(command, "doctor")
+    assert "organization is suspended" in checked.out
+    assert "is accepted" not in checked.out
     listed = await asyncio.to_thread(command, "chainloop", "organization", "list", "-o", "json")
     assert {item["org"]["name"] for item in listed.works().json} == {machine.mine.name, machine.other.name}
     (await asyncio.to_thread(command, *TOKENS, "list", "--org", machine.other.name)).works()
