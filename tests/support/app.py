@@ -116,8 +116,14 @@ class FakeContainer(Container):
             browser_obstacle="",
             claims=claims_of,
         )
+        self._given = {*vars(self), "_given"}
         if signed_in:
             self.store(USER_TOKEN)
+
+    def start_again(self) -> None:
+        """Forget the services, as another process would have others; what is stored stays."""
+        for name in vars(self).keys() - self._given:
+            del self.__dict__[name]
 
     def store(self, secret: Secret, method: Method = Method.BROWSER) -> None:
         """Put a login into the keychain, and its organization beside it."""

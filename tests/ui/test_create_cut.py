@@ -123,8 +123,7 @@ async def test_an_answer_that_never_comes_is_unknown_and_told_at_the_next_start(
     (orphan,) = box.changes.orphans()
     assert "creating the API token ci-new: no answer came" in orphan.words
     assert "api-token list" in orphan.hint
-    for made in ("new_token", "changes"):  # another process
-        del box.__dict__[made]
+    box.start_again()
     async with at_tokens(box) as tokens:
         question = await tokens.over(Question)
         await question.reads("Revoke ci-new in acme?")
@@ -162,7 +161,7 @@ async def test_a_lost_answer_to_a_creation_stays_open_while_the_token_lives(erro
         await form.reads("created all the same")
     assert entries(box, Action.CREATE)[-1] == (Outcome.STARTED, "scope organization; its answer was lost")
     box.plane.lost.clear()
-    del box.__dict__["new_token"]
+    box.start_again()
     async with at_tokens(box) as tokens:
         question = await tokens.over(Question)
         await question.reads("Revoke ci-new in acme?")

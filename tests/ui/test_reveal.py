@@ -189,7 +189,7 @@ async def test_a_token_over_which_the_app_ended_is_told_at_the_next_start(revoke
             "ci-new was created and not saved. To revoke it:\n"
             f"loopin chainloop organization api-token revoke --id {new}\n"
         )
-    del box.__dict__["new_token"]  # another process
+    box.start_again()
     async with at_tokens(box) as tokens:
         question = await tokens.over(Question)
         await question.reads("Loopin ended before it was saved")
@@ -207,7 +207,7 @@ async def test_a_token_that_was_revoked_meanwhile_is_not_told() -> None:
     box = story()
     async with at_tokens(box) as tokens:
         await revealed(tokens)
-    del box.__dict__["new_token"]
+    box.start_again()
     new = box.plane.tokens[-1]
     await box.revoke_tokens.do([(new.id, new.name)])
     async with at_tokens(box) as tokens:

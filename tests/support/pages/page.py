@@ -161,8 +161,10 @@ class DialogPage(Page):
     KIND: ClassVar[type[Screen[Any]]]
 
     async def ready(self) -> None:
-        """Wait until it is on top."""
+        """Wait until it is on top, and its keys reach what they are for."""
         await self.dialog(self.KIND)
+        if self.screen.AUTO_FOCUS and not self.screen.has_class("-tiny"):
+            await self.until(lambda: self.screen.focused)
 
     def is_open(self) -> bool:
         """True while it is on top."""
