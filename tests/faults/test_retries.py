@@ -42,6 +42,7 @@ GATEWAY: dict[str, tuple[bool, str, Call]] = {
     "server_info": (True, "Infoz", lambda g: g.server_info()),
     "current": (True, "Current", lambda g: g.current()),
     "memberships": (True, "ListMemberships", lambda g: g.memberships()),
+    "probe": (True, "List", lambda g: g.probe()),
     "list_tokens": (True, "List", lambda g: g.list_tokens(StatusFilter.ALL)),
     "select_membership": (False, "SetCurrentMembership", lambda g: g.select_membership("id")),
     "set_threshold": (False, "Update", lambda g: g.set_threshold("acme", 30)),

@@ -67,12 +67,15 @@ class SignInKnown:
 
     def _new_here(self, session: Session, known: Known, now: datetime) -> User:
         user = session.scalar(select(User).where(User.email == known.email))
-        if user is None:
-            user = self._make(session, known, now)
-        elif _is_taken(session, user, known):
+        subject = _subject(session, user, known) if user else None
+        if user is not None and subject == known.subject:
+            # Another browser of the same person tied them between the two reads.
+            return user
+        if subject is not None:
             raise PermissionDenied(
                 f"{known.email} belongs to another account of the identity provider here", hint=_ASK
             )
+        user = user or self._make(session, known, now)
         session.add(
             ExternalIdentity(user_id=user.id, issuer=known.issuer, subject=known.subject, created_at=now)
         )
@@ -109,11 +112,13 @@ def _tied(session: Session, known: Known) -> User | None:
     )
 
 
-def _is_taken(session: Session, user: User, known: Known) -> bool:
-    mine = select(ExternalIdentity.id).where(
-        ExternalIdentity.user_id == user.id, ExternalIdentity.issuer == known.issuer
+def _subject(session: Session, user: User, known: Known) -> str | None:
+    """The account at this issuer that the person is tied to."""
+    return session.scalar(
+        select(ExternalIdentity.subject).where(
+            ExternalIdentity.user_id == user.id, ExternalIdentity.issuer == known.issuer
+        )
     )
-    return session.scalar(mine) is not None
 
 
 def _add_membership(session: Session, user: User, join: Join, now: datetime) -> None:

@@ -1,0 +1,47 @@
+"""Two browsers of one person, one between the reads of the other."""
+
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from app.server.clock import utc_now
+from app.server.database.engine import Database
+from app.server.jwts import Tokens
+from app.server.keys import load_or_make
+from app.server.sso.claims import Known
+from app.server.sso.people import SignInKnown
+from tests.support import databases
+from tests.support.provider import Provider
+from tests.support.server import AccountServer
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+def test_a_first_sign_in_that_was_overtaken_is_the_same_person(
+    server: AccountServer, provider: Provider, tmp_path: Path
+) -> None:
+    """On PostgreSQL nothing locks the two reads together: readers do not wait for writers."""
+    known = Known(provider.url, provider.person["sub"], provider.person["email"])
+    overtaken: list[str] = []
+    with closing(Database(databases.url_of(server.data))) as database:
+        sign_in = SignInKnown(
+            database, Tokens(load_or_make(tmp_path), utc_now), utc_now, timedelta(hours=1), None
+        )
+
+        def overtake(_connection: object, _cursor: object, statement: str, *_: Any) -> None:
+            """The person was not found by the subject, and is not yet looked for by the address."""
+            if "users.email = " in statement and not overtaken:
+                overtaken.append(known.email)
+                sign_in.do(known, "127.0.0.2")
+
+        event.listen(database.engine, "before_cursor_execute", overtake)
+        assert sign_in.do(known, "127.0.0.1").email == known.email
+    assert overtaken == [known.email]
+    with server.database() as side:
+        joined = "SELECT count(*) FROM external_identities WHERE subject = ?"
+        assert side.execute(joined, (known.subject,)).fetchone()[0] == 1
