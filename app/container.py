@@ -48,7 +48,6 @@ if TYPE_CHECKING:
         DescribeOrganization,
         ListOrganizations,
         SwitchOrganization,
-        UpdateThreshold,
     )
     from app.services.preview import PreviewAutoRevoke
     from app.services.profiles import Profiles
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
     from app.services.run_environment import RunEnvironment
     from app.services.saved_filters import SavedFilters
     from app.services.status import Overview
+    from app.services.threshold import UpdateThreshold
     from app.services.tokens import CreateToken, ListTokens
     from app.services.vanished import NoticeVanished
 
@@ -271,7 +271,7 @@ class Container(Adapters):
 
     @cached_property
     def update_threshold(self) -> UpdateThreshold:
-        from app.services.organizations import UpdateThreshold
+        from app.services.threshold import UpdateThreshold
 
         return UpdateThreshold(self.chainloop_session, self.trail)
 

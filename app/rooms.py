@@ -139,6 +139,7 @@ class Rooms:
             rotate=_later(lambda: box.rotate_token),
             trail=box.trail,
             interrupted=_later(lambda: box.interrupted),
+            update_threshold=_later(lambda: box.update_threshold),
             vanished=box.notice_vanished,
             save_profile=_later(lambda: box.save_token_as_profile),
             write_file=_later(lambda: box.write_token_file),

@@ -6,12 +6,13 @@ import click
 
 from app.cli import shapes
 from app.cli.groups import Leaf
+from app.cli.interrupted import interrupted_thresholds
 from app.cli.options import output_option, said_yes, shared
 from app.cli.output import in_table, moment, pairs, plural, show, show_json, table
 from app.cli.running import run
 from app.cli.terminal import ask, can_ask
 from app.container import Container
-from app.domain.errors import Cancelled, PermissionDenied, UsageError
+from app.domain.errors import Cancelled, LoopinError, PermissionDenied, UsageError
 from app.domain.inactivity import check_threshold, is_inactive
 from app.domain.organizations import Identity, Organization
 from app.domain.request_context import RequestContext
@@ -26,11 +27,22 @@ from app.services.organizations import ListedMembership, Switched
 @click.pass_context
 def describe(ctx: click.Context, output: str) -> None:
     """Describe the organization in use, and who is signed in to it."""
-    identity = run(ctx, lambda container: container.describe_organization.do()).identity
+    identity, left = run(ctx, _describe)
+    for line in left:
+        show(f"loopin: {line}", err=True)
     if output == "json":
         show_json(shapes.context(identity))
     else:
         show(pairs(_facts(identity)))
+
+
+async def _describe(container: Container) -> tuple[Identity, tuple[str, ...]]:
+    """Who acts, and what became of changes of the threshold that an earlier run left behind."""
+    found = await container.describe_organization.do()
+    try:
+        return found.identity, await interrupted_thresholds(container, found.context, found.identity)
+    except LoopinError:
+        return found.identity, ()
 
 
 def _facts(identity: Identity) -> list[tuple[str, str]]:

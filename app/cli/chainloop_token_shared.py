@@ -6,16 +6,15 @@ from datetime import timedelta
 
 import click
 
-from app.cli.output import moment, show, width
+from app.cli.interrupted import interrupted
+from app.cli.output import show, width
 from app.container import Container
 from app.domain import spans
-from app.domain.activity import Action
 from app.domain.errors import LoopinError, UsageError
 from app.domain.expiry import LONGEST
 from app.domain.filter import FilterProblem
 from app.domain.inactivity import MAX_DAYS
 from app.domain.text import clean
-from app.domain.tokens import StatusFilter
 from app.services.tokens import Listing
 
 LIST = "loopin chainloop organization api-token list"
@@ -58,7 +57,7 @@ async def news(container: Container, listing: Listing) -> tuple[str, ...]:
 
     Neither may fail the command: what cannot be read or written is left for the next time.
     """
-    return (*await _quietly(_interrupted, container, listing), *await _quietly(_vanished, container, listing))
+    return (*await _quietly(interrupted, container, listing), *await _quietly(_vanished, container, listing))
 
 
 async def _quietly(
@@ -68,34 +67,6 @@ async def _quietly(
         return await look(container, listing)
     except LoopinError:
         return ()
-
-
-async def _interrupted(container: Container, listing: Listing) -> tuple[str, ...]:
-    settled = await container.interrupted.settle(listing)
-    revocations = [
-        f"interrupted: revoking {clean(found.entry.subject)}, begun {moment(found.entry.at)}: {found.words}"
-        for found in settled
-    ]
-    rotations = [
-        f"interrupted: rotating {clean(found.entry.subject)}, begun {moment(found.entry.at)}: "
-        f"its new token {clean(found.new.name)} ({clean(found.new.id)}) lives"
-        f"{'' if found.seen else ', and nobody saw it'}"
-        for found in await container.rotate_token.interrupted(listing)
-    ]
-    return (*revocations, *rotations, *await _unsaved(container, listing))
-
-
-async def _unsaved(container: Container, listing: Listing) -> list[str]:
-    """New tokens that perhaps nobody has, a line each."""
-    if not any(entry.action is Action.CREATE for entry in await container.trail.interrupted()):
-        return []
-    if listing.status is not StatusFilter.ALL or not listing.whole:
-        listing = await container.list_tokens.do()
-    return [
-        f"interrupted: creating {clean(found.token.name)}, begun {moment(found.entry.at)}: "
-        f"it lives ({clean(found.token.id)}), and perhaps nobody has it"
-        for found in await container.new_token.interrupted(listing)
-    ]
 
 
 async def _vanished(container: Container, listing: Listing) -> tuple[str, ...]:

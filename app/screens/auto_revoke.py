@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -25,9 +26,10 @@ from app.screens.auto_revoke_save import ConfirmThreshold
 from app.screens.changes import change
 from app.screens.frame import Frame, Presence
 from app.screens.room import RoomScreen
-from app.screens.words import at_hand, sign_in_key
+from app.screens.words import at_hand, interrupted_threshold, sign_in_key
 from app.services.changes import Changes
-from app.services.organizations import DescribeOrganization, UpdateThreshold
+from app.services.organizations import DescribeOrganization
+from app.services.threshold import UpdateThreshold
 from app.services.tokens import ListTokens
 from widgets.partition_view import PartitionView
 from widgets.state_view import StateView
@@ -118,6 +120,10 @@ class AutoRevokeScreen(RoomScreen):
         # No message: one that still waits when the account changes would be shown under the new header.
         self.as_of = self.frame.clock.now()
         self._show_read(context, identity, preview)
+        # What the trail cannot tell now, it tells another time.
+        with suppress(LoopinError):
+            for found in await self._use.update_threshold.interrupted(context, identity):
+                self.notify(interrupted_threshold(found), severity="warning", timeout=20, markup=False)
 
     def action_refresh(self) -> None:
         """Ask again."""

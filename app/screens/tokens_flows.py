@@ -160,8 +160,12 @@ class TokenFlows:
     async def tell_interrupted(self, listing: Listing) -> None:
         """Tell what a crash left: revocations that are half done, new tokens that nobody may have seen."""
         from app.screens.rotate_words import was_half_done, was_interrupted, was_not_saved
+        from app.screens.words import interrupted_threshold
 
         ask = self._room.app.push_screen_wait
+        for change in await self._use.update_threshold.interrupted(listing.context, listing.identity):
+            words = interrupted_threshold(change)
+            self._room.notify(words, severity="warning", timeout=20, markup=False)
         for half in await self._use.interrupted.settle(listing):
             if await ask(was_half_done(half)):
                 self._browser.marks = frozenset(half.left)

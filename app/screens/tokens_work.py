@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.services.revoke_tokens import RevokeTokens
     from app.services.rotate_token import RotateToken
     from app.services.saved_filters import SavedFilters
+    from app.services.threshold import UpdateThreshold
     from app.services.tokens import Listing, ListTokens
     from app.services.vanished import NoticeVanished
 
@@ -36,6 +37,7 @@ class TokenWork:
     rotate: RotateToken
     trail: Trail
     interrupted: InterruptedWork
+    update_threshold: UpdateThreshold
     vanished: NoticeVanished
     save_profile: SaveTokenAsProfile
     write_file: WriteTokenFile

@@ -1,4 +1,4 @@
-"""Sentences out of errors."""
+"""Sentences out of errors, and of what was interrupted."""
 
 from typing import TYPE_CHECKING
 
@@ -9,9 +9,11 @@ from app.commands.bindings import shown_key
 from app.commands.registry import by_id
 from app.domain.errors import LoopinError, NotSignedIn, SessionEnded
 from app.domain.text import capital, clean
+from app.domain.times import local
 
 if TYPE_CHECKING:
     from app.screens.frame import Frame
+    from app.services.threshold import InterruptedThreshold
 
 
 def sign_in_key(node: DOMNode) -> str:
@@ -48,3 +50,9 @@ def reason(error: LoopinError | None, key: str) -> Content:
     error = at_hand(error, key)
     hint = f"\n  {clean(capital(error.hint))}" if error.hint else ""
     return Content.assemble((f"✗ {clean(error.message)}", "bold $text-error"), hint)
+
+
+def interrupted_threshold(found: "InterruptedThreshold") -> str:
+    """What became of a change of the threshold that an earlier run began and nobody saw end."""
+    begun = f"{local(found.entry.at):%-d %B %Y at %H:%M}"
+    return f"Saving auto-revoke {clean(found.words)}. It was begun on {begun}, and no answer came then."

@@ -1,14 +1,12 @@
-"""Organizations: describe, list, switch, and the auto-revoke threshold."""
+"""Organizations: describe, list and switch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from app.domain.activity import Action, Outcome
+from app.domain.activity import Action
 from app.domain.credentials import Credential
-from app.domain.errors import Failed, LoopinError, NotFound, ReadOnly, Unreachable
-from app.domain.inactivity import check_threshold
-from app.domain.organizations import Identity, Membership, Organization
-from app.domain.ports import Gateway
+from app.domain.errors import Failed, NotFound, ReadOnly, Unreachable
+from app.domain.organizations import Identity, Membership
 from app.domain.request_context import OrganizationRef, RequestContext
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
@@ -137,61 +135,3 @@ class SwitchOrganization:
         target = self._session.target
         named = target.organization
         return f"{target.organization_source} names {named}" if named and named != name else ""
-
-
-class UpdateThreshold:
-    """Set after how many days without use a token is auto-revoked."""
-
-    def __init__(self, session: ChainloopSession, trail: Trail) -> None:
-        self._session = session
-        self._trail = trail
-
-    async def do(self, days: int, shown: RequestContext | None = None) -> Organization:
-        """Set it to 1-365, or 0 for off, and return the organization as read back from the server.
-
-        `shown` is what the confirmation was made for, None for the organization in use. Raise ReadOnly,
-        before anything is sent, where the identity may not.
-        """
-        check_threshold(days)
-        context, identity = await self._session.check_context(shown)
-        if why := identity.why_no_settings():
-            raise ReadOnly(f"the threshold cannot be changed: {why}", hint="sign in as an owner or admin")
-        gateway, endpoint = self._session.gateway_in(context), context.credential.endpoint.address
-        before = identity.threshold or 0
-        try:
-            changed = await gateway.set_threshold(context.organization.name, days)
-        except LoopinError as error:
-            found = await _look_again(gateway) if isinstance(error, Failed | Unreachable) else None
-            if found is None or (found.threshold or 0) != days:
-                error.hint = "it was not changed: try again" if found else error.hint
-                await self._note(identity, endpoint, before, days, error)
-                raise
-            changed = found
-        await self._note(identity, endpoint, before, days)
-        return await _read_back(gateway, changed)
-
-    async def _note(
-        self, identity: Identity, endpoint: str, before: int, days: int, error: LoopinError | None = None
-    ) -> None:
-        await self._trail.add(
-            Action.THRESHOLD,
-            outcome=Outcome.FAILED if error else Outcome.DONE,
-            identity=identity,
-            endpoint=endpoint,
-            subject=f"{days} days" if days else "off",
-            detail=error.message if error else f"was {f'{before} days' if before else 'off'}",
-        )
-
-
-async def _look_again(gateway: Gateway) -> Organization | None:
-    """How it is after an answer that got lost; None when that cannot be read."""
-    try:
-        membership = (await gateway.current()).membership
-    except LoopinError:
-        return None
-    return membership.organization if membership else None
-
-
-async def _read_back(gateway: Gateway, changed: Organization) -> Organization:
-    """What the server holds now; its answer to the change when it cannot be asked again."""
-    return await _look_again(gateway) or changed

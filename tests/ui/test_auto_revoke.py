@@ -1,12 +1,17 @@
 """The Auto-revoke room: look before you save."""
 
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
 import pytest
 
+from app.domain.activity import Action, Outcome
 from app.domain.errors import PermissionDenied, Unreachable
 from app.domain.organizations import Role
 from tests.support import app as fakes
-from tests.support.pages.page import SMALL
-from tests.support.rooms import at_threshold, story
+from tests.support.pages.page import SMALL, Page
+from tests.support.rooms import at_threshold, at_tokens, story
 
 
 async def test_it_opens_on_what_is_saved() -> None:
@@ -211,3 +216,35 @@ async def test_it_fits_into_eighty_by_twenty_four() -> None:
         assert any("7 at the next sweep (≤ 1 h) · 1 in 7 d · 2 in 30 d · 12 safe" in line for line in lines)
         assert "Save …" in lines[-2]
         await room.reads("becomes revoked")
+
+
+@pytest.mark.parametrize(("made", "told"), [(True, "it was saved"), (False, "it is 90 days")])
+@pytest.mark.parametrize("at", [at_threshold, at_tokens])
+async def test_a_change_whose_answer_got_lost_is_told_at_the_next_start(
+    at: Callable[[fakes.FakeContainer], AbstractAsyncContextManager[Page]], made: bool, told: str
+) -> None:
+    """Nobody could be asked then: what is read now tells what became of it, and ends it in the trail."""
+    box = story()
+    box.plane.held["set_threshold"] = asyncio.Event()
+    async with at_threshold(box) as room:
+        await room.threshold("365")
+        question = await room.save()
+        await question.count("1")
+        await question.press("enter", "enter")
+        await room.until(lambda: "set_threshold" in box.plane.calls)
+        broken = Unreachable("the connection broke")
+        box.plane.lost["set_threshold"] = box.plane.fail["current"] = broken
+        box.plane.held["set_threshold"].set()
+        await room.until(lambda: "the connection broke" in room.toasts())
+    box.plane.lost.clear()
+    box.plane.fail.clear()
+    box.plane.threshold = 365 if made else 90
+    box.start_again()
+    async with at(box) as page:
+        await page.until(lambda: f"Saving auto-revoke 365 days in acme: {told}." in page.toasts())
+        assert box.fake_activity.lines[-1].action is Action.THRESHOLD
+        assert box.fake_activity.lines[-1].outcome is (Outcome.DONE if made else Outcome.FAILED)
+    box.start_again()
+    async with at(box) as page:
+        await page.rest()
+        assert "Saving auto-revoke" not in page.toasts()

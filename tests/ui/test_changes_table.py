@@ -283,6 +283,7 @@ CHANGES = {
         lambda box: box.plane.threshold == 0 and ends(box, Action.THRESHOLD) == 1,
         plane("set_threshold"),
         ("ctrl+s",),
+        journal=Action.THRESHOLD,
     ),
     "switch": Change(
         "accounts",

@@ -154,6 +154,7 @@ CHANGES = {
         "plane set_threshold",
         lambda box: box.plane.threshold == 30 and last(box, Action.THRESHOLD) is Outcome.DONE,
         "saving the threshold",
+        Action.THRESHOLD,
     ),
 }
 
@@ -231,3 +232,22 @@ def test_an_answer_that_got_lost_is_looked_up_and_told_again_at_the_next_start(n
     box.plane.lost.clear()
     box.__dict__.pop("new_token", None)  # another process
     assert told in loopin(*TOKENS, "list").err
+
+
+@pytest.mark.parametrize(("made", "told"), [(True, "it was saved"), (False, "it is 90 days")])
+@pytest.mark.parametrize("command", [("chainloop", "organization", "describe"), (*TOKENS, "list")])
+def test_a_threshold_whose_end_nobody_saw_is_told_once_by_what_it_is_now(
+    command: tuple[str, ...], made: bool, told: str
+) -> None:
+    box, _ = run(CHANGES["threshold"], Answer(signal.SIGTERM, comes=False), 0)
+    box.plane.held.clear()
+    box.plane.threshold = 30 if made else 90
+    box.start_again()
+    environment = {**os.environ, "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
+
+    def said() -> str:
+        return in_process(command, environment, containers=lambda settings: box).err
+
+    assert f"loopin: interrupted: auto-revoke 30 days in acme: {told}, begun" in said()
+    assert last(box, Action.THRESHOLD) is (Outcome.DONE if made else Outcome.FAILED)
+    assert "interrupted" not in said()

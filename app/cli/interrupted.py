@@ -1,0 +1,50 @@
+"""What commands say of the work that an earlier run began and never ended."""
+
+from app.cli.output import moment
+from app.container import Container
+from app.domain.activity import Action
+from app.domain.organizations import Identity
+from app.domain.request_context import RequestContext
+from app.domain.text import clean
+from app.domain.tokens import StatusFilter
+from app.services.tokens import Listing
+
+
+async def interrupted(container: Container, listing: Listing) -> tuple[str, ...]:
+    """What an earlier run left unfinished, as `listing` proves what became of it, a line each."""
+    thresholds = await interrupted_thresholds(container, listing.context, listing.identity)
+    settled = await container.interrupted.settle(listing)
+    revocations = [
+        f"interrupted: revoking {clean(found.entry.subject)}, begun {moment(found.entry.at)}: {found.words}"
+        for found in settled
+    ]
+    rotations = [
+        f"interrupted: rotating {clean(found.entry.subject)}, begun {moment(found.entry.at)}: "
+        f"its new token {clean(found.new.name)} ({clean(found.new.id)}) lives"
+        f"{'' if found.seen else ', and nobody saw it'}"
+        for found in await container.rotate_token.interrupted(listing)
+    ]
+    return (*thresholds, *revocations, *rotations, *await _unsaved(container, listing))
+
+
+async def interrupted_thresholds(
+    container: Container, context: RequestContext, identity: Identity
+) -> tuple[str, ...]:
+    """Changes of the threshold whose end nobody saw, and what became of them, a line each."""
+    return tuple(
+        f"interrupted: auto-revoke {clean(found.words)}, begun {moment(found.entry.at)}"
+        for found in await container.update_threshold.interrupted(context, identity)
+    )
+
+
+async def _unsaved(container: Container, listing: Listing) -> list[str]:
+    """New tokens that perhaps nobody has, a line each."""
+    if not any(entry.action is Action.CREATE for entry in await container.trail.interrupted()):
+        return []
+    if listing.status is not StatusFilter.ALL or not listing.whole:
+        listing = await container.list_tokens.do()
+    return [
+        f"interrupted: creating {clean(found.token.name)}, begun {moment(found.entry.at)}: "
+        f"it lives ({clean(found.token.id)}), and perhaps nobody has it"
+        for found in await container.new_token.interrupted(listing)
+    ]
