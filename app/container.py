@@ -273,7 +273,7 @@ class Container(Adapters):
     def update_threshold(self) -> UpdateThreshold:
         from app.services.threshold import UpdateThreshold
 
-        return UpdateThreshold(self.chainloop_session, self.trail)
+        return UpdateThreshold(self.chainloop_session, self.trail, self.list_tokens)
 
     @cached_property
     def chainloop_sign_out(self) -> ChainloopSignOut:

@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from app.domain import spans
-from app.domain.inactivity import auto_revoked_at, idle
+from app.domain.inactivity import SWEEP_INTERVAL, auto_revoked_at, idle
 from app.domain.preview import Partition, Preview
 from app.domain.text import capital, clean
 from app.domain.tokens import APIToken
@@ -99,6 +99,8 @@ def _columns(now: datetime, threshold: int, you: str) -> tuple[Column[APIToken],
         at = auto_revoked_at(token, threshold)
         if at is None or at < now:
             return Cell("next sweep", "bad")
+        if at - now < SWEEP_INTERVAL:
+            return Cell("within the hour", "bad")
         return Cell(f"in {spans.short(at - now)}", "warning")
 
     return (

@@ -6,20 +6,22 @@ from app.domain.inactivity import Fate
 from app.domain.preview import Partition
 
 _WORDS = {
-    Fate.NEXT_SWEEP: "at the next sweep (≤ 1 h)",
+    Fate.DUE: "due now",
+    Fate.WITHIN_HOUR: "within the hour",
     Fate.WITHIN_WEEK: "more within 7 d",
     Fate.WITHIN_MONTH: "more within 30 d",
     Fate.SAFE: "safe",
 }
 _SHORT = {
-    Fate.NEXT_SWEEP: "at the next sweep (≤ 1 h)",
+    Fate.DUE: "due now",
+    Fate.WITHIN_HOUR: "in 1 h",
     Fate.WITHIN_WEEK: "in 7 d",
     Fate.WITHIN_MONTH: "in 30 d",
     Fate.SAFE: "safe",
 }
-_BRIEF = {**_SHORT, Fate.NEXT_SWEEP: "at the next sweep"}
 _STYLES = {
-    Fate.NEXT_SWEEP: "bold $text-error",
+    Fate.DUE: "bold $text-error",
+    Fate.WITHIN_HOUR: "bold $text-error",
     Fate.WITHIN_WEEK: "bold $text-warning",
     Fate.WITHIN_MONTH: "$text-warning",
     Fate.SAFE: "$text-success",
@@ -31,14 +33,14 @@ def days(number: int) -> str:
     return "off" if not number else "1 day" if number == 1 else f"{number} days"
 
 
-def partition_words(partition: Partition, *, narrow: bool = False, brief: bool = False) -> Content:
-    """Who falls when; `narrow` fits into 78 cells, `brief` into 66."""
+def partition_words(partition: Partition, *, narrow: bool = False) -> Content:
+    """Who falls when; `narrow` fits into 66 cells."""
     if not partition.threshold:
         return Content.assemble(
             ("Off: ", "bold"), "no token is revoked by itself, however long it is unused."
         )
     parts: list[tuple[str, str]] = [(f"At {days(partition.threshold)}:  ", "bold")]
-    for number, (fate, words) in enumerate((_BRIEF if brief else _SHORT if narrow else _WORDS).items()):
+    for number, (fate, words) in enumerate((_SHORT if narrow else _WORDS).items()):
         count = partition.counts[fate]
         parts.append((" · " if number else "", "$text-disabled"))
         parts.append((f"{count:,}", _STYLES[fate] if count else "$text-disabled"))

@@ -7,7 +7,7 @@ from app.cli.groups import Entry, LazyGroup, Leaf
 from app.cli.options import group_options, output_option, shared
 from app.cli.output import fitted, in_table, moment, plural, show, show_json
 from app.cli.running import run
-from app.domain.inactivity import Fate, auto_revoked_at, fate, idle
+from app.domain.inactivity import Deadline, Fate, Reason, auto_revoked_at, fate, idle
 from app.domain.tokens import APIToken
 from app.services.preview import Forecast
 
@@ -32,12 +32,12 @@ auto_revoke = LazyGroup(
 def preview(ctx: click.Context, days: int | None, output: str) -> None:
     """Show what the next sweep would revoke, and what follows within 30 days. Nothing is changed.
 
-    JSON is a list of the tokens that the next sweep would revoke.
+    The sweep comes within an hour: what is due by then counts, unless it is used before. JSON is a list of
+    the tokens that the next sweep would revoke.
     """
     found = run(ctx, lambda container: container.preview_auto_revoke.do(days))
     if output == "json":
-        doomed = found.partition.falling[: found.partition.next_sweep]
-        show_json([shapes.token(token) for token in doomed])
+        show_json([_shape(token, found) for token in found.partition.announced])
     else:
         _print(found)
 
@@ -53,12 +53,21 @@ def _print(found: Forecast) -> None:
         show(fitted(columns, _rows(found), order, short="NAME"))
     counts = partition.counts
     show(
-        f"At {plural(partition.threshold, 'day')}: {counts[Fate.NEXT_SWEEP]} at the next sweep,"
+        f"At {plural(partition.threshold, 'day')}: {counts[Fate.DUE]} due now,"
+        f" {counts[Fate.WITHIN_HOUR]} due within the hour,"
         f" {counts[Fate.WITHIN_WEEK]} more within 7 days, {counts[Fate.WITHIN_MONTH]} more within 30 days,"
         f" {counts[Fate.SAFE]} safe."
     )
-    show("The next sweep comes within an hour.")
+    show("The next sweep comes within an hour. A token that is used before it stays.")
     show(f"Only tokens that you can see are counted, as of {moment(found.as_of)}.")
+
+
+_SOON = {Fate.DUE: "next sweep", Fate.WITHIN_HOUR: "within the hour"}
+
+
+def _shape(token: APIToken, found: Forecast) -> shapes.Shape:
+    end = Deadline(auto_revoked_at(token, found.partition.threshold) or found.as_of, Reason.IDLE)
+    return shapes.token(token) | {"deadline": shapes.deadline(end)}
 
 
 def _rows(found: Forecast) -> list[tuple[str, ...]]:
@@ -67,12 +76,12 @@ def _rows(found: Forecast) -> list[tuple[str, ...]]:
 
 def _row(token: APIToken, found: Forecast) -> tuple[str, ...]:
     threshold = found.partition.threshold
-    soon = fate(token, threshold, found.as_of) is Fate.NEXT_SWEEP
+    soon = _SOON.get(fate(token, threshold, found.as_of))
     return (
         token.id,
         token.name + (" (you)" if token.id == found.identity.token_id else ""),
         token.scope,
         in_table(token.last_used_at, "never"),
         f"{idle(token, found.as_of).days} d",
-        "next sweep" if soon else in_table(auto_revoked_at(token, threshold)),
+        soon or in_table(auto_revoked_at(token, threshold)),
     )

@@ -1,7 +1,5 @@
 """`loopin chainloop organization describe | list | set | update`."""
 
-from dataclasses import dataclass
-
 import click
 
 from app.cli import shapes
@@ -13,12 +11,11 @@ from app.cli.running import run
 from app.cli.terminal import ask, can_ask
 from app.container import Container
 from app.domain.errors import Cancelled, LoopinError, PermissionDenied, UsageError
-from app.domain.inactivity import check_threshold, is_inactive
+from app.domain.inactivity import Fate, check_threshold
 from app.domain.organizations import Identity, Organization
-from app.domain.request_context import RequestContext
 from app.domain.text import clean
-from app.domain.tokens import StatusFilter
 from app.services.organizations import ListedMembership, Switched
+from app.services.threshold import ReviewOutdated, ThresholdReview
 
 
 @click.command("describe", cls=Leaf)
@@ -156,55 +153,55 @@ def update(ctx: click.Context, name: str | None, days: int | None, output: str) 
     flags = {"chainloop_organization": name} if name else {}
     shown = None
     if days and not said_yes(ctx):
-        foresight = run(ctx, lambda container: _foresee(container, days), **flags)
-        _warn(foresight, days)
-        shown = foresight.context
-    changed = run(ctx, lambda container: _update(container, days, shown), **flags)
-    _print(changed, output)
-
-
-async def _update(container: Container, days: int, shown: RequestContext | None) -> Organization:
-    saving = container.update_threshold.do(days, shown)
-    hint = "loopin chainloop organization describe shows it"
-    return await container.changes.run("saving the threshold", saving, hint=hint)
-
-
-def _print(changed: Organization, output: str) -> None:
+        shown = run(ctx, lambda container: _review(container, days), **flags)
+        if shown:
+            _warn(shown)
+    changed = _save(ctx, days, shown, flags)
     if output == "json":
         show_json(shapes.organization(changed))
     else:
         show(pairs([("Organization", changed.name), (_THRESHOLD, in_words(changed.threshold))]))
 
 
-@dataclass(frozen=True, slots=True)
-class Foresight:
-    """What a threshold would do: `doomed` tokens at the next sweep; `before` is the threshold now.
-
-    `context` is where it was looked up; None where nobody may look.
-    """
-
-    doomed: int = 0
-    before: int = 0
-    context: RequestContext | None = None
-
-
-async def _foresee(container: Container, days: int) -> Foresight:
-    here = await container.describe_organization.do()
+def _save(
+    ctx: click.Context, days: int, shown: ThresholdReview | None, flags: dict[str, str]
+) -> Organization:
+    """Change it as it was shown; what is no longer true is shown and asked anew."""
     try:
-        listing = await container.list_tokens.list_in(here.context, here.identity, StatusFilter.ACTIVE)
+        return run(ctx, lambda container: _update(container, days, shown), **flags)
+    except ReviewOutdated as outdated:
+        if not can_ask():
+            raise
+        show(f"Nothing was changed: {outdated.message}.", err=True)
+        anew = outdated.review
+    _warn(anew, always=True)
+    return _save(ctx, days, anew, flags)
+
+
+async def _review(container: Container, days: int) -> ThresholdReview | None:
+    try:
+        return await container.update_threshold.review(days)
     except PermissionDenied:
         # Who may not look may not change either; the change itself says so better.
-        return Foresight(context=here.context)
-    doomed = sum(is_inactive(token, days, listing.as_of) for token in listing.tokens)
-    return Foresight(doomed, listing.identity.threshold or 0, listing.context)
+        return None
 
 
-def _warn(seen: Foresight, days: int) -> None:
-    loosened = seen.before and days >= seen.before
-    if not seen.doomed or loosened:
+async def _update(container: Container, days: int, shown: ThresholdReview | None) -> Organization:
+    saving = container.update_threshold.do(days, shown)
+    hint = "loopin chainloop organization describe shows it"
+    return await container.changes.run("saving the threshold", saving, hint=hint)
+
+
+def _warn(shown: ThresholdReview, *, always: bool = False) -> None:
+    """Say what will be revoked, and ask; a threshold that revokes nothing sooner needs no question."""
+    loosened = shown.before and shown.days >= shown.before
+    partition = shown.partition
+    if not always and (not partition.next_sweep or loosened):
         return
-    where = f" in {clean(seen.context.organization.name)}" if seen.context else ""
-    what = f"{plural(seen.doomed, 'API token')}{where} unused for more than {plural(days, 'day')}"
-    show(f"{what} will be revoked at the next sweep, within an hour. There is no way back.", err=True)
+    where = clean(shown.identity.organization)
+    soon = partition.counts[Fate.WITHIN_HOUR]
+    some = f"; {soon} of them unless used before" if soon else ""
+    what = f"{plural(partition.next_sweep, 'API token')} in {where} unused for {plural(shown.days, 'day')}"
+    show(f"{what} will be revoked at the next sweep, within an hour{some}. There is no way back.", err=True)
     if can_ask() and ask("Go on? [y/N] ").lower() not in {"y", "yes"}:
         raise Cancelled("nothing was changed")

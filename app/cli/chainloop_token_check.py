@@ -1,6 +1,6 @@
 """`loopin chainloop organization api-token check`."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import click
 
@@ -11,6 +11,7 @@ from app.cli.options import output_option, shared
 from app.cli.output import fitted, in_table, plural, show, show_json, stamp
 from app.cli.running import run
 from app.container import Container
+from app.domain.inactivity import SWEEP_INTERVAL, Deadline, Reason
 from app.domain.spans import until
 from app.services.check_tokens import Checked, Near
 
@@ -33,8 +34,9 @@ _AT_TERMINAL = ("NAME", "ID", "IN", "WHY", "ENDS (UTC)", "LAST USED (UTC)", "SCO
 def check(ctx: click.Context, within: str, idle_within: str, threshold: int | None, output: str) -> int:
     """Say which API tokens are about to stop working, for a job that runs every day.
 
-    Exits with 7 when there are any. An API token cannot read the auto-revoke threshold: under one,
-    --threshold is needed, and tokens of the organization itself are not seen.
+    What the next sweep revokes, within an hour, is among them whatever --idle-within says, and so are
+    expired tokens that it takes. Exits with 7 when there are any. An API token cannot read the auto-revoke
+    threshold: under one, --threshold is needed, and tokens of the organization itself are not seen.
     """
     spans = span("--within", within), span("--idle-within", idle_within)
     found, lines = run(ctx, lambda container: _check(container, *spans, threshold))
@@ -46,7 +48,7 @@ def check(ctx: click.Context, within: str, idle_within: str, threshold: int | No
     elif found.near:
         show(fitted(_COLUMNS, _rows(found), _AT_TERMINAL, short="NAME"))
     else:
-        show(f"Nothing is near: {plural(found.looked_at, 'active API token')} looked at.", err=True)
+        show(f"Nothing is near: {plural(found.looked_at, 'API token')} looked at.", err=True)
     return exits.FOUND if found.near else exits.DONE
 
 
@@ -66,11 +68,18 @@ def _rows(found: Checked) -> list[tuple[str, ...]]:
             near.token.scope,
             in_table(near.token.last_used_at, "never"),
             in_table(near.deadline.at),
-            until(near.deadline.at, now) if near.deadline.at > now else "next sweep",
+            _left(near.deadline, now),
             near.deadline.reason.value,
         )
         for near in found.near
     ]
+
+
+def _left(deadline: Deadline, now: datetime) -> str:
+    """The time that is left; a sweep comes within an hour, and takes what is due by then."""
+    if deadline.reason is Reason.IDLE and deadline.at < now + SWEEP_INTERVAL:
+        return "next sweep" if deadline.at < now else "within the hour"
+    return until(deadline.at, now)
 
 
 def _shape(found: Checked) -> shapes.Shape:
@@ -85,5 +94,4 @@ def _shape(found: Checked) -> shapes.Shape:
 
 
 def _near(near: Near) -> shapes.Shape:
-    deadline = {"at": stamp(near.deadline.at), "reason": near.deadline.reason.value}
-    return shapes.token(near.token) | {"deadline": deadline}
+    return shapes.token(near.token) | {"deadline": shapes.deadline(near.deadline)}

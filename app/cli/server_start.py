@@ -52,7 +52,7 @@ from app.domain.errors import LoopinError, UsageError
     type=int,
     default=3600,
     metavar="SECONDS",
-    help="Time between two sweeps; 0 = only when asked. [3600]",
+    help="Time between two sweeps, at most 3600; 0 = only when asked. [3600]",
 )
 @click.option(
     "--registration-secret-file",

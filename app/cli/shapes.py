@@ -8,6 +8,7 @@ from app.cli.output import stamp
 from app.domain.errors import NotSignedIn
 
 if TYPE_CHECKING:
+    from app.domain.inactivity import Deadline
     from app.domain.login import SignedIn, SignedOut
     from app.domain.organizations import Identity, Membership, Organization, Person
     from app.domain.status import ProviderStatus
@@ -35,6 +36,11 @@ def token(item: APIToken) -> Shape:
         "permissions": list(item.permissions) or None,
     }
     return shape | {key: value for key, value in optional.items() if value is not None}
+
+
+def deadline(end: Deadline) -> Shape:
+    """When and why a token stops working; not the vendor's."""
+    return {"at": stamp(end.at), "reason": end.reason.value}
 
 
 def _scoped(item: APIToken) -> Shape | None:

@@ -15,6 +15,7 @@ from app.domain.errors import UsageError
 
 MIN_DAYS, MAX_DAYS = 1, 365
 SWEEP_INTERVAL = timedelta(hours=1)
+"""The next sweep comes within this time, on every server; nobody tells when."""
 
 
 class Used(Protocol):
@@ -55,7 +56,7 @@ def cutoff(threshold: int, now: datetime) -> datetime:
 
 
 def is_inactive(token: Used, threshold: int, now: datetime) -> bool:
-    """True when the next sweep would revoke the token under `threshold` days (0 = off)."""
+    """True when a sweep at `now` would revoke the token under `threshold` days (0 = off)."""
     return bool(threshold) and token.revoked_at is None and active_since(token) < cutoff(threshold, now)
 
 
@@ -106,9 +107,14 @@ def deadline(token: Used, threshold: int | None) -> Deadline | None:
 
 
 class Fate(Enum):
-    """What a threshold means for one token, from the most urgent on; disjoint."""
+    """What a threshold means for one token that nobody uses, from the most urgent on; disjoint.
 
-    NEXT_SWEEP = "next sweep"
+    The next sweep takes what is due now and may take what is due within the hour: nobody tells when it
+    comes.
+    """
+
+    DUE = "due now"
+    WITHIN_HOUR = "within the hour"
     WITHIN_WEEK = "within 7 d"
     WITHIN_MONTH = "within 30 d"
     SAFE = "safe"
@@ -120,8 +126,10 @@ def fate(token: Used, threshold: int, now: datetime) -> Fate:
     if swept is None:
         return Fate.SAFE
     if swept < now:
-        return Fate.NEXT_SWEEP
+        return Fate.DUE
     left = swept - now
+    if left < SWEEP_INTERVAL:
+        return Fate.WITHIN_HOUR
     if left <= timedelta(days=7):
         return Fate.WITHIN_WEEK
     return Fate.WITHIN_MONTH if left <= timedelta(days=30) else Fate.SAFE

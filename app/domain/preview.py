@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from app.domain.inactivity import Fate, active_since, fate
+from app.domain.inactivity import SWEEP_INTERVAL, Fate, active_since, fate
 from app.domain.tokens import APIToken
 
-_URGENCY = {Fate.NEXT_SWEEP: 0, Fate.WITHIN_WEEK: 1, Fate.WITHIN_MONTH: 2, Fate.SAFE: 3}
+_URGENCY = {kind: rank for rank, kind in enumerate(Fate)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,13 @@ class Partition:
 
     @property
     def next_sweep(self) -> int:
-        """How many the next sweep revokes."""
-        return self.counts[Fate.NEXT_SWEEP]
+        """How many the next sweep revokes when nobody uses them: due now, and due within the hour."""
+        return self.counts[Fate.DUE] + self.counts[Fate.WITHIN_HOUR]
+
+    @property
+    def announced(self) -> Sequence[APIToken]:
+        """Those tokens, longest unused first."""
+        return self.falling[: self.next_sweep]
 
 
 class Preview:
@@ -44,16 +49,17 @@ class Preview:
             return _URGENCY[fate(token, threshold, self.now)]
 
         # In this order the fates only get milder, so each begins where a search says.
-        ends = [bisect_right(self.tokens, rank, key=urgency) for rank in range(4)]
+        ends = [bisect_right(self.tokens, rank, key=urgency) for rank in _URGENCY.values()]
         counts = {f: ends[rank] - (ends[rank - 1] if rank else 0) for f, rank in _URGENCY.items()}
-        return Partition(threshold, counts, self.tokens[: ends[2]])
+        return Partition(threshold, counts, self.tokens[: ends[-2]])
 
     def histogram(self, starts: Sequence[float]) -> list[int]:
         """Count tokens by idle time in parts that begin at `starts` days, ascending.
 
         A part ends where the next begins, the last one never; what is younger than the first start is in the
-        first. A token counts as beyond a start when a threshold of as many days would take it.
+        first. A token counts as beyond a start when the next sweep would take it under a threshold of as many
+        days.
         """
-        moments = [self.now - timedelta(days=start) for start in starts[1:]]
+        moments = [self.now + SWEEP_INTERVAL - timedelta(days=start) for start in starts[1:]]
         beyond = [bisect_left(self.tokens, moment, key=active_since) for moment in moments]
         return [more - less for more, less in pairwise([len(self.tokens), *beyond, 0])]

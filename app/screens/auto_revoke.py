@@ -29,7 +29,7 @@ from app.screens.room import RoomScreen
 from app.screens.words import at_hand, interrupted_threshold, sign_in_key
 from app.services.changes import Changes
 from app.services.organizations import DescribeOrganization
-from app.services.threshold import UpdateThreshold
+from app.services.threshold import ReviewOutdated, ThresholdReview, UpdateThreshold
 from app.services.tokens import ListTokens
 from widgets.partition_view import PartitionView
 from widgets.state_view import StateView
@@ -262,20 +262,34 @@ class AutoRevokeScreen(RoomScreen):
 
     @change("save the threshold", group=_SAVE)
     async def action_save(self) -> None:
-        """Ask, save, and show what the server says afterwards."""
-        identity, preview, chosen, shown = self._identity, self._preview, self._chosen, self._read_in
-        if identity is None or preview is None or chosen is None:
-            return
-        dialog = ConfirmThreshold(self._saved or 0, preview.at(chosen), identity.organization)
-        if await self.app.push_screen_wait(dialog) is None:
-            return
-        doing = f"saving the threshold of {clean(identity.organization, 60)}"
-        with self.doing("saving"):
-            saving = self._use.update_threshold.do(chosen, shown)
-            organization = await self._use.changes.run(doing, saving, hint=_READ)
-        self._show_saved(organization, shown)
+        """Ask, save, and show what the server says afterwards.
 
-    def _show_saved(self, organization: Organization, shown: RequestContext | None) -> None:
+        What is no longer true when it was confirmed is shown and asked anew: nothing was sent then.
+        """
+        identity, preview, chosen, context = self._identity, self._preview, self._chosen, self._read_in
+        if identity is None or preview is None or chosen is None or context is None:
+            return
+        shown, why = ThresholdReview(chosen, context, identity, preview), ""
+        doing = f"saving the threshold of {clean(identity.organization, 60)}"
+        while await self.app.push_screen_wait(ConfirmThreshold(shown, why)):
+            try:
+                with self.doing("saving"):
+                    saving = self._use.update_threshold.do(chosen, shown)
+                    organization = await self._use.changes.run(doing, saving, hint=_READ)
+            except ReviewOutdated as outdated:
+                shown, why = outdated.review, outdated.message
+                self._show_review(shown)
+            else:
+                self._show_saved(organization, context)
+                return
+
+    def _show_review(self, review: ThresholdReview) -> None:
+        """What was read anew also stands under the question, unless another account is shown by now."""
+        if self._read_in is not None and self._read_in.organization == review.context.organization:
+            self._show_read(review.context, review.identity, review.preview)
+            self._picker.days = review.days
+
+    def _show_saved(self, organization: Organization, shown: RequestContext) -> None:
         said = f"{clean(organization.name, 60)}: {days(organization.threshold)}, read back from the server."
         self.notify(said, title="Threshold saved", markup=False)
         if self._identity is not None and self._read_in == shown:

@@ -7,34 +7,39 @@ from textual.content import Content
 from textual.widgets import Button, Input, Static
 
 from app.domain.inactivity import Fate
-from app.domain.preview import Partition
 from app.domain.text import clean
 from app.screens.dialog import Dialog
+from app.services.threshold import ThresholdReview
 from widgets.threshold_words import change_words, days, partition_words
 
 
 class ConfirmThreshold(Dialog[bool]):
-    """When tokens would be revoked, their number must be typed; else a button is enough."""
+    """When tokens would be revoked, their number must be typed; else a button is enough.
+
+    `why` says why it is asked anew.
+    """
 
     CSS_PATH = "auto_revoke_save.tcss"
     AUTO_FOCUS = "#cancel"
 
-    def __init__(self, saved: int, partition: Partition, organization: str) -> None:
+    def __init__(self, review: ThresholdReview, why: str = "") -> None:
         super().__init__()
-        self._saved, self._partition, self._organization = saved, partition, organization
-        self._falling = partition.counts[Fate.NEXT_SWEEP]
+        self._review, self._partition, self._why = review, review.partition, why
+        self._falling = self._partition.next_sweep
 
     def heading(self) -> str:
         """What is asked."""
         threshold = self._partition.threshold
-        where = clean(self._organization, 60)
+        where = clean(self._review.identity.organization, 60)
         if not threshold:
             return f"Turn auto-revocation off in {where}?"
         return f"Revoke what is unused for {days(threshold)} in {where}?"
 
     def compose_dialog(self) -> ComposeResult:
-        yield Static(change_words(self._saved, self._partition.threshold), markup=False)
-        yield Static(partition_words(self._partition, brief=True), id="threshold-fates", markup=False)
+        if self._why:
+            yield Static(f"Nothing was sent: {self._why}.", id="threshold-anew", markup=False)
+        yield Static(change_words(self._review.before, self._partition.threshold), markup=False)
+        yield Static(partition_words(self._partition, narrow=True), id="threshold-fates", markup=False)
         if self._falling:
             yield Static(self._warning(), id="threshold-warning", markup=False)
             yield Input(id="threshold-input", type="integer", compact=True)
@@ -49,8 +54,10 @@ class ConfirmThreshold(Dialog[bool]):
 
     def _warning(self) -> Content:
         those = "1 token is" if self._falling == 1 else f"{self._falling:,} tokens are"
+        soon = self._partition.counts[Fate.WITHIN_HOUR]
+        some = "" if not soon else " Those due in 1 h stay when they are used before."
         return Content.assemble(
-            (f"{those} revoked within the hour, without notice and for good.", "bold $text-error"),
+            (f"{those} revoked within the hour, without notice and for good.{some}", "bold $text-error"),
             ("\n\nType ", "$text-muted"),
             (str(self._falling), "bold $text"),
             (" to go on", "$text-muted"),

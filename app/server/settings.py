@@ -72,8 +72,12 @@ class ServerSettings:
             raise UsageError(f"there is no sample data {self.seed[:80]!r}", hint="use --seed demo")
         if not 0 < self.session_hours <= MAX_SESSION_HOURS:
             raise UsageError("a session must last more than 0 hours and at most a year", hint="try 24")
-        if self.sweep_interval < timedelta(0):
-            raise UsageError("the sweep interval is negative", hint="use 0 to sweep only when asked")
+        if not timedelta(0) <= self.sweep_interval <= SWEEP_INTERVAL:
+            # Whoever previews a threshold counts what is due within an hour.
+            wrong = "negative" if self.sweep_interval < timedelta(0) else "longer than an hour"
+            raise UsageError(
+                f"the sweep interval is {wrong}", hint="use 1 to 3600 seconds, or 0 to sweep only when asked"
+            )
         if self.provider:
             self.provider.check()
         elif not self.passwords:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain.errors import UsageError
-from app.domain.inactivity import Deadline, Reason, auto_revoked_at, check_threshold
+from app.domain.inactivity import SWEEP_INTERVAL, Deadline, Reason, auto_revoked_at, check_threshold
 from app.domain.organizations import Identity
-from app.domain.tokens import APIToken, StatusFilter, TokenState
+from app.domain.tokens import APIToken, StatusFilter
 from app.services.tokens import Listing, ListTokens
 
 
@@ -30,7 +30,10 @@ class Checked:
 
 
 class CheckTokens:
-    """Active tokens that expire, or are auto-revoked when nobody uses them, within the given times."""
+    """Unrevoked tokens that expire, or are auto-revoked when nobody uses them, within the given times.
+
+    An expired one no longer expires; the sweep takes it all the same.
+    """
 
     def __init__(self, list_tokens: ListTokens) -> None:
         self._list = list_tokens
@@ -50,18 +53,20 @@ class CheckTokens:
                 hint="add --threshold DAYS, as the organization has it; 0 when auto-revocation is off",
             )
         now = listing.as_of
-        active = [token for token in listing.tokens if token.state(now) is TokenState.ACTIVE]
-        found = [(token, _first(token, days, now + within, now + idle_within)) for token in active]
+        # The next sweep may come in an hour, and takes what is due by then.
+        spans = within, max(idle_within, SWEEP_INTERVAL)
+        found = [(token, _first(token, days, now, spans)) for token in listing.tokens]
         near = sorted((Near(t, end) for t, end in found if end), key=lambda one: one.deadline.at)
-        return Checked(listing, tuple(near), len(active), days, _not_seen(listing.identity))
+        return Checked(listing, tuple(near), len(listing.tokens), days, _not_seen(listing.identity))
 
 
-def _first(token: APIToken, days: int, expiry_by: datetime, idle_by: datetime) -> Deadline | None:
+def _first(token: APIToken, days: int, now: datetime, spans: tuple[timedelta, timedelta]) -> Deadline | None:
+    """`spans`: until its expiry, and until it is auto-revoked."""
     ends = []
-    if token.expires_at is not None and token.expires_at <= expiry_by:
+    if token.expires_at is not None and now < token.expires_at <= now + spans[0]:
         ends.append(Deadline(token.expires_at, Reason.EXPIRY))
     swept = auto_revoked_at(token, days)
-    if swept is not None and swept <= idle_by:
+    if swept is not None and swept <= now + spans[1]:
         ends.append(Deadline(swept, Reason.IDLE))
     return min(ends, key=lambda end: end.at, default=None)
 

@@ -1,6 +1,7 @@
-"""The auto-revoke threshold of an organization, and changes of it that were interrupted."""
+"""The auto-revoke threshold of an organization: look first, change it, tell what was interrupted."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from app.domain.activity import Action, ActivityEntry, Outcome
@@ -8,11 +9,59 @@ from app.domain.errors import Failed, LoopinError, ReadOnly, Unreachable
 from app.domain.inactivity import check_threshold
 from app.domain.organizations import Identity, Organization
 from app.domain.ports import Gateway
+from app.domain.preview import Partition, Preview
 from app.domain.request_context import RequestContext
+from app.domain.text import clean
+from app.domain.tokens import StatusFilter
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
+from app.services.tokens import ListTokens
 
 _DAYS = "days"
+_FEW = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdReview:
+    """What somebody is shown before the threshold is changed to `days`, 0 = off."""
+
+    days: int
+    context: RequestContext
+    identity: Identity
+    preview: Preview
+
+    @property
+    def before(self) -> int:
+        """The threshold when it was read, 0 = off."""
+        return self.identity.threshold or 0
+
+    @property
+    def partition(self) -> Partition:
+        """The unrevoked tokens, parted by what becomes of them."""
+        return self.preview.at(self.days)
+
+    def outdated_by(self, now: "ThresholdReview") -> str:
+        """Why what was shown is not what would happen now; empty when it is.
+
+        A token that was used meanwhile, and so is spared, is no reason.
+        """
+        if now.before != self.before:
+            was, is_ = threshold_words(self.before), threshold_words(now.before)
+            return f"the threshold was changed meanwhile: it is {is_} and no longer {was}"
+        shown = {token.id for token in self.partition.announced}
+        more = [token.name for token in now.partition.announced if token.id not in shown]
+        if not more:
+            return ""
+        rest = f" and {len(more) - _FEW} others" if len(more) > _FEW else ""
+        return f"more would be revoked than was shown: {', '.join(map(clean, more[:_FEW]))}{rest}"
+
+
+class ReviewOutdated(LoopinError):
+    """What was confirmed is not what would happen now. Nothing was sent; `review` is to be shown instead."""
+
+    def __init__(self, message: str, review: ThresholdReview) -> None:
+        super().__init__(message, hint="nothing was changed: look again, and confirm that")
+        self.review = review
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +91,40 @@ class UpdateThreshold:
     between them `interrupted` finds.
     """
 
-    def __init__(self, session: ChainloopSession, trail: Trail) -> None:
+    def __init__(self, session: ChainloopSession, trail: Trail, tokens: ListTokens) -> None:
         self._session = session
         self._trail = trail
+        self._tokens = tokens
         self._begun: set[str] = set()
         """The operations of this run: not interrupted."""
 
-    async def do(self, days: int, shown: RequestContext | None = None) -> Organization:
-        """Set it to 1-365, or 0 for off, and return the organization as read back from the server.
+    async def review(self, days: int) -> ThresholdReview:
+        """Read what setting it to `days` would do in the organization in use.
 
-        `shown` is what the confirmation was made for, None for the organization in use. Raise ReadOnly,
-        before anything is sent, where the identity may not.
+        Raise PermissionDenied where the identity may not list tokens.
         """
         check_threshold(days)
-        context, identity = await self._session.check_context(shown)
+        context, identity = await self._session.identify()
+        return await self._look(days, context, identity)
+
+    async def _look(self, days: int, context: RequestContext, identity: Identity) -> ThresholdReview:
+        listing = await self._tokens.list_in(context, identity, StatusFilter.ACTIVE)
+        preview = await asyncio.to_thread(Preview, listing.tokens, listing.as_of)
+        return ThresholdReview(days, context, identity, preview)
+
+    async def do(self, days: int, shown: ThresholdReview | None = None) -> Organization:
+        """Set it to 1-365, or 0 for off, and return the organization as read back from the server.
+
+        `shown` is what was confirmed; None asks nobody, and means the organization in use. Before anything is
+        sent, raise ReadOnly where the identity may not, and ReviewOutdated when what was shown is not what
+        would happen now.
+        """
+        check_threshold(days)
+        context, identity = await self._session.check_context(shown.context if shown else None)
         if why := identity.why_no_settings():
             raise ReadOnly(f"the threshold cannot be changed: {why}", hint="sign in as an owner or admin")
+        if shown:
+            await self._compare(shown, days, context, identity)
         gateway, endpoint = self._session.gateway_in(context), context.credential.endpoint.address
         change = _Change(identity, endpoint, identity.threshold or 0, days, uuid4().hex)
         self._begun.add(change.operation)
@@ -68,6 +135,18 @@ class UpdateThreshold:
             changed = await self._after(error, change, gateway)
         await self._note(change, Outcome.DONE)
         return await _read_back(gateway, changed)
+
+    async def _compare(
+        self, shown: ThresholdReview, days: int, context: RequestContext, identity: Identity
+    ) -> None:
+        """Raise ReviewOutdated when a token that was not shown would fall, or the threshold is another."""
+        if days:
+            now = await self._look(days, context, identity)
+        else:
+            # Nothing falls when it is turned off.
+            now = replace(shown, context=context, identity=identity)
+        if why := shown.outdated_by(now):
+            raise ReviewOutdated(why, now)
 
     async def _after(self, error: LoopinError, change: "_Change", gateway: Gateway) -> Organization:
         """The organization where the change was made all the same; else raise `error` with the next step.

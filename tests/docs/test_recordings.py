@@ -25,7 +25,7 @@ TOLD = {
         "4 of 4 tokens are revoked", "19 shown",
     ),
     "threshold": (
-        "[90]", "At 365 days: 0 at the next sweep", "At 90 days:", "At 30 days:", "Saved: 90 days.",
+        "[90]", "At 365 days: 0 due now", "At 90 days:", "At 30 days:", "Saved: 90 days.",
     ),
 }  # fmt: skip
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +12,7 @@ from app.domain.errors import PermissionDenied, Unreachable
 from app.domain.organizations import Role
 from tests.support import app as fakes
 from tests.support.pages.page import SMALL, Page
+from tests.support.pages.rooms import ThresholdDialog
 from tests.support.rooms import at_threshold, at_tokens, story
 
 
@@ -18,7 +20,7 @@ async def test_it_opens_on_what_is_saved() -> None:
     """With the parts, the bars and the list of what falls."""
     async with at_threshold() as room:
         await room.reads("Saved: 90 days.")
-        await room.reads("7 at the next sweep (≤ 1 h) · 1 more within 7 d · 2 more within 30 d · 12 safe")
+        await room.reads("7 due now · 0 within the hour · 1 more within 7 d · 2 more within 30 d · 12 safe")
         await room.reads("idle time of 22 unrevoked tokens")
         await room.reads("Only tokens that you can see are counted.")
         assert room.marked() == 90
@@ -29,7 +31,7 @@ async def test_every_way_to_move_the_threshold_shows_at_once_what_it_means() -> 
     """Presets, a day more or less, a number, off and on again."""
     async with at_threshold() as room:
         await room.lower()
-        await room.reads("At 60 days:  9 at the next sweep")
+        await room.reads("At 60 days:  9 due now · 1 within the hour")
         await room.reads("▼ Not saved yet: 90 days → 60 days. Lowered: tokens end sooner.")
         await room.day_less()
         assert room.days() == "59"
@@ -99,11 +101,14 @@ async def test_saving_what_revokes_asks_for_the_number() -> None:
     async with at_threshold(box) as room:
         await room.lower()
         question = await room.save()
-        await question.reads("9 tokens are revoked within the hour, without notice and for good.")
+        await question.reads(
+            "10 tokens are revoked within the hour, without notice and for good. "
+            "Those due in 1 h stay when they are used before."
+        )
         assert question.cancel_has_focus()
-        await question.count("8")
-        assert not question.can_save()
         await question.count("9")
+        assert not question.can_save()
+        await question.count("10")
         await question.press("enter", "enter")
         await room.closed()
         await room.until(lambda: "Saved: 60 days." in room.text())
@@ -213,9 +218,46 @@ async def test_it_fits_into_eighty_by_twenty_four() -> None:
     async with at_threshold(size=SMALL) as room:
         await room.until(lambda: "At 90 days" in room.text())
         lines = room.text().splitlines()
-        assert any("7 at the next sweep (≤ 1 h) · 1 in 7 d · 2 in 30 d · 12 safe" in line for line in lines)
+        assert any("7 due now · 0 in 1 h · 1 in 7 d · 2 in 30 d · 12 safe" in line for line in lines)
         assert "Save …" in lines[-2]
         await room.reads("becomes revoked")
+
+
+def another_threshold(box: fakes.FakeContainer) -> str:
+    """Somebody else changes it."""
+    box.plane.threshold = 180
+    return "Nothing was sent: the threshold was changed meanwhile: it is 180 days and no longer 90 days."
+
+
+def another_token(box: fakes.FakeContainer) -> str:
+    """One more would fall."""
+    box.plane.tokens.append(replace(box.plane.tokens[0], id="late", name="found-later"))
+    return "Nothing was sent: more would be revoked than was shown: found-later."
+
+
+@pytest.mark.parametrize("meanwhile", [another_threshold, another_token])
+async def test_what_is_no_longer_true_is_shown_and_asked_anew(
+    meanwhile: Callable[[fakes.FakeContainer], str],
+) -> None:
+    """Nothing is sent for an answer to another question; escape then leaves everything as it is."""
+    box = story()
+    async with at_threshold(box) as room:
+        await room.lower()
+        question = await room.save()
+        why = meanwhile(box)
+        await question.count("10")
+        await question.press("enter", "enter")
+        await room.reads(why)
+        again = await room.over(ThresholdDialog)
+        assert again.cancel_has_focus()
+        await again.press("escape")
+        await room.closed()
+        await room.reads("→ 60 days")
+        assert "set_threshold" not in box.plane.calls
+        again = await room.save()
+        await again.count("11" if len(box.plane.tokens) > 24 else "10")
+        await again.press("enter", "enter")
+        await room.until(lambda: "set_threshold" in box.plane.calls)
 
 
 @pytest.mark.parametrize(("made", "told"), [(True, "it was saved"), (False, "it is 90 days")])

@@ -252,6 +252,7 @@ def refused_start(folder: Path, *flags: str, launch: Launch = ServerProcess) -> 
         (["--trusted-proxy", "10.0.0.0/99"], "'10.0.0.0/99' is not a network"),
         (["--session-hours", "0"], "more than 0 hours"),
         (["--sweep-interval", "-5"], "sweep interval"),
+        (["--sweep-interval", "3601"], "longer than an hour"),
     ],
 )
 def test_a_start_that_makes_no_sense_says_what_to_change(

@@ -13,6 +13,7 @@ import pytest
 from tests.integration.tokens.test_bulk import TOKENS, trail
 from tests.support import server as servers
 from tests.support.cli import Loopin, signed_in
+from tests.support.databases import ago
 from tests.support.hostile import names, unsafe
 from tests.support.server import AccountServer, age_tokens, bulk_tokens
 
@@ -58,6 +59,26 @@ def test_check_finds_what_is_about_to_stop(ada: Loopin, server: AccountServer, s
     assert idle not in near(ada, "--idle-within", "2d")
     assert near(ada, "--threshold", "0", "--within", "61d")[later] == "expires"
     assert idle not in near(ada, "--threshold", "0")
+
+
+def test_what_the_next_sweep_takes_is_near_whatever_is_asked(
+    ada: Loopin, server: AccountServer, stem: str
+) -> None:
+    """The sweep comes within an hour, and takes expired tokens too."""
+    almost, expired = f"{stem}-almost", f"{stem}-expired"
+    for name in (almost, expired):
+        made(ada, name, "--expiration", "never")
+        age_tokens(server, name, timedelta(days=90, minutes=-30), timedelta(days=300))
+    with server.database() as database:
+        past = ago(timedelta(days=1))
+        database.execute("UPDATE api_tokens SET expires_at = ? WHERE name = ?", (past, expired))
+    found = near(ada, "--within", "0d", "--idle-within", "0d")
+    assert {name: why for name, why in found.items() if name.startswith(stem)} == {
+        almost: "idle",
+        expired: "idle",
+    }
+    said = ada(*TOKENS, "check").fails(7).out
+    assert re.search(rf"{almost} .*within the hour", said)
 
 
 def test_nothing_near_is_0(ada: Loopin) -> None:

@@ -311,10 +311,11 @@ async def test_another_organization_under_the_same_name_is_not_changed(machine: 
     listing = await box.list_tokens.do()
     gone = replace(listing.context, organization=OrganizationRef(machine.mine.name, "00000000-dead"))
     token = listing.tokens[0]
+    review = await box.update_threshold.review(77)
     for change in (
         lambda: box.revoke_tokens.do([(token.id, token.name)], shown=gone),
         lambda: box.create_token.do(TokenDraft("brand-new"), shown=gone),
-        lambda: box.update_threshold.do(77, gone),
+        lambda: box.update_threshold.do(77, replace(review, context=gone)),
         lambda: box.rotate_token.begin(token, replace(listing, context=gone)),
     ):
         with pytest.raises(OrganizationLost, match="another organization than before"):
@@ -326,21 +327,21 @@ async def test_another_organization_under_the_same_name_is_not_changed(machine: 
 async def test_what_another_person_would_do_is_refused(machine: Machine, organization: Organization) -> None:
     """Somebody else signed in to the profile between the look and the act."""
     box = machine.container()
-    listing = await box.list_tokens.do()
+    review = await box.update_threshold.review(77)
     admin = organization.member("admin")
     bearer = await asyncio.to_thread(lambda: admin.bearer)
     assert result_of(await run(machine.container().chainloop_token_login().do(bearer)))
     with pytest.raises(PermissionDenied, match="is signed in now"):
-        await box.update_threshold.do(77, listing.context)
+        await box.update_threshold.do(77, review)
     assert await machine.threshold_of(machine.mine) == 0
 
 
 async def test_the_same_person_may_have_signed_in_again(machine: Machine) -> None:
     box = machine.container()
-    listing = await box.list_tokens.do()
+    review = await box.update_threshold.review(77)
     again = await asyncio.to_thread(sign_in, machine.mine.server, *machine.mine.owner.login)
     assert result_of(await run(machine.container().chainloop_token_login().do(again)))
-    assert (await box.update_threshold.do(77, listing.context)).threshold == 77
+    assert (await box.update_threshold.do(77, review)).threshold == 77
 
 
 async def test_a_lost_organization_is_never_replaced_and_the_way_out_works(

@@ -22,7 +22,7 @@ from app.domain.inactivity import (
 )
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ thresholds = st.integers(min_value=0, max_value=365)
 def test_every_token_has_exactly_one_fate(token: Token, threshold: int, now: datetime) -> None:
     end = auto_revoked_at(token, threshold)
     claims = {
-        Fate.NEXT_SWEEP: end is not None and end < now,
-        Fate.WITHIN_WEEK: end is not None and now <= end <= now + 7 * DAY,
+        Fate.DUE: end is not None and end < now,
+        Fate.WITHIN_HOUR: end is not None and now <= end < now + HOUR,
+        Fate.WITHIN_WEEK: end is not None and now + HOUR <= end <= now + 7 * DAY,
         Fate.WITHIN_MONTH: end is not None and now + 7 * DAY < end <= now + 30 * DAY,
         Fate.SAFE: end is None or end > now + 30 * DAY,
     }
@@ -57,7 +58,7 @@ def test_inactive_means_that_the_moment_of_auto_revocation_has_passed(
 ) -> None:
     end = auto_revoked_at(token, threshold)
     assert is_inactive(token, threshold, now) == (end is not None and end < now)
-    assert is_inactive(token, threshold, now) == (fate(token, threshold, now) is Fate.NEXT_SWEEP)
+    assert is_inactive(token, threshold, now) == (fate(token, threshold, now) is Fate.DUE)
 
 
 @given(tokens, thresholds)
