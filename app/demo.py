@@ -30,6 +30,7 @@ from app.settings import Settings, load
 START_WITHIN = 30.0
 STOP_WITHIN = 5.0
 _COMMAND = ("-m", "app", "server", "start", "--seed", "demo", "--json", "--control-stdin")
+_ALLOWED = ("--allow-organization-creation",)
 # A variable of the person's own accounts must not reach the demo.
 _OWN = ("CHAINLOOP_", "GUMLOOP_", "LOOPIN_", "GITLAB_", "ACTIONS_")
 
@@ -128,7 +129,7 @@ def sample_server(folder: Path) -> "Iterator[SampleServer]":
     errors = folder / "server.log"
     with errors.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-            [sys.executable, *_COMMAND, "--data", str(folder / "server")],
+            [sys.executable, *_COMMAND, *_ALLOWED, "--data", str(folder / "server")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import click
 
 from app.cli.options import debug_option
+from app.domain import spans
 from app.domain.errors import Cancelled, Failed, LoopinError, Unreachable, UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +30,21 @@ if TYPE_CHECKING:
 DATABASE_VARIABLE = "LOOPIN_DATABASE_URL"
 _FILE_HINT = f"put it into a file for --database-url-file, or into {DATABASE_VARIABLE}"
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def span_in(unit: str) -> Callable[[click.Context, click.Parameter, str], timedelta]:
+    """A callback that reads a span such as 12h or 7d; a bare number counts in `unit`, hours or seconds."""
+
+    def read(ctx: click.Context, param: click.Parameter, value: str) -> timedelta:
+        try:
+            return timedelta(**{unit: float(value)})
+        except (ValueError, OverflowError):
+            span = spans.parse(value)
+        if span is None:
+            raise click.BadParameter(f"{value[:80]!r} is no time: write {unit}, or one like 12h")
+        return span
+
+    return read
 
 
 def _no_password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

@@ -7,7 +7,14 @@ from typing import NoReturn
 import click
 
 from app.cli.groups import Leaf
-from app.cli.server_options import chosen_url, database_options, default_data, one_line, the_extra
+from app.cli.server_options import (
+    chosen_url,
+    database_options,
+    default_data,
+    one_line,
+    span_in,
+    the_extra,
+)
 from app.cli.server_sso import ProviderFlags, provider_options
 from app.domain.errors import LoopinError, UsageError
 
@@ -46,11 +53,18 @@ from app.domain.errors import LoopinError, UsageError
 )
 @click.option("--trusted-proxy", multiple=True, metavar="CIDR", help="Believe X-Forwarded-For from here.")
 @click.option("--seed", type=click.Choice(["demo"]), default=None, help="Add sample data.")
-@click.option("--session-hours", type=float, default=24, metavar="HOURS", help="Life of a sign-in. [24]")
+@click.option(
+    "--session-hours",
+    "session_life",
+    callback=span_in("hours"),
+    default="168",
+    metavar="HOURS",
+    help="Longest life of a sign-in. [168]",
+)
 @click.option(
     "--sweep-interval",
-    type=int,
-    default=3600,
+    callback=span_in("seconds"),
+    default="3600",
     metavar="SECONDS",
     help="Time between two sweeps, at most 3600; 0 = only when asked. [3600]",
 )
@@ -64,6 +78,10 @@ from app.domain.errors import LoopinError, UsageError
     type=click.Path(path_type=Path, dir_okay=False),
     help="Whoever has the secret in this file may have CI tokens verified; off without it.",
 )
+@click.option(
+    "--allow-organization-creation", is_flag=True, help="Let everybody make organizations, up to 5 each."
+)
+@click.option("--dashboard-url", default="", metavar="URL", help="Web page that programs are told of.")
 @provider_options
 @click.option("--no-passwords", is_flag=True, help="Sign in through the provider only.")
 @click.option("--control-stdin", is_flag=True, help="End with standard input; the line `sweep` sweeps.")
@@ -88,11 +106,13 @@ def start(
     signing_key_file: Path | None,
     trusted_proxy: tuple[str, ...],
     seed: str | None,
-    session_hours: float,
-    sweep_interval: int,
+    session_life: timedelta,
+    sweep_interval: timedelta,
     registration_secret_file: Path | None,
     federation_secret_file: Path | None,
     provider: ProviderFlags,
+    allow_organization_creation: bool,
+    dashboard_url: str,
     no_passwords: bool,
     control_stdin: bool,
     log_level: str,
@@ -116,12 +136,14 @@ def start(
             signing_key_file=signing_key_file,
             trusted_proxies=parse_networks(trusted_proxy),
             seed=seed or "",
-            session_hours=session_hours,
-            sweep_interval=timedelta(seconds=sweep_interval),
+            session_life=session_life,
+            sweep_interval=sweep_interval,
             registration_secret_file=registration_secret_file,
             federation_secret_file=federation_secret_file,
             provider=provider.read(),
             passwords=not no_passwords,
+            organization_creation=allow_organization_creation,
+            dashboard_url=dashboard_url,
             control_stdin=control_stdin,
         )
         log.configure(log_level)

@@ -6,6 +6,7 @@ either takes effect at once. No other algorithm is ever accepted (RFC 8725 §3.1
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -76,7 +77,8 @@ class Tokens:
         if subject.project:
             claims |= {"project_id": str(subject.project[0]), "project_name": subject.project[1]}
         if subject.expires_at:
-            claims["exp"] = int(subject.expires_at.timestamp())
+            # The row's end is finer, and is the one that counts.
+            claims["exp"] = ceil(subject.expires_at.timestamp())
         return self._sign(claims)
 
     def verify(self, value: str) -> Verified:

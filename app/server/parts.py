@@ -13,6 +13,7 @@ from app.server.settings import ServerSettings
 from app.server.usecases.accounts import SignIn, SignOut
 from app.server.usecases.identities import Identify
 from app.server.usecases.organizations import (
+    CreateOrganization,
     ListMemberships,
     ReadContext,
     ReadOrganization,
@@ -42,6 +43,7 @@ class Parts:
     read_organization: ReadOrganization
     list_memberships: ListMemberships
     select_membership: SelectMembership
+    create_organization: CreateOrganization
     update_organization: UpdateOrganization
     create_token: CreateToken
     list_tokens: ListTokens
@@ -75,6 +77,7 @@ def build(settings: ServerSettings, fixed: Clock | None = None) -> Parts:
         read_organization=ReadOrganization(database),
         list_memberships=ListMemberships(database),
         select_membership=SelectMembership(database, clock),
+        create_organization=CreateOrganization(database, clock, settings.organization_creation),
         update_organization=UpdateOrganization(database, clock),
         create_token=CreateToken(database, tokens, clock),
         list_tokens=ListTokens(database),

@@ -13,7 +13,9 @@ from app.domain.loopback import is_loopback_host
 from app.server.sso.settings import ProviderSettings
 
 SEEDS = ("demo",)
-MAX_SESSION_HOURS = 24 * 365
+MAX_SESSION_LIFE = timedelta(days=365)
+LOGIN_LIFE, BRIEF_LIFE = timedelta(days=7), timedelta(seconds=10)
+"""Of a browser login for programs, as with the vendor: with `long-lived=true`, and without."""
 MIN_SECRET = 16
 # Host and port; an IPv6 address in brackets.
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
@@ -32,6 +34,8 @@ class ServerSettings:
     same for /federated/verify. `signing_key_file` is the ring of keys; without it there is one in `data`.
     `tls_cert` and `tls_key` are PEM files for both listeners; without them they speak plain text.
     `provider` is the team's own identity provider; without `passwords` it is the only way in.
+    `session_life` is how long a person stays signed in, at most. `organization_creation` lets everybody make
+    organizations. `dashboard_url` is a web page that programs are told of.
     """
 
     data: Path
@@ -42,7 +46,7 @@ class ServerSettings:
     public_grpc: str = ""
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     seed: str = ""
-    session_hours: float = 24
+    session_life: timedelta = LOGIN_LIFE
     sweep_interval: timedelta = SWEEP_INTERVAL
     database_url: str = ""
     control_stdin: bool = False
@@ -54,6 +58,8 @@ class ServerSettings:
     drain: timedelta = timedelta(seconds=20)
     provider: ProviderSettings | None = None
     passwords: bool = True
+    organization_creation: bool = False
+    dashboard_url: str = ""
 
     def check(self) -> "ServerSettings":
         """Return self, or raise UsageError with what to change."""
@@ -62,16 +68,16 @@ class ServerSettings:
                 f"{self.host[:80]!r} can be reached from other machines and needs a public address",
                 hint="add --public-url https://accounts.example, the address that browsers use",
             )
-        if self.public_url:
-            _check_url(self.public_url)
+        _check_url("public URL", self.public_url)
+        _check_url("dashboard URL", self.dashboard_url)
         if self.public_grpc and not _ADDRESS.fullmatch(self.public_grpc):
             raise UsageError(
                 "the public address of gRPC cannot be used", hint="write it like accounts.example:443"
             )
         if self.seed and self.seed not in SEEDS:
             raise UsageError(f"there is no sample data {self.seed[:80]!r}", hint="use --seed demo")
-        if not 0 < self.session_hours <= MAX_SESSION_HOURS:
-            raise UsageError("a session must last more than 0 hours and at most a year", hint="try 24")
+        if not timedelta(0) < self.session_life <= MAX_SESSION_LIFE:
+            raise UsageError("a session must last more than 0 hours and at most a year", hint="try 168")
         if not timedelta(0) <= self.sweep_interval <= SWEEP_INTERVAL:
             # Whoever previews a threshold counts what is due within an hour.
             wrong = "negative" if self.sweep_interval < timedelta(0) else "longer than an hour"
@@ -113,10 +119,9 @@ class ServerSettings:
         """The same, for whoever asks us to verify federated tokens."""
         return _read_secret(self.federation_secret_file, "federation")
 
-    @property
-    def session_life(self) -> timedelta:
-        """How long a person stays signed in."""
-        return timedelta(hours=self.session_hours)
+    def login_life(self, long_lived: str) -> timedelta:
+        """How long the login of a program lives whose sign-in page was opened with this `long-lived`."""
+        return min(LOGIN_LIFE if long_lived == "true" else BRIEF_LIFE, self.session_life)
 
 
 def _read_secret(path: Path | None, purpose: str) -> str:
@@ -134,7 +139,9 @@ def _read_secret(path: Path | None, purpose: str) -> str:
     return secret
 
 
-def _check_url(url: str) -> None:
+def _check_url(name: str, url: str) -> None:
+    if not url:
+        return
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -142,7 +149,7 @@ def _check_url(url: str) -> None:
         parts, port = urlsplit(""), None
     bare = not (parts.query or parts.fragment or parts.username or parts.password)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not bare or port == 0:
-        raise UsageError("the public URL cannot be used", hint="write it like https://accounts.example")
+        raise UsageError(f"the {name} cannot be used", hint="write it like https://accounts.example")
 
 
 def check_database_url(url: str) -> str:

@@ -144,6 +144,7 @@ class SharedServers:
 
     def _switches(self) -> list[str]:
         flags = ["--trusted-proxy", "127.0.0.0/8", "--log-level", "info"]
+        flags += ["--allow-organization-creation", "--dashboard-url", "https://dashboard.example"]
         for name, secret in (("registration", REGISTRATION_SECRET), ("federation", FEDERATION_SECRET)):
             place = self._folder / name
             place.touch(mode=0o600)

@@ -11,7 +11,11 @@ from tests.tenants.tenants import Tenant
 
 Ask = Callable[[Tenant], Sequence[Message]]
 # They hold no data of anybody's.
-OPEN = ("grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection")
+OPEN = (
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+)
 
 
 def _projects(at: Tenant) -> tuple[IdentityReference, IdentityReference]:
@@ -49,6 +53,9 @@ ROWS: Mapping[str, Ask] = {
     "/controlplane.v1.ContextService/Current": lambda _: [context_pb2.ContextServiceCurrentRequest()],
     "/controlplane.v1.UserService/ListMemberships": lambda _: [user_pb2.UserServiceListMembershipsRequest()],
     "/controlplane.v1.UserService/SetCurrentMembership": _select,
+    "/controlplane.v1.OrganizationService/Create": lambda _: [
+        organization_pb2.OrganizationServiceCreateRequest(name="Not-A-Name")
+    ],
     "/controlplane.v1.OrganizationService/Update": _update,
     "/controlplane.v1.APITokenService/Create": _create,
     "/controlplane.v1.APITokenService/List": _list,

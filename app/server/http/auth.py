@@ -1,7 +1,8 @@
 """/auth/login: the sign-in page of Chainloop's programs."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
+import humanize
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -28,7 +29,7 @@ class _Login:
     """The sign-in page and what happens when it is sent."""
 
     def __init__(self, parts: Parts, visitor: Visitor) -> None:
-        self._passwords = parts.settings.passwords
+        self._settings = parts.settings
         self._clock = parts.clock
         self._visitor = visitor
 
@@ -46,12 +47,13 @@ class _Login:
         except InvalidInput:
             return _refused_callback()
         form = LoginForm()
-        if not self._passwords:
+        if not self._settings.passwords:
             return passwords_off()
         if not form.validate():
             return self._page(form, callback, status=400)
         try:
-            done = self._visitor.sign_in(*form.typed)
+            life = self._settings.login_life(request.args.get("long-lived", ""))
+            done = self._visitor.sign_in(*form.typed, life)
         except NotSignedIn:
             return self._page(form, callback, WRONG, 401)
         except RateLimited as error:
@@ -74,8 +76,9 @@ def finish(
 ) -> ResponseReturnValue:
     """Hand the token over: on its own page, or to the callback; `by_page` never with a redirect."""
     if callback is None:
-        hours = round((done.expires_at - now).total_seconds() / 3600)
-        return render_template("token.html", done=done, hours=hours)
+        seconds = round((done.expires_at - now).total_seconds())
+        left = humanize.naturaldelta(timedelta(seconds=seconds))
+        return render_template("token.html", done=done, left=left)
     target = callback.with_token(done.jwt)
     if by_page or not callback.follows_form:
         return render_template("handover.html", target=target, callback=callback)

@@ -22,7 +22,7 @@ class Callback:
     @property
     def place(self) -> str:
         """Host and port, for people to read."""
-        return self.origin.removeprefix("http://")
+        return self.origin.partition("://")[2]
 
     @property
     def follows_form(self) -> bool:
@@ -57,7 +57,7 @@ def check(value: str) -> Callback | None:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise InvalidInput(_REFUSED) from error
-    if parts.scheme != "http" or host not in LOOPBACK or "@" in parts.netloc or port == 0:
+    if parts.scheme not in {"http", "https"} or host not in LOOPBACK or "@" in parts.netloc or port == 0:
         raise InvalidInput(_REFUSED)
     shown = f"[{host}]" if ":" in host else host
-    return Callback(value, clean(f"http://{shown}{f':{port}' if port else ''}"))
+    return Callback(value, clean(f"{parts.scheme}://{shown}{f':{port}' if port else ''}"))

@@ -1,5 +1,7 @@
 """The person in front of the browser: who is signed in, where the request came from."""
 
+from datetime import timedelta
+
 from flask import request, session
 
 from app.server.addresses import client_address
@@ -33,10 +35,10 @@ class Visitor:
         secret = session.get(_KEY)
         return self._sessions.find(secret) if isinstance(secret, str) else None
 
-    def sign_in(self, email: str, password: str) -> SignedIn:
+    def sign_in(self, email: str, password: str, life: timedelta | None = None) -> SignedIn:
         """Begin a session with a password. Raises NotSignedIn or RateLimited."""
         known = self._known.name(account_of(email))
-        done = self._sign_in.do(email, password, self.address, known)
+        done = self._sign_in.do(email, password, self.address, known, life)
         self._known.remember(done.email)
         return done
 

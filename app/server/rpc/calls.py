@@ -1,9 +1,9 @@
-"""What surrounds every call: who calls, and how a refusal goes over the wire."""
+"""What surrounds every call: who calls, and what goes wrong."""
 
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import grpc
@@ -11,10 +11,12 @@ from google.protobuf.message import DecodeError
 
 from app.domain import errors
 from app.domain.secret import Secret
+from app.domain.text import clean
 from app.server import log
 from app.server.addresses import Network, client_address
 from app.server.bearer import bearer_in
 from app.server.federation.verify import VerifyFederated, is_foreign
+from app.server.rpc.refusal import Refusal, refusal_of
 from app.server.usecases.actors import DENIED, Actor
 from app.server.usecases.identities import Identify
 
@@ -22,34 +24,18 @@ PREFIX = "/controlplane.v1."
 OPEN = "/controlplane.v1.StatusService/"
 CURRENT = "/controlplane.v1.ContextService/Current"
 ORGANIZATION_KEY = "chainloop-organization"
+# What one does about organizations works whatever became of the one that a caller has configured.
+EVERY_ORGANIZATION = frozenset(
+    {"/controlplane.v1.UserService/ListMemberships", "/controlplane.v1.OrganizationService/Create"}
+)
+PURPOSE = "this server signs people in, and manages organizations and API tokens; it has no"
 
 _actor: ContextVar[Actor] = ContextVar("actor")
-
-# The first match counts, so the narrow classes come before the wide ones.
-_CODES: tuple[tuple[type[errors.LoopinError], grpc.StatusCode], ...] = (
-    (errors.UsageError, grpc.StatusCode.INVALID_ARGUMENT),
-    (errors.InvalidInput, grpc.StatusCode.INVALID_ARGUMENT),
-    (errors.NotSignedIn, grpc.StatusCode.UNAUTHENTICATED),
-    (errors.PermissionDenied, grpc.StatusCode.PERMISSION_DENIED),
-    (errors.NotFound, grpc.StatusCode.NOT_FOUND),
-    (errors.AlreadyExists, grpc.StatusCode.ALREADY_EXISTS),
-    (errors.RateLimited, grpc.StatusCode.RESOURCE_EXHAUSTED),
-    (errors.Unreachable, grpc.StatusCode.UNAVAILABLE),
-)
 
 
 def current_actor() -> Actor:
     """Who makes the call that runs in this thread."""
     return _actor.get()
-
-
-class Refusal(Exception):
-    """What a caller gets in place of an answer."""
-
-    def __init__(self, code: grpc.StatusCode, text: str) -> None:
-        super().__init__(code.name)
-        self.code = code
-        self.text = text
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +66,25 @@ class Calls:
             answer: bytes = handler.response_serializer(handler.unary_unary(request, None))
             return answer
         except errors.LoopinError as error:
-            raise _refusal(error) from error
+            raise refusal_of(error) from error
         # The gate: whatever else a call raises is logged here and told as "internal error".
         except Exception as error:
             if not isinstance(error, Refusal):
                 log.failure("rpc.failed", error, method=call.method)
-            raise _refusal(error) from error
+            raise refusal_of(error) from error
+
+    def refuse(self, call: Call) -> NoReturn:
+        """Raise the Refusal for a call that is not served; whoever is not signed in hears that first."""
+        try:
+            self._identify_caller(call)
+        except errors.LoopinError as error:
+            raise refusal_of(error) from error
+        raise Refusal(grpc.StatusCode.UNIMPLEMENTED, f"{PURPOSE} {clean(call.method, 200)}")
 
     def _identify_caller(self, call: Call) -> Actor:
         bearer = bearer_in(call.metadata.get("authorization", ""))
-        organization = call.metadata.get(ORGANIZATION_KEY, "")
+        named = call.metadata.get(ORGANIZATION_KEY, "")
+        organization = "" if call.method in EVERY_ORGANIZATION else named
         forwarded = call.metadata.get("x-forwarded-for", "")
         address = client_address(address_of(call.peer), forwarded, self._proxies)
         if not is_foreign(bearer):
@@ -112,10 +107,3 @@ def address_of(peer: str) -> str:
     """The address in gRPC's name of a peer, such as ipv4:127.0.0.1:5000 or ipv6:%5B::1%5D:5000."""
     _kind, _, rest = unquote(peer).partition(":")
     return rest.rpartition(":")[0].strip("[]")
-
-
-def _refusal(error: Exception) -> Refusal:
-    if isinstance(error, Refusal):
-        return error
-    code = next((code for kind, code in _CODES if isinstance(error, kind)), None)
-    return Refusal(code, str(error)) if code else Refusal(grpc.StatusCode.INTERNAL, "internal error")

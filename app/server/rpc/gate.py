@@ -13,7 +13,8 @@ from typing import Any
 import grpc
 
 from app.server import log
-from app.server.rpc.calls import PREFIX, Call, Calls, Refusal, read
+from app.server.rpc.calls import PREFIX, Call, Calls, read
+from app.server.rpc.refusal import Refusal
 
 # Seconds for a request to arrive, and for a reflection stream to be of use.
 ARRIVAL, STREAM_LIFE = 10.0, 60.0
@@ -45,7 +46,7 @@ class Gate(grpc.aio.ServerInterceptor):
         handler: Any = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None:
-            return None
+            return self._unserved(method)
         if handler.unary_stream or handler.stream_stream:
             return self._stream(handler)
         if method.startswith(PREFIX):
@@ -61,30 +62,41 @@ class Gate(grpc.aio.ServerInterceptor):
                 data = await _whole(requests)
                 return await self._on_worker(_call(method, context), handler, data)
             except Refusal as refusal:
-                await context.abort(refusal.code, refusal.text)
-                raise
+                await refusal.send(context)
 
         return answer
 
+    def _unserved(self, method: str) -> Any:
+        async def answer(requests: AsyncIterator[bytes], context: Any) -> bytes:
+            try:
+                return await self._in_pool(self._calls.refuse, _call(method, context))
+            except Refusal as refusal:
+                await refusal.send(context)
+
+        return grpc.stream_unary_rpc_method_handler(answer)
+
     async def _on_worker(self, call: Call, handler: Any, data: bytes) -> bytes:
+        return await self._in_pool(self._calls.answer, call, handler, data)
+
+    async def _in_pool(self, work: Callable[..., bytes], *given: Any) -> bytes:
         if self._waiting >= MAX_WAITING:
             raise Refusal(_EXHAUSTED, "the server is busy, try again")
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._calls.answer, call, handler, data)
+            return await loop.run_in_executor(self._pool, work, *given)
         finally:
             self._waiting -= 1
 
     def _stream(self, handler: Any) -> Any:
         async def serve(requests: AsyncIterator[bytes], context: Any) -> None:
             if self._streams >= MAX_STREAMS:
-                await context.abort(_EXHAUSTED, "too many streams are open, try again later")
+                await Refusal(_EXHAUSTED, "too many streams are open, try again later").send(context)
             self._streams += 1
             try:
                 await self._until_the_end(_talk(handler, requests, context))
             except Refusal as refusal:
-                await context.abort(refusal.code, refusal.text)
+                await refusal.send(context)
             finally:
                 self._streams -= 1
 
@@ -109,7 +121,7 @@ def _plain(handler: Any) -> Any:
         try:
             return await handler.unary_unary(read(handler, await _whole(requests)), context)
         except Refusal as refusal:
-            await context.abort(refusal.code, refusal.text)
+            await refusal.send(context)
 
     return answer
 

@@ -5,7 +5,7 @@ import grpc
 from app.proto.controlplane.v1 import organization_pb2, organization_pb2_grpc
 from app.server.rpc import messages
 from app.server.rpc.calls import current_actor
-from app.server.usecases.organizations import Settings, UpdateOrganization
+from app.server.usecases.organizations import CreateOrganization, Settings, UpdateOrganization
 
 _OPTIONAL = (
     "api_token_max_days_inactive",
@@ -19,10 +19,18 @@ _OPTIONAL = (
 
 
 class OrganizationService(organization_pb2_grpc.OrganizationServiceServicer):
-    """Settings of the organization in use."""
+    """Organizations that people make, and the settings of the one in use."""
 
-    def __init__(self, update: UpdateOrganization) -> None:
+    def __init__(self, create: CreateOrganization, update: UpdateOrganization) -> None:
+        self._create = create
         self._update = update
+
+    def Create(
+        self, request: organization_pb2.OrganizationServiceCreateRequest, context: grpc.ServicerContext
+    ) -> organization_pb2.OrganizationServiceCreateResponse:
+        """Make an organization that belongs to whoever calls."""
+        row = self._create.do(current_actor(), request.name)
+        return organization_pb2.OrganizationServiceCreateResponse(result=messages.organization(row))
 
     def Update(
         self, request: organization_pb2.OrganizationServiceUpdateRequest, context: grpc.ServicerContext

@@ -14,7 +14,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 import grpc
 from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from app.domain.errors import Failed
 from app.proto.controlplane.v1 import (
@@ -47,6 +47,7 @@ MAX_METADATA = 24 * 1024
 # At once on one connection.
 MAX_CALLS = 100
 _FAREWELL = 0.1
+_REFLECTION = "grpc.reflection.v1.ServerReflection"
 _T = TypeVar("_T")
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST),
@@ -115,9 +116,7 @@ class RpcServer:
     async def _start(self, public_url: str) -> None:
         self._add_services(public_url)
         names = [name for file in _FILES for name in _service_names(file.DESCRIPTOR)]
-        reflection.enable_server_reflection(
-            [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
-        )
+        self._add_reflection([*names, health.SERVICE_NAME])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         for name in ("", *names):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -129,10 +128,25 @@ class RpcServer:
         self._loop.call_later(_FAREWELL, self._gate.end_streams)
         await self._server.stop(grace.total_seconds())
 
+    def _add_reflection(self, names: list[str]) -> None:
+        """As v1alpha and as v1, which differ in the name of their package alone."""
+        names = [*names, reflection.SERVICE_NAME, _REFLECTION]
+        reflection.enable_server_reflection(names, self._server)
+        handler = grpc.stream_stream_rpc_method_handler(
+            reflection.aio.ReflectionServicer(names).ServerReflectionInfo,
+            request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+            response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+        )
+        handlers = grpc.method_handlers_generic_handler(_REFLECTION, {"ServerReflectionInfo": handler})
+        self._server.add_generic_rpc_handlers((handlers,))
+
     def _add_services(self, public_url: str) -> None:
         parts = self._parts
         services: tuple[tuple[Callable[[Any, Any], None], object], ...] = (
-            (status_pb2_grpc.add_StatusServiceServicer_to_server, StatusService(parts.database, public_url)),
+            (
+                status_pb2_grpc.add_StatusServiceServicer_to_server,
+                StatusService(parts.database, parts.settings, public_url),
+            ),
             (
                 context_pb2_grpc.add_ContextServiceServicer_to_server,
                 ContextService(parts.read_context, parts.read_organization),
@@ -143,7 +157,7 @@ class RpcServer:
             ),
             (
                 organization_pb2_grpc.add_OrganizationServiceServicer_to_server,
-                OrganizationService(parts.update_organization),
+                OrganizationService(parts.create_organization, parts.update_organization),
             ),
             (
                 api_token_pb2_grpc.add_APITokenServiceServicer_to_server,

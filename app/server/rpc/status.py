@@ -8,6 +8,7 @@ from app.domain.server_info import KEYLESS, SIGN_OUT, TOKEN_PERMISSIONS
 from app.proto.controlplane.v1 import status_pb2, status_pb2_grpc
 from app.server.database.engine import Database
 from app.server.health import is_ready
+from app.server.settings import ServerSettings
 
 CAPABILITIES = (TOKEN_PERMISSIONS, SIGN_OUT, KEYLESS)
 
@@ -15,8 +16,9 @@ CAPABILITIES = (TOKEN_PERMISSIONS, SIGN_OUT, KEYLESS)
 class StatusService(status_pb2_grpc.StatusServiceServicer):
     """`public_url` is where browsers reach the HTTP side."""
 
-    def __init__(self, database: Database, public_url: str) -> None:
+    def __init__(self, database: Database, settings: ServerSettings, public_url: str) -> None:
         self._database = database
+        self._settings = settings
         self._public_url = public_url
 
     def Infoz(
@@ -26,6 +28,8 @@ class StatusService(status_pb2_grpc.StatusServiceServicer):
         return status_pb2.InfozResponse(
             login_url=f"{self._public_url}/auth/login",
             version=app.__version__,
+            restricted_org_creation=not self._settings.organization_creation,
+            ui_dashboard_url=self._settings.dashboard_url,
             capabilities=CAPABILITIES,
         )
 

@@ -4,6 +4,7 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from urllib.parse import parse_qs
 
 from flask import Blueprint, Flask, Response, redirect, render_template, request, session
@@ -58,6 +59,7 @@ class _Road:
     def __init__(self, parts: Parts, provider: Provider, redirect_uri: str) -> None:
         settings = provider.settings
         self._provider = provider
+        self._settings = parts.settings
         self._redirect_uri = redirect_uri
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._clock = parts.clock
@@ -92,12 +94,16 @@ class _Road:
         place = ""
         try:
             ticket, place = self._pending.take(Secret(cookie) if isinstance(cookie, str) else None, state)
-            done = self._person(ticket)
+            done = self._person(ticket, self._life(place))
         except LoopinError as error:
             return self._refused(error, place)
         return self._finish(done, place)
 
-    def _person(self, ticket: Ticket) -> SignedIn:
+    def _life(self, place: str) -> timedelta | None:
+        path, _, query = place.partition("?")
+        return self._settings.login_life(_first(query, "long-lived")) if path == LOGIN else None
+
+    def _person(self, ticket: Ticket, life: timedelta | None) -> SignedIn:
         settings, host = self._provider.settings, self._provider.settings.host
         if refusal := request.args.get("error"):
             declined = refusal == "access_denied"
@@ -109,7 +115,7 @@ class _Road:
             told = self._provider.redeem(self._request(ticket), code, request.args.get("iss"))
         address = self._visitor.address
         try:
-            return self._sign_in.do(claims.read(told, settings), address)
+            return self._sign_in.do(claims.read(told, settings), address, life)
         except PermissionDenied as error:
             self._sign_in.refused(str(told.get("email", "")), error.message, address)
             raise

@@ -41,13 +41,13 @@ class SignInKnown:
         self._life = life
         self._join = join
 
-    def do(self, known: Known, address: str) -> SignedIn:
-        """Sign in. `address` is where the browser is."""
+    def do(self, known: Known, address: str, life: timedelta | None = None) -> SignedIn:
+        """Sign in, for `life` or as long as sessions live here. `address` is where the browser is."""
         try:
-            return self._once(known, address)
+            return self._once(known, address, life or self._life)
         except IntegrityError:
             # Two browsers at the very first sign-in: the other one was faster, and what it made is found now.
-            return self._once(known, address)
+            return self._once(known, address, life or self._life)
 
     def refused(self, email: str, why: str, address: str) -> None:
         """Keep in the audit trail that the provider vouched for somebody whom we did not let in."""
@@ -56,13 +56,13 @@ class SignInKnown:
             what = audit.What(audit.LOGIN_FAILED, details={"reason": clean(why, 200)})
             audit.record(session, who, [what], self._clock())
 
-    def _once(self, known: Known, address: str) -> SignedIn:
+    def _once(self, known: Known, address: str, life: timedelta) -> SignedIn:
         now = self._clock()
         with self._database.write() as session:
             user = _tied(session, known) or self._new_here(session, known, now)
             if user.disabled_at is not None:
                 raise PermissionDenied("your account here is switched off", hint=_ASK)
-            row = open_session(session, user, address, (now, now + self._life), {"issuer": known.issuer})
+            row = open_session(session, user, address, (now, now + life), {"issuer": known.issuer})
         return SignedIn(user.email, self._tokens.for_person(user.id, row.id, row.expires_at), row.expires_at)
 
     def _new_here(self, session: Session, known: Known, now: datetime) -> User:

@@ -54,10 +54,13 @@ class SignIn:
         self._life = life
         self._off = off
 
-    def do(self, email: str, password: str, address: str, browser: str = "") -> SignedIn:
-        """Check and sign in. `address` is where the request came from.
+    def do(
+        self, email: str, password: str, address: str, browser: str = "", life: timedelta | None = None
+    ) -> SignedIn:
+        """Check and sign in, for `life` or as long as sessions live here.
 
-        `browser` is the name of one in which this account was signed in to before; empty for any other.
+        `address` is where the request came from. `browser` is the name of one in which this account was
+        signed in to before; empty for any other.
         """
         if self._off:
             raise PermissionDenied(PASSWORDS_OFF)
@@ -69,7 +72,7 @@ class SignIn:
         if not self._passwords.matches(user.password_hash if user else None, password) or user is None:
             self._record_failure(user, attempt, address)
             raise NotSignedIn(WRONG)
-        return self._open(user, attempt, password, address)
+        return self._open(user, attempt, password, address, life or self._life)
 
     def _record_failure(self, user: User | None, attempt: UUID, address: str) -> None:
         with self._database.write() as session:
@@ -79,7 +82,7 @@ class SignIn:
             who = audit.Who("person", user.id, user.email, address)
             audit.record(session, who, [audit.What(audit.LOGIN_FAILED)], self._clock())
 
-    def _open(self, user: User, attempt: UUID, password: str, address: str) -> SignedIn:
+    def _open(self, user: User, attempt: UUID, password: str, address: str, life: timedelta) -> SignedIn:
         now = self._clock()
         dated = self._passwords.is_dated(user.password_hash)
         fresh = self._passwords.hash(password) if dated else user.password_hash
@@ -89,7 +92,7 @@ class SignIn:
             still = update(User).where(User.id == user.id, User.disabled_at.is_(None))
             if not session.scalar(still.values(password_hash=fresh).returning(User.id)):
                 raise NotSignedIn(WRONG)
-            row = open_session(session, user, address, (now, now + self._life))
+            row = open_session(session, user, address, (now, now + life))
         return SignedIn(user.email, self._tokens.for_person(user.id, row.id, row.expires_at), row.expires_at)
 
 

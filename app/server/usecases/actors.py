@@ -11,7 +11,20 @@ from app.server.usecases.audit import Who
 
 DENIED = "operation not allowed"
 NO_PERSON = "logged in user not found"
-NO_ORGANIZATION = "user is not a member of any organization"
+
+
+class NotAMember(PermissionDenied):
+    """The organization that the call names is unknown, or not the person's."""
+
+    def __init__(self, organization: str) -> None:
+        super().__init__(f"user is not a member of organization {organization[:80]}")
+
+
+class NoOrganization(PermissionDenied):
+    """The call is about an organization, and the person is in none."""
+
+    def __init__(self, person: UUID) -> None:
+        super().__init__(f"user with id {person} has no current organization")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +64,7 @@ class TokenActor:
     project_id: UUID | None
     permissions: frozenset[str]
     created_at: datetime
+    expires_at: datetime | None = None
     address: str = ""
 
     @property
@@ -98,10 +112,19 @@ def require_person(actor: Actor) -> PersonActor:
     raise NotFound(NO_PERSON)
 
 
+def require_place(person: PersonActor) -> Place:
+    """The organization that a person's call is about."""
+    if person.place is None:
+        raise NoOrganization(person.id)
+    return person.place
+
+
 def require_administrator(actor: Actor) -> Place:
     """The place of a person who may change settings there."""
-    place = require_person(actor).place
-    if place is None or place.role not in ADMINISTRATORS:
+    if not isinstance(actor, PersonActor):
+        raise PermissionDenied(DENIED)
+    place = require_place(actor)
+    if place.role not in ADMINISTRATORS:
         raise PermissionDenied(DENIED)
     return place
 
@@ -114,9 +137,7 @@ def require(actor: Actor, permission: str) -> Reach:
         if permission not in actor.permissions:
             raise PermissionDenied(DENIED)
         return Reach(actor.organization_id, actor.organization_name, True, actor.project_id)
-    place = actor.place
-    if place is None:
-        raise PermissionDenied(NO_ORGANIZATION)
+    place = require_place(actor)
     if place.role not in ADMINISTRATORS and place.role not in {Role.MEMBER, Role.CONTRIBUTOR}:
         raise PermissionDenied(DENIED)
     return Reach(place.organization_id, place.organization_name, place.role not in ADMINISTRATORS)

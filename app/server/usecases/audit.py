@@ -13,7 +13,7 @@ from app.server.database.models import AuditEvent
 
 LOGIN, LOGIN_FAILED, LOGOUT = "login", "login.failed", "logout"
 TOKEN_CREATE, TOKEN_REVOKE, TOKEN_SWEEP = "api_token.create", "api_token.revoke", "api_token.auto_revoke"
-ORGANIZATION_UPDATE = "organization.update"
+ORGANIZATION_ADD, ORGANIZATION_UPDATE = "organization.add", "organization.update"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from app.domain.errors import NotSignedIn, PermissionDenied, SessionEnded
+from app.domain.errors import NotSignedIn, SessionEnded
 from app.domain.organizations import Role
 from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import APIToken, LoginSession, Membership, Organization, User
 from app.server.database.trouble import NoDatabase
 from app.server.jwts import EXPIRED, INVALID, PERSON_AUDIENCE, Tokens, Verified
-from app.server.usecases.actors import Actor, PersonActor, Place, TokenActor
+from app.server.usecases.actors import Actor, NotAMember, PersonActor, Place, TokenActor
 
 STAMP_EVERY = timedelta(minutes=1)
 
@@ -21,8 +21,8 @@ STAMP_EVERY = timedelta(minutes=1)
 class Identify:
     """Find out who a bearer is and which organization the call is about.
 
-    `organization` is the name from the call's metadata; empty means the person's current one. Raises
-    NotSignedIn, SessionEnded, or PermissionDenied for an organization that is not the caller's.
+    `organization` is the name from the call's metadata; empty means the person's current one. An API token
+    has one organization, whatever is named. Raises NotSignedIn, SessionEnded, or NotAMember.
     """
 
     def __init__(self, database: Database, tokens: Tokens, clock: Clock) -> None:
@@ -35,7 +35,7 @@ class Identify:
         verified = self._tokens.verify(bearer)
         if verified.audience == PERSON_AUDIENCE:
             return self._person(verified, organization, address)
-        return self._token(verified.id, organization, address)
+        return self._token(verified.id, address)
 
     def _person(self, verified: Verified, organization: str, address: str) -> PersonActor:
         now = self._clock()
@@ -55,7 +55,7 @@ class Identify:
             place = _place(session, user.id, organization)
         return PersonActor(user.id, user.email, verified.id, place, address)
 
-    def _token(self, token_id: UUID, organization: str, address: str) -> TokenActor:
+    def _token(self, token_id: UUID, address: str) -> TokenActor:
         now = self._clock()
         with self._database.read() as session:
             found = session.execute(
@@ -67,8 +67,6 @@ class Identify:
             raise NotSignedIn("API token not found")
         row, name = found
         _check_alive(row, now)
-        if organization and organization != name:
-            raise PermissionDenied(f"API token does not belong to organization {organization[:80]}")
         if row.last_used_at is None or row.last_used_at <= now - STAMP_EVERY:
             self._stamp(row.id, now)
         return TokenActor(
@@ -79,6 +77,7 @@ class Identify:
             row.project_id,
             frozenset(row.permissions),
             row.created_at,
+            row.expires_at,
             address,
         )
 
@@ -121,5 +120,5 @@ def _place(session: Session, user_id: UUID, organization: str) -> Place | None:
     if row is not None:
         return Place(row[0], row[1], row[2], Role(row[3]))
     if organization:
-        raise PermissionDenied(f"user is not a member of organization {organization[:80]}")
+        raise NotAMember(organization)
     return None

@@ -2,29 +2,35 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.domain.errors import InvalidInput, NotFound, PermissionDenied, UsageError
+from app.domain import names
+from app.domain.errors import AlreadyExists, InvalidInput, NotFound, PermissionDenied, UsageError
 from app.domain.inactivity import check_threshold
+from app.domain.organizations import Role
 from app.server.clock import Clock
 from app.server.database.engine import Database
-from app.server.database.models import Membership, Organization, User
+from app.server.database.models import AuditEvent, Membership, Organization, User
 from app.server.usecases import audit
 from app.server.usecases.actors import (
     Actor,
     FederatedActor,
-    PersonActor,
     TokenActor,
     require_administrator,
     require_context,
     require_person,
+    require_place,
 )
 from app.server.usecases.ids import parse_id
 
 MAX_HOSTNAMES, MAX_HOSTNAME = 200, 253
+MOST = 5
+NAME_TAKEN = "duplicated: name already taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ class SelectMembership:
     def do(self, actor: Actor, membership_id: str) -> Belonging:
         """Raises InvalidInput for an id that is none."""
         person, wanted = require_person(actor), parse_id(membership_id)
+        require_place(person)
         with self._database.write() as session:
             if _one(session, person.id, wanted) is None:
                 raise NotFound("membership not found")
@@ -119,10 +126,47 @@ class SelectMembership:
         return found
 
 
+class CreateOrganization:
+    """Make an organization that belongs to a person, who works in it from then on.
+
+    Raises NotFound under an API token, PermissionDenied where the server does not let people do so or when
+    they have made `MOST` already, InvalidInput, and AlreadyExists, also for a name that an organization had
+    which is gone: what was written down about that one would be taken for this one's.
+    """
+
+    def __init__(self, database: Database, clock: Clock, allowed: bool) -> None:
+        self._database = database
+        self._clock = clock
+        self._allowed = allowed
+
+    def do(self, actor: Actor, name: str) -> Organization:
+        """Make it; the person is its owner."""
+        person = require_person(actor)
+        if not self._allowed:
+            raise PermissionDenied("organizations are added by whoever runs this server")
+        if why := names.problem(name):
+            raise InvalidInput(f"invalid name: {why}")
+        now = self._clock()
+        try:
+            with self._database.write() as session:
+                # Two that the same person makes at once take turns, so that both are counted.
+                session.get_one(User, person.id, with_for_update=True)
+                _check_history(session, person.id, name)
+                row = Organization(name=name, created_at=now, updated_at=now)
+                session.add(row)
+                session.flush()
+                _make_owner(session, person.id, row.id, now)
+                what = audit.What(audit.ORGANIZATION_ADD, row.id, row.id, name)
+                audit.record(session, actor.who, [what], now)
+        except IntegrityError as error:
+            raise AlreadyExists(NAME_TAKEN) from error
+        return row
+
+
 class UpdateOrganization:
     """Change settings of the organization in use; owners and admins only.
 
-    Raises NotFound under an API token, PermissionDenied, InvalidInput for a threshold outside 0 to 365.
+    Raises PermissionDenied, also under an API token, and InvalidInput for a threshold outside 0 to 365.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -131,12 +175,11 @@ class UpdateOrganization:
 
     def do(self, actor: Actor, name: str, wanted: Settings) -> Organization:
         """`name` must be the organization in use."""
-        person = require_person(actor)
         if not name:
             raise InvalidInput("invalid name: the name of the organization in use is needed")
-        if person.place is None or person.place.organization_name != name:
-            raise PermissionDenied(self._why_not(person, name))
         place = require_administrator(actor)
+        if place.organization_name != name:
+            raise PermissionDenied(f"organization {name[:80]} is not the one in use")
         values = _values(wanted)
         now = self._clock()
         with self._database.write() as session:
@@ -151,11 +194,33 @@ class UpdateOrganization:
             audit.record(session, actor.who, [what], now)
         return row
 
-    def _why_not(self, person: PersonActor, name: str) -> str:
-        with self._database.read() as session:
-            if any(found.organization.name == name for found in _belongings(session, person.id)):
-                return f"organization {name[:80]} is not the one in use"
-        return f"user is not a member of organization {name[:80]}"
+
+def _check_history(session: Session, person_id: UUID, name: str) -> None:
+    added = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == audit.ORGANIZATION_ADD)
+    if session.scalar(added.where(AuditEvent.target_name == name)):
+        raise AlreadyExists(NAME_TAKEN)
+    if (session.scalar(added.where(AuditEvent.actor_id == person_id)) or 0) >= MOST:
+        raise PermissionDenied(f"a person may make {MOST} organizations here, and you have made them")
+
+
+def _make_owner(session: Session, person_id: UUID, organization_id: UUID, now: datetime) -> None:
+    # Off before on: at most one may be current at any moment.
+    session.execute(
+        update(Membership)
+        .where(Membership.user_id == person_id, Membership.current.is_(True))
+        .values(current=False)
+    )
+    session.add(
+        Membership(
+            user_id=person_id,
+            organization_id=organization_id,
+            role=Role.OWNER.value,
+            current=True,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    session.flush()
 
 
 def _values(wanted: Settings) -> dict[str, object]:

@@ -17,7 +17,7 @@ from app.server.database.engine import Database
 from app.server.database.models import APIToken, Membership, Organization, Project, User
 from app.server.usecases import audit, people
 
-ORGANIZATION_ADD, PROJECT_ADD = "organization.add", "project.add"
+PROJECT_ADD = "project.add"
 MEMBERSHIP_SET, MEMBERSHIP_REMOVE = "membership.set", "membership.remove"
 
 
@@ -58,7 +58,7 @@ class AddOrganization:
                 row = Organization(name=names.check(name), created_at=now, updated_at=now)
                 session.add(row)
                 session.flush()
-                audit.record(session, by, [audit.What(ORGANIZATION_ADD, row.id, row.id, name)], now)
+                audit.record(session, by, [audit.What(audit.ORGANIZATION_ADD, row.id, row.id, name)], now)
         except IntegrityError as error:
             raise AlreadyExists(f"there is an organization {name} already") from error
         return row.id

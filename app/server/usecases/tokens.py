@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain import names, permissions
-from app.domain.errors import AlreadyExists, InvalidInput, NotFound, PermissionDenied
+from app.domain.errors import AlreadyExists, InvalidInput, LoopinError, NotFound, PermissionDenied
 from app.domain.tokens import ScopeFilter, StatusFilter
 from app.server.clock import Clock
 from app.server.database.engine import Database
@@ -21,7 +21,9 @@ from app.server.usecases.actors import DENIED, Actor, Reach, TokenActor, require
 from app.server.usecases.ids import parse_id
 
 MAX_DESCRIPTION = 4000
-MAX_LIFE = timedelta(days=36_500)
+MAX_LIFE = timedelta(days=365_000)
+"""A thousand years; further on no calendar goes."""
+LIFE = "invalid expires_in: it must lie in the future, at most 1,000 years"
 NAME_A_PROJECT = "this identity cannot manage API tokens of the organization, name a project"
 
 
@@ -82,13 +84,14 @@ class CreateToken:
         reach = require(actor, permissions.TOKEN_CREATE)
         _check(wish)
         if wish.project is None and reach.projects_only:
-            raise InvalidInput(NAME_A_PROJECT)
+            raise _name_a_project(actor)
         granted = _grant(actor, wish)
         now = self._clock()
         try:
             with self._database.write() as session:
                 project = _project(session, reach, wish.project) if wish.project else None
                 row = _row(wish, granted, reach, project, now)
+                _check_life(actor, row)
                 session.add(_stored(row, reach.organization_id, actor.who.id))
                 session.flush()
                 what = audit.What(audit.TOKEN_CREATE, reach.organization_id, row.id, row.name)
@@ -150,7 +153,7 @@ class RevokeToken:
             if row is None or (reach.project_id and row.project_id not in {reach.project_id, None}):
                 raise NotFound("API token not found")
             if reach.projects_only and row.project_id is None:
-                raise InvalidInput(NAME_A_PROJECT)
+                raise _name_a_project(actor)
             what = audit.What(audit.TOKEN_REVOKE, reach.organization_id, wanted, row.name)
             audit.record(session, actor.who, [what], now)
 
@@ -161,7 +164,18 @@ def _check(wish: Wish) -> None:
     if len(wish.description) > MAX_DESCRIPTION or "\x00" in wish.description:
         raise InvalidInput(f"invalid description: up to {MAX_DESCRIPTION} characters, none of them NUL")
     if wish.expires_in is not None and not timedelta(0) < wish.expires_in <= MAX_LIFE:
-        raise InvalidInput("invalid expires_in: it must lie in the future, at most 100 years")
+        raise InvalidInput(LIFE)
+
+
+def _check_life(actor: Actor, row: TokenRow) -> None:
+    """What a token makes ends with it, or before."""
+    end = actor.expires_at if isinstance(actor, TokenActor) else None
+    if end is not None and (row.expires_at is None or row.expires_at > end):
+        raise InvalidInput(f"invalid expires_in: it may not outlive the token that makes it ({end:%Y-%m-%d})")
+
+
+def _name_a_project(actor: Actor) -> LoopinError:
+    return (PermissionDenied if isinstance(actor, TokenActor) else InvalidInput)(NAME_A_PROJECT)
 
 
 def _grant(actor: Actor, wish: Wish) -> tuple[str, ...]:
@@ -177,20 +191,26 @@ def _project(session: Session, reach: Reach, ref: ProjectRef) -> tuple[UUID, str
         raise InvalidInput("name the project by exactly one of id and name")
     query = select(Project.id, Project.name).where(Project.organization_id == reach.organization_id)
     if ref.id is not None:
-        query = query.where(Project.id == parse_id(ref.id))
+        query = query.where(Project.id == _project_id(ref.id))
     else:
         query = query.where(Project.name == ref.name)
     row = session.execute(query).one_or_none()
     if row is None or (reach.project_id and row[0] != reach.project_id):
-        raise NotFound("project not found")
+        raise NotFound(f"project {(ref.name or ref.id or '')[:80]} not found")
     return row[0], row[1]
+
+
+def _project_id(value: str) -> UUID:
+    wanted = parse_id(value)
+    if not wanted.int:
+        raise InvalidInput("invalid project id: it is empty")
+    return wanted
 
 
 def _row(
     wish: Wish, granted: tuple[str, ...], reach: Reach, project: tuple[UUID, str] | None, now: datetime
 ) -> TokenRow:
-    # Whole seconds: the `exp` of a JWT has no finer ones, and both must end together.
-    end = (now + wish.expires_in).replace(microsecond=0) if wish.expires_in else None
+    end = now + wish.expires_in if wish.expires_in else None
     project_id, project_name = project or (None, None)
     return TokenRow(
         uuid4(), wish.name, wish.description, now, end, None, None, granted, project_id, project_name

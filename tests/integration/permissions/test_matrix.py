@@ -18,7 +18,7 @@ from tests.integration.server.callers import Caller, refusal
 from tests.support import databases
 from tests.support.issuer import running_issuer
 from tests.support.organizations import OPERATOR, Organization, add_organization
-from tests.support.permission_table import ANSWERS, CALLS, PEOPLE, SETS, TABLE
+from tests.support.permission_table import ANSWERS, CALLS, PEOPLE, SETS, TABLE, shown
 from tests.support.server import ROOT, SharedServers
 
 WEB, ML = IdentityReference(name="web"), IdentityReference(name="ml")
@@ -98,7 +98,7 @@ def calls(caller: Caller, owner: Caller, organization: str) -> dict[str, Made]:
 
 def answers(caller: Caller, owner: Caller, organization: Organization) -> dict[str, tuple[str, str]]:
     """What the server really says to each; in the table the organization is acme."""
-    told = {name: refusal(call) for name, call in calls(caller, owner, organization.name).items()}
+    told = {name: shown(refusal(call)) for name, call in calls(caller, owner, organization.name).items()}
     return {name: (code, text.replace(organization.name, "acme")) for name, (code, text) in told.items()}
 
 

@@ -37,11 +37,11 @@ class Caller:
             ("authorization", f"Bearer {bearer}" if bearer else ""),
             ("chainloop-organization", organization),
         ]
-        self._metadata = [(key, value) for key, value in pairs if value]
+        self.metadata = [(key, value) for key, value in pairs if value]
 
     def _call(self, stub: Callable[[grpc.Channel], Any], method: str, request: object) -> Any:
         call = getattr(stub(self.channel), method)
-        return call(request, metadata=self._metadata, timeout=TIMEOUT)
+        return call(request, metadata=self.metadata, timeout=TIMEOUT)
 
     def infoz(self) -> status_pb2.InfozResponse:
         stub = status_pb2_grpc.StatusServiceStub
@@ -65,6 +65,12 @@ class Caller:
         request = user_pb2.SetCurrentMembershipRequest(membership_id=membership_id)
         answer = self._call(stub, "SetCurrentMembership", request)
         return cast("user_pb2.SetCurrentMembershipResponse", answer).result
+
+    def create_organization(self, name: str) -> organization_pb2.OrgItem:
+        stub = organization_pb2_grpc.OrganizationServiceStub
+        request = organization_pb2.OrganizationServiceCreateRequest(name=name)
+        answer = self._call(stub, "Create", request)
+        return cast("organization_pb2.OrganizationServiceCreateResponse", answer).result
 
     def update(self, name: str, **settings: Any) -> organization_pb2.OrgItem:
         stub = organization_pb2_grpc.OrganizationServiceStub

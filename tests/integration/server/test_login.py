@@ -40,12 +40,22 @@ def test_the_token_is_added_to_the_callback_and_what_was_there_stays(
     assert Caller(people.server, parse_qs(location.query)["t"][0]).current().current_user.email
 
 
-def test_a_sign_in_lasts_a_day_and_says_so_in_the_token(people: Cast) -> None:
+def test_a_sign_in_lasts_a_week_and_says_so_in_the_token(people: Cast) -> None:
     claims = claims_of(people.bearers["owner"])
     assert claims["aud"] == "user-auth.chainloop"
     assert claims["user_id"] == people("owner").current().current_user.id
     left = float(str(claims["exp"])) - datetime.now(UTC).timestamp()
-    assert 86_400 - 600 < left <= 86_400
+    assert 7 * 86_400 - 600 < left <= 7 * 86_400
+
+
+def test_without_long_lived_it_lasts_ten_seconds(people: Cast, browser: httpx.Client) -> None:
+    page = browser.get("/auth/login")
+    form = {"csrf_token": csrf_of(page.text), "email": people.login[0], "password": people.login[1]}
+    began = datetime.now(UTC).timestamp()
+    shown = browser.post("/auth/login", params={"callback": "", "long-lived": "false"}, data=form).text
+    assert "10 seconds from now" in shown
+    token = shown.partition("<textarea")[2].partition(">")[2].partition("<")[0]
+    assert float(str(claims_of(token)["exp"])) - began <= 12 + datetime.now(UTC).timestamp() - began
 
 
 def test_two_sign_ins_in_one_second_differ(people: Cast) -> None:
@@ -98,12 +108,12 @@ def test_a_form_without_its_own_token_or_cookie_is_refused(people: Cast, browser
 
 
 def test_without_a_callback_the_token_is_shown(people: Cast, browser: httpx.Client) -> None:
-    for callback in (None, ""):
+    for callback in ("",):
         page = submit_login(browser, *people.login, callback)
         assert page.status_code == 200
         token = page.text.partition("<textarea")[2].partition(">")[2].partition("<")[0]
         assert Caller(people.server, token).current().current_user.email == people.login[0]
-        assert "24 hours from now" in page.text
+        assert "7 days from now" in page.text
 
 
 REFUSED = [
@@ -118,7 +128,7 @@ REFUSED = [
     "http://127.0.0.1.evil.example/",
     "http://127.0.0.2/",
     "http://2130706433/",
-    "https://127.0.0.1/",
+    "ftp://127.0.0.1/",
     "javascript:alert(1)",
     "data:text/html,x",
     "ftp://127.0.0.1/",
@@ -148,7 +158,14 @@ def test_a_callback_that_leads_elsewhere_is_refused(
 
 
 @pytest.mark.parametrize(
-    "callback", ["http://127.0.0.1:9/a", "http://localhost:9/a", "http://LOCALHOST:9/a", "/after?x=1"]
+    "callback",
+    [
+        "http://127.0.0.1:9/a",
+        "https://127.0.0.1:9/a",
+        "http://localhost:9/a",
+        "http://LOCALHOST:9/a",
+        "/after?x=1",
+    ],
 )
 def test_loopback_and_relative_callbacks_are_allowed(
     people: Cast, browser: httpx.Client, callback: str

@@ -9,18 +9,22 @@ from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server.conftest import WEB, Cast
 from tests.support.databases import ON_BOTH
+from tests.support.permission_table import shown
 
 OK = ("OK", "")
 DENIED = ("PERMISSION_DENIED", "operation not allowed")
 NO_JWT = ("UNAUTHENTICATED", "JWT token is missing")
 NO_USER = ("NOT_FOUND", "logged in user not found")
-NO_ORG = ("PERMISSION_DENIED", "user is not a member of any organization")
+NO_ORG = ("PERMISSION_DENIED", "user with id … has no current organization")
 NEEDS_PROJECT = "this identity cannot manage API tokens of the organization, name a project"
 LIMITED = ("INVALID_ARGUMENT", NEEDS_PROJECT)
+LIMITED_TOKEN = ("PERMISSION_DENIED", NEEDS_PROJECT)
+NO_PROJECT = ("NOT_FOUND", "project … not found")
 UNKNOWN = ("NOT_FOUND", "API token not found")
 NO_MEMBERSHIP = ("NOT_FOUND", "membership not found")
 # Where a message names the organization of the cast.
 HOME = "{home}"
+NOT_IN_USE = ("PERMISSION_DENIED", f"organization {HOME} is not the one in use")
 WRONG_ORG = ("PERMISSION_DENIED", f"user is not a member of organization {HOME}")
 
 METHODS: dict[str, Callable[[Caller, str], object]] = {
@@ -39,7 +43,7 @@ METHODS: dict[str, Callable[[Caller, str], object]] = {
 
 def ask(people: Cast, method: str, caller: Caller) -> tuple[str, str]:
     """How the method answers; the name of the cast's organization is written HOME."""
-    code, message = refusal(lambda: METHODS[method](caller, people.home))
+    code, message = shown(refusal(lambda: METHODS[method](caller, people.home)))
     return code, message.replace(people.home, HOME)
 
 
@@ -64,7 +68,7 @@ VIEWER = {
     "list": DENIED,
     "revoke": DENIED,
 }
-ORG_TOKEN = {**MANAGER, "memberships": NO_USER, "select": NO_USER, "update": NO_USER, "create": LIMITED}
+ORG_TOKEN = {**MANAGER, "memberships": NO_USER, "select": NO_USER, "update": DENIED, "create": LIMITED_TOKEN}
 PROJECT_TOKEN = {
     **ORG_TOKEN,
     "create": DENIED,
@@ -78,14 +82,12 @@ EXPECTED = {
     "member": MEMBER,
     "contributor": MEMBER,
     "viewer": VIEWER,
-    "outsider": {**MANAGER, "update": WRONG_ORG, "create in a project": ("NOT_FOUND", "project not found")},
+    "outsider": {**MANAGER, "update": NOT_IN_USE, "create in a project": NO_PROJECT},
     "loner": {
         **dict.fromkeys(METHODS, NO_ORG),
         **EVERYBODY,
         "current": OK,
         "memberships": OK,
-        "select": NO_MEMBERSHIP,
-        "update": WRONG_ORG,
     },
     "org token": ORG_TOKEN,
     "project token": PROJECT_TOKEN,
@@ -99,15 +101,30 @@ def test_each_caller_gets_what_the_role_allows(people: Cast, who: str, method: s
     assert ask(people, method, people(who)) == EXPECTED[who][method]
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name not in EVERYBODY])
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in {*EVERYBODY, "memberships"}])
 def test_an_organization_of_others_is_refused_everywhere(people: Cast, method: str) -> None:
     assert ask(people, method, people("outsider", people.home)) == WRONG_ORG
 
 
-def test_a_token_is_refused_in_another_organization(people: Cast) -> None:
-    other = people.elsewhere.name
-    code, message = refusal(people("org token", other).current)
-    assert (code, message) == ("PERMISSION_DENIED", f"API token does not belong to organization {other}")
+@pytest.mark.parametrize("organization", ["elsewhere", "no-such-place"])
+def test_whatever_organization_is_named_a_token_works_in_its_own(people: Cast, organization: str) -> None:
+    """A command line that has another one configured works with it."""
+    named = people.elsewhere.name if organization == "elsewhere" else organization
+    own = {item.id for item in people("org token").list()}
+    assert {item.id for item in people("org token", named).list()} == own
+
+
+@pytest.mark.parametrize("who", ["owner", "loner"])
+def test_memberships_are_listed_whatever_organization_is_named(people: Cast, who: str) -> None:
+    """Whoever has lost the configured organization finds another one."""
+    assert people(who, "no-such-place").memberships() == people(who).memberships()
+
+
+def test_a_membership_can_be_chosen_while_another_organization_is_named(people: Cast) -> None:
+    owner = people("owner")
+    (mine,) = owner.memberships()
+    assert people("owner", mine.org.name).select(mine.id).current
+    assert refusal(lambda: people("owner", "no-such-place").select(mine.id))[0] == "PERMISSION_DENIED"
 
 
 def test_an_organization_that_does_not_exist_looks_like_one_of_others(people: Cast) -> None:
@@ -118,7 +135,7 @@ def test_an_organization_that_does_not_exist_looks_like_one_of_others(people: Ca
 def test_only_the_organization_in_use_can_be_updated(people: Cast) -> None:
     other = people.elsewhere.name
     code, message = refusal(lambda: people("owner").update(other, api_token_max_days_inactive=1))
-    assert (code, message) == ("PERMISSION_DENIED", f"user is not a member of organization {other}")
+    assert (code, message) == ("PERMISSION_DENIED", f"organization {other} is not the one in use")
 
 
 @ON_BOTH
@@ -128,7 +145,7 @@ def test_an_organization_token_sees_and_revokes_project_tokens_only(people: Cast
     seen = {item.id for item in token.list()}
     assert of_project.id in seen
     assert of_org.id not in seen
-    assert refusal(lambda: token.revoke(of_org.id)) == LIMITED
+    assert refusal(lambda: token.revoke(of_org.id)) == LIMITED_TOKEN
     token.revoke(of_project.id)
     alive = {item.id for item in owner.list()}
     assert of_org.id in alive
@@ -154,10 +171,10 @@ def test_a_project_token_with_more_permissions_stays_in_its_project(people: Cast
     elsewhere = IdentityReference(name="ml")
     assert refusal(lambda: token.create("x", project_reference=elsewhere)) == (
         "NOT_FOUND",
-        "project not found",
+        "project ml not found",
     )
-    assert refusal(lambda: token.create("x")) == LIMITED
-    assert refusal(lambda: token.list(project=elsewhere)) == ("NOT_FOUND", "project not found")
+    assert refusal(lambda: token.create("x")) == LIMITED_TOKEN
+    assert refusal(lambda: token.list(project=elsewhere)) == ("NOT_FOUND", "project ml not found")
 
 
 @ON_BOTH

@@ -20,6 +20,7 @@ from tests.support.databases import ON_BOTH
 from tests.support.http_client import http_client
 from tests.support.oauth import tokens_at
 from tests.support.organizations import Organization
+from tests.support.permission_table import ANSWERS, NO_ORGANIZATION, shown
 from tests.support.server import (
     PATIENCE,
     AccountServer,
@@ -74,7 +75,7 @@ def test_a_new_person_signs_in_and_works_in_the_role_they_have(
 ) -> None:
     server, name = organization.server, organization.name
     caller = Caller(server, sign_in(server, leo, PASSWORD))
-    assert refusal(caller.list) == ("PERMISSION_DENIED", "user is not a member of any organization")
+    assert shown(refusal(caller.list)) == ANSWERS[NO_ORGANIZATION]
     web = IdentityReference(name="web")
     for role in ("member", "contributor"):
         operate(server, "membership", "set", leo, "--org", name, "--role", role).works()

@@ -25,6 +25,18 @@ MEMBERSHIP_ROLE_ORG_OWNER: MembershipRole
 MEMBERSHIP_ROLE_ORG_MEMBER: MembershipRole
 MEMBERSHIP_ROLE_ORG_CONTRIBUTOR: MembershipRole
 
+class OrganizationServiceCreateRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class OrganizationServiceCreateResponse(_message.Message):
+    __slots__ = ("result",)
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    result: OrgItem
+    def __init__(self, result: _Optional[_Union[OrgItem, _Mapping]] = ...) -> None: ...
+
 class OrganizationServiceUpdateRequest(_message.Message):
     __slots__ = ("name", "block_on_policy_violation", "policies_allowed_hostnames", "update_policies_allowed_hostnames", "prevent_implicit_workflow_creation", "restrict_contract_creation_to_org_admins", "api_token_max_days_inactive", "enable_ai_agent_collector", "block_attestations_on_released_versions", "skip_runner_env_vars")
     NAME_FIELD_NUMBER: _ClassVar[int]

@@ -34,6 +34,11 @@ class OrganizationServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.Create = channel.unary_unary(
+                '/controlplane.v1.OrganizationService/Create',
+                request_serializer=controlplane_dot_v1_dot_organization__pb2.OrganizationServiceCreateRequest.SerializeToString,
+                response_deserializer=controlplane_dot_v1_dot_organization__pb2.OrganizationServiceCreateResponse.FromString,
+                _registered_method=True)
         self.Update = channel.unary_unary(
                 '/controlplane.v1.OrganizationService/Update',
                 request_serializer=controlplane_dot_v1_dot_organization__pb2.OrganizationServiceUpdateRequest.SerializeToString,
@@ -44,8 +49,15 @@ class OrganizationServiceStub:
 class OrganizationServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
+    def Create(self, request, context):
+        """The person who calls becomes its owner, and it becomes their current one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Update(self, request, context):
-        """`name` must be the organization in use. Needs a person: an API token gets NOT_FOUND.
+        """`name` must be the organization in use. Needs a person.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -54,6 +66,11 @@ class OrganizationServiceServicer:
 
 def add_OrganizationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'Create': grpc.unary_unary_rpc_method_handler(
+                    servicer.Create,
+                    request_deserializer=controlplane_dot_v1_dot_organization__pb2.OrganizationServiceCreateRequest.FromString,
+                    response_serializer=controlplane_dot_v1_dot_organization__pb2.OrganizationServiceCreateResponse.SerializeToString,
+            ),
             'Update': grpc.unary_unary_rpc_method_handler(
                     servicer.Update,
                     request_deserializer=controlplane_dot_v1_dot_organization__pb2.OrganizationServiceUpdateRequest.FromString,
@@ -69,6 +86,33 @@ def add_OrganizationServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class OrganizationService:
     """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def Create(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/controlplane.v1.OrganizationService/Create',
+            controlplane_dot_v1_dot_organization__pb2.OrganizationServiceCreateRequest.SerializeToString,
+            controlplane_dot_v1_dot_organization__pb2.OrganizationServiceCreateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Update(request,
