@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from app.services.new_token import NewToken
     from app.services.open_dashboard import OpenDashboard
     from app.services.organizations import (
+        CreateOrganization,
         DescribeOrganization,
         ListOrganizations,
         SwitchOrganization,
@@ -252,6 +253,12 @@ class Container(Adapters):
         from app.services.organizations import ListOrganizations
 
         return ListOrganizations(self.chainloop_session)
+
+    @cached_property
+    def create_organization(self) -> CreateOrganization:
+        from app.services.organizations import CreateOrganization
+
+        return CreateOrganization(self.chainloop_session, self.trail)
 
     @cached_property
     def switch_organization(self) -> SwitchOrganization:

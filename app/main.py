@@ -320,6 +320,13 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         dialog = OrganizationDialog(box.list_organizations, box.switch_organization, box.changes)
         self.push_screen(dialog, self._switched)
 
+    def action_create_organization(self) -> None:
+        """Make an organization, and work in it."""
+        from app.screens.create_organization import CreateOrganizationDialog
+
+        dialog = CreateOrganizationDialog(self.container.create_organization, self.container.changes)
+        self.push_screen(dialog, self._switched)
+
     def _switched(self, switched: "Switched | None") -> None:
         if switched is None:
             return

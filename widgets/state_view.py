@@ -39,7 +39,7 @@ class StateView(Container):
     """
 
     class Chosen(Message):
-        """The button of the empty or of the error state was pressed: `action` is what it offers."""
+        """A button of the empty or of the error state was pressed: `action` is what it offers."""
 
         def __init__(self, view: "StateView", action: str) -> None:
             super().__init__()
@@ -55,8 +55,8 @@ class StateView(Container):
         super().__init__(id=id)
         self.state = "loading"
         self._filled: list[Widget] = []
-        self._action = "retry"
-        self._note = ("loading …", "", "")
+        self._actions = {"state-button": "retry"}
+        self._note = ("loading …", "", "", "")
 
     def compose_add_child(self, widget: Widget) -> None:
         """Collect what the context manager brings: it is the filled state."""
@@ -66,7 +66,8 @@ class StateView(Container):
         with Vertical(id="state-note"):
             yield Center(Static("", classes="state-title", markup=False))
             yield Center(Static("", classes="state-hint", markup=False))
-            yield Center(Button("", compact=True))
+            yield Center(Button("", compact=True, id="state-button"))
+            yield Center(Button("", compact=True, id="state-other"))
         with Vertical(id="state-filled"):
             yield from self._filled
 
@@ -77,23 +78,31 @@ class StateView(Container):
         """Say what is awaited."""
         self._show("loading", what)
 
-    def show_empty(self, title: str, hint: str = "", *, button: str = "", action: str = "") -> None:
-        """Say that there is nothing, and what to do about it."""
-        self._action = action
-        self._show("empty", title, hint, button)
+    def show_empty(
+        self,
+        title: str,
+        hint: str = "",
+        *,
+        button: str = "",
+        action: str = "",
+        other: tuple[str, str] = ("", ""),
+    ) -> None:
+        """Say that there is nothing, and what to do about it; `other` is a second button and its action."""
+        self._actions = {"state-button": action, "state-other": other[1]}
+        self._show("empty", title, hint, button, other[0])
 
     def show_error(self, error: LoopinError, *, button: str = "Try again", action: str = "retry") -> None:
         """Say what happened and the next step. That nobody is signed in is no failure, and not red."""
         self.set_class(type(error) is NotSignedIn, "-signed-out")
-        self._action = action
+        self._actions = {"state-button": action}
         self._show("error", error.message, error.hint, button)
 
     def show_filled(self) -> None:
         """Show the children."""
         self._show("filled")
 
-    def _show(self, state: str, title: str = "", hint: str = "", button: str = "") -> None:
-        self.state, self._note = state, (title, hint, button)
+    def _show(self, state: str, title: str = "", hint: str = "", button: str = "", other: str = "") -> None:
+        self.state, self._note = state, (title, hint, button, other)
         if not self.is_mounted:
             return
         self.set_class(state == "error", "-error")
@@ -103,15 +112,16 @@ class StateView(Container):
         note.display = state != "filled"
         note.query_one(".state-title", Static).update(clean(title))
         _fill(note.query_one(".state-hint", Static), clean(hint))
-        pressed = note.query_one(Button)
-        relabel(pressed, button)
-        pressed.display = bool(button)
+        for name, label in (("#state-button", button), ("#state-other", other)):
+            offered = note.query_one(name, Button)
+            relabel(offered, label)
+            offered.display = bool(label)
 
     @on(Button.Pressed)
     def _offer(self, event: Button.Pressed) -> None:
         if event.button.parent and event.button.parent.parent is self.query_one("#state-note"):
             event.stop()
-            self.post_message(self.Chosen(self, self._action))
+            self.post_message(self.Chosen(self, self._actions[event.button.id or ""]))
 
 
 def _fill(line: Static, text: str) -> None:

@@ -10,7 +10,7 @@ from app.cli.output import in_table, moment, pairs, plural, show, show_json, tab
 from app.cli.running import run
 from app.cli.terminal import ask, can_ask
 from app.container import Container
-from app.domain.errors import Cancelled, LoopinError, PermissionDenied, UsageError
+from app.domain.errors import Cancelled, LoopinError, UsageError
 from app.domain.inactivity import Fate, check_threshold
 from app.domain.organizations import Identity, Organization
 from app.domain.text import clean
@@ -55,11 +55,12 @@ def _facts(identity: Identity) -> list[tuple[str, str]]:
     elif identity.organization and identity.threshold:
         facts.append((_THRESHOLD, in_words(identity.threshold)))
     elif not identity.organization:
-        facts.append(("Next", "choose one: loopin chainloop organization list"))
+        facts.append(("Next", _NEXT))
     return facts
 
 
 _THRESHOLD = "API token auto-revoke after"
+_NEXT = "loopin chainloop organization list shows yours, loopin chainloop organization create makes one"
 
 
 def in_words(days: int) -> str:
@@ -80,6 +81,7 @@ def list_(ctx: click.Context, output: str) -> None:
         show(table(_COLUMNS, [_row(item) for item in found]))
     else:
         show("You do not belong to any organization.")
+        show("To make one: loopin chainloop organization create --name NAME")
 
 
 _COLUMNS = ("NAME", "CURRENT", "SERVER DEFAULT", "ROLE", "AUTO-REVOKE", "JOINED (UTC)")
@@ -118,6 +120,10 @@ def set_(ctx: click.Context, organization: str | None, name: str | None, default
         show_json(shapes.membership(chosen))
     else:
         show(table(("ORGANIZATION", "ROLE"), [(chosen.organization.name, chosen.role.value)]))
+    _tell_stored(switched)
+
+
+def _tell_stored(switched: Switched) -> None:
     if not switched.stored:
         show("Not stored: the profile's login belongs to another control plane.", err=True)
     if switched.overruled:
@@ -127,6 +133,31 @@ def set_(ctx: click.Context, organization: str | None, name: str | None, default
 async def _switch(container: Container, name: str, default: bool) -> Switched:
     switching = container.switch_organization.do(name, default=default)
     return await container.changes.run(f"switching to {name}", switching)
+
+
+@click.command("create", cls=Leaf)
+@click.option("--name", required=True, metavar="NAME", help="Its name: a-z, 0-9 and hyphens.")
+@output_option("table", "json")
+@shared
+@click.pass_context
+def create(ctx: click.Context, name: str, output: str) -> None:
+    """Make an organization that you own, and work in it with this profile.
+
+    The server makes it your current one. A control plane may leave this to those who run it.
+    """
+    switched = run(ctx, lambda container: _create(container, name))
+    made = switched.membership.organization
+    if output == "json":
+        show_json(shapes.organization(made))
+    else:
+        show(table(("ORGANIZATION", "ROLE"), [(made.name, switched.membership.role.value)]))
+    _tell_stored(switched)
+
+
+async def _create(container: Container, name: str) -> Switched:
+    making = container.create_organization.do(name)
+    hint = "loopin chainloop organization list shows whether it was made"
+    return await container.changes.run(f"making the organization {name}", making, hint=hint)
 
 
 @click.command("update", cls=Leaf)
@@ -153,9 +184,8 @@ def update(ctx: click.Context, name: str | None, days: int | None, output: str) 
     flags = {"chainloop_organization": name} if name else {}
     shown = None
     if days and not said_yes(ctx):
-        shown = run(ctx, lambda container: _review(container, days), **flags)
-        if shown:
-            _warn(shown)
+        shown = run(ctx, lambda container: container.update_threshold.review(days), **flags)
+        _warn(shown)
     changed = _save(ctx, days, shown, flags)
     if output == "json":
         show_json(shapes.organization(changed))
@@ -176,14 +206,6 @@ def _save(
         anew = outdated.review
     _warn(anew, always=True)
     return _save(ctx, days, anew, flags)
-
-
-async def _review(container: Container, days: int) -> ThresholdReview | None:
-    try:
-        return await container.update_threshold.review(days)
-    except PermissionDenied:
-        # Who may not look may not change either; the change itself says so better.
-        return None
 
 
 async def _update(container: Container, days: int, shown: ThresholdReview | None) -> Organization:

@@ -120,6 +120,10 @@ class ChainloopGateway:
         """UserService.SetCurrentMembership."""
         return await self._call(lambda wire: wire.select_membership(self._metadata, membership_id))
 
+    async def create_organization(self, name: str) -> Organization:
+        """OrganizationService.Create; never repeated."""
+        return await self._call(lambda wire: wire.create_organization(self._metadata, name))
+
     async def set_threshold(self, organization: str, days: int) -> Organization:
         """OrganizationService.Update with the threshold alone; every other setting is left as it is."""
         self._check_organization()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import cast
 
 import grpc
 import grpc.aio
@@ -14,6 +15,7 @@ from app.domain.errors import (
     Failed,
     InvalidInput,
     LoopinError,
+    NoOrganization,
     NotFound,
     NotGranted,
     OrganizationLost,
@@ -25,16 +27,38 @@ from app.domain.errors import (
     TLSFailed,
     Unreachable,
 )
+from app.domain.inputs import TLS_PORT
 from app.domain.text import clean
 
 _SIGN_IN = "sign in again: loopin chainloop auth login"
+_CHOOSE = "choose another: loopin chainloop organization set --name NAME"
+_RESUME = "ask whoever runs the control plane"
 _NOT_GRANTED = "operation not allowed"
 """What a control plane says where the credential is good and grants other calls; anything else says more."""
 _GONE = re.compile(r"API token (revoked|not found)\W*$", re.IGNORECASE)
-_NO_SUCH_ORGANIZATION = re.compile(
-    r"not a member of organization|^org not found$|organization.* suspended", re.IGNORECASE
+_NOT_IN, _IN_NONE, _SUSPENDED = (
+    "USER_NOT_MEMBER_OF_ORG_ERROR_NOT_IN_ORG",
+    "USER_WITH_NO_MEMBERSHIP_ERROR_NOT_IN_ORG",
+    "suspended",
 )
-_HANDSHAKE = ("handshake failed", "CERTIFICATE", "SSL_ERROR", "WRONG_VERSION_NUMBER")
+"""Reasons in the details of a refusal."""
+_ORG_NOT_FOUND = "org not found"
+"""How every call but Current answers for an unknown organization: UNKNOWN, without details."""
+_SENTENCES = (
+    (re.compile(r"user is not a member of organization ", re.IGNORECASE), _NOT_IN),
+    (re.compile(r"user with id \S+ has no current organization", re.IGNORECASE), _IN_NONE),
+    (re.compile(r"organization.* suspended", re.IGNORECASE), _SUSPENDED),
+)
+"""The same of control planes that send no details."""
+_ENVELOPE = re.compile(
+    r"error: code = \d+ reason = (?P<reason>.*?) message = (?P<message>.*?) metadata = map\[.*\] cause = .*",
+    re.DOTALL,
+)
+"""How the vendor's framework prints an error where it forgets to translate it."""
+_OTHER_NAME = ("not in peer certificate", "Hostname Verification Check failed")
+_HANDSHAKE = ("handshake failed", "CERTIFICATE", "SSL_ERROR", "WRONG_VERSION_NUMBER", *_OTHER_NAME)
+_NO_CONNECTION = ("timed out", "FD Shutdown", "Timeout occurred", "No route to host", "unreachable")
+_LAST_ERROR = re.compile(r"failed to connect to all addresses; last error: \w+: (?:ipv[46]:\S+: )?")
 _NOT_GRPC = ("http2 header with status", "content-type", "Failed parsing HTTP/2", "ALPN")
 _BROKEN_OFF = ("closed", "reset", "Broken pipe", "Stream removed")
 _HTTP_STATUS = re.compile(r"(?:HTTP status|header with status:) (\d{3})")
@@ -47,13 +71,12 @@ def translated(
 
     `lost` replaces the hint where the call may have worked although no answer came.
     """
-    text = clean(error.details() or "", 300).strip().rstrip(".")
+    reason, text = _told(error)
     code = error.code()
     if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAUTHENTICATED} and _GONE.search(text):
         return APITokenGone(text, hint=_SIGN_IN, provider=Provider.CHAINLOOP)
-    unknown = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.PERMISSION_DENIED}
-    if code in unknown and _NO_SUCH_ORGANIZATION.search(text):
-        return OrganizationLost(text, hint="choose another: loopin chainloop organization set --name NAME")
+    if (found := _organization(code, reason, text)) is not None:
+        return found
     if (make := _REFUSALS.get(code)) is not None:
         return make(text)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -62,6 +85,45 @@ def translated(
     if lost and not _never_sent(text):
         return type(failure)(failure.message, hint=lost)
     return failure
+
+
+def _told(error: grpc.aio.AioRpcError) -> tuple[str, str]:
+    """The reason of a refusal, empty for none, and its sentence, cleaned."""
+    reason, text = _reason_in(error), error.details() or ""
+    if (printed := _ENVELOPE.fullmatch(text)) is not None:
+        reason, text = reason or printed["reason"], printed["message"]
+    return clean(reason, 80), clean(text, 300).strip().rstrip(".")
+
+
+def _reason_in(error: grpc.aio.AioRpcError) -> str:
+    # Loaded with the first refusal: a command that is answered needs neither.
+    from google.protobuf.message import DecodeError
+    from google.rpc.error_details_pb2 import ErrorInfo
+    from grpc_status import rpc_status
+
+    info = ErrorInfo()
+    try:
+        status = rpc_status.from_call(cast("grpc.Call", error))
+        known = any(detail.Unpack(info) for detail in (status.details if status else ()))
+    except (DecodeError, ValueError):
+        # What a server sends there may be anything; the code and the sentence say enough.
+        return ""
+    return str(info.reason) if known else ""
+
+
+def _organization(code: grpc.StatusCode, reason: str, text: str) -> Refused | None:
+    """What is wrong with the organization that the call is about, if that is it."""
+    if code is grpc.StatusCode.UNKNOWN and text == _ORG_NOT_FOUND:
+        return OrganizationLost("there is no such organization", hint=_CHOOSE)
+    if code is not grpc.StatusCode.PERMISSION_DENIED:
+        return None
+    if not reason:
+        reason = next((known for sentence, known in _SENTENCES if sentence.match(text)), "")
+    if reason == _IN_NONE:
+        return NoOrganization()
+    if reason == _SUSPENDED:
+        return OrganizationLost(text or "the organization is suspended", hint=f"{_CHOOSE}, or {_RESUME}")
+    return OrganizationLost(text, hint=_CHOOSE) if reason == _NOT_IN else None
 
 
 def _failure(code: grpc.StatusCode, text: str, endpoint: Endpoint, timeout: float) -> LoopinError:
@@ -99,7 +161,8 @@ _REFUSALS: dict[grpc.StatusCode, Callable[[str], LoopinError]] = {
     grpc.StatusCode.FAILED_PRECONDITION: lambda text: Refused(text or "not possible now"),
     grpc.StatusCode.ABORTED: lambda text: Refused(text or "somebody else was faster", hint="try again"),
     grpc.StatusCode.UNIMPLEMENTED: lambda text: BadReply(
-        "the server does not know this call", hint="check that the address is a Chainloop control plane"
+        f"the server does not know this call{f': {text}' if text else ''}",
+        hint="check that the address is a Chainloop control plane",
     ),
 }
 
@@ -119,11 +182,22 @@ def _unavailable(text: str, endpoint: Endpoint) -> LoopinError:
         return Unreachable(
             f"the name of {address} cannot be found", hint="an address is host:port; check it and the network"
         )
+    # Nobody has said 443 who left the port out.
+    port = "" if not address.endswith(f":{TLS_PORT}") else f", and its port: without one it is {TLS_PORT}"
     if "refused" in text:
-        return Unreachable(f"nothing answers at {address}", hint="check the address; is the server running?")
+        return Unreachable(
+            f"nothing answers at {address}", hint=f"check the address{port}; is the server running?"
+        )
+    if any(mark in text for mark in _NO_CONNECTION):
+        return Unreachable(
+            f"no connection to {address} came about", hint=f"check the network and the address{port}"
+        )
     if any(mark in text for mark in _BROKEN_OFF):
         return _broken_off(text, endpoint)
-    return Unreachable(f"{address} is not available: {text}", hint="try again in a moment")
+    said = _LAST_ERROR.sub("", text)
+    return Unreachable(
+        f"{address} is not available{f': {said}' if said else ''}", hint="try again in a moment"
+    )
 
 
 def _broken_off(text: str, endpoint: Endpoint) -> LoopinError:
@@ -136,6 +210,11 @@ def _broken_off(text: str, endpoint: Endpoint) -> LoopinError:
 def _tls(text: str, address: str) -> TLSFailed:
     if "WRONG_VERSION_NUMBER" in text:
         return TLSFailed(f"{address} does not speak TLS", hint="a plain-text server needs --insecure")
+    if any(mark in text for mark in _OTHER_NAME):
+        return TLSFailed(
+            f"the certificate of {address} is for another name",
+            hint="check the address: it must be the name that the certificate is for",
+        )
     if "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.rpartition("CERTIFICATE_VERIFY_FAILED:")[2].removesuffix(": OK").strip()[:80]
         return TLSFailed(
@@ -164,4 +243,6 @@ def _exhausted(text: str) -> LoopinError:
         sizes = re.search(r"\((\d+) vs\. (\d+)\)", text)
         by = f": {int(sizes[1]):,} bytes, {int(sizes[2]):,} are allowed" if sizes else ""
         return ReplyTooLarge(f"the answer is too large{by}", hint="raise --max-recv-msg-size (bytes)")
+    if "metadata size" in text.lower():
+        return BadReply("the server said more beside its answer than is read", hint="ask whoever runs it")
     return RateLimited(text or "too many requests", hint="wait a moment")

@@ -68,7 +68,11 @@ def moment(stamp: Timestamp) -> datetime:
 def server_info(answer: status_pb2.InfozResponse) -> ServerInfo:
     """Infoz."""
     return ServerInfo(
-        answer.login_url, answer.version, answer.ui_dashboard_url, frozenset(answer.capabilities)
+        answer.login_url,
+        answer.version,
+        answer.ui_dashboard_url,
+        frozenset(answer.capabilities),
+        answer.restricted_org_creation,
     )
 
 

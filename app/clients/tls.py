@@ -27,14 +27,15 @@ BUNDLE, FOLDER = "SSL_CERT_FILE", "SSL_CERT_DIR"
 def read_authority(ca: str) -> bytes:
     """Return as PEM the certificates that `ca` is, names or encodes (a path, PEM, base64 of PEM or DER).
 
-    Raise UsageError for a file that cannot be read, TLSFailed when it is none of them.
+    Raise UsageError for a file that cannot be read, and when it is none of them.
     """
     source = "the extra authority (--control-plane-ca)"
     text = inputs.read_text(ca, source)
     data = inputs.certificate_in(text) or _from_file(text, source)
     if pem := _normalized(data):
         return pem
-    raise TLSFailed(f"{source} is not a certificate", hint=_FORMS)
+    what = "a private key" if b"PRIVATE KEY-----" in data else "not a certificate"
+    raise UsageError(f"{source} is {what}", hint=_FORMS)
 
 
 def roots(ca: str) -> bytes | None:

@@ -32,6 +32,15 @@ COMMANDS: tuple[Command, ...] = (
         cli="loopin chainloop organization set NAME",
     ),
     Command(
+        "app.create_organization",
+        _ALL,
+        "",
+        "app.create_organization",
+        "Create an organization",
+        "Make one that you own, and work in it.",
+        cli="loopin chainloop organization create --name NAME",
+    ),
+    Command(
         "app.sign_in",
         _ALL,
         "ctrl+l",

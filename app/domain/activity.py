@@ -17,6 +17,7 @@ class Action(Enum):
     REVOKE = "revoke"
     THRESHOLD = "threshold"
     SWITCH = "switch"
+    CREATE_ORGANIZATION = "create organization"
     VANISHED = "revoked outside Loopin"
 
 

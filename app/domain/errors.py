@@ -14,6 +14,7 @@
     │   │   └── NotGranted       the identity is known, and this call is not among its own
     │   ├── NotFound
     │   ├── OrganizationLost     the organization in use is gone, suspended, or not the person's any more
+    │   ├── NoOrganization       the person is a member of none
     │   ├── AlreadyExists
     │   └── RateLimited
     ├── Failed                   the server tried and could not
@@ -125,6 +126,20 @@ class OrganizationLost(Refused):
 
     It is never replaced by itself: the person chooses another.
     """
+
+
+class NoOrganization(Refused):
+    """The person is a member of no organization. `may_create` is false where only others make them."""
+
+    def __init__(
+        self,
+        message: str = "you are not a member of an organization",
+        *,
+        hint: str = "make one: loopin chainloop organization create --name NAME, or ask for an invitation",
+        may_create: bool = True,
+    ) -> None:
+        super().__init__(message, hint=hint if may_create else "ask somebody to invite you")
+        self.may_create = may_create
 
 
 class AlreadyExists(Refused):

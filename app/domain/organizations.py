@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from app.domain.errors import PermissionDenied
 from app.domain.request_context import OrganizationRef
+
+ASK_ADMIN = "ask an owner or admin of the organization"
 
 
 class Role(Enum):
@@ -135,3 +138,22 @@ class Identity:
     def needs_project(self) -> bool:
         """True where a new token must name a project."""
         return self.is_token or self.role in {Role.MEMBER, Role.CONTRIBUTOR}
+
+    def check_may_manage(self, *, in_organization: bool = False) -> None:
+        """Raise PermissionDenied, with who can help, for what the server would refuse in any case.
+
+        `in_organization` stands for a token of the organization itself, not of a project.
+        """
+        if why := self.why_no_tokens():
+            raise PermissionDenied(why, hint=ASK_ADMIN)
+        if in_organization and self.needs_project():
+            raise PermissionDenied(self.only_projects(), hint=f"name a project, or {ASK_ADMIN}")
+
+    def only_projects(self) -> str:
+        """What an identity manages that needs a project; for others empty."""
+        if not self.needs_project():
+            return ""
+        if self.is_token:
+            return "an API token manages the tokens of projects only"
+        role = self.role.value if self.role else "unknown"
+        return f"your role is {role}: it manages the tokens of projects only, those in which you are an admin"

@@ -133,6 +133,9 @@ class Gateway(Protocol):
     async def select_membership(self, membership_id: str) -> Membership:
         """Work in that organization from now on, at every client."""
 
+    async def create_organization(self, name: str) -> Organization:
+        """Make an organization that the person owns; raise AlreadyExists for a taken name."""
+
     async def set_threshold(self, organization: str, days: int) -> Organization:
         """Set the auto-revoke threshold of the organization in use; 0 turns it off."""
 

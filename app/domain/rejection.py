@@ -55,7 +55,9 @@ def _state(said: str) -> str:
         return "was revoked"
     if "token not found" in said:
         return "is not known to the server"
-    return ""
+    if "fail to parse" in said:
+        return "cannot be read by the server: it was cut, or it is of another server"
+    return "is not accepted by the server" if said == "token is invalid" else ""
 
 
 def _next_step(credential: Credential, name: str) -> str:

@@ -10,12 +10,16 @@ KEYLESS = "keyless"
 
 @dataclass(frozen=True, slots=True)
 class ServerInfo:
-    """The answer of Infoz. `capabilities` is empty on a stock control plane."""
+    """The answer of Infoz. `capabilities` is empty on a stock control plane.
+
+    With `restricted` people do not make organizations themselves.
+    """
 
     login_url: str
     version: str
     dashboard_url: str = ""
     capabilities: frozenset[str] = frozenset()
+    restricted: bool = False
 
 
 def is_page(address: str) -> bool:

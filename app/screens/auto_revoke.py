@@ -15,7 +15,7 @@ from textual.worker import Worker
 
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
-from app.domain.errors import LoopinError, NotSignedIn
+from app.domain.errors import LoopinError, NoOrganization, NotSignedIn
 from app.domain.inactivity import MAX_DAYS
 from app.domain.organizations import Identity, Organization
 from app.domain.preview import Preview
@@ -26,7 +26,7 @@ from app.screens.auto_revoke_save import ConfirmThreshold
 from app.screens.changes import change
 from app.screens.frame import Frame, Presence
 from app.screens.room import RoomScreen
-from app.screens.words import at_hand, interrupted_threshold, sign_in_key
+from app.screens.words import at_hand, interrupted_threshold, show_no_organization, sign_in_key
 from app.services.changes import Changes
 from app.services.organizations import DescribeOrganization
 from app.services.threshold import ReviewOutdated, ThresholdReview, UpdateThreshold
@@ -110,7 +110,7 @@ class AutoRevokeScreen(RoomScreen):
         """Read the threshold, and the tokens where they may be seen."""
         self.busy = "refreshing"
         try:
-            here = await self._use.describe.do()
+            here = await self._use.describe.do_in_organization()
             context, identity, preview = here.context, here.identity, None
             if not identity.why_no_tokens():
                 listing = await self._use.list_tokens.list_in(context, identity, StatusFilter.ACTIVE)
@@ -146,7 +146,9 @@ class AutoRevokeScreen(RoomScreen):
         if worker.group != "describe" or self._identity is not None or not isinstance(error, LoopinError):
             return False
         view = self.query_one(StateView)
-        if isinstance(error, NotSignedIn):
+        if isinstance(error, NoOrganization):
+            show_no_organization(view, error)
+        elif isinstance(error, NotSignedIn):
             view.show_error(at_hand(error, sign_in_key(self)), button="Go to Accounts", action="accounts")
         else:
             view.show_error(at_hand(error, sign_in_key(self)))
@@ -155,7 +157,8 @@ class AutoRevokeScreen(RoomScreen):
 
     @on(StateView.Chosen)
     async def _offered(self, event: StateView.Chosen) -> None:
-        await self.run_action("app.room('accounts')" if event.action == "accounts" else "refresh")
+        actions = {"accounts": "app.room('accounts')", "create_organization": "app.create_organization"}
+        await self.run_action(actions.get(event.action, "refresh"))
 
     # ── choose ──
 

@@ -10,7 +10,7 @@ from textual.worker import Worker
 from app.commands.bindings import bindings_for
 from app.commands.command import Room
 from app.domain.book import Book
-from app.domain.errors import LoopinError, NotSignedIn
+from app.domain.errors import LoopinError, NoOrganization, NotSignedIn
 from app.domain.listing import Tab
 from app.domain.text import clean, safe
 from app.domain.tokens import TokenState
@@ -20,7 +20,7 @@ from app.screens.room import RoomScreen
 from app.screens.tokens_flows import TokenFlows
 from app.screens.tokens_load import TokenReader, in_steps, work_out
 from app.screens.tokens_work import Listed, TokenWork
-from app.screens.words import at_hand, sign_in_key
+from app.screens.words import at_hand, show_no_organization, sign_in_key
 from app.services.tokens import Listing
 from widgets.key_bar import KeyHint
 from widgets.state_view import StateView
@@ -154,7 +154,9 @@ class TokensScreen(RoomScreen):
         """A list that could not be read: said on the screen, unless an older one is there to keep."""
         if worker.group != "list" or self._browser.book is not None or not isinstance(error, LoopinError):
             return False
-        if isinstance(error, NotSignedIn):
+        if isinstance(error, NoOrganization):
+            show_no_organization(self._state, error)
+        elif isinstance(error, NotSignedIn):
             self._state.show_error(
                 at_hand(error, sign_in_key(self)), button="Go to Accounts", action="accounts"
             )
@@ -169,7 +171,11 @@ class TokensScreen(RoomScreen):
 
     @on(StateView.Chosen)
     async def _offered(self, event: StateView.Chosen) -> None:
-        actions = {"accounts": "app.room('accounts')", "new": "new"}
+        actions = {
+            "accounts": "app.room('accounts')",
+            "new": "new",
+            "create_organization": "app.create_organization",
+        }
         await self.run_action(actions.get(event.action, "refresh"))
 
     # ── what the keys do ──

@@ -7,9 +7,10 @@ from textual.dom import DOMNode
 
 from app.commands.bindings import shown_key
 from app.commands.registry import by_id
-from app.domain.errors import LoopinError, NotSignedIn, SessionEnded
+from app.domain.errors import LoopinError, NoOrganization, NotSignedIn, SessionEnded
 from app.domain.text import capital, clean
 from app.domain.times import local
+from widgets.state_view import StateView
 
 if TYPE_CHECKING:
     from app.screens.frame import Frame
@@ -50,6 +51,22 @@ def reason(error: LoopinError | None, key: str) -> Content:
     error = at_hand(error, key)
     hint = f"\n  {clean(capital(error.hint))}" if error.hint else ""
     return Content.assemble((f"✗ {clean(error.message)}", "bold $text-error"), hint)
+
+
+def show_no_organization(view: StateView, error: NoOrganization) -> None:
+    """The state of a room for somebody who is a member of no organization."""
+    title = "You are not a member of an organization"
+    if not error.may_create:
+        hint = "Ask somebody to invite you. Whoever runs the control plane makes the organizations here."
+        view.show_empty(title, hint, button="Check again", action="retry")
+        return
+    view.show_empty(
+        title,
+        "Make one, or ask somebody to invite you.",
+        button="Create an organization …",
+        action="create_organization",
+        other=("Check again", "retry"),
+    )
 
 
 def interrupted_threshold(found: "InterruptedThreshold") -> str:

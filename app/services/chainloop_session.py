@@ -21,6 +21,7 @@ from app.domain.credentials import (
 )
 from app.domain.errors import (
     LoopinError,
+    NoOrganization,
     NotGranted,
     NotSignedIn,
     OrganizationLost,
@@ -265,12 +266,23 @@ class ChainloopSession:
             context, identity = await self.identify()
         else:
             context, identity = await self._confirm(shown)
-        if not context.organization.name and not identity.is_token:
+        await self.check_organization(context, identity)
+        return context, identity
+
+    async def check_organization(self, context: RequestContext, identity: Identity) -> None:
+        """Ask why a person works in no organization, and raise it; return where they work in one.
+
+        Raise NoOrganization for a member of none, and PermissionDenied where one is to be chosen.
+        """
+        if context.organization.name or identity.is_token or identity.is_ci:
+            return
+        gateway = self._open(context.credential, NO_ORGANIZATION)
+        if await gateway.memberships():
             raise PermissionDenied(
                 "no organization is selected",
                 hint="choose one: loopin chainloop organization set --name NAME",
             )
-        return context, identity
+        raise NoOrganization(may_create=not (await gateway.server_info()).restricted)
 
     async def _confirm(self, shown: RequestContext) -> tuple[RequestContext, Identity]:
         credential = await self._renewed(shown.credential)

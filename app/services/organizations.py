@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from app.domain import names
 from app.domain.activity import Action
 from app.domain.credentials import Credential
 from app.domain.errors import Failed, NotFound, ReadOnly, Unreachable
-from app.domain.organizations import Identity, Membership
+from app.domain.organizations import Identity, Membership, Role
 from app.domain.request_context import OrganizationRef, RequestContext
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
@@ -29,6 +30,12 @@ class DescribeOrganization:
     async def do(self) -> Description:
         """Ask the server now."""
         return Description(*await self._session.identify())
+
+    async def do_in_organization(self) -> Description:
+        """The same; raise NoOrganization for a member of none, PermissionDenied where one is to be chosen."""
+        context, identity = await self._session.identify()
+        await self._session.check_organization(context, identity)
+        return Description(context, identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,13 @@ def _ref(membership: Membership) -> OrganizationRef:
     return OrganizationRef(membership.organization.name, membership.organization.id)
 
 
+def overruled(session: ChainloopSession, name: str) -> str:
+    """What names another organization than `name` for this run, and is used instead; empty for nothing."""
+    target = session.target
+    named = target.organization
+    return f"{target.organization_source} names {named}" if named and named != name else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Switched:
     """What a switch came to.
@@ -83,6 +97,45 @@ class Switched:
     membership: Membership
     stored: bool = True
     overruled: str = ""
+
+
+class CreateOrganization:
+    """Make an organization that the person owns, and work in it with this profile."""
+
+    def __init__(self, session: ChainloopSession, trail: Trail) -> None:
+        self._session = session
+        self._trail = trail
+
+    async def do(self, name: str) -> Switched:
+        """Return it as a switch to it.
+
+        Raise UsageError for what can be no name, AlreadyExists for a taken one, PermissionDenied where people
+        do not make organizations themselves.
+        """
+        self._session.check_may_change()
+        names.check(name)
+        credential = await self._session.credential()
+        gateway = await self._session.gateway(credential)
+        try:
+            made = await gateway.create_organization(name)
+        except (Failed, Unreachable):
+            # The answer got lost; whether they are its owner now tells whether it was made.
+            found = next((m for m in await gateway.memberships() if m.organization.name == name), None)
+            if found is None or found.role is not Role.OWNER:
+                raise
+            made = found.organization
+        endpoint, memory = credential.endpoint.address, self._session.memory
+        stored = await memory.store_organization(
+            credential.profile, endpoint, OrganizationRef(made.name, made.id)
+        )
+        await self._trail.add(
+            Action.CREATE_ORGANIZATION,
+            endpoint=endpoint,
+            subject=made.name,
+            detail=f"profile {credential.profile} works in it",
+        )
+        membership = Membership("", made, Role.OWNER, True)
+        return Switched(membership, stored, overruled(self._session, name))
 
 
 class SwitchOrganization:
@@ -116,7 +169,7 @@ class SwitchOrganization:
             subject=name,
             detail=f"profile {credential.profile}{', and at the server' if default else ''}",
         )
-        return Switched(wanted, stored, self._overruled(name))
+        return Switched(wanted, stored, overruled(self._session, name))
 
     async def _make_current(self, wanted: Membership, credential: Credential) -> Membership:
         # The server asks for an organization that can be used, and the one in use may not be.
@@ -130,8 +183,3 @@ class SwitchOrganization:
                 raise
             chosen = found
         return replace(chosen, organization=wanted.organization)
-
-    def _overruled(self, name: str) -> str:
-        target = self._session.target
-        named = target.organization
-        return f"{target.organization_source} names {named}" if named and named != name else ""

@@ -50,6 +50,10 @@ class ReadOnlyGateway:
         """The server remembers which organization is the current one."""
         raise self._refusal()
 
+    async def create_organization(self, name: str) -> Organization:
+        """A change."""
+        raise self._refusal()
+
     async def set_threshold(self, organization: str, days: int) -> Organization:
         """A change."""
         raise self._refusal()

@@ -7,8 +7,16 @@ from datetime import datetime
 from uuid import uuid4
 
 from app.domain.activity import Action, Outcome
-from app.domain.errors import Cancelled, Failed, LoopinError, NotFound, Unreachable
-from app.domain.organizations import Identity
+from app.domain.errors import (
+    Cancelled,
+    Failed,
+    InvalidInput,
+    LoopinError,
+    NotFound,
+    PermissionDenied,
+    Unreachable,
+)
+from app.domain.organizations import ASK_ADMIN, Identity
 from app.domain.ports import Gateway
 from app.domain.request_context import RequestContext
 from app.domain.tokens import StatusFilter
@@ -78,6 +86,7 @@ class RevokeTokens:
         what = f"{len(names)} API tokens" if bulk else f"the API token {next(iter(names.values()), '')}"
         doing = f"revoking {what}"
         context, identity = await self._changes.before(doing, self._session.check_context(shown))
+        identity.check_may_manage()
         gateway = self._session.gateway_in(context)
         endpoint = context.credential.endpoint.address
 
@@ -154,6 +163,8 @@ class _Run:
         try:
             await self.gateway.revoke_token(token_id)
         except LoopinError as error:
+            if isinstance(error, PermissionDenied | InvalidInput) and (why := self.identity.only_projects()):
+                error.hint = f"{why}; {ASK_ADMIN}"
             self.open[token_id] = operation
             return Revocation(token_id, name, error)
         result = Revocation(token_id, name)

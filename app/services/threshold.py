@@ -101,10 +101,12 @@ class UpdateThreshold:
     async def review(self, days: int) -> ThresholdReview:
         """Read what setting it to `days` would do in the organization in use.
 
-        Raise PermissionDenied where the identity may not list tokens.
+        Raise ReadOnly where the identity may not change it, before anything is listed.
         """
         check_threshold(days)
         context, identity = await self._session.identify()
+        await self._session.check_organization(context, identity)
+        _check_may(identity)
         return await self._look(days, context, identity)
 
     async def _look(self, days: int, context: RequestContext, identity: Identity) -> ThresholdReview:
@@ -121,8 +123,7 @@ class UpdateThreshold:
         """
         check_threshold(days)
         context, identity = await self._session.check_context(shown.context if shown else None)
-        if why := identity.why_no_settings():
-            raise ReadOnly(f"the threshold cannot be changed: {why}", hint="sign in as an owner or admin")
+        _check_may(identity)
         if shown:
             await self._compare(shown, days, context, identity)
         gateway, endpoint = self._session.gateway_in(context), context.credential.endpoint.address
@@ -204,6 +205,11 @@ class _Change:
     before: int
     days: int
     operation: str
+
+
+def _check_may(identity: Identity) -> None:
+    if why := identity.why_no_settings():
+        raise ReadOnly(f"the threshold cannot be changed: {why}", hint="sign in as an owner or admin")
 
 
 def threshold_words(days: int) -> str:

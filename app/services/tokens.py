@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from app.domain.activity import Action, Outcome
-from app.domain.errors import Failed, LoopinError, PermissionDenied, Unreachable, UsageError
+from app.domain.errors import Failed, LoopinError, Unreachable, UsageError
 from app.domain.server_info import TOKEN_PERMISSIONS
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
 
@@ -73,8 +73,8 @@ class ListTokens:
         project: str = "",
     ) -> Listing:
         """All tokens of an organization that `identity` may see, read with the credential of `context`."""
-        if why := identity.why_no_tokens():
-            raise PermissionDenied(why, hint="ask an owner or admin of the organization")
+        await self._session.check_organization(context, identity)
+        identity.check_may_manage()
         tokens = await self._session.gateway_in(context).list_tokens(status, scope, project)
         whole = scope is ScopeFilter.ANY and not project
         return Listing(tuple(tokens), identity, self._clock.now(), context, status, whole)
@@ -120,6 +120,7 @@ class CreateToken:
         draft.check()
         doing = f"creating the API token {draft.name}"
         context, identity = await self._changes.before(doing, self._session.check_context(shown))
+        identity.check_may_manage(in_organization=not draft.project)
         gateway, endpoint = self._session.gateway_in(context), context.credential.endpoint.address
         await self._changes.before(doing, _check_permissions(draft, gateway))
         note = partial(

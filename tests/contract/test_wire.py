@@ -43,6 +43,8 @@ MESSAGES = {
     "UserServiceListMembershipsResponse": "result 1 .OrgMembershipItem repeated",
     "SetCurrentMembershipRequest": "membership_id 1 string",
     "SetCurrentMembershipResponse": "result 1 .OrgMembershipItem",
+    "OrganizationServiceCreateRequest": "name 1 string",
+    "OrganizationServiceCreateResponse": "result 1 .OrgItem",
     "OrganizationServiceUpdateRequest": """
         name 1 string
         block_on_policy_violation 2 bool optional
@@ -154,6 +156,7 @@ METHODS = {
         "UserServiceListMembershipsResponse",
     ),
     "UserService.SetCurrentMembership": ("SetCurrentMembershipRequest", "SetCurrentMembershipResponse"),
+    "OrganizationService.Create": ("OrganizationServiceCreateRequest", "OrganizationServiceCreateResponse"),
     "OrganizationService.Update": ("OrganizationServiceUpdateRequest", "OrganizationServiceUpdateResponse"),
     "APITokenService.Create": ("APITokenServiceCreateRequest", "APITokenServiceCreateResponse"),
     "APITokenService.List": ("APITokenServiceListRequest", "APITokenServiceListResponse"),

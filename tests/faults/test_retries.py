@@ -45,6 +45,7 @@ GATEWAY: dict[str, tuple[bool, str, Call]] = {
     "probe": (True, "List", lambda g: g.probe()),
     "list_tokens": (True, "List", lambda g: g.list_tokens(StatusFilter.ALL)),
     "select_membership": (False, "SetCurrentMembership", lambda g: g.select_membership("id")),
+    "create_organization": (False, "Create", lambda g: g.create_organization("new")),
     "set_threshold": (False, "Update", lambda g: g.set_threshold("acme", 30)),
     "create_token": (False, "Create", lambda g: g.create_token(TokenDraft("once"))),
     "revoke_token": (False, "Revoke", lambda g: g.revoke_token("id")),

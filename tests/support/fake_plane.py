@@ -65,6 +65,7 @@ class FakeControlPlane:
     current_name: str = "acme"
     capabilities: frozenset[str] = frozenset({SIGN_OUT})
     dashboard: str = ""
+    restricted: bool = False
     accepted: set[Secret] = field(default_factory=lambda: {USER_TOKEN, CI_TOKEN})
     fail: dict[str, LoopinError] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
@@ -115,7 +116,11 @@ class FakeGateway:
         """Where to sign in."""
         plane = await self._enter("server_info", open_to_all=True)
         return ServerInfo(
-            "https://login.acme.example/auth/login", "v1.106", plane.dashboard, plane.capabilities
+            "https://login.acme.example/auth/login",
+            "v1.106",
+            plane.dashboard,
+            plane.capabilities,
+            plane.restricted,
         )
 
     async def current(self) -> Context:
@@ -124,7 +129,8 @@ class FakeGateway:
         if self._is_token:
             token_id = plane.tokens[1].id
             return Context(Person(token_id, "API-token@chainloop"), None)
-        return Context(ADA, plane.membership(self._organization or plane.current_name))
+        name = self._organization or plane.current_name
+        return Context(ADA, plane.membership(name) if name else None)
 
     async def probe(self) -> None:
         """Whether the organization is served: `fail["probe"]`."""
@@ -144,6 +150,15 @@ class FakeGateway:
         plane.current_name = membership_id.removeprefix("m-")
         await plane.answer("select_membership")
         return plane.membership(plane.current_name)
+
+    async def create_organization(self, name: str) -> Organization:
+        """Make one, which becomes the current one."""
+        plane = await self._enter("create_organization")
+        if name in plane.organizations:
+            raise AlreadyExists("duplicated: name already taken", hint="choose another name")
+        plane.organizations, plane.current_name = (*plane.organizations, name), name
+        await plane.answer("create_organization")
+        return plane.organization(name)
 
     async def set_threshold(self, organization: str, days: int) -> Organization:
         """Set it."""

@@ -30,6 +30,14 @@ AT_HOME = {
 AT_HOME["member"] = AT_HOME["contributor"]
 AT_HOME["owner"] = AT_HOME["admin"] = {*AT_HOME["contributor"], "Update"}
 
+# What works, at home, although another organization is named: people list theirs, a token has but its own.
+WHATEVER_IS_NAMED: dict[str, set[str]] = {
+    "nobody": set(),
+    "CI job": set(),
+    "organization token": {"Current", "List", "Create"},
+    "project token": {"Current", "List", "Create"},
+}
+
 
 @pytest.fixture(scope="module")
 def channel(plane: AccountServer) -> Iterator[grpc.Channel]:
@@ -88,7 +96,7 @@ def test_nothing_of_another_organization_is_read_or_changed(
             if status == "OK" and place == theirs.name:
                 opened.add(method.rpartition("/")[2])
     assert leaks == []
-    assert opened <= {"Infoz", "Statusz"}
+    assert opened <= {"Infoz", "Statusz", *WHATEVER_IS_NAMED.get(who, {"ListMemberships"})}
     assert theirs.rows(plane) == before
 
 

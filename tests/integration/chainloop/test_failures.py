@@ -9,11 +9,18 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
 
 from app.clients.chainloop import ChainloopGateways
+from app.clients.chainloop_errors import translated
 from app.domain.credentials import Endpoint
 from app.domain.errors import (
     AlreadyExists,
@@ -22,9 +29,11 @@ from app.domain.errors import (
     Failed,
     InvalidInput,
     LoopinError,
+    NoOrganization,
     NotFound,
     NotGranted,
     OrganizationLost,
+    PermissionDenied,
     RateLimited,
     Refused,
     SessionEnded,
@@ -34,7 +43,7 @@ from app.domain.errors import (
 )
 from app.domain.tokens import StatusFilter, TokenDraft
 from tests.support.chainloop import MIB, endpoint_of, person
-from tests.support.peers import Certificate, aborting, certificate, closed_port, grpc_peer, tcp_peer
+from tests.support.peers import Answer, Certificate, aborting, certificate, closed_port, grpc_peer, tcp_peer
 from tests.support.server import AccountServer
 
 pytestmark = pytest.mark.slow
@@ -177,7 +186,7 @@ async def test_ssl_cert_file_counts_for_grpc_too(
 @pytest.mark.parametrize("ca", ["/etc/passwd", "-----BEGIN CERTIFICATE-----\nx\n-----END"])
 async def test_an_extra_authority_that_is_none_is_refused(gateways: ChainloopGateways, ca: str) -> None:
     error = await refusal(gateways, endpoint_of(closed_port(), insecure=False, ca=ca))
-    assert type(error) is TLSFailed
+    assert type(error) is UsageError
     assert "PEM" in error.hint
 
 
@@ -232,6 +241,130 @@ async def test_each_status_has_its_own_error(
             await gateways.open(endpoint_of(address), None).server_info()
         assert type(caught.value) is kind
         assert calls == ["Infoz"] * (4 if code is Code.RESOURCE_EXHAUSTED else 1)
+
+
+NOT_IN, IN_NONE = "USER_NOT_MEMBER_OF_ORG_ERROR_NOT_IN_ORG", "USER_WITH_NO_MEMBERSHIP_ERROR_NOT_IN_ORG"
+
+
+def refusing(code: grpc.StatusCode, details: str, *infos: Message) -> Answer:
+    """Refuses every call, with these in the details."""
+    packed = []
+    for info in infos:
+        packed.append(AnyMessage())
+        packed[-1].Pack(info)
+    status = rpc_status.to_status(Status(code=code.value[0], message=details, details=packed))
+    return lambda path, context: context.abort_with_status(status)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "kind", "words"),
+    [
+        (Code.PERMISSION_DENIED, NOT_IN, OrganizationLost, "the sentence"),
+        (Code.PERMISSION_DENIED, IN_NONE, NoOrganization, "you are not a member of an organization"),
+        (Code.PERMISSION_DENIED, "suspended", OrganizationLost, "the sentence"),
+        (Code.PERMISSION_DENIED, "forbidden", PermissionDenied, "the sentence"),
+        (Code.PERMISSION_DENIED, "NOBODY_KNOWS_THIS", PermissionDenied, "the sentence"),
+        (Code.UNAUTHENTICATED, "UNAUTHORIZED", SessionEnded, "the sentence"),
+    ],
+)
+async def test_the_reason_decides_and_not_the_sentence(
+    gateways: ChainloopGateways, code: grpc.StatusCode, reason: str, kind: type[LoopinError], words: str
+) -> None:
+    with grpc_peer(refusing(code, "the sentence", ErrorInfo(reason=reason))) as (address, _):
+        error = await refusal(gateways, endpoint_of(address))
+    assert type(error) is kind
+    assert error.message == words
+
+
+@pytest.mark.parametrize("reason", ["forbidden", NOT_IN])
+async def test_the_envelope_of_the_vendors_framework_is_taken_off(
+    gateways: ChainloopGateways, reason: str
+) -> None:
+    text = f"error: code = 403 reason = {reason} message = not here metadata = map[] cause = <nil>"
+    with grpc_peer(aborting(Code.PERMISSION_DENIED, text)) as (address, _):
+        error = await refusal(gateways, endpoint_of(address))
+    assert error.message == "not here"
+    assert isinstance(error, OrganizationLost if reason == NOT_IN else PermissionDenied)
+
+
+@pytest.mark.parametrize(
+    "trailer",
+    [b"\xff\xff nonsense", b"", Status(code=5, message="another code").SerializeToString()],
+)
+async def test_details_that_cannot_be_read_are_left_out(gateways: ChainloopGateways, trailer: bytes) -> None:
+    def answer(path: str, context: Any) -> bytes:
+        context.set_trailing_metadata((("grpc-status-details-bin", trailer),))
+        context.abort(Code.PERMISSION_DENIED, "no")
+        return b""
+
+    with grpc_peer(answer) as (address, _):
+        error = await refusal(gateways, endpoint_of(address))
+    assert (type(error), error.message) == (PermissionDenied, "no")
+
+
+async def test_other_details_come_before_the_reason(gateways: ChainloopGateways) -> None:
+    infos = (Status(message="something else"), ErrorInfo(reason=NOT_IN))
+    with grpc_peer(refusing(Code.PERMISSION_DENIED, "no", *infos)) as (address, _):
+        assert isinstance(await refusal(gateways, endpoint_of(address)), OrganizationLost)
+
+
+async def test_a_mebibyte_of_details_is_one_sentence(gateways: ChainloopGateways) -> None:
+    infos = ErrorInfo(reason="x" * MIB)
+    with grpc_peer(refusing(Code.PERMISSION_DENIED, "no", infos)) as (address, _):
+        error = await refusal(gateways, endpoint_of(address))
+    assert isinstance(error, BadReply)
+    assert len(error.message) < 120
+    assert error.hint
+
+
+async def test_a_certificate_of_another_name_is_said_to_be_one(gateways: ChainloopGateways) -> None:
+    other = certificate("accounts.example")
+    with grpc_peer(lambda path, context: b"", other) as (address, _):
+        error = await refusal(gateways, endpoint_of(address, insecure=False, ca=other.pem))
+    assert type(error) is TLSFailed
+    assert error.message == f"the certificate of {address} is for another name"
+    assert "try again" not in error.hint
+
+
+async def test_a_private_key_is_no_authority(gateways: ChainloopGateways) -> None:
+    key = certificate().key
+    error = await refusal(gateways, endpoint_of(closed_port(), insecure=False, ca=key))
+    assert type(error) is UsageError
+    assert "is a private key" in error.message
+    assert key.splitlines()[1] not in f"{error.message}{error.hint}"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:443: tcp handshaker: "
+            "Connection timed out",
+            "no connection to accounts.example:443 came about",
+        ),
+        (
+            "failed to connect to all addresses; last error: UNAVAILABLE: ipv4:10.0.0.1:443: FD Shutdown",
+            "no connection to accounts.example:443 came about",
+        ),
+        (
+            "failed to connect to all addresses; last error: UNKNOWN: ipv4:10.0.0.1:443: something odd",
+            "accounts.example:443 is not available: something odd",
+        ),
+    ],
+)
+def test_no_raw_text_of_the_library_is_shown(text: str, words: str) -> None:
+    empty = grpc.aio.Metadata()
+    error = grpc.aio.AioRpcError(Code.UNAVAILABLE, empty, empty, details=text)
+    told = translated(error, endpoint_of("accounts.example:443"), 5)
+    assert told.message == words
+    assert type(told) is Unreachable
+
+
+def test_who_left_the_port_out_is_told_which_one_was_taken() -> None:
+    empty = grpc.aio.Metadata()
+    error = grpc.aio.AioRpcError(Code.UNAVAILABLE, empty, empty, details="Connection refused")
+    assert "without one it is 443" in translated(error, endpoint_of("accounts.example:443"), 5).hint
+    assert "443" not in translated(error, endpoint_of("accounts.example:9090"), 5).hint
 
 
 async def test_what_a_server_writes_cannot_move_the_cursor(gateways: ChainloopGateways) -> None:

@@ -94,7 +94,7 @@ def test_a_threshold_that_revokes_is_asked_about(
     prepare(terminal, loopin)
     line = f"{LOOPIN} chainloop organization update --api-token-max-days-inactive 90"
     terminal.type(f"{line}; echo left=$?")
-    terminal.see("4 API tokens in acme unused for more than 90 days", "Go on? [y/N]")
+    terminal.see("4 API tokens in acme unused for 90 days", "Go on? [y/N]")
     terminal.type("")
     terminal.see("nothing was changed", "left=130")
     assert "auto-revoke after" not in loopin.line("chainloop organization describe").out

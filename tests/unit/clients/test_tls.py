@@ -106,7 +106,7 @@ def test_what_is_no_certificate_is_said(
     """By both, with the next step."""
     path = tmp_path / "ca.pem"
     path.write_bytes(BROKEN[form](pem))
-    with pytest.raises(TLSFailed, match="is not a certificate"):
+    with pytest.raises(UsageError, match="is not a certificate"):
         tls.read_authority(str(path))
     monkeypatch.setenv(tls.BUNDLE, str(path))
     for ask in (tls.roots, tls.context):

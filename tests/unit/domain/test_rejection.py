@@ -27,7 +27,7 @@ def credential(provider: Provider, method: Method, source: Source, profile: str 
         (CHAINLOOP, Method.API_TOKEN, Source.ENVIRONMENT, "API token not found",
          "CHAINLOOP_TOKEN is not known to the server", "set CHAINLOOP_TOKEN to another one, or unset it"),
         (CHAINLOOP, Method.BROWSER, Source.ENVIRONMENT, "Fail to parse JWT token",
-         "CHAINLOOP_TOKEN is not accepted: Fail to parse JWT token",
+         "CHAINLOOP_TOKEN cannot be read by the server: it was cut, or it is of another server",
          "set CHAINLOOP_TOKEN to another one, or unset it"),
         (CHAINLOOP, Method.API_TOKEN, Source.FLAG, "JWT token has expired", "--token has expired",
          "give another --token, or leave it out"),
