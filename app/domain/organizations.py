@@ -18,7 +18,16 @@ class Role(Enum):
     UNKNOWN = "unknown role"
 
 
+class ProjectRole(Enum):
+    """What a member or contributor is in one project."""
+
+    ADMIN = "admin"
+    VIEWER = "viewer"
+
+
 ADMINISTRATORS = frozenset({Role.OWNER, Role.ADMIN})
+# What these may do with API tokens depends on their role in the project.
+PROJECT_SCOPED = frozenset({Role.MEMBER, Role.CONTRIBUTOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,4 +143,4 @@ class Identity:
 
     def needs_project(self) -> bool:
         """True where a new token must name a project."""
-        return self.is_token or self.role in {Role.MEMBER, Role.CONTRIBUTOR}
+        return self.is_token or self.role in PROJECT_SCOPED
