@@ -40,6 +40,17 @@ org = LazyGroup(
     ),
 )
 
+project_member = LazyGroup(
+    "member",
+    help="Which members and contributors manage or see the API tokens of a project.",
+    params=[debug_option(hidden=True)],
+    entries=(
+        Entry("add", "app.cli.server_project_member:add", "Give a person a role, or change it"),
+        Entry("list", "app.cli.server_project_member:list_", "List who has which role"),
+        Entry("remove", "app.cli.server_project_member:remove", "Take a person's role away"),
+    ),
+)
+
 project = LazyGroup(
     "project",
     help="Projects of an organization.",
@@ -47,6 +58,7 @@ project = LazyGroup(
     entries=(
         Entry("add", "app.cli.server_org:add_project", "Add a project to an organization"),
         Entry("list", "app.cli.server_org:list_projects", "List the projects"),
+        Entry("member", "app.cli.server:project_member", "Who has which role in a project"),
     ),
 )
 

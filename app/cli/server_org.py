@@ -16,12 +16,13 @@ from app.cli.server_options import (
     operator,
     place_words,
 )
-from app.domain.organizations import Role
+from app.domain.organizations import PROJECT_SCOPED, Role
 
 if TYPE_CHECKING:
     from app.server.usecases.places import OrganizationRow, ProjectRow
 
 _ROLES = [role.value for role in Role if role is not Role.UNKNOWN]
+_PROJECT_SCOPED = {role.value for role in PROJECT_SCOPED}
 _name = click.argument("name", required=False, metavar="NAME")
 _name_option = click.option("--name", "name_option", hidden=True)
 _org = click.option("--org", "organization", required=True, metavar="ORG", help="The organization.")
@@ -146,11 +147,17 @@ def set_(
         from app.server.clock import utc_now
         from app.server.usecases.places import SetMembership
 
-        before = SetMembership(database, utc_now).do(operator(), who, organization, Role(role))
+        change = SetMembership(database, utc_now).do(operator(), who, organization, Role(role))
     if as_json:
-        show_json({"email": who, "organization": organization, "role": role, "before": before or None})
-    else:
-        show(f"{who} is {role} of {organization}{f', was {before}' if before else ''}.")
+        shape = {"email": who, "organization": organization, "role": role, "before": change.before or None}
+        show_json(shape | {"projectRolesRemoved": list(change.projects)})
+        return
+    show(f"{who} is {role} of {organization}{f', was {change.before}' if change.before else ''}.")
+    if change.projects:
+        show(f"Their roles in projects are removed: {', '.join(change.projects)}.")
+    if role in _PROJECT_SCOPED and change.before not in _PROJECT_SCOPED:
+        to_project = f"{who} --org {organization} --project PROJECT --role admin"
+        show(f"Next: loopin server project member add {to_project}{place_words(**place)}")
 
 
 @click.command("remove", cls=Leaf)

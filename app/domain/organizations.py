@@ -21,7 +21,16 @@ class Role(Enum):
     UNKNOWN = "unknown role"
 
 
+class ProjectRole(Enum):
+    """What a member or contributor is in one project."""
+
+    ADMIN = "admin"
+    VIEWER = "viewer"
+
+
 ADMINISTRATORS = frozenset({Role.OWNER, Role.ADMIN})
+# What these may do with API tokens depends on their role in the project.
+PROJECT_SCOPED = frozenset({Role.MEMBER, Role.CONTRIBUTOR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +146,7 @@ class Identity:
 
     def needs_project(self) -> bool:
         """True where a new token must name a project."""
-        return self.is_token or self.role in {Role.MEMBER, Role.CONTRIBUTOR}
+        return self.is_token or self.role in PROJECT_SCOPED
 
     def check_may_manage(self, *, in_organization: bool = False) -> None:
         """Raise PermissionDenied, with who can help, for what the server would refuse in any case.

@@ -10,14 +10,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain import permissions
-from app.domain.organizations import Role
-from app.server.database.models import APIToken, Membership, Organization, Project, User
+from app.domain.organizations import ProjectRole, Role
+from app.server.database.models import (
+    APIToken,
+    Membership,
+    Organization,
+    Project,
+    ProjectMembership,
+    User,
+)
 from app.server.jwts import TokenSubject
 from app.server.parts import Parts
 
 PASSWORD = "demo-password-not-real"
 ORGANIZATION, OTHER_ORGANIZATION = "acme", "globex"
 OWNER, VIEWER, OUTSIDER = "ada@acme.example", "vera@acme.example", "gus@globex.example"
+# A member who manages the tokens of one project and sees no others.
+MEMBER, MEMBER_PROJECT = "mia@acme.example", "ml"
 THRESHOLD = 90
 DEMO_TOKEN = "loopin-demo"
 _DAY = timedelta(days=1)
@@ -104,11 +113,14 @@ def seed(parts: Parts) -> None:
         globex = _organization(session, OTHER_ORGANIZATION, now, None)
         ada = _person(session, OWNER, "Ada", "Marsh", hashed, now)
         vera = _person(session, VIEWER, "Vera", "Lund", hashed, now)
+        mia = _person(session, MEMBER, "Mia", "Sandoval", hashed, now)
         gus = _person(session, OUTSIDER, "Gus", "Ortega", hashed, now)
         _join(session, ada, acme, Role.OWNER, now)
         _join(session, vera, acme, Role.VIEWER, now)
+        mia_in_acme = _join(session, mia, acme, Role.MEMBER, now)
         _join(session, gus, globex, Role.OWNER, now)
         projects = _projects(session, acme, ("web", "ml"), now)
+        _join_project(session, mia_in_acme, projects[MEMBER_PROJECT], ProjectRole.ADMIN, now)
         _tokens(session, SAMPLES, acme, projects, now)
 
 
@@ -119,6 +131,7 @@ def logins() -> dict[str, Any]:
         "password": PASSWORD,
         "organization": ORGANIZATION,
         "viewer": {"email": VIEWER, "password": PASSWORD},
+        "member": {"email": MEMBER, "password": PASSWORD},
         "outsider": {"email": OUTSIDER, "password": PASSWORD},
     }
 
@@ -161,14 +174,30 @@ def _person(session: Session, email: str, first: str, last: str, hashed: str, no
     return row.id
 
 
-def _join(session: Session, user: UUID, organization: UUID, role: Role, now: datetime) -> None:
+def _join(session: Session, user: UUID, organization: UUID, role: Role, now: datetime) -> UUID:
     made = now - 690 * _DAY
+    row = Membership(
+        user_id=user,
+        organization_id=organization,
+        role=role.value,
+        current=True,
+        created_at=made,
+        updated_at=made,
+    )
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def _join_project(
+    session: Session, membership: UUID, project: UUID, role: ProjectRole, now: datetime
+) -> None:
+    made = now - 670 * _DAY
     session.add(
-        Membership(
-            user_id=user,
-            organization_id=organization,
+        ProjectMembership(
+            membership_id=membership,
+            project_id=project,
             role=role.value,
-            current=True,
             created_at=made,
             updated_at=made,
         )

@@ -9,13 +9,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from app.domain.organizations import Role
+from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 from app.server.clock import utc_now
 from app.server.database.engine import Database
 from app.server.usecases.audit import Who
 from app.server.usecases.passwords import Passwords
 from app.server.usecases.people import AddUser, NewPerson
 from app.server.usecases.places import AddOrganization, AddProject, SetMembership
+from app.server.usecases.project_members import AddProjectMember, ProjectRef
 from tests.support import databases
 from tests.support.server import AccountServer, sign_in
 
@@ -57,9 +58,15 @@ class Organization:
     _members: dict[str, Member] = field(default_factory=dict)
 
     def member(self, role: str) -> Member:
-        """The member with this role ("owner", "admin", "member", "contributor", "viewer")."""
+        """The member with this role ("owner", "admin", "member", "contributor", "viewer").
+
+        The member and the contributor are admins of the project web, and nothing in ml.
+        """
         if role not in self._members:
-            self._members[role] = self.add_member(f"{role}@{self.name}.example", role)
+            made = self.add_member(f"{role}@{self.name}.example", role)
+            if Role(role) in PROJECT_SCOPED:
+                self.join_project(made, "web", "admin")
+            self._members[role] = made
         return self._members[role]
 
     @property
@@ -73,6 +80,11 @@ class Organization:
         if role:
             SetMembership(self.database, utc_now).do(OPERATOR, email, self.name, Role(role))
         return Member(self.server, email)
+
+    def join_project(self, member: Member, project: str, role: str) -> None:
+        """Give a member or contributor a role ("admin", "viewer") in a project."""
+        where = ProjectRef(self.name, project)
+        AddProjectMember(self.database, utc_now).do(OPERATOR, member.email, where, ProjectRole(role))
 
 
 def add_organization(

@@ -41,6 +41,9 @@ ANSWERS: Mapping[str, tuple[str, str]] = {
 class Call:
     """One call, and what each kind of caller gets.
 
+    The member and the contributor are admins of "its project", the reader is a member who is a viewer there;
+    in the other project they have no role.
+
     A token gets `organization` or `project`, by its own scope, when it holds `permission`, and DENIED
     without it. A call without a permission asks only what the caller is.
     """
@@ -51,6 +54,7 @@ class Call:
     admin: str
     member: str
     contributor: str
+    reader: str
     viewer: str
     loner: str
     job: str
@@ -65,8 +69,8 @@ class Call:
 
 
 def _person(name: str, *roles: str, token: str = NEEDS_PERSON) -> Call:
-    owner, admin, member, contributor, viewer, loner = roles
-    return Call(name, "", owner, admin, member, contributor, viewer, loner, CI, token, token)
+    owner, admin, member, contributor, reader, viewer, loner = roles
+    return Call(name, "", owner, admin, member, contributor, reader, viewer, loner, CI, token, token)
 
 
 def shown(answer: tuple[str, str]) -> tuple[str, str]:
@@ -75,30 +79,33 @@ def shown(answer: tuple[str, str]) -> tuple[str, str]:
     return code, re.sub(r"(user with id|project) (\S+) ", r"\1 … ", sentence)
 
 
-def _managed(name: str, permission: str, member: str, organization: str, project: str) -> Call:
-    return Call(
-        name, permission, YES, YES, member, member, DENIED, NO_ORGANIZATION, CI, organization, project
-    )
+def _managed(name: str, permission: str, member: str, reader: str, organization: str, project: str) -> Call:
+    people = (YES, YES, member, member, reader, DENIED, NO_ORGANIZATION, CI)
+    return Call(name, permission, *people, organization, project)
 
 
 _LIST, _CREATE, _REVOKE = permissions.TOKEN_LIST, permissions.TOKEN_CREATE, permissions.TOKEN_REVOKE
 TABLE = (
-    Call("Infoz", "", *[YES] * 9),
-    Call("Statusz", "", *[YES] * 9),
-    Call("Current", permissions.ORGANIZATION_READ, *[YES] * 9),
-    _person("ListMemberships", *[YES] * 6),
-    _person("SetCurrentMembership", *[YES] * 5, NO_ORGANIZATION),
-    _person("Update", YES, YES, ADMINS, ADMINS, ADMINS, NO_ORGANIZATION, token=DENIED),
-    _managed("List", _LIST, YES, YES, YES),
-    _managed("Create for the organization", _CREATE, PROJECT_ONLY, ITS_PROJECTS, ITS_PROJECTS),
-    _managed("Create in its project", _CREATE, YES, YES, YES),
-    _managed("Create in another project", _CREATE, YES, YES, NO_PROJECT),
-    _managed("Revoke a token of the organization", _REVOKE, PROJECT_ONLY, ITS_PROJECTS, ITS_PROJECTS),
-    _managed("Revoke a token of its project", _REVOKE, YES, YES, YES),
-    _managed("Revoke a token of another project", _REVOKE, YES, YES, NO_TOKEN),
+    Call("Infoz", "", *[YES] * 10),
+    Call("Statusz", "", *[YES] * 10),
+    Call("Current", permissions.ORGANIZATION_READ, *[YES] * 10),
+    _person("ListMemberships", *[YES] * 7),
+    _person("SetCurrentMembership", *[YES] * 6, NO_ORGANIZATION),
+    _person("Update", YES, YES, ADMINS, ADMINS, ADMINS, ADMINS, NO_ORGANIZATION, token=DENIED),
+    _managed("List", _LIST, YES, YES, YES, YES),
+    _managed("List its project", _LIST, YES, YES, YES, YES),
+    _managed("List another project", _LIST, DENIED, DENIED, YES, NO_PROJECT),
+    _managed("Create for the organization", _CREATE, PROJECT_ONLY, PROJECT_ONLY, ITS_PROJECTS, ITS_PROJECTS),
+    _managed("Create in its project", _CREATE, YES, DENIED, YES, YES),
+    _managed("Create in another project", _CREATE, DENIED, DENIED, YES, NO_PROJECT),
+    _managed(
+        "Revoke a token of the organization", _REVOKE, PROJECT_ONLY, PROJECT_ONLY, ITS_PROJECTS, ITS_PROJECTS
+    ),
+    _managed("Revoke a token of its project", _REVOKE, YES, DENIED, YES, YES),
+    _managed("Revoke a token of another project", _REVOKE, NO_TOKEN, NO_TOKEN, YES, NO_TOKEN),
 )
 CALLS: Mapping[str, Call] = {call.name: call for call in TABLE}
-PEOPLE = ("owner", "admin", "member", "contributor", "viewer", "loner", "job")
+PEOPLE = ("owner", "admin", "member", "contributor", "reader", "viewer", "loner", "job")
 SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "Default, organization": ("organization", permissions.default(in_project=False)),
     "Default, project": ("project", permissions.default(in_project=True)),
@@ -109,7 +116,16 @@ SETS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 def as_markdown() -> str:
     """The tables of docs/permissions.md."""
-    heads = ("owner", "admin", "member", "contributor", "viewer", "no organization", "CI job")
+    heads = (
+        "owner",
+        "admin",
+        "member, project admin",
+        "contributor, project admin",
+        "member, project viewer",
+        "viewer",
+        "no organization",
+        "CI job",
+    )
     people = [[call.name, *(getattr(call, who) for who in PEOPLE)] for call in TABLE]
     tokens = [
         [call.name, f"`{call.permission}`" if call.permission else "none", call.organization, call.project]

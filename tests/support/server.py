@@ -53,6 +53,11 @@ class AccountServer:
         return self.seed["viewer"]["email"], self.seed["viewer"]["password"]
 
     @property
+    def member(self) -> tuple[str, str]:
+        """The sample member of the same organization, an admin of the project ml and of no other."""
+        return self.seed["member"]["email"], self.seed["member"]["password"]
+
+    @property
     def outsider(self) -> tuple[str, str]:
         """The sample owner of another organization."""
         return self.seed["outsider"]["email"], self.seed["outsider"]["password"]

@@ -9,9 +9,16 @@ from uuid import UUID, uuid4
 import httpx
 
 from app.domain import permissions
-from app.domain.organizations import Role
+from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
-from app.server.database.models import LoginSession, Membership, Organization, Project, User
+from app.server.database.models import (
+    LoginSession,
+    Membership,
+    Organization,
+    Project,
+    ProjectMembership,
+    User,
+)
 from app.server.database.oauth_models import Team
 from app.server.federation.issuers import AddIssuer, Draft
 from app.server.parts import Parts, build
@@ -107,7 +114,9 @@ def _tenant(
         session.add(Project(id=project, organization_id=place, name=f"{name}-web", created_at=now))
         for id, group in ((team, f"{name}-team"), (spare, f"{name}-spare")):
             session.add(Team(id=id, organization_id=place, name=group, created_at=now))
-    staff = {role: _staff(server, made, role, (name, place), hashed, stack) for role in (*ROLES, LEAVER)}
+    staff = {
+        role: _staff(server, made, role, (name, place), project, hashed, stack) for role in (*ROLES, LEAVER)
+    }
     keys = {"person": f"gum_person_not_real_{name}", "team": f"gum_team_not_real_{name}"}
     with made.database.write() as session:
         add_key(session, keys["person"], UUID(staff["owner"].user_id), None, now)
@@ -131,7 +140,13 @@ def _tenant(
 
 
 def _staff(
-    server: AccountServer, made: Parts, role: str, place: tuple[str, UUID], hashed: str, stack: ExitStack
+    server: AccountServer,
+    made: Parts,
+    role: str,
+    place: tuple[str, UUID],
+    project: UUID,
+    hashed: str,
+    stack: ExitStack,
 ) -> Staff:
     now, membership = datetime.now(UTC), uuid4()
     email = f"{role}@{place[0]}.example"
@@ -151,6 +166,8 @@ def _staff(
         )
         session.add_all([entered, belongs])
         session.flush()
+        if Role(belongs.role) in PROJECT_SCOPED:
+            session.add(_joined(membership, project, now))
         jwt = made.tokens.for_person(user.id, entered.id, entered.expires_at)
     browser = stack.enter_context(httpx.Client(base_url=server.http, trust_env=False, timeout=30))
     person, proof = Person(browser), Proof()
@@ -158,6 +175,13 @@ def _staff(
     with httpx.Client(base_url=server.http, trust_env=False) as program:
         access = Program(program).exchange(person.code(proof), proof).json()["access_token"]
     return Staff(email, str(user.id), str(membership), jwt, browser, access)
+
+
+def _joined(membership: UUID, project: UUID, now: datetime) -> ProjectMembership:
+    role = ProjectRole.ADMIN.value
+    return ProjectMembership(
+        membership_id=membership, project_id=project, role=role, created_at=now, updated_at=now
+    )
 
 
 def _tokens(server: AccountServer, owner: str, project: str) -> tuple[dict[str, str], dict[str, str]]:

@@ -93,6 +93,24 @@ class Project(Base):
     created_at: Mapped[datetime]
 
 
+class ProjectMembership(Base):
+    """A person's role in a project of an organization that they are in. It ends with either.
+
+    Only members and contributors have one: it changes nothing for the other roles of an organization.
+    """
+
+    __tablename__ = "project_memberships"
+    membership_id: Mapped[UUID] = mapped_column(
+        ForeignKey("memberships.id", ondelete="CASCADE"), primary_key=True
+    )
+    project_id: Mapped[UUID] = mapped_column(
+        ForeignKey("projects.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    role: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
 _UNREVOKED = text("revoked_at IS NULL")
 _UNREVOKED_ORG = text("revoked_at IS NULL AND project_id IS NULL")
 _UNREVOKED_PROJECT = text("revoked_at IS NULL AND project_id IS NOT NULL")

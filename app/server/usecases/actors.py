@@ -6,11 +6,17 @@ from uuid import UUID
 
 from app.domain import permissions
 from app.domain.errors import NotFound, PermissionDenied
-from app.domain.organizations import ADMINISTRATORS, Role
+from app.domain.organizations import ADMINISTRATORS, PROJECT_SCOPED, ProjectRole, Role
 from app.server.usecases.audit import Who
 
 DENIED = "operation not allowed"
 NO_PERSON = "logged in user not found"
+# Which roles in a project open what there to members and contributors, as at a stock control plane.
+_OPENED_BY = {
+    permissions.TOKEN_LIST: frozenset(ProjectRole),
+    permissions.TOKEN_CREATE: frozenset({ProjectRole.ADMIN}),
+    permissions.TOKEN_REVOKE: frozenset({ProjectRole.ADMIN}),
+}
 
 
 class NotAMember(PermissionDenied):
@@ -97,12 +103,22 @@ Actor = PersonActor | TokenActor | FederatedActor
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Which tokens an actor sees and manages: all, those of projects, or those of one project."""
+    """Which tokens an actor sees and manages: all, those of projects, or those of one project.
+
+    With a `membership_id` the projects are those in which that membership has one of `project_roles`.
+    """
 
     organization_id: UUID
     organization_name: str
     projects_only: bool = False
     project_id: UUID | None = None
+    membership_id: UUID | None = None
+    project_roles: frozenset[ProjectRole] = frozenset()
+
+    def require_in_project(self, role: ProjectRole | None) -> None:
+        """Raise PermissionDenied where the person's role in a project counts and is not enough."""
+        if self.membership_id is not None and role not in self.project_roles:
+            raise PermissionDenied(DENIED)
 
 
 def require_person(actor: Actor) -> PersonActor:
@@ -138,9 +154,17 @@ def require(actor: Actor, permission: str) -> Reach:
             raise PermissionDenied(DENIED)
         return Reach(actor.organization_id, actor.organization_name, True, actor.project_id)
     place = require_place(actor)
-    if place.role not in ADMINISTRATORS and place.role not in {Role.MEMBER, Role.CONTRIBUTOR}:
+    if place.role in ADMINISTRATORS:
+        return Reach(place.organization_id, place.organization_name)
+    if place.role not in PROJECT_SCOPED:
         raise PermissionDenied(DENIED)
-    return Reach(place.organization_id, place.organization_name, place.role not in ADMINISTRATORS)
+    return Reach(
+        place.organization_id,
+        place.organization_name,
+        projects_only=True,
+        membership_id=place.membership_id,
+        project_roles=_OPENED_BY[permission],
+    )
 
 
 def require_context(actor: Actor) -> None:

@@ -1,20 +1,28 @@
 """Organizations, projects and who belongs to them, as whoever runs the server manages them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain import names
 from app.domain.errors import AlreadyExists, NotFound, Refused, UsageError
-from app.domain.organizations import Role
+from app.domain.organizations import PROJECT_SCOPED, Role
 from app.server.clock import Clock
 from app.server.database.engine import Database
-from app.server.database.models import APIToken, Membership, Organization, Project, User
+from app.server.database.models import (
+    APIToken,
+    Membership,
+    Organization,
+    Project,
+    ProjectMembership,
+    User,
+)
 from app.server.usecases import audit, people
 
 PROJECT_ADD = "project.add"
@@ -41,6 +49,14 @@ class ProjectRow:
     organization: str
     name: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipChange:
+    """`before` is the role that they had, empty for none; `projects` where their project role ended."""
+
+    before: str
+    projects: Sequence[str] = ()
 
 
 class AddOrganization:
@@ -131,15 +147,16 @@ class ListProjects:
 class SetMembership:
     """Give a person a role in an organization, from the next call on.
 
-    Raises NotFound, UsageError, Refused.
+    Their project roles end with a role for which they change nothing: owner, admin, viewer. Raises NotFound,
+    UsageError, Refused.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    def do(self, by: audit.Who, email: str, organization: str, role: Role) -> str:
-        """Return the role that they had, empty for none."""
+    def do(self, by: audit.Who, email: str, organization: str, role: Role) -> MembershipChange:
+        """Return what it changed."""
         if role is Role.UNKNOWN:
             raise UsageError("that is not a role")
         now = self._clock()
@@ -155,14 +172,18 @@ class SetMembership:
             session.flush()
             if before == Role.OWNER.value:
                 _keep_an_owner(session, owner)
-            details = {"role": role.value, "before": before}
+            ended = () if role in PROJECT_SCOPED else _end_project_roles(session, row.id)
+            details = {"role": role.value, "before": before} | _in_projects(ended)
             what = audit.What(MEMBERSHIP_SET, owner.id, user.id, user.email, details)
             audit.record(session, by, [what], now)
-        return before
+        return MembershipChange(before, ended)
 
 
 class RemoveMembership:
-    """Take a person out of an organization, from the next call on. Raises NotFound, Refused."""
+    """Take a person out of an organization and its projects, from the next call on.
+
+    Raises NotFound, Refused.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -173,16 +194,15 @@ class RemoveMembership:
         now = self._clock()
         with self._database.write() as session:
             owner, user = find(session, organization), people.find(session, email)
-            row = session.scalar(_membership(user.id, owner.id))
-            if row is None:
-                raise NotFound(f"{user.email} is not a member of {organization}")
-            role = row.role
+            row = find_membership(session, user, owner)
+            role, ended = row.role, _end_project_roles(session, row.id)
             session.delete(row)
             session.flush()
             if role == Role.OWNER.value:
                 _keep_an_owner(session, owner)
             _choose_another(session, user.id)
-            what = audit.What(MEMBERSHIP_REMOVE, owner.id, user.id, user.email, {"before": role})
+            details = {"before": role} | _in_projects(ended)
+            what = audit.What(MEMBERSHIP_REMOVE, owner.id, user.id, user.email, details)
             audit.record(session, by, [what], now)
 
 
@@ -194,6 +214,17 @@ def find(session: Session, name: str) -> Organization:
     row = session.scalar(select(Organization).where(Organization.name == name).with_for_update())
     if row is None:
         raise NotFound(f"there is no organization {name[:80]!r}", hint="see: loopin server org list")
+    return row
+
+
+def find_membership(session: Session, user: User, organization: Organization) -> Membership:
+    """The person's membership of the organization; raise NotFound."""
+    row: Membership | None = session.scalar(_membership(user.id, organization.id))
+    if row is None:
+        raise NotFound(
+            f"{user.email} is not a member of {organization.name}",
+            hint="people are added with: loopin server membership set",
+        )
     return row
 
 
@@ -213,6 +244,19 @@ def _choose_another(session: Session, user_id: UUID) -> None:
     chosen = session.scalar(oldest.limit(1))
     if chosen is not None:
         session.execute(update(Membership).where(Membership.id == chosen).values(current=True))
+
+
+def _end_project_roles(session: Session, membership_id: UUID) -> Sequence[str]:
+    """End every project role of a membership; return the names of the projects, sorted."""
+    mine = ProjectMembership.membership_id == membership_id
+    query = select(Project.name).join(ProjectMembership, ProjectMembership.project_id == Project.id)
+    names_of = session.scalars(query.where(mine).order_by(Project.name)).all()
+    session.execute(delete(ProjectMembership).where(mine))
+    return names_of
+
+
+def _in_projects(ended: Sequence[str]) -> dict[str, list[str]]:
+    return {"projects": list(ended)} if ended else {}
 
 
 def _keep_an_owner(session: Session, organization: Organization) -> None:

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import ColumnElement, Select, and_, select, true, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain import names, permissions
 from app.domain.errors import AlreadyExists, InvalidInput, LoopinError, NotFound, PermissionDenied
+from app.domain.organizations import ProjectRole
 from app.domain.tokens import ScopeFilter, StatusFilter
 from app.server.clock import Clock
 from app.server.database.engine import Database
-from app.server.database.models import APIToken, Project
+from app.server.database.models import APIToken, Project, ProjectMembership
 from app.server.jwts import Tokens, TokenSubject
 from app.server.usecases import audit
 from app.server.usecases.actors import DENIED, Actor, Reach, TokenActor, require
@@ -25,6 +26,7 @@ MAX_LIFE = timedelta(days=365_000)
 """A thousand years; further on no calendar goes."""
 LIFE = "invalid expires_in: it must lie in the future, at most 1,000 years"
 NAME_A_PROJECT = "this identity cannot manage API tokens of the organization, name a project"
+NO_TOKEN = "API token not found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,10 @@ class Listing:
 
 
 class CreateToken:
-    """Make an API token. Raises InvalidInput, PermissionDenied, NotFound, AlreadyExists."""
+    """Make an API token. Raises InvalidInput, PermissionDenied, NotFound, AlreadyExists.
+
+    A member or contributor needs the role admin in the project.
+    """
 
     def __init__(self, database: Database, tokens: Tokens, clock: Clock) -> None:
         self._database = database
@@ -109,7 +114,11 @@ class CreateToken:
 
 
 class ListTokens:
-    """List the tokens the caller may see, oldest first."""
+    """List the tokens the caller may see, oldest first.
+
+    Those of projects in which a member or contributor has no role are left out. Such a project cannot be
+    named either: an empty answer would say that it has no tokens.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -117,7 +126,7 @@ class ListTokens:
     def do(
         self, actor: Actor, status: StatusFilter, scope: ScopeFilter, project: ProjectRef | None
     ) -> Listing:
-        """Raises PermissionDenied; InvalidInput or NotFound for the project."""
+        """Raises PermissionDenied; InvalidInput, NotFound or PermissionDenied for the project."""
         reach = require(actor, permissions.TOKEN_LIST)
         query = _narrow(_select(reach), status, scope)
         with self._database.read() as session:
@@ -128,7 +137,10 @@ class ListTokens:
 
 
 class RevokeToken:
-    """Revoke one token for good. Unknown, already revoked or out of sight: NotFound."""
+    """Revoke one token for good. Unknown, already revoked or out of sight: NotFound.
+
+    A member or contributor needs the role admin in its project; with another one there: PermissionDenied.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -151,9 +163,10 @@ class RevokeToken:
                 .returning(APIToken.name, APIToken.project_id)
             ).one_or_none()
             if row is None or (reach.project_id and row.project_id not in {reach.project_id, None}):
-                raise NotFound("API token not found")
+                raise NotFound(NO_TOKEN)
             if reach.projects_only and row.project_id is None:
                 raise _name_a_project(actor)
+            _require_admin(session, reach, row.project_id)
             what = audit.What(audit.TOKEN_REVOKE, reach.organization_id, wanted, row.name)
             audit.record(session, actor.who, [what], now)
 
@@ -189,7 +202,11 @@ def _grant(actor: Actor, wish: Wish) -> tuple[str, ...]:
 def _project(session: Session, reach: Reach, ref: ProjectRef) -> tuple[UUID, str]:
     if (ref.id is None) == (ref.name is None):
         raise InvalidInput("name the project by exactly one of id and name")
-    query = select(Project.id, Project.name).where(Project.organization_id == reach.organization_id)
+    query = (
+        select(Project.id, Project.name, ProjectMembership.role)
+        .outerjoin(ProjectMembership, _held(reach, Project.id))
+        .where(Project.organization_id == reach.organization_id)
+    )
     if ref.id is not None:
         query = query.where(Project.id == _project_id(ref.id))
     else:
@@ -197,6 +214,7 @@ def _project(session: Session, reach: Reach, ref: ProjectRef) -> tuple[UUID, str
     row = session.execute(query).one_or_none()
     if row is None or (reach.project_id and row[0] != reach.project_id):
         raise NotFound(f"project {(ref.name or ref.id or '')[:80]} not found")
+    reach.require_in_project(_role(row[2]))
     return row[0], row[1]
 
 
@@ -205,6 +223,25 @@ def _project_id(value: str) -> UUID:
     if not wanted.int:
         raise InvalidInput("invalid project id: it is empty")
     return wanted
+
+
+def _require_admin(session: Session, reach: Reach, project_id: UUID | None) -> None:
+    """Hold a revocation to the person's role in the token's project; without one the token is not seen."""
+    if reach.membership_id is None or project_id is None:
+        return
+    role = session.scalar(select(ProjectMembership.role).where(_held(reach, project_id)))
+    if role is None:
+        raise NotFound(NO_TOKEN)
+    reach.require_in_project(_role(role))
+
+
+def _held(reach: Reach, project: UUID | InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
+    mine = ProjectMembership.membership_id == reach.membership_id
+    return and_(mine, ProjectMembership.project_id == project)
+
+
+def _role(value: str | None) -> ProjectRole | None:
+    return ProjectRole(value) if value else None
 
 
 def _row(
@@ -256,9 +293,19 @@ def _select(reach: Reach) -> Select[*_Columns]:
     )
     if reach.project_id:
         query = query.where(APIToken.project_id == reach.project_id)
+    elif reach.membership_id:
+        # As a value it is worked out once and looked up for each token. As a condition PostgreSQL joins it,
+        # and without statistics reads every token of the organization again for each project.
+        query = query.where(APIToken.project_id.in_(_projects(reach)).is_(true()))
     elif reach.projects_only:
         query = query.where(APIToken.project_id.is_not(None))
     return query
+
+
+def _projects(reach: Reach) -> Select[UUID]:
+    roles = [role.value for role in reach.project_roles]
+    mine = select(ProjectMembership.project_id).where(ProjectMembership.membership_id == reach.membership_id)
+    return mine.where(ProjectMembership.role.in_(roles))
 
 
 def _narrow(query: Select[*_Columns], status: StatusFilter, scope: ScopeFilter) -> Select[*_Columns]:

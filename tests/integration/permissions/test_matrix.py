@@ -54,6 +54,9 @@ def people(organization: Organization) -> Iterator[Mapping[str, Caller]]:
         role: organization.member(role).bearer
         for role in ("owner", "admin", "member", "contributor", "viewer")
     }
+    reader = organization.add_member(f"reader@{organization.name}.example", "member")
+    organization.join_project(reader, "web", "viewer")
+    bearers["reader"] = reader.bearer
     bearers["loner"] = organization.add_member(f"loner@{organization.name}.example", "").bearer
     with running_issuer() as issuer:
         trusted = add_issuer(organization.database, issuer, organization.name)
@@ -87,6 +90,8 @@ def calls(caller: Caller, owner: Caller, organization: str) -> dict[str, Made]:
         "SetCurrentMembership": choose,
         "Update": lambda: caller.update(organization, enable_ai_agent_collector=True),
         "List": caller.list,
+        "List its project": lambda: caller.list(project=WEB),
+        "List another project": lambda: caller.list(project=ML),
         "Create for the organization": lambda: caller.create(name()),
         "Create in its project": lambda: caller.create(name(), project_reference=WEB),
         "Create in another project": lambda: caller.create(name(), project_reference=ML),

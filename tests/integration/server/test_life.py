@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from app.proto.controlplane.v1 import api_token_pb2 as pb
+from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from tests.integration.server.callers import Caller, refusal
 from tests.support.databases import ON_BOTH
 from tests.support.server import (
@@ -81,9 +82,21 @@ def test_the_line_says_where_it_is_and_who_may_sign_in(account_server: AccountSe
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", server.http)
     assert re.fullmatch(r"127\.0\.0\.1:\d+", server.grpc)
     assert server.pid == server.process.pid
-    assert set(server.seed) >= {"email", "password", "organization", "viewer", "outsider"}
+    assert set(server.seed) >= {"email", "password", "organization", "viewer", "member", "outsider"}
     assert server.seed["organization"] == "acme"
-    assert set(server.seed["viewer"]) == set(server.seed["outsider"]) == {"email", "password"}
+    for who in ("viewer", "member", "outsider"):
+        assert set(server.seed[who]) == {"email", "password"}
+
+
+def test_the_sample_member_manages_the_tokens_of_one_project(fresh_server: ServerFactory) -> None:
+    server = fresh_server()
+    owner = Caller(server, sign_in(server, *server.owner))
+    member = Caller(server, sign_in(server, *server.member))
+    in_ml = [item.id for item in owner.list() if item.scoped_entity.name == "ml"]
+    assert [item.id for item in member.list()] == in_ml
+    assert 0 < len(in_ml) < len(owner.list())
+    made = member.create("by-the-member", project_reference=IdentityReference(name="ml"))
+    member.revoke(made.item.id)
 
 
 def test_the_sample_token_signs_in_and_is_left_out_once_it_is_revoked(fresh_server: ServerFactory) -> None:

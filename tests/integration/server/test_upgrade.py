@@ -19,9 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.domain.errors import Failed, Unreachable
 from app.server.database import engine, migrate
 from app.server.database.engine import Database
-from app.server.database.models import Base, Organization
+from app.server.database.models import Base, Organization, ProjectMembership
 from app.server.database.trouble import NoDatabase
 from app.server.usecases.passwords import Passwords
+from app.server.usecases.project_members import ListProjectMembers
 from tests.integration.server.callers import Caller
 from tests.support import databases
 from tests.support import server as servers
@@ -32,7 +33,7 @@ from tests.support.server_process import ServerProcess
 pytestmark = [ON_BOTH, pytest.mark.slow]
 PATIENCE = 60.0
 ADA, PASSWORD = "ada@acme.example", "password-not-real"
-OLD = ["0001", "0002", "0003", "0004"]
+OLD = ["0001", "0002", "0003", "0004", "0005"]
 Row = tuple[Any, ...]
 # Beside those of the first version.
 LATER = {"0002": ("teams", "api_keys", "oauth_grants", "oauth_tokens"), "0003": ("trusted_issuers",)}
@@ -131,6 +132,20 @@ def fill_gumloop(door: SideDoor, ada: str, acme: str, then: str) -> None:
     add(door, "oauth_tokens", id=..., token_hash="1" * 64, grant_id=grant, kind="refresh", **life)
 
 
+def copy_of_acme(door: SideDoor, name: str) -> str:
+    """Another organization with the settings of the first one; return its id."""
+    id = uuid4().hex
+    same = (
+        "created_at, updated_at, policy_allowed_hostnames, block_on_policy_violation,"
+        " prevent_implicit_workflow_creation, restrict_contract_creation_to_org_admins,"
+        " enable_ai_agent_collector, block_attestations_on_released_versions, skip_runner_env_vars"
+    )
+    door.execute(
+        f"INSERT INTO organizations (id, name, {same}) SELECT ?, ?, {same} FROM organizations", [id, name]
+    )
+    return id
+
+
 def rows(data: Path, revision: str) -> dict[str, list[Row]]:
     """What was filled in, column by column as the revision knew them."""
     tables = ["users", "organizations", "memberships", "projects", "sessions", "audit_events"]
@@ -169,13 +184,45 @@ def test_what_was_in_it_is_still_there(data: Path, database: Database, revision:
     fill(data, revision)
     before = rows(data, revision)
     migrate.migrate(database.engine)
-    assert migrate.version(database.engine) == "0005"
+    assert migrate.version(database.engine) == "0006"
     assert rows(data, revision) == before
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
     with SideDoor(data) as door, pytest.raises(Exception, match="append-only"):
         door.execute("DELETE FROM audit_events")
+
+
+def test_members_and_contributors_are_admins_of_every_project_that_was_theirs(
+    data: Path, database: Database
+) -> None:
+    bring_to(database, "0005")
+    fill(data, "0005")
+    then = ago(timedelta(days=9))
+    born = {"created_at": then, "updated_at": then}
+    with SideDoor(data) as door:
+        acme = str(door.execute("SELECT id FROM organizations").fetchone()[0])
+        globex = copy_of_acme(door, "globex")
+        for organization, name in ((acme, "ml"), (globex, "printer")):
+            add(door, "projects", organization_id=organization, name=name, created_at=then)
+        for role in ("member", "contributor", "viewer", "admin"):
+            names = {"first_name": "", "last_name": "", "password_hash": "", "instance_admin": False}
+            user = add(door, "users", email=f"{role}@acme.example", **names, **born)
+            add(door, "memberships", user_id=user, organization_id=acme, role=role, current=True, **born)
+    migrate.migrate(database.engine)
+    found = ListProjectMembers(database).do()
+    assert [(row.organization, row.project, row.email, row.role) for row in found] == [
+        ("acme", "ml", "contributor@acme.example", "admin"),
+        ("acme", "ml", "member@acme.example", "admin"),
+        ("acme", "web", "contributor@acme.example", "admin"),
+        ("acme", "web", "member@acme.example", "admin"),
+    ]
+    assert len({row.created_at for row in found}) == 1
+    # Once, and not again at the next start.
+    with database.write() as session:
+        session.query(ProjectMembership).delete()
+    migrate.migrate(database.engine)
+    assert ListProjectMembers(database).do() == []
 
 
 def test_two_servers_that_start_on_it_at_once_both_serve_who_was_there(

@@ -79,6 +79,8 @@ def test_a_new_person_signs_in_and_works_in_the_role_they_have(
     web = IdentityReference(name="web")
     for role in ("member", "contributor"):
         operate(server, "membership", "set", leo, "--org", name, "--role", role).works()
+        join = ("project", "member", "add", leo, "--org", name, "--project", "web", "--role", "admin")
+        operate(server, *join).works()
         assert caller.create(f"by-{role}", project_reference=web).item.name == f"by-{role}"
         assert refusal(lambda: caller.create("of-the-organization"))[0] == "INVALID_ARGUMENT"
         settings = refusal(lambda: caller.update(name, api_token_max_days_inactive=1))
