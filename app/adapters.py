@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         ProcessLock,
         Vault,
     )
+    from app.domain.vendor_login import VendorLogins
     from app.settings import Settings
 
 AGENT = f"loopin/{__version__}"
@@ -195,6 +196,13 @@ class Adapters:
 
         given = "ci_identity" in self.__dict__
         return not given and ci_system(os.environ) is None
+
+    @cached_property
+    def vendor_logins(self) -> VendorLogins:
+        """What Chainloop's own command line keeps; the demo looks at nothing of the person's."""
+        from app.clients.vendor_login import VendorLoginFile, default_path
+
+        return VendorLoginFile(self.claims, None if self.settings.demo else default_path())
 
     @cached_property
     def clipboard(self) -> Clipboard:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from app.services.keyless import InspectKeyless
     from app.services.login.chainloop import ChainloopSaver
     from app.services.login.chainloop_browser import ChainloopBrowserLogin
+    from app.services.login.chainloop_import import ChainloopImportLogin
     from app.services.login.chainloop_keyless import ChainloopKeylessLogin
     from app.services.login.chainloop_token import ChainloopTokenLogin
     from app.services.login.gumloop import GumloopSaver
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from app.services.threshold import UpdateThreshold
     from app.services.tokens import CreateToken, ListTokens
     from app.services.vanished import NoticeVanished
+    from app.services.vendor_login import VendorCopies
 
 
 class Container(Adapters):
@@ -93,6 +95,7 @@ class Container(Adapters):
             self.chainloop_session,
             self.clock,
             frozenset(row.variable for row in TABLE.values()),
+            self.vendor_copies,
         )
 
     @cached_property
@@ -131,7 +134,8 @@ class Container(Adapters):
     def overview(self) -> Overview:
         from app.services.status import ChainloopStatus, Overview
 
-        return Overview(self.gumloop_status, ChainloopStatus(self.chainloop_session, self.vault))
+        chainloop = ChainloopStatus(self.chainloop_session, self.vault, self.vendor_copies)
+        return Overview(self.gumloop_status, chainloop)
 
     @cached_property
     def list_tokens(self) -> ListTokens:
@@ -287,7 +291,13 @@ class Container(Adapters):
         from app.services.chainloop_sign_out import ChainloopSignOut
 
         return ChainloopSignOut(
-            self.chainloop_session, self.vault, self.accounts, self.trail, self.changes, self.clock
+            self.chainloop_session,
+            self.vault,
+            self.accounts,
+            self.trail,
+            self.changes,
+            self.clock,
+            self.vendor_copies,
         )
 
     def chainloop_browser_login(self) -> ChainloopBrowserLogin:
@@ -316,6 +326,20 @@ class Container(Adapters):
         from app.services.login.chainloop_token import ChainloopTokenLogin
 
         return ChainloopTokenLogin(self.chainloop_saver, self.clock)
+
+    def chainloop_import_login(self) -> ChainloopImportLogin:
+        """A new sign-in with the login of Chainloop's own command line."""
+        from app.services.login.chainloop_import import ChainloopImportLogin, ChainloopImportSaver
+
+        session = self.chainloop_session
+        saver = ChainloopImportSaver(session, self.vault, self.trail, self.changes)
+        return ChainloopImportLogin(saver, session, self.vendor_logins, self.clock)
+
+    @cached_property
+    def vendor_copies(self) -> VendorCopies:
+        from app.services.vendor_login import VendorCopies
+
+        return VendorCopies(self.vendor_logins, self.chainloop_session.memory, self.vault, self.clock)
 
     @cached_property
     def chainloop_saver(self) -> ChainloopSaver:

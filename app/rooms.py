@@ -101,7 +101,7 @@ class Rooms:
         from app.domain.gumloop import CALLBACK_PORT
         from app.domain.keyless import Availability
         from app.screens.login import LoginScreen, LoginServers, LoginTools
-        from app.screens.login_offers import chainloop_offers, gumloop_offers
+        from app.screens.login_offers import chainloop_offers, gumloop_offers, import_offers
 
         box = self._box
         gumloop = gumloop_offers(
@@ -117,6 +117,7 @@ class Rooms:
             ci=Availability(None) if box.settings.demo else box.ci_identity.look(),
             inspect=box.inspect_keyless,
         )
+        chainloop += import_offers(box.vendor_logins.find(), box.chainloop_import_login, box.clock.now())
         copy = self._copying()
         servers: dict[Provider, LoginServers] = {
             Provider.GUMLOOP: box.gumloop_saver,

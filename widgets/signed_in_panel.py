@@ -31,6 +31,7 @@ class SignedInPanel(Widget):
             ("server", done.endpoint),
             ("stored in", done.stored_in),
             ("profile", "" if done.profile == "default" else done.profile),
+            ("copy", f"{done.copy_in}, unchanged and valid" if done.copy_in else ""),
         )
         lines = [Content.assemble((f"✓ {done.words}", "bold $text-success"))]
         lines += [

@@ -1,10 +1,11 @@
 """`loopin chainloop auth login | logout`."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 
 import click
 
-from app.cli import exits, shapes
+from app.cli import debug, exits, shapes
 from app.cli.groups import Leaf
 from app.cli.login_view import LoginView, overruled, paste_from
 from app.cli.options import flags, output_option, shared
@@ -13,6 +14,7 @@ from app.cli.running import run
 from app.cli.sign_out_view import conclude, nothing_forgotten
 from app.cli.terminal import can_ask
 from app.container import Container
+from app.domain.errors import LoopinError, UsageError
 from app.domain.login import SignedIn, SignedOut
 from app.domain.text import clean
 from app.services.login.round_trip import BrowserLogin
@@ -30,23 +32,61 @@ from app.services.login.round_trip import BrowserLogin
     help="Port for the browser's answer, for example behind ssh -L. [any]",
 )
 @click.option("--keyless", is_flag=True, help="In a CI job: sign in as the job; nothing is stored.")
+@click.option(
+    "--import",
+    "take_over",
+    is_flag=True,
+    help="Take over the login of Chainloop's own command line; its file is not changed.",
+)
+@click.option(
+    "-c", "--config", metavar="FILE", help="With --import: the configuration file of that command line."
+)
 @output_option("table", "json")
 @shared
 @click.pass_context
-def login(ctx: click.Context, skip_browser: bool, callback_port: int, keyless: bool, output: str) -> int:
+def login(
+    ctx: click.Context,
+    skip_browser: bool,
+    callback_port: int,
+    keyless: bool,
+    take_over: bool,
+    config: str | None,
+    output: str,
+) -> int:
     """Sign in to Chainloop, in the browser or with --token, and store the login in the keychain.
 
     --token - reads an API token from standard input.
     """
+    if config is not None and not take_over:
+        raise UsageError("--config says nothing without --import", hint="add --import, or leave it out")
+    excluded = {"--token": "chainloop_flag_token" in flags(ctx), "--skip-browser": skip_browser}
+    if take_over:
+        excluded |= {"--keyless": keyless, "--callback-port": bool(callback_port)}
+        return _import(ctx, config, output == "json", excluded)
     if keyless:
         from app.cli.chainloop_keyless import log_in
 
-        excluded = {"--token": "chainloop_flag_token" in flags(ctx), "--skip-browser": skip_browser}
         return log_in(ctx, output, excluded)
     token = flags(ctx).pop("chainloop_flag_token", None)
     view = LoginView(quiet=output == "json", attended=can_ask() or bool(callback_port))
     how = BrowserLogin(callback_port, not skip_browser, skip_browser)
     run(ctx, lambda container: _told(container, _sign_in(container, view, token, how), output == "json"))
+    return exits.DONE
+
+
+def _import(ctx: click.Context, config: str | None, as_json: bool, excluded: Mapping[str, bool]) -> int:
+    for option in (name for name, given in excluded.items() if given):
+        raise UsageError(f"--import and {option} exclude each other", hint=f"leave {option} out")
+    if config is not None and not config.strip():
+        raise UsageError("--config is empty", hint="name the file, or leave it out")
+    view = LoginView(quiet=as_json)
+
+    async def take_over(container: Container) -> None:
+        with suppress(LoopinError):
+            debug.hide(container.vendor_logins.read(config or "").secret.reveal())
+        await _told(container, view.watch(container.chainloop_import_login().do(config or "")), as_json)
+
+    run(ctx, take_over)
     return exits.DONE
 
 
@@ -87,6 +127,8 @@ def _welcome(done: SignedIn) -> str:
     ]
     if done.profile != "default":
         facts.append(("Profile", done.profile))
+    if done.copy_in:
+        facts.append(("Copy in", f"{done.copy_in}, which was not changed and stays valid as long"))
     return pairs(facts)
 
 
@@ -111,8 +153,17 @@ def _farewell(done: SignedOut, everywhere: bool) -> list[str]:
         return [nothing_forgotten(done)]
     if done.ended_at_server:
         sessions = "all your sessions" if everywhere else "the session"
-        return ["Here:   forgotten.", f"Server: {sessions} ended."]
-    return ["Here:   forgotten.", f"Server: {_at_server(done)}"]
+        return ["Here:   forgotten.", f"Server: {sessions} ended.", *_copy(done)]
+    return ["Here:   forgotten.", f"Server: {_at_server(done)}", *_copy(done)]
+
+
+def _copy(done: SignedOut) -> list[str]:
+    """What became of the login in the file that it was taken over from."""
+    if not done.copy_in or done.was_over:
+        return []
+    until = f" until {moment(done.valid_until)}" if done.valid_until else ""
+    fate = "ended with it" if done.ended_at_server else f"stays valid, too{until}"
+    return [f"Copy:   the login in {clean(done.copy_in)} {fate}; the file was not changed."]
 
 
 def _at_server(done: SignedOut) -> str:

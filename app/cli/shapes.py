@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.domain.organizations import Identity, Membership, Organization, Person
     from app.domain.status import ProviderStatus
     from app.domain.tokens import APIToken, CreatedToken
+    from app.domain.vendor_login import VendorLogin
     from app.services.organizations import ListedMembership
     from app.services.revoke_tokens import Revocation
 
@@ -130,7 +131,7 @@ def signed_in(done: SignedIn) -> Shape:
         "base_url": done.endpoint,
         "expires_at": stamp(done.expires_at),
         "stored_in": done.stored_in,
-    } | ({"problem": done.problem} if done.problem else {})
+    } | {name: text for name, text in (("problem", done.problem), ("copy_in", done.copy_in)) if text}
 
 
 def signed_out(done: SignedOut) -> Shape:
@@ -142,7 +143,7 @@ def signed_out(done: SignedOut) -> Shape:
         "warning": done.warning,
         "still": done.still,
         "unseen": done.unseen,
-    }
+    } | ({"copy_in": done.copy_in} if done.copy_in else {})
 
 
 def is_signed_in(item: ProviderStatus) -> bool:
@@ -176,4 +177,14 @@ def status(item: ProviderStatus) -> Shape:
             for candidate in item.candidates
         ],
         "warnings": warnings,
+    } | ({"vendor_login": _vendor_login(item.vendor_login)} if item.vendor_login else {})
+
+
+def _vendor_login(login: VendorLogin) -> Shape:
+    """A login that the vendor's command line keeps in plain text."""
+    return {
+        "path": login.path,
+        "base_url": login.endpoint.address if login.endpoint else None,
+        "expires_at": stamp(login.expires_at),
+        "readable_by_others": login.exposed,
     }

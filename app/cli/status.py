@@ -11,9 +11,11 @@ from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
 from app.cli.output import DIM, GREEN, YELLOW, columns, fitted, moment, paint, show, show_json
 from app.cli.running import run
+from app.domain.credentials import profile_words
 from app.domain.errors import LoopinError
 from app.domain.status import ProviderStatus
 from app.domain.text import clean
+from app.domain.vendor_login import IMPORT
 
 if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
@@ -67,7 +69,17 @@ def describe(item: ProviderStatus, now: datetime) -> str:
     lines = [f"{glyph} {item.provider.title}  {_headline(item, signed_in)}"]
     lines += [f"    {line}" for line in columns(_facts(item, signed_in, now))]
     problems = [*item.warnings, *([_problem(item)] if item.error else [])]
+    problems += _vendor_login(item)
     return "\n".join([*lines, *(f"  {paint('!', YELLOW)} {clean(line)}" for line in problems)])
+
+
+def _vendor_login(item: ProviderStatus) -> list[str]:
+    """A login in plain text, and how it gets into the keychain."""
+    if item.vendor_login is None:
+        return []
+    until = moment(item.vendor_login.expires_at)
+    take_over = f"{IMPORT}{profile_words(item.profile)[1]}"
+    return [f"{item.vendor_login.words(until)}; take it over into the keychain with: {take_over}"]
 
 
 def _headline(item: ProviderStatus, signed_in: bool) -> str:

@@ -121,9 +121,9 @@ def _folder(path: Path) -> FolderFacts:
         inside = [path, *path.iterdir()] if exists and os.access(path, os.R_OK | os.X_OK) else []
     # A folder above it that belongs to somebody else, a name that is too long.
     except OSError as error:
-        return FolderFacts(shown(path), False, error.strerror or type(error).__name__, False)
+        return FolderFacts(_shown(path), False, error.strerror or type(error).__name__, False)
     others = any(_mode(entry) & 0o077 for entry in inside) and os.name == "posix"
-    return FolderFacts(shown(path), exists, _obstacle(nearest), others)
+    return FolderFacts(_shown(path), exists, _obstacle(nearest), others)
 
 
 def _obstacle(folder: Path) -> str:
@@ -144,9 +144,5 @@ def _mode(path: Path) -> int:
         return 0
 
 
-def shown(path: Path) -> str:
-    """The path with ~ for the home folder, whose name is often the person's."""
-    try:
-        return clean(f"~/{path.relative_to(Path.home())}", 200)
-    except (ValueError, RuntimeError):
-        return clean(str(path), 200)
+def _shown(path: Path) -> str:
+    return clean(inputs.with_tilde(path), 200)

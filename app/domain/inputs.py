@@ -178,6 +178,14 @@ def read_path(text: str, source: str) -> Path | None:
         ) from None
 
 
+def with_tilde(path: Path) -> str:
+    """Return the path with ~ for the home folder, whose name is often the person's; `read_path` reads it."""
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):
+        return str(path)
+
+
 def read_profile(text: str, source: str) -> str:
     """Return the name of a profile.
 

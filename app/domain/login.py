@@ -15,6 +15,7 @@ from app.domain.text import clean
 class Step(Enum):
     """The steps of every sign-in, in the order in which they happen; a flow uses some of them."""
 
+    FOUND = "Login found"
     KEYCHAIN = "Keychain ready"
     SERVER = "Server found"
     LISTENING = "Listening"
@@ -39,7 +40,8 @@ class StepState(Enum):
 class SignedIn:
     """The end of a sign-in that worked. `stored_in` is the keychain's own name.
 
-    `problem` says what is wrong although the login is stored: an organization that cannot be used.
+    `problem` says what is wrong although the login is stored: an organization that cannot be used. `copy_in`
+    is the file that a login was taken over from, which keeps a copy of it.
     """
 
     provider: Provider
@@ -52,6 +54,7 @@ class SignedIn:
     expires_at: datetime | None
     stored_in: str
     problem: str = ""
+    copy_in: str = ""
 
     @property
     def words(self) -> str:
@@ -100,7 +103,8 @@ class SignedOut:
     `valid_until` is set when the server goes on accepting the token; `warning` says why it was not told.
     `was_over`: the server did not accept it any more, or it had expired. `is_token`: what was forgotten is an
     API token, which a sign-out does not revoke. `still` names a credential that signs one in all the same (an
-    environment variable). `unseen` says why nobody could look whether something is stored.
+    environment variable). `unseen` says why nobody could look whether something is stored. `copy_in` is the
+    file that the login was taken over from, where it still has a copy.
     """
 
     forgotten: bool
@@ -111,3 +115,4 @@ class SignedOut:
     unseen: str = ""
     was_over: bool = False
     is_token: bool = False
+    copy_in: str = ""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.domain.errors import LoopinError
     from app.domain.organizations import Identity
     from app.domain.request_context import RequestContext
+    from app.domain.vendor_login import VendorLogin
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class ProviderStatus:
     `error` says why asking failed (offline, revoked). `stored_in` is empty when nothing is stored.
     `renews` means that the session is renewed by itself, so that `expires_at` is not its end.
     `team_name` is empty where only the id is known. `context` is where `identity` was read, at Chainloop.
+    `vendor_login` lies in plain text in the file of Chainloop's own command line, and not in the keychain;
+    `copy_in` is that file where it has a copy of the login in effect.
     """
 
     provider: Provider
@@ -52,3 +55,5 @@ class ProviderStatus:
     renews: bool = False
     team_name: str = ""
     context: RequestContext | None = None
+    vendor_login: VendorLogin | None = None
+    copy_in: str = ""

@@ -43,6 +43,7 @@ _WITHOUT = {
 }
 
 _STORAGE = ("Storage  ", "$text-muted")
+_WIDEST = 24
 
 
 class LoginServers(Protocol):
@@ -169,34 +170,39 @@ class LoginScreen(RoomScreen):
             self._usual[provider] = self._typed[provider] = target.endpoint.typed
         self._show_server()
 
-    def _provider(self) -> Provider | None:
-        """The provider of the way under the cursor."""
+    def _offer(self) -> Offer | None:
+        """The way under the cursor."""
         row = self.query_one(OptionList).highlighted
-        offer = self._rows[row] if row is not None else None
-        return offer.provider if offer else None
+        return self._rows[row] if row is not None else None
 
     def _show_server(self) -> None:
-        provider = self._provider()
+        offer = self._offer()
+        provider = offer.provider if offer else None
         field = self.query_one("#login-server", Input)
         field.disabled = provider not in self._typed
-        if provider is not None and provider in self._typed:
+        if offer is not None and offer.server:
+            field.disabled = True
+            with field.prevent(Input.Changed):
+                field.value = clean(offer.server, 100)
+        elif provider is not None and provider in self._typed:
             field.suggester = self._known[provider]
             with field.prevent(Input.Changed):
                 field.value = self._typed[provider]
 
     @on(Input.Changed, "#login-server")
     def _server_typed(self, event: Input.Changed) -> None:
-        if (provider := self._provider()) is not None:
-            self._typed[provider] = event.value
+        if (offer := self._offer()) is not None:
+            self._typed[offer.provider] = event.value
 
     @on(Input.Submitted, "#login-server")
     def _server_entered(self) -> None:
         self.query_one(OptionList).focus()
 
-    def _takes_server(self, provider: Provider) -> bool:
+    def _takes_server(self, offer: Offer) -> bool:
         """Let the sign-in go to the server that is typed; say why it cannot."""
+        provider = offer.provider
         servers, typed = self._tools.servers.get(provider), self._typed.get(provider, "")
-        if servers is None:
+        if servers is None or offer.server:
             return True
         try:
             servers.choose_server("" if typed.strip() == self._usual.get(provider) else typed)
@@ -207,10 +213,12 @@ class LoginScreen(RoomScreen):
         return True
 
     def _way(self, offer: Offer, mark: str = " ") -> Content:
-        wide = max(len(other.title) for other in self._tools.offers)
+        wide = max(len(other.title) for other in self._tools.offers if len(other.title) <= _WIDEST)
         style = "$text-disabled" if offer.why_not else ""
-        note = (offer.why_not or offer.note, style or "$text-muted")
-        return Content.assemble((f"{mark} {offer.title.ljust(wide + 3)}", style), note)
+        note = (clean(offer.why_not or offer.note, 200), style or "$text-muted")
+        # A longer title moves no other note: its own stands below it.
+        title = f"{offer.title}\n    " if len(offer.title) > _WIDEST else offer.title.ljust(wide + 3)
+        return Content.assemble((f"{mark} {title}", style), note)
 
     def _add(self, ways: OptionList, offer: Offer | None, text: Content) -> None:
         self._rows.append(offer)
@@ -267,8 +275,7 @@ class LoginScreen(RoomScreen):
     def action_profile(self) -> None:
         """Choose the profile to sign in to: another name keeps the login that this one has."""
         if self._tools.profiles is not None:
-            row = self.query_one(OptionList).highlighted
-            offer = self._rows[row] if row is not None else None
+            offer = self._offer()
             self.app.push_screen(self._tools.profiles(offer.provider if offer else None), self._profile_used)
 
     def _profile_used(self, profile: Profile | None) -> None:
@@ -301,7 +308,7 @@ class LoginScreen(RoomScreen):
             # Nothing is stored of it, so no keychain is needed.
             self.open_above(KeylessDialog(offer.inspect, self.frame.clock.now()))
             return
-        if offer is None or self._refused() or not self._takes_server(offer.provider):
+        if offer is None or self._refused() or not self._takes_server(offer):
             return
         if offer.browser is not None and (how := self._how()) is not None:
             self.open_above(

@@ -48,6 +48,8 @@ class LoginFormScreen(LoginWatchScreen):
         title = f"Sign in to {self._offer.provider.title}: {self._offer.title}"
         yield Static(title, id="form-title", markup=False)
         with VerticalScroll(can_focus=False):
+            for words in self._offer.form.about if self._offer.form else ():
+                yield Static(clean(words, 400), classes="form-about", markup=False)
             for field in self._fields:
                 yield Static(field.label, classes="form-label", markup=False)
                 yield PasteInput(
@@ -175,8 +177,9 @@ class LoginFormScreen(LoginWatchScreen):
         steps.display = bool(self._steps) or self._verifying
         self.query_one(SignedInPanel).result = self._result
         self.query_one(SignedInPanel).display = done
-        for widget in self.query(".form-label, .form-note, Input, #form-show"):
+        for widget in self.query(".form-about, .form-label, .form-note, Input"):
             widget.display = not done
+        self.query_one("#form-show").display = not done and any(field.masked for field in self._fields)
         self.query_one("#form-demo").display = bool(self._samples) and not done
         self.query_one("#form-error", Static).update(reason(self._error, sign_in_key(self)))
         self.query_one("#form-error").display = self._error is not None
@@ -186,6 +189,9 @@ class LoginFormScreen(LoginWatchScreen):
         self.query_one("#continue").display = done
         if done:
             self.query_one("#continue").focus()
+        elif not self._fields and not self._verifying:
+            # A button that cannot be pressed loses the focus, and there is no field to have it.
+            self.query_one("#submit").focus()
 
     def cancel_running(self) -> bool:
         """Ctrl+c stops the verification and keeps the form."""

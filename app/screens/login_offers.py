@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from app.domain.claims import expiry_of
@@ -12,8 +13,9 @@ from app.domain.inputs import read_secret
 from app.domain.keyless import Availability
 from app.domain.login import LoginStep, Step
 from app.domain.ports import Claims
-from app.domain.text import clean
+from app.domain.text import capital, clean
 from app.domain.times import local
+from app.domain.vendor_login import TITLE, VendorLogin
 from app.screens.keyless import Inspect
 from app.services.login.round_trip import BrowserLogin
 
@@ -32,6 +34,12 @@ class TokenFlow(Protocol):
     """A sign-in with a token that one already has."""
 
     def do(self, pasted: str) -> AsyncIterator[LoginStep]: ...
+
+
+class ImportFlow(Protocol):
+    """A sign-in with the login of the vendor's command line."""
+
+    def do(self) -> AsyncIterator[LoginStep]: ...
 
 
 class KeyFlow(Protocol):
@@ -67,10 +75,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A sign-in without a browser: what is asked, and the flow that takes the answers by name."""
+    """A sign-in without a browser: what is asked, and the flow that takes the answers by name.
+
+    `about` is what a person reads before it is begun, a paragraph each.
+    """
 
     fields: tuple[Field, ...]
     start: Callable[[Mapping[str, str]], AsyncIterator[LoginStep]]
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +90,8 @@ class Offer:
     """One row of the choice: `browser` or `form` says what follows; `why_not` greys the row out.
 
     `steps` are those that the flow goes through, in order. `port` is what the callback port starts
-    with, 0 = any free one. `inspect` shows a row that needs no sign-in.
+    with, 0 = any free one. `inspect` shows a row that needs no sign-in. `server` is where this way goes
+    whatever is typed, empty where the typed one counts.
     """
 
     provider: Provider
@@ -91,6 +104,7 @@ class Offer:
     why_not: str = ""
     port: int = 0
     inspect: Inspect | None = None
+    server: str = ""
 
 
 @asynccontextmanager
@@ -145,6 +159,39 @@ def chainloop_offers(
         ),
         keyless,
     )
+
+
+def import_offers(
+    login: VendorLogin | None, take_over: Callable[[], ImportFlow], now: datetime
+) -> tuple[Offer, ...]:
+    """The row of a login that Chainloop's own command line keeps; none where it keeps none."""
+    if login is None:
+        return ()
+    ended = login.expires_at is not None and login.expires_at <= now
+    why_not = f"it ended {_at(login.expires_at)}" if ended else ""
+    if login.problem:
+        why_not = f"its file does not tell the server: {login.problem}"
+    about = (
+        f"{capital(login.words(_at(login.expires_at)))}.",
+        "It is checked at that server alone, and stored in the keychain.",
+        "The file is not changed: its copy stays valid as long as the login.",
+    )
+    return (
+        Offer(
+            Provider.CHAINLOOP,
+            login.method,
+            TITLE,
+            f"found in {login.path}: take it over into the keychain",
+            (Step.FOUND, Step.KEYCHAIN, Step.VERIFIED, Step.SAVED),
+            form=Form((), lambda values: take_over().do(), about),
+            why_not=why_not,
+            server=login.server,
+        ),
+    )
+
+
+def _at(moment: datetime | None) -> str:
+    return f"{local(moment):%d %b %Y %H:%M}" if moment else ""
 
 
 def gumloop_offers(

@@ -3,6 +3,7 @@
 from app.domain.credentials import Source
 from app.domain.login import SignedOut
 from app.domain.status import ProviderStatus
+from app.domain.text import clean
 from app.domain.times import local
 from app.screens.dialog import Confirm
 
@@ -15,6 +16,12 @@ def question(status: ProviderStatus) -> Confirm:
     if status.source is not Source.KEYCHAIN:
         label = next((c.label for c in status.candidates if c.in_effect), "another source")
         lines.append(f"{label} still signs you in afterwards.")
+    if status.copy_in:
+        until = f" until {local(status.expires_at):%d %b %Y %H:%M}" if status.expires_at else ""
+        lines.append(
+            f"{clean(status.copy_in, 120)} has a copy of it: both end there, or stay valid{until} "
+            "where the server cannot end them."
+        )
     return Confirm(f"Sign out of {status.provider.title}?", "\n".join(lines), yes="Sign out")
 
 
@@ -31,6 +38,9 @@ def told(result: SignedOut) -> str:
     else:
         until = f" until {local(result.valid_until):%d %b %Y %H:%M}" if result.valid_until else ""
         facts = ["forgotten here", f"the server keeps the session valid{until}"]
+    if result.copy_in and not result.was_over:
+        fate = "ended, too" if result.ended_at_server else "stays valid, too"
+        facts.append(f"the copy in {clean(result.copy_in, 120)} {fate}")
     if result.warning:
         facts.append(result.warning)
     if result.still:

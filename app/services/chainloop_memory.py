@@ -14,13 +14,14 @@ from app.domain.errors import LoopinError
 from app.domain.request_context import OrganizationRef
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from app.domain.ports import AccountStore
 
 _CHAINLOOP = Provider.CHAINLOOP.value
 _ORGANIZATION, _ORGANIZATION_ID, _IDENTITY = "organization", "organization_id", "identity"
 _ENDPOINT, _INSECURE, _CA, _METHOD = "endpoint", "insecure", "ca", "method"
+_COPY = "copy_in"
 
 
 class ChainloopMemory:
@@ -53,14 +54,16 @@ class ChainloopMemory:
 
     async def endpoints(self) -> tuple[Endpoint, ...]:
         """The servers of all profiles."""
+        found = [await self.endpoint(profile) for profile in await self._profiles()]
+        return tuple(endpoint for endpoint in found if endpoint is not None)
+
+    async def _profiles(self) -> Sequence[str]:
         if self._accounts is None:
             return ()
         try:
-            profiles = await self._accounts.profiles(_CHAINLOOP)
+            return await self._accounts.profiles(_CHAINLOOP)
         except LoopinError:
             return ()
-        found = [await self.endpoint(profile) for profile in profiles]
-        return tuple(endpoint for endpoint in found if endpoint is not None)
 
     async def knows_transport(self, profile: str) -> bool:
         """False for a login whose server is remembered, but not whether it speaks TLS: 1.0 wrote such."""
@@ -85,6 +88,21 @@ class ChainloopMemory:
             _IDENTITY: identity,
         }
         await self._accounts.remember(_CHAINLOOP, profile, facts)
+
+    # ── a login that was taken over ──
+
+    async def copy_in(self, profile: str) -> str:
+        """The file of another program that the profile's login was taken over from; empty for none."""
+        return (await self.facts(profile)).get(_COPY, "")
+
+    async def store_copy(self, profile: str, path: str) -> None:
+        """Store it beside the login; raise LoopinError when that fails. The next sign-in forgets it."""
+        if self._accounts is not None:
+            await self._accounts.update(_CHAINLOOP, profile, {_COPY: path})
+
+    async def taken_over_from(self, path: str) -> tuple[str, ...]:
+        """The profiles whose login was taken over from this file."""
+        return tuple([name for name in await self._profiles() if await self.copy_in(name) == path])
 
     # ── the organization in use ──
 

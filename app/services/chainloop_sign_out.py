@@ -13,6 +13,7 @@ from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault
 from app.services.changes import Changes
 from app.services.gumloop_sign_out import STORED
+from app.services.vendor_login import VendorCopies
 
 
 class ChainloopSignOut:
@@ -31,7 +32,9 @@ class ChainloopSignOut:
         trail: Trail,
         changes: Changes,
         clock: Clock,
+        copies: VendorCopies | None = None,
     ) -> None:
+        self._copies = copies
         self._clock = clock
         self._changes = changes
         self._session = session
@@ -62,6 +65,7 @@ class ChainloopSignOut:
     async def _end(self, credential: Credential, everywhere: bool, still: str) -> SignedOut:
         """End the login, at the server and here."""
         profile = credential.profile
+        copy_in = await self._copies.copy_of(credential) if self._copies else ""
         ended, was_over, warning = await self._end_session(credential, everywhere)
         await self._vault.delete(profile)
         with suppress(LoopinError):
@@ -78,6 +82,7 @@ class ChainloopSignOut:
             still,
             was_over=was_over,
             is_token=credential.method is Method.API_TOKEN,
+            copy_in=copy_in,
         )
 
     async def _end_session(self, credential: Credential, everywhere: bool) -> tuple[bool, bool, str]:

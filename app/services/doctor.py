@@ -8,15 +8,18 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from app.domain.credentials import Standing
+from app.domain.credentials import Standing, profile_words
 from app.domain.doctor import Finding, Machine, Verdict
 from app.domain.errors import LoopinError, PortBusy, UsageError
 from app.domain.gumloop import CALLBACK_PATH, CALLBACK_PORT
 from app.domain.ports import Clock, Listeners, Vault
 from app.domain.secret import VARIABLES, Secret
+from app.domain.times import iso
+from app.domain.vendor_login import IMPORT
 from app.services.chainloop_session import ChainloopSession
 from app.services.doctor_network import NetworkChecks, failed
 from app.services.gumloop_session import GumloopSession
+from app.services.vendor_login import VendorCopies
 
 SERVICE, ACCOUNT = "loopin-doctor", "probe"
 """Where the keychain is tried out: an entry of its own, gone afterwards."""
@@ -37,6 +40,7 @@ class Doctor:
         chainloop: ChainloopSession,
         clock: Clock,
         known: frozenset[str] = frozenset(),
+        copies: VendorCopies | None = None,
     ) -> None:
         self._machine = machine
         self._vault = vault
@@ -46,6 +50,7 @@ class Doctor:
         self._chainloop = chainloop
         self._clock = clock
         self._known = known
+        self._copies = copies
 
     async def do(self) -> AsyncIterator[Finding]:
         """The findings, one a line."""
@@ -57,6 +62,7 @@ class Doctor:
             lambda: self._network.gumloop(self._gumloop),
             lambda: self._network.chainloop(self._chainloop),
             self._environment,
+            self._vendor_login,
             self._folders,
             self._terminal,
         )
@@ -166,6 +172,15 @@ class Doctor:
             if name not in self._known
         ]
         return found
+
+    async def _vendor_login(self) -> Sequence[Finding]:
+        """A login that another program keeps in plain text, as long as the keychain has not got it."""
+        profile = self._chainloop.target.profile
+        login = await self._copies.not_taken_over(profile) if self._copies else None
+        if login is None:
+            return []
+        fix = f"take it over into the keychain: {IMPORT}{profile_words(profile)[1]}"
+        return [Finding("login file", Verdict.WARN, login.words(iso(login.expires_at)), fix)]
 
     async def _folders(self) -> Sequence[Finding]:
         found: list[Finding] = []

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from app.domain.claims import expiry_of
-from app.domain.credentials import Provider
+from app.domain.credentials import Provider, Source
 from app.domain.errors import LoopinError
 from app.domain.status import ProviderStatus
 from app.services.chainloop_session import ChainloopSession
@@ -16,6 +16,7 @@ from app.services.chainloop_session import ChainloopSession
 if TYPE_CHECKING:
     from app.domain.credentials import Resolution
     from app.domain.ports import Vault
+    from app.services.vendor_login import VendorCopies
 
 
 class ReadStatus(Protocol):
@@ -28,14 +29,15 @@ class ReadStatus(Protocol):
 class ChainloopStatus:
     """The Chainloop half."""
 
-    def __init__(self, session: ChainloopSession, vault: Vault) -> None:
+    def __init__(self, session: ChainloopSession, vault: Vault, copies: VendorCopies | None = None) -> None:
         self._session = session
         self._vault = vault
+        self._copies = copies
 
     async def do(self, *, online: bool = True) -> ProviderStatus:
         """Look at the sources; with `online` ask the server too. What fails is told inside."""
         resolution, error = await self._session.inspect()
-        status = await self._offline(resolution, error)
+        status = await self._with_copies(await self._offline(resolution, error), resolution)
         return await self._ask(status, resolution) if online and status.signed_in else status
 
     async def _offline(self, resolution: Resolution, error: LoopinError | None) -> ProviderStatus:
@@ -52,6 +54,17 @@ class ChainloopStatus:
             expires_at=expiry_of(self._session.claims(credential)) if credential else None,
             stored_in=self._vault.label if resolution.stored else "",
             error=error,
+        )
+
+    async def _with_copies(self, status: ProviderStatus, resolution: Resolution) -> ProviderStatus:
+        if self._copies is None:
+            return status
+        works = status.error is None and resolution.keychain is None
+        stored = resolution.credential if status.source is Source.KEYCHAIN else None
+        return replace(
+            status,
+            vendor_login=await self._copies.not_taken_over(status.profile, keychain=works),
+            copy_in=await self._copies.copy_of(stored) if stored else "",
         )
 
     async def _ask(self, status: ProviderStatus, resolution: Resolution) -> ProviderStatus:

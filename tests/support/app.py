@@ -27,7 +27,13 @@ from tests.support.fake_desk import (
 )
 from tests.support.fake_gumloop import ACCESS, REFRESH, FakeGumloop, FreeLocks
 from tests.support.fake_plane import FakeControlPlane, FakeGateways
-from tests.support.memory import MemoryAccounts, MemoryActivity, MemoryKnown, MemoryPreferences
+from tests.support.memory import (
+    MemoryAccounts,
+    MemoryActivity,
+    MemoryKnown,
+    MemoryPreferences,
+    MemoryVendorLogins,
+)
 from tests.support.sample import CI_TOKEN, ENDPOINT, NOW, USER_TOKEN
 
 __all__ = [
@@ -96,6 +102,7 @@ class FakeContainer(Container):
         self.fake_listeners = FakeListeners()
         self.fake_accounts = MemoryAccounts()
         self.fake_activity = MemoryActivity()
+        self.vendor = MemoryVendorLogins()
         self.gumloop = FakeGumloop()
         self.fake_preferences = MemoryPreferences()
         self.fake_clipboard = FakeClipboard()
@@ -114,6 +121,7 @@ class FakeContainer(Container):
             preferences=self.fake_preferences,
             clipboard=self.fake_clipboard,
             browser_obstacle="",
+            vendor_logins=self.vendor,
             claims=claims_of,
         )
         self._given = {*vars(self), "_given"}

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 
 from app.domain.activity import ActivityEntry
-from app.domain.errors import LoopinError
+from app.domain.errors import LoopinError, UsageError
+from app.domain.vendor_login import VendorLogin
 
 
 class MemoryAccounts:
@@ -40,6 +41,23 @@ class MemoryAccounts:
     async def forget(self, provider: str, profile: str) -> None:
         """Drop."""
         self.known.pop((provider, profile), None)
+
+
+class MemoryVendorLogins:
+    """The configuration file of Chainloop's own command line: one login, or none."""
+
+    def __init__(self) -> None:
+        self.login: VendorLogin | None = None
+
+    def find(self) -> VendorLogin | None:
+        """It."""
+        return self.login
+
+    def read(self, path: str = "") -> VendorLogin:
+        """It, whatever the path."""
+        if self.login is None:
+            raise UsageError("there is no file ~/.config/chainloop/config.toml", hint="name the file")
+        return self.login
 
 
 class MemoryActivity:

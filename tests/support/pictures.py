@@ -77,6 +77,7 @@ PICTURES: dict[str, Picture] = {
     "login-signed-in": Picture(LoginProgressScreen),
     "login-busy-port": Picture(LoginProgressScreen),
     "login-wrong-state": Picture(LoginProgressScreen),
+    "login-import": Picture(LoginScreen),
     "login-key": Picture(LoginFormScreen),
     "ci-identity": Picture(KeylessDialog),
     "tokens": Picture(TokensScreen),

@@ -28,6 +28,7 @@ from app.domain.errors import (
 )
 from app.domain.gumloop import GumloopLogin
 from app.domain.login import Step, StepState
+from app.domain.vendor_login import VendorLogin
 from app.main import LoopinApp
 from app.services.gumloop_vault import GumloopVault
 from tests.support import app as fakes
@@ -68,6 +69,14 @@ def signed_in(theme: str) -> LoopinApp:
 def signed_out(theme: str) -> LoopinApp:
     """The first start."""
     return _app(theme, signed_in=False)
+
+
+def vendor_signed_in(theme: str) -> LoopinApp:
+    """The same, where Chainloop's own command line has a login."""
+    box = fakes.container(theme=theme, signed_in=False)
+    until, path = fakes.NOW + timedelta(days=6), "~/.config/chainloop/config.toml"
+    box.vendor.login = VendorLogin(path, fakes.USER_TOKEN, fakes.ENDPOINT, Method.BROWSER, until)
+    return fakes.app(box)
 
 
 def demo(theme: str) -> LoopinApp:
@@ -334,6 +343,9 @@ SCENES: dict[str, Scene] = {
     "ci-identity": scene_of(in_job(), "l", "end", "enter"),
     "ci-identity-refused": scene_of(in_job(_WRONG_AUDIENCE), "l", "end", "enter"),
     "login-token": scene_of(signed_out, "l", "down", "down", "down", "down", "enter", *"abc", "enter"),
+    "login-import": scene_of(vendor_signed_in, "l", "end"),
+    "login-import-form": scene_of(vendor_signed_in, "l", "end", "enter"),
+    "login-import-done": scene_of(vendor_signed_in, "l", "end", "enter", "enter"),
     "login-key": scene_of(signed_out, "l", "down", "enter", *"my-key"),
     "profiles": scene_of(signed_in, "p"),
     "organization": scene_of(signed_in, "O"),

@@ -31,6 +31,7 @@ from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
 from tests.support.peers import certificate, closed_port, tcp_peer
 from tests.support.server import AccountServer, sign_in
 from tests.support.vaults import Bus
+from tests.support.vendor_file import vendor_file
 
 pytestmark = pytest.mark.slow
 
@@ -106,6 +107,23 @@ def test_a_missing_keychain_is_a_warning_where_the_environment_signs_in(
     assert "GUMLOOP_API_KEY is used instead" in worst(done, "keychain")["detail"]
     told = [line["detail"] for line in lines(done, "environment")]
     assert not any("keychain" in detail for detail in told), "told once"
+
+
+async def test_a_login_that_the_vendors_program_keeps_in_plain_text_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    token = "not-a-real-session-of-ada"
+    path = vendor_file(tmp_path, token, server="cp.example:443", insecure=False)
+    found = await look(tmp_path, vault=MemoryVault())
+    (line,) = [f for f in found if f.check == "login file"]
+    assert line.verdict is Verdict.WARN
+    assert f"in plain text in {path}, for cp.example:443, without an end" in line.detail
+    assert line.fix == "take it over into the keychain: loopin chainloop auth login --import"
+    assert not any(token in f.detail + f.fix for f in found)
+    path.unlink()
+    found = await look(tmp_path, vault=MemoryVault())
+    assert not [f for f in found if f.check == "login file"]
 
 
 class Forgetful(MemoryVault):
