@@ -21,6 +21,7 @@ from app.services.gumloop_vault import SERVICE, GumloopVault
 from app.settings import load
 from app.vault.memory import MemoryVault
 from tests.support.gumloop_stub import Gumloop, allow
+from tests.support.login_steps import marked_once
 
 FIELDS = ("access_token", "refresh_token", "api_key", "user_id", "base_url")
 
@@ -190,7 +191,7 @@ def desk(tmp_path: Path, gumloop: Gumloop) -> Desk:
 
 async def follow(steps: AsyncIterator[LoginStep]) -> list[LoginStep]:
     """All steps of a sign-in."""
-    return [step async for step in steps]
+    return marked_once([step async for step in steps])
 
 
 def result_of(steps: list[LoginStep]) -> SignedIn:

@@ -57,14 +57,14 @@ async def test_a_keychain_that_locked_meanwhile_is_told_and_saving_goes_on() -> 
         assert len(box.fake_browser.opened) == 1
 
 
-async def test_a_denied_sign_in_fails_at_the_permission_and_starts_over() -> None:
+async def test_a_denied_sign_in_has_no_code_to_exchange_and_starts_over() -> None:
     box = signed_out()
     async with at_the_choice(box) as login:
         await login.choose(GUMLOOP_OAUTH)
         await login.waits()
         await login.denied()
-        await login.fails(Step.WAITING)
-        assert login.step(Step.STATE) is StepState.DONE
+        await login.fails(Step.EXCHANGE)
+        assert login.step(Step.WAITING) is login.step(Step.STATE) is StepState.DONE
         assert "access was denied: you pressed Deny" in login.shown()
         assert login.retry() == "Start over"
         await login.try_again()

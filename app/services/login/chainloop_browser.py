@@ -61,8 +61,9 @@ class ChainloopBrowserLogin(InBrowser[Secret]):
         self, arrival: Arrival, how: BrowserLogin, progress: Progress
     ) -> AsyncIterator[LoginStep]:
         yield progress.start(Step.STATE)
+        token = _token(arrival)
         yield progress.done("pasted by you" if arrival.pasted else "")
-        async for step in self._finish(_token(arrival), how, progress):
+        async for step in self._finish(token, how, progress):
             yield step
 
 

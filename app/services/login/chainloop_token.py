@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from app.domain.errors import LoginFailed
 from app.domain.inputs import read_secret
-from app.domain.login import LoginStep
+from app.domain.login import LoginStep, Step
 from app.domain.ports import Clock
 from app.services.login.chainloop import ChainloopSaver
 from app.services.login.steps import Progress, told
@@ -25,6 +25,8 @@ class ChainloopTokenLogin:
     async def _steps(self, pasted: str, progress: Progress) -> AsyncIterator[LoginStep]:
         async for step in self._saver.keychain(progress):
             yield step
+        # What was given is read as a part of verifying it: the keychain has its mark.
+        yield progress.start(Step.VERIFIED)
         if (token := read_secret(pasted, "the token")) is None:
             raise LoginFailed("the token is empty", hint="paste the whole token")
         async for step in self._saver.finish(token, progress):

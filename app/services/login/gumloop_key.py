@@ -6,7 +6,7 @@ from app.domain.credentials import Method
 from app.domain.errors import LoginFailed
 from app.domain.gumloop import API_KEY_PAGE, USER_ID_PAGE, GumloopLogin
 from app.domain.inputs import joined, read_secret, read_text
-from app.domain.login import LoginStep
+from app.domain.login import LoginStep, Step
 from app.domain.ports import Clock
 from app.services.login.gumloop import GumloopSaver, NewLogin
 from app.services.login.steps import Progress, told
@@ -27,6 +27,8 @@ class GumloopKeyLogin:
     async def _steps(self, pasted: str, user: str, progress: Progress) -> AsyncIterator[LoginStep]:
         async for step in self._saver.keychain(progress):
             yield step
+        # What was given is read as a part of verifying it: the keychain has its mark.
+        yield progress.start(Step.VERIFIED)
         api_key, user_id = read_secret(pasted, "the API key"), joined(read_text(user, "the user ID"))
         if api_key is None:
             raise LoginFailed("the API key is empty", hint=f"make one at {API_KEY_PAGE} (Pro plan or above)")

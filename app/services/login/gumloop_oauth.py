@@ -99,9 +99,9 @@ class GumloopOAuthLogin(InBrowser[NewLogin]):
         try:
             code = code_of(arrival, server, root_of(self._saver.endpoint.address))
         except AccessDenied:
-            # The state was right; it is the step before that somebody said no to.
+            # The state was right; there is no code to exchange.
             yield progress.done()
-            progress.start(Step.WAITING)
+            progress.start(Step.EXCHANGE)
             raise
         yield progress.done("pasted by you" if arrival.pasted else "")
         yield progress.start(Step.EXCHANGE)

@@ -6,7 +6,7 @@ from app.domain.credentials import Method
 from app.domain.errors import LoginFailed
 from app.domain.gumloop import GumloopLogin
 from app.domain.inputs import read_secret
-from app.domain.login import LoginStep
+from app.domain.login import LoginStep, Step
 from app.domain.ports import Clock
 from app.services.login.gumloop import GumloopSaver, NewLogin
 from app.services.login.steps import Progress, told
@@ -27,6 +27,8 @@ class GumloopTokenLogin:
     async def _steps(self, pasted: str, progress: Progress) -> AsyncIterator[LoginStep]:
         async for step in self._saver.keychain(progress):
             yield step
+        # What was given is read as a part of verifying it: the keychain has its mark.
+        yield progress.start(Step.VERIFIED)
         if (token := read_secret(pasted, "the access token")) is None:
             raise LoginFailed("the access token is empty", hint="paste the whole token")
         login = GumloopLogin(Method.ACCESS_TOKEN, token, self._saver.endpoint)

@@ -32,6 +32,7 @@ from app.vault.memory import MemoryVault
 from tests.support.callbacks import ForbiddenBrowser, FormBrowser, NoBrowser, callback_of, redirected_to
 from tests.support.chainloop import ContainerFactory, person
 from tests.support.clocks import ManualClock
+from tests.support.login_steps import marked_once
 from tests.support.organizations import Organization
 from tests.support.peers import closed_port
 from tests.support.server import AccountServer, sign_in
@@ -43,7 +44,7 @@ JWT_LIKE = "aaaa.bbbb.cccc"
 async def run(steps: AsyncIterator[LoginStep]) -> list[LoginStep]:
     """Watch a flow to its end."""
     async with asyncio.timeout(60):
-        return [step async for step in steps]
+        return marked_once([step async for step in steps])
 
 
 async def until(steps: AsyncIterator[LoginStep], wanted: Step) -> LoginStep:
