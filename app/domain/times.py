@@ -38,7 +38,8 @@ def local(moment: datetime) -> datetime:
 
 def utc(moment: datetime) -> datetime:
     """Return the aware `moment` in UTC, or the edge of the calendar there."""
-    return in_zone(moment, UTC)
+    # Most are, and a long list has many.
+    return moment if moment.tzinfo is UTC else in_zone(moment, UTC)
 
 
 def iso(moment: datetime | None) -> str:
