@@ -44,7 +44,7 @@ def utc(moment: datetime) -> datetime:
 
 def iso(moment: datetime | None) -> str:
     """Return the aware `moment` in UTC with whole seconds (RFC 3339); "" for None."""
-    return f"{utc(moment).replace(tzinfo=None).isoformat(timespec='seconds')}Z" if moment else ""
+    return utc(moment).isoformat(timespec="seconds").removesuffix("+00:00") + "Z" if moment else ""
 
 
 def at_time(day: date, at: time, zone: tzinfo | None = None) -> datetime:
