@@ -1,7 +1,8 @@
 """Organizations: describe, list and switch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from app.domain.activity import Action
 from app.domain.credentials import Credential
@@ -12,8 +13,7 @@ from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(NamedTuple):
     """Who acts, and where: a change that is made on the strength of it goes where `context` says."""
 
     context: RequestContext
@@ -31,8 +31,7 @@ class DescribeOrganization:
         return Description(*await self._session.identify())
 
 
-@dataclass(frozen=True, slots=True)
-class ListedMembership:
+class ListedMembership(NamedTuple):
     """An organization of the person; `in_use` is true for the one that this profile, or this run, works in.
 
     Which one the server has as the person's current one stands in the membership.
@@ -72,8 +71,7 @@ def _ref(membership: Membership) -> OrganizationRef:
     return OrganizationRef(membership.organization.name, membership.organization.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Switched:
+class Switched(NamedTuple):
     """What a switch came to.
 
     `stored` is false where the choice counts for this run only. `overruled` says what names another
