@@ -3,12 +3,11 @@
 (`peers/commands.py`): the list of all API tokens as JSON, and the organization in use, with a token and with
 the login in the keychain.
 
-scripts/bench/commands.py [TIMES [TOKENS]]: a real GNOME Keyring on a bus of its own, found by keyring's own
-ranking, the account server on loopback with TOKENS (20,000) API tokens, whole processes in turns.
-LOOPIN_BENCH_BEFORE names the folder of another checkout, whose program then takes part too.
+scripts/bench/commands.py [TIMES [TOKENS [FOLDER]]]: a real GNOME Keyring on a bus of its own, found by
+keyring's own ranking, the account server on loopback with TOKENS (20,000) API tokens, whole processes in
+turns. FOLDER is another checkout, "before", whose program then takes part too.
 """
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -30,11 +29,11 @@ CASES = {
     "keychain": ["chainloop", "organization", "describe"],
 }
 TOKENS = int(sys.argv[2]) if len(sys.argv) > 2 else 20_000
+BEFORE = sys.argv[3] if len(sys.argv) > 3 else ""
 
 
 def main() -> int:
     """Measure and print."""
-    before = os.environ.get("LOOPIN_BENCH_BEFORE", "")
     with folder() as home, signed_in(home) as (variables, token):
         for case, arguments in CASES.items():
             given = variables if case == "keychain" else {**variables, "CHAINLOOP_TOKEN": token}
@@ -43,8 +42,8 @@ def main() -> int:
                 peer: partial(command, [*PEER, case], given),
                 program: partial(command, _program(ROOT, *arguments), given),
             }
-            if before:
-                peers[f"{program}, before"] = partial(command, _program(Path(before), *arguments), given)
+            if BEFORE:
+                peers[f"{program}, before"] = partial(command, _program(Path(BEFORE), *arguments), given)
             report(in_turns(peers, times(10)), against=peer)
             print(flush=True)
     return 0
