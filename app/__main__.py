@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _command(given: Sequence[str]) -> int:
     from app.cli import root
 
+    # What is there by now stays, so a command ends before the garbage collector looks for the first time.
+    gc.freeze()
     return root.run(given)
 
 

@@ -22,6 +22,7 @@ from typing import Any
 from app.container import Container
 from app.domain.credentials import Method
 from app.domain.errors import BadReply, Failed, LoopinError, UsageError
+from app.domain.event_loop import run_to_end
 from app.domain.gumloop import API_PATH
 from app.domain.secret import Secret
 from app.sample_folder import sample_folder
@@ -94,7 +95,7 @@ def start(screen: str, flags: Mapping[str, str | None] | None = None) -> int:
     with sample_folder() as folder, sample_server(folder) as server:
         container = sample_container(folder, server, flags)
         if screen != "accounts":
-            asyncio.run(sign_in(container, server))
+            run_to_end(sign_in(container, server))
         return run(container, screen=screen, demo=server)
 
 

@@ -1,5 +1,9 @@
 """`loopin chainloop organization describe | list | set | update`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import click
 
 from app.cli import shapes
@@ -9,13 +13,15 @@ from app.cli.options import output_option, said_yes, shared
 from app.cli.output import in_table, moment, pairs, plural, show, show_json, table
 from app.cli.running import run
 from app.cli.terminal import ask, can_ask
-from app.container import Container
 from app.domain.errors import Cancelled, LoopinError, UsageError
-from app.domain.inactivity import Fate, check_threshold
-from app.domain.organizations import Identity, Organization
 from app.domain.text import clean
-from app.services.organizations import ListedMembership, Switched
-from app.services.threshold import ReviewOutdated, ThresholdReview
+
+if TYPE_CHECKING:
+    # What changes a threshold is loaded by the command that does.
+    from app.container import Container
+    from app.domain.organizations import Identity, Organization
+    from app.services.organizations import ListedMembership, Switched
+    from app.services.threshold import ThresholdReview
 
 
 @click.command("describe", cls=Leaf)
@@ -177,6 +183,8 @@ def update(ctx: click.Context, name: str | None, days: int | None, output: str) 
 
     At a terminal it asks first when tokens would be revoked at the next sweep; --yes asks nothing.
     """
+    from app.domain.inactivity import check_threshold
+
     if days is None:
         raise UsageError("nothing to change", hint="give --api-token-max-days-inactive DAYS")
     check_threshold(days)
@@ -197,6 +205,8 @@ def _save(
     ctx: click.Context, days: int, shown: ThresholdReview | None, flags: dict[str, str]
 ) -> Organization:
     """Change it as it was shown; what is no longer true is shown and asked anew."""
+    from app.services.threshold import ReviewOutdated
+
     try:
         return run(ctx, lambda container: _update(container, days, shown), **flags)
     except ReviewOutdated as outdated:
@@ -216,6 +226,8 @@ async def _update(container: Container, days: int, shown: ThresholdReview | None
 
 def _warn(shown: ThresholdReview, *, always: bool = False) -> None:
     """Say what will be revoked, and ask; a threshold that revokes nothing sooner needs no question."""
+    from app.domain.inactivity import Fate
+
     loosened = shown.before and shown.days >= shown.before
     partition = shown.partition
     if not always and (not partition.next_sweep or loosened):

@@ -1,13 +1,19 @@
 """What commands say of the work that an earlier run began and never ended."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from app.cli.output import moment
-from app.container import Container
 from app.domain.activity import Action
-from app.domain.organizations import Identity
-from app.domain.request_context import RequestContext
 from app.domain.text import clean
 from app.domain.tokens import StatusFilter
-from app.services.tokens import Listing
+
+if TYPE_CHECKING:
+    from app.container import Container
+    from app.domain.organizations import Identity
+    from app.domain.request_context import RequestContext
+    from app.services.tokens import Listing
 
 
 async def interrupted(container: Container, listing: Listing) -> tuple[str, ...]:
@@ -31,15 +37,23 @@ async def interrupted_thresholds(
     container: Container, context: RequestContext, identity: Identity
 ) -> tuple[str, ...]:
     """Changes of the threshold whose end nobody saw, and what became of them, a line each."""
+    # Most runs have none, and need not load what changes a threshold.
+    if not await _begun(container, Action.THRESHOLD):
+        return ()
     return tuple(
         f"interrupted: auto-revoke {clean(found.words)}, begun {moment(found.entry.at)}"
         for found in await container.update_threshold.interrupted(context, identity)
     )
 
 
+async def _begun(container: Container, action: Action) -> bool:
+    """True when the trail has a beginning of `action` without its end."""
+    return any(entry.action is action for entry in await container.trail.interrupted())
+
+
 async def _unsaved(container: Container, listing: Listing) -> list[str]:
     """New tokens that perhaps nobody has, a line each."""
-    if not any(entry.action is Action.CREATE for entry in await container.trail.interrupted()):
+    if not await _begun(container, Action.CREATE):
         return []
     if listing.status is not StatusFilter.ALL or not listing.whole:
         listing = await container.list_tokens.do()

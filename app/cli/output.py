@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 import click
@@ -22,7 +23,33 @@ def show(text: str = "", *, err: bool = False) -> None:
 
 def show_json(value: Any) -> None:
     """Print JSON. Everything outside ASCII is escaped, so no server's text reaches the terminal raw."""
-    click.echo(json.dumps(value, indent=2))
+    click.echo(json_text(value))
+
+
+_STEP = "  "
+_compact = json.JSONEncoder().encode
+
+
+def json_text(value: Any, line: str = "\n") -> str:
+    """What `json.dumps(value, indent=2)` returns, for dictionaries whose keys are strings; in half the time.
+
+    With an indent the standard library encodes in Python what it else encodes in C. `line` begins a line at
+    the depth of `value`.
+    """
+    if not value or not isinstance(value, dict | list | tuple):
+        return _compact(value)
+    inner = line + _STEP
+    # Most of what is nested is text, which is spared a call.
+    if isinstance(value, dict):
+        opening, closing = "{}"
+        items = [
+            f"{quoted(name)}: {quoted(item) if type(item) is str else json_text(item, inner)}"
+            for name, item in value.items()
+        ]
+    else:
+        opening, closing = "[]"
+        items = [quoted(item) if type(item) is str else json_text(item, inner) for item in value]
+    return f"{opening}{inner}{f',{inner}'.join(items)}{line}{closing}"
 
 
 def paint(text: str, style: str, *, err: bool = False) -> str:

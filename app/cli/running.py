@@ -12,6 +12,7 @@ from app.cli import debug, exits
 from app.cli.exits import say
 from app.cli.options import settings_flags
 from app.domain.errors import Refused
+from app.domain.event_loop import run_to_end
 from app.domain.text import clean
 from app.settings import Settings, load
 
@@ -64,7 +65,7 @@ def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags:
                 await container.aclose()
 
     try:
-        return asyncio.run(work())
+        return run_to_end(work())
     except asyncio.CancelledError:
         if stopped:
             raise exits.Stopped(stopped[0]) from None

@@ -1,6 +1,5 @@
 """`loopin server issuer add | list | remove`: the CI systems that an organization trusts."""
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,6 +8,7 @@ from app.cli.groups import Leaf
 from app.cli.output import in_table, show, show_json, stamp, table
 from app.cli.server_options import database_options, json_option, open_database, operator
 from app.domain.errors import Refused, UsageError
+from app.domain.event_loop import run_to_end
 from app.domain.keyless import AUDIENCE
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _probe(url: str, private: bool) -> None:
     from app.oidc.fetch import Fetcher
 
     try:
-        asyncio.run(read_keys(url, Fetcher(server_reach(development=True, private=private))))
+        run_to_end(read_keys(url, Fetcher(server_reach(development=True, private=private))))
     except Refused as error:
         raise UsageError(error.message, hint="if that is your own network: --private-network") from error
 

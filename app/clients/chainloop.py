@@ -54,6 +54,11 @@ class ChainloopGateways:
         """
         return ChainloopGateway(self, endpoint, credential, organization)
 
+    async def connect(self, endpoint: Endpoint) -> None:
+        """Begin to connect, and send nothing; what is wrong is told by the first call."""
+        with suppress(Exception):
+            (await self.wire(endpoint)).connect()
+
     async def aclose(self) -> None:
         """Close all connections; calls that are under way end as cancelled."""
         channels, self._channels = self._channels, None

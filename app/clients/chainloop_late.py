@@ -29,6 +29,10 @@ class LateChainloopGateways:
         """Return a gateway; nothing is connected yet."""
         return self._real.open(endpoint, credential, organization)
 
+    async def connect(self, endpoint: Endpoint) -> None:
+        """Begin to connect, and send nothing."""
+        await self._real.connect(endpoint)
+
     async def aclose(self) -> None:
         """Close all connections."""
         if "_real" in self.__dict__:

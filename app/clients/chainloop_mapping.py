@@ -60,7 +60,7 @@ _ROLES = {
 def moment(stamp: Timestamp) -> datetime:
     """An aware moment; what no calendar holds becomes the first or the last moment that one does."""
     try:
-        return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
+        return _EPOCH + timedelta(0, stamp.seconds, stamp.nanos // 1000)
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC) if stamp.seconds > 0 else datetime.min.replace(tzinfo=UTC)
 

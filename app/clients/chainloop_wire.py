@@ -138,6 +138,10 @@ class Wire:
             request_serializer=api_token_pb2.APITokenServiceListRequest.SerializeToString,
         )
 
+    def connect(self) -> None:
+        """Begin to connect; the first call would."""
+        self._channel.get_state(try_to_connect=True)
+
     async def aclose(self) -> None:
         """Close the channel."""
         await self._channel.close()

@@ -5,7 +5,7 @@ A credential always travels with its source, and a stored one belongs to the end
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from app.domain.inputs import origin_of, url_origin
@@ -131,8 +131,7 @@ class Standing(Enum):
     """Nothing is there, or nobody could look."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """One place where a credential could come from, and what became of it.
 
     `label` names it ("CHAINLOOP_TOKEN", "--token", "keychain"); `hint` shows at most the last four
@@ -162,8 +161,7 @@ class Candidate:
         return self.source is Source.KEYCHAIN and self.found
 
 
-@dataclass(frozen=True, slots=True)
-class Resolution:
+class Resolution(NamedTuple):
     """The credential in effect, if any, every candidate in order of strength, and warnings.
 
     `endpoint` is that of the credential, else where a sign-in goes. `keychain` says why the keychain could

@@ -1,6 +1,7 @@
 """Gumloop: where it is, what flags and environment say about it, and what a login there consists of."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from app.domain import inputs
 from app.domain.credentials import DEFAULT_PROFILE, Endpoint, Method, Provider
@@ -59,8 +60,7 @@ class GumloopTokens:
     expires_in: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizationRequest:
+class AuthorizationRequest(NamedTuple):
     """One authorization request (RFC 6749 §4.1.1) and the secrets that belong to it.
 
     `url` is the page to open; `state` comes back with the answer; `verifier` proves at the token
@@ -73,8 +73,7 @@ class AuthorizationRequest:
     verifier: Secret
 
 
-@dataclass(frozen=True, slots=True)
-class IssuerFacts:
+class IssuerFacts(NamedTuple):
     """What the server says of itself (RFC 8414); every field may be empty.
 
     `names_itself` means that each authorization answer carries `iss` (RFC 9207).

@@ -163,6 +163,9 @@ class Gateways(Protocol):
     def open(self, endpoint: Endpoint, credential: Credential | None, organization: str = "") -> Gateway:
         """The gateway of a credential, in `organization` or where the server last put the person."""
 
+    async def connect(self, endpoint: Endpoint) -> None:
+        """Begin to connect, and send nothing; the first call tells what is wrong."""
+
     async def aclose(self) -> None:
         """Close every connection."""
 

@@ -38,12 +38,13 @@ def local(moment: datetime) -> datetime:
 
 def utc(moment: datetime) -> datetime:
     """Return the aware `moment` in UTC, or the edge of the calendar there."""
-    return in_zone(moment, UTC)
+    # Most are, and a long list has many.
+    return moment if moment.tzinfo is UTC else in_zone(moment, UTC)
 
 
 def iso(moment: datetime | None) -> str:
     """Return the aware `moment` in UTC with whole seconds (RFC 3339); "" for None."""
-    return f"{utc(moment).replace(tzinfo=None).isoformat(timespec='seconds')}Z" if moment else ""
+    return utc(moment).isoformat(timespec="seconds").removesuffix("+00:00") + "Z" if moment else ""
 
 
 def at_time(day: date, at: time, zone: tzinfo | None = None) -> datetime:

@@ -6,10 +6,10 @@ and goes without a word past a proxy that it cannot use. So both are told what i
 
 import os
 import re
+import sys
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from app.domain.errors import LoopinError, Unreachable
 from app.domain.loopback import is_loopback_host
@@ -48,12 +48,24 @@ def proxy_for(url: str, *, grpc: bool = False) -> Proxy | None:
         return None
     if not host or is_loopback_host(host):
         return None
-    named = {kind: value.strip() for kind, value in getproxies().items()}
+    named = {kind: value.strip() for kind, value in _named_proxies().items()}
     kinds = (*(["grpc"] if grpc else []), target.scheme, "all")
     kind = next((kind for kind in kinds if named.get(kind)), "")
     if not kind or _bypassed(host, port or _PORTS.get(target.scheme), named.get("no", "")):
         return None
     return _read(named[kind], _source(kind), grpc)
+
+
+def _named_proxies() -> dict[str, str]:
+    """Proxies by kind, as the environment names them, else the system's settings on macOS and Windows."""
+    if sys.platform not in {"darwin", "win32"} and not any(
+        name.lower().endswith("_proxy") for name in os.environ
+    ):
+        return {}
+    # Importing it takes longer than to connect; without a proxy nobody needs it.
+    from urllib.request import getproxies
+
+    return getproxies()
 
 
 def unusable(source: str, why: str = "cannot be used") -> Unreachable:
@@ -99,6 +111,8 @@ def _source(kind: str) -> str:
 def _bypassed(host: str, port: int | None, exceptions: str) -> bool:
     if any(_covers(entry, host, port) for entry in re.split(r"[,\s]+", exceptions) if entry):
         return True
+    from urllib.request import proxy_bypass
+
     # What the settings of macOS and Windows leave out.
     return bool(proxy_bypass(host))
 

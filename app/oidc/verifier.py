@@ -1,6 +1,5 @@
 """Verifies ID tokens with the issuer's published keys, which it reads when it must and remembers."""
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -9,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.errors import LoopinError, TokenRejected, Unreachable
+from app.domain.event_loop import run_to_end
 from app.domain.keyless import AUDIENCE
 from app.domain.secret import Secret
 from app.domain.text import clean
@@ -78,7 +78,7 @@ class Verifier:
             )
         try:
             if self._find(issuer, outline) is None:
-                asyncio.run(self._refresh(issuer))
+                run_to_end(self._refresh(issuer))
         finally:
             turn.release()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -141,6 +142,28 @@ class ChainloopSession:
         profile, option = profile_words(self.target.profile)
         raise NotSignedIn(f"not signed in at {where}{profile}{because}", hint=f"{SIGN_IN}{option}")
 
+    async def _credential_while_connecting(self) -> Credential:
+        """The same; where the keychain is asked, the connection to the login's server is made meanwhile."""
+        endpoint = await self._login_endpoint()
+        if endpoint is None:
+            return await self.credential()
+        connecting = asyncio.create_task(self._gateways.connect(endpoint))
+        try:
+            return await self.credential()
+        finally:
+            # Where it is not done by now, the first call does it.
+            connecting.cancel()
+
+    async def _login_endpoint(self) -> Endpoint | None:
+        """Where the stored login will be sent, as far as that is known without the keychain."""
+        if self.outside():
+            return None
+        named, own = self.target.endpoint, await self.memory.endpoint(self.target.profile)
+        with suppress(LoopinError):
+            if own is not None and (named is None or named.same_origin(own)):
+                return self._trusting(own)
+        return None
+
     async def gateway(self, credential: Credential | None = None) -> Gateway:
         """Open a gateway for calls that belong to no organization: Infoz, ListMemberships.
 
@@ -195,7 +218,7 @@ class ChainloopSession:
         named for this run is not that of the API token, OrganizationLost when the one in use is not the
         person's, or another one of the same name.
         """
-        credential = credential or await self.credential()
+        credential = credential or await self._credential_while_connecting()
         if credential.method is Method.API_TOKEN:
             return await self._identify_token(credential)
         named = await self.organization(credential)
@@ -414,10 +437,13 @@ class ChainloopSession:
             )
             unusable = Standing.UNUSABLE
             return _Offer(Source.KEYCHAIN, label, None, issued, stored.method, stored.endpoint, unusable)
-        # An authority named for this run replaces the stored one: it says whom to trust, not where to go.
-        named = self.target.endpoint or self.target.default
-        bound = replace(stored.endpoint, ca=named.ca or stored.endpoint.ca)
+        bound = self._trusting(stored.endpoint)
         return _Offer(Source.KEYCHAIN, label, stored.secret, "", stored.method, bound)
+
+    def _trusting(self, stored: Endpoint) -> Endpoint:
+        """An authority named for this run replaces the stored one: it says whom to trust, not where to go."""
+        named = self.target.endpoint or self.target.default
+        return replace(stored, ca=named.ca or stored.ca)
 
     async def _ci_offer(self, winner: _Offer | None, own: Endpoint | None) -> _Offer | None:
         if self._ci is None or (found := self._ci.look()).system is None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.errors import UsageError, VaultError
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 SERVICE = "loopin-chainloop"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredLogin:
+class StoredLogin(NamedTuple):
     """A Chainloop login as stored."""
 
     secret: Secret

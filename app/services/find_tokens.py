@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.domain import filter as filters
+from app.domain.calm import calm
 from app.domain.filter import Filter
 from app.domain.inactivity import check_threshold
 from app.domain.listing import Row, row
@@ -50,7 +51,8 @@ class FindTokens:
         listing = await self._list.do(query.status or _status(wanted), query.scope, query.project)
         threshold = listing.identity.threshold if query.threshold is None else query.threshold
         filters.parse(query.text, threshold_known=threshold is not None)
-        rows = [row(token, listing.as_of, threshold, self._near) for token in listing.tokens]
+        with calm(len(listing.tokens)):
+            rows = [row(token, listing.as_of, threshold, self._near) for token in listing.tokens]
         if wanted:
             test = wanted.at(listing.as_of)
             rows = [one for one in rows if test(one)]

@@ -1,7 +1,8 @@
 """Organizations: describe, list and switch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from app.domain import names
 from app.domain.activity import Action
@@ -13,8 +14,7 @@ from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(NamedTuple):
     """Who acts, and where: a change that is made on the strength of it goes where `context` says."""
 
     context: RequestContext
@@ -38,8 +38,7 @@ class DescribeOrganization:
         return Description(context, identity)
 
 
-@dataclass(frozen=True, slots=True)
-class ListedMembership:
+class ListedMembership(NamedTuple):
     """An organization of the person; `in_use` is true for the one that this profile, or this run, works in.
 
     Which one the server has as the person's current one stands in the membership.
@@ -86,8 +85,7 @@ def overruled(session: ChainloopSession, name: str) -> str:
     return f"{target.organization_source} names {named}" if named and named != name else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Switched:
+class Switched(NamedTuple):
     """What a switch came to.
 
     `stored` is false where the choice counts for this run only. `overruled` says what names another

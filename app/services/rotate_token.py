@@ -131,12 +131,15 @@ class RotateToken:
         is one of the old one's scope, made when the rotation began. Where the old one is revoked by now,
         the rotation came to its end all the same, and its entry is ended.
         """
+        begun = [entry for entry in await self._trail.interrupted() if entry.action is Action.ROTATE]
+        if not begun:
+            return ()
         known = {token.id: token for token in listing.tokens}
         alive = {(token.name, token.scope): token for token in listing.tokens if token.revoked_at is None}
         found = []
-        for entry in await self._trail.interrupted():
+        for entry in begun:
             old, facts = known.get(entry.subject_id), dict(entry.extra)
-            if entry.action is not Action.ROTATE or old is None:
+            if old is None:
                 continue
             if old.revoked_at is not None:
                 await self._trail.end(entry, Outcome.DONE, f"interrupted; replaced by {entry.detail}")

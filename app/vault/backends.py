@@ -11,6 +11,7 @@ import keyring.backend
 import keyring.errors
 
 from app.domain.errors import VaultMissing
+from app.vault.choosing import spare_ranking
 
 ALLOWED = {
     "keyring.backends.macOS": "macOS Keychain",
@@ -26,6 +27,7 @@ UNLOCK = "unlock it (your desktop's password program can), then try again"
 
 def chosen() -> keyring.backend.KeyringBackend:
     """The backend that keyring picked; raise VaultMissing unless it is one that keeps a secret."""
+    spare_ranking()
     try:
         backend = keyring.get_keyring()
     # A backend that was asked for by name and finds nothing to work with.

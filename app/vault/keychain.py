@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from app.domain.errors import LoopinError, VaultError, VaultSilent
 from app.domain.secret import Secret
-from app.domain.status import VaultStatus
 from app.vault.courier import Courier, patiently
 from app.vault.kept import Kept
 from app.vault.together import Together
@@ -20,6 +19,7 @@ from app.vault.together import Together
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from app.domain.status import VaultStatus
     from app.vault.reading import LookUp
     from app.vault.secret_service import Writer
 
@@ -54,6 +54,9 @@ class KeychainVault:
 
     async def probe(self) -> VaultStatus:
         """Find out whether secrets can be stored, without storing any and without a prompt."""
+        # Reading an entry needs none.
+        from app.domain.status import VaultStatus
+
         try:
             await self._do(self._look)
         except LoopinError as error:

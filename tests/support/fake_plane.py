@@ -227,5 +227,8 @@ class FakeGateways:
         """One with this credential."""
         return FakeGateway(self._plane, credential, organization)
 
+    async def connect(self, endpoint: Endpoint) -> None:
+        """There is nothing to connect to."""
+
     async def aclose(self) -> None:
         """Nothing to close."""

@@ -108,6 +108,8 @@ async def test_a_failed_attempt_leaves_everything_and_can_be_made_again() -> Non
         assert not box.fake_vault.entries
         assert box.fake_accounts.known == {}
         box.plane.fail.clear()
+        await login.reads("Verify and sign in")
+        await login.rest()
         await login.press("enter")
         await login.signed_in()
 

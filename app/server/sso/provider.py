@@ -12,6 +12,7 @@ from authlib.oidc.core import CodeIDToken
 from joserfc.errors import ClaimError
 
 from app.domain.errors import AccessDenied, BadReply, Failed, TokenRejected, Unreachable, UsageError
+from app.domain.event_loop import run_to_end
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.addresses import Reach, check_url
@@ -57,7 +58,7 @@ class Provider:
 
     def authorization_url(self, request: Request) -> str:
         """Where to send the browser."""
-        found = asyncio.run(discover(self.settings.issuer, self._fetch))
+        found = run_to_end(discover(self.settings.issuer, self._fetch))
         client = client_class()(
             client_id=self.settings.client_id,
             redirect_uri=request.redirect_uri,
@@ -74,18 +75,18 @@ class Provider:
 
     def redeem(self, request: Request, code: str, iss: str | None) -> Mapping[str, Any]:
         """The person's claims. `iss` is what came with the code (RFC 9207)."""
-        found = asyncio.run(discover(self.settings.issuer, self._fetch))
+        found = run_to_end(discover(self.settings.issuer, self._fetch))
         promised = found.document.get("authorization_response_iss_parameter_supported") is True
         if iss != self.settings.issuer and (iss is not None or promised):
             raise TokenRejected(
                 f"the answer does not come from {self.settings.host}", hint=_AGAIN, code="wrong_issuer"
             )
-        token = asyncio.run(self._exchange(found, request, code))
+        token = run_to_end(self._exchange(found, request, code))
         claims = self._verified(token, request.nonce)
         if "email" in claims:
             return claims
         # Where an access token is issued too, the claims may be at the userinfo endpoint (§5.4).
-        return asyncio.run(self._userinfo(found, claims, token))
+        return run_to_end(self._userinfo(found, claims, token))
 
     async def _exchange(self, found: Discovery, request: Request, code: str) -> Mapping[str, Any]:
         url, host = self._endpoint(found, "token_endpoint"), self.settings.host

@@ -5,10 +5,12 @@ import sys
 from collections.abc import Iterable, Sequence
 
 import click
+import pytest
 
 from app.cli.groups import Entry, LazyGroup
 from app.cli.root import tree
-from tests.support.server import ROOT
+from tests.support.cli import bearer_of
+from tests.support.server import ROOT, AccountServer
 
 ADAPTERS = {"grpc", "keyring", "authlib", "flask", "sqlalchemy", "httpx", "textual", "joserfc", "google"}
 
@@ -138,3 +140,43 @@ def test_every_command_is_documented() -> None:
         return any(f"`{name}" in row or (f"`{group} " in row and f"`{leaf}`" in row) for row in rows)
 
     assert [name for name, _ in leaves(tree, "loopin") if not told(name)] == []
+
+
+def test_a_call_at_chainloop_loads_what_it_takes(
+    account_server: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAINLOOP_TOKEN", bearer_of(account_server, account_server.owner))
+    monkeypatch.setenv("CHAINLOOP_CONTROL_PLANE_API", account_server.grpc)
+    monkeypatch.setenv("CHAINLOOP_API_INSECURE", "true")
+    found = modules("chainloop", "organization", "describe")
+    assert "grpc" in found
+    # Of urllib.request no more than its parent may be there: it brings HTTP, e-mail and archives with it.
+    unused = {
+        "urllib.request", "http.client", "email", "hashlib", "keyring", "httpx",
+        "app.domain.keyless", "app.domain.preview", "app.domain.inactivity", "app.domain.status",
+        "app.services.threshold", "app.services.tokens",
+    }  # fmt: skip
+    assert found & unused == set()
+
+
+def test_no_garbage_is_looked_for_while_a_command_loads(
+    account_server: AccountServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAINLOOP_TOKEN", bearer_of(account_server, account_server.owner))
+    monkeypatch.setenv("CHAINLOOP_CONTROL_PLANE_API", account_server.grpc)
+    monkeypatch.setenv("CHAINLOOP_API_INSECURE", "true")
+    program = (
+        "import gc\nfrom app.__main__ import main\n"
+        "looked = []\n"
+        "def note(phase, what): looked.append(gc.get_count()[0])\n"
+        "gc.callbacks.append(note)\n"
+        "code = main(['chainloop', 'organization', 'describe'])\n"
+        # The few things that were there before `main`, at once; nothing after that.
+        "print('looked at:', code, max(looked, default=0))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )  # fmt: skip
+    _, _, code, most = run.stdout.splitlines()[-1].split()
+    assert int(code) == 0
+    assert int(most) < 2000

@@ -1,11 +1,17 @@
 """Tables, times and colours."""
 
-from collections.abc import Callable
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
+from enum import IntEnum
+from typing import NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.cli.output import RED, fitted, moment, paint, stamp, table, width
+from app.cli.output import RED, fitted, json_text, moment, paint, stamp, table, width
 from app.domain.text import REPLACEMENT
 
 
@@ -100,3 +106,50 @@ def test_what_shows_on_standard_error_fits_that(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("COLUMNS", "60")
     assert fitted(HEADERS, ROWS, ORDER) == table(HEADERS, ROWS)
     assert fitted(HEADERS, ROWS, ORDER, err=True) != table(HEADERS, ROWS)
+
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())
+    | st.sampled_from(["", "\x00\x1b[31m\x7f", '"\\/', "\u2028\u202e漢字", "\ud800", "[]{},:\n  \n"])
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text(st.characters()), inner)
+    ),
+)
+
+
+@given(VALUES)
+def test_json_is_that_of_the_standard_library(value: object) -> None:
+    assert json_text(value) == json.dumps(value, indent=2)
+
+
+def test_json_of_what_is_empty_and_of_what_is_nested() -> None:
+    class Level(IntEnum):
+        LOW = 1
+
+    class Pair(NamedTuple):
+        left: str
+        right: Sequence[object]
+
+    value = {
+        "": [[], {}, (), "", 0, None, False, [[]], [{}], {"a": {}}],
+        "level": Level.LOW,
+        "pair": Pair("a", [Pair("b", ())]),
+        "counted": Counter(a=1),
+        "huge": [10**30, float("inf"), -0.0, 1e-7],
+    }
+    assert json_text(value) == json.dumps(value, indent=2)
+    nothing: list[object] = [[], {}, (), "", 0, None, False]
+    for empty in nothing:
+        assert json_text(empty) == json.dumps(empty, indent=2)
+
+
+def test_what_json_cannot_hold_is_refused() -> None:
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        json_text({"rows": [{"at": datetime(2026, 1, 2, tzinfo=UTC)}]})

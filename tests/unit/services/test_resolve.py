@@ -1,5 +1,6 @@
 """Which Chainloop credential is in effect: the decision table, row by row."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -36,6 +37,9 @@ class NoGateways:
 
     def open(self, *arguments: object) -> Any:
         raise AssertionError("a gateway was opened")
+
+    async def connect(self, endpoint: Endpoint) -> None:
+        raise AssertionError("a connection was made")
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -376,3 +380,59 @@ def test_the_kind_of_a_token_is_read_from_its_audience(audience: object, method:
 @pytest.mark.parametrize("value", [None, "soon", True, float("inf"), float("nan"), 10**30, [1]])
 def test_an_expiry_that_cannot_be_read_is_none(value: object) -> None:
     assert expiry_of({"exp": value}) is None
+
+
+class AnsweringLate:
+    """A keychain that answers once somebody has begun to connect, or at once where nobody should."""
+
+    def __init__(self, inner: MemoryVault, gateways: "NotingGateways", *, waits: bool) -> None:
+        self._inner, self._gateways, self._waits = inner, gateways, waits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def read(self, service: str, account: str) -> Secret | None:
+        if self._waits:
+            async with asyncio.timeout(60):
+                await self._gateways.begun.wait()
+        return await self._inner.read(service, account)
+
+
+class NotingGateways(NoGateways):
+    """Notes what is connected to; a call ends the test."""
+
+    def __init__(self) -> None:
+        self.connected: list[Endpoint] = []
+        self.begun = asyncio.Event()
+
+    async def connect(self, endpoint: Endpoint) -> None:
+        self.connected.append(endpoint)
+        self.begun.set()
+
+
+LOCAL = replace(HOME, ca="/named/for/this/run.pem")
+
+
+@pytest.mark.parametrize(
+    ("environment", "stored_at", "named", "connected"),
+    [
+        (None, HOME, None, [HOME]),
+        (None, HOME, HOME, [HOME]),
+        (None, HOME, LOCAL, [LOCAL]),
+        # A token needs no keychain, and the login of another server is not sent.
+        (VARIABLE, HOME, None, []),
+        (None, HOME, AWAY, []),
+        (None, None, None, []),
+        (None, None, AWAY, []),
+    ],
+)
+async def test_the_connection_is_made_while_the_keychain_answers(
+    environment: Secret | None, stored_at: Endpoint | None, named: Endpoint | None, connected: list[Endpoint]
+) -> None:
+    account = await session(environment=environment, stored_at=stored_at, named=named)
+    gateways = NotingGateways()
+    vault = AnsweringLate(account._stored._vault, gateways, waits=bool(connected))  # type: ignore[arg-type]
+    fast = ChainloopSession(account.target, vault, gateways, no_claims, memory=account.memory)
+    with pytest.raises((NotSignedIn, AssertionError), match=r"not signed in|a gateway was opened"):
+        await fast.identify()
+    assert gateways.connected == connected
