@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from app.cli.output import stamp
 from app.domain.errors import NotSignedIn
-from app.domain.organizations import Role
 
 if TYPE_CHECKING:
     from app.domain.inactivity import Deadline
@@ -85,7 +84,7 @@ def membership(item: Membership) -> Shape:
         "updatedAt": stamp(item.updated_at),
         "org": organization(item.organization),
         "user": _person(item.person) if item.person else None,
-        "role": "" if item.role is Role.UNKNOWN else item.role.value,
+        "role": item.role.vendor_word,
     }
 
 

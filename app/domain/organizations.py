@@ -17,6 +17,11 @@ class Role(Enum):
     VIEWER = "viewer"
     UNKNOWN = "unknown role"
 
+    @property
+    def vendor_word(self) -> str:
+        """The role as the vendor's command line prints it: nothing for one that is not known."""
+        return "" if self is Role.UNKNOWN else self.value
+
 
 ADMINISTRATORS = frozenset({Role.OWNER, Role.ADMIN})
 
