@@ -149,8 +149,8 @@ def test_killed_while_the_old_token_is_revoked(
     kill(child, proxy, 1)
     (new,) = family(owner, stem).keys()
     assert new != stem
-    owner(*TOKENS, "list", "--all").works()
-    assert owner(*TOKENS, "list", "--all").works().err == ""
+    owner(*TOKENS, "list", "--status", "all").works()
+    assert owner(*TOKENS, "list", "--status", "all").works().err == ""
     last = {line["operation"]: line for line in trail(owner) if line["action"] in {"rotate", "revoke"}}
     assert {line["outcome"] for line in last.values()} == {"done"}
 
