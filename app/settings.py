@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, NoReturn
 
 from app.domain import inputs
@@ -85,7 +86,7 @@ TABLE: Mapping[str, Setting] = {
         "chainloop.max_recv_msg_size",
         "CHAINLOOP_API_MAX_RECV_MSG_SIZE",
         str(32 * 1024 * 1024),
-        "largest answer in bytes",
+        "largest answer in bytes; 0 = the default",
     ),
     "chainloop_token": Setting(
         "", "CHAINLOOP_TOKEN", "", "API token for this run, instead of the stored login"
@@ -137,15 +138,17 @@ class Given(NamedTuple):
 
 
 def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | None] | None = None) -> Settings:
-    """Read flags, environment and config.toml; `flags` has the names of TABLE and `chainloop_flag_token`.
+    """Read flags, environment, the vendor's file and config.toml, in this order.
 
-    Raise UsageError naming the setting that cannot be read, and where it was given.
+    `flags` has the names of TABLE, `chainloop_flag_token`, and `chainloop_config`: the vendor's file. Raise
+    UsageError naming the setting that cannot be read, and where it was given.
     """
     environ = os.environ if environ is None else environ
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     config_dir = _folder("config_dir", "config", given, environ)
     file = _read_file(config_dir / "config.toml")
-    values = {name: _first(name, given, environ, file) for name in TABLE}
+    vendor = _vendor_file(given)
+    values = {name: _first(name, given, environ, file, vendor) for name in TABLE}
     everything = _truth("read_only", values)
     by = values["read_only"].source.removeprefix("read_only in ") if everything else ""
     return Settings(
@@ -156,7 +159,9 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
         keychain_timeout=float(_whole("keychain_timeout", values, most=HOUR)),
         request_timeout=float(_whole("request_timeout", values, most=HOUR)),
         chainloop=_chainloop(values, given, ReadOnlyMode(everything, _read_only(file), by)),
-        chainloop_max_recv=_whole("chainloop_max_recv", values, most=LARGEST_ANSWER),
+        # 0 is the default, as for the vendor's command.
+        chainloop_max_recv=_whole("chainloop_max_recv", values, least=0, most=LARGEST_ANSWER)
+        or int(TABLE["chainloop_max_recv"].default),
         gumloop=_gumloop(values, ReadOnlyMode(everything, by=by)),
         keys={str(k): str(v) for k, v in _section(file, "keys").items()},
         refresh_minutes=_whole("refresh_minutes", values, least=0, most=YEAR * 24 * 60),
@@ -278,7 +283,22 @@ def _folder(name: str, kind: str, given: Mapping[str, str], environ: Mapping[str
     return inputs.read_path(*_first(name, given, environ, {})) or _platform_dir(kind)
 
 
-def _first(name: str, given: Mapping[str, str], environ: Mapping[str, str], file: Mapping[str, Any]) -> Given:
+def _vendor_file(given: Mapping[str, str]) -> Mapping[str, Given]:
+    if "chainloop_config" not in given:
+        return {}
+    # Few runs name one.
+    from app import vendor_file
+
+    return {name: Given(*found) for name, found in vendor_file.read(given["chainloop_config"]).items()}
+
+
+def _first(
+    name: str,
+    given: Mapping[str, str],
+    environ: Mapping[str, str],
+    file: Mapping[str, Any],
+    vendor: Mapping[str, Given] = MappingProxyType({}),
+) -> Given:
     row = TABLE[name]
     if name in given:
         flag = FLAGS.get(name, name)
@@ -288,6 +308,8 @@ def _first(name: str, given: Mapping[str, str], environ: Mapping[str, str], file
     # An empty variable counts as unset, as in the vendors' own programs.
     if row.variable and inputs.read_text(value := environ.get(row.variable, ""), row.variable):
         return Given(value, row.variable)
+    if name in vendor:
+        return vendor[name]
     if row.key and (found := _dotted(file, row.key)) is not None:
         text = str(found).lower() if isinstance(found, bool) else str(found)
         if inputs.read_text(text, row.key):

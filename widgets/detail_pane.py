@@ -119,13 +119,12 @@ def _fields(detail: Detail, room: int) -> list[Line]:
     else:
         lines += _idle(detail, room)
     expires = "never" if token.expires_at is None else ""
-    scope = f"project {token.project.name}" if token.project else "organization"
     return [
         *lines,
         ("expires", Content(expires) if expires else _moment(token.expires_at, now)),
         ("created", _moment(token.created_at, now)),
         ("", Content("")),
-        ("scope", _plain(scope)),
+        ("scope", _plain(token.scope)),
         ("description", _plain(token.description or "—")),
         ("permissions", _permissions(detail)),
         ("organization", _plain(token.organization_name)),

@@ -123,7 +123,7 @@ def set_(ctx: click.Context, organization: str | None, name: str | None, default
     switched = run(ctx, lambda container: _switch(container, wanted, default))
     chosen = switched.membership
     if output == "json":
-        show_json(shapes.membership(chosen))
+        show_json([shapes.membership(chosen)])
     else:
         show(table(("ORGANIZATION", "ROLE"), [(chosen.organization.name, chosen.role.value)]))
     _tell_stored(switched)

@@ -14,7 +14,8 @@ from app.cli.running import advising, run
 from app.cli.terminal import ask, can_ask
 from app.container import Container
 from app.domain.errors import Cancelled, Failed, LoopinError, NotFound, UsageError
-from app.domain.rotation import successor
+from app.domain.expiry import read_life
+from app.domain.rotation import NewLife, successor
 from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.services.revoke_tokens import Revocation
@@ -24,21 +25,28 @@ from app.services.tokens import Listing
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is about to happen: `old` gets a successor called `name`; `left` is what a crash left behind."""
+    """What is about to happen: `old` gets a successor called `name`; `left` is what a crash left behind.
+
+    `life` is None where the successor lives as long as `old` did.
+    """
 
     old: APIToken
     name: str
     listing: Listing
     left: tuple[Interrupted, ...]
+    life: NewLife | None
 
 
 @click.command("rotate", cls=Leaf)
 @click.option("--id", "token_id", required=True, metavar="ID", help="Token to replace.")
+@click.option(
+    "--expiration", metavar="TIME", help="24h, 90d, 1y, 720h; never or 0. [as long as the old one's]"
+)
 @click.option("--keep-old", is_flag=True, help="Do not revoke the old token.")
 @output_option("table", "json", "token")
 @shared
 @click.pass_context
-def rotate(ctx: click.Context, token_id: str, keep_old: bool, output: str) -> None:
+def rotate(ctx: click.Context, token_id: str, expiration: str | None, keep_old: bool, output: str) -> None:
     """Replace an API token: make its successor, print it once, try it, then revoke the old one.
 
     The old token is revoked only when the new one was printed and works, and, at a terminal, when you
@@ -46,8 +54,9 @@ def rotate(ctx: click.Context, token_id: str, keep_old: bool, output: str) -> No
     """
     if not (said_yes(ctx) or keep_old or can_ask()):
         raise UsageError("nobody is here to be asked about the old token", hint="add --yes or --keep-old")
+    life = None if expiration is None else NewLife(read_life(expiration, "--expiration"))
     with advising(f"{LIST} shows the ids"):
-        plan = run(ctx, lambda container: _plan(container, token_id.strip()))
+        plan = run(ctx, lambda container: _plan(container, token_id.strip(), life))
     _tell(plan)
     if can_ask() and not said_yes(ctx):
         _may_begin(plan)
@@ -68,7 +77,7 @@ def rotate(ctx: click.Context, token_id: str, keep_old: bool, output: str) -> No
     _report(rotation, done)
 
 
-async def _plan(container: Container, token_id: str) -> _Plan:
+async def _plan(container: Container, token_id: str, life: NewLife | None) -> _Plan:
     listing = await container.list_tokens.do()
     old = next((token for token in listing.tokens if token.id == token_id), None)
     if old is None:
@@ -80,7 +89,7 @@ async def _plan(container: Container, token_id: str) -> _Plan:
     # What nobody saw is revoked first, and its name is free again.
     gone = {found.new.id for found in mine if not found.seen}
     taken = {t.name for t in listing.tokens if t.revoked_at is None and t.id not in gone}
-    return _Plan(old, successor(old, taken, listing.as_of).name, listing, mine)
+    return _Plan(old, successor(old, taken, listing.as_of).name, listing, mine, life)
 
 
 def _tell(plan: _Plan) -> None:
@@ -108,7 +117,7 @@ async def _begin(container: Container, plan: _Plan) -> Rotation:
         await container.rotate_token.settle(found, revoke_new=not found.seen)
     gone = {found.new.id for found in plan.left if not found.seen}
     left = tuple(token for token in plan.listing.tokens if token.id not in gone)
-    rotation = await container.rotate_token.begin(plan.old, replace(plan.listing, tokens=left))
+    rotation = await container.rotate_token.begin(plan.old, replace(plan.listing, tokens=left), plan.life)
     # Before it is printed, not after: a token that somebody may have is never revoked without a word.
     await container.rotate_token.shown(rotation)
     return rotation

@@ -45,7 +45,7 @@ _AT_TERMINAL = (
 @click.command("create", cls=Leaf)
 @click.option("--name", required=True, metavar="NAME", help="Name: a-z, 0-9 and hyphens.")
 @click.option("--description", default="", metavar="TEXT", help="Where it will live.")
-@click.option("--expiration", metavar="TIME", help="24h, 90d, 1y, 720h or never. [never]")
+@click.option("--expiration", metavar="TIME", help="24h, 90d, 1y, 720h; never or 0. [never]")
 @click.option("--project", default="", metavar="PROJECT", help="Limit it to a project.")
 @click.option(
     "--permission",
@@ -122,13 +122,14 @@ def _short(token: APIToken) -> tuple[str, ...]:
     type=click.Choice([item.value for item in StatusFilter]),
     help="Which tokens; active means not revoked. [active]",
 )
-@click.option("-a", "--all", "every", is_flag=True, help="The same as --status all.")
+@click.option("-a", "--all", "every", is_flag=True, help="Deprecated: use --status all.")
 @click.option(
+    "-s",
     "--scope",
     type=click.Choice([ScopeFilter.PROJECT.value, ScopeFilter.GLOBAL.value]),
-    help="Only tokens of projects, or only those of the organization.",
+    help="Only tokens of projects, or only those of the whole organization.",
 )
-@click.option("--project", default="", metavar="PROJECT", help="Only tokens of this project.")
+@click.option("-p", "--project", default="", metavar="NAME", help="Only tokens of this project.")
 @click.option(
     "--filter",
     "text",
@@ -154,14 +155,17 @@ def list_(
 
     The filter is that of the Tokens screen; with a status in it, tokens of every status are looked at.
     """
-    wanted = StatusFilter.ALL if every else StatusFilter(status) if status else None
+    if every:
+        show("loopin: --all is deprecated; use --status all", err=True)
+    # A status that is named counts more, as for the vendor's command.
+    wanted = StatusFilter(status) if status else StatusFilter.ALL if every else None
     within = ScopeFilter(scope) if scope else ScopeFilter.ANY
     query = Query(text, wanted, within, project, threshold)
     with advising("check --project and --org"), pointing(text):
         found, lines = run(ctx, lambda container: _find(container, query))
     tell(lines)
     narrowed = bool(text.strip() or project or scope or wanted not in {None, StatusFilter.ALL})
-    more = "; --all shows revoked ones, too" if wanted is None else ""
+    more = "; --status all shows revoked ones, too" if wanted is None else ""
     none = "There are no such API tokens" if narrowed else "There are no API tokens"
     _print(found, output, f"{none} in this organization{'' if narrowed else more}.")
 

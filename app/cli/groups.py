@@ -27,6 +27,14 @@ class Entry(NamedTuple):
         return command
 
 
+class UnknownCommand(click.UsageError):
+    """A group has no such command; `rest` is its name and all that followed."""
+
+    def __init__(self, message: str, ctx: click.Context, rest: Sequence[str]) -> None:
+        super().__init__(message, ctx)
+        self.rest = tuple(rest)
+
+
 class LazyGroup(click.Group):
     """Knows its commands by name, and imports the one that is asked for."""
 
@@ -56,7 +64,7 @@ class LazyGroup(click.Group):
                 raise click.exceptions.NoArgsIsHelpError(ctx)
             return self.resolve_command(ctx, [*args[1:], "--help"])
         if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
-            raise click.UsageError(self._unknown(args[0]), ctx)
+            raise UnknownCommand(self._unknown(args[0]), ctx, args)
         return super().resolve_command(ctx, args)
 
     def _unknown(self, name: str) -> str:

@@ -19,6 +19,7 @@ from app.domain.errors import UsageError
 _FLAGS = "loopin.flags"
 _YES = "loopin.yes"
 _OUTPUT = "loopin.output"
+_IDLE = "loopin.without_effect"
 _SEEN = "loopin.token_on_command_line"
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,6 +59,16 @@ def _token(ctx: click.Context, param: click.Parameter, value: str | None) -> Non
             "A token on the command line stays in the shell's history and shows in the list of processes; "
             "--token - reads it from standard input."
         )
+
+
+def _without_effect(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        ctx.meta.setdefault(_IDLE, {})[param.opts[0]] = None
+
+
+def without_effect(ctx: click.Context) -> list[str]:
+    """The options that were given and change nothing."""
+    return list(ctx.meta.get(_IDLE, ()))
 
 
 def _yes(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -141,8 +152,19 @@ def chainloop_options(hidden: bool = False) -> list[click.Parameter]:
             help="Organization for this run; without it the profile's. [CHAINLOOP_ORGANIZATION]",
         ),
         _option(
+            "-c", "--config", metavar="FILE", callback=_keep("chainloop_config"), hidden=hidden,
+            help="Configuration file of the chainloop command: organization and control plane, no token.",
+        ),
+        _option(
             "--max-recv-msg-size", metavar="BYTES", callback=_keep("chainloop_max_recv"), hidden=hidden,
-            help="Largest answer to accept. [CHAINLOOP_API_MAX_RECV_MSG_SIZE]",
+            help="Largest answer to accept; 0 = 32 MiB. [CHAINLOOP_API_MAX_RECV_MSG_SIZE]",
+        ),
+        *(
+            _option(
+                name, metavar=metavar, callback=_without_effect, hidden=hidden,
+                help="Accepted and without effect: Loopin moves no artifacts.",
+            )
+            for name, metavar in (("--artifact-cas", "HOST:PORT"), ("--artifact-cas-ca", "CA"))
         ),
         _option(
             "--profile", metavar="NAME", callback=_keep("chainloop_profile"), hidden=hidden,

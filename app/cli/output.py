@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from app.domain.text import clean
-from app.domain.times import iso
+from app.domain.times import iso, iso_exact
 
 GREEN, YELLOW, RED, DIM = "32", "33", "31", "2"
 
@@ -163,8 +163,8 @@ def width(text: str) -> int:
 
 
 def stamp(moment: datetime | None) -> str | None:
-    """RFC 3339 in UTC with Z and whole seconds, as JSON shows it."""
-    return iso(moment) or None
+    """RFC 3339 in UTC with Z, and the fraction of the second as it is, as JSON shows it."""
+    return iso_exact(moment) or None
 
 
 def moment(value: datetime | None, absent: str = "") -> str:

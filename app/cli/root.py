@@ -101,7 +101,7 @@ def _invoke(arguments: list[str], runtime: Runtime) -> int:
     except (click.Abort, EOFError):
         raise Cancelled("cancelled") from None
     except click.UsageError as error:
-        raise _usage(error) from None
+        raise _usage(error, arguments) from None
     except click.ClickException as error:
         raise LoopinError(error.format_message().rstrip(".")) from None
     return result if isinstance(result, int) else exits.DONE
@@ -130,6 +130,11 @@ def _check_encoding(arguments: Sequence[str]) -> None:
         inputs.read_text(argument, f"argument {place}")
 
 
-def _usage(error: click.UsageError) -> UsageError:
+def _usage(error: click.UsageError, arguments: Sequence[str]) -> UsageError:
+    # For a slip alone.
+    from app.cli import vendor_cli
+
+    if (left := vendor_cli.refusal(error, arguments)) is not None:
+        return left
     path = error.ctx.command_path if error.ctx else "loopin"
     return UsageError(error.format_message().rstrip("."), hint=f"see: {path} --help")

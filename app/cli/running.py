@@ -10,7 +10,7 @@ import click
 
 from app.cli import debug, exits
 from app.cli.exits import say
-from app.cli.options import settings_flags
+from app.cli.options import settings_flags, without_effect
 from app.domain.errors import Refused
 from app.domain.event_loop import run_to_end
 from app.domain.text import clean
@@ -159,6 +159,9 @@ def tell_slips(ctx: click.Context, settings: Settings, tell: Callable[[str], Non
 
 
 def _note(ctx: click.Context, settings: Settings) -> None:
+    if debug.active():
+        for option in without_effect(ctx):
+            _telling(ctx)(f"{option} has no effect: Loopin moves no artifacts")
     target = settings.chainloop
     gumloop = settings.gumloop
     for secret in (target.flag, target.environment, gumloop.access_token, gumloop.api_key):

@@ -10,7 +10,7 @@ from app.domain.errors import NotSignedIn
 if TYPE_CHECKING:
     from app.domain.inactivity import Deadline
     from app.domain.login import SignedIn, SignedOut
-    from app.domain.organizations import Identity, Membership, Organization, Person
+    from app.domain.organizations import CASBackend, Identity, Membership, Organization, Person
     from app.domain.status import ProviderStatus
     from app.domain.tokens import APIToken, CreatedToken
     from app.domain.vendor_login import VendorLogin
@@ -58,20 +58,34 @@ def created(new: CreatedToken) -> Shape:
 
 
 def organization(item: Organization) -> Shape:
-    """One organization; the threshold is a string of days and is left out when off."""
-    shape: Shape = {"id": item.id, "name": item.name, "createdAt": stamp(item.created_at)}
-    return shape | ({"apiTokenMaxDaysInactive": str(item.threshold)} if item.threshold else {})
+    """One organization; the threshold is a string of days and is left out when off, as are no host names."""
+    settings = item.settings
+    shape: Shape = {
+        "id": item.id,
+        "name": item.name,
+        "createdAt": stamp(item.created_at),
+        "policyViolationBlockingStrategy": "ENFORCED" if settings.enforces_policies else "ADVISORY",
+        "policyAllowedHostnames": list(settings.policy_hostnames) or None,
+        "preventImplicitWorkflowCreation": settings.prevents_implicit_workflows,
+        "apiTokenMaxDaysInactive": str(item.threshold) if item.threshold else None,
+        "enableAiAgentCollector": settings.collects_ai_agents,
+        "blockAttestationsOnReleasedVersions": settings.blocks_released_versions,
+        "skipRunnerEnvVars": settings.skips_runner_variables,
+    }
+    optional = ("policyAllowedHostnames", "apiTokenMaxDaysInactive")
+    return {key: value for key, value in shape.items() if value is not None or key not in optional}
 
 
 def membership(item: Membership) -> Shape:
-    """A person's place in an organization."""
+    """A person's place in an organization; a role that Loopin does not know is empty."""
     return {
         "id": item.id,
         "current": item.current,
         "joinedAt": stamp(item.created_at),
         "updatedAt": stamp(item.updated_at),
-        "role": item.role.value,
         "org": organization(item.organization),
+        "user": _person(item.person) if item.person else None,
+        "role": item.role.vendor_word,
     }
 
 
@@ -81,13 +95,35 @@ def listed_membership(item: ListedMembership) -> Shape:
 
 
 def _person(item: Person) -> Shape:
-    return {
+    shape: Shape = {
         "id": item.id,
         "email": item.email,
         "firstName": item.first_name,
         "lastName": item.last_name,
         "createdAt": stamp(item.created_at),
     }
+    return shape | ({"instanceAdmin": True} if item.instance_admin else {})
+
+
+def _cas_backend(item: CASBackend) -> Shape:
+    shape: Shape = {
+        "id": item.id,
+        "name": item.name,
+        "location": item.location,
+        "description": item.description,
+        "provider": item.provider,
+        "default": item.default,
+        "fallback": item.fallback,
+        "inline": item.inline,
+        # The vendor writes this one key with a capital letter.
+        "limits": {"MaxBytes": item.max_bytes} if item.max_bytes is not None else None,
+        "validationStatus": {True: "valid", False: "invalid", None: ""}[item.valid],
+    }
+    return (
+        shape
+        | ({"validationError": item.problem} if item.problem is not None else {})
+        | {"createdAt": stamp(item.created_at), "validatedAt": stamp(item.validated_at)}
+    )
 
 
 def context(identity: Identity) -> Shape:
@@ -96,6 +132,8 @@ def context(identity: Identity) -> Shape:
         "currentUser": _person(identity.person) if identity.person else None,
         "currentMembership": membership(identity.membership) if identity.membership else None,
     }
+    if identity.cas_backend is not None:
+        shape["currentCASBackend"] = _cas_backend(identity.cas_backend)
     if identity.is_token:
         shape["apiToken"] = {
             "id": identity.token_id,

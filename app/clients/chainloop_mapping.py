@@ -9,7 +9,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from app.domain.calm import calm
 from app.domain.errors import BadReply
-from app.domain.organizations import Context, Membership, Organization, Person, Role
+from app.domain.organizations import (
+    CASBackend,
+    Context,
+    Membership,
+    Organization,
+    OrganizationSettings,
+    Person,
+    Role,
+)
 from app.domain.secret import Secret
 from app.domain.server_info import ServerInfo
 from app.domain.tokens import APIToken, CreatedToken, Project, ScopeFilter, StatusFilter, TokenDraft
@@ -55,6 +63,10 @@ _ROLES = {
     organization_pb2.MEMBERSHIP_ROLE_ORG_CONTRIBUTOR: Role.CONTRIBUTOR,
     organization_pb2.MEMBERSHIP_ROLE_ORG_VIEWER: Role.VIEWER,
 }
+_VALID = {
+    context_pb2.CASBackendItem.VALIDATION_STATUS_OK: True,
+    context_pb2.CASBackendItem.VALIDATION_STATUS_INVALID: False,
+}
 
 
 def moment(stamp: Timestamp) -> datetime:
@@ -81,6 +93,26 @@ def context(result: context_pb2.ContextServiceCurrentResponse.Result) -> Context
     return Context(
         person(result.current_user) if result.HasField("current_user") else None,
         membership(result.current_membership) if result.HasField("current_membership") else None,
+        cas_backend(result.current_cas_backend) if result.HasField("current_cas_backend") else None,
+    )
+
+
+def cas_backend(item: context_pb2.CASBackendItem) -> CASBackend:
+    """Where the organization stores artifacts."""
+    return CASBackend(
+        id=item.id,
+        name=item.name,
+        location=item.location,
+        description=item.description,
+        provider=item.provider,
+        default=item.default,
+        fallback=item.fallback,
+        inline=item.is_inline,
+        max_bytes=item.limits.max_bytes if item.HasField("limits") else None,
+        valid=_VALID.get(item.validation_status),
+        problem=item.validation_error if item.HasField("validation_error") else None,
+        created_at=moment(item.created_at) if item.HasField("created_at") else None,
+        validated_at=moment(item.validated_at) if item.HasField("validated_at") else None,
     )
 
 
@@ -92,6 +124,7 @@ def person(user: organization_pb2.User) -> Person:
         user.first_name,
         user.last_name,
         moment(user.created_at) if user.HasField("created_at") else None,
+        user.instance_admin,
     )
 
 
@@ -104,6 +137,7 @@ def membership(item: organization_pb2.OrgMembershipItem) -> Membership:
         item.current,
         moment(item.created_at) if item.HasField("created_at") else None,
         moment(item.updated_at) if item.HasField("updated_at") else None,
+        person(item.user) if item.HasField("user") else None,
     )
 
 
@@ -114,6 +148,19 @@ def organization(item: organization_pb2.OrgItem) -> Organization:
         item.name,
         moment(item.created_at) if item.HasField("created_at") else None,
         item.api_token_max_days_inactive,
+        _settings(item),
+    )
+
+
+def _settings(item: organization_pb2.OrgItem) -> OrganizationSettings:
+    strategy = item.default_policy_violation_strategy
+    return OrganizationSettings(
+        strategy == organization_pb2.OrgItem.POLICY_VIOLATION_BLOCKING_STRATEGY_BLOCK,
+        tuple(item.policy_allowed_hostnames),
+        item.prevent_implicit_workflow_creation,
+        item.enable_ai_agent_collector,
+        item.block_attestations_on_released_versions,
+        item.skip_runner_env_vars,
     )
 
 

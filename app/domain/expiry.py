@@ -33,17 +33,20 @@ LONGEST = timedelta(days=100 * 365)
 
 
 def read_life(text: str, source: str) -> timedelta | None:
-    """Return how long a token lives, as one types it (see `app.domain.spans.parse`); None for `never`.
+    """Return how long a token lives, as one types it (see `app.domain.spans.parse`); None for `never` and 0.
 
-    Raise UsageError for what is no length of time, is not above zero, or is over 100 years.
+    No time at all means no end, as for the vendor's command, of which 0 is the default. Raise UsageError for
+    what is no length of time or is over 100 years.
     """
-    if text.strip().lower() == NEVER:
+    if text.strip().lower() in {NEVER, "0"}:
         return None
     span = spans.parse(text)
     if span is None:
         raise UsageError(f"{source} {clean(text, 80)!r} is not a length of time", hint=_HINT)
-    if span <= timedelta():
-        raise UsageError(f"{source} {clean(text, 80)!r} is already over", hint=_HINT)
+    if not span and not any(digit in text for digit in "123456789"):
+        return None
+    if not span:
+        raise UsageError(f"{source} {clean(text, 80)!r} is too short", hint=_HINT)
     if span > LONGEST:
         raise UsageError(f"{source} {clean(text, 80)!r} is longer than 100 years", hint="write never instead")
     return span

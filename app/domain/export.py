@@ -59,7 +59,7 @@ def _values(row: Row, as_of: datetime) -> tuple[str, ...]:
     return (
         token.name,
         row.state.value,
-        f"project {token.project.name}" if token.project else "organization",
+        token.scope,
         iso(token.last_used_at) or "never",
         str(idle(token, as_of).days),
         iso(end.at) if end else "",

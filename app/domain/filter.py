@@ -10,10 +10,11 @@
 
 Case does not count. In a bare text `*` stands for any characters and `?` for one; a quoted text is taken
 as it is. The characters = ~ | ! and the pair && are no operators and stand in quotes only: a slip such as
-`!!x` or `!name=x` must not become a term that every token satisfies. `scope:` takes org (or organization)
-and project; `status:` takes active, expired, revoked, at-risk and expiring. `project:` and `id:` compare
-the whole, `name:` and `description:` look inside, unless there is a `*` or `?`: then the whole must fit.
-`never` means never used. A token that never expires expires later than anything. `!` turns one term around.
+`!!x` or `!name=x` must not become a term that every token satisfies. `scope:` takes global (or org,
+organization), project, and project/NAME as the list shows it; `status:` takes active, expired, revoked,
+at-risk and expiring. `project:`, `id:` and a project after `scope:` compare the whole, `name:` and
+`description:` look inside, unless there is a `*` or `?`: then the whole must fit. `never` means
+never used. A token that never expires expires later than anything. `!` turns one term around.
 """
 
 import re
@@ -33,7 +34,8 @@ Predicate = Callable[[Row], bool]
 FIELDS = ("scope", "project", "status", "name", "description", "id")
 COMPARED = ("idle", "expires")
 STATUSES = ("active", "expired", "revoked", "at-risk", "expiring")
-SCOPES = ("org", "organization", "project")
+SCOPES = ("global", "org", "organization", "project")
+_ONE_PROJECT = "project/NAME"
 _TERM = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*"?)+')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _NO_OPERATOR = re.compile(r"[=~|!]|&&")
@@ -183,10 +185,15 @@ def _field(field: str, rest: str, written: str, start: int) -> Text:
             written, start, f"there is no field {field or 'before the :'}", hint=f"fields: {' '.join(FIELDS)}"
         )
     text = _text(rest, written, start)
-    allowed = {"status": STATUSES, "scope": SCOPES}.get(field)
-    if allowed and text.value.lower() not in allowed:
+    allowed = {"status": STATUSES, "scope": (*SCOPES, _ONE_PROJECT)}.get(field)
+    if allowed and text.value.lower() not in allowed and not _is_one_project(field, text):
         raise FilterProblem(written, start, f"{field} is one of {', '.join(allowed)}")
     return text
+
+
+def _is_one_project(field: str, text: Text) -> bool:
+    kind, _, name = text.value.partition("/")
+    return field == "scope" and kind.lower() == "project" and bool(name)
 
 
 def _compare(field: str, rest: str, written: str, start: int) -> Text:
@@ -232,7 +239,7 @@ def _positive(term: Term, now: datetime) -> Predicate:
             return lambda row: row.token.last_used_at is None
         case "idle" | "expires":
             return _comparison(term, now)
-        case "scope":
+        case "scope" if term.text.value.lower() in SCOPES:
             wants_project = term.text.value.lower() == "project"
             return lambda row: (row.token.project is not None) is wants_project
         case "status":
@@ -279,6 +286,7 @@ _READ: dict[str, Callable[[Row], str]] = {
     "description": lambda row: row.token.description,
     "id": lambda row: row.token.id,
     "project": lambda row: row.token.project.name if row.token.project else "",
+    "scope": lambda row: row.token.scope,
 }
 
 
@@ -288,7 +296,7 @@ def _attribute(term: Term) -> Predicate:
         pattern = _whole_glob(text.value)
         return lambda row: pattern.fullmatch(read(row)) is not None
     wanted = text.value.lower()
-    if term.field in {"id", "project"}:
+    if term.field in {"id", "project", "scope"}:
         return lambda row: read(row).lower() == wanted
     return lambda row: wanted in read(row).lower()
 

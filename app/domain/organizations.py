@@ -20,6 +20,11 @@ class Role(Enum):
     VIEWER = "viewer"
     UNKNOWN = "unknown role"
 
+    @property
+    def vendor_word(self) -> str:
+        """The role as the vendor's command line prints it: nothing for one that is not known."""
+        return "" if self is Role.UNKNOWN else self.value
+
 
 class ProjectRole(Enum):
     """What a member or contributor is in one project."""
@@ -34,6 +39,21 @@ PROJECT_SCOPED = frozenset({Role.MEMBER, Role.CONTRIBUTOR})
 
 
 @dataclass(frozen=True, slots=True)
+class OrganizationSettings:
+    """What the server tells of an organization and Loopin only prints; the vendor's command line changes it.
+
+    `enforces_policies`: a violated policy blocks, else it is advice.
+    """
+
+    enforces_policies: bool = False
+    policy_hostnames: tuple[str, ...] = ()
+    prevents_implicit_workflows: bool = False
+    collects_ai_agents: bool = False
+    blocks_released_versions: bool = False
+    skips_runner_variables: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Organization:
     """An organization. `threshold` is in days, 0 = auto-revocation is off."""
 
@@ -41,18 +61,7 @@ class Organization:
     name: str
     created_at: datetime | None = None
     threshold: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """A person's place in an organization."""
-
-    id: str
-    organization: Organization
-    role: Role
-    current: bool = False
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    settings: OrganizationSettings = OrganizationSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +73,56 @@ class Person:
     first_name: str = ""
     last_name: str = ""
     created_at: datetime | None = None
+    instance_admin: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A person's place in an organization; `person` where the server names them."""
+
+    id: str
+    organization: Organization
+    role: Role
+    current: bool = False
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    person: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CASBackend:
+    """Where an organization stores artifacts (content-addressable storage). Loopin only prints it.
+
+    `max_bytes` is the limit of one artifact, `valid` what the last check found; None where the server says
+    nothing.
+    """
+
+    id: str
+    name: str
+    location: str
+    description: str = ""
+    provider: str = ""
+    default: bool = False
+    fallback: bool = False
+    inline: bool = False
+    max_bytes: int | None = None
+    valid: bool | None = None
+    problem: str | None = None
+    created_at: datetime | None = None
+    validated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the control plane says of the credential in use.
 
-    `membership` is None under an API token and for a person without an organization.
+    `membership` is None under an API token and for a person without an organization. `cas_backend` is None
+    where the organization has none, or the server does not tell.
     """
 
     person: Person | None
     membership: Membership | None
+    cas_backend: CASBackend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +145,7 @@ class Identity:
     project: str = ""
     person: Person | None = None
     membership: Membership | None = None
+    cas_backend: CASBackend | None = None
     is_ci: bool = False
     read_only: str = ""
 

@@ -34,7 +34,9 @@ KINDS = {
 }
 """What the fields of our values hold, by the field's name."""
 
-_COMMON = frozenset({"default", "organization", "API", "token", "localhost", "127.0.0.1"})
+_COMMON = frozenset(
+    {"default", "global", "organization", "project", "API", "token", "localhost", "127.0.0.1"}
+)
 _FORMS = re.compile(
     r"(?P<user>[^\s@<>()\"']+@[\w-]+(?:\.[\w-]+)+)"
     r"|(?P<id>\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b)"

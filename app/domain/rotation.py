@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain import permissions
@@ -28,12 +29,23 @@ def next_name(name: str, taken: Collection[str], now: datetime) -> str:
         number += 1
 
 
-def successor(token: APIToken, taken: Collection[str], now: datetime) -> TokenDraft:
-    """A token like `token`: the same scope, description and permissions, and as long a life."""
+@dataclass(frozen=True, slots=True)
+class NewLife:
+    """How long the new token lives, where that was said; `span` None means that it never expires."""
+
+    span: timedelta | None
+
+
+def successor(
+    token: APIToken, taken: Collection[str], now: datetime, wanted_life: NewLife | None = None
+) -> TokenDraft:
+    """A token like `token`: the same scope, description and permissions, and as long a life unless told."""
     in_project = token.project is not None
     # The default set is not asked for by name: a control plane that knows no permissions gives it anyway.
     wanted = () if token.permissions == permissions.default(in_project) else token.permissions
     life: timedelta | None = token.expires_at - token.created_at if token.expires_at else None
+    if wanted_life is not None:
+        life = wanted_life.span
     return TokenDraft(
         next_name(token.name, taken, now),
         token.description,

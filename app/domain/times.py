@@ -47,6 +47,14 @@ def iso(moment: datetime | None) -> str:
     return utc(moment).isoformat(timespec="seconds").removesuffix("+00:00") + "Z" if moment else ""
 
 
+def iso_exact(moment: datetime | None) -> str:
+    """The same with the fraction of the second as it is, without trailing zeros; none for a whole second."""
+    if moment is None:
+        return ""
+    text = utc(moment).replace(tzinfo=None).isoformat()
+    return f"{text.rstrip('0') if '.' in text else text}Z"
+
+
 def at_time(day: date, at: time, zone: tzinfo | None = None) -> datetime:
     """Return the moment of `day` and `at` in `zone` (None: the machine's own on that day), in UTC."""
     naive = datetime.combine(day, at)

@@ -33,6 +33,18 @@ class ScopeFilter(Enum):
     GLOBAL = "global"
 
 
+GLOBAL = "global"
+"""The scope of a token that works in the whole organization."""
+
+
+def scope_of(project: str) -> str:
+    """Return the scope of a token in `project`, or in the whole organization for an empty name.
+
+    A project may have any name, "global" too: the prefix tells the two apart.
+    """
+    return f"project/{project}" if project else GLOBAL
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """A project that a token is limited to."""
@@ -59,8 +71,8 @@ class APIToken:
 
     @property
     def scope(self) -> str:
-        """The project's name, or "organization"."""
-        return self.project.name if self.project else "organization"
+        """Where it works, as the vendor's command line prints it: "global" or "project/NAME"."""
+        return scope_of(self.project.name if self.project else "")
 
     def state(self, now: datetime) -> TokenState:
         """Revoked beats expired."""

@@ -19,7 +19,7 @@ from app.domain.errors import LoopinError, UsageError
 from app.domain.organizations import Identity
 from app.domain.text import clean
 from app.domain.times import local, shift
-from app.domain.tokens import CreatedToken, TokenDraft
+from app.domain.tokens import GLOBAL, CreatedToken, TokenDraft, scope_of
 from app.screens.changes import change
 from app.screens.dialog import Dialog
 from app.screens.frame import Frame
@@ -28,7 +28,6 @@ from widgets.choice_bar import ChoiceBar
 from widgets.relabel import relabel
 
 _OTHER = "another project"
-_ORGANIZATION = "organization"
 _MAY = ("default", "read-only", "custom")
 _CUSTOM = 2
 _OFFERED = 6
@@ -57,7 +56,8 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         self._permissions, self._frame = permissions, frame
         self._create, self._identity, self._book = create, identity, book
         known = (identity.project,) if identity.project else book.projects()[:_OFFERED]
-        self._scopes = [_ORGANIZATION, *known, *([] if identity.project else [_OTHER])]
+        self._projects = ("", *known)
+        self._other_offered = not identity.project
         self._creating = False
 
     def heading(self) -> str:
@@ -75,7 +75,8 @@ class CreateTokenDialog(Dialog[CreatedToken]):
                 placeholder="GitLab, release pipeline of acme/shop", id="create-description", compact=True
             )
             yield _label("Scope")
-            words = [clean(scope, 40) for scope in self._scopes]
+            words = [clean(scope_of(project), 40) for project in self._projects]
+            words += [_OTHER] if self._other_offered else []
             yield ChoiceBar(words, 1 if barred else 0, barred=barred, id="create-scope")
             yield Input(placeholder="name of the project", id="create-project", compact=True)
             yield Static("", id="create-scope-note", classes="note", markup=False)
@@ -111,8 +112,8 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         """Check everything again, and say under each field what is wrong or what follows."""
         dated = expiry.CHOICES[self._life].dated
         self.query_one("#create-date").display = dated
-        self.query_one("#create-project").display = self._scope == _OTHER
-        self._tighten(dated or self._scope == _OTHER)
+        self.query_one("#create-project").display = self._is_other
+        self._tighten(dated or self._is_other)
         name_problem, scope_problem = self._name_problem(), self._scope_problem()
         self._say_name(name_problem)
         self._say("create-scope-note", scope_problem or self._scope_words(), wrong=bool(scope_problem))
@@ -160,28 +161,25 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         name = self._value("create-name")
         if why := names.problem(name):
             return why
-        scope = self._project()
+        project = self._project()
         taken = any(
             token.name == name
             and token.revoked_at is None
-            and (token.project.name if token.project else "") == scope
+            and (token.project.name if token.project else "") == project
             for token in self._book.tokens
         )
-        return (
-            f"taken in {scope or 'the organization'}: names are unique among unrevoked tokens"
-            if taken
-            else ""
-        )
+        where = f"project {project}" if project else "the organization"
+        return f"taken in {where}: names are unique among unrevoked tokens" if taken else ""
 
     def _scope_problem(self) -> str:
-        if self._scope != _OTHER:
+        if not self._is_other:
             return ""
         return names.problem(self._value("create-project")) and "type the name of a project"
 
     def _scope_words(self) -> str:
         if self._identity.needs_project():
             role = self._identity.role.value if self._identity.role else "an API token"
-            return f"organization is not offered: {role} must name a project"
+            return f"{GLOBAL} is not offered: {role} must name a project"
         return "may work in every project" if not self._project() else "may work in this project alone"
 
     def _say(self, note: str, text: str, *, wrong: bool = False, good: bool = False) -> None:
@@ -211,13 +209,16 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         return allowed.READ_ONLY if self._may else ()
 
     @property
-    def _scope(self) -> str:
-        return self._scopes[self.query_one("#create-scope", ChoiceBar).chosen or 0]
+    def _scope(self) -> int:
+        return self.query_one("#create-scope", ChoiceBar).chosen or 0
+
+    @property
+    def _is_other(self) -> bool:
+        # By its place, not by its words: a project may be called like any of them.
+        return self._scope == len(self._projects)
 
     def _project(self) -> str:
-        if self._scope == _ORGANIZATION:
-            return ""
-        return self._value("create-project") if self._scope == _OTHER else self._scope
+        return self._value("create-project") if self._is_other else self._projects[self._scope]
 
     def _now(self) -> datetime:
         return self._frame.clock.now()

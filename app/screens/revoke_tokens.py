@@ -111,7 +111,7 @@ class ConfirmRevoke(Dialog[str]):
         )
         return Content.assemble(
             ("scope      ", "$text-muted"),
-            f"project {clean(token.project.name, 60)}" if token.project else "organization",
+            clean(token.scope, 60),
             ("\nuse        ", "$text-muted"),
             (used, "bold $text-warning" if recent else "" if token.last_used_at else "$text-success"),
             description,

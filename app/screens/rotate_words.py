@@ -18,7 +18,7 @@ LATE = timedelta(minutes=1)
 
 def may_rotate(old: APIToken, name: str, organization: str) -> Confirm:
     """Before the new token is made."""
-    scope = f"project {clean(old.project.name, 60)}" if old.project else "organization"
+    scope = clean(old.scope, 60)
     life = f"life {short(old.expires_at - old.created_at + LATE)}" if old.expires_at else "never expires"
     text = (
         f"A new token {clean(name)} is created: scope {scope}, {life}.\n"

@@ -17,7 +17,7 @@ from widgets.detail_pane import Detail, DetailText
 _FIRST = {
     SortKey.STATE: "what works first",
     SortKey.NAME: "a to z",
-    SortKey.SCOPE: "organization first",
+    SortKey.SCOPE: "global first",
     SortKey.LAST_USED: "never and longest ago first",
     SortKey.DEADLINE: "soonest first",
     SortKey.EXPIRES: "soonest first",

@@ -31,6 +31,7 @@ def identify(context: Context, claims: Mapping[str, Any]) -> Identity:
         threshold=organization.threshold if organization else None,
         person=person,
         membership=membership,
+        cas_backend=context.cas_backend,
         is_ci=method is Method.KEYLESS,
     )
 
@@ -55,4 +56,5 @@ def _token_identity(context: Context, claims: Mapping[str, Any]) -> Identity:
         token_name=name,
         project=str(claims.get("project_name", "")),
         person=context.person,
+        cas_backend=context.cas_backend,
     )

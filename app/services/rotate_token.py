@@ -10,7 +10,7 @@ from app.domain.errors import LoopinError
 from app.domain.organizations import Identity
 from app.domain.ports import Clock
 from app.domain.request_context import RequestContext
-from app.domain.rotation import successor
+from app.domain.rotation import NewLife, successor
 from app.domain.tokens import APIToken, CreatedToken
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
@@ -73,15 +73,17 @@ class RotateToken:
         self._trail = trail
         self._clock = clock
 
-    async def begin(self, token: APIToken, listing: Listing) -> Rotation:
+    async def begin(self, token: APIToken, listing: Listing, life: NewLife | None = None) -> Rotation:
         """Create the successor of `token`; names of unrevoked tokens in `listing` count as taken.
+
+        It lives as long as `token` did, unless `life` says otherwise.
 
         The trail has the beginning when everything was checked that can be checked here, and an end where the
         server has made no token.
         """
         self._session.check_may_change()
         taken = {t.name for t in listing.tokens if t.revoked_at is None}
-        draft = successor(token, taken, self._clock.now())
+        draft = successor(token, taken, self._clock.now(), life)
         journal = _Journal(self._trail, token, draft.name)
         created = await self._create.do(draft, watch=journal, shown=listing.context)
         return Rotation(token, created, journal.operation, listing.context, journal.identity)

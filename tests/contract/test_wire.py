@@ -38,7 +38,25 @@ MESSAGES = {
     "ContextServiceCurrentResponse": "result 1 .ContextServiceCurrentResponse.Result",
     "ContextServiceCurrentResponse.Result": """
         current_user 1 .User
-        current_membership 2 .OrgMembershipItem""",
+        current_membership 2 .OrgMembershipItem
+        current_cas_backend 3 .CASBackendItem""",
+    "CASBackendItem": f"""
+        id 1 string
+        location 2 string
+        description 3 string
+        created_at 4 {TIME}
+        validated_at 5 {TIME}
+        validation_status 6 .CASBackendItem.ValidationStatus
+        provider 7 string
+        default 8 bool
+        limits 9 .CASBackendItem.Limits
+        is_inline 10 bool
+        name 11 string
+        validation_error 12 string optional
+        updated_at 13 {TIME}
+        fallback 14 bool
+        is_managed 15 bool""",
+    "CASBackendItem.Limits": "max_bytes 1 int64",
     "UserServiceListMembershipsRequest": "",
     "UserServiceListMembershipsResponse": "result 1 .OrgMembershipItem repeated",
     "SetCurrentMembershipRequest": "membership_id 1 string",
@@ -145,6 +163,11 @@ ENUMS = {
         "POLICY_VIOLATION_BLOCKING_STRATEGY_BLOCK": 1,
         "POLICY_VIOLATION_BLOCKING_STRATEGY_ADVISORY": 2,
     },
+    "CASBackendItem.ValidationStatus": {
+        "VALIDATION_STATUS_UNSPECIFIED": 0,
+        "VALIDATION_STATUS_OK": 1,
+        "VALIDATION_STATUS_INVALID": 2,
+    },
 }
 
 METHODS = {
@@ -168,6 +191,7 @@ KINDS = {
     FieldDescriptor.TYPE_STRING: "string",
     FieldDescriptor.TYPE_BOOL: "bool",
     FieldDescriptor.TYPE_INT32: "int32",
+    FieldDescriptor.TYPE_INT64: "int64",
 }
 
 

@@ -8,7 +8,15 @@ from typing import Any
 
 from app.domain.credentials import Credential, Endpoint, Method, Provider
 from app.domain.errors import AlreadyExists, LoopinError, NotFound, SessionEnded
-from app.domain.organizations import Context, Membership, Organization, Person, Role
+from app.domain.organizations import (
+    CASBackend,
+    Context,
+    Membership,
+    Organization,
+    OrganizationSettings,
+    Person,
+    Role,
+)
 from app.domain.secret import Secret
 from app.domain.server_info import SIGN_OUT, ServerInfo
 from app.domain.tokens import APIToken, CreatedToken, Project, ScopeFilter, StatusFilter, TokenDraft
@@ -72,6 +80,8 @@ class FakeControlPlane:
     hold: asyncio.Event | None = None
     held: dict[str, asyncio.Event] = field(default_factory=dict)
     lost: dict[str, LoopinError] = field(default_factory=dict)
+    settings: OrganizationSettings = field(default_factory=OrganizationSettings)
+    cas_backend: CASBackend | None = None
 
     async def answer(self, name: str) -> None:
         """Wait where the answer of this method is held; raise what comes in the place of one that is lost."""
@@ -82,11 +92,12 @@ class FakeControlPlane:
 
     def organization(self, name: str) -> Organization:
         """The organization as the server tells it."""
-        return Organization(f"id-{name}", name, NOW - timedelta(days=500), self.threshold)
+        return Organization(f"id-{name}", name, NOW - timedelta(days=500), self.threshold, self.settings)
 
     def membership(self, name: str) -> Membership:
         """Ada's place in it."""
-        return Membership(f"m-{name}", self.organization(name), self.role, name == self.current_name)
+        current = name == self.current_name
+        return Membership(f"m-{name}", self.organization(name), self.role, current, person=ADA)
 
 
 class FakeGateway:
@@ -128,9 +139,9 @@ class FakeGateway:
         plane = await self._enter("current")
         if self._is_token:
             token_id = plane.tokens[1].id
-            return Context(Person(token_id, "API-token@chainloop"), None)
+            return Context(Person(token_id, "API-token@chainloop"), None, plane.cas_backend)
         name = self._organization or plane.current_name
-        return Context(ADA, plane.membership(name) if name else None)
+        return Context(ADA, plane.membership(name) if name else None, plane.cas_backend)
 
     async def probe(self) -> None:
         """Whether the organization is served: `fail["probe"]`."""

@@ -210,7 +210,7 @@ def _day() -> list[ActivityEntry]:
 
     return [
         entry(26, Action.LOGIN, "profile default", "browser login", Outcome.DONE),
-        entry(25.5, Action.CREATE, "ci-release", "scope organization", Outcome.DONE),
+        entry(25.5, Action.CREATE, "ci-release", "scope global", Outcome.DONE),
         entry(25, Action.CREATE, "web-preview", "this name is taken", Outcome.FAILED),
         entry(3, Action.THRESHOLD, "90 days", "was off", Outcome.DONE),
         entry(2, Action.REVOKE, "leaked-key", "found in a public repository", Outcome.DONE),

@@ -110,7 +110,7 @@ async def test_a_signal_waits_for_the_token_and_tells_how_to_be_rid_of_it(number
         new = box.plane.tokens[-1].id
         assert f"api-token revoke --id {new}" in form.app._last_words
     # The next start tells it, too.
-    assert entries(box, Action.CREATE)[-1] == (Outcome.STARTED, "scope organization")
+    assert entries(box, Action.CREATE)[-1] == (Outcome.STARTED, "scope global")
 
 
 async def test_an_answer_that_never_comes_is_unknown_and_told_at_the_next_start() -> None:
@@ -159,7 +159,7 @@ async def test_a_lost_answer_to_a_creation_stays_open_while_the_token_lives(erro
         await form.write("ci-new")
         await form.enter()
         await form.reads("created all the same")
-    assert entries(box, Action.CREATE)[-1] == (Outcome.STARTED, "scope organization; its answer was lost")
+    assert entries(box, Action.CREATE)[-1] == (Outcome.STARTED, "scope global; its answer was lost")
     box.plane.lost.clear()
     box.start_again()
     async with at_tokens(box) as tokens:

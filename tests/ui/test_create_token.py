@@ -1,6 +1,7 @@
 """Creating an API token, and seeing it once."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from app.domain.credentials import Provider
 from app.domain.errors import AlreadyExists, Failed, SessionEnded, VaultLocked
 from app.domain.organizations import Role
+from app.domain.tokens import Project
 from app.services.chainloop_vault import SERVICE
 from tests.support import app as fakes
 from tests.support.pages.create import RevealPage
@@ -82,6 +84,23 @@ async def test_a_name_is_unique_in_its_scope_alone() -> None:
         assert form.name_note() == "✓ free"
 
 
+@pytest.mark.parametrize("name", ["global", "organization", "another project"])
+async def test_a_project_may_be_called_like_a_choice(name: str) -> None:
+    """The prefix tells it apart on the screen, and its place in the form."""
+    box = story()
+    for token in box.plane.tokens:
+        if token.project is not None:
+            box.plane.tokens[box.plane.tokens.index(token)] = replace(token, project=Project("p", name))
+    async with at_tokens(box) as tokens:
+        form = await tokens.new()
+        await form.write("ci-new")
+        assert await form.scope("right") == f"project/{name}"
+        await form.save()
+        made = box.plane.tokens[-1]
+        assert made.project is not None
+        assert made.project.name == name
+
+
 async def test_ninety_days_unless_chosen_and_the_end_is_shown() -> None:
     """Never warns; a date is checked while it is typed."""
     box = story()
@@ -109,8 +128,8 @@ async def test_a_member_must_name_a_project() -> None:
     async with at_tokens(box) as tokens:
         form = await tokens.new()
         await form.write("ci-new")
-        await form.reads("organization is not offered")
-        assert await form.scope("left", "left") == "ml"
+        await form.reads("global is not offered")
+        assert await form.scope("left", "left") == "project/ml"
         await form.scope("right", "right")
         assert not form.can_create()
         await form.project("data-lake")

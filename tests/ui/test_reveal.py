@@ -153,7 +153,7 @@ async def test_ctrl_c_twice_asks_before_an_unsaved_token_is_lost() -> None:
     box = story()
     async with at_tokens(box) as tokens:
         reveal = await revealed(tokens)
-        assert await told(box) == [(Outcome.STARTED, "scope organization")]
+        assert await told(box) == [(Outcome.STARTED, "scope global")]
         await reveal.press("ctrl+c", "ctrl+c")
         question = await reveal.over(Question)
         await question.reads("Quit without saving?")
@@ -162,7 +162,7 @@ async def test_ctrl_c_twice_asks_before_an_unsaved_token_is_lost() -> None:
         await reveal.press("ctrl+c", "ctrl+c")
         await (await reveal.over(Question)).yes()
         await reveal.until(lambda: reveal.app._exit)
-        assert await told(box) == [(Outcome.DONE, "scope organization, left unsaved")]
+        assert await told(box) == [(Outcome.DONE, "scope global, left unsaved")]
 
 
 async def test_a_token_that_is_saved_asks_nothing_more() -> None:
@@ -171,7 +171,7 @@ async def test_a_token_that_is_saved_asks_nothing_more() -> None:
         reveal = await revealed(tokens)
         await reveal.to_keychain()
         await reveal.reads("saved to GNOME Keyring")
-        assert await told(box) == [(Outcome.DONE, "scope organization")]
+        assert await told(box) == [(Outcome.DONE, "scope global")]
         await reveal.press("ctrl+c", "ctrl+c")
         await reveal.until(lambda: reveal.app._exit)
         assert reveal.app._last_words == ""
@@ -330,7 +330,7 @@ async def test_nobody_leaves_while_it_is_being_saved() -> None:
         assert reveal.is_open()
         box.fake_vault.held.set()
         await reveal.reads("saved to GNOME Keyring")
-        assert await told(box) == [(Outcome.DONE, "scope organization")]
+        assert await told(box) == [(Outcome.DONE, "scope global")]
 
 
 async def test_a_signal_while_it_is_being_saved_waits_for_the_keychain() -> None:
@@ -347,4 +347,4 @@ async def test_a_signal_while_it_is_being_saved_waits_for_the_keychain() -> None
         await reveal.until(lambda: reveal.app._exit)
     assert reveal.app.return_value == 143
     assert ("loopin-chainloop", "ci-new") in box.fake_vault.entries
-    assert await told(box) == [(Outcome.DONE, "scope organization")]
+    assert await told(box) == [(Outcome.DONE, "scope global")]

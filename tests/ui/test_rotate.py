@@ -22,7 +22,7 @@ async def rotated(tokens: TokensPage, box: fakes.FakeContainer, *, works: bool =
         box.plane.accepted.add(SECRET)
     await tokens.to_last()
     question = await tokens.rotate()
-    await question.reads(f"A new token {NEW} is created: scope organization, life 300 d.")
+    await question.reads(f"A new token {NEW} is created: scope global, life 300 d.")
     await question.yes()
     reveal = await tokens.over(RevealPage)
     await reveal.to_keychain()

@@ -80,7 +80,7 @@ async def test_a_created_token_is_as_it_was_asked_for(gateway: ChainloopGateway)
     token = created.token
     assert (token.name, token.description, token.organization_name) == (name, "where it lives", "acme")
     assert token.project is not None
-    assert (token.project.name, token.scope) == ("web", "web")
+    assert (token.project.name, token.scope) == ("web", "project/web")
     assert token.permissions == ("organization:read", "api_token:list")
     assert token.expires_at is not None
     assert abs(token.expires_at - token.created_at - timedelta(days=90)) < timedelta(seconds=5)
@@ -95,7 +95,7 @@ async def test_what_was_not_asked_for_is_not_set(gateway: ChainloopGateway) -> N
         None,
         None,
         "",
-        "organization",
+        "global",
     )
 
 
@@ -234,7 +234,7 @@ async def test_an_api_token_cannot_list_memberships_or_change_settings(
     gateway = gateways.open(token.endpoint, token)
     with pytest.raises(NotFound):
         await gateway.memberships()
-    with pytest.raises(NotFound):
+    with pytest.raises(PermissionDenied):
         await gateway.set_threshold("acme", 30)
 
 

@@ -70,7 +70,7 @@ async def test_tokens_are_listed_with_the_identity_and_the_moment(owner: Contain
     assert (listing.identity.organization, listing.identity.role) == ("acme", Role.OWNER)
     assert abs(listing.as_of - owner.clock.now()) < timedelta(seconds=20)
     active = await owner.list_tokens.do(StatusFilter.ACTIVE, ScopeFilter.PROJECT, "web")
-    assert {token.scope for token in active.tokens} == {"web"}
+    assert {token.scope for token in active.tokens} == {"project/web"}
 
 
 async def test_a_token_is_created_told_once_and_noted(owner: Container, server: AccountServer) -> None:
@@ -192,7 +192,7 @@ async def test_an_api_token_reads_its_place_from_itself(
         await robot.update_threshold.do(30)
     with pytest.raises(ReadOnly, match="belongs to one organization"):
         await robot.list_organizations.do()
-    assert {token.scope for token in (await robot.list_tokens.do()).tokens} <= {"web", "ml"}
+    assert {token.scope for token in (await robot.list_tokens.do()).tokens} <= {"project/web", "project/ml"}
 
 
 async def two_places(

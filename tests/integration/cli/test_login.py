@@ -2,6 +2,7 @@
 
 import re
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -231,6 +232,13 @@ def test_a_busy_port_names_the_flag_for_another(clerk: Clerk) -> None:
         clerk(*LOGIN, "--callback-port", port).fails(1, f"port {port} is taken", "--callback-port PORT")
 
 
+MEMBERSHIP = {"id", "current", "joinedAt", "updatedAt", "org", "user", "role"}
+ORGANIZATION = {
+    *("id", "name", "createdAt", "policyViolationBlockingStrategy", "preventImplicitWorkflowCreation"),
+    *("enableAiAgentCollector", "blockAttestationsOnReleasedVersions", "skipRunnerEnvVars"),
+}
+
+
 def test_organization_list_and_set(clerk: Clerk, organization: Organization) -> None:
     mine, person = organization.name, organization.owner
     other = add_organization(organization.server, organization.database).name
@@ -238,9 +246,10 @@ def test_organization_list_and_set(clerk: Clerk, organization: Organization) -> 
     clerk(*LOGIN, "--token", person.bearer).works()
     listed = clerk("chainloop", "organization", "list", "-o", "json").works().json
     assert {item["org"]["name"]: item["current"] for item in listed} == {mine: True, other: False}
-    keys = {"id", "current", "joinedAt", "updatedAt", "role", "org", "inUse"}
-    assert all(item.keys() == keys for item in listed)
-    clerk("chainloop", "organization", "set", "--name", other).works()
+    assert all(item.keys() == {*MEMBERSHIP, "inUse"} for item in listed)
+    (chosen,) = clerk("chainloop", "organization", "set", "--name", other, "-o", "json").works().json
+    assert chosen.keys() == MEMBERSHIP
+    assert (chosen["org"]["name"], chosen["role"], chosen["user"]["email"]) == (other, "viewer", person.email)
     assert f"Organization: {other}" in clerk("chainloop", "organization", "describe").works().out
     clerk("chainloop", "organization", "set", "nowhere").fails(1, "nowhere", mine)
     clerk("chainloop", "organization", "set").fails(2, "which organization")
@@ -268,7 +277,30 @@ def test_describe_json_has_the_vendors_keys(clerk: Clerk, account_server: Accoun
     shape = clerk("chainloop", "organization", "describe", "-o", "json").works().json
     assert shape.keys() == {"currentUser", "currentMembership"}
     assert shape["currentUser"].keys() == {"id", "email", "firstName", "lastName", "createdAt"}
-    assert shape["currentMembership"].keys() == {"id", "current", "joinedAt", "updatedAt", "role", "org"}
+    assert shape["currentMembership"].keys() == MEMBERSHIP
     organization = shape["currentMembership"]["org"]
-    assert organization.keys() - {"apiTokenMaxDaysInactive"} == {"id", "name", "createdAt"}
+    assert organization.keys() - {"apiTokenMaxDaysInactive"} == ORGANIZATION
     assert organization.get("apiTokenMaxDaysInactive", "90") == "90"
+
+
+def test_the_vendors_file_names_organization_and_server(
+    clerk: Clerk, organization: Organization, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With nothing else that names them, as after `chainloop config save`; its token is not used."""
+    other = add_organization(organization.server, organization.database).name
+    SetMembership(organization.database, utc_now).do(OPERATOR, organization.owner.email, other, Role.VIEWER)
+    monkeypatch.delenv("CHAINLOOP_CONTROL_PLANE_API")
+    monkeypatch.delenv("CHAINLOOP_API_INSECURE")
+    file = tmp_path / "vendor.toml"
+    file.write_text(
+        f"api-insecure = true\norganization = '{other}'\n[auth]\ntoken = 'not-a-real-token'\n"
+        f"[control-plane]\napi = '{organization.server.grpc}'\napi-ca = ''\n"
+    )
+    described = ("chainloop", "organization", "describe", "-o", "json")
+    monkeypatch.setenv("CHAINLOOP_TOKEN", organization.owner.bearer)
+    shape = clerk(*described, "-c", str(file)).works().json
+    assert shape["currentMembership"]["org"]["name"] == other
+    shape = clerk(*described, "--config", str(file), "--org", organization.name).works().json
+    assert shape["currentMembership"]["org"]["name"] == organization.name
+    monkeypatch.delenv("CHAINLOOP_TOKEN")
+    clerk(*described, "-c", str(file)).fails(3, f"not signed in at {organization.server.grpc}")

@@ -45,7 +45,7 @@ def test_revoking_asks_for_the_name(
     terminal.resize(160, 40)
     line = f"{LOOPIN} {' '.join(TOKENS)} revoke --id {token}; echo left=$?"
     terminal.type(line)
-    terminal.see("Type asked-about to go on:", "organization", "never")
+    terminal.see("Type asked-about to go on:", "global", "never")
     terminal.type("no")
     terminal.see("nothing was revoked", "left=130")
     terminal.type("clear")

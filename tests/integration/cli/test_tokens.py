@@ -1,6 +1,7 @@
 """`loopin chainloop organization api-token`, against a real server."""
 
 import json
+import re
 import subprocess
 import sys
 from datetime import datetime, timedelta
@@ -71,9 +72,11 @@ def test_json_has_the_vendors_keys(owner: Loopin) -> None:
 @pytest.mark.parametrize(
     ("flags", "check"),
     [
-        (["--scope", "global"], lambda item: "scopedEntity" not in item),
+        (["-s", "global"], lambda item: "scopedEntity" not in item),
         (["--scope", "project"], lambda item: "scopedEntity" in item),
         (["--project", "web"], lambda item: item["scopedEntity"]["name"] == "web"),
+        (["-p", "web", "-s", "project"], lambda item: item["scopedEntity"]["name"] == "web"),
+        (["--status", "revoked", "--all"], lambda item: "revokedAt" in item),
         (["--status", "revoked"], lambda item: "revokedAt" in item),
         (["--status", "active"], lambda item: "revokedAt" not in item),
     ],
@@ -87,7 +90,9 @@ def test_list_filters(owner: Loopin, flags: list[str], check: object) -> None:
 
 
 def test_all_is_status_all(owner: Loopin) -> None:
-    ids = [item["id"] for item in owner(*TOKENS, "list", "-a", "-o", "json").works().json]
+    said = owner(*TOKENS, "list", "-a", "-o", "json").works()
+    assert said.err == "loopin: --all is deprecated; use --status all\n"
+    ids = [item["id"] for item in said.json]
     wanted = [item["id"] for item in owner(*TOKENS, "list", "--status", "all", "-o", "json").works().json]
     assert ids == wanted
 
@@ -98,13 +103,29 @@ def test_table_shows_the_token_once_and_says_so(owner: Loopin, name: str) -> Non
     assert len(secrets_in(said.out)) == 1
     assert secrets_in(said.err) == []
     row = next(line for line in owner(*TOKENS, "list").works().out.splitlines() if name in line)
-    assert "web" in row
+    assert "  project/web  " in row
     assert "never" in row
     assert secrets_in(row) == []
 
 
 def test_a_life_without_end_is_told(owner: Loopin, name: str) -> None:
     owner(*TOKENS, "create", "--name", name, "-o", "token").fails(0, "never expires")
+    made = owner(*TOKENS, "create", "--name", f"{name}-0", "--expiration", "0", "-o", "json").works()
+    assert "never expires" in made.err
+    assert "expiresAt" not in made.json
+
+
+def test_times_have_their_fraction(owner: Loopin, name: str) -> None:
+    """As it is on the wire: microseconds, of which one time in a million is a whole second."""
+    made = owner(*TOKENS, "create", "--name", name, "--expiration", "24h", "-o", "json").works().json
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,5}[1-9])?Z", made["createdAt"])
+    assert len(made["createdAt"] + made["expiresAt"]) > 2 * len("2026-11-30T10:00:00Z")
+
+
+def test_the_scope_is_the_vendors_word(owner: Loopin, name: str) -> None:
+    owner(*TOKENS, "create", "--name", name, "--expiration", "24h").works()
+    row = next(line for line in owner(*TOKENS, "list").works().out.splitlines() if name in line)
+    assert "  global  " in row
 
 
 @pytest.mark.parametrize(
@@ -172,7 +193,7 @@ def test_an_empty_list_says_whether_something_was_looked_for(
     loopin: Loopin, account_server: AccountServer
 ) -> None:
     signed_in(loopin, account_server, account_server.outsider)
-    empty = "There are no API tokens in this organization; --all shows revoked ones, too.\n"
+    empty = "There are no API tokens in this organization; --status all shows revoked ones, too.\n"
     assert loopin(*TOKENS, "list").works().err == empty
     said = loopin(*TOKENS, "list", "--filter", "nothing-is-called-so").works()
     assert said.err == "There are no such API tokens in this organization.\n"

@@ -151,7 +151,7 @@ def test_what_vanished_between_two_listings_is_noted_once(
     said = f"loopin: revoked outside Loopin: {stem}-"
     assert re.fullmatch(rf"{said}idle, revoked .* UTC, possibly by the sweep: 9[89] days .*", swept)
     assert re.fullmatch(rf"{said}used, revoked .* UTC, not by the sweep: .*", in_use)
-    assert ada(*TOKENS, "list", "--all").works().err == ""
+    assert ada(*TOKENS, "list", "--status", "all").works().err == ""
     noted = {line["subject"]: line for line in trail(ada) if line["action"] == "revoked outside Loopin"}
     assert noted.keys() == {idle, used}
     assert "possibly by the sweep: " in noted[idle]["detail"]

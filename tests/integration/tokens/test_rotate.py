@@ -3,7 +3,7 @@
 import re
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import grpc
@@ -55,6 +55,16 @@ def test_the_old_token_can_be_kept(owner: Loopin, old: dict[str, Any], stem: str
     assert works(owner, old["jwt"])
     assert works(owner, new.json["jwt"])
     assert "interrupted" not in owner(*TOKENS, "list", "--filter", f"name:{stem}").err
+
+
+def test_the_new_token_can_have_another_life(owner: Loopin, old: dict[str, Any]) -> None:
+    """0 is never, as for the vendor's `create`."""
+    rotate = (*TOKENS, "rotate", "--id", old["id"], "--keep-old", "-o", "json", "--expiration")
+    assert "expiresAt" not in owner(*rotate, "0").works().json
+    new = owner(*rotate, "48h").works().json
+    life = datetime.fromisoformat(new["expiresAt"]) - datetime.fromisoformat(new["createdAt"])
+    assert abs(life - timedelta(hours=48)) <= timedelta(seconds=2)
+    owner(*rotate, "soon").fails(2, "--expiration 'soon' is not a length of time")
 
 
 def test_a_new_token_that_does_not_work_leaves_the_old_one(
@@ -139,8 +149,8 @@ def test_killed_while_the_old_token_is_revoked(
     kill(child, proxy, 1)
     (new,) = family(owner, stem).keys()
     assert new != stem
-    owner(*TOKENS, "list", "--all").works()
-    assert owner(*TOKENS, "list", "--all").works().err == ""
+    owner(*TOKENS, "list", "--status", "all").works()
+    assert owner(*TOKENS, "list", "--status", "all").works().err == ""
     last = {line["operation"]: line for line in trail(owner) if line["action"] in {"rotate", "revoke"}}
     assert {line["outcome"] for line in last.values()} == {"done"}
 

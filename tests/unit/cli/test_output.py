@@ -29,7 +29,9 @@ def test_a_cell_cannot_move_the_cursor_or_break_the_line() -> None:
 
 def test_times_are_utc_with_z() -> None:
     at = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=timezone(timedelta(hours=2)))
-    assert stamp(at) == "2026-01-02T01:04:05Z"
+    assert stamp(at) == "2026-01-02T01:04:05.000678Z"
+    assert stamp(at.replace(microsecond=120_000)) == "2026-01-02T01:04:05.12Z"
+    assert stamp(at.replace(second=50, microsecond=0)) == "2026-01-02T01:04:50Z"
     assert stamp(None) is None
     assert moment(at) == "2026-01-02 01:04 UTC"
     assert moment(None, "never") == "never"

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from app.clients import chainloop_mapping as mapping
 from app.domain.errors import BadReply
-from app.domain.organizations import Role
+from app.domain.organizations import OrganizationSettings, Role
 from app.domain.tokens import ScopeFilter, StatusFilter, TokenDraft
-from app.proto.controlplane.v1 import api_token_pb2, organization_pb2
+from app.proto.controlplane.v1 import api_token_pb2, context_pb2, organization_pb2
 
 
 @given(st.integers(), st.integers())
@@ -43,6 +43,54 @@ def test_an_unknown_role_is_told_as_unknown() -> None:
 
 def test_an_absent_threshold_is_off() -> None:
     assert mapping.organization(organization_pb2.OrgItem(name="acme")).threshold == 0
+
+
+def test_the_settings_of_an_organization_arrive() -> None:
+    item = organization_pb2.OrgItem(
+        default_policy_violation_strategy=organization_pb2.OrgItem.POLICY_VIOLATION_BLOCKING_STRATEGY_BLOCK,
+        policy_allowed_hostnames=["policies.example", "b.example"],
+        prevent_implicit_workflow_creation=True,
+        enable_ai_agent_collector=True,
+        block_attestations_on_released_versions=True,
+        skip_runner_env_vars=True,
+    )
+    hosts = ("policies.example", "b.example")
+    assert mapping.organization(item).settings == OrganizationSettings(True, hosts, True, True, True, True)
+    assert mapping.organization(organization_pb2.OrgItem()).settings == OrganizationSettings()
+
+
+def test_the_person_of_a_membership_arrives() -> None:
+    user = organization_pb2.User(id="u", email="ada@acme.example", instance_admin=True)
+    person = mapping.membership(organization_pb2.OrgMembershipItem(user=user)).person
+    assert person is not None
+    assert (person.email, person.instance_admin) == ("ada@acme.example", True)
+    assert mapping.membership(organization_pb2.OrgMembershipItem()).person is None
+
+
+def test_the_backend_of_artifacts_arrives_where_there_is_one() -> None:
+    item = context_pb2.CASBackendItem(
+        id="b",
+        name="main",
+        location="registry.example/acme",
+        provider="OCI",
+        default=True,
+        is_inline=True,
+        validation_status=context_pb2.CASBackendItem.VALIDATION_STATUS_INVALID,
+        validation_error="",
+        limits=context_pb2.CASBackendItem.Limits(max_bytes=2**40),
+    )
+    item.created_at.FromSeconds(0)
+    result = context_pb2.ContextServiceCurrentResponse.Result
+    found = mapping.context(result(current_cas_backend=item)).cas_backend
+    assert found is not None
+    assert (found.location, found.provider, found.default, found.fallback) == (
+        "registry.example/acme", "OCI", True, False,
+    )  # fmt: skip
+    assert (found.inline, found.max_bytes, found.valid, found.problem) == (True, 2**40, False, "")
+    assert (found.created_at, found.validated_at) == (datetime(1970, 1, 1, tzinfo=UTC), None)
+    bare = mapping.cas_backend(context_pb2.CASBackendItem())
+    assert (bare.max_bytes, bare.valid, bare.problem) == (None, None, None)
+    assert mapping.context(result()).cas_backend is None
 
 
 def test_only_what_was_asked_for_is_sent() -> None:

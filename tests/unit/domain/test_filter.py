@@ -37,6 +37,10 @@ def found(text: str) -> set[str]:
         ("name:ci-web* !status:revoked !name:*-*-*", {"ci-web"}),
         ("project:ml idle>100d", {"ml-migration", "ml-batch-2025-09"}),
         ("scope:org idle<1h", {"ci-release"}),
+        ("scope:global idle<1h", {"ci-release"}),
+        ("scope:organization idle<1h", {"ci-release"}),
+        ("scope:project/ML idle>100d", {"ml-migration", "ml-batch-2025-09"}),
+        ("never scope:project/m? !scope:project/web", {"ml-notebook"}),
         ("never scope:project", {"ml-notebook"}),
         ("!never idle>180d", {"ml-migration", "release-bot"}),
         ("expires<7d", {"ci-web-staging", "ci-web-preview", "ci-ml-train"}),
@@ -62,7 +66,8 @@ def test_it_finds(text: str, names: set[str]) -> None:
         ("x idle>30", "idle>30", 2, "a duration must follow"),
         ("created>3d", "created>3d", 0, "only idle and expires can be compared"),
         ("status:gone", "status:gone", 0, "status is one of active, expired"),
-        ("scope:team", "scope:team", 0, "scope is one of"),
+        ("scope:team", "scope:team", 0, "scope is one of global, org, organization, project, project/NAME"),
+        ("scope:project/", "scope:project/", 0, "scope is one of"),
         ("name:", "name:", 0, "a text must follow"),
         ("ci !", "!", 3, "a term must follow"),
         ('name:"open', 'name:"open', 0, "the quotes do not match"),
@@ -223,7 +228,7 @@ def test_a_glob_finds_what_it_means(glob: str, name: str) -> None:
     token = replace(BOOK.all[0].token, name=name, project=None, id="", description="")
     one = row(token, NOW, 90, timedelta(days=14))
     assert filters.parse(f"name:{glob}").at(NOW)(one) is globbed(glob, name)
-    lines = (name, "organization", "", "")
+    lines = (name, "global", "", "")
     assert filters.parse(glob).at(NOW)(one) is any(globbed(f"*{glob}*", line) for line in lines)
 
 

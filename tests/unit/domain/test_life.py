@@ -22,6 +22,7 @@ from app.domain.expiry import read_life
         ("1.5h", timedelta(minutes=90)),
         ("2160h0m0s", timedelta(days=90)),
         ("never", None),
+        *((text, None) for text in ("0", "0s", "0h0m", " 0.0h ")),
         (" 24H ", timedelta(hours=24)),
     ],
 )
@@ -30,7 +31,7 @@ def test_reads_days_and_go_durations(text: str, expected: timedelta | None) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["", "24", "h", "24x", "-24h", "24h!", "1h 30m", "tomorrow", "0h", "200y", "9" * 400 + "h"]
+    "text", ["", "24", "h", "24x", "-24h", "24h!", "1h 30m", "tomorrow", "1ns", "00", "200y", "9" * 400 + "h"]
 )
 def test_refuses_what_is_no_length_of_time(text: str) -> None:
     with pytest.raises(UsageError):

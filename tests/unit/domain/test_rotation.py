@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.names import problem
-from app.domain.rotation import next_name, successor
+from app.domain.rotation import NewLife, next_name, successor
 from tests.support.sample_tokens import NOW, WEB, tokens
 
 MARCH = datetime(2026, 3, 14, tzinfo=UTC)
@@ -50,3 +50,5 @@ def test_scope_life_and_permissions_are_the_same() -> None:
     limited = replace(old, permissions=("organization:read", "api_token:list"), expires_at=None)
     assert successor(limited, set(), NOW).permissions == limited.permissions
     assert successor(limited, set(), NOW).expires_in is None
+    for span in (None, timedelta(days=7)):
+        assert successor(old, set(), NOW, NewLife(span)).expires_in == span

@@ -23,21 +23,28 @@ _sym_db = _symbol_database.Default()
 
 
 from app.proto.controlplane.v1 import organization_pb2 as controlplane_dot_v1_dot_organization__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63ontrolplane/v1/context.proto\x12\x0f\x63ontrolplane.v1\x1a\"controlplane/v1/organization.proto\"\x1e\n\x1c\x43ontextServiceCurrentRequest\"\xe3\x01\n\x1d\x43ontextServiceCurrentResponse\x12\x45\n\x06result\x18\x01 \x01(\x0b\x32\x35.controlplane.v1.ContextServiceCurrentResponse.Result\x1a{\n\x06Result\x12+\n\x0c\x63urrent_user\x18\x01 \x01(\x0b\x32\x15.controlplane.v1.User\x12>\n\x12\x63urrent_membership\x18\x02 \x01(\x0b\x32\".controlplane.v1.OrgMembershipItemJ\x04\x08\x03\x10\x04\x32z\n\x0e\x43ontextService\x12h\n\x07\x43urrent\x12-.controlplane.v1.ContextServiceCurrentRequest\x1a..controlplane.v1.ContextServiceCurrentResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x63ontrolplane/v1/context.proto\x12\x0f\x63ontrolplane.v1\x1a\"controlplane/v1/organization.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x1e\n\x1c\x43ontextServiceCurrentRequest\"\x9c\x02\n\x1d\x43ontextServiceCurrentResponse\x12\x45\n\x06result\x18\x01 \x01(\x0b\x32\x35.controlplane.v1.ContextServiceCurrentResponse.Result\x1a\xb3\x01\n\x06Result\x12+\n\x0c\x63urrent_user\x18\x01 \x01(\x0b\x32\x15.controlplane.v1.User\x12>\n\x12\x63urrent_membership\x18\x02 \x01(\x0b\x32\".controlplane.v1.OrgMembershipItem\x12<\n\x13\x63urrent_cas_backend\x18\x03 \x01(\x0b\x32\x1f.controlplane.v1.CASBackendItem\"\x85\x05\n\x0e\x43\x41SBackendItem\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08location\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cvalidated_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12K\n\x11validation_status\x18\x06 \x01(\x0e\x32\x30.controlplane.v1.CASBackendItem.ValidationStatus\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\x08 \x01(\x08\x12\x36\n\x06limits\x18\t \x01(\x0b\x32&.controlplane.v1.CASBackendItem.Limits\x12\x11\n\tis_inline\x18\n \x01(\x08\x12\x0c\n\x04name\x18\x0b \x01(\t\x12\x1d\n\x10validation_error\x18\x0c \x01(\tH\x00\x88\x01\x01\x12.\n\nupdated_at\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x66\x61llback\x18\x0e \x01(\x08\x12\x12\n\nis_managed\x18\x0f \x01(\x08\x1a\x1b\n\x06Limits\x12\x11\n\tmax_bytes\x18\x01 \x01(\x03\"n\n\x10ValidationStatus\x12!\n\x1dVALIDATION_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14VALIDATION_STATUS_OK\x10\x01\x12\x1d\n\x19VALIDATION_STATUS_INVALID\x10\x02\x42\x13\n\x11_validation_error2z\n\x0e\x43ontextService\x12h\n\x07\x43urrent\x12-.controlplane.v1.ContextServiceCurrentRequest\x1a..controlplane.v1.ContextServiceCurrentResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'controlplane.v1.context_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONTEXTSERVICECURRENTREQUEST']._serialized_start=86
-  _globals['_CONTEXTSERVICECURRENTREQUEST']._serialized_end=116
-  _globals['_CONTEXTSERVICECURRENTRESPONSE']._serialized_start=119
-  _globals['_CONTEXTSERVICECURRENTRESPONSE']._serialized_end=346
-  _globals['_CONTEXTSERVICECURRENTRESPONSE_RESULT']._serialized_start=223
-  _globals['_CONTEXTSERVICECURRENTRESPONSE_RESULT']._serialized_end=346
-  _globals['_CONTEXTSERVICE']._serialized_start=348
-  _globals['_CONTEXTSERVICE']._serialized_end=470
+  _globals['_CONTEXTSERVICECURRENTREQUEST']._serialized_start=119
+  _globals['_CONTEXTSERVICECURRENTREQUEST']._serialized_end=149
+  _globals['_CONTEXTSERVICECURRENTRESPONSE']._serialized_start=152
+  _globals['_CONTEXTSERVICECURRENTRESPONSE']._serialized_end=436
+  _globals['_CONTEXTSERVICECURRENTRESPONSE_RESULT']._serialized_start=257
+  _globals['_CONTEXTSERVICECURRENTRESPONSE_RESULT']._serialized_end=436
+  _globals['_CASBACKENDITEM']._serialized_start=439
+  _globals['_CASBACKENDITEM']._serialized_end=1084
+  _globals['_CASBACKENDITEM_LIMITS']._serialized_start=924
+  _globals['_CASBACKENDITEM_LIMITS']._serialized_end=951
+  _globals['_CASBACKENDITEM_VALIDATIONSTATUS']._serialized_start=953
+  _globals['_CASBACKENDITEM_VALIDATIONSTATUS']._serialized_end=1063
+  _globals['_CONTEXTSERVICE']._serialized_start=1086
+  _globals['_CONTEXTSERVICE']._serialized_end=1208
 # @@protoc_insertion_point(module_scope)
