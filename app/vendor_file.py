@@ -4,6 +4,8 @@ Read, never written. Of its keys Loopin takes the organization and the control p
 lies in the keychain. Keys are compared without regard to case, as the vendor does.
 """
 
+import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,11 @@ KEYS: Mapping[str, str] = {
 """The vendor's key of each setting that is read, by the setting's name."""
 
 
+LARGEST = 1 << 20
+"""Bytes; a configuration file is far smaller, even with an authority in it."""
+_WHERE = re.compile(r"\(at (line \d+, column \d+)\)")
+
+
 def read(name: str) -> dict[str, tuple[str, str]]:
     """Return value and source of each setting that the file `name` has; an empty value counts as not set.
 
@@ -31,10 +38,11 @@ def read(name: str) -> dict[str, tuple[str, str]]:
     path = inputs.read_path(name, FLAG)
     if path is None:
         raise UsageError(f"{FLAG} is empty", hint="give the path of a file, or leave it out")
-    keys = _lowered(_load(path))
+    shown = clean(str(path), 200)
+    keys = load(path, f"{FLAG} {shown}", "give another file, or leave --config out")
     found = {}
     for setting, key in KEYS.items():
-        value, source = _value(keys, key), f"{key} in {clean(str(path), 200)}"
+        value, source = value_of(keys, key), f"{key} in {shown}"
         if value is None:
             continue
         if isinstance(value, Mapping | list):
@@ -45,35 +53,43 @@ def read(name: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _load(path: Path) -> Mapping[str, Any]:
+def load(path: Path, shown: str, hint: str) -> Mapping[str, Any]:
+    """Return what the file has, keys in lower case.
+
+    Raise UsageError, which calls the file `shown` and quotes none of its content: that may be a token.
+    """
     import tomllib
 
-    where = f"{FLAG} {clean(str(path), 200)}"
     try:
-        return tomllib.loads(inputs.decode(path.read_bytes(), where))
+        facts = path.stat()
+        # A pipe would never end.
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST:
+            raise UsageError(f"{shown} is not a configuration file", hint=hint)
+        text = inputs.decode(path.read_bytes(), shown)
+    except FileNotFoundError:
+        raise UsageError(f"{shown} does not exist", hint=hint) from None
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-    except tomllib.TOMLDecodeError as error:
-        # Its message has places and no content, which may be a token.
-        reason = f"it is not TOML, {_place(str(error))}"
-    raise UsageError(f"{where} cannot be read: {reason}", hint="give another file, or leave --config out")
+        raise UsageError(f"{shown} cannot be read: {error.strerror}", hint=hint) from None
+    try:
+        tables: Mapping[str, Any] = _lowered(tomllib.loads(text))
+    # RecursionError: brackets nested by the thousand.
+    except (ValueError, RecursionError) as error:
+        found = _WHERE.search(str(error))
+        where = f": see {found[1]}" if found else ""
+        raise UsageError(f"{shown} is not TOML{where}", hint=hint) from None
+    return tables
 
 
-def _place(message: str) -> str:
-    """The place in a message of tomllib; a file that cannot be read quotes none of its content."""
-    _, opened, place = message.rpartition("(at ")
-    return f"at {place.removesuffix(')')}" if opened else "somewhere"
+def value_of(keys: Any, key: str) -> Any:
+    """The value of a key with dots in it, such as `auth.token`; None where there is none."""
+    for part in key.split("."):
+        if not isinstance(keys, Mapping):
+            return None
+        keys = keys.get(part)
+    return keys
 
 
 def _lowered(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     return {str(key).lower(): _lowered(inner) for key, inner in value.items()}
-
-
-def _value(keys: Any, key: str) -> Any:
-    for part in key.split("."):
-        if not isinstance(keys, Mapping):
-            return None
-        keys = keys.get(part)
-    return keys

@@ -38,9 +38,6 @@ from app.services.login.round_trip import BrowserLogin
     is_flag=True,
     help="Take over the login of Chainloop's own command line; its file is not changed.",
 )
-@click.option(
-    "-c", "--config", metavar="FILE", help="With --import: the configuration file of that command line."
-)
 @output_option("table", "json")
 @shared
 @click.pass_context
@@ -50,19 +47,17 @@ def login(
     callback_port: int,
     keyless: bool,
     take_over: bool,
-    config: str | None,
     output: str,
 ) -> int:
     """Sign in to Chainloop, in the browser or with --token, and store the login in the keychain.
 
-    --token - reads an API token from standard input.
+    --token - reads an API token from standard input. --import takes over the login in the usual
+    configuration file of Chainloop's own command line, or in the one that --config names.
     """
-    if config is not None and not take_over:
-        raise UsageError("--config says nothing without --import", hint="add --import, or leave it out")
     excluded = {"--token": "chainloop_flag_token" in flags(ctx), "--skip-browser": skip_browser}
     if take_over:
         excluded |= {"--keyless": keyless, "--callback-port": bool(callback_port)}
-        return _import(ctx, config, output == "json", excluded)
+        return _import(ctx, output == "json", excluded)
     if keyless:
         from app.cli.chainloop_keyless import log_in
 
@@ -74,17 +69,16 @@ def login(
     return exits.DONE
 
 
-def _import(ctx: click.Context, config: str | None, as_json: bool, excluded: Mapping[str, bool]) -> int:
+def _import(ctx: click.Context, as_json: bool, excluded: Mapping[str, bool]) -> int:
     for option in (name for name, given in excluded.items() if given):
         raise UsageError(f"--import and {option} exclude each other", hint=f"leave {option} out")
-    if config is not None and not config.strip():
-        raise UsageError("--config is empty", hint="name the file, or leave it out")
+    path = flags(ctx).get("chainloop_config") or ""
     view = LoginView(quiet=as_json)
 
     async def take_over(container: Container) -> None:
         with suppress(LoopinError):
-            debug.hide(container.vendor_logins.read(config or "").secret.reveal())
-        await _told(container, view.watch(container.chainloop_import_login().do(config or "")), as_json)
+            debug.hide(container.vendor_logins.read(path).secret.reveal())
+        await _told(container, view.watch(container.chainloop_import_login().do(path)), as_json)
 
     run(ctx, take_over)
     return exits.DONE

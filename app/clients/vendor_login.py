@@ -1,13 +1,8 @@
-"""The configuration file of Chainloop's own command line: read, never written.
-
-Its program reads keys in any case and writes them in lower case: `auth.token`, `control-plane.API`,
-`control-plane.api-ca`, `api-insecure`, `organization`.
-"""
+"""The login in the configuration file of Chainloop's own command line: read, never written."""
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,15 +14,13 @@ from app.domain.credentials import Endpoint, Provider
 from app.domain.errors import UsageError
 from app.domain.text import clean
 from app.domain.vendor_login import VendorLogin
+from app.vendor_file import load, value_of
 
 if TYPE_CHECKING:
     from app.domain.ports import Claims
 
-LARGEST = 1 << 20
-"""Bytes; a configuration file is far smaller, even with an authority in it."""
 _NAME = "name the file with --config FILE, or sign in with: loopin chainloop auth login"
 _TRUE, _FALSE = frozenset({"1", "t", "true"}), frozenset({"", "0", "f", "false"})
-_WHERE = re.compile(r"\(at (line \d+, column \d+)\)")
 
 
 def default_path() -> Path | None:
@@ -64,9 +57,9 @@ class VendorLoginFile:
         if place is None:
             raise UsageError("the Chainloop command line has no configuration file here", hint=_NAME)
         shown = inputs.with_tilde(place)
-        tables = _tables(place, shown)
+        tables = load(place, shown, _NAME)
         try:
-            token = inputs.read_secret(_text(tables, "auth", "token"), "auth.token")
+            token = inputs.read_secret(_text(tables, "auth.token"), "auth.token")
         except UsageError as error:
             raise UsageError(f"{shown} holds no login: {error.message}", hint=_NAME) from None
         if token is None:
@@ -98,50 +91,17 @@ def readable_by_others(path: Path) -> bool:
     return any(mode & read and all(folder & enter for folder in folders) for read, enter in reading)
 
 
-def _tables(path: Path, shown: str) -> Mapping[str, Any]:
-    try:
-        facts = path.stat()
-        # A pipe would never end.
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST:
-            raise UsageError(f"{shown} is not a configuration file", hint=_NAME)
-        text = inputs.decode(path.read_bytes(), shown)
-    except FileNotFoundError:
-        raise UsageError(f"there is no file {shown}", hint=_NAME) from None
-    except OSError as error:
-        raise UsageError(f"{shown} cannot be read: {error.strerror}", hint=_NAME) from None
-    import tomllib
-
-    try:
-        return tomllib.loads(text)
-    # RecursionError: brackets nested by the thousand. The text of the error may quote the file.
-    except (ValueError, RecursionError) as error:
-        found = _WHERE.search(str(error))
-        where = f": see {found[1]}" if found else ""
-        raise UsageError(
-            f"{shown} is not TOML{where}", hint="mend it, or sign in with: loopin chainloop auth login"
-        ) from None
-
-
-def _value(tables: Mapping[str, Any], *names: str) -> Any:
-    node: Any = tables
-    for name in names:
-        if not isinstance(node, Mapping):
-            return None
-        node = next((value for key, value in node.items() if key.lower() == name), None)
-    return node
-
-
-def _text(tables: Mapping[str, Any], *names: str) -> str:
-    value = _value(tables, *names)
+def _text(tables: Mapping[str, Any], key: str) -> str:
+    value = value_of(tables, key)
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise UsageError(f"{'.'.join(names)} is not text")
+        raise UsageError(f"{key} is not text")
     return value
 
 
 def _organization(tables: Mapping[str, Any]) -> str:
-    value = _value(tables, "organization")
+    value = value_of(tables, "organization")
     return value.strip() if isinstance(value, str) else ""
 
 
@@ -154,7 +114,7 @@ def _server(tables: Mapping[str, Any]) -> tuple[Endpoint | None, str]:
 
 
 def _endpoint(tables: Mapping[str, Any]) -> Endpoint:
-    address = inputs.read_address(_text(tables, "control-plane", "api"), "control-plane.API")
+    address = inputs.read_address(_text(tables, "control-plane.api"), "control-plane.API")
     if address is None:
         raise UsageError("control-plane.API is not set")
     insecure = _insecure(tables)
@@ -164,7 +124,7 @@ def _endpoint(tables: Mapping[str, Any]) -> Endpoint:
 
 
 def _insecure(tables: Mapping[str, Any]) -> bool:
-    text = str(_value(tables, "api-insecure") or "").strip().lower()
+    text = str(value_of(tables, "api-insecure") or "").strip().lower()
     if text not in _TRUE | _FALSE:
         raise UsageError("api-insecure is neither true nor false")
     return text in _TRUE
@@ -172,7 +132,7 @@ def _insecure(tables: Mapping[str, Any]) -> bool:
 
 def _authority(tables: Mapping[str, Any]) -> str:
     """A path becomes absolute: it is stored with the login, and used from any folder."""
-    text = inputs.read_text(_text(tables, "control-plane", "api-ca"), "control-plane.api-ca")
+    text = inputs.read_text(_text(tables, "control-plane.api-ca"), "control-plane.api-ca")
     if not text or inputs.certificate_in(text):
         return text
     return str(inputs.read_path(text, "control-plane.api-ca"))

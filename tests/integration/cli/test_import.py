@@ -218,9 +218,9 @@ def ended(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
-        (Path.unlink, 2, ("there is no file", "--config FILE")),
+        (Path.unlink, 2, ("does not exist", "--config FILE")),
         (a_folder, 2, ("is not a configuration file", "--config FILE")),
-        (not_toml, 2, ("is not TOML", "mend it")),
+        (not_toml, 2, ("is not TOML", "--config FILE")),
         (lambda path: path.write_bytes(b"\xff\xfe\xff"), 2, ("is not UTF-8 text",)),
         (without("token"), 2, ("holds no login: auth.token is not set",)),
         (without("api = "), 2, ("does not tell the server", "chainloop config save --control-plane")),
@@ -288,10 +288,6 @@ def test_nobody_at_the_server_leaves_everything(clerk: Clerk, folder: Path) -> N
 )
 def test_other_ways_exclude_it(clerk: Clerk, given: tuple[str, ...], words: str) -> None:
     clerk(*IMPORT, *given).fails(2, words)
-
-
-def test_a_file_says_nothing_to_other_ways(clerk: Clerk) -> None:
-    clerk(*LOGIN, "-c", "config.toml").fails(2, "--config says nothing without --import")
 
 
 def test_the_home_folder_is_shown_as_such(

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.clients.vendor_login import LARGEST, VendorLoginFile, default_path, readable_by_others
+from app import vendor_file
+from app.clients.vendor_login import VendorLoginFile, default_path, readable_by_others
 from app.domain.credentials import Method
 from app.domain.errors import UsageError
 from app.oidc.claims import read_claims
@@ -80,7 +81,7 @@ def test_what_holds_no_login_is_told_when_asked_for_and_not_found_otherwise(
 def test_what_is_no_such_file_is_not_read(tmp_path: Path) -> None:
     """A pipe would be waited for without an end."""
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "large").write_bytes(b"#" * (LARGEST + 1))
+    (tmp_path / "large").write_bytes(b"#" * (vendor_file.LARGEST + 1))
     for name in ("pipe", "large", "missing", "folder/missing"):
         assert reader(tmp_path / name).find() is None
         with pytest.raises(UsageError, match=name):
