@@ -10,6 +10,8 @@ from app.domain.text import clean
 from widgets.action_line import ActionLine, Piece, width_of
 
 WARNING_AT = timedelta(minutes=15)
+_LONGEST, _SHORTEST = 40, 16
+"""Cells of the organization's name: as a rule, and where nothing else fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Whoami:
 
 
 class TopBar(ActionLine):
-    """Under 100 columns the identity goes, then the organization, then the words of the tabs."""
+    """The organization stays. What goes first is the identity, then the clock, loopin, and words of tabs."""
 
     DEFAULT_CSS = """
     TopBar { dock: top; background: $panel; color: $text; padding: 0 1; }
@@ -52,23 +54,28 @@ class TopBar(ActionLine):
     """True in read-only mode."""
 
     def pieces(self, width: int) -> tuple[Sequence[Piece], Sequence[Piece]]:
-        identity, organization = self._identity(), self._organization()
-        fixed = [*self._clock(), *self._badge()]
+        clock, badge, read_only = self._clock(), self._badge(), self._read_only()
+        organization = self._organization(_LONGEST)
+        whole = self._brand() + self._tabs(words=True)
         long, short = self._tabs(words=True), self._tabs(words=False)
         variants = (
-            (long, [*organization, *identity, *fixed]),
-            (long, [*organization, *self._read_only(), *fixed]),
-            (long, [*self._read_only(), *fixed]),
-            (short, [*self._read_only(), *fixed]),
-            (short, fixed),
+            (whole, [*organization, *self._identity(), *clock, *badge]),
+            (whole, [*organization, *read_only, *clock, *badge]),
+            (whole, [*organization, *read_only, *badge]),
+            (long, [*organization, *read_only, *badge]),
+            (short, [*organization, *read_only, *badge]),
+            (short, [*self._organization(_SHORTEST), *badge]),
         )
         for left, right in variants:
             if width_of(left) + width_of(right) <= width:
                 return left, right
-        return short, self._badge()
+        return short, badge
+
+    def _brand(self) -> list[Piece]:
+        return [Piece("loopin ", "bold $primary", "app.room('accounts')")]
 
     def _tabs(self, *, words: bool) -> list[Piece]:
-        pieces = [Piece("loopin ", "bold $primary", "app.room('accounts')")]
+        pieces: list[Piece] = []
         for tab in self.tabs:
             words_too = words or tab.current
             text = f" {tab.key} {tab.title} " if words_too else f" {tab.key} "
@@ -76,10 +83,10 @@ class TopBar(ActionLine):
             pieces.append(Piece(text, style, tab.action))
         return pieces
 
-    def _organization(self) -> list[Piece]:
+    def _organization(self, most: int) -> list[Piece]:
         if not self.who.organization:
             return []
-        return [Piece(f"  {clean(self.who.organization, 40)} ▾", "bold", "app.organization")]
+        return [Piece(f"  {clean(self.who.organization, most)} ▾", "bold", "app.organization")]
 
     def _identity(self) -> list[Piece]:
         who = self.who

@@ -167,8 +167,9 @@ def test_rfc9113_10_5_1_metadata_is_limited(channel: grpc.Channel) -> None:
 
 
 @pytest.mark.parametrize("path", ["/controlplane.v1.APITokenService/Nope", "/nope/Nope", "/x", "/"])
-def test_grpc_status_a_call_that_there_is_none_of_is_unimplemented(channel: grpc.Channel, path: str) -> None:
-    assert call(channel, path)[0] == "UNIMPLEMENTED"
+def test_grpc_status_nobody_learns_which_calls_there_are(channel: grpc.Channel, path: str) -> None:
+    """To whoever is signed in; the others hear that first (tests/integration/server/test_unserved.py)."""
+    assert call(channel, path)[0] == "UNAUTHENTICATED"
 
 
 def test_a_stop_does_not_wait_for_those_who_watch_the_health(own_target: ServerFactory) -> None:

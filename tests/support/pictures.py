@@ -19,6 +19,7 @@ from app.screens.accounts import AccountsScreen
 from app.screens.activity import ActivityScreen
 from app.screens.auto_revoke import AutoRevokeScreen
 from app.screens.auto_revoke_save import ConfirmThreshold
+from app.screens.create_organization import CreateOrganizationDialog
 from app.screens.create_token import CreateTokenDialog
 from app.screens.dialog import Confirm
 from app.screens.export_activity import ExportActivityDialog
@@ -69,6 +70,8 @@ PICTURES: dict[str, Picture] = {
     "why": Picture(WhyDialog),
     "profiles": Picture(ProfileDialog),
     "organization": Picture(OrganizationDialog),
+    "no-organization": Picture(TokensScreen),
+    "create-organization": Picture(CreateOrganizationDialog),
     "team": Picture(TeamDialog),
     "sign-out": Picture(Confirm),
     "login": Picture(LoginScreen),

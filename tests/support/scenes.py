@@ -138,6 +138,14 @@ def every_port_busy(theme: str) -> LoopinApp:
     return fakes.app(box)
 
 
+def in_no_organization(theme: str) -> LoopinApp:
+    """Ada at a control plane that has just met her, in the Tokens room."""
+    box = fakes.container(theme=theme)
+    box.fake_accounts.known["chainloop", "default"] = {"endpoint": fakes.ENDPOINT.address}
+    box.plane.organizations, box.plane.current_name = (), ""
+    return fakes.app(box, screen="tokens")
+
+
 def signed_in_twice(theme: str) -> LoopinApp:
     """Ada at Chainloop, and an access token of Gumloop's."""
     box = fakes.container(theme=theme)
@@ -349,6 +357,8 @@ SCENES: dict[str, Scene] = {
     "login-key": scene_of(signed_out, "l", "down", "enter", *"my-key"),
     "profiles": scene_of(signed_in, "p"),
     "organization": scene_of(signed_in, "O"),
+    "no-organization": scene_of(in_no_organization),
+    "create-organization": scene_of(in_no_organization, "enter", *"My"),
     "team": scene_of(signed_in_twice, "T"),
     "activity": scene_of(with_activity),
     "activity-filter": scene_of(with_activity, "slash", *"ci-"),

@@ -85,7 +85,9 @@ def test_kill_9_takes_the_server_along_and_the_next_demo_tidies_up(
         terminal_gone(pid)
     (left,) = tmp_path.glob("loopin-demo-*")
     # Nobody gave the shell its terminal back: there, enter ends no line.
-    terminal.press("stty sane; tput reset", "C-j")
+    terminal.press("stty sane; tput reset; echo ready=$((40 + 2))", "C-j")
+    # A reset drops what is typed meanwhile.
+    terminal.see("ready=42")
     terminal.type(f"{LOOPIN} demo; echo ended=$?")
     # The screen of the killed one stands until then.
     subprocess.run(["timeout", "60", "sh", "-c", f"while [ -e {left} ]; do sleep 0.1; done"], check=True)

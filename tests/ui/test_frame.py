@@ -62,13 +62,36 @@ async def test_the_top_bar_names_who_where_and_how_long() -> None:
         assert "◷ 23 h 12 m" in frame.bar()
 
 
-async def test_a_narrow_top_bar_drops_the_identity_and_keeps_the_clock() -> None:
-    box = fakes.container(signed_in=True)
-    async with opened(FramePage, fakes.app(box, demo=fakes.FakeDemo()), (60, 24)) as frame:
-        await frame.until(lambda: "◷ 23 h 12 m" in frame.bar())
+@pytest.mark.parametrize(
+    ("width", "there", "gone"),
+    [
+        (120, ("ada@acme.example", "◷ 23 h 12 m", "loopin", "2 Tokens"), ()),
+        (90, ("◷ 23 h 12 m", "loopin", "2 Tokens"), ("ada@",)),
+        (80, ("loopin", "2 Tokens"), ("ada@", "◷")),
+        (70, ("2 Tokens",), ("ada@", "◷", "loopin")),
+        (60, ("1 Accounts", " 2 "), ("ada@", "◷", "loopin", "2 Tokens")),
+    ],
+)
+async def test_the_top_bar_keeps_the_organization_and_the_badge(
+    width: int, there: tuple[str, ...], gone: tuple[str, ...]
+) -> None:
+    """What goes first is the identity, then the clock, the name of the program, the words of the tabs."""
+    box = fakes.container()
+    async with opened(FramePage, fakes.app(box, demo=fakes.FakeDemo()), (width, 24)) as frame:
+        await frame.until(lambda: "acme ▾" in frame.bar())
         assert "DEMO" in frame.bar()
-        assert "ada@" not in frame.bar()
-        assert "2 Tokens" not in frame.bar()
+        assert [words for words in there if words not in frame.bar()] == []
+        assert [words for words in gone if words in frame.bar()] == []
+
+
+async def test_a_long_name_of_an_organization_is_cut_before_it_goes() -> None:
+    box = fakes.container()
+    name = "the-organization-of-a-very-long-name"
+    box.plane.organizations, box.plane.current_name = (name,), name
+    box.fake_accounts.known["chainloop", "default"] |= {"organization": name, "organization_id": f"id-{name}"}
+    async with opened(FramePage, fakes.app(box, demo=fakes.FakeDemo()), (60, 24)) as frame:
+        await frame.until(lambda: "the-organizatio… ▾" in frame.bar())
+        assert "DEMO" in frame.bar()
 
 
 async def test_the_clock_warns_under_a_quarter_of_an_hour() -> None:
