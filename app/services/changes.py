@@ -46,12 +46,14 @@ class Orphan:
     hint: str = ""
     error: BaseException | None = None
     closing: bool = True
+    remark: str = ""
+    """What one has to know of a change that is done."""
 
     @property
     def words(self) -> str:
         """The end in one sentence; not cleaned."""
         if self.end is End.DONE:
-            return f"{self.doing}: finished"
+            return f"{self.doing}: finished{f', {self.remark}' if self.remark else ''}"
         if self.end is End.NOT_BEGUN:
             return f"{self.doing}: not begun"
         if self.end is End.UNKNOWN:
@@ -65,6 +67,7 @@ class _Change:
     doing: str
     hint: str
     lost: Callable[[Any], str]
+    remark: Callable[[Any], str]
     left: bool = False
     """Its caller is gone."""
     told: bool = False
@@ -97,15 +100,17 @@ class Changes:
         *,
         hint: str = "",
         lost: Callable[[T], str] = _nothing,
+        remark: Callable[[T], str] = _nothing,
     ) -> T:
         """Do `work` to its end, even when the caller is cancelled, and return or raise what it does.
 
         `doing` names it, as in "signing out of Gumloop"; `hint` is the next step where its end stays unknown,
-        and `lost` gives the one for a result that no caller has got.
+        and `lost` gives the one for a result that no caller has got. `remark` says what "finished" alone
+        would hide of a result.
         """
         if _inside.get():
             return await work
-        task = self.start(doing, work, hint=hint, lost=lost)
+        task = self.start(doing, work, hint=hint, lost=lost, remark=remark)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -128,10 +133,11 @@ class Changes:
         *,
         hint: str = "",
         lost: Callable[[T], str] = _nothing,
+        remark: Callable[[T], str] = _nothing,
     ) -> asyncio.Task[T]:
         """Begin `work` as a change; like `run` for a caller that waits in its own way."""
         task = asyncio.create_task(_marked(work), name=doing)
-        self._tasks[task] = self._known[task] = _Change(doing, hint, lost)
+        self._tasks[task] = self._known[task] = _Change(doing, hint, lost, remark)
         task.add_done_callback(self._ended)
         return task
 
@@ -198,7 +204,9 @@ class Changes:
             hint = "" if isinstance(error, LoopinError) else change.hint
             orphan = Orphan(change.doing, End.FAILED, hint, error)
         else:
-            orphan = Orphan(change.doing, End.DONE, change.lost(task.result()) if change.left else "")
+            result = task.result()
+            hint = change.lost(result) if change.left else ""
+            orphan = Orphan(change.doing, End.DONE, hint, remark=change.remark(result))
         self._orphans.append(replace(orphan, closing=self.closing))
 
 

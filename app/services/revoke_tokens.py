@@ -98,7 +98,14 @@ class RevokeTokens:
             doing,
             _revoke(run, names, retries),
             hint="loopin chainloop organization api-token list shows what is revoked",
+            remark=_left,
         )
+
+
+def _left(results: Sequence[Revocation]) -> str:
+    """What became of a bulk whose results nobody reads."""
+    left = sum(result.error is not None for result in results)
+    return f"but {left} of {len(results)} were not revoked" if left else ""
 
 
 async def _revoke(run: "_Run", names: dict[str, str], retries: int) -> tuple[Revocation, ...]:

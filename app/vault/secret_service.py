@@ -30,6 +30,8 @@ _SERVICE = DBusAddress(
 )
 POLL = 0.2
 """Seconds between two looks whether a prompt is still wanted."""
+ALIAS_LOOKS, ALIAS_PAUSE = 4, 0.05
+"""GNOME Keyring has no default keyring for a moment while it reads one again that was just written."""
 REMOVALS = 3
 """How often an entry is removed that another process keeps replacing."""
 # The kernel cuts a process name after 15 characters.
@@ -206,14 +208,17 @@ def path_of(backend: object, bus: DBusConnection, label: str) -> str:
     """The path of the collection in use; raise VaultMissing where there is no default one."""
     if preferred := getattr(backend, "preferred_collection", ""):
         return str(preferred)
-    # The collection's own address answers for a missing one too, so the alias is asked.
-    (path,) = _call(bus, _SERVICE, "ReadAlias", "s", ("default",))
-    if path == "/":
-        raise VaultMissing(
-            f"{label} has no default keyring yet",
-            hint=f"make one with your desktop's password program, for example Seahorse, {WITHOUT}",
-        )
-    return str(path)
+    for again in reversed(range(ALIAS_LOOKS)):
+        # The collection's own address answers for a missing one too, so the alias is asked.
+        (path,) = _call(bus, _SERVICE, "ReadAlias", "s", ("default",))
+        if path != "/":
+            return str(path)
+        if again:
+            time.sleep(ALIAS_PAUSE)
+    raise VaultMissing(
+        f"{label} has no default keyring yet",
+        hint=f"make one with your desktop's password program, for example Seahorse, {WITHOUT}",
+    )
 
 
 def _name(bus: DBusConnection) -> str:

@@ -333,6 +333,8 @@ async def test_quitting_while_tokens_are_revoked_begins_no_further_call() -> Non
         await receipts.until(lambda: receipts.app._exit)
         assert box.plane.calls.count("revoke_token") == 4
     assert await box.trail.interrupted() == ()
+    said = [orphan.words for orphan in box.changes.orphans()]
+    assert said == ["revoking 6 API tokens: finished, but 2 of 6 were not revoked"]
 
 
 async def test_ctrl_c_begins_no_further_call() -> None:
