@@ -66,7 +66,7 @@ def _facts(identity: Identity) -> list[tuple[str, str]]:
 
 
 _THRESHOLD = "API token auto-revoke after"
-_NEXT = "loopin chainloop organization list shows yours, loopin chainloop organization create makes one"
+_NEXT = "loopin chainloop organization list shows yours; where you may, organization create makes one"
 
 
 def in_words(days: int) -> str:
@@ -86,8 +86,8 @@ def list_(ctx: click.Context, output: str) -> None:
     elif found:
         show(table(_COLUMNS, [_row(item) for item in found]))
     else:
-        show("You do not belong to any organization.")
-        show("To make one: loopin chainloop organization create --name NAME")
+        show("You do not belong to any organization. Ask for an invitation, or make one where you may:")
+        show("loopin chainloop organization create --name NAME")
 
 
 _COLUMNS = ("NAME", "CURRENT", "SERVER DEFAULT", "ROLE", "AUTO-REVOKE", "JOINED (UTC)")

@@ -51,11 +51,19 @@ _SENTENCES = (
 )
 """The same of control planes that send no details."""
 _ENVELOPE = re.compile(
-    r"error: code = \d+ reason = (?P<reason>.*?) message = (?P<message>.*?) metadata = map\[.*\] cause = .*",
+    r"error: code = (?P<code>\d+) reason = (?P<reason>.*?) message = (?P<message>.*?)"
+    r" metadata = map\[.*\] cause = .*",
     re.DOTALL,
 )
 """How the vendor's framework prints an error where it forgets to translate it."""
 _OTHER_NAME = ("not in peer certificate", "Hostname Verification Check failed")
+_OF_HTTP = {
+    "400": grpc.StatusCode.INVALID_ARGUMENT,
+    "401": grpc.StatusCode.UNAUTHENTICATED,
+    "403": grpc.StatusCode.PERMISSION_DENIED,
+    "404": grpc.StatusCode.NOT_FOUND,
+    "409": grpc.StatusCode.ALREADY_EXISTS,
+}
 _HANDSHAKE = ("handshake failed", "CERTIFICATE", "SSL_ERROR", "WRONG_VERSION_NUMBER", *_OTHER_NAME)
 _NO_CONNECTION = ("timed out", "FD Shutdown", "Timeout occurred", "No route to host", "unreachable")
 _LAST_ERROR = re.compile(r"failed to connect to all addresses; last error: \w+: (?:ipv[46]:\S+: )?")
@@ -71,8 +79,7 @@ def translated(
 
     `lost` replaces the hint where the call may have worked although no answer came.
     """
-    reason, text = _told(error)
-    code = error.code()
+    code, reason, text = _told(error)
     if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAUTHENTICATED} and _GONE.search(text):
         return APITokenGone(text, hint=_SIGN_IN, provider=Provider.CHAINLOOP)
     if (found := _organization(code, reason, text)) is not None:
@@ -87,12 +94,14 @@ def translated(
     return failure
 
 
-def _told(error: grpc.aio.AioRpcError) -> tuple[str, str]:
-    """The reason of a refusal, empty for none, and its sentence, cleaned."""
-    reason, text = _reason_in(error), error.details() or ""
+def _told(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str, str]:
+    """The code of a refusal, its reason, empty for none, and its sentence, cleaned."""
+    code, reason, text = error.code(), _reason_in(error), error.details() or ""
     if (printed := _ENVELOPE.fullmatch(text)) is not None:
         reason, text = reason or printed["reason"], printed["message"]
-    return clean(reason, 80), clean(text, 300).strip().rstrip(".")
+        if code is grpc.StatusCode.UNKNOWN:
+            code = _OF_HTTP.get(printed["code"], code)
+    return code, clean(reason, 80), clean(text, 300).strip().rstrip(".")
 
 
 def _reason_in(error: grpc.aio.AioRpcError) -> str:

@@ -135,7 +135,8 @@ class NoOrganization(Refused):
         self,
         message: str = "you are not a member of an organization",
         *,
-        hint: str = "make one: loopin chainloop organization create --name NAME, or ask for an invitation",
+        hint: str = "ask for an invitation, or make one where you may: "
+        "loopin chainloop organization create --name NAME",
         may_create: bool = True,
     ) -> None:
         super().__init__(message, hint=hint if may_create else "ask somebody to invite you")

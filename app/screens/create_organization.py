@@ -10,12 +10,13 @@ from textual.worker import Worker
 
 from app.domain import names
 from app.domain.errors import LoopinError
-from app.screens.changes import change
+from app.screens.changes import change, why_not
 from app.screens.dialog import Dialog
 from app.screens.words import reason, sign_in_key
 from app.services.changes import Changes
 from app.services.organizations import CreateOrganization, Switched
 
+_CREATE = "create"
 _LIST = "loopin chainloop organization list shows whether it was made"
 
 
@@ -64,12 +65,19 @@ class CreateOrganizationDialog(Dialog[Switched]):
         if event.button.id == "yes":
             self._make(self._typed)
         else:
-            self.dismiss(None)
+            self.action_leave()
 
-    @change("create the organization", group="create")
+    @change("create the organization", group=_CREATE)
     async def _make(self, name: str) -> None:
         making = self._create.do(name)
-        self.dismiss(await self._changes.run(f"making the organization {name}", making, hint=_LIST))
+        self.conclude(await self._changes.run(f"making the organization {name}", making, hint=_LIST))
+
+    def action_leave(self) -> None:
+        """Cancel; a creation that is under way comes to its end first."""
+        if why := why_not(self, _CREATE):
+            self.notify(why, severity="warning", timeout=4, markup=False)
+        else:
+            self.dismiss(None)
 
     def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
         """Say it in the dialog, which keeps what was typed."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from app.domain import names
 from app.domain.activity import Action
 from app.domain.credentials import Credential
-from app.domain.errors import Failed, NotFound, ReadOnly, Unreachable
+from app.domain.errors import Failed, LoopinError, NotFound, ReadOnly, Unreachable
 from app.domain.organizations import Identity, Membership, Role
 from app.domain.request_context import OrganizationRef, RequestContext
 from app.services.activity import Trail
@@ -114,24 +114,27 @@ class CreateOrganization:
         names.check(name)
         credential = await self._session.credential()
         gateway = await self._session.gateway(credential)
+        before = {membership.id for membership in await list_memberships(self._session, credential)}
         try:
             made = await gateway.create_organization(name)
         except (Failed, Unreachable):
-            # The answer got lost; whether they are its owner now tells whether it was made.
-            found = next((m for m in await gateway.memberships() if m.organization.name == name), None)
-            if found is None or found.role is not Role.OWNER:
+            # The answer got lost; a membership that was not there tells that it was made.
+            there = [m for m in await gateway.memberships() if m.organization.name == name]
+            if not there or there[0].id in before:
                 raise
-            made = found.organization
+            made = there[0].organization
         endpoint, memory = credential.endpoint.address, self._session.memory
-        stored = await memory.store_organization(
-            credential.profile, endpoint, OrganizationRef(made.name, made.id)
-        )
-        await self._trail.add(
-            Action.CREATE_ORGANIZATION,
-            endpoint=endpoint,
-            subject=made.name,
-            detail=f"profile {credential.profile} works in it",
-        )
+        detail = f"profile {credential.profile} works in it"
+        await self._trail.add(Action.CREATE_ORGANIZATION, endpoint=endpoint, subject=made.name, detail=detail)
+        try:
+            stored = await memory.store_organization(
+                credential.profile, endpoint, OrganizationRef(made.name, made.id)
+            )
+        except LoopinError as error:
+            raise Failed(
+                f"{made.name} was made, and could not be stored with the profile: {error.message}",
+                hint=f"loopin chainloop organization set --name {made.name}",
+            ) from error
         membership = Membership("", made, Role.OWNER, True)
         return Switched(membership, stored, overruled(self._session, name))
 

@@ -96,6 +96,21 @@ async def test_pressed_twice_one_is_made() -> None:
     assert box.plane.calls.count("create_organization") == 1
 
 
+async def test_a_creation_under_way_is_not_left() -> None:
+    """Its organization would be worked in, and nothing would say so."""
+    box = in_none()
+    box.plane.held["create_organization"] = asyncio.Event()
+    async with opened(TokensPage, stage(box)) as page:
+        dialog = await to_dialog(page)
+        await dialog.press(*"initech", "enter")
+        await page.until(lambda: "create_organization" in box.plane.calls)
+        await dialog.press("escape")
+        await page.until(lambda: "Already under way" in page.toasts())
+        box.plane.held["create_organization"].set()
+        await page.closed()
+        await page.until(lambda: "initech" in page.text().splitlines()[0])
+
+
 async def test_where_people_make_none_only_looking_again_is_offered() -> None:
     async with opened(TokensPage, stage(in_none(restricted=True))) as page:
         await page.reads(WORDS)

@@ -74,4 +74,7 @@ def _life(value: Duration) -> timedelta | None:
     # A duration may hold 10,000 years, a timedelta and a date may not.
     if not 0 <= value.seconds <= MAX_LIFE.total_seconds():
         raise InvalidInput(LIFE)
-    return timedelta(seconds=value.seconds, microseconds=value.nanos // 1000) or None
+    if not (value.seconds or value.nanos):
+        return None
+    # A database and a calendar have no finer parts than microseconds.
+    return max(timedelta(seconds=value.seconds, microseconds=value.nanos // 1000), timedelta.resolution)

@@ -77,7 +77,10 @@ class Calls:
         """Raise the Refusal for a call that is not served; whoever is not signed in hears that first."""
         try:
             self._identify_caller(call)
-        except errors.LoopinError as error:
+        # The same gate as that of an answer.
+        except Exception as error:
+            if not isinstance(error, errors.LoopinError):
+                log.failure("rpc.failed", error, method=clean(call.method, 200))
             raise refusal_of(error) from error
         raise Refusal(grpc.StatusCode.UNIMPLEMENTED, f"{PURPOSE} {clean(call.method, 200)}")
 

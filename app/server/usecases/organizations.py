@@ -111,6 +111,7 @@ class SelectMembership:
         person, wanted = require_person(actor), parse_id(membership_id)
         require_place(person)
         with self._database.write() as session:
+            _hold(session, person.id)
             if _one(session, person.id, wanted) is None:
                 raise NotFound("membership not found")
             mine = update(Membership).where(Membership.user_id == person.id)
@@ -147,19 +148,19 @@ class CreateOrganization:
         if why := names.problem(name):
             raise InvalidInput(f"invalid name: {why}")
         now = self._clock()
-        try:
-            with self._database.write() as session:
-                # Two that the same person makes at once take turns, so that both are counted.
-                session.get_one(User, person.id, with_for_update=True)
-                _check_history(session, person.id, name)
-                row = Organization(name=name, created_at=now, updated_at=now)
-                session.add(row)
+        with self._database.write() as session:
+            # Two that the same person makes at once take turns, so that both are counted.
+            _hold(session, person.id)
+            _check_history(session, person.id, name)
+            row = Organization(name=name, created_at=now, updated_at=now)
+            session.add(row)
+            try:
                 session.flush()
-                _make_owner(session, person.id, row.id, now)
-                what = audit.What(audit.ORGANIZATION_ADD, row.id, row.id, name)
-                audit.record(session, actor.who, [what], now)
-        except IntegrityError as error:
-            raise AlreadyExists(NAME_TAKEN) from error
+            except IntegrityError as error:
+                raise AlreadyExists(NAME_TAKEN) from error
+            _make_owner(session, person.id, row.id, now)
+            what = audit.What(audit.ORGANIZATION_ADD, row.id, row.id, name)
+            audit.record(session, actor.who, [what], now)
         return row
 
 
@@ -193,6 +194,11 @@ class UpdateOrganization:
             what = audit.What(audit.ORGANIZATION_UPDATE, row.id, row.id, row.name, changed)
             audit.record(session, actor.who, [what], now)
         return row
+
+
+def _hold(session: Session, person_id: UUID) -> None:
+    """Whoever changes which membership is a person's current one takes turns until the transaction ends."""
+    session.get_one(User, person_id, with_for_update=True)
 
 
 def _check_history(session: Session, person_id: UUID, name: str) -> None:

@@ -63,6 +63,9 @@ class ChainloopImportSaver(ChainloopSaver):
             return known
         if (await self._kept(known.identity)).name:
             return known
+        if known.problem and self._session.target.organization == name:
+            # It was asked for already: --config names the file for the whole run.
+            return known
         try:
             there = await self._session.ask(known.credential, OrganizationRef(name))
         except (OrganizationLost, PermissionDenied) as error:

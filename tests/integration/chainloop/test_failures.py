@@ -276,12 +276,14 @@ async def test_the_reason_decides_and_not_the_sentence(
     assert error.message == words
 
 
+@pytest.mark.parametrize("code", [Code.PERMISSION_DENIED, Code.UNKNOWN])
 @pytest.mark.parametrize("reason", ["forbidden", NOT_IN])
 async def test_the_envelope_of_the_vendors_framework_is_taken_off(
-    gateways: ChainloopGateways, reason: str
+    gateways: ChainloopGateways, reason: str, code: grpc.StatusCode
 ) -> None:
+    """Where it forgets to translate an error, the code is in the envelope alone."""
     text = f"error: code = 403 reason = {reason} message = not here metadata = map[] cause = <nil>"
-    with grpc_peer(aborting(Code.PERMISSION_DENIED, text)) as (address, _):
+    with grpc_peer(aborting(code, text)) as (address, _):
         error = await refusal(gateways, endpoint_of(address))
     assert error.message == "not here"
     assert isinstance(error, OrganizationLost if reason == NOT_IN else PermissionDenied)

@@ -100,10 +100,12 @@ def test_a_life_that_is_none_is_refused(people: Cast, name: str, seconds: int) -
     assert message.startswith("invalid expires_in")
 
 
-def test_a_life_of_nothing_is_none(people: Cast, name: str) -> None:
+def test_a_life_of_nothing_is_none_and_of_a_nanosecond_is_short(people: Cast, name: str) -> None:
     made = people("owner").create(name, expires_in=Duration(seconds=0))
     assert not made.item.HasField("expires_at")
     assert "exp" not in claims_of(made.jwt)
+    brief = people("owner").create(f"{name}-b", expires_in=Duration(nanos=1))
+    assert brief.item.HasField("expires_at")
 
 
 @ON_BOTH

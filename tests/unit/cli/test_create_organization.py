@@ -2,7 +2,7 @@
 
 import os
 
-from app.domain.errors import AlreadyExists, PermissionDenied, Unreachable
+from app.domain.errors import AlreadyExists, Failed, PermissionDenied, Unreachable
 from tests.support import app as fakes
 from tests.support.cli import Result, in_process
 from tests.support.rooms import story
@@ -74,3 +74,17 @@ def test_a_lost_answer_is_looked_up() -> None:
     box = in_none()
     box.plane.fail["create_organization"] = Unreachable("the connection broke")
     assert loopin(box, *CREATE, "initech").code == 5
+    box = story()
+    box.plane.fail["create_organization"] = Unreachable("the connection broke")
+    assert loopin(box, *CREATE, "globex").code == 5, "it was there before"
+    assert box.fake_accounts.known["chainloop", "default"]["organization"] == "acme"
+
+
+def test_one_that_was_made_and_not_stored_is_told() -> None:
+    box = in_none()
+    box.fake_accounts.error = Failed("the disk is full", hint="make room")
+    result = loopin(box, *CREATE, "initech")
+    assert result.code == 1
+    assert "initech was made, and could not be stored with the profile: the disk is full" in result.err
+    assert "organization set --name initech" in result.err
+    assert box.fake_activity.lines[-1].subject == "initech"
