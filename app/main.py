@@ -321,7 +321,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self.push_screen(dialog, self._switched)
 
     def action_create_organization(self) -> None:
-        """Make an organization, and work in it."""
+        """Create an organization, and work in it."""
         from app.screens.create_organization import CreateOrganizationDialog
 
         dialog = CreateOrganizationDialog(self.container.create_organization, self.container.changes)

@@ -56,7 +56,7 @@ organization = LazyGroup(
         ),
         Entry("list", "app.cli.chainloop_organization:list_", "List your organizations", ("ls",)),
         Entry("set", "app.cli.chainloop_organization:set_", "Make another organization your current one"),
-        Entry("create", "app.cli.chainloop_organization:create", "Make an organization, and work in it"),
+        Entry("create", "app.cli.chainloop_organization:create", "Create an organization, and work in it"),
         Entry("update", "app.cli.chainloop_organization:update", "Change the auto-revoke threshold"),
     ),
 )

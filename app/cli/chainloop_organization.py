@@ -1,4 +1,4 @@
-"""`loopin chainloop organization describe | list | set | update`."""
+"""`loopin chainloop organization create | describe | list | set | update`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _facts(identity: Identity) -> list[tuple[str, str]]:
 
 
 _THRESHOLD = "API token auto-revoke after"
-_NEXT = "loopin chainloop organization list shows yours; where you may, organization create makes one"
+_NEXT = "loopin chainloop organization list shows yours; organization create adds one if the server allows it"
 
 
 def in_words(days: int) -> str:
@@ -86,7 +86,7 @@ def list_(ctx: click.Context, output: str) -> None:
     elif found:
         show(table(_COLUMNS, [_row(item) for item in found]))
     else:
-        show("You do not belong to any organization. Ask for an invitation, or make one where you may:")
+        show("You belong to no organization. Ask for an invitation; if the server allows it, create one:")
         show("loopin chainloop organization create --name NAME")
 
 
@@ -147,9 +147,9 @@ async def _switch(container: Container, name: str, default: bool) -> Switched:
 @shared
 @click.pass_context
 def create(ctx: click.Context, name: str, output: str) -> None:
-    """Make an organization that you own, and work in it with this profile.
+    """Create an organization that you own, and work in it with this profile.
 
-    The server makes it your current one. A control plane may leave this to those who run it.
+    It becomes your current organization on the server. A control plane may allow this to its operators only.
     """
     switched = run(ctx, lambda container: _create(container, name))
     made = switched.membership.organization
@@ -161,9 +161,9 @@ def create(ctx: click.Context, name: str, output: str) -> None:
 
 
 async def _create(container: Container, name: str) -> Switched:
-    making = container.create_organization.do(name)
-    hint = "loopin chainloop organization list shows whether it was made"
-    return await container.changes.run(f"making the organization {name}", making, hint=hint)
+    creating = container.create_organization.do(name)
+    hint = "loopin chainloop organization list shows whether it was created"
+    return await container.changes.run(f"creating the organization {name}", creating, hint=hint)
 
 
 @click.command("update", cls=Leaf)

@@ -86,7 +86,7 @@ async def _plan(container: Container, token_id: str, life: NewLife | None) -> _P
         raise NotFound(f"{old.name} was revoked {moment(old.revoked_at)}: there is nothing to rotate")
     left = await container.rotate_token.interrupted(listing)
     mine = tuple(found for found in left if found.entry.subject_id == old.id)
-    # What nobody saw is revoked first, and its name is free again.
+    # A token whose secret was not saved is revoked first, and its name is free again.
     gone = {found.new.id for found in mine if not found.seen}
     taken = {t.name for t in listing.tokens if t.revoked_at is None and t.id not in gone}
     return _Plan(old, successor(old, taken, listing.as_of).name, listing, mine, life)
@@ -98,7 +98,7 @@ def _tell(plan: _Plan) -> None:
         became = (
             "it may be in use and stays; revoke it if nobody kept it"
             if found.seen
-            else "nobody saw it: it is revoked first"
+            else "its secret was not saved: it is revoked first"
         )
         show(
             f"loopin: a rotation was interrupted {moment(found.entry.at)} and left {new}; {became}", err=True
@@ -134,7 +134,7 @@ async def _take_back(container: Container, rotation: Rotation, why: str) -> None
         ) from None
     raise Failed(
         f"{name} could not be written out, and was revoked again: {why}",
-        hint="the old token lives; make room for the output and run it again",
+        hint="the old token is still active; make room for the output and run it again",
     )
 
 

@@ -79,7 +79,7 @@ def create(
 
 
 async def _create(container: Container, draft: TokenDraft, output: str) -> None:
-    """Create it and print it; until it is printed, the next start tells that nobody has it."""
+    """Create it and print it; an interruption before that is reported at the next start."""
     new = await container.new_token.do(draft)
     if draft.expires_in is None:
         show("The token never expires; --expiration 90d would give it an end.", err=True)

@@ -68,7 +68,7 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def _unknown(self, name: str) -> str:
-        # For a slip alone.
+        # Only an error needs it.
         import difflib
 
         close = difflib.get_close_matches(name, [entry.name for entry in self.entries], n=1)

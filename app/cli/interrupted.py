@@ -26,8 +26,8 @@ async def interrupted(container: Container, listing: Listing) -> tuple[str, ...]
     ]
     rotations = [
         f"interrupted: rotating {clean(found.entry.subject)}, begun {moment(found.entry.at)}: "
-        f"its new token {clean(found.new.name)} ({clean(found.new.id)}) lives"
-        f"{'' if found.seen else ', and nobody saw it'}"
+        f"its new token {clean(found.new.name)} ({clean(found.new.id)}) is active"
+        f"{'' if found.seen else '; its secret was not saved'}"
         for found in await container.rotate_token.interrupted(listing)
     ]
     return (*thresholds, *revocations, *rotations, *await _unsaved(container, listing))
@@ -36,7 +36,7 @@ async def interrupted(container: Container, listing: Listing) -> tuple[str, ...]
 async def interrupted_thresholds(
     container: Container, context: RequestContext, identity: Identity
 ) -> tuple[str, ...]:
-    """Changes of the threshold whose end nobody saw, and what became of them, a line each."""
+    """What became of the changes of the threshold that were interrupted, a line each."""
     # Most runs have none, and need not load what changes a threshold.
     if not await _begun(container, Action.THRESHOLD):
         return ()
@@ -52,13 +52,13 @@ async def _begun(container: Container, action: Action) -> bool:
 
 
 async def _unsaved(container: Container, listing: Listing) -> list[str]:
-    """New tokens that perhaps nobody has, a line each."""
+    """New tokens whose secret may not have been saved, a line each."""
     if not await _begun(container, Action.CREATE):
         return []
     if listing.status is not StatusFilter.ALL or not listing.whole:
         listing = await container.list_tokens.do()
     return [
         f"interrupted: creating {clean(found.token.name)}, begun {moment(found.entry.at)}: "
-        f"it lives ({clean(found.token.id)}), and perhaps nobody has it"
+        f"it is active ({clean(found.token.id)}); its secret may not have been saved"
         for found in await container.new_token.interrupted(listing)
     ]

@@ -131,7 +131,7 @@ def _check_encoding(arguments: Sequence[str]) -> None:
 
 
 def _usage(error: click.UsageError, arguments: Sequence[str]) -> UsageError:
-    # For a slip alone.
+    # Only an error needs it.
     from app.cli import vendor_cli
 
     if (left := vendor_cli.refusal(error, arguments)) is not None:

@@ -81,7 +81,9 @@ from app.domain.errors import LoopinError, UsageError
 @click.option(
     "--allow-organization-creation", is_flag=True, help="Let everybody make organizations, up to 5 each."
 )
-@click.option("--dashboard-url", default="", metavar="URL", help="Web page that programs are told of.")
+@click.option(
+    "--dashboard-url", default="", metavar="URL", help="Address of the web dashboard, returned by Infoz."
+)
 @provider_options
 @click.option("--no-passwords", is_flag=True, help="Sign in through the provider only.")
 @click.option("--control-stdin", is_flag=True, help="End with standard input; the line `sweep` sweeps.")

@@ -57,7 +57,7 @@ _HERE, _HERE_WITH_VALUE = frozenset({"--read-only"}), "--profile"
 
 
 def refusal(error: click.UsageError, arguments: Sequence[str]) -> UsageError | None:
-    """Return the refusal of what is left to the vendor's command; None where `error` is another slip.
+    """Return the refusal of what is left to the vendor's command; None for any other `error`.
 
     `arguments` are those of the whole command line. Its hint repeats them behind `loopin run`, with
     secrets masked.

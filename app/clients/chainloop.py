@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NO_PROJECT = "loopin-status"
-"""A name that no project has, or one with few tokens."""
+"""Hardly the name of a project: the answer is NotFound, or a short list."""
 
 
 class ChainloopGateways:
@@ -141,7 +141,7 @@ class ChainloopGateway:
         return await self._call(lambda wire: wire.list_tokens(self._metadata, status, scope, project))
 
     async def probe(self) -> None:
-        """APITokenService.List of a project that nobody has, the cheapest call that a suspension refuses."""
+        """APITokenService.List, the cheapest call that a suspension refuses; the answer is short."""
         with suppress(NotFound, PermissionDenied, InvalidInput):
             await self.list_tokens(StatusFilter.ACTIVE, project=_NO_PROJECT)
 

@@ -37,7 +37,7 @@ COMMANDS: tuple[Command, ...] = (
         "",
         "app.create_organization",
         "Create an organization",
-        "Make one that you own, and work in it.",
+        "Create one that you own, and work in it.",
         cli="loopin chainloop organization create --name NAME",
     ),
     Command(

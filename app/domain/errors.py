@@ -129,13 +129,13 @@ class OrganizationLost(Refused):
 
 
 class NoOrganization(Refused):
-    """The person is a member of no organization. `may_create` is false where only others make them."""
+    """The person is a member of no organization. `may_create` is false where only others create them."""
 
     def __init__(
         self,
         message: str = "you are not a member of an organization",
         *,
-        hint: str = "ask for an invitation, or make one where you may: "
+        hint: str = "ask for an invitation, or create one if the server allows it: "
         "loopin chainloop organization create --name NAME",
         may_create: bool = True,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Make an organization."""
+"""Create an organization."""
 
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from app.services.changes import Changes
 from app.services.organizations import CreateOrganization, Switched
 
 _CREATE = "create"
-_LIST = "loopin chainloop organization list shows whether it was made"
+_LIST = "loopin chainloop organization list shows whether it was created"
 
 
 class CreateOrganizationDialog(Dialog[Switched]):
@@ -69,8 +69,8 @@ class CreateOrganizationDialog(Dialog[Switched]):
 
     @change("create the organization", group=_CREATE)
     async def _make(self, name: str) -> None:
-        making = self._create.do(name)
-        self.conclude(await self._changes.run(f"making the organization {name}", making, hint=_LIST))
+        creating = self._create.do(name)
+        self.conclude(await self._changes.run(f"creating the organization {name}", creating, hint=_LIST))
 
     def action_leave(self) -> None:
         """Cancel; a creation that is under way comes to its end first."""

@@ -15,7 +15,7 @@ class OrganizationDialog(ChoiceDialog[Switched, ListedMembership]):
 
     TITLE = "Switch organization"
     LOADING = "asking for your organizations …"
-    EMPTY = ("you belong to no organization yet", "make one, or ask an owner to invite you")
+    EMPTY = ("you belong to no organization yet", "create one, or ask an owner to invite you")
 
     def __init__(self, listing: ListOrganizations, switch: SwitchOrganization, changes: Changes) -> None:
         super().__init__()

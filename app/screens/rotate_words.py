@@ -21,7 +21,7 @@ def may_rotate(old: APIToken, name: str, organization: str) -> Confirm:
     scope = clean(old.scope, 60)
     life = f"life {short(old.expires_at - old.created_at + LATE)}" if old.expires_at else "never expires"
     text = (
-        f"A new token {clean(name)} is created: scope {scope}, {life}.\n"
+        f"A new token {clean(name)} is created.\nScope {scope}, {life}.\n"
         "You see it once and put it where the old one is. Both work until you confirm that."
     )
     title = f"Rotate {clean(old.name, 60)} in {clean(organization, 60)}?"
@@ -45,7 +45,7 @@ def was_interrupted(found: Interrupted) -> Confirm:
     old, new = clean(found.entry.subject, 60), clean(found.new.name, 60)
     text = (
         f"The rotation of {old} was begun on {local(found.entry.at):%-d %B %Y at %H:%M} and never ended.\n"
-        f"{new} was created, and perhaps nobody saw it. {old} still works."
+        f"{new} was created; its secret may not have been saved. {old} still works."
     )
     return Confirm(f"Revoke {new}{_in(found.context)}?", text, yes=f"Revoke {new}", no="Keep both")
 
@@ -53,7 +53,7 @@ def was_interrupted(found: Interrupted) -> Confirm:
 def was_not_saved(found: Unsaved) -> Confirm:
     """At the next start after the app ended over a new token."""
     name, at = clean(found.token.name, 60), f"{local(found.entry.at):%-d %B %Y at %H:%M}"
-    used = "Something uses it already." if found.token.last_used_at else "Perhaps nobody has it."
+    used = "Something uses it already." if found.token.last_used_at else "Its secret may not have been saved."
     text = (
         f"It was created on {at}, and Loopin ended before it was saved. {used}\nIt works until it is revoked."
     )

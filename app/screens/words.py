@@ -57,12 +57,12 @@ def show_no_organization(view: StateView, error: NoOrganization) -> None:
     """The state of a room for somebody who is a member of no organization."""
     title = "You are not a member of an organization"
     if not error.may_create:
-        hint = "Ask somebody to invite you. Whoever runs the control plane makes the organizations here."
+        hint = "Ask somebody to invite you. On this control plane only its operator creates organizations."
         view.show_empty(title, hint, button="Check again", action="retry")
         return
     view.show_empty(
         title,
-        "Make one, or ask somebody to invite you.",
+        "Create one, or ask somebody to invite you.",
         button="Create an organization …",
         action="create_organization",
         other=("Check again", "retry"),

@@ -34,8 +34,8 @@ class ServerSettings:
     same for /federated/verify. `signing_key_file` is the ring of keys; without it there is one in `data`.
     `tls_cert` and `tls_key` are PEM files for both listeners; without them they speak plain text.
     `provider` is the team's own identity provider; without `passwords` it is the only way in.
-    `session_life` is how long a person stays signed in, at most. `organization_creation` lets everybody make
-    organizations. `dashboard_url` is a web page that programs are told of.
+    `session_life` is how long a person stays signed in, at most. `organization_creation` lets everybody
+    create organizations. `dashboard_url` is the address of a web dashboard; StatusService.Infoz returns it.
     """
 
     data: Path

@@ -88,7 +88,7 @@ class InterruptedWork:
                 await self._trail.end(part, Outcome.FAILED, "interrupted; whether it is revoked is not known")
             elif listed[part.subject_id].revoked_at is None:
                 failed.append(part.subject)
-                await self._trail.end(part, Outcome.FAILED, "interrupted; the list shows that it lives")
+                await self._trail.end(part, Outcome.FAILED, "interrupted; the list shows that it is active")
             else:
                 revoked.append(part.subject)
                 await self._trail.end(part, Outcome.DONE, "interrupted; the list shows that it is revoked")

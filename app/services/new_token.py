@@ -25,7 +25,7 @@ _NOTING = "writing into the activity"
 
 @dataclass(frozen=True, slots=True)
 class Unsaved:
-    """A token that was created, and nothing tells that somebody kept it; it lives."""
+    """An active token that was created, and of which nothing says that its secret was saved."""
 
     entry: ActivityEntry
     token: APIToken
@@ -98,7 +98,7 @@ class NewToken:
         )
 
     async def settle(self, found: Unsaved, *, revoke: bool) -> None:
-        """End it: revoke the token that nobody has, or keep it."""
+        """End it: revoke the token, or keep it."""
         doing = f"revoking the API token {found.token.name}" if revoke else _NOTING
         await self._changes.run(doing, self._settle(found, revoke))
 

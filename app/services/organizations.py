@@ -98,7 +98,7 @@ class Switched(NamedTuple):
 
 
 class CreateOrganization:
-    """Make an organization that the person owns, and work in it with this profile."""
+    """Create an organization that the person owns, and work in it with this profile."""
 
     def __init__(self, session: ChainloopSession, trail: Trail) -> None:
         self._session = session

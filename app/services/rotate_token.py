@@ -89,7 +89,7 @@ class RotateToken:
         return Rotation(token, created, journal.operation, listing.context, journal.identity)
 
     async def shown(self, rotation: Rotation) -> None:
-        """Note that somebody has the new token: from now on it is not one that nobody saw."""
+        """Note that the new token was handed out: saved, copied or about to be printed."""
         extra = ((_MADE, rotation.created.token.id), (_SEEN, "yes"))
         noting = self._note(rotation, Outcome.STARTED, rotation.created.token.name, extra)
         await self._changes.run(_doing(rotation), noting)
@@ -155,13 +155,13 @@ class RotateToken:
         return tuple(found)
 
     async def settle(self, found: Interrupted, *, revoke_new: bool) -> None:
-        """End an interrupted rotation: revoke the token that nobody saw, or keep it."""
+        """End an interrupted rotation: revoke the token whose secret was not saved, or keep it."""
         await self._changes.run(f"rotating {found.entry.subject}", self._settle(found, revoke_new))
 
     async def _settle(self, found: Interrupted, revoke_new: bool) -> None:
         if revoke_new:
             new = [(found.new.id, found.new.name)]
-            (result,) = await self._revoke.do(new, "nobody saw it", shown=found.context)
+            (result,) = await self._revoke.do(new, "its secret was not saved", shown=found.context)
             if result.error is not None:
                 raise result.error
         outcome = Outcome.FAILED if revoke_new else Outcome.DONE

@@ -66,7 +66,7 @@ class ReviewOutdated(LoopinError):
 
 @dataclass(frozen=True, slots=True)
 class InterruptedThreshold:
-    """A change of the threshold whose end nobody saw; `now` is the threshold that was read since, 0 = off."""
+    """An interrupted change of the threshold; `now` is the threshold that was read since, 0 = off."""
 
     entry: ActivityEntry
     now: int
@@ -168,7 +168,7 @@ class UpdateThreshold:
     async def interrupted(
         self, context: RequestContext, identity: Identity
     ) -> tuple[InterruptedThreshold, ...]:
-        """Changes of earlier runs in this organization whose end nobody saw, oldest first; each is told once.
+        """Changes in this organization that earlier runs did not finish, oldest first; each is reported once.
 
         `identity` was read since, and tells what became of them; that of an API token does not.
         """

@@ -152,7 +152,7 @@ class CreateToken:
             doing,
             create(),
             hint="loopin chainloop organization api-token list shows whether it exists",
-            lost=lambda created: f"nobody has seen it; to revoke it: {_REVOKE} --id {created.token.id}",
+            lost=lambda created: f"its secret was not shown; to revoke it: {_REVOKE} --id {created.token.id}",
         )
 
 
@@ -182,9 +182,7 @@ async def _end_creation(error: LoopinError, draft: TokenDraft, gateway: Gateway,
         return
     if found:
         (token,) = found
-        error.hint = (
-            f"it was created all the same, and nobody has seen it: revoke it ({token.id}), and try again"
-        )
+        error.hint = f"the token was created; its secret was not shown: revoke it ({token.id}), and try again"
         outcome = Outcome.STARTED if ends.operation else Outcome.DONE
         detail = f"scope {token.scope}; its answer was lost"
         await ends.note(outcome=outcome, subject_id=token.id, detail=detail)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ class VendorCopies:
         Looked at in the keychain are `profile` and those that were taken over from this file. One that has
         just failed (`keychain` False) is not asked again: it may take its whole patience once more.
         """
-        login = self._logins.find()
+        login = await asyncio.to_thread(self._logins.find)
         if login is None or (login.expires_at is not None and login.expires_at <= self._clock.now()):
             return None
         names = (profile, *await self._memory.taken_over_from(login.path)) if keychain else ()
@@ -47,6 +48,7 @@ class VendorCopies:
         if not path:
             return ""
         with suppress(LoopinError):
-            if self._logins.read(path).secret == credential.secret:
+            login = await asyncio.to_thread(self._logins.read, path)
+            if login.secret == credential.secret:
                 return path
         return ""

@@ -33,11 +33,11 @@ def spare_ranking() -> None:
 
     Where that is not certain, nothing is set, and `keyring.get_keyring()` ranks.
     """
-    if sys.platform != "linux" or _is_named() or any(find_spec(name) for name in _NEED):
+    if sys.platform != "linux" or _is_named():
         return
     # Whatever keeps the Secret Service from being used: the ranking has something to say of it.
     with suppress(Exception):
-        if not _has_others():
+        if not any(find_spec(name) for name in _NEED) and not _has_others():
             keyring.set_keyring(keyring.core.load_keyring(f"{_SECRET_SERVICE}.Keyring"))
 
 

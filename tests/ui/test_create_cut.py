@@ -158,7 +158,7 @@ async def test_a_lost_answer_to_a_creation_stays_open_while_the_token_lives(erro
         form = await tokens.new()
         await form.write("ci-new")
         await form.enter()
-        await form.reads("created all the same")
+        await form.reads("token was created")
     assert entries(box, Action.CREATE)[-1] == (Outcome.STARTED, "scope global; its answer was lost")
     box.plane.lost.clear()
     box.start_again()
@@ -173,7 +173,7 @@ async def test_a_lost_answer_to_a_rotation_stays_open_while_the_new_token_lives(
     box.plane.lost["create_token"] = error
     async with at_tokens(box) as tokens:
         await rotating(tokens, box)
-        await tokens.until(lambda: "created all the same" in tokens.toasts())
+        await tokens.until(lambda: "token was created" in tokens.toasts())
     assert entries(box, Action.ROTATE)[-1][0] is Outcome.STARTED
     (left,) = await box.rotate_token.interrupted(await box.list_tokens.do())
     assert left.new.name == "ci-release-2026-03"

@@ -46,7 +46,7 @@ async def to_dialog(page: Page) -> CreatePage:
 async def test_one_is_made_and_worked_in(screen: str, kind: type[Page]) -> None:
     box = in_none()
     async with opened(kind, stage(box, screen=screen)) as page:
-        await page.reads("Make one, or ask somebody to invite you.")
+        await page.reads("Create one, or ask somebody to invite you.")
         assert "list_tokens" not in box.plane.calls
         dialog = await to_dialog(page)
         await dialog.write("My")
@@ -114,7 +114,7 @@ async def test_a_creation_under_way_is_not_left() -> None:
 async def test_where_people_make_none_only_looking_again_is_offered() -> None:
     async with opened(TokensPage, stage(in_none(restricted=True))) as page:
         await page.reads(WORDS)
-        await page.reads("Whoever runs the control plane makes the organizations here.")
+        await page.reads("On this control plane only its operator creates organizations.")
         await page.reads("Check again")
         assert "Create an organization" not in page.text()
 

@@ -28,7 +28,7 @@ ORGANIZATION_KEY = "chainloop-organization"
 EVERY_ORGANIZATION = frozenset(
     {"/controlplane.v1.UserService/ListMemberships", "/controlplane.v1.OrganizationService/Create"}
 )
-PURPOSE = "this server signs people in, and manages organizations and API tokens; it has no"
+PURPOSE = "this server signs people in, and manages organizations and API tokens; it does not serve"
 
 _actor: ContextVar[Actor] = ContextVar("actor")
 

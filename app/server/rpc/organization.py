@@ -28,7 +28,7 @@ class OrganizationService(organization_pb2_grpc.OrganizationServiceServicer):
     def Create(
         self, request: organization_pb2.OrganizationServiceCreateRequest, context: grpc.ServicerContext
     ) -> organization_pb2.OrganizationServiceCreateResponse:
-        """Make an organization that belongs to whoever calls."""
+        """Create an organization that belongs to whoever calls."""
         row = self._create.do(current_actor(), request.name)
         return organization_pb2.OrganizationServiceCreateResponse(result=messages.organization(row))
 

@@ -128,11 +128,11 @@ class SelectMembership:
 
 
 class CreateOrganization:
-    """Make an organization that belongs to a person, who works in it from then on.
+    """Create an organization that belongs to a person, who works in it from then on.
 
     Raises NotFound under an API token, PermissionDenied where the server does not let people do so or when
-    they have made `MOST` already, InvalidInput, and AlreadyExists, also for a name that an organization had
-    which is gone: what was written down about that one would be taken for this one's.
+    they have created `MOST` already, InvalidInput, and AlreadyExists, also for a name that a deleted
+    organization had: what was written down about that one would be taken for this one's.
     """
 
     def __init__(self, database: Database, clock: Clock, allowed: bool) -> None:
@@ -141,15 +141,15 @@ class CreateOrganization:
         self._allowed = allowed
 
     def do(self, actor: Actor, name: str) -> Organization:
-        """Make it; the person is its owner."""
+        """Create it; the person is its owner."""
         person = require_person(actor)
         if not self._allowed:
-            raise PermissionDenied("organizations are added by whoever runs this server")
+            raise PermissionDenied("on this server only its operator creates organizations")
         if why := names.problem(name):
             raise InvalidInput(f"invalid name: {why}")
         now = self._clock()
         with self._database.write() as session:
-            # Two that the same person makes at once take turns, so that both are counted.
+            # Two that the same person creates at once take turns, so that both are counted.
             _hold(session, person.id)
             _check_history(session, person.id, name)
             row = Organization(name=name, created_at=now, updated_at=now)
@@ -206,7 +206,9 @@ def _check_history(session: Session, person_id: UUID, name: str) -> None:
     if session.scalar(added.where(AuditEvent.target_name == name)):
         raise AlreadyExists(NAME_TAKEN)
     if (session.scalar(added.where(AuditEvent.actor_id == person_id)) or 0) >= MOST:
-        raise PermissionDenied(f"a person may make {MOST} organizations here, and you have made them")
+        raise PermissionDenied(
+            f"you have already created {MOST} organizations, the most that this server allows a person"
+        )
 
 
 def _make_owner(session: Session, person_id: UUID, organization_id: UUID, now: datetime) -> None:

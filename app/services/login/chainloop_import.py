@@ -1,5 +1,6 @@
 """Take over the login of Chainloop's own command line into the keychain."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -111,7 +112,7 @@ class ChainloopImportLogin:
 
     async def _steps(self, path: str, progress: Progress) -> AsyncIterator[LoginStep]:
         yield progress.start(Step.FOUND)
-        login = self._logins.read(path)
+        login = await asyncio.to_thread(self._logins.read, path)
         self._saver.take(login, self._endpoint(login))
         yield progress.done(f"in {login.path}")
         async for step in self._saver.keychain(progress):

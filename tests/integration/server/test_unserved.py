@@ -37,7 +37,7 @@ def test_what_is_not_served_says_what_the_server_is_for(people: Cast, path: str)
     code, text, reason = refused(people("owner"), path)
     assert (code, reason) == ("UNIMPLEMENTED", "UNIMPLEMENTED")
     assert text == (
-        f"this server signs people in, and manages organizations and API tokens; it has no {path}"
+        f"this server signs people in, and manages organizations and API tokens; it does not serve {path}"
     )
 
 

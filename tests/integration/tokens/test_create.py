@@ -18,7 +18,7 @@ def test_killed_while_it_is_made_it_is_told_until_it_is_revoked(
     for arguments in (("list",), ("list", "--project", "web")):
         told = owner(*TOKENS, *arguments).works().err
         assert f"interrupted: creating {stem}, begun " in told
-        assert "it lives (" in told
+        assert "it is active (" in told
     (made,) = owner(*TOKENS, "list", "--filter", f"name:{stem}", "-o", "json").works().json
     owner(*TOKENS, "revoke", "--id", made["id"], "--yes").works()
     assert owner(*TOKENS, "list").works().err == ""

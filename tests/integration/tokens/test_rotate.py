@@ -108,9 +108,9 @@ def test_killed_while_the_new_token_is_made(
     told = owner(*TOKENS, "list").works()
     assert f"interrupted: rotating {stem}, begun " in told.err
     assert f"its new token {orphan} (" in told.err
-    assert "nobody saw it" in told.err
+    assert "its secret was not saved" in told.err
     done = owner(*TOKENS, "rotate", "--id", old["id"], "--yes", "-o", "json").works()
-    assert "nobody saw it: it is revoked first" in done.err
+    assert "its secret was not saved: it is revoked first" in done.err
     assert done.json["name"] == orphan
     assert {name: item["id"] for name, item in family(owner, stem).items()} == {orphan: done.json["id"]}
     assert works(owner, done.json["jwt"])

@@ -192,7 +192,7 @@ def test_what_was_begun_comes_to_its_end_and_that_is_told(name: str, number: sig
     assert result.code == code_of(change, number), result.err
     assert f"loopin: {change.doing}: finished" in result.err
     if name == "create":
-        assert "nobody has seen it; to revoke it: loopin chainloop" in result.err
+        assert "its secret was not shown; to revoke it: loopin chainloop" in result.err
 
 
 @pytest.mark.parametrize("number", ENDINGS)
@@ -216,7 +216,7 @@ def test_a_second_signal_ends_the_wait(number: signal.Signals) -> None:
     assert "signing out of Gumloop: no answer came" in result.err
 
 
-@pytest.mark.parametrize(("name", "told"), [("create", "it lives ("), ("rotate", "its new token")])
+@pytest.mark.parametrize(("name", "told"), [("create", "it is active ("), ("rotate", "its new token")])
 def test_an_answer_that_got_lost_is_looked_up_and_told_again_at_the_next_start(name: str, told: str) -> None:
     change = CHANGES[name]
     box = story()
@@ -228,7 +228,7 @@ def test_an_answer_that_got_lost_is_looked_up_and_told_again_at_the_next_start(n
 
     result = loopin(*change.command)
     assert result.code == 5
-    assert "created all the same" in result.err
+    assert "the token was created; its secret" in result.err
     box.plane.lost.clear()
     box.__dict__.pop("new_token", None)  # another process
     assert told in loopin(*TOKENS, "list").err

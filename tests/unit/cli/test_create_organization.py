@@ -57,7 +57,7 @@ def test_bad_names_and_refusals_are_told() -> None:
     assert loopin(in_none(), *CREATE, "Initech").code == 2
     for error, words in (
         (AlreadyExists("duplicated: name already taken", hint="choose another name"), "name already taken"),
-        (PermissionDenied("organizations are added by whoever runs this server"), "whoever runs"),
+        (PermissionDenied("on this server only its operator creates organizations"), "only its operator"),
     ):
         box = in_none()
         box.plane.fail["create_organization"] = error
