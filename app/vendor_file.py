@@ -46,7 +46,7 @@ def read(name: str) -> dict[str, tuple[str, str]]:
         if value is None:
             continue
         if isinstance(value, Mapping | list):
-            raise UsageError(f"{source} is not a single value", hint="mend the file, or leave --config out")
+            raise UsageError(f"{source} is not a single value", hint="correct it, or leave --config out")
         text = str(value).lower() if isinstance(value, bool) else str(value)
         if inputs.read_text(text, source):
             found[setting] = (text, source)

@@ -32,7 +32,7 @@ from app.domain.text import clean
 
 _SIGN_IN = "sign in again: loopin chainloop auth login"
 _CHOOSE = "choose another: loopin chainloop organization set --name NAME"
-_RESUME = "ask whoever runs the control plane"
+_RESUME = "ask the operator of the control plane"
 _NOT_GRANTED = "operation not allowed"
 """What a control plane says where the credential is good and grants other calls; anything else says more."""
 _GONE = re.compile(r"API token (revoked|not found)\W*$", re.IGNORECASE)
@@ -253,5 +253,5 @@ def _exhausted(text: str) -> LoopinError:
         by = f": {int(sizes[1]):,} bytes, {int(sizes[2]):,} are allowed" if sizes else ""
         return ReplyTooLarge(f"the answer is too large{by}", hint="raise --max-recv-msg-size (bytes)")
     if "metadata size" in text.lower():
-        return BadReply("the server said more beside its answer than is read", hint="ask whoever runs it")
+        return BadReply("the details of the server's error are too long", hint="ask the server's operator")
     return RateLimited(text or "too many requests", hint="wait a moment")

@@ -35,7 +35,7 @@ class ProviderStatus:
     `error` says why asking failed (offline, revoked). `stored_in` is empty when nothing is stored.
     `renews` means that the session is renewed by itself, so that `expires_at` is not its end.
     `team_name` is empty where only the id is known. `context` is where `identity` was read, at Chainloop.
-    `vendor_login` lies in plain text in the file of Chainloop's own command line, and not in the keychain;
+    `vendor_login` is stored in plain text in the file of Chainloop's command line, not in the keychain;
     `copy_in` is that file where it has a copy of the login in effect.
     """
 

@@ -24,7 +24,7 @@ IMPORT = "loopin chainloop auth login --import"
 class VendorLogin:
     """A login as it lies in the file.
 
-    `path` has ~ for the home folder. `endpoint` is None where the file does not tell the server of the login,
+    `path` has ~ for the home folder. `endpoint` is None where the file does not name the server of the login,
     and `problem` says why. `organization` is empty where none is named. `method` and `expires_at` are what
     the token says of itself, unverified. `exposed` means that others on this machine can read the file.
     """
@@ -41,14 +41,14 @@ class VendorLogin:
     @property
     def server(self) -> str:
         """The server of the login as a person reads it."""
-        return self.endpoint.typed if self.endpoint else "a server that the file does not tell"
+        return self.endpoint.typed if self.endpoint else "a server that the file does not name"
 
     def words(self, until: str) -> str:
         """Say where it lies, for which server and until when; `until` is `expires_at` as it is shown."""
         end = f"until {until}" if self.expires_at else "without an end"
         exposed = "; others can read the file" if self.exposed else ""
         return (
-            f"the login of the Chainloop command line lies in plain text in {self.path}, "
+            f"the login of the Chainloop command line is stored in plain text in {self.path}, "
             f"for {self.server}, {end}{exposed}"
         )
 

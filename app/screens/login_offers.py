@@ -170,7 +170,7 @@ def import_offers(
     ended = login.expires_at is not None and login.expires_at <= now
     why_not = f"it ended {_at(login.expires_at)}" if ended else ""
     if login.problem:
-        why_not = f"its file does not tell the server: {login.problem}"
+        why_not = f"its file does not name the server: {login.problem}"
     about = (
         f"{capital(login.words(_at(login.expires_at)))}.",
         "It is checked at that server alone, and stored in the keychain.",

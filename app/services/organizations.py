@@ -132,7 +132,7 @@ class CreateOrganization:
             )
         except LoopinError as error:
             raise Failed(
-                f"{made.name} was made, and could not be stored with the profile: {error.message}",
+                f"{made.name} was created, but could not be stored with the profile: {error.message}",
                 hint=f"loopin chainloop organization set --name {made.name}",
             ) from error
         membership = Membership("", made, Role.OWNER, True)

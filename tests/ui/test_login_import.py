@@ -88,7 +88,7 @@ async def test_it_says_what_it_does_before_it_does_it() -> None:
         await login.choose(TITLE)
         await login.until(lambda: "Verify and sign in" in login.shown())
         shown = " ".join(login.shown().split())
-        assert f"lies in plain text in {PATH}, for cp.own.example:443, until 20 Mar 2026" in shown
+        assert f"is stored in plain text in {PATH}, for cp.own.example:443, until 20 Mar 2026" in shown
         assert "others can read the file" in shown
         assert "its copy stays valid" in shown
         assert "Show what is typed" not in shown

@@ -131,7 +131,7 @@ class ChainloopImportLogin:
         target = self._session.target
         if login.endpoint is None:
             raise UsageError(
-                f"{login.path} does not tell the server of its login: {login.problem}; nothing was sent",
+                f"{login.path} does not name the server of its login: {login.problem}; nothing was sent",
                 hint="correct it with: chainloop config save --control-plane HOST:PORT",
             )
         if login.expires_at is not None and login.expires_at <= self._clock.now():

@@ -64,7 +64,7 @@ def test_it_is_told_taken_over_and_ended(clerk: Clerk, folder: Path, account_ser
     before = path.read_bytes()
 
     said = clerk("status").fails(3)
-    assert f"lies in plain text in {path}, for http://{account_server.grpc}, until 20" in said.out
+    assert f"is stored in plain text in {path}, for http://{account_server.grpc}, until 20" in said.out
     assert "take it over into the keychain with: loopin chainloop auth login --import" in said.out
     (told,) = [item for item in clerk("status", "--json").json["providers"] if "vendor_login" in item]
     assert told["vendor_login"]["path"] == str(path)
@@ -223,7 +223,7 @@ def ended(path: Path) -> None:
         (not_toml, 2, ("is not TOML", "--config FILE")),
         (lambda path: path.write_bytes(b"\xff\xfe\xff"), 2, ("is not UTF-8 text",)),
         (without("token"), 2, ("holds no login: auth.token is not set",)),
-        (without("api = "), 2, ("does not tell the server", "chainloop config save --control-plane")),
+        (without("api = "), 2, ("does not name the server", "chainloop config save --control-plane")),
         (replaced("api = '127", "api = 'https://127"), 2, ("do not agree about TLS",)),
         (replaced("= true", "= 'perhaps'"), 2, ("neither true nor false",)),
         (replaced("token = '", "token = 1 #"), 2, ("holds no login: auth.token is not text",)),
@@ -295,7 +295,7 @@ def test_the_home_folder_is_shown_as_such(
 ) -> None:
     monkeypatch.setenv("HOME", str(folder))
     vendor_file_of(folder, account_server, sign_in(account_server, *account_server.owner))
-    assert f"lies in plain text in ~/{NAME}" in clerk("status").fails(3).out
+    assert f"is stored in plain text in ~/{NAME}" in clerk("status").fails(3).out
     clerk(*IMPORT).works()
     assert f"the login in ~/{NAME} ended with it" in clerk(*LOGOUT).works().out
 
@@ -303,6 +303,6 @@ def test_the_home_folder_is_shown_as_such(
 def test_a_keychain_that_fails_does_not_hide_it(loopin: Loopin, folder: Path) -> None:
     path = vendor_file(folder, jwt(aud="user-auth.chainloop"), server=NOBODY)
     said = loopin("status", "--offline", XDG_CONFIG_HOME=str(folder)).fails(3)
-    assert f"lies in plain text in {path}, for http://{NOBODY}, without an end" in said.out
+    assert f"is stored in plain text in {path}, for http://{NOBODY}, without an end" in said.out
     said = loopin(*IMPORT, XDG_CONFIG_HOME=str(folder)).fails(4, "keychain")
     assert "✗ Keychain ready" in said.out

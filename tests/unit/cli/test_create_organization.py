@@ -85,6 +85,6 @@ def test_one_that_was_made_and_not_stored_is_told() -> None:
     box.fake_accounts.error = Failed("the disk is full", hint="make room")
     result = loopin(box, *CREATE, "initech")
     assert result.code == 1
-    assert "initech was made, and could not be stored with the profile: the disk is full" in result.err
+    assert "initech was created, but could not be stored with the profile: the disk is full" in result.err
     assert "organization set --name initech" in result.err
     assert box.fake_activity.lines[-1].subject == "initech"
