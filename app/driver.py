@@ -62,7 +62,7 @@ class SteadyDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Start the mode, and keep the terminal's attributes in it for a stop that nobody announces."""
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual gives it no types
         self._attributes = self._read_attributes()
 
     def resume_application_mode(self) -> None:
