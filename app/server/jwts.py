@@ -53,13 +53,16 @@ class Tokens:
         self._ring = ring
         self._clock = clock
 
-    def for_person(self, user_id: UUID, session_id: UUID, expires_at: datetime) -> str:
-        """A person's token for one session."""
+    def for_person(
+        self, user_id: UUID, session_id: UUID, expires_at: datetime, issued_at: datetime | None = None
+    ) -> str:
+        """A person's token for one session, issued at its beginning or now."""
         return self._sign(
             {
                 "aud": PERSON_AUDIENCE,
                 "user_id": str(user_id),
                 "jti": str(session_id),
+                "iat": int((issued_at or self._clock()).timestamp()),
                 "exp": int(expires_at.timestamp()),
             }
         )
@@ -98,7 +101,7 @@ class Tokens:
 
     def _sign(self, claims: dict[str, Any]) -> str:
         key = self._ring.signing
-        claims |= {"iss": ISSUER, "iat": int(self._clock().timestamp())}
+        claims = {"iss": ISSUER, "iat": int(self._clock().timestamp())} | claims
         return jwt.encode({"alg": "HS256", "typ": "JWT", "kid": key.kid}, claims, key, algorithms=_ALGORITHMS)
 
     def _key_of(self, token: GuestProtocol) -> OctKey:

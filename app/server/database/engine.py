@@ -5,16 +5,16 @@ that reads and then writes cannot wait for its turn, it fails; with the lock up 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from app.server.database.trouble import NoDatabase, told
+from app.server.database.trouble import Conflict, NoDatabase, told
 from app.server.database.types import UTCDateTime
 
 BUSY_TIMEOUT_MS = 20_000
@@ -29,6 +29,7 @@ _NETWORK = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
+_Result = TypeVar("_Result")
 _SQLITE_NOW = func.strftime("%Y-%m-%d %H:%M:%f", "now", type_=UTCDateTime)
 
 
@@ -60,6 +61,15 @@ class Database:
             self._last_write_failed = True
             raise
         self._last_write_failed = False
+
+    def transact(self, work: Callable[[Session], _Result]) -> _Result:
+        """What `work` returns, in one transaction; once more when it gave way to another one."""
+        try:
+            with self.write() as session:
+                return work(session)
+        except Conflict:
+            with self.write() as session:
+                return work(session)
 
     def check(self) -> None:
         """Return when it can be used: read, and written too if it could not be written the last time."""

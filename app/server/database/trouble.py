@@ -16,6 +16,8 @@ RETRY_AFTER = 5
 _FULL = frozenset({"SQLITE_FULL", "53100"})
 # A statement that makes no sense, which SQLite reports like trouble.
 _MISTAKE = "SQLITE_ERROR"
+# Two transactions that could not both go on; PostgreSQL ended this one (class 40).
+_CONFLICTS = frozenset({"40001", "40P01"})
 # A standby that took over, or is about to (PostgreSQL, class 25).
 _READ_ONLY = "25006"
 _HINT = "try again in a moment"
@@ -29,6 +31,10 @@ class NoDatabase(Unreachable):
     """
 
 
+class Conflict(NoDatabase):
+    """The transaction was ended for the sake of another one. Nothing was changed; it may be tried again."""
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Log trouble with the database and raise it as NoDatabase; a mistake of ours passes as it is."""
@@ -38,6 +44,8 @@ def told() -> Iterator[None]:
         code = code_of(error)
         if not _is_trouble(error, code):
             raise
+        if code in _CONFLICTS:
+            raise Conflict("another change of the same rows came first", hint=_HINT) from error
         log.failure("database.unavailable", error, code=code)
         if code in _FULL:
             raise NoDatabase("the disk of the database is full", hint=_HINT) from error

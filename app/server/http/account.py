@@ -5,7 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited
+from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited, SessionEnded
 from app.server.http.sign_in_form import WRONG, LoginForm, passwords_off, retry_after, too_many
 from app.server.http.visitor import Visitor, next_place
 from app.server.parts import Parts
@@ -92,7 +92,9 @@ class _Keys:
             return _to_sign_in()
         try:
             team_id = UUID(team) if (team := request.form.get("team", "")) else None
-            key = self._make.do(browser.person, team_id, self._visitor.address)
+            key = self._make.do(browser, team_id, self._visitor.address)
+        except SessionEnded:
+            return _to_sign_in()
         except (ValueError, NotFound, PermissionDenied):
             return _not_yours()
         return self._page(browser, key, team_id)

@@ -9,6 +9,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from app.domain.errors import SessionEnded
 from app.domain.text import clean
 from app.server.http.headers import allow_form_target, can_name
 from app.server.http.visitor import Visitor
@@ -55,13 +56,16 @@ class _Consent:
         if browser is None:
             return _to_sign_in()
         try:
-            with self._server.transaction(self._visitor.address):
+            with self._server.transaction(self._visitor.address) as store:
+                store.recheck(browser.person.id, browser.session_id)
                 grant = self._server.get_consent_grant()
                 # Another tab may have changed who is signed in; consent counts for the account it named.
                 if request.form.get("account") != str(browser.person.id):
                     return _page(grant, browser)
                 person = browser.person if request.form.get("decision") == "allow" else None
                 answer = self._server.create_authorization_response(grant.request, person, grant=grant)
+        except SessionEnded:
+            return _to_sign_in()
         except OAuth2Error as error:
             return self._refused(error)
         except ValueError:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from app.server.clock import Clock
@@ -21,6 +21,7 @@ from app.server.oauth import opaque, rules
 from app.server.oauth.issued import IssuedCode, IssuedToken, Person
 from app.server.oauth.purge import Purge
 from app.server.usecases import audit
+from app.server.usecases.recheck import locked, recheck_session
 
 GRANTED, ENDED, REPLAYED = "oauth.grant", "oauth.end", "oauth.replay"
 _CLIENT_ID = re.compile(r"[!-~]{1,48}")
@@ -49,6 +50,7 @@ class Store:
         address: str = "",
     ) -> None:
         self._session = session
+        self._clock = clock
         self._now = clock()
         self._successors = successors
         self._purge = purge
@@ -60,6 +62,11 @@ class Store:
         """The registered client, if there is one."""
         # Nothing else can be a client's id, and PostgreSQL refuses to be asked for NUL.
         return self._session.get(OAuthClient, client_id) if _CLIENT_ID.fullmatch(client_id) else None
+
+    def recheck(self, user_id: UUID, session_id: UUID) -> None:
+        """Hold the person and the browser's session. Raises SessionEnded where either has ended since."""
+        self._people[user_id] = recheck_session(self._session, user_id, session_id, self._clock)
+        self._now = self._clock()
 
     def add_client(self, client: OAuthClient) -> None:
         """Register a client."""
@@ -92,8 +99,9 @@ class Store:
 
     def find_code(self, code: str, client_id: str) -> IssuedCode | None:
         """A code that may be redeemed. A second use ends everything the first gave (RFC 6749 §4.1.2)."""
-        row = self._session.get(OAuthCode, opaque.digest(code), with_for_update=True)
-        grant = self._session.get(OAuthGrant, row.grant_id) if row else None
+        key = opaque.digest(code)
+        grant = self._hold(select(OAuthCode.grant_id).where(OAuthCode.code_hash == key))
+        row = self._session.get(OAuthCode, key, with_for_update=True)
         if row is None or grant is None:
             return None
         if row.used_at is not None:
@@ -110,7 +118,9 @@ class Store:
 
     def find_refresh(self, value: str) -> IssuedToken | None:
         """A refresh token that may be used. Reuse after the window ends its family (RFC 9700 §4.14.2)."""
-        row = self._session.get(OAuthToken, opaque.digest(value), with_for_update=True)
+        key = opaque.digest(value)
+        self._hold(select(OAuthToken.grant_id).where(OAuthToken.token_hash == key))
+        row = self._session.get(OAuthToken, key, with_for_update=True)
         if row is None or row.kind != rules.REFRESH:
             return None
         token = self._issued(row, value)
@@ -157,7 +167,7 @@ class Store:
             one = update(OAuthToken).where(OAuthToken.token_hash == opaque.digest(token.value))
             self._session.execute(one.values(revoked_at=self._now))
             return
-        grant = self._session.get(OAuthGrant, token.grant_id)
+        grant = self._session.get(OAuthGrant, token.grant_id, with_for_update=True, populate_existing=True)
         if grant is not None:
             self._end(grant, ENDED)
 
@@ -165,6 +175,18 @@ class Store:
         """The person, unless disabled."""
         user = self._user(user_id)
         return Person.of(user) if user and user.disabled_at is None else None
+
+    def _hold(self, grant_id: Select[Any]) -> OAuthGrant | None:
+        """The grant, read again while its person is held: a reset or a disabling came before, or waits."""
+        found = self._session.scalar(grant_id)
+        grant = self._session.get(OAuthGrant, found) if found else None
+        if grant is None:
+            return None
+        held = locked(select(User).where(User.id == grant.user_id))
+        self._people[grant.user_id] = self._session.scalar(held.execution_options(populate_existing=True))
+        self._session.refresh(grant)
+        self._now = self._clock()
+        return grant
 
     def _user(self, user_id: UUID) -> User | None:
         if user_id not in self._people:

@@ -19,6 +19,7 @@ from app.server.sso.models import ExternalIdentity
 from app.server.sso.settings import Join
 from app.server.usecases import audit
 from app.server.usecases.accounts import SignedIn, open_session
+from app.server.usecases.recheck import locked
 
 USER_CREATE = "user.create"
 _ASK = "ask whoever runs this server"
@@ -57,16 +58,18 @@ class SignInKnown:
             audit.record(session, who, [what], self._clock())
 
     def _once(self, known: Known, address: str, life: timedelta) -> SignedIn:
-        now = self._clock()
         with self._database.write() as session:
-            user = _tied(session, known) or self._new_here(session, known, now)
+            user = _tied(session, known) or self._new_here(session, known)
             if user.disabled_at is not None:
                 raise PermissionDenied("your account here is switched off", hint=_ASK)
+            now = self._clock()
             row = open_session(session, user, address, (now, now + life), {"issuer": known.issuer})
-        return SignedIn(user.email, self._tokens.for_person(user.id, row.id, row.expires_at), row.expires_at)
+        jwt = self._tokens.for_person(user.id, row.id, row.expires_at, row.created_at)
+        return SignedIn(user.email, jwt, row.expires_at)
 
-    def _new_here(self, session: Session, known: Known, now: datetime) -> User:
-        user = session.scalar(select(User).where(User.email == known.email))
+    def _new_here(self, session: Session, known: Known) -> User:
+        user = session.scalar(locked(select(User).where(User.email == known.email)))
+        now = self._clock()
         subject = _subject(session, user, known) if user else None
         if user is not None and subject == known.subject:
             # Another browser of the same person tied them between the two reads.
@@ -105,11 +108,11 @@ class SignInKnown:
 
 
 def _tied(session: Session, known: Known) -> User | None:
-    return session.scalar(
-        select(User)
-        .join(ExternalIdentity, ExternalIdentity.user_id == User.id)
-        .where(ExternalIdentity.issuer == known.issuer, ExternalIdentity.subject == known.subject)
+    # Held: whoever is being disabled is disabled before this, or their session ends with it.
+    tied = select(ExternalIdentity.user_id).where(
+        ExternalIdentity.issuer == known.issuer, ExternalIdentity.subject == known.subject
     )
+    return session.scalar(locked(select(User).where(User.id.in_(tied))))
 
 
 def _subject(session: Session, user: User, known: Known) -> str | None:

@@ -14,6 +14,7 @@ from app.server.database.models import LoginSession, User
 from app.server.jwts import INVALID, PERSON_AUDIENCE, Tokens
 from app.server.usecases import attempts, audit
 from app.server.usecases.passwords import Passwords
+from app.server.usecases.recheck import locked
 
 WRONG = "the e-mail address or the password is not right"
 PASSWORDS_OFF = "nobody signs in with a password here"
@@ -83,17 +84,23 @@ class SignIn:
             audit.record(session, who, [audit.What(audit.LOGIN_FAILED)], self._clock())
 
     def _open(self, user: User, attempt: UUID, password: str, address: str, life: timedelta) -> SignedIn:
-        now = self._clock()
-        dated = self._passwords.is_dated(user.password_hash)
-        fresh = self._passwords.hash(password) if dated else user.password_hash
+        verified = user.password_hash
+        fresh = self._passwords.hash(password) if self._passwords.is_dated(verified) else ""
         with self._database.write() as session:
-            attempts.succeed(session, attempt)
-            # A person who was disabled since the first look stays out.
-            still = update(User).where(User.id == user.id, User.disabled_at.is_(None))
-            if not session.scalar(still.values(password_hash=fresh).returning(User.id)):
+            # Whose password was reset, or who was disabled, while the hash was worked out stays out.
+            same = select(User).where(
+                User.id == user.id, User.password_hash == verified, User.disabled_at.is_(None)
+            )
+            current = session.scalar(locked(same, write=bool(fresh)))
+            if current is None:
                 raise NotSignedIn(WRONG)
-            row = open_session(session, user, address, (now, now + life))
-        return SignedIn(user.email, self._tokens.for_person(user.id, row.id, row.expires_at), row.expires_at)
+            if fresh:
+                current.password_hash = fresh
+            attempts.succeed(session, attempt)
+            now = self._clock()
+            row = open_session(session, current, address, (now, now + life))
+        jwt = self._tokens.for_person(user.id, row.id, row.expires_at, row.created_at)
+        return SignedIn(user.email, jwt, row.expires_at)
 
 
 def account_of(email: str) -> str:
@@ -114,20 +121,26 @@ class SignOut:
         verified = self._tokens.verify(bearer)
         if verified.audience != PERSON_AUDIENCE:
             raise NotSignedIn(INVALID)
+        user_id = verified.user_id
+        if user_id is None:
+            raise NotSignedIn(INVALID)
+        return self._database.transact(
+            lambda session: self._end(session, user_id, verified.id, everywhere, address)
+        )
+
+    def _end(self, session: Session, user_id: UUID, session_id: UUID, everywhere: bool, address: str) -> int:
+        # Held for writing: what is begun with one of the sessions meanwhile is begun before or refused.
+        user = session.scalar(locked(select(User).where(User.id == user_id), write=everywhere))
+        own = select(LoginSession.id).where(
+            LoginSession.id == session_id, LoginSession.user_id == user_id, LoginSession.ended_at.is_(None)
+        )
+        # Two that end the same session take turns, so that one of them ended it.
+        if user is None or session.scalar(locked(own, write=True)) is None:
+            raise NotSignedIn(INVALID)
         now = self._clock()
-        with self._database.write() as session:
-            user = session.scalar(
-                select(User)
-                .join(LoginSession, LoginSession.user_id == User.id)
-                .where(LoginSession.id == verified.id, LoginSession.ended_at.is_(None))
-                # Two that end the same session take turns, so that one of them ended it.
-                .with_for_update(of=LoginSession)
-            )
-            if user is None or user.id != verified.user_id:
-                raise NotSignedIn(INVALID)
-            ended = end_sessions(session, user.id, now, None if everywhere else verified.id)
-            what = audit.What(audit.LOGOUT, target_id=verified.id, details={"everywhere": everywhere})
-            audit.record(session, audit.Who("person", user.id, user.email, address), [what], now)
+        ended = end_sessions(session, user_id, now, None if everywhere else session_id)
+        what = audit.What(audit.LOGOUT, target_id=session_id, details={"everywhere": everywhere})
+        audit.record(session, audit.Who("person", user_id, user.email, address), [what], now)
         return ended
 
 

@@ -12,12 +12,14 @@ from app.domain.errors import NotFound, PermissionDenied
 from app.domain.organizations import ADMINISTRATORS, Role
 from app.server.clock import Clock
 from app.server.database.engine import Database
-from app.server.database.models import Membership, Organization, User
+from app.server.database.models import Membership, Organization
 from app.server.database.oauth_models import APIKey, Team
 from app.server.oauth import opaque
 from app.server.oauth.issued import Person
 from app.server.usecases import audit
 from app.server.usecases.actors import DENIED
+from app.server.usecases.browser_sessions import SignedInBrowser
+from app.server.usecases.recheck import locked, recheck_session
 
 KEY_CREATE = "api_key.create"
 
@@ -88,19 +90,26 @@ class MakeKey:
         self._database = database
         self._clock = clock
 
-    def do(self, person: Person, team_id: UUID | None, address: str) -> str:
+    def do(self, browser: SignedInBrowser, team_id: UUID | None, address: str) -> str:
         """Return the key: it is shown once and stored as a hash."""
-        key, now = opaque.fresh(opaque.KEY_PREFIX), self._clock()
-        with self._database.write() as session:
-            organization_id, name = _managed(session, person, team_id) if team_id else _own(session, person)
-            mine = APIKey.user_id == person.id
-            same = APIKey.team_id == team_id if team_id else APIKey.team_id.is_(None) & mine
-            session.execute(update(APIKey).where(same, APIKey.ended_at.is_(None)).values(ended_at=now))
-            add_key(session, key, person.id, team_id, now)
-            who = audit.Who("person", person.id, person.email, address)
-            what = audit.What(KEY_CREATE, organization_id, team_id or person.id, name)
-            audit.record(session, who, [what], now)
+        key = opaque.fresh(opaque.KEY_PREFIX)
+        self._database.transact(lambda session: self._make(session, browser, team_id, address, key))
         return key
+
+    def _make(
+        self, session: Session, browser: SignedInBrowser, team_id: UUID | None, address: str, key: str
+    ) -> None:
+        # The row whose key it is stays locked: two that replace it at the same time take turns.
+        own = team_id is None
+        user = recheck_session(session, browser.person.id, browser.session_id, self._clock, writes_user=own)
+        organization_id, name = _managed(session, user.id, team_id) if team_id else (None, user.email)
+        now = self._clock()
+        same = APIKey.team_id.is_(None) & (APIKey.user_id == user.id) if own else APIKey.team_id == team_id
+        session.execute(update(APIKey).where(same, APIKey.ended_at.is_(None)).values(ended_at=now))
+        add_key(session, key, user.id, team_id, now)
+        who = audit.Who("person", user.id, user.email, address)
+        what = audit.What(KEY_CREATE, organization_id, team_id or user.id, name)
+        audit.record(session, who, [what], now)
 
 
 def add_key(session: Session, key: str, user_id: UUID, team_id: UUID | None, now: datetime) -> None:
@@ -110,21 +119,15 @@ def add_key(session: Session, key: str, user_id: UUID, team_id: UUID | None, now
     session.flush()
 
 
-# The row whose key it is stays locked: two that replace it at the same time take turns.
-def _own(session: Session, person: Person) -> tuple[None, str]:
-    return None, session.get_one(User, person.id, with_for_update=True).email
-
-
-def _managed(session: Session, person: Person, team_id: UUID) -> tuple[UUID, str]:
-    row = session.execute(
-        select(Team.organization_id, Team.name, Membership.role)
-        .join(Membership, Membership.organization_id == Team.organization_id)
-        .where(Team.id == team_id, Membership.user_id == person.id)
-        .with_for_update(of=Team)
-    ).one_or_none()
-    if row is None:
+def _managed(session: Session, user_id: UUID, team_id: UUID) -> tuple[UUID, str]:
+    team = select(Team.organization_id, Team.name).where(Team.id == team_id)
+    row = session.execute(locked(team, write=True)).one_or_none()
+    # The person is held, and every change of a membership holds the person.
+    mine = select(Membership.role).where(Membership.user_id == user_id)
+    role = session.scalar(mine.where(Membership.organization_id == row.organization_id)) if row else None
+    if row is None or role is None:
         raise NotFound("team not found")
-    if Role(row.role) not in ADMINISTRATORS:
+    if Role(role) not in ADMINISTRATORS:
         raise PermissionDenied(DENIED)
     return row.organization_id, row.name
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.server.clock import Clock
 from app.server.database.engine import Database
@@ -14,6 +14,7 @@ from app.server.oauth import opaque
 from app.server.oauth.issued import Person
 from app.server.usecases import audit
 from app.server.usecases.accounts import SignedIn
+from app.server.usecases.recheck import locked
 
 _PREFIX = "web_"
 
@@ -66,9 +67,11 @@ class BrowserSessions:
         browser = self.find(secret)
         if browser is None:
             return
-        now = self._clock()
         with self._database.write() as session:
-            ended = update(LoginSession).where(LoginSession.id == browser.session_id)
-            session.execute(ended.values(ended_at=now))
+            own = select(LoginSession).where(LoginSession.id == browser.session_id)
+            row = session.scalar(locked(own.where(LoginSession.ended_at.is_(None)), write=True))
+            if row is None:
+                return
+            row.ended_at = now = self._clock()
             who = audit.Who("person", browser.person.id, browser.person.email, address)
             audit.record(session, who, [audit.What(audit.LOGOUT, target_id=browser.session_id)], now)

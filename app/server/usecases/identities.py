@@ -12,8 +12,9 @@ from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import APIToken, LoginSession, Membership, Organization, User
 from app.server.database.trouble import NoDatabase
-from app.server.jwts import EXPIRED, INVALID, PERSON_AUDIENCE, Tokens, Verified
+from app.server.jwts import INVALID, PERSON_AUDIENCE, Tokens, Verified
 from app.server.usecases.actors import Actor, NotAMember, PersonActor, Place, TokenActor
+from app.server.usecases.recheck import REVOKED, TOKEN_UNKNOWN, check_alive
 
 STAMP_EVERY = timedelta(minutes=1)
 
@@ -64,9 +65,9 @@ class Identify:
                 .where(APIToken.id == token_id)
             ).one_or_none()
         if found is None:
-            raise NotSignedIn("API token not found")
+            raise NotSignedIn(TOKEN_UNKNOWN)
         row, name = found
-        _check_alive(row, now)
+        check_alive(row.revoked_at, row.expires_at, now)
         if row.last_used_at is None or row.last_used_at <= now - STAMP_EVERY:
             self._stamp(row.id, now)
         return TokenActor(
@@ -99,14 +100,7 @@ class Identify:
             with self._database.read() as session:
                 revoked = session.scalar(is_revoked)
         if revoked is not None:
-            raise SessionEnded("API token revoked")
-
-
-def _check_alive(row: APIToken, now: datetime) -> None:
-    if row.revoked_at is not None:
-        raise SessionEnded("API token revoked")
-    if row.expires_at is not None and row.expires_at <= now:
-        raise SessionEnded(EXPIRED)
+            raise SessionEnded(REVOKED)
 
 
 def _place(session: Session, user_id: UUID, organization: str) -> Place | None:

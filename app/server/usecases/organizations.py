@@ -1,6 +1,6 @@
 """Reading and changing organizations, memberships and which of them is the current one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
@@ -20,6 +20,7 @@ from app.server.usecases import audit
 from app.server.usecases.actors import (
     Actor,
     FederatedActor,
+    PersonActor,
     TokenActor,
     require_administrator,
     require_context,
@@ -27,6 +28,7 @@ from app.server.usecases.actors import (
     require_place,
 )
 from app.server.usecases.ids import parse_id
+from app.server.usecases.recheck import locked, recheck
 
 MAX_HOSTNAMES, MAX_HOSTNAME = 200, 253
 MOST = 5
@@ -110,20 +112,20 @@ class SelectMembership:
         """Raises InvalidInput for an id that is none."""
         person, wanted = require_person(actor), parse_id(membership_id)
         require_place(person)
-        with self._database.write() as session:
-            _hold(session, person.id)
-            if _one(session, person.id, wanted) is None:
-                raise NotFound("membership not found")
-            mine = update(Membership).where(Membership.user_id == person.id)
-            # Off before on: at most one may be current at any moment.
-            session.execute(mine.where(Membership.current).values(current=False))
-            session.execute(
-                mine.where(Membership.id == wanted).values(current=True, updated_at=self._clock())
-            )
-            session.expire_all()
-            found = _one(session, person.id, wanted)
-        if found is None:
+        return self._database.transact(lambda session: self._select(session, person, wanted))
+
+    def _select(self, session: Session, person: PersonActor, wanted: UUID) -> Belonging:
+        # Two that change which one is current take turns at the person's row.
+        recheck(session, person, self._clock, writes_user=True)
+        mine = update(Membership).where(Membership.user_id == person.id)
+        if _one(session, person.id, wanted) is None:
             raise NotFound("membership not found")
+        # Off before on: at most one may be current at any moment.
+        session.execute(mine.where(Membership.current).values(current=False))
+        session.execute(mine.where(Membership.id == wanted).values(current=True, updated_at=self._clock()))
+        session.expire_all()
+        found = _one(session, person.id, wanted)
+        assert found is not None
         return found
 
 
@@ -147,20 +149,22 @@ class CreateOrganization:
             raise PermissionDenied("on this server only its operator creates organizations")
         if why := names.problem(name):
             raise InvalidInput(f"invalid name: {why}")
+        return self._database.transact(lambda session: self._create(session, person, name))
+
+    def _create(self, session: Session, person: PersonActor, name: str) -> Organization:
+        # Two that the same person creates at once take turns, so that both are counted.
+        recheck(session, person, self._clock, writes_user=True)
+        _check_history(session, person.id, name)
         now = self._clock()
-        with self._database.write() as session:
-            # Two that the same person creates at once take turns, so that both are counted.
-            _hold(session, person.id)
-            _check_history(session, person.id, name)
-            row = Organization(name=name, created_at=now, updated_at=now)
-            session.add(row)
-            try:
-                session.flush()
-            except IntegrityError as error:
-                raise AlreadyExists(NAME_TAKEN) from error
-            _make_owner(session, person.id, row.id, now)
-            what = audit.What(audit.ORGANIZATION_ADD, row.id, row.id, name)
-            audit.record(session, actor.who, [what], now)
+        row = Organization(name=name, created_at=now, updated_at=now)
+        session.add(row)
+        try:
+            session.flush()
+        except IntegrityError as error:
+            raise AlreadyExists(NAME_TAKEN) from error
+        _make_owner(session, person.id, row.id, now)
+        what = audit.What(audit.ORGANIZATION_ADD, row.id, row.id, name)
+        audit.record(session, person.who, [what], now)
         return row
 
 
@@ -182,23 +186,24 @@ class UpdateOrganization:
         if place.organization_name != name:
             raise PermissionDenied(f"organization {name[:80]} is not the one in use")
         values = _values(wanted)
+        return self._database.transact(lambda session: self._update(session, actor, values))
+
+    def _update(self, session: Session, actor: Actor, values: Mapping[str, object]) -> Organization:
+        actor = recheck(session, actor, self._clock)
+        place = require_administrator(actor)
+        # Held: what the audit trail says was changed is true when two change it at once.
+        row = session.scalars(
+            locked(select(Organization).where(Organization.id == place.organization_id), write=True)
+        ).one()
         now = self._clock()
-        with self._database.write() as session:
-            # Held: what the audit trail says was changed is true when two change it at once.
-            row = session.get_one(Organization, place.organization_id, with_for_update=True)
-            before = {key: getattr(row, key) for key in values}
-            for key, value in values.items():
-                setattr(row, key, value)
-            row.updated_at = now
-            changed = {key: value for key, value in values.items() if before[key] != value}
-            what = audit.What(audit.ORGANIZATION_UPDATE, row.id, row.id, row.name, changed)
-            audit.record(session, actor.who, [what], now)
+        before = {key: getattr(row, key) for key in values}
+        for key, value in values.items():
+            setattr(row, key, value)
+        row.updated_at = now
+        changed = {key: value for key, value in values.items() if before[key] != value}
+        what = audit.What(audit.ORGANIZATION_UPDATE, row.id, row.id, row.name, changed)
+        audit.record(session, actor.who, [what], now)
         return row
-
-
-def _hold(session: Session, person_id: UUID) -> None:
-    """Whoever changes which membership is a person's current one takes turns until the transaction ends."""
-    session.get_one(User, person_id, with_for_update=True)
 
 
 def _check_history(session: Session, person_id: UUID, name: str) -> None:

@@ -18,6 +18,7 @@ from app.server.database.oauth_models import APIKey, OAuthGrant
 from app.server.usecases import audit
 from app.server.usecases.accounts import end_sessions
 from app.server.usecases.passwords import MAX_LENGTH, Passwords
+from app.server.usecases.recheck import locked
 
 MIN_PASSWORD = 12
 MAX_EMAIL, MAX_NAME = 320, 200
@@ -147,17 +148,19 @@ class SetAccess:
 
     def do(self, by: audit.Who, email: str, allowed: bool) -> Ended:
         """Return what ended."""
+        return self._database.transact(lambda session: self._set(session, by, email, allowed))
+
+    def _set(self, session: Session, by: audit.Who, email: str, allowed: bool) -> Ended:
+        user = find(session, email)
         now = self._clock()
-        with self._database.write() as session:
-            user = find(session, email)
-            if allowed:
-                user.disabled_at = None
-            else:
-                user.disabled_at = user.disabled_at or now
-            user.updated_at = now
-            ended = Ended(0, 0, 0) if allowed else _end(session, user.id, now)
-            action = USER_ENABLE if allowed else USER_DISABLE
-            audit.record(session, by, [_about(action, user, ended)], now)
+        if allowed:
+            user.disabled_at = None
+        else:
+            user.disabled_at = user.disabled_at or now
+        user.updated_at = now
+        ended = Ended(0, 0, 0) if allowed else _end(session, user.id, now)
+        action = USER_ENABLE if allowed else USER_DISABLE
+        audit.record(session, by, [_about(action, user, ended)], now)
         return ended
 
 
@@ -171,19 +174,21 @@ class ResetPassword:
 
     def do(self, by: audit.Who, email: str, password: str) -> Ended:
         """Return what ended."""
-        hashed, now = self._passwords.hash(check_password(password)), self._clock()
-        with self._database.write() as session:
-            user = find(session, email)
-            user.password_hash, user.updated_at = hashed, now
-            ended = _end(session, user.id, now)
-            audit.record(session, by, [_about(USER_RESET, user, ended)], now)
+        hashed = self._passwords.hash(check_password(password))
+        return self._database.transact(lambda session: self._reset(session, by, email, hashed))
+
+    def _reset(self, session: Session, by: audit.Who, email: str, hashed: str) -> Ended:
+        user = find(session, email)
+        now = self._clock()
+        user.password_hash, user.updated_at = hashed, now
+        ended = _end(session, user.id, now)
+        audit.record(session, by, [_about(USER_RESET, user, ended)], now)
         return ended
 
 
 def find(session: Session, email: str) -> User:
     """The person with this address, held until the transaction ends; raise NotFound."""
-    query = select(User).where(User.email == email.strip().lower()).with_for_update()
-    user = session.scalar(query)
+    user = session.scalar(locked(select(User).where(User.email == email.strip().lower()), write=True))
     if user is None:
         raise NotFound(f"nobody here is called {email[:80]}", hint="see: loopin server user list")
     return user

@@ -24,6 +24,7 @@ from app.server.database.models import (
     User,
 )
 from app.server.usecases import audit, people
+from app.server.usecases.recheck import locked
 
 PROJECT_ADD = "project.add"
 MEMBERSHIP_SET, MEMBERSHIP_REMOVE = "membership.set", "membership.remove"
@@ -159,23 +160,26 @@ class SetMembership:
         """Return what it changed."""
         if role is Role.UNKNOWN:
             raise UsageError("that is not a role")
+        return self._database.transact(lambda session: self._set(session, by, email, organization, role))
+
+    def _set(
+        self, session: Session, by: audit.Who, email: str, organization: str, role: Role
+    ) -> MembershipChange:
+        user, owner, row = find_place(session, email, organization)
         now = self._clock()
-        with self._database.write() as session:
-            owner, user = find(session, organization), people.find(session, email)
-            row = session.scalar(_membership(user.id, owner.id))
-            before = row.role if row else ""
-            if row is None:
-                first = session.scalar(_current(user.id)) is None
-                row = Membership(user_id=user.id, organization_id=owner.id, current=first, created_at=now)
-                session.add(row)
-            row.role, row.updated_at = role.value, now
-            session.flush()
-            if before == Role.OWNER.value:
-                _keep_an_owner(session, owner)
-            ended = () if role in PROJECT_SCOPED else _end_project_roles(session, row.id)
-            details = {"role": role.value, "before": before} | _in_projects(ended)
-            what = audit.What(MEMBERSHIP_SET, owner.id, user.id, user.email, details)
-            audit.record(session, by, [what], now)
+        before = row.role if row else ""
+        if row is None:
+            first = session.scalar(_current(user.id)) is None
+            row = Membership(user_id=user.id, organization_id=owner.id, current=first, created_at=now)
+            session.add(row)
+        row.role, row.updated_at = role.value, now
+        session.flush()
+        if before == Role.OWNER.value:
+            _keep_an_owner(session, owner)
+        ended = () if role in PROJECT_SCOPED else _end_project_roles(session, row.id)
+        details = {"role": role.value, "before": before} | _in_projects(ended)
+        what = audit.What(MEMBERSHIP_SET, owner.id, user.id, user.email, details)
+        audit.record(session, by, [what], now)
         return MembershipChange(before, ended)
 
 
@@ -191,19 +195,21 @@ class RemoveMembership:
 
     def do(self, by: audit.Who, email: str, organization: str) -> None:
         """Another of their organizations becomes the current one."""
+        self._database.transact(lambda session: self._remove(session, by, email, organization))
+
+    def _remove(self, session: Session, by: audit.Who, email: str, organization: str) -> None:
+        user, owner, found = find_place(session, email, organization)
+        row = require_member(found, user, owner)
         now = self._clock()
-        with self._database.write() as session:
-            owner, user = find(session, organization), people.find(session, email)
-            row = find_membership(session, user, owner)
-            role, ended = row.role, _end_project_roles(session, row.id)
-            session.delete(row)
-            session.flush()
-            if role == Role.OWNER.value:
-                _keep_an_owner(session, owner)
-            _choose_another(session, user.id)
-            details = {"before": role} | _in_projects(ended)
-            what = audit.What(MEMBERSHIP_REMOVE, owner.id, user.id, user.email, details)
-            audit.record(session, by, [what], now)
+        role, ended = row.role, _end_project_roles(session, row.id)
+        session.delete(row)
+        session.flush()
+        if role == Role.OWNER.value:
+            _keep_an_owner(session, owner)
+        _choose_another(session, user.id)
+        details = {"before": role} | _in_projects(ended)
+        what = audit.What(MEMBERSHIP_REMOVE, owner.id, user.id, user.email, details)
+        audit.record(session, by, [what], now)
 
 
 def find(session: Session, name: str) -> Organization:
@@ -211,26 +217,39 @@ def find(session: Session, name: str) -> Organization:
 
     Held, because two that each take one of two owners away must take turns.
     """
-    row = session.scalar(select(Organization).where(Organization.name == name).with_for_update())
+    row: Organization | None = session.scalar(
+        locked(select(Organization).where(Organization.name == name), write=True)
+    )
     if row is None:
         raise NotFound(f"there is no organization {name[:80]!r}", hint="see: loopin server org list")
     return row
 
 
-def find_membership(session: Session, user: User, organization: Organization) -> Membership:
-    """The person's membership of the organization; raise NotFound."""
-    row: Membership | None = session.scalar(_membership(user.id, organization.id))
+def find_place(
+    session: Session, email: str, organization: str
+) -> tuple[User, Organization, Membership | None]:
+    """The person, the organization and the membership, if there is one, held until the transaction ends.
+
+    In the order that `recheck` names. Raises NotFound for a person or an organization that is not there.
+    """
+    # An organization that is not there is told first, as it is for everything else in it.
+    if session.scalar(select(Organization.id).where(Organization.name == organization)) is None:
+        find(session, organization)
+    user = people.find(session, email)
+    named = select(Organization.id).where(Organization.name == organization).scalar_subquery()
+    mine = (Membership.user_id == user.id, Membership.organization_id == named)
+    row = session.scalar(locked(select(Membership).where(*mine), write=True))
+    return user, find(session, organization), row
+
+
+def require_member(row: Membership | None, user: User, organization: Organization) -> Membership:
+    """The membership; raise NotFound where there is none."""
     if row is None:
         raise NotFound(
             f"{user.email} is not a member of {organization.name}",
             hint="people are added with: loopin server membership set",
         )
     return row
-
-
-def _membership(user_id: UUID, organization_id: UUID) -> Select[Any]:
-    mine = (Membership.user_id == user_id, Membership.organization_id == organization_id)
-    return select(Membership).where(*mine)
 
 
 def _current(user_id: UUID) -> Select[Any]:

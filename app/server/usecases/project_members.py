@@ -12,7 +12,7 @@ from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import Membership, Organization, Project, ProjectMembership, User
-from app.server.usecases import audit, people, places
+from app.server.usecases import audit, places
 
 PROJECT_MEMBER_ADD, PROJECT_MEMBER_REMOVE = "project_member.add", "project_member.remove"
 
@@ -135,10 +135,9 @@ class _Found:
 
 def _find(session: Session, email: str, where: ProjectRef) -> _Found:
     """Who and what is named, the organization held until the transaction ends; raise NotFound."""
-    organization = places.find(session, where.organization)
+    user, organization, membership = places.find_place(session, email, where.organization)
     project = _project(session, organization, where.name)
-    user = people.find(session, email)
-    return _Found(organization, project, user, places.find_membership(session, user, organization))
+    return _Found(organization, project, user, places.require_member(membership, user, organization))
 
 
 def _project(session: Session, organization: Organization, name: str) -> Project:

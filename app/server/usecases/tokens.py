@@ -20,6 +20,7 @@ from app.server.jwts import Tokens, TokenSubject
 from app.server.usecases import audit
 from app.server.usecases.actors import DENIED, Actor, Reach, TokenActor, require
 from app.server.usecases.ids import parse_id
+from app.server.usecases.recheck import locked, recheck
 
 MAX_DESCRIPTION = 4000
 MAX_LIFE = timedelta(days=365_000)
@@ -86,24 +87,28 @@ class CreateToken:
 
     def do(self, actor: Actor, wish: Wish) -> tuple[Listing, str]:
         """Return the new token, as a listing of one, and its JWT."""
-        reach = require(actor, permissions.TOKEN_CREATE)
         _check(wish)
-        if wish.project is None and reach.projects_only:
-            raise _name_a_project(actor)
-        granted = _grant(actor, wish)
-        now = self._clock()
         try:
-            with self._database.write() as session:
-                project = _project(session, reach, wish.project) if wish.project else None
-                row = _row(wish, granted, reach, project, now)
-                _check_life(actor, row)
-                session.add(_stored(row, reach.organization_id, actor.who.id))
-                session.flush()
-                what = audit.What(audit.TOKEN_CREATE, reach.organization_id, row.id, row.name)
-                audit.record(session, actor.who, [what], now)
+            reach, row = self._database.transact(lambda session: self._create(session, actor, wish))
         except IntegrityError as error:
             raise AlreadyExists("duplicated: name already taken") from error
         return Listing(reach.organization_id, reach.organization_name, [row]), self._sign(reach, row)
+
+    def _create(self, session: Session, actor: Actor, wish: Wish) -> tuple[Reach, TokenRow]:
+        actor = recheck(session, actor, self._clock)
+        reach = require(actor, permissions.TOKEN_CREATE)
+        if wish.project is None and reach.projects_only:
+            raise _name_a_project(actor)
+        granted = _grant(actor, wish)
+        project = _project(session, reach, wish.project) if wish.project else None
+        now = self._clock()
+        row = _row(wish, granted, reach, project, now)
+        _check_life(actor, row)
+        session.add(_stored(row, reach.organization_id, actor.who.id))
+        session.flush()
+        what = audit.What(audit.TOKEN_CREATE, reach.organization_id, row.id, row.name)
+        audit.record(session, actor.who, [what], now)
+        return reach, row
 
     def _sign(self, reach: Reach, row: TokenRow) -> str:
         project = (row.project_id, row.project_name or "") if row.project_id else None
@@ -148,27 +153,26 @@ class RevokeToken:
 
     def do(self, actor: Actor, token_id: str) -> None:
         """Raises InvalidInput for an id that is none, and for an organization's token out of reach."""
-        reach = require(actor, permissions.TOKEN_REVOKE)
+        require(actor, permissions.TOKEN_REVOKE)
         wanted = parse_id(token_id)
+        self._database.transact(lambda session: self._revoke(session, actor, wanted))
+
+    def _revoke(self, session: Session, actor: Actor, wanted: UUID) -> None:
+        actor = recheck(session, actor, self._clock, target=wanted)
+        reach = require(actor, permissions.TOKEN_REVOKE)
+        same = (APIToken.id == wanted, APIToken.organization_id == reach.organization_id)
+        columns = select(APIToken.name, APIToken.project_id)
+        query = locked(columns.where(*same, APIToken.revoked_at.is_(None)), write=True)
+        row = session.execute(query).one_or_none()
+        if row is None or (reach.project_id and row.project_id not in {reach.project_id, None}):
+            raise NotFound(NO_TOKEN)
+        if reach.projects_only and row.project_id is None:
+            raise _name_a_project(actor)
+        _require_admin(session, reach, row.project_id)
         now = self._clock()
-        with self._database.write() as session:
-            row = session.execute(
-                update(APIToken)
-                .where(
-                    APIToken.id == wanted,
-                    APIToken.organization_id == reach.organization_id,
-                    APIToken.revoked_at.is_(None),
-                )
-                .values(revoked_at=now)
-                .returning(APIToken.name, APIToken.project_id)
-            ).one_or_none()
-            if row is None or (reach.project_id and row.project_id not in {reach.project_id, None}):
-                raise NotFound(NO_TOKEN)
-            if reach.projects_only and row.project_id is None:
-                raise _name_a_project(actor)
-            _require_admin(session, reach, row.project_id)
-            what = audit.What(audit.TOKEN_REVOKE, reach.organization_id, wanted, row.name)
-            audit.record(session, actor.who, [what], now)
+        session.execute(update(APIToken).where(*same).values(revoked_at=now))
+        what = audit.What(audit.TOKEN_REVOKE, reach.organization_id, wanted, row.name)
+        audit.record(session, actor.who, [what], now)
 
 
 def _check(wish: Wish) -> None:

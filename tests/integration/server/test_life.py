@@ -137,7 +137,7 @@ def test_an_interrupt_ends_it_as_well(fresh_server: ServerFactory) -> None:
 
 @ON_BOTH
 def test_calls_that_have_arrived_are_answered_before_it_stops(fresh_server: ServerFactory) -> None:
-    server = fresh_server("--log-level", "debug")
+    server = fresh_server("--log-level", "debug", constants=no_drain_limit())
     bulk_tokens(server, "acme", 20_000, project="web")
     owner = Caller(server, sign_in(server, *server.owner))
     caller = Caller(server, owner.create("drain").jwt)
@@ -161,7 +161,7 @@ def test_calls_that_have_arrived_are_answered_before_it_stops(fresh_server: Serv
 
 
 def test_requests_that_have_arrived_are_answered_before_it_stops(fresh_server: ServerFactory) -> None:
-    server = fresh_server("--log-level", "debug")
+    server = fresh_server("--log-level", "debug", constants=no_drain_limit())
     headers = {"Authorization": f"Bearer {sign_in(server, *server.owner)}"}
     before = server.errors.count("http.arrived")
     senders = [HTTPConnection(server.http.removeprefix("http://"), timeout=60) for _ in range(REQUESTS)]

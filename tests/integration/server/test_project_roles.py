@@ -1,7 +1,7 @@
 """What a role in a project opens to members and contributors, on both databases."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
 from app.server.database.engine import Database
 from app.server.database.models import Membership, Project, ProjectMembership, User
+from app.server.usecases.accounts import open_session
 from app.server.usecases.actors import PersonActor, Place
 from app.server.usecases.places import RemoveMembership, SetMembership
 from app.server.usecases.project_members import ListProjectMembers, ProjectRef, RemoveProjectMember
@@ -187,8 +188,11 @@ def actor(database: Database, email: str) -> PersonActor:
             .join(Membership, Membership.user_id == User.id)
             .where(User.email == email)
         ).one()
+    now = utc_now()
+    with database.write() as session:
+        login = open_session(session, user, "", (now, now + timedelta(hours=1)))
     place = Place(membership.id, membership.organization_id, "", Role(membership.role))
-    return PersonActor(user.id, user.email, uuid4(), place)
+    return PersonActor(user.id, user.email, login.id, place)
 
 
 def test_however_many_projects_a_list_is_one_query(

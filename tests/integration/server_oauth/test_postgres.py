@@ -20,6 +20,7 @@ from app.server.oauth.issued import Person
 from app.server.parts import Parts, build
 from app.server.settings import ServerSettings
 from app.server.usecases.api_keys import MakeKey
+from app.server.usecases.browser_sessions import SignedInBrowser
 from tests.support.oauth import CLIENT, REDIRECT, Proof, answer_of, request_for
 from tests.support.server import ROOT, csrf_of
 
@@ -101,9 +102,11 @@ def test_twenty_keys_made_at_once_leave_one_that_works(parts: Parts, whose: str)
         team = (
             session.scalars(select(Team.id).where(Team.name == "growth")).one() if whose == "team" else None
         )
+    jwt = parts.sign_in.do(seed.OWNER, seed.PASSWORD, "")
+    browser = SignedInBrowser(person, parts.tokens.verify(jwt.jwt).id)
     make = MakeKey(parts.database, parts.clock)
     with ThreadPoolExecutor(20) as pool:
-        made = set(pool.map(lambda _: make.do(person, team, ""), range(20)))
+        made = set(pool.map(lambda _: make.do(browser, team, ""), range(20)))
     assert len(made) == 20
     with parts.database.read() as session:
         live = select(APIKey.key_hash).where(APIKey.ended_at.is_(None), APIKey.team_id == team)

@@ -1,0 +1,124 @@
+"""Who acts is read again in the transaction that writes: what ended since the request arrived counts.
+
+Locks are taken in one order everywhere, so that no two transactions wait for each other: user, membership,
+session, API tokens by ascending id, organization. On PostgreSQL they are FOR SHARE, or FOR NO KEY UPDATE on a
+row that the transaction writes. SQLite has one writer at a time, from `BEGIN IMMEDIATE` on.
+
+The time of what is done is taken after the locks: events are dated in the order in which they happened.
+"""
+
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.expression import GenerativeSelect
+
+from app.domain.errors import NotSignedIn, SessionEnded
+from app.domain.organizations import Role
+from app.server.clock import Clock
+from app.server.database.models import APIToken, LoginSession, Membership, User
+from app.server.jwts import EXPIRED, INVALID
+from app.server.usecases.actors import Actor, NotAMember, PersonActor, Place, TokenActor
+
+REVOKED = "API token revoked"
+TOKEN_UNKNOWN = "API token not found"
+
+AnyActor = TypeVar("AnyActor", bound=Actor)
+_Query = TypeVar("_Query", bound=GenerativeSelect)
+
+
+def locked(query: _Query, write: bool = False) -> _Query:
+    """`query` with the lock of a row that is read, or with `write` of one that is written."""
+    return query.with_for_update(key_share=True) if write else query.with_for_update(read=True)
+
+
+def lock_user(session: Session, user_id: UUID, write: bool = False) -> User:
+    """The person, held until the transaction ends. Raises SessionEnded for one who may not sign in."""
+    query = select(User).where(User.id == user_id, User.disabled_at.is_(None))
+    user: User | None = session.scalar(locked(query, write).execution_options(populate_existing=True))
+    if user is None:
+        raise SessionEnded(INVALID)
+    return user
+
+
+def lock_session(
+    session: Session, user_id: UUID, session_id: UUID, now: Clock, write: bool = False
+) -> LoginSession:
+    """The person's session, held until the transaction ends. Raises SessionEnded for one that is over."""
+    query = select(LoginSession).where(
+        LoginSession.id == session_id, LoginSession.user_id == user_id, LoginSession.ended_at.is_(None)
+    )
+    fresh = locked(query, write).execution_options(populate_existing=True)
+    row: LoginSession | None = session.scalar(fresh)
+    if row is None or row.expires_at <= now():
+        raise SessionEnded(INVALID)
+    return row
+
+
+def recheck_session(
+    session: Session, user_id: UUID, session_id: UUID, clock: Clock, *, writes_user: bool = False
+) -> User:
+    """The person of a session that still lives, both held until the transaction ends. Raises SessionEnded."""
+    user = lock_user(session, user_id, writes_user)
+    lock_session(session, user_id, session_id, clock)
+    return user
+
+
+def recheck(
+    session: Session, actor: AnyActor, clock: Clock, *, writes_user: bool = False, target: UUID | None = None
+) -> AnyActor:
+    """`actor` as it is now, with its rows held until the transaction ends.
+
+    `writes_user` says that the transaction writes the person's row or memberships, `target` which API token
+    it writes. Raises SessionEnded, NotSignedIn, or NotAMember.
+    """
+    found: Any = actor
+    if isinstance(actor, PersonActor):
+        found = _person(session, actor, clock, writes_user)
+    elif isinstance(actor, TokenActor):
+        found = _token(session, actor, clock, target)
+    checked: AnyActor = found
+    return checked
+
+
+def check_alive(revoked_at: datetime | None, expires_at: datetime | None, now: datetime) -> None:
+    """Raise SessionEnded for an API token that was revoked or has expired."""
+    if revoked_at is not None:
+        raise SessionEnded(REVOKED)
+    if expires_at is not None and expires_at <= now:
+        raise SessionEnded(EXPIRED)
+
+
+def _person(session: Session, actor: PersonActor, clock: Clock, write: bool) -> PersonActor:
+    user = lock_user(session, actor.id, write)
+    place = _place(session, actor, write) if actor.place else None
+    lock_session(session, actor.id, actor.session_id, clock)
+    return PersonActor(user.id, user.email, actor.session_id, place, actor.address)
+
+
+def _place(session: Session, actor: PersonActor, write: bool) -> Place:
+    assert actor.place is not None
+    was = actor.place
+    query = select(Membership.role).where(Membership.id == was.membership_id, Membership.user_id == actor.id)
+    role = session.scalar(locked(query, write))
+    if role is None:
+        raise NotAMember(was.organization_name)
+    return Place(was.membership_id, was.organization_id, was.organization_name, Role(role))
+
+
+def _token(session: Session, actor: TokenActor, clock: Clock, target: UUID | None) -> TokenActor:
+    revoked_at: datetime | None = None
+    expires_at: datetime | None = None
+    found = False
+    # Of two tokens that revoke each other, both begin with the same row.
+    for token_id in sorted({actor.id, target or actor.id}):
+        query = select(APIToken.revoked_at, APIToken.expires_at).where(APIToken.id == token_id)
+        row = session.execute(locked(query, write=token_id == target)).one_or_none()
+        if row is not None and token_id == actor.id:
+            found, (revoked_at, expires_at) = True, row
+    if not found:
+        raise NotSignedIn(TOKEN_UNKNOWN)
+    check_alive(revoked_at, expires_at, clock())
+    return actor

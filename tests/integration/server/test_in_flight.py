@@ -1,0 +1,415 @@
+"""What is in flight when a right ends: a change that was authenticated before, and is written after."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from argon2 import PasswordHasher
+from flask.testing import FlaskClient
+from sqlalchemy import event, func, select, update
+
+from app.domain.errors import LoopinError, NotSignedIn, PermissionDenied
+from app.domain.organizations import Role
+from app.server import parts as server_parts
+from app.server import seed, seed_gumloop
+from app.server.database.models import APIToken, AuditEvent, LoginSession, User
+from app.server.database.oauth_models import OAuthGrant
+from app.server.http.factory import make_app
+from app.server.http.visitor import Visitor
+from app.server.keys import FILE_NAME, load_or_make
+from app.server.oauth.issued import Person
+from app.server.oauth.store import Store
+from app.server.parts import Parts
+from app.server.settings import ServerSettings
+from app.server.usecases import audit
+from app.server.usecases.accounts import SignIn
+from app.server.usecases.actors import Actor
+from app.server.usecases.api_keys import MakeKey
+from app.server.usecases.browser_sessions import SignedInBrowser
+from app.server.usecases.organizations import Settings
+from app.server.usecases.passwords import Passwords
+from app.server.usecases.people import ResetPassword, SetAccess
+from app.server.usecases.places import RemoveMembership, SetMembership
+from app.server.usecases.tokens import CreateToken, ProjectRef, RevokeToken, Wish
+from tests.support import databases
+from tests.support.databases import ON_BOTH, Prepare
+from tests.support.oauth import CLIENT, REDIRECT, Proof, answer_of, request_for
+from tests.support.server import csrf_of
+
+pytestmark = pytest.mark.slow
+
+OPERATOR = audit.Who("operator")
+EMAIL, PASSWORD, NEW_PASSWORD = seed.OWNER, seed.PASSWORD, "another-password-not-real"
+URL = "http://127.0.0.1:1"
+PATIENCE = 30.0
+
+
+@pytest.fixture
+def parts(tmp_path: Path, prepare_data: Prepare) -> Iterator[Parts]:
+    prepare_data(tmp_path)
+    load_or_make(tmp_path)
+    url = databases.url_of(tmp_path)
+    settings = ServerSettings(data=tmp_path, organization_creation=True)
+    if not url.startswith("sqlite"):
+        settings = replace(settings, database_url=url, signing_key_file=tmp_path / FILE_NAME)
+    made = server_parts.build(settings)
+    seed.seed(made)
+    seed_gumloop.add(made)
+    yield made
+    made.database.close()
+
+
+class Interrupted(Passwords):
+    """Something happens between the moment at which a password was found right and the session."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    def matches(self, stored: str | None, password: str) -> bool:
+        matched = super().matches(stored, password)
+        self._meanwhile()
+        return matched
+
+
+def sign_in(parts: Parts, meanwhile: Callable[[], object] = lambda: None) -> SignIn:
+    passwords = Interrupted(meanwhile)
+    return SignIn(parts.database, passwords, parts.tokens, parts.clock, parts.settings.session_life)
+
+
+def reset(parts: Parts) -> None:
+    ResetPassword(parts.database, Passwords(), parts.clock).do(OPERATOR, EMAIL, NEW_PASSWORD)
+
+
+def disable(parts: Parts) -> None:
+    SetAccess(parts.database, parts.clock).do(OPERATOR, EMAIL, allowed=False)
+
+
+def sign_out_everywhere(parts: Parts) -> None:
+    parts.sign_out.do(parts.sign_in.do(EMAIL, PASSWORD, "").jwt, True, "")
+
+
+def leave(parts: Parts) -> None:
+    keep_an_owner(parts)
+    RemoveMembership(parts.database, parts.clock).do(OPERATOR, EMAIL, "acme")
+
+
+def become_a_viewer(parts: Parts) -> None:
+    keep_an_owner(parts)
+    SetMembership(parts.database, parts.clock).do(OPERATOR, EMAIL, "acme", Role.VIEWER)
+
+
+def keep_an_owner(parts: Parts) -> None:
+    SetMembership(parts.database, parts.clock).do(OPERATOR, seed.VIEWER, "acme", Role.OWNER)
+
+
+def stored_hash(parts: Parts) -> str:
+    with parts.database.read() as session:
+        return session.scalars(select(User.password_hash).where(User.email == EMAIL)).one()
+
+
+def open_sessions(parts: Parts) -> int:
+    mine = select(func.count()).select_from(LoginSession).join(User, User.id == LoginSession.user_id)
+    with parts.database.read() as session:
+        return session.scalar(mine.where(User.email == EMAIL, LoginSession.ended_at.is_(None))) or 0
+
+
+@ON_BOTH
+@pytest.mark.parametrize("ending", [reset, disable])
+def test_a_sign_in_with_the_old_password_does_not_outlive_it(
+    parts: Parts, ending: Callable[[Parts], None]
+) -> None:
+    with pytest.raises(NotSignedIn):
+        sign_in(parts, lambda: ending(parts)).do(EMAIL, PASSWORD, "")
+    assert open_sessions(parts) == 0
+    if ending is reset:
+        assert Passwords().matches(stored_hash(parts), NEW_PASSWORD)
+        assert sign_in(parts).do(EMAIL, NEW_PASSWORD, "").email == EMAIL
+
+
+@ON_BOTH
+@pytest.mark.parametrize("meanwhile", [reset, lambda _parts: None], ids=["reset", "nothing"])
+def test_a_hash_of_old_parameters_is_renewed_unless_it_was_replaced(
+    parts: Parts, meanwhile: Callable[[Parts], None]
+) -> None:
+    dated = PasswordHasher(time_cost=1, memory_cost=8192).hash(PASSWORD)
+    with parts.database.write() as session:
+        session.execute(update(User).where(User.email == EMAIL).values(password_hash=dated))
+    passing = sign_in(parts, lambda: meanwhile(parts))
+    if meanwhile is reset:
+        with pytest.raises(NotSignedIn):
+            passing.do(EMAIL, PASSWORD, "")
+        assert Passwords().matches(stored_hash(parts), NEW_PASSWORD)
+        return
+    passing.do(EMAIL, PASSWORD, "")
+    assert stored_hash(parts) != dated
+    assert Passwords().matches(stored_hash(parts), PASSWORD)
+
+
+def test_a_sign_in_writes_no_hash_that_it_did_not_renew(parts: Parts) -> None:
+    statements: list[str] = []
+    before = stored_hash(parts)
+    event.listen(parts.database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    parts.sign_in.do(EMAIL, PASSWORD, "")
+    assert stored_hash(parts) == before
+    assert not [sql for sql in statements if sql.startswith("UPDATE users")]
+
+
+Act = Callable[[Parts, Actor, SignedInBrowser], object]
+
+
+def select_membership(parts: Parts, actor: Actor, _browser: SignedInBrowser) -> None:
+    [mine] = [row for row in parts.list_memberships.do(actor) if row.organization.name == "acme"]
+    parts.select_membership.do(actor, str(mine.membership.id))
+
+
+def some_token(parts: Parts) -> str:
+    with parts.database.read() as session:
+        query = select(APIToken.id).where(APIToken.revoked_at.is_(None), APIToken.name == "renovate")
+        return str(session.scalars(query).one())
+
+
+ACTS: dict[str, Act] = {
+    "create token": lambda parts, actor, _: parts.create_token.do(actor, Wish("late")),
+    "revoke token": lambda parts, actor, _: parts.revoke_token.do(actor, some_token(parts)),
+    "update": lambda parts, actor, _: parts.update_organization.do(
+        actor, "acme", Settings(api_token_max_days_inactive=3)
+    ),
+    "select membership": select_membership,
+    "create organization": lambda parts, actor, _: parts.create_organization.do(actor, "late"),
+    "make key": lambda parts, _, browser: MakeKey(parts.database, parts.clock).do(browser, None, ""),
+}
+ALWAYS = (reset, disable, sign_out_everywhere)
+MEMBERSHIP = ("create token", "revoke token", "update")
+ROWS = [(act, ending) for act in ACTS for ending in ALWAYS] + [
+    (act, ending) for act in MEMBERSHIP for ending in (leave, become_a_viewer)
+]
+
+
+def signed_in(parts: Parts) -> tuple[Actor, SignedInBrowser]:
+    jwt = parts.sign_in.do(EMAIL, PASSWORD, "").jwt
+    verified = parts.tokens.verify(jwt)
+    with parts.database.read() as session:
+        person = Person.of(session.scalars(select(User).where(User.email == EMAIL)).one())
+    return parts.identify.do(jwt, "acme"), SignedInBrowser(person, verified.id)
+
+
+def events(parts: Parts) -> int:
+    with parts.database.read() as session:
+        return session.scalar(select(func.count()).select_from(AuditEvent)) or 0
+
+
+@ON_BOTH
+@pytest.mark.parametrize(("act", "ending"), ROWS, ids=[f"{act}-{ending.__name__}" for act, ending in ROWS])
+def test_nothing_is_changed_by_whom_it_was_taken_from_meanwhile(
+    parts: Parts, act: str, ending: Callable[[Parts], None]
+) -> None:
+    actor, browser = signed_in(parts)
+    ending(parts)
+    before = events(parts)
+    with pytest.raises((NotSignedIn, PermissionDenied)):
+        ACTS[act](parts, actor, browser)
+    assert events(parts) == before
+
+
+@ON_BOTH
+@pytest.mark.parametrize("act", ["create token", "revoke token"])
+def test_nothing_is_changed_by_a_token_that_was_revoked_meanwhile(parts: Parts, act: str) -> None:
+    owner, browser = signed_in(parts)
+    rights = ("api_token:create", "api_token:revoke")
+    listing, jwt = parts.create_token.do(owner, Wish("ci-rights", permissions=rights))
+    actor = parts.identify.do(jwt, "acme")
+    parts.revoke_token.do(owner, str(listing.rows[0].id))
+    before = events(parts)
+    with pytest.raises(NotSignedIn, match="API token revoked"):
+        ACTS[act](parts, actor, browser)
+    assert events(parts) == before
+
+
+class Held:
+    """A clock that holds up the first who asks it, inside the transaction and after its locks."""
+
+    def __init__(self) -> None:
+        self.asked, self.go_on = threading.Event(), threading.Event()
+        self._first = threading.Lock()
+
+    def __call__(self) -> datetime:
+        if self._first.acquire(blocking=False):
+            self.asked.set()
+            assert self.go_on.wait(PATIENCE)
+        return datetime.now(UTC)
+
+
+@ON_BOTH
+def test_what_a_token_creates_is_dated_before_its_revocation(parts: Parts) -> None:
+    """The revocation waits for a creation under way, so that neither is older than it looks."""
+    owner, _ = signed_in(parts)
+    rights = ("api_token:create",)
+    listing, jwt = parts.create_token.do(owner, Wish("ci-rights", permissions=rights))
+    parent = listing.rows[0].id
+    actor, clock = parts.identify.do(jwt, "acme"), Held()
+    create = CreateToken(parts.database, parts.tokens, clock)
+    ends: list[str] = []
+
+    def run(name: str, work: Callable[[], object]) -> None:
+        work()
+        ends.append(name)
+
+    wish = Wish("child", project=ProjectRef(name="web"))
+    creating = threading.Thread(target=run, args=("created", lambda: create.do(actor, wish)))
+    creating.start()
+    assert clock.asked.wait(PATIENCE)
+    revoke = RevokeToken(parts.database, parts.clock)
+    revoking = threading.Thread(target=run, args=("revoked", lambda: revoke.do(owner, str(parent))))
+    revoking.start()
+    revoking.join(0.3)
+    assert revoking.is_alive()
+    clock.go_on.set()
+    creating.join(PATIENCE)
+    revoking.join(PATIENCE)
+    assert ends == ["created", "revoked"]
+    with parts.database.read() as session:
+        query = select(AuditEvent.action, AuditEvent.at).where(
+            AuditEvent.target_name.in_(("child", "ci-rights"))
+        )
+        dated = session.execute(query.order_by(AuditEvent.at)).all()
+    assert [row.action for row in dated][-2:] == [audit.TOKEN_CREATE, audit.TOKEN_REVOKE]
+
+
+@ON_BOTH
+def test_two_tokens_that_revoke_each_other_do_not_wait_for_ever(parts: Parts) -> None:
+    owner, _ = signed_in(parts)
+    rights = ("api_token:revoke",)
+    wishes = [Wish(f"ci-{n}", project=ProjectRef(name="web"), permissions=rights) for n in range(2)]
+    made = [parts.create_token.do(owner, wish) for wish in wishes]
+    ids = [str(listing.rows[0].id) for listing, _ in made]
+    actors = [parts.identify.do(jwt, "acme") for _, jwt in made]
+    refused: list[LoopinError] = []
+
+    def revoke(actor: Actor, target: str) -> None:
+        try:
+            parts.revoke_token.do(actor, target)
+        except LoopinError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=revoke, args=pair) for pair in zip(actors, reversed(ids), strict=True)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    # One came first; the other was revoked by then.
+    assert [type(error).__name__ for error in refused] == ["SessionEnded"]
+    with parts.database.read() as session:
+        alive = select(func.count()).select_from(APIToken)
+        alive = alive.where(APIToken.id.in_([UUID(id) for id in ids]), APIToken.revoked_at.is_(None))
+        assert session.scalar(alive) == 1
+
+
+@pytest.fixture
+def browser(parts: Parts) -> FlaskClient:
+    """A browser in which the owner is signed in."""
+    client = make_app(parts, URL).test_client()
+    form = {"csrf_token": csrf_of(client.get("/account/sign-in").text)}
+    client.post("/account/sign-in", data=form | {"email": EMAIL, "password": PASSWORD})
+    return client
+
+
+def consent_form(browser: FlaskClient, proof: Proof) -> dict[str, str]:
+    page = browser.get("/oauth/authorize", query_string=request_for(proof)).text
+    account = page.partition('name="account" value="')[2].partition('"')[0]
+    return {"csrf_token": csrf_of(page), "decision": "allow", "account": account}
+
+
+def allow(browser: FlaskClient, proof: Proof) -> str:
+    """Allow; where the browser is sent with the code."""
+    form = consent_form(browser, proof)
+    return browser.post("/oauth/authorize", query_string=request_for(proof), data=form).headers["Location"]
+
+
+def redeem(location: str, proof: Proof) -> dict[str, str]:
+    return {
+        "client_id": CLIENT,
+        "grant_type": "authorization_code",
+        "redirect_uri": REDIRECT,
+        "code": answer_of(location)["code"],
+        "code_verifier": proof.verifier,
+    }
+
+
+def refresh_with(token: str) -> dict[str, str]:
+    return {"client_id": CLIENT, "grant_type": "refresh_token", "refresh_token": token}
+
+
+@ON_BOTH
+@pytest.mark.parametrize("ending", ALWAYS)
+def test_a_consent_under_way_gives_no_code(
+    parts: Parts, browser: FlaskClient, ending: Callable[[Parts], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session ends after the page found it and before the code is written."""
+    proof = Proof()
+    form = consent_form(browser, proof)
+    current = Visitor.current
+
+    def overtaken(self: Visitor) -> SignedInBrowser | None:
+        found = current(self)
+        ending(parts)
+        return found
+
+    monkeypatch.setattr(Visitor, "current", overtaken)
+    answer = browser.post("/oauth/authorize", query_string=request_for(proof), data=form)
+    assert answer.status_code == 303
+    assert answer.headers["Location"].startswith("/account/sign-in")
+    with parts.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(OAuthGrant)) == 0
+
+
+@ON_BOTH
+@pytest.mark.parametrize("ending", [reset, disable])
+@pytest.mark.parametrize("kind", ["code", "refresh token"])
+def test_a_code_or_refresh_token_becomes_nothing_after_a_reset(
+    parts: Parts, browser: FlaskClient, ending: Callable[[Parts], None], kind: str
+) -> None:
+    proof = Proof()
+    fields = redeem(allow(browser, proof), proof)
+    if kind == "refresh token":
+        tokens = browser.post("/oauth/token", data=fields).get_json()
+        fields = refresh_with(tokens["refresh_token"])
+    ending(parts)
+    answer = browser.post("/oauth/token", data=fields)
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_grant")
+
+
+@ON_BOTH
+def test_a_reset_waits_for_a_code_that_is_being_redeemed_and_ends_what_it_gave(
+    parts: Parts, browser: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proof = Proof()
+    location = allow(browser, proof)
+    clock, used = Held(), Store.use_code
+
+    def hold_up(self: Store, code: str) -> None:
+        clock()
+        used(self, code)
+
+    monkeypatch.setattr(Store, "use_code", hold_up)
+    answers: list[Any] = []
+    client = make_app(parts, URL).test_client()
+    fields = redeem(location, proof)
+    redeeming = threading.Thread(target=lambda: answers.append(client.post("/oauth/token", data=fields)))
+    redeeming.start()
+    assert clock.asked.wait(PATIENCE)
+    resetting = threading.Thread(target=reset, args=(parts,))
+    resetting.start()
+    resetting.join(0.3)
+    assert resetting.is_alive()
+    clock.go_on.set()
+    redeeming.join(PATIENCE)
+    resetting.join(PATIENCE)
+    [answer] = answers
+    refresh = refresh_with(answer.get_json()["refresh_token"])
+    assert browser.post("/oauth/token", data=refresh).get_json()["error"] == "invalid_grant"
