@@ -38,7 +38,15 @@ METHODS: list[MethodDescriptor] = [
     for method in service.methods
 ]
 DOCUMENTED = {
-    *("OK", "INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED", "NOT_FOUND", "ALREADY_EXISTS"),
+    *(
+        "OK",
+        "INVALID_ARGUMENT",
+        "UNAUTHENTICATED",
+        "PERMISSION_DENIED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "FAILED_PRECONDITION",
+    ),
     *("FAILED_PRECONDITION", "RESOURCE_EXHAUSTED"),
 }
 BOUNDED = settings(

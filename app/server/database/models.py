@@ -120,6 +120,7 @@ class APIToken(Base):
     """An API token. Its JWT is not here: the row's id is what the JWT names.
 
     A name is unique among the unrevoked tokens of one scope; two of the partial indexes say so.
+    `parent_id` is the API token that created it; it lives as long as that one at most, and may do no more.
     `active_since` is worked out by the database and is what idle time is counted from.
     """
 
@@ -157,6 +158,7 @@ class APIToken(Base):
     description: Mapped[str] = mapped_column(default="")
     permissions: Mapped[list[str]] = mapped_column(JSON, default=list)
     created_by: Mapped[UUID | None]
+    parent_id: Mapped[UUID | None]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]

@@ -63,6 +63,7 @@ def _token_item(row: TokenRow, organization_id: str, organization_name: str) -> 
         last_used_at=timestamp(row.last_used_at),
         scoped_entity=entity,
         permissions=row.permissions,
+        parent_id=str(row.parent_id) if row.parent_id else "",
     )
 
 

@@ -28,6 +28,7 @@ _CODES: tuple[tuple[type[errors.LoopinError], grpc.StatusCode, str], ...] = (
     (errors.AlreadyExists, grpc.StatusCode.ALREADY_EXISTS, "conflict"),
     (errors.RateLimited, grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED"),
     (errors.Unreachable, grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE"),
+    (errors.Refused, grpc.StatusCode.FAILED_PRECONDITION, "FAILED_PRECONDITION"),
 )
 
 

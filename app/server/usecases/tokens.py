@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain import names, permissions
-from app.domain.errors import AlreadyExists, InvalidInput, LoopinError, NotFound, PermissionDenied
+from app.domain.errors import AlreadyExists, InvalidInput, LoopinError, NotFound, PermissionDenied, Refused
 from app.domain.organizations import ProjectRole
 from app.domain.tokens import ScopeFilter, StatusFilter
 from app.server.clock import Clock
@@ -18,7 +18,7 @@ from app.server.database.engine import Database
 from app.server.database.models import APIToken, Project, ProjectMembership
 from app.server.jwts import Tokens, TokenSubject
 from app.server.usecases import audit
-from app.server.usecases.actors import DENIED, Actor, Reach, TokenActor, require
+from app.server.usecases.actors import Actor, Reach, TokenActor, require
 from app.server.usecases.ids import parse_id
 from app.server.usecases.recheck import locked, recheck
 
@@ -28,6 +28,8 @@ MAX_LIFE = timedelta(days=365_000)
 LIFE = "invalid expires_in: it must lie in the future, at most 1,000 years"
 NAME_A_PROJECT = "this identity cannot manage API tokens of the organization, name a project"
 NO_TOKEN = "API token not found"
+TOO_LATE = "an API token ends at the latest with the one that creates it:"
+TOO_MUCH = "an API token may do no more than the one that creates it, which may not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class TokenRow:
     permissions: Sequence[str]
     project_id: UUID | None
     project_name: str | None
+    parent_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class Listing:
 
 class CreateToken:
     """Make an API token. Raises InvalidInput, PermissionDenied, NotFound, AlreadyExists.
+
+    Under an API token: Refused for one that would end later than that one, or may do more.
 
     A member or contributor needs the role admin in the project.
     """
@@ -102,8 +107,9 @@ class CreateToken:
         granted = _grant(actor, wish)
         project = _project(session, reach, wish.project) if wish.project else None
         now = self._clock()
-        row = _row(wish, granted, reach, project, now)
-        _check_life(actor, row)
+        parent = actor if isinstance(actor, TokenActor) else None
+        row = _row(wish, granted, (parent.id if parent else None), project, now)
+        _check_life(parent, row)
         session.add(_stored(row, reach.organization_id, actor.who.id))
         session.flush()
         what = audit.What(audit.TOKEN_CREATE, reach.organization_id, row.id, row.name)
@@ -184,11 +190,12 @@ def _check(wish: Wish) -> None:
         raise InvalidInput(LIFE)
 
 
-def _check_life(actor: Actor, row: TokenRow) -> None:
-    """What a token makes ends with it, or before."""
-    end = actor.expires_at if isinstance(actor, TokenActor) else None
+def _check_life(parent: TokenActor | None, row: TokenRow) -> None:
+    """What a token creates ends with it, or before."""
+    end = parent.expires_at if parent else None
     if end is not None and (row.expires_at is None or row.expires_at > end):
-        raise InvalidInput(f"invalid expires_in: it may not outlive the token that makes it ({end:%Y-%m-%d})")
+        latest = end.isoformat(timespec="seconds").replace("+00:00", "Z")
+        raise Refused(f"{TOO_LATE} {latest}")
 
 
 def _name_a_project(actor: Actor) -> LoopinError:
@@ -197,9 +204,8 @@ def _name_a_project(actor: Actor) -> LoopinError:
 
 def _grant(actor: Actor, wish: Wish) -> tuple[str, ...]:
     granted = permissions.check(wish.permissions) or permissions.default(wish.project is not None)
-    # A token cannot hand out on request what it does not hold.
-    if isinstance(actor, TokenActor) and wish.permissions and not actor.permissions.issuperset(granted):
-        raise PermissionDenied(DENIED)
+    if isinstance(actor, TokenActor) and (more := set(granted) - actor.permissions):
+        raise Refused(f"{TOO_MUCH} {', '.join(name for name in permissions.EVERY if name in more)}")
     return granted
 
 
@@ -249,12 +255,16 @@ def _role(value: str | None) -> ProjectRole | None:
 
 
 def _row(
-    wish: Wish, granted: tuple[str, ...], reach: Reach, project: tuple[UUID, str] | None, now: datetime
+    wish: Wish,
+    granted: tuple[str, ...],
+    parent: UUID | None,
+    project: tuple[UUID, str] | None,
+    now: datetime,
 ) -> TokenRow:
     end = now + wish.expires_in if wish.expires_in else None
     project_id, project_name = project or (None, None)
     return TokenRow(
-        uuid4(), wish.name, wish.description, now, end, None, None, granted, project_id, project_name
+        uuid4(), wish.name, wish.description, now, end, None, None, granted, project_id, project_name, parent
     )
 
 
@@ -267,13 +277,24 @@ def _stored(row: TokenRow, organization_id: UUID, creator: UUID | None) -> APITo
         description=row.description,
         permissions=list(row.permissions),
         created_by=creator,
+        parent_id=row.parent_id,
         created_at=row.created_at,
         expires_at=row.expires_at,
     )
 
 
 _Columns = tuple[
-    UUID, str, str, datetime, datetime | None, datetime | None, datetime | None, list[str], UUID | None, str
+    UUID,
+    str,
+    str,
+    datetime,
+    datetime | None,
+    datetime | None,
+    datetime | None,
+    list[str],
+    UUID | None,
+    str,
+    UUID | None,
 ]
 
 
@@ -290,6 +311,7 @@ def _select(reach: Reach) -> Select[*_Columns]:
             APIToken.permissions,
             APIToken.project_id,
             Project.name,
+            APIToken.parent_id,
         )
         .outerjoin(Project, Project.id == APIToken.project_id)
         .where(APIToken.organization_id == reach.organization_id)

@@ -249,7 +249,7 @@ class Held:
 def test_what_a_token_creates_is_dated_before_its_revocation(parts: Parts) -> None:
     """The revocation waits for a creation under way, so that neither is older than it looks."""
     owner, _ = signed_in(parts)
-    rights = ("api_token:create",)
+    rights = ("organization:read", "api_token:create")
     listing, jwt = parts.create_token.do(owner, Wish("ci-rights", permissions=rights))
     parent = listing.rows[0].id
     actor, clock = parts.identify.do(jwt, "acme"), Held()

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from app.domain import names
 from app.proto.controlplane.v1 import api_token_pb2 as pb
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
+from app.server.usecases import tokens
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server.conftest import WEB, Cast
 from tests.support.databases import ON_BOTH
@@ -112,13 +113,37 @@ def test_a_life_of_nothing_is_none_and_of_a_nanosecond_is_short(people: Cast, na
 def test_what_a_token_makes_does_not_outlive_it(people: Cast, name: str) -> None:
     parent = people("owner").create(name, expires_in=Duration(seconds=3600))
     people.bearers[name] = parent.jwt
+    latest = parent.item.expires_at.ToDatetime().isoformat(timespec="seconds") + "Z"
     for life in (0, 7200):
         wish = {"project_reference": WEB, "expires_in": Duration(seconds=life)}
-        code, message = refusal(partial(people(name).create, "x", **wish))
-        assert code == "INVALID_ARGUMENT"
-        assert "may not outlive the token that makes it" in message
+        refused = refusal(partial(people(name).create, "x", **wish))
+        assert refused == ("FAILED_PRECONDITION", f"{tokens.TOO_LATE} {latest}")
     child = people(name).create(f"{name}-c", project_reference=WEB, expires_in=Duration(seconds=60))
     assert child.item.expires_at.seconds < parent.item.expires_at.seconds
+
+
+@ON_BOTH
+def test_what_a_token_makes_may_do_no_more_than_it(people: Cast, name: str) -> None:
+    rights = ["organization:read", "api_token:create"]
+    people.bearers[name] = people("owner").create(name, permissions=rights).jwt
+    wanted = partial(people(name).create, "x", project_reference=WEB)
+    refused = refusal(partial(wanted, permissions=["api_token:create", "api_token:revoke"]))
+    assert refused == ("FAILED_PRECONDITION", f"{tokens.TOO_MUCH} api_token:revoke")
+    child = people(name).create(f"{name}-c", project_reference=WEB, permissions=["api_token:create"])
+    people.bearers[f"{name}-c"] = child.jwt
+    # What a project's token gets unasked is more than this one has.
+    refused = refusal(partial(people(f"{name}-c").create, "y", project_reference=WEB))
+    assert refused == ("FAILED_PRECONDITION", f"{tokens.TOO_MUCH} organization:read")
+
+
+@ON_BOTH
+def test_a_list_says_which_token_created_a_token(people: Cast, name: str) -> None:
+    parent = people("owner").create(name)
+    people.bearers[name] = parent.jwt
+    child = people(name).create(f"{name}-c", project_reference=WEB)
+    assert (parent.item.parent_id, child.item.parent_id) == ("", parent.item.id)
+    listed = {item.id: item.parent_id for item in people("owner").list()}
+    assert (listed[parent.item.id], listed[child.item.id]) == ("", parent.item.id)
 
 
 def test_an_unknown_permission_is_refused_by_its_name(people: Cast, name: str) -> None:

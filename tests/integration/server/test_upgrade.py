@@ -33,7 +33,7 @@ from tests.support.server_process import ServerProcess
 pytestmark = [ON_BOTH, pytest.mark.slow]
 PATIENCE = 60.0
 ADA, PASSWORD = "ada@acme.example", "password-not-real"
-OLD = ["0001", "0002", "0003", "0004", "0005"]
+OLD = ["0001", "0002", "0003", "0004", "0005", "0006"]
 Row = tuple[Any, ...]
 # Beside those of the first version.
 LATER = {"0002": ("teams", "api_keys", "oauth_grants", "oauth_tokens"), "0003": ("trusted_issuers",)}
@@ -178,13 +178,29 @@ def refused(data: Path) -> str:
     return said
 
 
+def test_a_token_that_another_token_created_knows_it_as_its_parent(data: Path, database: Database) -> None:
+    bring_to(database, "0006")
+    fill(data, "0006")
+    with SideDoor(data) as door:
+        [parent, person, acme] = door.execute(
+            "SELECT t.id, u.id, t.organization_id FROM api_tokens t, users u WHERE t.name = 'idle'"
+        ).fetchone()
+        for name, creator in (("child", parent), ("own", person)):
+            row = {"name": name, "description": "", "permissions": "[]", "created_at": ago(timedelta(days=1))}
+            add(door, "api_tokens", organization_id=acme, created_by=creator, **row)
+    migrate.migrate(database.engine)
+    with SideDoor(data) as door:
+        found = door.execute("SELECT name, parent_id FROM api_tokens ORDER BY name").fetchall()
+    assert dict(found) == {"child": parent, "gone": None, "idle": None, "never-used": None, "own": None}
+
+
 @pytest.mark.parametrize("revision", OLD)
 def test_what_was_in_it_is_still_there(data: Path, database: Database, revision: str) -> None:
     bring_to(database, revision)
     fill(data, revision)
     before = rows(data, revision)
     migrate.migrate(database.engine)
-    assert migrate.version(database.engine) == "0006"
+    assert migrate.version(database.engine) == "0007"
     assert rows(data, revision) == before
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})

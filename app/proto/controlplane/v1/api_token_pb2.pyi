@@ -84,7 +84,7 @@ class APITokenServiceRevokeResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class APITokenItem(_message.Message):
-    __slots__ = ("id", "description", "organization_id", "created_at", "revoked_at", "expires_at", "name", "organization_name", "scoped_entity", "last_used_at", "permissions")
+    __slots__ = ("id", "description", "organization_id", "created_at", "revoked_at", "expires_at", "name", "organization_name", "scoped_entity", "last_used_at", "permissions", "parent_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     ORGANIZATION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +96,7 @@ class APITokenItem(_message.Message):
     SCOPED_ENTITY_FIELD_NUMBER: _ClassVar[int]
     LAST_USED_AT_FIELD_NUMBER: _ClassVar[int]
     PERMISSIONS_FIELD_NUMBER: _ClassVar[int]
+    PARENT_ID_FIELD_NUMBER: _ClassVar[int]
     id: str
     description: str
     organization_id: str
@@ -107,4 +108,5 @@ class APITokenItem(_message.Message):
     scoped_entity: _shared_pb2.ScopedEntity
     last_used_at: _timestamp_pb2.Timestamp
     permissions: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., description: _Optional[str] = ..., organization_id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., organization_name: _Optional[str] = ..., scoped_entity: _Optional[_Union[_shared_pb2.ScopedEntity, _Mapping]] = ..., last_used_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., permissions: _Optional[_Iterable[str]] = ...) -> None: ...
+    parent_id: str
+    def __init__(self, id: _Optional[str] = ..., description: _Optional[str] = ..., organization_id: _Optional[str] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., revoked_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expires_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., name: _Optional[str] = ..., organization_name: _Optional[str] = ..., scoped_entity: _Optional[_Union[_shared_pb2.ScopedEntity, _Mapping]] = ..., last_used_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., permissions: _Optional[_Iterable[str]] = ..., parent_id: _Optional[str] = ...) -> None: ...
