@@ -2,24 +2,36 @@
 
 SQLite: a writer takes the write lock when its transaction begins (`BEGIN IMMEDIATE`). A deferred transaction
 that reads and then writes cannot wait for its turn, it fails; with the lock up front it queues.
+
+PostgreSQL: nothing is kept in a connection between two transactions, neither settings nor prepared
+statements, so that a pooler such as pgbouncer may give each transaction another one.
 """
 
+import logging
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from app.server.database.trouble import Conflict, NoDatabase, told
+from app.server import log
+from app.server.database.trouble import NOT_ALLOWED, Conflict, NoDatabase, code_of, told
 from app.server.database.types import UTCDateTime
 
 BUSY_TIMEOUT_MS = 20_000
 _PROBE_TIMEOUT_MS = 1_000
-_POOL = 24
+MOST_CONNECTIONS = 48
+# So many stay open while nobody uses them.
+_KEPT = 24
+_WAIT_STEP = 0.5
+# What libpq quotes when a server answered and refused; these two mean "not yet".
+_ANSWERED, _NOT_YET = "FATAL", ("starting up", "shutting down")
 # A database host that vanished without a word is noticed within a quarter of a minute (libpq, seconds; the
 # last one in milliseconds). What the URL says comes first.
 _NETWORK = {
@@ -36,11 +48,11 @@ _SQLITE_NOW = func.strftime("%Y-%m-%d %H:%M:%f", "now", type_=UTCDateTime)
 class Database:
     """Hands out sessions: `read()` never writes, `write()` commits at its end or not at all.
 
-    Both raise NoDatabase while it cannot be used.
+    Both raise NoDatabase while it cannot be used. It opens up to `connections` at once.
     """
 
-    def __init__(self, url: str) -> None:
-        self.engine = _make_engine(url)
+    def __init__(self, url: str, connections: int = MOST_CONNECTIONS) -> None:
+        self.engine = _make_engine(url, connections)
         self._writers = self.engine.execution_options(writer=True)
         self._is_sqlite = _is_sqlite(self.engine.url.drivername)
         self._last_write_failed = False
@@ -71,6 +83,24 @@ class Database:
             with self.write() as session:
                 return work(session)
 
+    def wait(self, limit: timedelta) -> None:
+        """Return when a server answers, which may start later than this program; else go on at the limit.
+
+        A server that answers and refuses, as it does for a wrong password, is not waited for.
+        """
+        end = time.monotonic() + limit.total_seconds()
+        while not self._answers() and time.monotonic() < end:
+            log.event("database.awaited", logging.WARNING, seconds=round(end - time.monotonic()))
+            time.sleep(_WAIT_STEP)
+
+    def _answers(self) -> bool:
+        try:
+            with self.engine.connect():
+                return True
+        except OperationalError as error:
+            said = str(error.orig)
+            return _ANSWERED in said and not any(words in said for words in _NOT_YET)
+
     def check(self) -> None:
         """Return when it can be used: read, and written too if it could not be written the last time."""
         with told():
@@ -82,9 +112,7 @@ class Database:
 
     def _try_to_write(self) -> None:
         if not self._is_sqlite:
-            # Takes a block where the other tables are, and is gone with the transaction.
-            with self.engine.begin() as connection:
-                connection.execute(text("CREATE TEMPORARY TABLE loopin_probe ON COMMIT DROP AS SELECT 1"))
+            self._try_to_write_postgresql()
             return
         with self._writers.connect() as connection:
             driver = connection.connection.driver_connection
@@ -98,6 +126,18 @@ class Database:
             finally:
                 driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
 
+    def _try_to_write_postgresql(self) -> None:
+        try:
+            # Takes a block where the other tables are, and is gone with the transaction.
+            with self.engine.begin() as connection:
+                connection.execute(text("CREATE TEMPORARY TABLE loopin_probe ON COMMIT DROP AS SELECT 1"))
+        except ProgrammingError as error:
+            if code_of(error) != NOT_ALLOWED:
+                raise
+            # A role without TEMPORARY: the same number again is written all the same.
+            with self.engine.begin() as connection:
+                connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+
     def now(self, session: Session) -> datetime:
         """The database's own time: the same for every replica that uses it."""
         if self._is_sqlite:
@@ -109,20 +149,22 @@ class Database:
         self.engine.dispose()
 
 
-def _make_engine(url: str) -> Engine:
+def _make_engine(url: str, connections: int) -> Engine:
     parsed = make_url(url)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    options: dict[str, Any] = {"pool_size": _POOL, "max_overflow": _POOL, "pool_timeout": 30}
+    kept = min(_KEPT, connections)
+    options: dict[str, Any] = {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": 30}
     if not _is_sqlite(parsed.drivername):
         options["pool_pre_ping"] = True
-        options["connect_args"] = {k: v for k, v in _NETWORK.items() if k not in parsed.query}
+        network = {k: v for k, v in _NETWORK.items() if k not in parsed.query}
+        options["connect_args"] = {"prepare_threshold": None, **network}
     engine = create_engine(parsed, hide_parameters=True, **options)
     if _is_sqlite(parsed.drivername):
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     elif "lock_timeout" not in str(parsed.query.get("options", "")):
-        event.listen(engine, "connect", _prepare_postgresql)
+        event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
@@ -142,12 +184,11 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}").close()
 
 
-def _prepare_postgresql(connection: Any, _record: object) -> None:
+def _begin_postgresql(connection: Connection) -> None:
     # Nobody waits longer for another's lock than under SQLite: else one forgotten transaction would in time
-    # hold every worker. Not by `options` in the URL, which a pooler in between may refuse.
-    connection.autocommit = True
-    connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}").close()
-    connection.autocommit = False
+    # hold every worker. Who only reads waits for none. Not by `options` in the URL: a pooler may refuse them.
+    if connection.get_execution_options().get("writer", False):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_TIMEOUT_MS}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

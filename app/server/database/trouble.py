@@ -18,6 +18,8 @@ _FULL = frozenset({"SQLITE_FULL", "53100"})
 _MISTAKE = "SQLITE_ERROR"
 # Two transactions that could not both go on; PostgreSQL ended this one (class 40).
 _CONFLICTS = frozenset({"40001", "40P01"})
+# A right that the role in the URL does not have (PostgreSQL, class 42).
+NOT_ALLOWED = "42501"
 # A standby that took over, or is about to (PostgreSQL, class 25).
 _READ_ONLY = "25006"
 _HINT = "try again in a moment"
