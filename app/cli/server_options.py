@@ -160,35 +160,51 @@ def _told(error: "SQLAlchemyError") -> LoopinError:
 
 
 @contextmanager
+def naming_the_database(**place: Any) -> Iterator[None]:
+    """Complete the command that an error about the schema names, so that it is for the same database."""
+    from app.server.database.migrate import NotMigrated
+
+    try:
+        yield
+    except NotMigrated as error:
+        error.hint += place_words(**place)
+        raise
+
+
+@contextmanager
 def open_database(
-    data: Path | None, database_url: str | None, database_url_file: Path | None
+    data: Path | None,
+    database_url: str | None,
+    database_url_file: Path | None,
+    *,
+    migrating: bool = False,
 ) -> "Iterator[Database]":
-    """The database of a server that was started at least once, with its schema up to date."""
+    """The database of a server that was started at least once. Its schema is checked, and never changed.
+
+    With `migrating` it may be empty or of an older version, and is brought up to date.
+    """
     url = chosen_url(database_url, database_url_file)
     with the_extra():
         from app.server.database.engine import Database
-        from app.server.database.migrate import migrate
+        from app.server.database.migrate import check, migrate
         from app.server.settings import ServerSettings, check_database_url
 
         settings = ServerSettings(data=(data or default_data()).absolute(), database_url=url)
         if url:
             check_database_url(url)
-        elif not settings.data.is_dir():
+        elif not (settings.data if migrating else settings.database_file).exists():
             raise UsageError(
                 f"there is no account server in {settings.data}",
                 hint="start one first: loopin server start --data …",
             )
         database = Database(settings.url)
+        place = {"data": data, "database_url": database_url, "database_url_file": database_url_file}
         try:
-            migrate(database.engine)
+            with naming_the_database(**place):
+                (migrate if migrating else check)(database.engine)
             yield database
         finally:
             database.close()
-
-
-def one_line(error: LoopinError) -> str:
-    """An error as `server start` prints it."""
-    return f"{error.message}: {error.hint}" if error.hint else error.message
 
 
 def named(positional: str | None, option: str | None, what: str) -> str:

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
@@ -11,12 +10,11 @@ from app.cli.server_options import (
     chosen_url,
     database_options,
     default_data,
-    one_line,
+    naming_the_database,
     span_in,
     the_extra,
 )
 from app.cli.server_sso import ProviderFlags, provider_options
-from app.domain.errors import LoopinError, UsageError
 
 
 @click.command("start", cls=Leaf)
@@ -121,40 +119,33 @@ def start(
     as_json: bool,
 ) -> None:
     """Start the server; it runs until SIGTERM or ctrl+c and finishes what it has begun."""
-    try:
-        with the_extra():
-            from app.server import log, runner
-            from app.server.settings import ServerSettings, parse_networks
-        settings = ServerSettings(
-            data=(data or default_data()).absolute(),
-            host=host,
-            http_port=http_port,
-            grpc_port=grpc_port,
-            public_url=public_url,
-            public_grpc=public_grpc,
-            database_url=chosen_url(database_url, database_url_file),
-            tls_cert=tls_cert,
-            tls_key=tls_key,
-            signing_key_file=signing_key_file,
-            trusted_proxies=parse_networks(trusted_proxy),
-            seed=seed or "",
-            session_life=session_life,
-            sweep_interval=sweep_interval,
-            registration_secret_file=registration_secret_file,
-            federation_secret_file=federation_secret_file,
-            provider=provider.read(),
-            passwords=not no_passwords,
-            organization_creation=allow_organization_creation,
-            dashboard_url=dashboard_url,
-            control_stdin=control_stdin,
-        )
-        log.configure(log_level)
-        with the_extra():
-            runner.run(settings, as_json)
-    except LoopinError as error:
-        _stop(one_line(error), 2 if isinstance(error, UsageError) else 1, error)
-
-
-def _stop(message: str, status: int, cause: BaseException) -> NoReturn:
-    click.echo(f"loopin: {message}", err=True)
-    raise SystemExit(status) from cause
+    with the_extra():
+        from app.server import log, runner
+        from app.server.settings import ServerSettings, parse_networks
+    settings = ServerSettings(
+        data=(data or default_data()).absolute(),
+        host=host,
+        http_port=http_port,
+        grpc_port=grpc_port,
+        public_url=public_url,
+        public_grpc=public_grpc,
+        database_url=chosen_url(database_url, database_url_file),
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        signing_key_file=signing_key_file,
+        trusted_proxies=parse_networks(trusted_proxy),
+        seed=seed or "",
+        session_life=session_life,
+        sweep_interval=sweep_interval,
+        registration_secret_file=registration_secret_file,
+        federation_secret_file=federation_secret_file,
+        provider=provider.read(),
+        passwords=not no_passwords,
+        organization_creation=allow_organization_creation,
+        dashboard_url=dashboard_url,
+        control_stdin=control_stdin,
+    )
+    log.configure(log_level)
+    place = {"data": data, "database_url": database_url, "database_url_file": database_url_file}
+    with the_extra(), naming_the_database(**place):
+        runner.run(settings, as_json)

@@ -59,8 +59,11 @@ def _shape(item: "Swept") -> dict[str, Any]:
 @click.command("migrate", cls=Leaf)
 @database_options
 def migrate(data: Path | None, database_url: str | None, database_url_file: Path | None) -> None:
-    """Bring the schema of the database up to date; servers do so too when they start."""
-    with open_database(data, database_url, database_url_file) as database:
+    """Bring the schema of the database up to date, or make it in an empty one.
+
+    A server does the same when it starts on an empty database or on SQLite. Nothing else does.
+    """
+    with open_database(data, database_url, database_url_file, migrating=True) as database:
         from app.server.database.migrate import version
 
         show(f"The database is up to date: version {version(database.engine)}.")

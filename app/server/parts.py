@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from app.server.clock import Clock, utc_now
 from app.server.database.engine import Database
-from app.server.database.migrate import migrate
+from app.server.database.migrate import prepare
 from app.server.federation.verify import VerifyFederated
 from app.server.jwts import Tokens
 from app.server.keys import KeyFile, key_file
@@ -54,13 +54,13 @@ class Parts:
 
 
 def build(settings: ServerSettings, fixed: Clock | None = None) -> Parts:
-    """Open keys and database, bring the schema up to date, and put the parts together.
+    """Open keys and database, which may be empty, and put the parts together.
 
     `fixed` is a clock for tests; without it the time is the machine's, and for the sweep the database's.
     """
     ring, clock = key_file(settings.data, settings.signing_key_file), fixed or utc_now
     database = Database(settings.url)
-    migrate(database.engine)
+    prepare(database.engine)
     tokens, passwords = Tokens(ring, clock), Passwords()
     return Parts(
         settings=settings,

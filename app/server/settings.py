@@ -109,7 +109,12 @@ class ServerSettings:
     @property
     def url(self) -> str:
         """The SQLAlchemy URL of the database."""
-        return self.database_url or f"sqlite:///{self.data / 'loopin.db'}"
+        return self.database_url or f"sqlite:///{self.database_file}"
+
+    @property
+    def database_file(self) -> Path:
+        """Where SQLite keeps it when there is no URL."""
+        return self.data / "loopin.db"
 
     def registration_secret(self) -> str:
         """The secret in the file, empty without one. Raises UsageError for a file that is no use."""

@@ -1,4 +1,8 @@
-"""Brings the schema to the newest version, under a lock: replicas that start together must not race."""
+"""Brings the schema to the newest version, under a lock: replicas that start together must not race.
+
+Only `loopin server migrate` changes a schema that several hosts may use. A server makes the tables of an
+empty database, and updates an SQLite file, which is its own. Whatever else opens a database checks it.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +10,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.util import CommandError
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
@@ -22,18 +27,67 @@ _HELD = frozenset({"SQLITE_BUSY", "55P03"})
 _ADVISORY_LOCK = 4_071_989_310
 
 
+class NotMigrated(Failed):
+    """The schema is missing or of an older version; whoever knows which database adds it to the hint."""
+
+
 def migrate(engine: Engine) -> None:
     """Run all that is missing, or none of it; nothing when the schema is up to date.
 
     Raises Failed for a schema that is newer than this program, Unreachable while somebody else holds it.
     """
+    _migrate(engine, update=True)
+
+
+def prepare(engine: Engine) -> None:
+    """What a server does when it starts: make the schema in an empty database, update that of an SQLite file.
+
+    Raises NotMigrated for an older schema in PostgreSQL, where servers of the version before may be at work;
+    else as `migrate`.
+    """
+    _migrate(engine, update=engine.dialect.name == "sqlite")
+
+
+def check(engine: Engine) -> None:
+    """Return when the schema is the one of this program; change nothing. Raises Failed and NotMigrated."""
+    with engine.connect() as connection:
+        found = _version(connection)
+    config = _config()
+    _refuse_newer(config, found)
+    if found != _head(config):
+        _refuse_older(found)
+        raise NotMigrated("the database has no tables yet", hint="make them: loopin server migrate")
+
+
+def _refuse_newer(config: Config, found: str) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found and found not in known:
+        raise Failed(
+            "the database was made by a newer version of this program", hint="update the program here too"
+        )
+
+
+def _refuse_older(found: str) -> None:
+    if found:
+        raise NotMigrated(
+            f"the database has the schema of an older version of this program ({found})",
+            hint="back it up, then run: loopin server migrate",
+        )
+
+
+def _migrate(engine: Engine, *, update: bool) -> None:
+    """Make the tables of an empty database, and bring those of an older version up to date with `update`."""
     with _patience(), _lock(engine), engine.execution_options(writer=True).connect() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
-        config.attributes["connection"] = connection
+        config = _config()
         with connection.begin():
             _wait_for_locks(connection, "LOCAL ")
-            _upgrade(config)
+            found = _version(connection)
+            _refuse_newer(config, found)
+            if found != _head(config):
+                if not update:
+                    _refuse_older(found)
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
 
 
 def version(engine: Engine) -> str:
@@ -42,13 +96,19 @@ def version(engine: Engine) -> str:
         return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar())
 
 
-def _upgrade(config: Config) -> None:
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise Failed(
-            "the database was made by a newer version of this program", hint="update the program here too"
-        ) from error
+def _version(connection: Connection) -> str:
+    """The version of the schema, empty without one."""
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    return config
+
+
+def _head(config: Config) -> str:
+    return ScriptDirectory.from_config(config).get_current_head() or ""
 
 
 def _wait_for_locks(connection: Connection, scope: str = "") -> None:

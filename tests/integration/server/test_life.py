@@ -282,7 +282,7 @@ def test_a_refused_start_of_the_program_itself(tmp_path: Path) -> None:
         tmp_path, "--data", str(tmp_path / "data"), "--session-hours", "0", launch=run_program
     )
     assert status == 2
-    assert said.count("\n") == 1
+    assert said.count("\n") == 2
     assert "more than 0 hours" in said
 
 
@@ -310,17 +310,17 @@ def test_damaged_keys_are_told_and_never_replaced(tmp_path: Path) -> None:
 def test_a_folder_or_a_database_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     status, said = refused_start(tmp_path, "--data", str(tmp_path / "file" / "data"))
-    assert (status, said.count("\n")) == (1, 1)
+    assert (status, said.count("\n")) == (1, 2)
     assert "signing-keys.json: Not a directory" in said
     (tmp_path / "loopin.db").write_text("no database at all".ljust(4096, "."))
     status, said = refused_start(tmp_path, "--data", str(tmp_path))
-    assert (status, said.count("\n")) == (1, 1)
+    assert (status, said.count("\n")) == (5, 2)
     assert "the database file cannot be used: file is not a database" in said
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['flask'] = None; from app.cli.server import server; server()"
-    command = [sys.executable, "-c", code, "start", "--data", str(tmp_path)]
+    code = "import sys; sys.modules['flask'] = None; from app.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "server", "start", "--data", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PATIENCE, check=False)
     assert done.returncode == 2
     assert "pip install 'loopin[server]'" in done.stderr

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from app.server.keys import load_or_make
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Command
 from tests.support import databases
@@ -175,7 +176,21 @@ def test_a_database_that_does_not_answer_is_told_in_a_sentence(command: Command,
     command("server", "user", "list", *place).fails(5, "the database does not answer")
     command("server", "keys", "create", str(tmp_path / "ring.json")).works()
     ring = ("--signing-key-file", str(tmp_path / "ring.json"))
-    failed_start(tmp_path, *place, *ring).fails(1, "the database does not answer")
+    failed_start(tmp_path, *place, *ring).fails(5, "the database does not answer")
+
+
+def test_a_start_that_fails_leaves_a_log_with_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOOPIN_STATE_DIR", str(tmp_path / "state"))
+    url = tmp_path / "url"
+    url.touch(mode=0o600)
+    url.write_text(f"postgresql://u:secret-not-real@/x?host={tmp_path}")
+    load_or_make(tmp_path)
+    place = ("--database-url-file", str(url), "--signing-key-file", str(tmp_path / "signing-keys.json"))
+    result = failed_start(tmp_path, *place, "--debug").fails(5, "does not answer", "the log is in")
+    (log,) = (tmp_path / "state").rglob("debug-*.log")
+    assert "OperationalError" in log.read_text()
+    assert "exit code 5" in log.read_text()
+    assert "secret-not-real" not in log.read_text() + result.err
 
 
 def test_keys_are_never_replaced_and_never_shown(command: Command, tmp_path: Path) -> None:
