@@ -56,15 +56,22 @@ from app.cli.server_sso import ProviderFlags, provider_options
     "session_life",
     callback=span_in("hours"),
     default="168",
-    metavar="HOURS",
-    help="Longest life of a sign-in. [168]",
+    metavar="DURATION",
+    help="Longest life of a sign-in, such as 24h or 7d; a bare number is hours. [168]",
 )
 @click.option(
     "--sweep-interval",
     callback=span_in("seconds"),
     default="3600",
-    metavar="SECONDS",
-    help="Time between two sweeps, at most 3600; 0 = only when asked. [3600]",
+    metavar="DURATION",
+    help="Time between two sweeps, up to 60m; a bare number is seconds, 0 = only when asked. [3600]",
+)
+@click.option(
+    "--drain-delay",
+    callback=span_in("seconds"),
+    default="0",
+    metavar="DURATION",
+    help="Before a stop, say so long that it is not ready, and serve; a bare number is seconds. [0]",
 )
 @click.option(
     "--registration-secret-file",
@@ -108,6 +115,7 @@ def start(
     seed: str | None,
     session_life: timedelta,
     sweep_interval: timedelta,
+    drain_delay: timedelta,
     registration_secret_file: Path | None,
     federation_secret_file: Path | None,
     provider: ProviderFlags,
@@ -137,6 +145,7 @@ def start(
         seed=seed or "",
         session_life=session_life,
         sweep_interval=sweep_interval,
+        drain_delay=drain_delay,
         registration_secret_file=registration_secret_file,
         federation_secret_file=federation_secret_file,
         provider=provider.read(),

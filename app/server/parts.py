@@ -6,6 +6,7 @@ from app.server.clock import Clock, utc_now
 from app.server.database.engine import Database
 from app.server.database.migrate import prepare
 from app.server.federation.verify import VerifyFederated
+from app.server.health import Readiness
 from app.server.jwts import Tokens
 from app.server.keys import KeyFile, key_file
 from app.server.metrics import Metrics
@@ -34,6 +35,7 @@ class Parts:
     ring: KeyFile
     tokens: Tokens
     database: Database
+    readiness: Readiness
     passwords: Passwords
     sign_in: SignIn
     sign_out: SignOut
@@ -68,6 +70,7 @@ def build(settings: ServerSettings, fixed: Clock | None = None) -> Parts:
         ring=ring,
         tokens=tokens,
         database=database,
+        readiness=Readiness(database),
         passwords=passwords,
         sign_in=SignIn(database, passwords, tokens, clock, settings.session_life, not settings.passwords),
         sign_out=SignOut(database, tokens, clock),
@@ -83,6 +86,6 @@ def build(settings: ServerSettings, fixed: Clock | None = None) -> Parts:
         list_tokens=ListTokens(database),
         revoke_token=RevokeToken(database, clock),
         sweep=Sweep(database, fixed),
-        tidy_up=TidyUp(database, clock),
+        tidy_up=TidyUp(database, fixed),
         metrics=Metrics(),
     )

@@ -1,7 +1,9 @@
 """One server process, from its first port to its last answer."""
 
 import json
+import logging
 import os
+import select
 import signal
 import socket
 import sys
@@ -21,11 +23,13 @@ from app.server.http.server import HttpServer
 from app.server.parts import Parts, build
 from app.server.rpc.server import RpcServer
 from app.server.settings import ServerSettings
-from app.server.sweeper import Sweeper
+from app.server.sweeper import Sweeper, Tidier
 from app.server.tls import certificate
 
 SWEEP_LINE = "sweep"
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# What is cut off at the end of the drain is told so before the process goes.
+_FAREWELL = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Running:
 
 
 class Server:
-    """Both listeners and the sweeper."""
+    """Both listeners, the sweeper and the tidier."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings.check()
@@ -65,7 +69,8 @@ class Server:
         self._rpc = RpcServer(self._parts, settings.host, settings.grpc_port, self._certificate)
         self._http = HttpServer(settings.host, settings.http_port, self._certificate)
         parts = self._parts
-        self.sweeper = Sweeper(parts.sweep, parts.tidy_up, settings.sweep_interval, parts.metrics)
+        self.sweeper = Sweeper(parts.sweep, settings.sweep_interval, parts.metrics)
+        self._tidier = Tidier(parts.tidy_up)
 
     def start(self) -> Running:
         """Serve, and return when both ports answer."""
@@ -79,6 +84,7 @@ class Server:
         for port in (self._http.port, self._rpc.port):
             _wait_for(settings.host, port)
         self.sweeper.start()
+        self._tidier.start()
         log.event("server.started", http=self._http.port, grpc=self._rpc.port)
         return Running(http, grpc, self._logins() if settings.seed else None, way)
 
@@ -91,19 +97,31 @@ class Server:
         if self._certificate:
             self._certificate.reload()
 
+    def leave(self) -> None:
+        """Say everywhere that requests should go elsewhere, and serve those that come all the same."""
+        self._parts.readiness.end()
+        self._rpc.leave()
+
     def stop(self) -> None:
-        """Answer what has arrived and let go of everything, within the time that settings allow."""
-        end = time.monotonic() + self._settings.drain.total_seconds()
+        """Answer what has arrived and let go of everything, within the time that settings allow.
+
+        Threads that wait for a lock of the database may be left behind.
+        """
+        drain = self._settings.drain
+        end, grace = time.monotonic() + drain.total_seconds(), max(drain - _FAREWELL, timedelta(0))
 
         def left() -> timedelta:
-            return timedelta(seconds=max(end - time.monotonic(), 0.5))
+            return timedelta(seconds=max(end - time.monotonic(), 0))
 
-        both = [threading.Thread(target=part.stop, args=(left(),)) for part in (self._rpc, self._http)]
+        both = [
+            threading.Thread(target=part.stop, args=(grace,), daemon=True) for part in (self._rpc, self._http)
+        ]
         for thread in both:
             thread.start()
         for thread in both:
-            thread.join()
+            thread.join(left().total_seconds())
         self.sweeper.stop(left())
+        self._tidier.stop(left())
         self._parts.database.close()
         log.event("server.stopped")
 
@@ -124,7 +142,26 @@ def run(settings: ServerSettings, as_json: bool) -> None:
     if settings.control_stdin:
         threading.Thread(target=_obey, args=(server.sweeper, end), name="control", daemon=True).start()
     log.event("server.stopping", reason=end.wait(server.reload))
+    server.leave()
+    end.pause(settings.drain_delay, server.reload)
+    _end_within(settings.drain)
     server.stop()
+
+
+def _end_within(span: timedelta) -> None:
+    """End the process after `span`, whatever it still waits for.
+
+    A thread that waits for a lock of the database would keep it. What such a thread has written is in a
+    transaction, which the database takes back.
+    """
+
+    def leave() -> None:
+        log.event("server.cut_short", logging.WARNING)
+        os._exit(0)
+
+    timer = threading.Timer(span.total_seconds(), leave)
+    timer.daemon = True
+    timer.start()
 
 
 class _End:
@@ -148,14 +185,27 @@ class _End:
 
     def wait(self, hung_up: Callable[[], None]) -> str:
         """Return what ended the wait. SIGHUP calls `hung_up`, and ends it when the terminal has closed."""
-        while True:
-            number = os.read(self._read, 1)[0]
-            if number == 0:
-                return "end of standard input"
-            if number in _SIGNALS or (number == signal.SIGHUP and self._at_terminal and not _has_terminal()):
-                return signal.Signals(number).name
-            if number == signal.SIGHUP:
-                hung_up()
+        while not (reason := self._next(hung_up)):
+            pass
+        return reason
+
+    def pause(self, span: timedelta, hung_up: Callable[[], None]) -> None:
+        """Return after `span`, or as soon as the end is asked for once more."""
+        until = time.monotonic() + span.total_seconds()
+        while (left := until - time.monotonic()) > 0 and select.select([self._read], [], [], left)[0]:
+            if self._next(hung_up):
+                return
+
+    def _next(self, hung_up: Callable[[], None]) -> str:
+        """Wait for a signal and obey it; return the reason to end, empty when there is none."""
+        number = os.read(self._read, 1)[0]
+        if number == 0:
+            return "end of standard input"
+        if number in _SIGNALS or (number == signal.SIGHUP and self._at_terminal and not _has_terminal()):
+            return signal.Signals(number).name
+        if number == signal.SIGHUP:
+            hung_up()
+        return ""
 
 
 def _has_terminal() -> bool:

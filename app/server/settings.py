@@ -16,6 +16,7 @@ SEEDS = ("demo",)
 MAX_SESSION_LIFE = timedelta(days=365)
 LOGIN_LIFE, BRIEF_LIFE = timedelta(days=7), timedelta(seconds=10)
 """Of a browser login for programs, as with the vendor: with `long-lived=true`, and without."""
+MAX_DRAIN_DELAY = timedelta(hours=1)
 MIN_SECRET = 16
 # Host and port; an IPv6 address in brackets.
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
@@ -36,6 +37,8 @@ class ServerSettings:
     `provider` is the team's own identity provider; without `passwords` it is the only way in.
     `session_life` is how long a person stays signed in, at most. `organization_creation` lets everybody
     create organizations. `dashboard_url` is the address of a web dashboard; StatusService.Infoz returns it.
+    Before a stop the server says for `drain_delay` that it is not ready, and serves; then it takes nothing
+    new, and has `drain` to answer what has arrived.
     """
 
     data: Path
@@ -55,6 +58,7 @@ class ServerSettings:
     signing_key_file: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    drain_delay: timedelta = timedelta(0)
     drain: timedelta = timedelta(seconds=20)
     provider: ProviderSettings | None = None
     passwords: bool = True
@@ -77,13 +81,8 @@ class ServerSettings:
         if self.seed and self.seed not in SEEDS:
             raise UsageError(f"there is no sample data {self.seed[:80]!r}", hint="use --seed demo")
         if not timedelta(0) < self.session_life <= MAX_SESSION_LIFE:
-            raise UsageError("a session must last more than 0 hours and at most a year", hint="try 168")
-        if not timedelta(0) <= self.sweep_interval <= SWEEP_INTERVAL:
-            # Whoever previews a threshold counts what is due within an hour.
-            wrong = "negative" if self.sweep_interval < timedelta(0) else "longer than an hour"
-            raise UsageError(
-                f"the sweep interval is {wrong}", hint="use 1 to 3600 seconds, or 0 to sweep only when asked"
-            )
+            raise UsageError("a session must last more than 0 hours and at most a year", hint="try 168h")
+        self._check_spans()
         if self.provider:
             self.provider.check()
         elif not self.passwords:
@@ -95,6 +94,16 @@ class ServerSettings:
             raise UsageError("TLS needs a certificate and its key", hint="give --tls-cert and --tls-key")
         self._check_database()
         return self
+
+    def _check_spans(self) -> None:
+        if self.sweep_interval and not timedelta(seconds=1) <= self.sweep_interval <= SWEEP_INTERVAL:
+            # Whoever previews a threshold counts what is due within an hour.
+            wrong = "longer than an hour" if self.sweep_interval > SWEEP_INTERVAL else "less than a second"
+            raise UsageError(
+                f"the sweep interval is {wrong}", hint="use 1s to 60m, or 0 to sweep only when asked"
+            )
+        if not timedelta(0) <= self.drain_delay <= MAX_DRAIN_DELAY:
+            raise UsageError("the drain delay must be 0 to 60 minutes", hint="try 10s")
 
     def _check_database(self) -> None:
         if not self.database_url:

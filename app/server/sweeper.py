@@ -1,8 +1,9 @@
-"""Runs the sweep every so often on a thread of its own."""
+"""Runs the sweep, and tidies up, every so often: each on a thread of its own."""
 
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from app.server.metrics import Metrics
 from app.server.usecases.sweep import Sweep, TidyUp
 
 FIRST_RUN = timedelta(minutes=1)
+TIDY_INTERVAL = timedelta(hours=1)
 MAX_DRIFT = timedelta(hours=1)
 
 
@@ -33,29 +35,37 @@ class ClockGuard:
         return now - before[0] - timedelta(seconds=seconds - before[1]) if before else timedelta(0)
 
 
-class Sweeper:
-    """First run a minute after the start, then every `interval`; zero means only when asked."""
+class Clockwork(ABC):
+    """Rounds of work on a thread of its own: one a minute after the start, then one every `interval`.
+
+    Zero means that there are none. A round after a step of the wall clock is held.
+    """
 
     def __init__(
-        self,
-        sweep: Sweep,
-        tidy_up: TidyUp,
-        interval: timedelta,
-        told: Metrics | None = None,
-        guard: ClockGuard | None = None,
+        self, name: str, interval: timedelta, now: Callable[[], datetime], guard: ClockGuard | None
     ) -> None:
-        self._sweep = sweep
-        self._tidy_up = tidy_up
         self._interval = interval
-        self._metrics = told or Metrics()
+        self._now = now
         self._guard = guard or ClockGuard()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @abstractmethod
+    def once(self) -> int | None:
+        """Do the work now; return how much it was, where that is counted."""
+
+    @abstractmethod
+    def held(self, drift: timedelta) -> None:
+        """Tell that a round is held, and by how much the clock moved."""
+
+    @abstractmethod
+    def failed(self, error: Exception) -> None:
+        """Tell that a round failed."""
 
     def start(self) -> None:
         """Begin to wait for the first run."""
         if self._interval:
-            self._guard.drift(self._sweep.now())
+            self._guard.drift(self._now())
             self._thread.start()
 
     def stop(self, timeout: timedelta) -> None:
@@ -64,26 +74,13 @@ class Sweeper:
         if self._thread.is_alive():
             self._thread.join(timeout.total_seconds())
 
-    def once(self) -> int:
-        """Sweep now, because somebody asked; return how many tokens were revoked."""
-        began, started = self._sweep.now(), time.monotonic()
-        pieces = list(self._sweep.pieces(self._stop.is_set))
-        revoked = sum(piece.revoked for piece in pieces)
-        seconds, longest = time.monotonic() - started, max((p.seconds for p in pieces), default=0.0)
-        self._metrics.swept(began, seconds, revoked, longest)
-        log.event("sweep.done", revoked=revoked, seconds=round(seconds, 3), longest=round(longest, 3))
-        return revoked
-
     def round(self) -> int | None:
-        """One round of the clockwork: sweep and tidy up, unless the wall clock moved; None when held."""
-        drift = self._guard.drift(self._sweep.now())
+        """One round: the work, unless the wall clock moved; None when held."""
+        drift = self._guard.drift(self._now())
         if abs(drift) > MAX_DRIFT:
-            self._metrics.missed(metrics.HELD)
-            log.event("sweep.held", logging.WARNING, wall_clock_moved_by_seconds=round(drift.total_seconds()))
+            self.held(drift)
             return None
-        revoked = self.once()
-        self._tidy_up.do()
-        return revoked
+        return self.once()
 
     def _run(self) -> None:
         wait = FIRST_RUN
@@ -93,9 +90,66 @@ class Sweeper:
                 self.round()
             # The gate of this thread: a round that fails must not end the rounds.
             except Exception as error:
-                self._metrics.missed(metrics.FAILED)
-                log.failure("sweep.failed", error)
+                self.failed(error)
+
+    def _wait(self, wait: timedelta) -> bool:
+        return self._stop.wait(wait.total_seconds())
+
+
+class Sweeper(Clockwork):
+    """Auto-revokes, every `interval` and when somebody asks."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        interval: timedelta,
+        told: Metrics | None = None,
+        guard: ClockGuard | None = None,
+    ) -> None:
+        super().__init__("sweeper", interval, sweep.now, guard)
+        self._sweep = sweep
+        self._metrics = told or Metrics()
+
+    def once(self) -> int:
+        """Sweep now; return how many tokens were revoked."""
+        began, started = self._sweep.now(), time.monotonic()
+        pieces = list(self._sweep.pieces(self._stop.is_set))
+        revoked = sum(piece.revoked for piece in pieces)
+        seconds, longest = time.monotonic() - started, max((p.seconds for p in pieces), default=0.0)
+        self._metrics.swept(began, seconds, revoked, longest)
+        log.event("sweep.done", revoked=revoked, seconds=round(seconds, 3), longest=round(longest, 3))
+        return revoked
+
+    def held(self, drift: timedelta) -> None:
+        """Count it, and warn."""
+        self._metrics.missed(metrics.HELD)
+        log.event("sweep.held", logging.WARNING, wall_clock_moved_by_seconds=round(drift.total_seconds()))
+
+    def failed(self, error: Exception) -> None:
+        """Count it, and say where."""
+        self._metrics.missed(metrics.FAILED)
+        log.failure("sweep.failed", error)
 
     def _wait(self, wait: timedelta) -> bool:
         self._metrics.next_at(utc_now() + wait)
-        return self._stop.wait(wait.total_seconds())
+        return super()._wait(wait)
+
+
+class Tidier(Clockwork):
+    """Drops what nothing asks for any more, whether or not this server sweeps."""
+
+    def __init__(self, tidy_up: TidyUp, guard: ClockGuard | None = None) -> None:
+        super().__init__("tidier", TIDY_INTERVAL, tidy_up.now, guard)
+        self._tidy_up = tidy_up
+
+    def once(self) -> None:
+        """Tidy up now."""
+        self._tidy_up.do()
+
+    def held(self, drift: timedelta) -> None:
+        """Warn: a clock that is set forward would end every session."""
+        log.event("tidy.held", logging.WARNING, wall_clock_moved_by_seconds=round(drift.total_seconds()))
+
+    def failed(self, error: Exception) -> None:
+        """Say where."""
+        log.failure("tidy.failed", error)

@@ -1,20 +1,19 @@
-"""/healthz: 200 while requests can be served."""
+"""/healthz: 200 while requests can be served and should come here."""
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from app.server.database.engine import Database
 from app.server.database.trouble import RETRY_AFTER
-from app.server.health import is_ready
+from app.server.health import Readiness
 
 
-def make_blueprint(database: Database) -> Blueprint:
+def make_blueprint(readiness: Readiness) -> Blueprint:
     """The route."""
     pages = Blueprint("health", __name__)
 
     @pages.get("/healthz")
     def healthz() -> ResponseReturnValue:
-        if is_ready(database):
+        if readiness.check():
             return {"status": "ok"}
         return {"status": "unavailable"}, 503, {"Retry-After": str(RETRY_AFTER)}
 

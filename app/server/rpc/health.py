@@ -6,8 +6,7 @@ from typing import Any
 
 from grpc_health.v1 import health, health_pb2
 
-from app.server.database.engine import Database
-from app.server.health import is_ready
+from app.server.health import Readiness
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
@@ -15,9 +14,9 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 class HealthService(health.aio.HealthServicer):
     """Check asks the database as well. A watch tells of the stop only."""
 
-    def __init__(self, database: Database, pool: Executor) -> None:
+    def __init__(self, readiness: Readiness, pool: Executor) -> None:
         super().__init__()
-        self._database = database
+        self._readiness = readiness
         self._pool = pool
 
     async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> Any:
@@ -28,4 +27,4 @@ class HealthService(health.aio.HealthServicer):
         return answer
 
     async def _ready(self) -> bool:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, is_ready, self._database)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._readiness.check)

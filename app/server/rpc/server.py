@@ -73,7 +73,7 @@ class RpcServer:
     def __init__(self, parts: Parts, host: str, port: int, certificate: Certificate | None = None) -> None:
         self._parts = parts
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="rpc")
-        self._health = HealthService(parts.database, self._pool)
+        self._health = HealthService(parts.readiness, self._pool)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rpc", daemon=True)
         self._thread.start()
@@ -89,6 +89,10 @@ class RpcServer:
     def start(self, public_url: str) -> None:
         """Add the services and serve. `public_url` is where the HTTP side is reached."""
         self._run(self._start(public_url))
+
+    def leave(self) -> None:
+        """Tell those who ask for the health, or watch it, to go elsewhere; serve all the same."""
+        self._run(self._health.enter_graceful_shutdown())
 
     def stop(self, grace: timedelta) -> None:
         """Take no new calls, answer those that are here, and return when the last one is done."""
@@ -145,7 +149,7 @@ class RpcServer:
         services: tuple[tuple[Callable[[Any, Any], None], object], ...] = (
             (
                 status_pb2_grpc.add_StatusServiceServicer_to_server,
-                StatusService(parts.database, parts.settings, public_url),
+                StatusService(parts.readiness, parts.settings, public_url),
             ),
             (
                 context_pb2_grpc.add_ContextServiceServicer_to_server,

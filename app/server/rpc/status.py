@@ -6,8 +6,7 @@ import app
 from app.domain.errors import Unreachable
 from app.domain.server_info import KEYLESS, SIGN_OUT, TOKEN_PERMISSIONS
 from app.proto.controlplane.v1 import status_pb2, status_pb2_grpc
-from app.server.database.engine import Database
-from app.server.health import is_ready
+from app.server.health import Readiness
 from app.server.settings import ServerSettings
 
 CAPABILITIES = (TOKEN_PERMISSIONS, SIGN_OUT, KEYLESS)
@@ -16,8 +15,8 @@ CAPABILITIES = (TOKEN_PERMISSIONS, SIGN_OUT, KEYLESS)
 class StatusService(status_pb2_grpc.StatusServiceServicer):
     """`public_url` is where browsers reach the HTTP side."""
 
-    def __init__(self, database: Database, settings: ServerSettings, public_url: str) -> None:
-        self._database = database
+    def __init__(self, readiness: Readiness, settings: ServerSettings, public_url: str) -> None:
+        self._readiness = readiness
         self._settings = settings
         self._public_url = public_url
 
@@ -36,7 +35,7 @@ class StatusService(status_pb2_grpc.StatusServiceServicer):
     def Statusz(
         self, request: status_pb2.StatuszRequest, context: grpc.ServicerContext
     ) -> status_pb2.StatuszResponse:
-        """Answer when alive; with `readiness`, only when the database answers too."""
-        if request.readiness and not is_ready(self._database):
-            raise Unreachable("the database cannot be used")
+        """Answer when alive; with `readiness`, only while requests can be served and should come here."""
+        if request.readiness and not self._readiness.check():
+            raise Unreachable("the server is not ready")
         return status_pb2.StatuszResponse()

@@ -172,15 +172,26 @@ def _swept(place: _Place, row: Any) -> Swept:
 
 
 class TidyUp:
-    """Drop ended sessions' leftovers and old attempts, which nothing asks for any more."""
+    """Drop ended sessions' leftovers and old attempts, which nothing asks for any more.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    `clock` is for tests; without it the time is the database's.
+    """
+
+    def __init__(self, database: Database, clock: Clock | None = None) -> None:
         self._database = database
         self._clock = clock
 
+    def now(self) -> datetime:
+        """The time that decides what is old."""
+        with self._database.read() as session:
+            return self._now(session)
+
     def do(self) -> None:
         """Delete them."""
-        now = self._clock()
         with self._database.write() as session:
+            now = self._now(session)
             attempts.forget_old(session, now)
             session.execute(delete(LoginSession).where(LoginSession.expires_at < now))
+
+    def _now(self, session: Session) -> datetime:
+        return self._clock() if self._clock else self._database.now(session)

@@ -7,20 +7,27 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
+import grpc
 import httpx
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from app.proto.controlplane.v1 import api_token_pb2 as pb
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
+from app.server.settings import ServerSettings
 from tests.integration.server.callers import Caller, refusal
-from tests.support.databases import ON_BOTH
+from tests.support.databases import ON_BOTH, ago
+from tests.support.http_client import http_client
 from tests.support.server import (
     ROOT,
     AccountServer,
@@ -188,7 +195,7 @@ def test_requests_that_nobody_has_accepted_yet_are_answered_too(fresh_server: Se
     server.process.send_signal(signal.SIGSTOP)
     senders = [HTTPConnection(server.http.removeprefix("http://"), timeout=60) for _ in range(REQUESTS)]
     for sender in senders:
-        sender.request("GET", "/healthz")
+        sender.request("GET", "/")
     # The system has taken them; the server learns of them and of its end at the same moment.
     server.process.send_signal(signal.SIGTERM)
     server.process.send_signal(signal.SIGCONT)
@@ -245,6 +252,77 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     wait_until_refused(said["http"].removeprefix("http://"))
 
 
+@ON_BOTH
+def test_a_lock_of_the_database_does_not_hold_up_its_end(fresh_server: ServerFactory) -> None:
+    # Whoever waits for the lock waits longer than this test does.
+    constants = {
+        "app.server.database.engine.BUSY_TIMEOUT_MS": 3_600_000,
+        "app.server.settings.ServerSettings": partial(ServerSettings, drain=timedelta(seconds=2)),
+    }
+    server = fresh_server("--log-level", "debug", constants=constants)
+    jwt = sign_in(server, *server.owner)
+    caller = Caller(server, Caller(server, jwt).create("waits").jwt)
+    last_use_is_old(server, "waits")
+    before = server.errors.count("http.arrived")
+    sender = HTTPConnection(server.http.removeprefix("http://"), timeout=60)
+    with ThreadPoolExecutor(1) as pool, nobody_writes(server):
+        sender.request("POST", "/auth/logout", b"", {"Authorization": f"Bearer {jwt}"})
+        wait_for(server, "http.arrived", before + 1)
+        waiting = pool.submit(refusal, caller.current)
+        wait_for(server, 'rpc.arrived method="/controlplane.v1.ContextService', 1)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE) == 0
+        assert waiting.result()[0] in {"CANCELLED", "UNAVAILABLE"}
+    sender.close()
+    assert "server.cut_short" in server.errors
+    with server.database() as door:
+        assert door.execute("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL").fetchone() == (0,)
+
+
+def test_before_it_stops_it_says_that_it_is_not_ready_and_serves(fresh_server: ServerFactory) -> None:
+    server = fresh_server("--drain-delay", "1h", "--log-level", "info")
+    jwt = sign_in(server, *server.owner)
+    options = [("grpc.enable_http_proxy", 0)]
+    with http_client(server.http) as client, grpc.insecure_channel(server.grpc, options) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        watch = health.Watch(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        assert client.get("/healthz").status_code == 200
+        server.process.send_signal(signal.SIGTERM)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        answer = client.get("/healthz")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        now = health.Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
+        assert now.status == health_pb2.HealthCheckResponse.NOT_SERVING
+    # It goes on on new connections, too.
+    caller = Caller(server, jwt)
+    assert refusal(lambda: caller.statusz(readiness=True))[0] == "UNAVAILABLE"
+    assert refusal(caller.statusz) == ("OK", "")
+    assert refusal(caller.current) == ("OK", "")
+    assert sign_in(server, *server.owner).count(".") == 2
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(server, "keys.loaded", 1)
+    # Who asks a second time does not want to wait.
+    assert server.stop() == 0
+
+
+@ON_BOTH
+def test_it_tidies_up_also_when_it_does_not_sweep(fresh_server: ServerFactory) -> None:
+    constants = {"app.server.sweeper.FIRST_RUN": timedelta(0)}
+    server = fresh_server()
+    sign_in(server, *server.owner)
+    server.stop()
+    with server.database() as door:
+        alive = door.execute("SELECT count(*) FROM api_tokens WHERE revoked_at IS NULL").fetchone()
+        door.execute("UPDATE sessions SET expires_at = ?", [ago(timedelta(days=1))])
+        assert door.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
+        fresh_server("--sweep-interval", "0", data=server.data, constants=constants, seed="")
+        until = time.monotonic() + PATIENCE
+        while door.execute("SELECT count(*) FROM sessions").fetchone() != (0,):
+            assert time.monotonic() < until
+        assert door.execute("SELECT count(*) FROM api_tokens WHERE revoked_at IS NULL").fetchone() == alive
+
+
 def refused_start(folder: Path, *flags: str, launch: Launch = ServerProcess) -> tuple[int, str]:
     """The exit status of a server that is not going to start, and what it says on standard error."""
     errors = folder / "refused"
@@ -266,6 +344,12 @@ def refused_start(folder: Path, *flags: str, launch: Launch = ServerProcess) -> 
         (["--session-hours", "0"], "more than 0 hours"),
         (["--sweep-interval", "-5"], "sweep interval"),
         (["--sweep-interval", "3601"], "longer than an hour"),
+        (["--sweep-interval", "61m"], "longer than an hour"),
+        (["--sweep-interval", "1ms"], "less than a second"),
+        (["--sweep-interval", "soon"], "'soon' is no time"),
+        (["--session-hours", "400d"], "at most a year"),
+        (["--drain-delay", "2h"], "0 to 60 minutes"),
+        (["--drain-delay", "-1"], "0 to 60 minutes"),
     ],
 )
 def test_a_start_that_makes_no_sense_says_what_to_change(

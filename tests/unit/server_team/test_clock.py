@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.server import seed
-from app.server.database.models import APIToken
+from app.server.database.models import APIToken, LoginSession, User
 from app.server.parts import Parts, build
 from app.server.settings import ServerSettings
-from app.server.sweeper import ClockGuard, Sweeper
+from app.server.sweeper import ClockGuard, Sweeper, Tidier
 
 NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -52,7 +52,7 @@ def parts(tmp_path: Path, clocks: Clocks) -> Iterator[Parts]:
 def sweeper(parts: Parts, clocks: Clocks) -> Sweeper:
     guard = ClockGuard(clocks.monotonic)
     guard.drift(clocks.now())
-    return Sweeper(parts.sweep, parts.tidy_up, HOUR, parts.metrics, guard)
+    return Sweeper(parts.sweep, HOUR, parts.metrics, guard)
 
 
 def alive(parts: Parts) -> int:
@@ -86,6 +86,27 @@ def test_a_clock_that_is_put_right_again_costs_one_more_round_and_no_token(
     assert sweeper.round() is None
     clocks.go_on(HOUR)
     assert sweeper.round() == 4
+
+
+def sessions(parts: Parts) -> int:
+    with parts.database.read() as session:
+        return session.scalar(select(func.count()).select_from(LoginSession)) or 0
+
+
+def test_tidying_is_held_after_a_step_of_the_clock_as_well(parts: Parts, clocks: Clocks) -> None:
+    with parts.database.write() as session:
+        user = session.scalars(select(User.id)).first()
+        for left in (timedelta(days=1), -timedelta(days=1)):
+            session.add(LoginSession(user_id=user, created_at=NOW, expires_at=NOW + left))
+    tidier = Tidier(parts.tidy_up, ClockGuard(clocks.monotonic))
+    tidier.round()
+    assert sessions(parts) == 1
+    clocks.wall += timedelta(days=365)
+    tidier.round()
+    assert sessions(parts) == 1, "a clock that is set forward ends no session"
+    clocks.go_on(HOUR)
+    tidier.round()
+    assert sessions(parts) == 0
 
 
 @pytest.mark.parametrize("step", [timedelta(0), 59 * MINUTE, -59 * MINUTE])
