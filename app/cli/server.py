@@ -12,7 +12,8 @@ keys = LazyGroup(
     entries=(
         Entry("create", "app.cli.server_keys:create", "Make a ring with one key"),
         Entry("list", "app.cli.server_keys:list_", "List the keys by their ids"),
-        Entry("rotate", "app.cli.server_keys:rotate", "Put a new key in front; the older ones still verify"),
+        Entry("add", "app.cli.server_keys:add", "Add a key that does not sign yet, for several hosts"),
+        Entry("rotate", "app.cli.server_keys:rotate", "Put a new key in front; the others still verify"),
         Entry("retire", "app.cli.server_keys:retire", "Take an old key out: what it signed ends"),
     ),
 )

@@ -1,4 +1,4 @@
-"""`loopin server keys create | rotate | retire | list`."""
+"""`loopin server keys create | add | rotate | retire | list`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ _file = click.option(
     "--signing-key-file", "file", type=click.Path(path_type=Path, dir_okay=False), help="The ring of keys."
 )
 _AFTERWARDS = "Servers use it after SIGHUP or a restart. Several hosts: copy the file to all of them first."
+_kid = click.option("--kid", default="", metavar="KEY", help="The key, as listed. [a new one]")
 
 
 @click.command("create", cls=Leaf)
@@ -36,17 +37,32 @@ def create(path: Path) -> None:
     show(f"Made {path}. Keep a copy: without it nobody stays signed in and no API token works.")
 
 
-@click.command("rotate", cls=Leaf)
+@click.command("add", cls=Leaf)
 @_data
 @_file
-def rotate(data: Path | None, file: Path | None) -> None:
-    """Put a new key in front: it signs from now on, the older ones still verify."""
+def add(data: Path | None, file: Path | None) -> None:
+    """Add a key that verifies and does not sign yet, so that all hosts know it before one signs with it."""
     path = _path(data, file)
     with the_extra():
         from app.server import keys as rings
 
-        ring = rings.rotate(path)
-    show(f"Key {ring.signing.kid} signs, {plural(len(ring.keys) - 1, 'older key')} in {path} verify.")
+        _, key = rings.add(path)
+    show(f"Key {key.kid} verifies. {_AFTERWARDS}")
+    show(f"When all of them have read it, let it sign: loopin server keys rotate --kid {key.kid}")
+
+
+@click.command("rotate", cls=Leaf)
+@_kid
+@_data
+@_file
+def rotate(kid: str, data: Path | None, file: Path | None) -> None:
+    """Put a new key in front, or one that was added: it signs from now on, the others still verify."""
+    path = _path(data, file)
+    with the_extra():
+        from app.server import keys as rings
+
+        ring = rings.rotate(path, kid)
+    show(f"Key {ring.signing.kid} signs, {plural(len(ring.keys) - 1, 'other key')} in {path} verify.")
     show(_AFTERWARDS)
 
 
@@ -89,7 +105,7 @@ def _print(ring: "KeyRing", as_json: bool) -> None:
         )
 
 
-for _command in (create, rotate, retire, list_):
+for _command in (create, add, rotate, retire, list_):
     _command.params.append(debug_option())
 
 

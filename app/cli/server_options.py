@@ -115,8 +115,11 @@ def chosen_url(database_url: str | None, database_url_file: Path | None) -> str:
     if database_url and database_url_file:
         raise UsageError("two databases are named", hint="give --database-url or --database-url-file")
     if database_url_file:
+        # The server's own rule for files with secrets.
+        from app.server import secret_files
+
         try:
-            url = database_url_file.read_text(encoding="utf-8").strip()
+            url = secret_files.read(database_url_file, "the database URL").decode("utf-8").strip()
         except (OSError, ValueError):
             url = ""
         if not url:

@@ -1,9 +1,8 @@
-"""The ring of signing keys: made on first start, kept in one file that only its owner can read.
+"""The ring of signing keys: made on first start, kept in one file that only its owner and group can read.
 
-The file is a JWK set (RFC 7517 §5) of symmetric keys. The first key signs; every key in it verifies; other
-secrets are derived from the last, so that they stay when a new key comes in front. Several hosts share one
-file: it is copied to all of them first and read again on SIGHUP. A host that has not read it yet does so
-when it meets a key that it does not know.
+The file is a JWK set (RFC 7517 §5) of symmetric keys. The first key signs; every key in it verifies. Other
+secrets are derived from each key: the first of them signs, and every one verifies. Several hosts share one
+file: it is copied to all of them, and read again on SIGHUP, never because of what a request holds.
 """
 
 import hashlib
@@ -11,18 +10,22 @@ import hmac
 import json
 import os
 import secrets
-import threading
-from dataclasses import dataclass
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from filelock import FileLock, Timeout
 from joserfc.jwk import OctKey
 
 from app.domain.errors import AlreadyExists, Failed, NotFound, UsageError
-from app.server import log
+from app.server import log, secret_files
 
 FILE_NAME = "signing-keys.json"
 KEY_BITS = 256
+LOCK_SECONDS = 30
 _HINT = "restore it from a backup; without it nobody stays signed in and no API token works"
 
 
@@ -33,31 +36,36 @@ class Ring(Protocol):
     def keys(self) -> tuple[OctKey, ...]: ...
     @property
     def signing(self) -> OctKey: ...
+    @property
+    def name(self) -> str: ...
     def find(self, kid: object) -> OctKey | None: ...
-    def derive(self, purpose: str) -> bytes: ...
+    def derive(self, purpose: str) -> tuple[bytes, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Keys for HS256, the signing one first."""
+    """Keys for HS256, the signing one first. `id` is empty in a file of a version that wrote none."""
 
     keys: tuple[OctKey, ...]
+    id: str = ""
 
     @property
     def signing(self) -> OctKey:
         """The key that signs new tokens."""
         return self.keys[0]
 
+    @property
+    def name(self) -> str:
+        """What tells this ring from others, and stays while its keys come and go. It is no secret."""
+        return self.id or hashlib.sha256(_derive(self.keys[-1], "flask session")).hexdigest()[:8]
+
     def find(self, kid: object) -> OctKey | None:
         """The key of that id, if it is in the ring."""
         return next((key for key in self.keys if key.kid == kid), None)
 
-    def derive(self, purpose: str) -> bytes:
-        """32 bytes for another use, bound to `purpose`; the same on every replica with this ring.
-
-        From the oldest key: browsers stay signed in and open forms stay valid while keys are rotated.
-        """
-        return hmac.digest(self.keys[-1].raw_value, purpose.encode(), hashlib.sha256)
+    def derive(self, purpose: str) -> tuple[bytes, ...]:
+        """32 bytes from each key for another use, bound to `purpose`: the first signs, all of them verify."""
+        return tuple(_derive(key, purpose) for key in self.keys)
 
 
 class KeyFile:
@@ -65,13 +73,11 @@ class KeyFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
-        self._seen = _mark(path)
         self._ring = read(path)
 
     @property
     def keys(self) -> tuple[OctKey, ...]:
-        """Every key, the newest first."""
+        """Every key, the signing one first."""
         return self._ring.keys
 
     @property
@@ -79,28 +85,46 @@ class KeyFile:
         """The key that signs new tokens."""
         return self._ring.signing
 
-    def find(self, kid: object) -> OctKey | None:
-        """The key of that id. The file is read again for one that is not known, if it has changed."""
-        found = self._ring.find(kid)
-        if found is None and _mark(self.path) != self._seen:
-            self.reload()
-            found = self._ring.find(kid)
-        return found
+    @property
+    def name(self) -> str:
+        """As the ring says."""
+        return self._ring.name
 
-    def derive(self, purpose: str) -> bytes:
+    def find(self, kid: object) -> OctKey | None:
+        """As the ring does."""
+        return self._ring.find(kid)
+
+    def derive(self, purpose: str) -> tuple[bytes, ...]:
         """As the ring does."""
         return self._ring.derive(purpose)
 
     def reload(self) -> None:
         """Read the file; the keys in use stay when it is no good."""
-        with self._lock:
-            self._seen = _mark(self.path)
-            try:
-                self._ring = read(self.path)
-            except Failed as error:
-                log.failure("keys.not_reloaded", error)
-                return
+        try:
+            self._ring = read(self.path)
+        except Failed as error:
+            log.failure("keys.not_reloaded", error)
+            return
         log.event("keys.loaded", keys=len(self._ring.keys), signing=self._ring.signing.kid)
+
+
+class Secrets:
+    """The secrets of a ring for one purpose, the signing one last, as itsdangerous takes them.
+
+    They are worked out whenever somebody asks: keys may be rotated while we run.
+    """
+
+    def __init__(self, ring: Ring, purpose: str) -> None:
+        self._ring = ring
+        self._purpose = purpose
+
+    def __iter__(self) -> Iterator[bytes]:
+        """All of them."""
+        return reversed(self._ring.derive(self._purpose))
+
+
+def _derive(key: OctKey, purpose: str) -> bytes:
+    return hmac.digest(key.raw_value, purpose.encode(), hashlib.sha256)
 
 
 def new_key() -> OctKey:
@@ -122,28 +146,52 @@ def key_file(folder: Path, path: Path | None) -> KeyFile:
 
 def create(path: Path) -> KeyRing:
     """Make a ring in a new file; raise AlreadyExists rather than replace one."""
-    if path.exists():
+    if path.exists() or not _make(path):
         raise AlreadyExists(f"{path} is there already", hint="a new key in front: loopin server keys rotate")
-    _make(path)
     return read(path)
 
 
-def rotate(path: Path) -> KeyRing:
-    """Put a new key in front; the others go on verifying. A reader sees the old file or the new one."""
-    return _replace(path, (new_key(), *read(path).keys))
+def add(path: Path) -> tuple[KeyRing, OctKey]:
+    """Add a key that verifies and does not sign yet; return it with the ring.
+
+    With it every host knows the key before the first one signs with it.
+    """
+    key = new_key()
+    return _change(path, lambda ring: (ring.signing, key, *ring.keys[1:])), key
+
+
+def rotate(path: Path, kid: str = "") -> KeyRing:
+    """Put a new key in front, or the one of that id; the others go on verifying.
+
+    A reader sees the old file or the new one. Raises NotFound.
+    """
+
+    def rotated(ring: KeyRing) -> tuple[OctKey, ...]:
+        key = _named(path, ring, kid) if kid else new_key()
+        return (key, *(other for other in ring.keys if other is not key))
+
+    return _change(path, rotated)
 
 
 def retire(path: Path, kid: str) -> KeyRing:
     """Take a key out: what it signed is refused. Raises NotFound; the key that signs cannot be retired."""
-    ring = read(path)
+
+    def without(ring: KeyRing) -> tuple[OctKey, ...]:
+        key = _named(path, ring, kid)
+        if key is ring.signing:
+            raise UsageError(
+                "that key signs new tokens", hint="put a new one in front: loopin server keys rotate"
+            )
+        return tuple(other for other in ring.keys if other is not key)
+
+    return _change(path, without)
+
+
+def _named(path: Path, ring: KeyRing, kid: str) -> OctKey:
     key = ring.find(kid)
     if key is None:
         raise NotFound(f"there is no key {kid[:80]!r} in {path}", hint="see: loopin server keys list")
-    if key is ring.signing:
-        raise UsageError(
-            "that key signs new tokens", hint="put a new one in front: loopin server keys rotate"
-        )
-    return _replace(path, tuple(other for other in ring.keys if other is not key))
+    return key
 
 
 def load_or_make(folder: Path) -> KeyRing:
@@ -152,15 +200,25 @@ def load_or_make(folder: Path) -> KeyRing:
     Raises Failed when the ring cannot be made or read, is readable by others or is damaged.
     """
     path = folder / FILE_NAME
-    if _mark(path) is None:
+    try:
+        path.stat()
+    except OSError:
         _make(path)
     return read(path)
 
 
-def _make(path: Path) -> None:
-    try:
+def _make(path: Path) -> bool:
+    """Write a ring with one key; False when somebody else was first."""
+    with _writing(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_once(path, _text((new_key(),)))
+        return _write_once(path, _text(KeyRing((new_key(),))))
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Tell in a sentence why the file cannot be written."""
+    try:
+        yield
     except OSError as error:
         raise Failed(
             f"the signing keys cannot be written to {path}: {error.strerror}",
@@ -168,37 +226,62 @@ def _make(path: Path) -> None:
         ) from error
 
 
-def _text(keys: tuple[OctKey, ...]) -> str:
-    return json.dumps({"keys": [key.as_dict(private=True) for key in keys]}, indent=1)
+def _text(ring: KeyRing) -> str:
+    keys = [key.as_dict(private=True) for key in ring.keys]
+    return json.dumps({"id": ring.name, "keys": keys}, indent=1)
 
 
-def _mark(path: Path) -> tuple[int, int, int] | None:
+def _change(path: Path, changed: Callable[[KeyRing], tuple[OctKey, ...]]) -> KeyRing:
+    """Replace the keys by what `changed` makes of them; of two at once, one waits for the other."""
+    with _writing(path), _alone(path):
+        ring = read(path)
+        ring = replace(ring, keys=changed(ring), id=ring.name)
+        draft = _draft(path, _text(ring))
+        try:
+            _use_like(draft, path)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+    return ring
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    place = path.with_name(f".{path.name}.lock")
     try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size
+        with FileLock(place, timeout=LOCK_SECONDS, mode=0o600):
+            _own_like(place, path)
+            yield
+    except Timeout as error:
+        raise Failed(f"another command is changing {path}", hint="try again when it is done") from error
 
 
-def _replace(path: Path, keys: tuple[OctKey, ...]) -> KeyRing:
-    draft = _draft(path, _text(keys))
-    owner = path.stat()
-    # The server may run under another account than whoever rotates its keys.
+def _use_like(draft: Path, path: Path) -> None:
+    """Let the same accounts read it. Raises OSError where this one may not hand it to the group."""
+    _own_like(draft, path)
+    there = path.stat()
+    if there.st_mode & stat.S_IRWXG:
+        os.chown(draft, -1, there.st_gid)
+    draft.chmod(stat.S_IMODE(there.st_mode))
+
+
+def _own_like(draft: Path, path: Path) -> None:
+    # The server may run under another account than root, who rotates its keys.
     if os.geteuid() == 0:
-        os.chown(draft, owner.st_uid, owner.st_gid)
-    draft.replace(path)
-    return read(path)
+        there = path.stat()
+        os.chown(draft, there.st_uid, there.st_gid)
 
 
-def _write_once(path: Path, text: str) -> None:
+def _write_once(path: Path, text: str) -> bool:
     # Two servers may start together: the one that links first wins, and the other reads that file.
     draft = _draft(path, text)
     try:
         os.link(draft, path)
     except FileExistsError:
-        pass
+        return False
     finally:
         draft.unlink()
+    return True
 
 
 def _draft(path: Path, text: str) -> Path:
@@ -214,13 +297,13 @@ def _draft(path: Path, text: str) -> Path:
 def read(path: Path) -> KeyRing:
     """The ring in a file. Raises Failed when it cannot be read, is readable by others or is damaged."""
     try:
-        mode = path.stat().st_mode & 0o777
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(secret_files.read(path, "the signing keys"))
         keys = tuple(OctKey.import_key(entry) for entry in content["keys"])
+        id = str(content.get("id", ""))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Failed(f"the signing keys in {path} cannot be read", hint=_HINT) from error
-    if mode & 0o077:
-        raise Failed(f"the signing keys in {path} can be read by others", hint=f"run chmod 600 {path}")
-    if not keys or any(len(key.raw_value) * 8 < KEY_BITS or not key.kid for key in keys):
+    weak = any(len(key.raw_value) * 8 < KEY_BITS or not key.kid for key in keys)
+    # It becomes part of a cookie's name.
+    if not keys or weak or not ((id.isascii() and id.isalnum()) or not id):
         raise Failed(f"the signing keys in {path} are not usable", hint=_HINT)
-    return KeyRing(keys)
+    return KeyRing(keys, id)

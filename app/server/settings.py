@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from app.domain.errors import UsageError
 from app.domain.inactivity import SWEEP_INTERVAL
 from app.domain.loopback import is_loopback_host
+from app.server import secret_files
 from app.server.sso.settings import ProviderSettings
 
 SEEDS = ("demo",)
@@ -126,7 +127,7 @@ class ServerSettings:
         return self.data / "loopin.db"
 
     def registration_secret(self) -> str:
-        """The secret in the file, empty without one. Raises UsageError for a file that is no use."""
+        """The secret in the file, empty without one. Raises UsageError and Failed for one that is no use."""
         return _read_secret(self.registration_secret_file, "registration")
 
     def federation_secret(self) -> str:
@@ -142,7 +143,7 @@ def _read_secret(path: Path | None, purpose: str) -> str:
     if path is None:
         return ""
     try:
-        secret = path.read_text(encoding="utf-8").strip()
+        secret = secret_files.read(path, f"the {purpose} secret").decode("utf-8").strip()
     except (OSError, ValueError):
         secret = ""
     if len(secret) < MIN_SECRET:

@@ -3,14 +3,14 @@
 import ssl
 from pathlib import Path
 
-from app.domain.errors import UsageError
-from app.server import log
+from app.domain.errors import LoopinError, UsageError
+from app.server import log, secret_files
 
 
 class Certificate:
     """A certificate chain with its key. TLS 1.2 or newer (RFC 9325 §3.1.1).
 
-    Raises UsageError for files that cannot be used.
+    Raises UsageError for files that cannot be used, and Failed for a key that others can read.
     """
 
     def __init__(self, cert: Path, key: Path) -> None:
@@ -22,7 +22,7 @@ class Certificate:
         """Use what is in the files for every connection from now on; keep what we have when it is no good."""
         try:
             self.context, self.chain, self.key = self._read()
-        except UsageError as error:
+        except LoopinError as error:
             log.failure("tls.not_reloaded", error)
             return
         log.event("tls.loaded")
@@ -32,8 +32,9 @@ class Certificate:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             # With a password of no use: a key that has one would ask for it at the terminal.
+            key = secret_files.read(self._key, "the TLS key")
             context.load_cert_chain(self._cert, self._key, password=lambda: "")
-            return context, self._cert.read_bytes(), self._key.read_bytes()
+            return context, self._cert.read_bytes(), key
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"the certificate {self._cert} and the key {self._key} cannot be used together",

@@ -71,6 +71,7 @@ class Certificate:
         folder.mkdir(parents=True, exist_ok=True)
         certificate, key = folder / "cert.pem", folder / "key.pem"
         certificate.write_text(self.pem)
+        key.touch(mode=0o600)
         key.write_text(self.key)
         return certificate, key
 

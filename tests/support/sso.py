@@ -20,6 +20,7 @@ ACCOUNT = "/account/sign-in?next=/account/keys"
 def flags(provider: Provider, folder: Path, *more: str) -> tuple[str, ...]:
     """The options that put sign-in behind `provider`."""
     secret = folder / "client-secret"
+    secret.touch(mode=0o600)
     secret.write_text(SECRET)
     named = ("--oidc-issuer", provider.url, "--oidc-client-id", CLIENT)
     return (*named, "--oidc-client-secret-file", str(secret), *more)

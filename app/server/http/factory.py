@@ -1,12 +1,13 @@
 """The Flask application."""
 
-import hashlib
 import logging
 from collections.abc import Callable
 
 from flask import Flask, make_response, render_template, request
+from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import HTTPException
 
 from app.server import log
@@ -28,12 +29,13 @@ from app.server.http import (
     programs,
 )
 from app.server.http.framing import MAX_BODY
+from app.server.keys import Secrets
 from app.server.oauth.server import OAuthServer
 from app.server.parts import Parts
 from app.server.sso import pages as sso
 
 FORM_LIFE = 3600
-_SECRET_FOR = "flask session"
+_SECRETS_FOR = "flask session"
 # What a page says: the library's own sentences know neither this server nor what to do next.
 _REFUSED = ("This did not work", "The server could not make sense of the request.", "Go back and try again.")
 _PROBLEMS = {
@@ -49,29 +51,44 @@ _PROGRAMS: tuple[tuple[str | tuple[str, ...], Callable[[HTTPException], Response
 )
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's own sessions, signed with secrets that may change while the server runs."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer:
+        """Called with each request."""
+        how = {"key_derivation": self.key_derivation, "digest_method": self.digest_method}
+        return URLSafeTimedSerializer(
+            self._secrets, salt=self.salt, serializer=self.serializer, signer_kwargs=how
+        )
+
+
 def make_app(parts: Parts, public_url: str, grpc: str = "") -> Flask:
     """An app whose cookies and forms are valid on every replica with the same keys.
 
     `grpc` is where programs reach the gRPC side, as the front page tells it.
     """
     app = Flask("app.server.http")
-    secret, https = parts.ring.derive(_SECRET_FOR), public_url.startswith("https://")
+    secrets, https = Secrets(parts.ring, _SECRETS_FOR), public_url.startswith("https://")
     # With this prefix no other host or path, and nothing without TLS, can put a cookie in its place
     # (RFC 6265bis §4.1.3.2).
     prefix = "__Host-loopin" if https else "loopin"
     app.config.update(
-        SECRET_KEY=secret,
         # Cookies do not tell ports apart; two servers on one machine must not take each other's.
-        SESSION_COOKIE_NAME=f"{prefix}_{hashlib.sha256(secret).hexdigest()[:8]}",
+        SESSION_COOKIE_NAME=f"{prefix}_{parts.ring.name}",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=https,
         MAX_CONTENT_LENGTH=MAX_BODY,
         MAX_FORM_MEMORY_SIZE=MAX_BODY,
+        WTF_CSRF_SECRET_KEY=secrets,
         WTF_CSRF_TIME_LIMIT=FORM_LIFE,
         # Our pages ask browsers for no Referer, so there is none to compare.
         WTF_CSRF_SSL_STRICT=False,
     )
+    app.session_interface = _Sessions(secrets)
     headers.install(app, https)
     # The path alone: a query may hold what only its sender should know.
     app.before_request(lambda: log.event("http.arrived", logging.DEBUG, path=request.path))

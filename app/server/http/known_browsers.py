@@ -12,7 +12,7 @@ from datetime import timedelta
 from flask import Response, after_this_request, current_app, request
 from itsdangerous import BadSignature, TimestampSigner
 
-from app.server.keys import Ring
+from app.server.keys import Ring, Secrets
 
 LIFE = timedelta(days=180)
 _PURPOSE = "known browser"
@@ -22,7 +22,7 @@ class KnownBrowsers:
     """Reads and writes the cookie of the request under way."""
 
     def __init__(self, ring: Ring) -> None:
-        self._secret = ring.derive(_PURPOSE)
+        self._secrets = Secrets(ring, _PURPOSE)
 
     def name(self, account: str) -> str:
         """The name that this browser has for `account`; empty where nobody signed in to it here before."""
@@ -50,7 +50,7 @@ class KnownBrowsers:
             return response
 
     def _signer(self, account: str) -> TimestampSigner:
-        return TimestampSigner(self._secret, salt=f"{_PURPOSE} {account}", digest_method=hashlib.sha256)
+        return TimestampSigner(self._secrets, salt=f"{_PURPOSE} {account}", digest_method=hashlib.sha256)
 
 
 def _cookie() -> str:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import secrets
 
-from app.server.keys import KeyRing, Ring
+from app.server.keys import Ring
 
 CODE_PREFIX, ACCESS_PREFIX, REFRESH_PREFIX, KEY_PREFIX = "oac_", "oat_", "ort_", "gum_"
 _PURPOSE = "oauth refresh successor"
@@ -31,9 +31,9 @@ class Successors:
         self._ring = ring
 
     @property
-    def _keys(self) -> list[bytes]:
+    def _keys(self) -> tuple[bytes, ...]:
         # Worked out each time: keys may be rotated while we run.
-        return [KeyRing((key,)).derive(_PURPOSE) for key in self._ring.keys]
+        return self._ring.derive(_PURPOSE)
 
     def make(self, token: str) -> str:
         """The successor of `token` under today's key."""

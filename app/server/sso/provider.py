@@ -123,7 +123,7 @@ class Provider:
         # Read each time, so that it can be replaced; its place is no visitor's business.
         try:
             return self.settings.secret()
-        except UsageError as error:
+        except (UsageError, Failed) as error:
             raise Failed("this server cannot read its client secret", hint=_OPERATOR) from error
 
     def _verified(self, token: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from app.domain import names
 from app.domain.errors import UsageError
 from app.domain.organizations import Role
 from app.domain.text import clean
+from app.server import secret_files
 
 MAX_SECRET, MAX_CLIENT_ID = 4096, 500
 JOINABLE = (Role.VIEWER, Role.CONTRIBUTOR, Role.MEMBER, Role.ADMIN)
@@ -62,9 +63,9 @@ class ProviderSettings:
         return clean(parts.netloc.rpartition("@")[2], 120) if parts.hostname else ""
 
     def secret(self) -> str:
-        """The client's secret. Raises UsageError for a file that is no use."""
+        """The client's secret. Raises UsageError and Failed for a file that is no use."""
         try:
-            secret = self.secret_file.read_text(encoding="utf-8").strip()
+            secret = secret_files.read(self.secret_file, "the client secret").decode("utf-8").strip()
         except (OSError, ValueError):
             secret = ""
         if not 0 < len(secret) <= MAX_SECRET or not secret.isprintable():

@@ -122,6 +122,7 @@ class House:
 def opened(folder: Path) -> Iterator[House]:
     """Everything switched on that a server can be asked. Whoever waits for a writer waits a moment."""
     secret = folder / "secret"
+    secret.touch(mode=0o600)
     secret.write_text(SECRET)
     settings = ServerSettings(
         folder / "data",

@@ -44,6 +44,7 @@ _metadata = st.dictionaries(
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     folder = tmp_path_factory.mktemp("hostile")
+    (folder / "secret").touch(mode=0o600)
     (folder / "secret").write_text(SECRET)
     parts = build(ServerSettings(data=folder, registration_secret_file=folder / "secret"))
     yield make_app(parts, "http://127.0.0.1:1").test_client()

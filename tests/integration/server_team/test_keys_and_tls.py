@@ -60,22 +60,34 @@ def test_sessions_and_tokens_live_through_a_rotation_on_every_server(
         made = Caller(first, before).create("made-before")
         with http_client(first.http) as browser:
             form = csrf_of(browser.get("/auth/login").text)
-            command("server", "keys", "rotate", *ring).works()
+            said = command("server", "keys", "add", *ring).works().out
+            for server in (first, second):
+                hang_up(server, "keys.loaded")
+            kid = said.split()[-1]
+            command("server", "keys", "rotate", "--kid", kid, *ring).works()
             hang_up(first, "keys.loaded")
             fields = {"csrf_token": form, "email": first.owner[0], "password": first.owner[1]}
             assert browser.post("/auth/login", data=fields).status_code == 200
         after = sign_in(first, *first.owner)
-        # The second was told nothing: it reads the file when it meets the new key.
+        # The second knows the key, and does not sign with it yet.
         for server in (first, second):
             for bearer in (before, after, made.jwt):
                 assert refusal(Caller(server, bearer).current) == OK
         listed = command("server", "keys", "list", "--json", *ring).works().json
         assert [key["signs"] for key in listed] == [True, False]
+        assert listed[0]["kid"] == kid
         command("server", "keys", "retire", "--kid", listed[0]["kid"], *ring).fails(2, "signs new tokens")
         command("server", "keys", "retire", "--kid", listed[1]["kid"], *ring).works()
         hang_up(first, "keys.loaded")
         assert refusal(Caller(first, before).current) == ("UNAUTHENTICATED", "Token is invalid")
         assert refusal(Caller(first, after).current) == OK
+        # Whoever sends a key that is not known does not make a server read its file.
+        command("server", "keys", "rotate", *ring).works()
+        hang_up(first, "keys.loaded")
+        newest = sign_in(first, *first.owner)
+        assert refusal(Caller(second, newest).current) == ("UNAUTHENTICATED", "Token is invalid")
+        hang_up(second, "keys.loaded")
+        assert refusal(Caller(second, newest).current) == OK
     finally:
         release(first.process)
         release(second.process)

@@ -29,6 +29,7 @@ def put_behind(canaille: Canaille, folder: Path, *flags: str) -> AccountServer:
     folder.mkdir(exist_ok=True)
     port, secret = free_port(), folder / "secret"
     client_id, client_secret = canaille.register(f"http://127.0.0.1:{port}/auth/sso/callback")
+    secret.touch(mode=0o600)
     secret.write_text(client_secret)
     return servers.start(
         folder / "data",

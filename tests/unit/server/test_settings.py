@@ -88,7 +88,7 @@ def test_keys_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert load_or_make(tmp_path / "new").signing.raw_value == ring.signing.raw_value
     assert [p.name for p in path.parent.iterdir()] == [keys.FILE_NAME]
-    assert ring.derive("a") != ring.derive("b") != ring.signing.raw_value
+    assert ring.derive("a") != ring.derive("b") != (ring.signing.raw_value,)
 
 
 def test_keys_that_others_can_read_are_refused(tmp_path: Path) -> None:

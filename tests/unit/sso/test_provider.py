@@ -21,6 +21,7 @@ REQUEST = Request("http://127.0.0.1:9/auth/sso/callback", "state", "n" * 64, Sec
 
 def client_of(peer: peers.Provider, folder: Path, patience: float = 5, development: bool = True) -> Provider:
     secret = folder / "secret"
+    secret.touch(mode=0o600)
     secret.write_text(peers.SECRET)
     settings = ProviderSettings(peer.url, peers.CLIENT, secret)
     return Provider(settings, server_reach(development=development, private=True), utc_now, patience)

@@ -16,6 +16,7 @@ from app.server.sso.settings import Join, ProviderSettings, parse_domains, parse
 def secret(tmp_path: Path) -> Path:
     """A file with a secret."""
     file = tmp_path / "secret"
+    file.touch(mode=0o600)
     file.write_text("client-secret-not-real\n")
     return file
 
@@ -72,6 +73,7 @@ def test_a_client_id_is_a_line_of_text(secret: Path, client_id: str) -> None:
 @pytest.mark.parametrize("content", [b"", b"\n", b"a\nb", b"\xff", b"x" * 5000])
 def test_a_secret_that_is_none_is_told_without_its_content(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "secret"
+    file.touch(mode=0o600)
     file.write_bytes(content)
     with pytest.raises(UsageError, match="cannot be used"):
         ProviderSettings("https://login.example", "loopin", file).check()

@@ -1,0 +1,69 @@
+"""Keys that are rotated while somebody has one of the server's pages open."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.server import keys
+from app.server.http.factory import make_app
+from app.server.parts import Parts, build
+from app.server.settings import ServerSettings
+from tests.support.server import csrf_of
+
+STALE, READ = 400, 401
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    """A server's parts, in this process."""
+    made = build(ServerSettings(tmp_path))
+    yield made
+    made.database.close()
+
+
+@pytest.fixture
+def app(parts: Parts) -> Flask:
+    """Its pages."""
+    return make_app(parts, "http://127.0.0.1:1")
+
+
+class Page:
+    """A browser with the sign-in page open."""
+
+    def __init__(self, app: Flask) -> None:
+        self._client: FlaskClient = app.test_client()
+        self._form = csrf_of(self._client.get("/auth/login").text)
+
+    def send(self) -> int:
+        """Send the form with a wrong password; the status says whether it was read."""
+        fields = {"csrf_token": self._form, "email": "nobody@acme.example", "password": "not-a-password"}
+        return self._client.post("/auth/login", data=fields).status_code
+
+
+def test_pages_are_signed_with_the_newest_key_and_open_ones_stay_good(parts: Parts, app: Flask) -> None:
+    path, old = parts.ring.path, str(parts.ring.signing.kid)
+    before, forgotten = Page(app), Page(app)
+    keys.rotate(path)
+    parts.ring.reload()
+    after = Page(app)
+    assert before.send() == READ
+    assert after.send() == READ
+    keys.retire(path, old)
+    parts.ring.reload()
+    assert forgotten.send() == STALE
+    assert after.send() == READ
+
+
+def test_a_cookie_keeps_its_name_through_a_rotation_and_a_restart(parts: Parts, app: Flask) -> None:
+    path, old = parts.ring.path, str(parts.ring.signing.kid)
+    keys.rotate(path)
+    keys.retire(path, old)
+    again = build(parts.settings)
+    try:
+        names = [made.config["SESSION_COOKIE_NAME"] for made in (app, make_app(again, "http://127.0.0.1:1"))]
+    finally:
+        again.database.close()
+    assert names[0] == names[1]
