@@ -67,6 +67,20 @@ from app.cli.server_sso import ProviderFlags, provider_options
     help="Time between two sweeps, up to 60m; a bare number is seconds, 0 = only when asked. [3600]",
 )
 @click.option(
+    "--database-connections",
+    type=int,
+    default=48,
+    metavar="COUNT",
+    help="Most connections to the database at once; those above the count wait. [48]",
+)
+@click.option(
+    "--database-wait",
+    callback=span_in("seconds"),
+    default="30",
+    metavar="DURATION",
+    help="How long a PostgreSQL that starts later is awaited; a bare number is seconds. [30]",
+)
+@click.option(
     "--drain-delay",
     callback=span_in("seconds"),
     default="0",
@@ -115,6 +129,8 @@ def start(
     seed: str | None,
     session_life: timedelta,
     sweep_interval: timedelta,
+    database_connections: int,
+    database_wait: timedelta,
     drain_delay: timedelta,
     registration_secret_file: Path | None,
     federation_secret_file: Path | None,
@@ -145,6 +161,8 @@ def start(
         seed=seed or "",
         session_life=session_life,
         sweep_interval=sweep_interval,
+        database_connections=database_connections,
+        database_wait=database_wait,
         drain_delay=drain_delay,
         registration_secret_file=registration_secret_file,
         federation_secret_file=federation_secret_file,

@@ -61,7 +61,8 @@ def build(settings: ServerSettings, fixed: Clock | None = None) -> Parts:
     `fixed` is a clock for tests; without it the time is the machine's, and for the sweep the database's.
     """
     ring, clock = key_file(settings.data, settings.signing_key_file), fixed or utc_now
-    database = Database(settings.url)
+    database = Database(settings.url, settings.database_connections)
+    database.wait(settings.database_wait)
     prepare(database.engine)
     tokens, passwords = Tokens(ring, clock), Passwords()
     return Parts(

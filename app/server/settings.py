@@ -19,6 +19,8 @@ LOGIN_LIFE, BRIEF_LIFE = timedelta(days=7), timedelta(seconds=10)
 """Of a browser login for programs, as with the vendor: with `long-lived=true`, and without."""
 MAX_DRAIN_DELAY = timedelta(hours=1)
 MIN_SECRET = 16
+LEAST_CONNECTIONS, MOST_CONNECTIONS = 2, 1000
+MAX_WAIT = timedelta(hours=1)
 # Host and port; an IPv6 address in brackets.
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
 
@@ -38,6 +40,8 @@ class ServerSettings:
     `provider` is the team's own identity provider; without `passwords` it is the only way in.
     `session_life` is how long a person stays signed in, at most. `organization_creation` lets everybody
     create organizations. `dashboard_url` is the address of a web dashboard; StatusService.Infoz returns it.
+    It opens up to `database_connections` at once; a PostgreSQL that does not answer yet is awaited for
+    `database_wait`.
     Before a stop the server says for `drain_delay` that it is not ready, and serves; then it takes nothing
     new, and has `drain` to answer what has arrived.
     """
@@ -59,6 +63,8 @@ class ServerSettings:
     signing_key_file: Path | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    database_connections: int = 48
+    database_wait: timedelta = timedelta(0)
     drain_delay: timedelta = timedelta(0)
     drain: timedelta = timedelta(seconds=20)
     provider: ProviderSettings | None = None
@@ -103,6 +109,13 @@ class ServerSettings:
             raise UsageError(
                 f"the sweep interval is {wrong}", hint="use 1s to 60m, or 0 to sweep only when asked"
             )
+        if not LEAST_CONNECTIONS <= self.database_connections <= MOST_CONNECTIONS:
+            raise UsageError(
+                f"a server needs {LEAST_CONNECTIONS} to {MOST_CONNECTIONS} connections to its database",
+                hint="48 serve every worker at once",
+            )
+        if not timedelta(0) <= self.database_wait <= MAX_WAIT:
+            raise UsageError("the wait for the database must be 0 to 60 minutes", hint="try 30s")
         if not timedelta(0) <= self.drain_delay <= MAX_DRAIN_DELAY:
             raise UsageError("the drain delay must be 0 to 60 minutes", hint="try 10s")
 

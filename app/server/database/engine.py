@@ -26,7 +26,7 @@ from app.server.database.types import UTCDateTime
 
 BUSY_TIMEOUT_MS = 20_000
 _PROBE_TIMEOUT_MS = 1_000
-MOST_CONNECTIONS = 48
+CONNECTIONS = 48
 # So many stay open while nobody uses them.
 _KEPT = 24
 _WAIT_STEP = 0.5
@@ -51,7 +51,7 @@ class Database:
     Both raise NoDatabase while it cannot be used. It opens up to `connections` at once.
     """
 
-    def __init__(self, url: str, connections: int = MOST_CONNECTIONS) -> None:
+    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
         self.engine = _make_engine(url, connections)
         self._writers = self.engine.execution_options(writer=True)
         self._is_sqlite = _is_sqlite(self.engine.url.drivername)
