@@ -112,6 +112,12 @@ from app.cli.server_sso import ProviderFlags, provider_options
     default="warning",
     help="What is logged, from this level on. [warning]",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="How events are logged: key=value, or JSON lines. [text]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print where it is as one line of JSON.")
 def start(
     data: Path | None,
@@ -140,6 +146,7 @@ def start(
     no_passwords: bool,
     control_stdin: bool,
     log_level: str,
+    log_format: str,
     as_json: bool,
 ) -> None:
     """Start the server; it runs until SIGTERM or ctrl+c and finishes what it has begun."""
@@ -172,7 +179,7 @@ def start(
         dashboard_url=dashboard_url,
         control_stdin=control_stdin,
     )
-    log.configure(log_level)
+    log.configure(log_level, log_format)
     place = {"data": data, "database_url": database_url, "database_url_file": database_url_file}
     with the_extra(), naming_the_database(**place):
         runner.run(settings, as_json)

@@ -1,53 +1,94 @@
-"""Log lines: one event a line on standard error, `key=value`, never a secret.
+"""Log lines: one event a line on standard error, as `key=value` or as JSON, never a secret.
 
-Only what code names as a field is written; exceptions appear as their type and the place they came from,
-because their text may quote a value.
+Only what code names as a field is written, and of an exception what `error_report` says. What belongs to one
+request carries its id.
 """
 
 import json
 import logging
+import secrets
 import sys
-import traceback
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from app.domain.text import clean
+from app.server.error_report import report
+
+REQUEST_HEADER = "x-request-id"
+FORMATS = ("text", "json")
+_LONGEST_SEGMENT = 40
 logger = logging.getLogger("loopin.server")
+_request: ContextVar[str] = ContextVar("request", default="")
 
 
-class LineFormatter(logging.Formatter):
-    """time level event key=value …, always one line."""
+class TextFormatter(logging.Formatter):
+    """time level event key=value …, always one line; values are JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Write one record."""
-        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-        fields: dict[str, Any] = getattr(record, "fields", {})
-        parts = [at, record.levelname.lower(), record.getMessage()]
-        parts += [f"{key}={json.dumps(value, default=str)}" for key, value in fields.items()]
-        if record.exc_info and record.exc_info[1]:
-            parts.append(f"error={json.dumps(_where(record.exc_info[1]))}")
-        return " ".join(parts).replace("\n", " ")
+        fields = [f"{key}={json.dumps(value, default=str)}" for key, value in _fields(record).items()]
+        return " ".join((_time(record), record.levelname.lower(), record.getMessage(), *fields))
 
 
-def _where(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
-    return f"{type(error).__name__} at {places}"
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, event and the fields."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one record."""
+        opening = {"time": _time(record), "level": record.levelname.lower(), "event": record.getMessage()}
+        return json.dumps(opening | _fields(record), default=str)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = dict(getattr(record, "fields", {}))
+    if record.exc_info and record.exc_info[1]:
+        fields |= report(record.exc_info[1])
+    if request := getattr(record, "request", ""):
+        fields["request"] = request
+    return fields
+
+
+def begin_request() -> str:
+    """A new id, which every event of this thread or task carries until `end_request`."""
+    request = secrets.token_hex(8)
+    _request.set(request)
+    return request
+
+
+def end_request() -> None:
+    """What comes next belongs to no request."""
+    _request.set("")
+
+
+def current_request() -> str:
+    """The id of the request under way, empty when there is none."""
+    return _request.get()
+
+
+def shown_path(path: str) -> str:
+    """A path for the log. A long segment is none of our names; it may be a token in the wrong place."""
+    return clean("/".join("…" if len(part) > _LONGEST_SEGMENT else part for part in path.split("/")), 200)
 
 
 def event(name: str, /, level: int = logging.INFO, **fields: object) -> None:
     """Log one event with named values."""
-    logger.log(level, name, extra={"fields": fields})
+    logger.log(level, name, extra={"fields": fields, "request": _request.get()})
 
 
 def failure(name: str, error: BaseException, /, **fields: object) -> None:
     """Log something that should not happen, without the text of the exception."""
-    logger.error(name, exc_info=error, extra={"fields": fields})
+    logger.error(name, exc_info=error, extra={"fields": fields, "request": _request.get()})
 
 
-def configure(level: str = "warning") -> None:
-    """Send this server's events from `level` on to standard error."""
+def configure(level: str = "warning", form: str = "text") -> None:
+    """Send this server's events from `level` on to standard error, in one of FORMATS."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(LineFormatter())
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())
     logger.propagate = False

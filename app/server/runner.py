@@ -16,7 +16,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
-from app.server import descriptors, log, seed, seed_gumloop
+from app.server import descriptors, log, seed, seed_gumloop, unexpected
 from app.server.directions import Directions, directions
 from app.server.http.factory import make_app
 from app.server.http.server import HttpServer
@@ -132,6 +132,7 @@ def run(settings: ServerSettings, as_json: bool) -> None:
     # Whatever the folder allows: keys and database are for this account alone.
     os.umask(0o077)
     descriptors.ask_for_more()
+    unexpected.catch()
     server = Server(settings)
     try:
         running = server.start()

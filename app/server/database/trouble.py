@@ -9,6 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.domain.errors import Unreachable
 from app.server import log
+from app.server.error_report import database_code
 
 # Seconds after which a client may as well try again.
 RETRY_AFTER = 5
@@ -48,7 +49,7 @@ def told() -> Iterator[None]:
             raise
         if code in _CONFLICTS:
             raise Conflict("another change of the same rows came first", hint=_HINT) from error
-        log.failure("database.unavailable", error, code=code)
+        log.failure("database.unavailable", error)
         if code in _FULL:
             raise NoDatabase("the disk of the database is full", hint=_HINT) from error
         raise NoDatabase("the database cannot be used", hint=_HINT) from error
@@ -63,5 +64,5 @@ def _is_trouble(error: DBAPIError | PoolTimeout, code: str) -> bool:
 
 def code_of(error: DBAPIError | PoolTimeout) -> str:
     """What the database calls it: a name of SQLite's or an SQLSTATE, empty when it said nothing."""
-    cause = error.orig if isinstance(error, DBAPIError) else None
-    return getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
+    sqlstate, sqlite_error = database_code(error.orig if isinstance(error, DBAPIError) else None)
+    return sqlstate or sqlite_error

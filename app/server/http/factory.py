@@ -15,6 +15,7 @@ from app.server.database.trouble import RETRY_AFTER, NoDatabase
 from app.server.directions import Directions
 from app.server.federation import pages as federation
 from app.server.http import (
+    access,
     account,
     api,
     auth,
@@ -91,10 +92,11 @@ def make_app(parts: Parts, public_url: str, grpc: str = "") -> Flask:
     app.session_interface = _Sessions(secrets)
     headers.install(app, https)
     # The path alone: a query may hold what only its sender should know.
-    app.before_request(lambda: log.event("http.arrived", logging.DEBUG, path=request.path))
+    app.before_request(lambda: log.event("http.arrived", logging.DEBUG, path=log.shown_path(request.path)))
     _add_routes(app, parts, Directions(public_url, grpc))
     sso.install(app, parts, public_url)
     _answer_errors(app)
+    app.wsgi_app = access.AccessLog(app.wsgi_app, parts.settings.trusted_proxies)  # type: ignore[method-assign]
     return app
 
 
@@ -159,7 +161,8 @@ def _answer_errors(app: Flask) -> None:
             "problem.html",
             title="Something went wrong here",
             text="The server could not finish this. It is not your fault.",
-            step="Try again in a moment.",
+            step="Try again in a moment. If it happens again, tell whoever runs this server:"
+            f" request {log.current_request()}.",
         ), 500
 
 

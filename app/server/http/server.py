@@ -1,6 +1,8 @@
 """The HTTP listener: cheroot, which drains what it has begun when it is told to stop."""
 
+import logging
 import socket
+import sys
 import threading
 from datetime import timedelta
 from typing import Any
@@ -44,7 +46,12 @@ class _Server(Server):
         super().process_conn(conn)
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
-        log.event("http.trouble", level=level, traceback=traceback)
+        error = sys.exc_info()[1] if traceback else None
+        if error is not None:
+            log.failure("http.failed", error)
+        else:
+            # Whatever its level: a client can cause it.
+            log.event("http.trouble", logging.INFO)
 
 
 class HttpServer:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
+from contextvars import copy_context
 from typing import Any
 
 import grpc
@@ -84,7 +85,8 @@ class Gate(grpc.aio.ServerInterceptor):
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, work, *given)
+            # With the context: what the worker logs carries the id of the request.
+            return await loop.run_in_executor(self._pool, copy_context().run, work, *given)
         finally:
             self._waiting -= 1
 

@@ -46,7 +46,9 @@ class Refusal(Exception):
         info = AnyMessage()
         info.Pack(ErrorInfo(reason=self.reason, domain=_DOMAIN))
         status = rpc_status.to_status(Status(code=self.code.value[0], message=self.text, details=[info]))
-        await context.abort(self.code, self.text, status.trailing_metadata)
+        # What was set before would be lost: the id of the request.
+        metadata = (*(context.trailing_metadata() or ()), *status.trailing_metadata)
+        await context.abort(self.code, self.text, metadata)
         raise self
 
 

@@ -31,6 +31,7 @@ from app.proto.controlplane.v1 import (
 )
 from app.server import descriptors
 from app.server.parts import Parts
+from app.server.rpc.access import AccessLog
 from app.server.rpc.api_token import APITokenService
 from app.server.rpc.calls import Calls
 from app.server.rpc.context import ContextService
@@ -112,7 +113,8 @@ class RpcServer:
         calls = Calls(parts.identify, parts.federated, parts.settings.trusted_proxies)
         self._gate = Gate(calls, self._pool)
         most = ("grpc.max_allowed_incoming_connections", descriptors.half())
-        self._server = grpc.aio.server(interceptors=[self._gate], options=(*_OPTIONS, most))
+        access = AccessLog(parts.settings.trusted_proxies)
+        self._server = grpc.aio.server(interceptors=[access, self._gate], options=(*_OPTIONS, most))
         if certificate is None:
             return self._server.add_insecure_port(address)
         return self._server.add_secure_port(address, _credentials(certificate))
