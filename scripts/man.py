@@ -69,6 +69,8 @@ def _commands(group: LazyGroup, path: str) -> Iterator[str]:
     for entry in group.entries:
         command, name = entry.load(), f"{path} {entry.name}"
         if isinstance(command, LazyGroup):
+            if command.invoke_without_command:
+                yield from _leaf(command, name)
             yield from _commands(command, name)
         elif isinstance(command, click.Group):
             yield from _leaf(command, name)

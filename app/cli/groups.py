@@ -79,7 +79,7 @@ class LazyGroup(click.Group):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_text(self.help or "")
         with formatter.section("Usage"):
-            formatter.write_text(f"{ctx.command_path} [command]")
+            formatter.write_text(" ".join((ctx.command_path, *self.collect_usage_pieces(ctx))))
         if self.aliases:
             with formatter.section("Aliases"):
                 formatter.write_text(", ".join((self.name or "", *self.aliases)))

@@ -1,89 +1,151 @@
-"""`loopin server audit`."""
+"""`loopin server audit` and `loopin server audit prune`."""
 
+import csv
+import io
 import json
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.groups import Leaf
-from app.cli.output import show, stamp
-from app.cli.server_options import database_options, open_database
-from app.domain import spans
+from app.cli.groups import Entry, LazyGroup, Leaf
+from app.cli.output import plural, show, show_json, stamp
+from app.cli.server_options import database_options, json_option, open_database, operator
+from app.domain import inputs, spans
 from app.domain.errors import UsageError
+from app.domain.export import neutral
 from app.domain.text import clean
 from app.domain.times import shift, utc
 
 if TYPE_CHECKING:
-    from app.server.usecases.audit_trail import Entry
+    from app.server.usecases.audit_trail import Entry as Event
+
+_COLUMNS = (
+    *("id", "at", "actor kind", "actor id", "actor", "address", "action", "organization"),
+    *("organization id", "target id", "target", "details"),
+)
 
 
-def _since(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
     if value is None:
         return None
     try:
         at = datetime.fromisoformat(value)
     except ValueError:
-        return shift(datetime.now(UTC), -_span(value))
+        return shift(datetime.now(UTC), -_span(param.opts[0], value))
     return utc(at) if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _span(value: str) -> timedelta:
+def _span(option: str, value: str) -> timedelta:
     if (span := spans.parse(value)) is None:
         raise UsageError(
-            f"--since {value[:80]!r} is no time", hint="write 24h, 7d, 2026-03-10 or 2026-03-10T12:00:00Z"
+            f"{option} {value[:80]!r} is no time", hint="write 24h, 7d, 2026-03-10 or 2026-03-10T12:00:00Z"
         )
     return span
 
 
-@click.command("audit", cls=Leaf)
-@click.option("--since", metavar="TIME", callback=_since, help="From then on: 24h, 7d, or a date in UTC.")
+@click.command(
+    "audit",
+    cls=LazyGroup,
+    entries=(Entry("prune", "app.cli.server_audit:prune", "Move old events into a file"),),
+    invoke_without_command=True,
+    no_args_is_help=False,
+    options_metavar="[OPTIONS]",
+)
+@click.option("--since", metavar="TIME", callback=_moment, help="From then on: 24h, 7d, or a date in UTC.")
+@click.option("--until", metavar="TIME", callback=_moment, help="Until then, and not of that moment itself.")
+@click.option("--actor", default="", metavar="NAME", help="Who: an e-mail address, or the name of a token.")
+@click.option(
+    "--action", "actions", multiple=True, metavar="ACTION", help="What, such as login; again for more."
+)
+@click.option("--org", "organization", default="", metavar="ORG", help="In this organization: name or id.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@click.option("--json-lines", "as_lines", is_flag=True, help="Print a JSON object a line.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV, safe to open in a spreadsheet.")
 @database_options
+@click.pass_context
 def audit(
-    since: datetime | None,
+    ctx: click.Context,
+    /,
     as_json: bool,
+    as_lines: bool,
+    as_csv: bool,
     data: Path | None,
     database_url: str | None,
     database_url_file: Path | None,
+    **wanted: Any,
 ) -> None:
-    """Print who did what, when and from where: sign-ins, tokens, organizations, people, the sweep."""
+    """Print who did what, when and from where: sign-ins, tokens, organizations, people, keys, the sweep."""
+    if ctx.invoked_subcommand is not None:
+        _check_no_options(ctx)
+        return
+    if as_json + as_lines + as_csv > 1:
+        raise UsageError("--json, --json-lines and --csv exclude each other", hint="choose one of them")
+    write = _write_list if as_json else _write_lines if as_lines else _write_csv if as_csv else _write_text
     with open_database(data, database_url, database_url_file) as database:
-        from app.server.usecases.audit_trail import ReadAudit
+        from app.server.usecases.audit_trail import Filter, ReadAudit
 
         # Printed as it is read: years of it do not fit into memory.
-        opening = "["
-        for entry in ReadAudit(database).do(since):
-            if as_json:
-                show(f"{opening}{json.dumps(_shape(entry))}")
-                opening = ","
-            else:
-                show(_line(entry))
-    if as_json:
-        show("]" if opening == "," else "[]")
+        write(ReadAudit(database).do(Filter(**wanted)))
 
 
-def _shape(entry: "Entry") -> dict[str, Any]:
-    event = entry.event
-    return {
-        "id": event.id,
-        "at": stamp(event.at),
-        "actor": {
-            "kind": event.actor_kind,
-            "id": str(event.actor_id) if event.actor_id else None,
-            "name": event.actor_name,
-        },
-        "address": event.address,
-        "action": event.action,
-        "organization": entry.organization or None,
-        "organizationId": str(event.organization_id) if event.organization_id else None,
-        "target": {"id": str(event.target_id) if event.target_id else None, "name": event.target_name},
-        "details": event.details,
-    }
+def _check_no_options(ctx: click.Context) -> None:
+    given = [
+        name
+        for name in ctx.params
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise UsageError(
+            f"options of {ctx.invoked_subcommand} stand behind it",
+            hint=f"write: loopin server audit {ctx.invoked_subcommand} --before 365d --to FILE",
+        )
 
 
-def _line(entry: "Entry") -> str:
+def _write_list(events: "Iterator[Event]") -> None:
+    opening = "["
+    for event in events:
+        show(f"{opening}{json.dumps(event.as_json())}")
+        opening = ","
+    show("]" if opening == "," else "[]")
+
+
+def _write_lines(events: "Iterator[Event]") -> None:
+    for event in events:
+        show(json.dumps(event.as_json()))
+
+
+def _write_csv(events: "Iterator[Event]") -> None:
+    show(_row(_COLUMNS))
+    for entry in events:
+        told = entry.as_json()
+        actor, target = told["actor"], told["target"]
+        cells = (
+            *(told["id"], told["at"], actor["kind"], actor["id"], actor["name"], told["address"]),
+            *(told["action"], told["organization"], told["organizationId"], target["id"], target["name"]),
+            json.dumps(told["details"]) if told["details"] else "",
+        )
+        show(_row([neutral(str(cell or "")) for cell in cells]))
+
+
+def _row(cells: Sequence[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(cells)
+    return out.getvalue()
+
+
+def _write_text(events: "Iterator[Event]") -> None:
+    found = False
+    for entry in events:
+        found = True
+        show(_line(entry))
+    if not found:
+        show("No event fits.", err=True)
+
+
+def _line(entry: "Event") -> str:
     event = entry.event
     who = f"{event.actor_kind} {event.actor_name}".strip()
     what = " ".join(part for part in (event.action, event.target_name) if part)
@@ -91,3 +153,38 @@ def _line(entry: "Entry") -> str:
     source = f" from {event.address}" if event.address else ""
     details = f" {json.dumps(event.details)}" if event.details else ""
     return clean(f"{stamp(event.at)} {who}{source}: {what}{where}{details}")
+
+
+@click.command("prune", cls=Leaf)
+@click.option(
+    "--before",
+    metavar="TIME",
+    callback=_moment,
+    required=True,
+    help="Older than that: 365d, or a date in UTC.",
+)
+@click.option(
+    "--to", "file", metavar="FILE", required=True, help="A new file, which gets them as JSON lines."
+)
+@json_option
+@database_options
+def prune(before: datetime, file: str, as_json: bool, **place: Any) -> None:
+    """Move old events into a file that only its owner can read.
+
+    They are deleted when the file is complete and on the disk, and no event that it does not have.
+    """
+    path = inputs.read_path(file, "--to")
+    if path is None:
+        raise UsageError("--to is empty", hint="name a file that does not exist")
+    with open_database(**place) as database:
+        from app.server.clock import utc_now
+        from app.server.usecases.audit_prune import PruneAudit
+
+        done = PruneAudit(database, utc_now).do(operator(), before, path)
+    written = {"file": str(path), "sha256": done.sha256} if done.events else {}
+    if as_json:
+        show_json({"before": stamp(before), "events": done.events} | written)
+    elif done.events:
+        show(f"Moved {plural(done.events, 'event')} from before {stamp(before)} to {path}.")
+    else:
+        show(f"No event is older than {stamp(before)}; nothing was written.", err=True)

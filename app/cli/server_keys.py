@@ -1,5 +1,7 @@
 """`loopin server keys create | add | rotate | retire | list`."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,11 +10,20 @@ import click
 from app.cli.groups import Leaf
 from app.cli.options import debug_option
 from app.cli.output import plural, show, show_json, table
-from app.cli.server_options import default_data, the_extra
+from app.cli.server_options import (
+    chosen_url,
+    database_options,
+    default_data,
+    open_database,
+    operator,
+    the_extra,
+)
 from app.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from app.server.keys import KeyRing
+
+    Record = Callable[[str, str], None]
 
 _data = click.option(
     "--data",
@@ -38,45 +49,65 @@ def create(path: Path) -> None:
 
 
 @click.command("add", cls=Leaf)
-@_data
 @_file
-def add(data: Path | None, file: Path | None) -> None:
+@database_options
+def add(
+    file: Path | None, data: Path | None, database_url: str | None, database_url_file: Path | None
+) -> None:
     """Add a key that verifies and does not sign yet, so that all hosts know it before one signs with it."""
     path = _path(data, file)
-    with the_extra():
+    with the_extra(), _trail(file, data, database_url, database_url_file) as record:
         from app.server import keys as rings
+        from app.server.usecases import audit
 
         _, key = rings.add(path)
+        record(audit.SIGNING_KEY_ADD, str(key.kid))
     show(f"Key {key.kid} verifies. {_AFTERWARDS}")
     show(f"When all of them have read it, let it sign: loopin server keys rotate --kid {key.kid}")
 
 
 @click.command("rotate", cls=Leaf)
 @_kid
-@_data
 @_file
-def rotate(kid: str, data: Path | None, file: Path | None) -> None:
+@database_options
+def rotate(
+    kid: str,
+    file: Path | None,
+    data: Path | None,
+    database_url: str | None,
+    database_url_file: Path | None,
+) -> None:
     """Put a new key in front, or one that was added: it signs from now on, the others still verify."""
     path = _path(data, file)
-    with the_extra():
+    with the_extra(), _trail(file, data, database_url, database_url_file) as record:
         from app.server import keys as rings
+        from app.server.usecases import audit
 
         ring = rings.rotate(path, kid)
+        record(audit.SIGNING_KEY_ROTATE, str(ring.signing.kid))
     show(f"Key {ring.signing.kid} signs, {plural(len(ring.keys) - 1, 'other key')} in {path} verify.")
     show(_AFTERWARDS)
 
 
 @click.command("retire", cls=Leaf)
 @click.option("--kid", required=True, metavar="KEY", help="The key, as listed.")
-@_data
 @_file
-def retire(kid: str, data: Path | None, file: Path | None) -> None:
+@database_options
+def retire(
+    kid: str,
+    file: Path | None,
+    data: Path | None,
+    database_url: str | None,
+    database_url_file: Path | None,
+) -> None:
     """Take an old key out: sessions and API tokens that it signed end."""
     path = _path(data, file)
-    with the_extra():
+    with the_extra(), _trail(file, data, database_url, database_url_file) as record:
         from app.server import keys as rings
+        from app.server.usecases import audit
 
         rings.retire(path, kid)
+        record(audit.SIGNING_KEY_RETIRE, kid)
     show(f"Key {kid} is out of {path}. {_AFTERWARDS}")
 
 
@@ -105,13 +136,39 @@ def _print(ring: "KeyRing", as_json: bool) -> None:
         )
 
 
-for _command in (create, add, rotate, retire, list_):
+@contextmanager
+def _trail(
+    file: Path | None, data: Path | None, database_url: str | None, database_url_file: Path | None
+) -> "Iterator[Record]":
+    """Write what is done in the block into the audit trail, or say that it is not there.
+
+    The keys are in a file and may be changed where no database is. One that is named must be usable before
+    they are.
+    """
+    folder = (data or default_data()).absolute()
+    # Keys that were named alone may be those of any server.
+    named = chosen_url(database_url, database_url_file) or (
+        (data or file is None) and (folder / "loopin.db").exists()
+    )
+    if not named:
+        yield lambda _action, _kid: None
+        show("The audit trail does not have this: no database was named (--database-url-file).", err=True)
+        return
+    with open_database(data, database_url, database_url_file) as database, database.write() as session:
+        from app.server.clock import utc_now
+        from app.server.usecases import audit
+
+        database.now(session)
+        yield lambda action, kid: audit.record(
+            session, operator(), [audit.What(action, target_name=kid)], utc_now()
+        )
+
+
+for _command in (create, list_):
     _command.params.append(debug_option())
 
 
 def _path(data: Path | None, file: Path | None) -> Path:
-    if data and file:
-        raise UsageError("two places for keys are named", hint="give --data or --signing-key-file")
     path = file or (data or default_data()).absolute() / "signing-keys.json"
     if not path.exists():
         raise UsageError(f"there are no signing keys in {path}", hint="name them with --signing-key-file")

@@ -179,10 +179,17 @@ class LoginSession(Base):
 
 
 class AuditEvent(Base):
-    """Who did what, when, from where. Append-only; ids in it outlive what they name."""
+    """Who did what, when, from where. Ids in it outlive what they name.
+
+    The database refuses to change an event, and to delete one that is not older than the newest archive.
+    """
 
     __tablename__ = "audit_events"
-    __table_args__ = (Index("ix_audit_events_organization_id_at", "organization_id", "at"),)
+    __table_args__ = (
+        Index("ix_audit_events_organization_id_at", "organization_id", "at"),
+        Index("ix_audit_events_actor_name_at", "actor_name", "at"),
+        Index("ix_audit_events_action_at", "action", "at"),
+    )
     id: Mapped[int] = mapped_column(
         BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
     )
@@ -196,6 +203,15 @@ class AuditEvent(Base):
     target_id: Mapped[UUID | None]
     target_name: Mapped[str] = mapped_column(String(320), default="")
     details: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class AuditArchive(Base):
+    """A file has the events from before a moment; what it has may be deleted."""
+
+    __tablename__ = "audit_archives"
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)
+    created_at: Mapped[datetime]
+    events_before: Mapped[datetime]
 
 
 class LoginAttempt(Base):

@@ -19,6 +19,7 @@ from app.server.sso.models import ExternalIdentity
 from app.server.sso.settings import Join
 from app.server.usecases import audit
 from app.server.usecases.accounts import SignedIn, open_session
+from app.server.usecases.places import MEMBERSHIP_SET
 from app.server.usecases.recheck import locked
 
 USER_CREATE = "user.create"
@@ -103,7 +104,7 @@ class SignInKnown:
         )
         audit.record(session, who, [made], now)
         if self._join is not None:
-            _add_membership(session, user, self._join, now)
+            _add_membership(session, user, self._join, now, who)
         return user
 
 
@@ -124,7 +125,7 @@ def _subject(session: Session, user: User, known: Known) -> str | None:
     )
 
 
-def _add_membership(session: Session, user: User, join: Join, now: datetime) -> None:
+def _add_membership(session: Session, user: User, join: Join, now: datetime, who: audit.Who) -> None:
     organization = session.scalar(select(Organization).where(Organization.name == join.organization))
     if organization is None:
         log.event("sso.no_organization", logging.WARNING, organization=join.organization)
@@ -141,3 +142,7 @@ def _add_membership(session: Session, user: User, join: Join, now: datetime) -> 
     )
     session.add(row)
     session.flush()
+    details = {"role": row.role, "before": ""}
+    audit.record(
+        session, who, [audit.What(MEMBERSHIP_SET, organization.id, user.id, user.email, details)], now
+    )

@@ -161,5 +161,9 @@ def test_first_sign_in_and_later_ones_are_in_the_audit_trail(
             "SELECT action, details FROM audit_events WHERE actor_name = ? ORDER BY id",
             (provider.person["email"],),
         ).fetchall()
-    assert [row[0] for row in rows] == ["user.create", "login"]
-    assert all(json.loads(row[1]) == {"issuer": provider.url} for row in rows)
+    issued = {"issuer": provider.url}
+    assert [(row[0], json.loads(row[1])) for row in rows] == [
+        ("user.create", issued),
+        ("membership.set", {"role": "viewer", "before": ""}),
+        ("login", issued),
+    ]
