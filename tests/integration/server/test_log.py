@@ -189,3 +189,20 @@ def test_the_answer_carries_what_it_carried_before(account_server: AccountServer
     assert status == "UNAUTHENTICATED"
     assert {"x-request-id", "grpc-status-details-bin"} <= set(metadata)
     assert context_pb2.ContextServiceCurrentRequest().SerializeToString() == b""
+
+
+def test_what_breaks_outside_of_our_services_is_not_told_to_the_caller_in_words(
+    fresh_server: ServerFactory,
+) -> None:
+    """gRPC itself answers with the text of an exception."""
+    server = fresh_server(*JSON, constants={"app.server.rpc.gate.STREAM_LIFE": "secret-not-real"})
+    method = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+    with grpc.insecure_channel(server.grpc, [("grpc.enable_http_proxy", 0)]) as channel:
+        raw: Any = channel.stream_stream(method)
+        stream = raw(iter((b"",)), timeout=TIMEOUT)
+        with pytest.raises(grpc.RpcError):
+            next(stream)
+    assert (stream.code().name, stream.details()) == ("INTERNAL", "internal error")
+    (failed,) = events(server, "rpc.failed")
+    assert failed["request"] == dict(stream.trailing_metadata())["x-request-id"]
+    assert "secret-not-real" not in server.errors
