@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, cast
 
 import grpc
@@ -10,12 +11,13 @@ import httpx
 import pytest
 
 from app.server.rpc.gate import MAX_STREAMS
-from app.server.rpc.server import _OPTIONS, MAX_METADATA, MAX_REQUEST
+from app.server.rpc.server import _OPTIONS, MAX_CALLS, MAX_METADATA, MAX_REQUEST
 from tests.attack.wire import (
     DATA,
     INFOZ,
     PATIENCE,
     RESET,
+    SETTINGS,
     begin,
     call,
     connect,
@@ -96,10 +98,11 @@ def test_rfc9113_10_5_streams_are_counted(own_target: ServerFactory) -> None:
     server = own_target()
     with ExitStack() as stack:
         codes = []
-        for _ in range(2):
+        for _ in range(MAX_STREAMS * 3 // (2 * MAX_CALLS)):
             channel = stack.enter_context(channel_to(server))
             watch = cast("Any", channel.unary_stream(WATCH))
-            for _ in range(MAX_STREAMS * 3 // 4):
+            # One is left for the call.
+            for _ in range(MAX_CALLS - 1):
                 stream = watch(b"", timeout=PATIENCE)
                 stack.callback(stream.cancel)
                 codes.append(first(stream))
@@ -195,6 +198,51 @@ def test_rfc4732_connections_that_say_nothing_are_let_go_and_leave_room(own_targ
         for made in silent[:20]:
             # The server's own settings come at once, and then the end.
             rest(made)
+
+
+def test_rfc9113_10_5_messages_that_are_not_finished_cost_little_memory(own_target: ServerFactory) -> None:
+    """A mebibyte for each of a hundred calls on twelve connections would be more than a gibibyte."""
+    server = own_target(constants={f"{GATE}.ARRIVAL": LONG})
+    before = resident(server)
+    over = threading.Event()
+    with ExitStack() as stack:
+        stack.callback(over.set)
+        for _ in range(12):
+            channel = stack.enter_context(channel_to(server))
+            begun = cast("Any", channel.stream_unary(CREATE)).future
+            for size in (MAX_REQUEST, 1024 * 1024):
+                for _ in range(50):
+                    stack.callback(begun(_once(b"\x00" * size, over), timeout=LONG).cancel)
+        with channel_to(server) as channel:
+            assert call(channel, INFOZ) == ("OK", "")
+        assert resident(server) - before < 150 * 1024 * 1024
+
+
+def _once(message: bytes, over: threading.Event) -> Iterator[bytes]:
+    """One message, and then nothing, not even the end."""
+    yield message
+    over.wait()
+
+
+def resident(server: AccountServer) -> int:
+    """The most memory that the server has had, in bytes."""
+    lines = Path(f"/proc/{server.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def test_rfc9113_10_5_idle_connections_up_to_the_limit_keep_nobody_out_for_long(
+    own_target: ServerFactory,
+) -> None:
+    idle = options("grpc.max_connection_idle_ms", 1_000)
+    server = own_target(
+        constants={"app.server.rpc.server._OPTIONS": idle, "app.server.rpc.server.MAX_CONNECTIONS": 40}
+    )
+    with ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(speak_http2(server.grpc)).sendall(frame(SETTINGS, 0x1, 0))
+        with channel_to(server) as channel:
+            ready = cast("Any", channel.unary_unary(INFOZ))
+            assert ready(b"", timeout=PATIENCE, wait_for_ready=True)
 
 
 def options(name: str, value: int) -> tuple[tuple[str, int], ...]:

@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from app.server import log
+from app.server import deadline, log
 from app.server.database.trouble import NOT_ALLOWED, Conflict, NoDatabase, code_of, told
 from app.server.database.types import UTCDateTime
 
@@ -65,10 +65,17 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session in one transaction; an exception takes all of it back."""
+        """A session in one transaction; an exception takes all of it back, and so does a call that is over.
+
+        Raises DeadlineExceeded then.
+        """
+        until = deadline.current()
+        until.check()
         try:
             with told(), Session(self._writers, expire_on_commit=False) as session, session.begin():
                 yield session
+                session.flush()
+                until.check()
         except NoDatabase:
             self._last_write_failed = True
             raise
@@ -188,9 +195,16 @@ def _begin_postgresql(connection: Connection) -> None:
     # Nobody waits longer for another's lock than under SQLite: else one forgotten transaction would in time
     # hold every worker. Who only reads waits for none. Not by `options` in the URL: a pooler may refuse them.
     if connection.get_execution_options().get("writer", False):
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_TIMEOUT_MS}")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_lock_timeout()}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
     writer = connection.get_execution_options().get("writer", False)
+    if writer:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={_lock_timeout()}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+
+def _lock_timeout() -> int:
+    """Milliseconds that a transaction waits for another's lock; PostgreSQL takes 0 for ever."""
+    return max(1, round(deadline.current().left(BUSY_TIMEOUT_MS / 1000) * 1000))

@@ -13,13 +13,14 @@ from typing import Any
 
 import grpc
 
-from app.server import log
+from app.server import deadline, log
+from app.server.deadline import Deadline
 from app.server.rpc.calls import PREFIX, Call, Calls, read
 from app.server.rpc.refusal import Refusal
 
 # Seconds for a request to arrive, and for a reflection stream to be of use.
 ARRIVAL, STREAM_LIFE = 10.0, 60.0
-# How many calls may wait for a worker, each with up to a megabyte, and how many streams may be open.
+# How many calls may wait for a worker, each with up to 128 KiB, and how many streams may be open.
 MAX_WAITING, MAX_STREAMS = 400, 100
 _EXHAUSTED, _LATE = grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED
 
@@ -61,7 +62,7 @@ class Gate(grpc.aio.ServerInterceptor):
         async def answer(requests: AsyncIterator[bytes], context: Any) -> bytes:
             try:
                 data = await _whole(requests)
-                return await self._on_worker(_call(method, context), handler, data)
+                return await self._in_pool(context, self._calls.answer, _call(method, context), handler, data)
             except Refusal as refusal:
                 await refusal.send(context)
 
@@ -70,23 +71,27 @@ class Gate(grpc.aio.ServerInterceptor):
     def _unserved(self, method: str) -> Any:
         async def answer(requests: AsyncIterator[bytes], context: Any) -> bytes:
             try:
-                return await self._in_pool(self._calls.refuse, _call(method, context))
+                return await self._in_pool(context, self._calls.refuse, _call(method, context))
             except Refusal as refusal:
                 await refusal.send(context)
 
         return grpc.stream_unary_rpc_method_handler(answer)
 
-    async def _on_worker(self, call: Call, handler: Any, data: bytes) -> bytes:
-        return await self._in_pool(self._calls.answer, call, handler, data)
-
-    async def _in_pool(self, work: Callable[..., bytes], *given: Any) -> bytes:
+    async def _in_pool(self, context: Any, work: Callable[..., bytes], *given: Any) -> bytes:
         if self._waiting >= MAX_WAITING:
             raise Refusal(_EXHAUSTED, "the server is busy, try again")
         self._waiting += 1
+        until = Deadline(context.time_remaining())
         try:
             loop = asyncio.get_running_loop()
-            # With the context: what the worker logs carries the id of the request.
-            return await loop.run_in_executor(self._pool, copy_context().run, work, *given)
+            with deadline.applies(until):
+                # With the context: what the worker logs carries the id of the request.
+                job = loop.run_in_executor(self._pool, copy_context().run, work, *given)
+            return await job
+        except asyncio.CancelledError:
+            # The caller has gone, or its time is over: the worker takes back what it is about to change.
+            until.cancel()
+            raise
         finally:
             self._waiting -= 1
 

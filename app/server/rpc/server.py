@@ -43,10 +43,10 @@ from app.server.rpc.user import UserService
 from app.server.tls import Certificate
 
 WORKERS = 16
-MAX_REQUEST = 1024 * 1024
+MAX_REQUEST = 128 * 1024
 MAX_METADATA = 24 * 1024
-# At once on one connection.
-MAX_CALLS = 100
+# At once on one connection, and how many connections there may be.
+MAX_CALLS, MAX_CONNECTIONS = 20, 1000
 _FAREWELL = 0.1
 _REFLECTION = "grpc.reflection.v1.ServerReflection"
 _T = TypeVar("_T")
@@ -63,7 +63,7 @@ _OPTIONS = (
     ("grpc.server_handshake_timeout_ms", 5_000),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.max_connection_idle_ms", 30 * 60_000),
+    ("grpc.max_connection_idle_ms", 60_000),
 )
 _FILES = (api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2)
 
@@ -112,7 +112,7 @@ class RpcServer:
         parts = self._parts
         calls = Calls(parts.identify, parts.federated, parts.settings.trusted_proxies)
         self._gate = Gate(calls, self._pool)
-        most = ("grpc.max_allowed_incoming_connections", descriptors.half())
+        most = ("grpc.max_allowed_incoming_connections", min(MAX_CONNECTIONS, descriptors.half()))
         access = AccessLog(parts.settings.trusted_proxies)
         self._server = grpc.aio.server(interceptors=[access, self._gate], options=(*_OPTIONS, most))
         if certificate is None:
