@@ -34,6 +34,8 @@ from tests.support.server_process import ServerProcess
 pytestmark = pytest.mark.slow
 
 OK = ("OK", "")
+# A database that is not there is not waited for.
+AT_ONCE = ("--database-wait", "0")
 
 
 def hang_up(server: AccountServer, event: str) -> None:
@@ -188,7 +190,7 @@ def test_a_database_that_does_not_answer_is_told_in_a_sentence(command: Command,
     command("server", "user", "list", *place).fails(5, "the database does not answer")
     command("server", "keys", "create", str(tmp_path / "ring.json")).works()
     ring = ("--signing-key-file", str(tmp_path / "ring.json"))
-    failed_start(tmp_path, *place, *ring).fails(5, "the database does not answer")
+    failed_start(tmp_path, *place, *ring, *AT_ONCE).fails(5, "the database does not answer")
 
 
 def test_a_start_that_fails_leaves_a_log_with_debug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,7 +200,7 @@ def test_a_start_that_fails_leaves_a_log_with_debug(tmp_path: Path, monkeypatch:
     url.write_text(f"postgresql://u:secret-not-real@/x?host={tmp_path}")
     load_or_make(tmp_path)
     place = ("--database-url-file", str(url), "--signing-key-file", str(tmp_path / "signing-keys.json"))
-    result = failed_start(tmp_path, *place, "--debug").fails(5, "does not answer", "the log is in")
+    result = failed_start(tmp_path, *place, "--debug", *AT_ONCE).fails(5, "does not answer", "the log is in")
     (log,) = (tmp_path / "state").rglob("debug-*.log")
     assert "OperationalError" in log.read_text()
     assert "exit code 5" in log.read_text()
