@@ -19,8 +19,11 @@ from app.oidc.verify import Outline
 # Seconds. Keys are read again after LIFE; for an unknown key id at most every REFRESH; after a failure not
 # before REST. So nobody can make this program ask an issuer again and again by sending made-up tokens.
 LIFE, REFRESH, REST = 3600.0, 30.0, 10.0
-# How long a thread waits for another that is asking the same issuer, without and with good keys at hand.
-TURN, SHORT_TURN = 15.0, 1.0
+# Keys that could not be read again are good for a day: an issuer may be down for a while.
+STALE = 24 * 3600.0
+# How long a thread waits for another that is asking the same issuer, without and with good keys at hand, and
+# how many may wait: an issuer that does not answer must not hold every thread.
+TURN, SHORT_TURN, WAITING = 15.0, 1.0, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Verifier:
         self._fetch = fetch
         self._ticks = ticks
         self._known: dict[str, _Known] = {}
-        self._turns: dict[str, threading.Lock] = {}
+        self._turns: dict[str, tuple[threading.Lock, threading.BoundedSemaphore]] = {}
 
     async def verify(
         self, token: Secret, issuer: str, audiences: Collection[str] = (AUDIENCE,), *, now: datetime
@@ -64,30 +67,40 @@ class Verifier:
         outline = _outline(token, issuer)
         key = self._find(issuer, outline)
         if key is None:
-            self._refresh_in_turn(issuer, outline)
-            key = self._need(issuer, outline)
+            stale = self._find(issuer, outline, STALE)
+            try:
+                self._refresh_in_turn(issuer, outline, stale is not None)
+            except LoopinError:
+                if stale is None:
+                    raise
+            key = self._find(issuer, outline) or stale or self._need(issuer, outline)
         return verify.check(token, key, issuer, audiences, now)
 
-    def _refresh_in_turn(self, issuer: str, outline: Outline) -> None:
-        turn = self._turns.setdefault(issuer, threading.Lock())
+    def _refresh_in_turn(self, issuer: str, outline: Outline, has_stale: bool) -> None:
+        turn, room = self._turns.setdefault(
+            issuer, (threading.Lock(), threading.BoundedSemaphore(WAITING + 1))
+        )
         # With good keys at hand nobody queues for long: the key id may be made up, and the issuer slow.
-        patience = SHORT_TURN if self._fresh(issuer) else TURN
-        if not turn.acquire(timeout=patience):
-            raise Unreachable(
-                f"{clean(issuer, 120)} is being asked for its keys", hint="try again in a moment"
-            )
+        patience = 0.0 if has_stale else SHORT_TURN if self._fresh(issuer) else TURN
+        if not room.acquire(blocking=False):
+            raise _being_asked(issuer)
         try:
-            if self._find(issuer, outline) is None:
-                run_to_end(self._refresh(issuer))
+            if not turn.acquire(timeout=patience):
+                raise _being_asked(issuer)
+            try:
+                if self._find(issuer, outline) is None:
+                    run_to_end(self._refresh(issuer))
+            finally:
+                turn.release()
         finally:
-            turn.release()
+            room.release()
 
-    def _fresh(self, issuer: str) -> bool:
+    def _fresh(self, issuer: str, life: float = LIFE) -> bool:
         known = self._known.get(issuer)
-        return known is not None and bool(known.keys) and self._ticks() - known.read < LIFE
+        return known is not None and bool(known.keys) and self._ticks() - known.read < life
 
-    def _find(self, issuer: str, outline: Outline) -> keys.PublicKey | None:
-        if not self._fresh(issuer):
+    def _find(self, issuer: str, outline: Outline, life: float = LIFE) -> keys.PublicKey | None:
+        if not self._fresh(issuer, life):
             return None
         return keys.find(self._known[issuer].keys, outline.algorithm, outline.kid)
 
@@ -129,3 +142,7 @@ def _outline(token: Secret, issuer: str) -> Outline:
 def _again(problem: LoopinError) -> LoopinError:
     # A fresh one each time: raising the kept one would grow its traceback.
     return type(problem)(problem.message, hint=problem.hint)
+
+
+def _being_asked(issuer: str) -> Unreachable:
+    return Unreachable(f"{clean(issuer, 120)} is being asked for its keys", hint="try again in a moment")

@@ -9,6 +9,7 @@ statements, so that a pooler such as pgbouncer may give each transaction another
 
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +22,10 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from app.server import deadline, log
-from app.server.database.trouble import NOT_ALLOWED, Conflict, NoDatabase, code_of, told
+from app.server.database.trouble import NOT_ALLOWED, Conflict, NoDatabase, TooManyWriters, code_of, told
 from app.server.database.types import UTCDateTime
+from app.server.deadline import Deadline
+from app.server.limits import Limit
 
 BUSY_TIMEOUT_MS = 20_000
 _PROBE_TIMEOUT_MS = 1_000
@@ -30,6 +33,9 @@ CONNECTIONS = 48
 # So many stay open while nobody uses them.
 _KEPT = 24
 _WAIT_STEP = 0.5
+# How many may change something at once, and for how many seconds the next one waits for its turn: whoever
+# waits for the lock of a row holds a worker.
+WRITERS, WRITERS_PATIENCE = 8, 1.0
 # What libpq quotes when a server answered and refused; these two mean "not yet".
 _ANSWERED, _NOT_YET = "FATAL", ("starting up", "shutting down")
 # A database host that vanished without a word is noticed within a quarter of a minute (libpq, seconds; the
@@ -55,6 +61,8 @@ class Database:
         self.engine = _make_engine(url, connections)
         self._writers = self.engine.execution_options(writer=True)
         self._is_sqlite = _is_sqlite(self.engine.url.drivername)
+        self._writing = Limit(WRITERS, WRITERS_PATIENCE, TooManyWriters)
+        self._one_writer = threading.Lock()
         self._last_write_failed = False
 
     @contextmanager
@@ -71,15 +79,29 @@ class Database:
         """
         until = deadline.current()
         until.check()
+        with self._writing.hold(), self._turn(until):
+            try:
+                with told(), Session(self._writers, expire_on_commit=False) as session, session.begin():
+                    yield session
+                    session.flush()
+                    until.check()
+            except NoDatabase:
+                self._last_write_failed = True
+                raise
+            self._last_write_failed = False
+
+    @contextmanager
+    def _turn(self, until: Deadline) -> Iterator[None]:
+        """SQLite has one writer. To wait for it here is faster than to try its lock again and again."""
+        if not self._is_sqlite:
+            yield
+            return
+        if not self._one_writer.acquire(timeout=until.left(BUSY_TIMEOUT_MS / 1000)):
+            raise NoDatabase("the database cannot be used", hint="try again in a moment")
         try:
-            with told(), Session(self._writers, expire_on_commit=False) as session, session.begin():
-                yield session
-                session.flush()
-                until.check()
-        except NoDatabase:
-            self._last_write_failed = True
-            raise
-        self._last_write_failed = False
+            yield
+        finally:
+            self._one_writer.release()
 
     def transact(self, work: Callable[[Session], _Result]) -> _Result:
         """What `work` returns, in one transaction; once more when it gave way to another one."""

@@ -34,6 +34,13 @@ class NoDatabase(Unreachable):
     """
 
 
+class TooManyWriters(NoDatabase):
+    """So many are changing something that this one was not begun."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is busy with other changes", hint=_HINT)
+
+
 class Conflict(NoDatabase):
     """The transaction was ended for the sake of another one. Nothing was changed; it may be tried again."""
 

@@ -52,7 +52,7 @@ class _Door:
             return self._page(form, WRONG, 401)
         except RateLimited as error:
             seconds = error.retry_after or 60
-            return retry_after(self._page(form, too_many(seconds, self._clock()), 429), seconds)
+            return retry_after(self._page(form, too_many(error, self._clock()), 429), seconds)
         return redirect(next_place(request.args.get("next", "")), 303)
 
     def leave(self) -> ResponseReturnValue:

@@ -58,7 +58,7 @@ class _Login:
             return self._page(form, callback, WRONG, 401)
         except RateLimited as error:
             seconds = error.retry_after or 60
-            return retry_after(self._page(form, callback, too_many(seconds, self._clock()), 429), seconds)
+            return retry_after(self._page(form, callback, too_many(error, self._clock()), 429), seconds)
         return finish(done, callback, self._clock())
 
     def _page(

@@ -9,6 +9,9 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
+from app.domain.errors import RateLimited
+from app.server.limits import Busy
+
 WRONG = "That e-mail address and password do not match."
 
 
@@ -24,8 +27,11 @@ class LoginForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types
         return self.email.data or "", self.password.data or ""
 
 
-def too_many(seconds: float, now: datetime) -> str:
-    """The sentence for somebody who may try again in so many seconds."""
+def too_many(error: RateLimited, now: datetime) -> str:
+    """The sentence for somebody who may try again later."""
+    if isinstance(error, Busy):
+        return "Many people are signing in at this moment. Try again in a few seconds."
+    seconds = error.retry_after or 60
     minutes = math.ceil(seconds / 60)
     wait = "1 minute" if minutes == 1 else f"{minutes} minutes"
     return f"Too many attempts. Try again in {wait}, at {now + timedelta(seconds=seconds):%H:%M} UTC."

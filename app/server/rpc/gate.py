@@ -5,6 +5,7 @@ stays open. Both wait on the event loop, where they cost next to nothing.
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
@@ -15,6 +16,7 @@ import grpc
 
 from app.server import deadline, log
 from app.server.deadline import Deadline
+from app.server.limits import FairShare
 from app.server.rpc.calls import PREFIX, Call, Calls, read
 from app.server.rpc.refusal import Refusal
 
@@ -22,6 +24,8 @@ from app.server.rpc.refusal import Refusal
 ARRIVAL, STREAM_LIFE = 10.0, 60.0
 # How many calls may wait for a worker, each with up to 128 KiB, and how many streams may be open.
 MAX_WAITING, MAX_STREAMS = 400, 100
+# How many workers one bearer may have at once.
+SHARE = 6
 _EXHAUSTED, _LATE = grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED
 
 
@@ -33,6 +37,7 @@ class Gate(grpc.aio.ServerInterceptor):
         self._pool = pool
         self._waiting = 0
         self._streams = 0
+        self._shares = FairShare(SHARE)
         self._ending = asyncio.Event()
 
     def end_streams(self) -> None:
@@ -83,11 +88,12 @@ class Gate(grpc.aio.ServerInterceptor):
         self._waiting += 1
         until = Deadline(context.time_remaining())
         try:
-            loop = asyncio.get_running_loop()
-            with deadline.applies(until):
-                # With the context: what the worker logs carries the id of the request.
-                job = loop.run_in_executor(self._pool, copy_context().run, work, *given)
-            return await job
+            async with self._shares.hold(_principal(context)):
+                loop = asyncio.get_running_loop()
+                with deadline.applies(until):
+                    # With the context: what the worker logs carries the id of the request.
+                    job = loop.run_in_executor(self._pool, copy_context().run, work, *given)
+                return await job
         except asyncio.CancelledError:
             # The caller has gone, or its time is over: the worker takes back what it is about to change.
             until.cancel()
@@ -161,6 +167,13 @@ async def _whole(requests: AsyncIterator[bytes]) -> bytes:
     if found is None or more is not None:
         raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "this call takes one message")
     return found
+
+
+def _principal(context: Any) -> str:
+    """Whose call it is, before anybody has looked at the bearer; without one, where it comes from."""
+    pairs = context.invocation_metadata() or ()
+    bearer = next((str(value) for key, value in pairs if key == "authorization"), "")
+    return hashlib.sha256((bearer or str(context.peer())).encode("utf-8", "replace")).hexdigest()
 
 
 def _call(method: str, context: Any) -> Call:

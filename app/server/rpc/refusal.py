@@ -13,6 +13,7 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from app.domain import errors
+from app.server.database.trouble import TooManyWriters
 from app.server.deadline import DeadlineExceeded
 from app.server.usecases.actors import NoOrganization, NotAMember
 
@@ -29,6 +30,7 @@ _CODES: tuple[tuple[type[errors.LoopinError], grpc.StatusCode, str], ...] = (
     (errors.AlreadyExists, grpc.StatusCode.ALREADY_EXISTS, "conflict"),
     (DeadlineExceeded, grpc.StatusCode.DEADLINE_EXCEEDED, "DEADLINE_EXCEEDED"),
     (errors.RateLimited, grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED"),
+    (TooManyWriters, grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED"),
     (errors.Unreachable, grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE"),
     (errors.Refused, grpc.StatusCode.FAILED_PRECONDITION, "FAILED_PRECONDITION"),
 )

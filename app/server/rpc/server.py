@@ -74,7 +74,9 @@ class RpcServer:
     def __init__(self, parts: Parts, host: str, port: int, certificate: Certificate | None = None) -> None:
         self._parts = parts
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="rpc")
-        self._health = HealthService(parts.readiness, self._pool)
+        # Of its own: a worker that waits must not make the server look dead.
+        self._health_pool = ThreadPoolExecutor(1, thread_name_prefix="health")
+        self._health = HealthService(parts.readiness, self._health_pool)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rpc", daemon=True)
         self._thread.start()
@@ -106,7 +108,8 @@ class RpcServer:
     def _end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._health_pool):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     async def _open(self, address: str, certificate: Certificate | None) -> int:
         parts = self._parts

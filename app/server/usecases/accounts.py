@@ -12,6 +12,7 @@ from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import LoginSession, User
 from app.server.jwts import INVALID, PERSON_AUDIENCE, Tokens
+from app.server.limits import Busy
 from app.server.usecases import attempts, audit
 from app.server.usecases.passwords import Passwords
 from app.server.usecases.recheck import locked
@@ -70,7 +71,14 @@ class SignIn:
             attempt = attempts.begin(session, attempts.Attempt(account, address, browser), self._clock())
             user = session.scalar(select(User).where(User.email == account, User.disabled_at.is_(None)))
         # Outside a transaction: the hash takes long, and nobody should wait for it.
-        if not self._passwords.matches(user.password_hash if user else None, password) or user is None:
+        try:
+            matched = self._passwords.matches(user.password_hash if user else None, password)
+        except Busy:
+            # Nobody looked at the password: the try does not count.
+            with self._database.write() as session:
+                attempts.succeed(session, attempt)
+            raise
+        if not matched or user is None:
             self._record_failure(user, attempt, address)
             raise NotSignedIn(WRONG)
         return self._open(user, attempt, password, address, life or self._life)

@@ -1,33 +1,36 @@
 """Password hashes: argon2id (RFC 9106)."""
 
 import secrets
-import threading
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from app.server.limits import Busy, Limit
+
 MAX_LENGTH = 1024
+# Seconds for a turn; a hash takes a tenth of one.
+PATIENCE = 2.0
 
 
 class Passwords:
     """Hashes and verifies. An unknown account costs the same time as a known one.
 
-    Each hash takes 64 MiB, so only a few are worked out at once.
+    Each hash takes 64 MiB, so only a few are worked out at once. Raises Busy while many wait for that.
     """
 
     def __init__(self, at_once: int = 2) -> None:
         self._hasher = PasswordHasher()
-        self._room = threading.BoundedSemaphore(at_once)
+        self._room = Limit(at_once, PATIENCE, Busy)
         self._decoy = self._hasher.hash(secrets.token_hex(16))
 
     def hash(self, password: str) -> str:
         """A new hash with a salt of its own."""
-        with self._room:
+        with self._room.hold():
             return self._hasher.hash(password)
 
     def matches(self, stored: str | None, password: str) -> bool:
         """True when `password` is the one behind `stored`; None stands for an account that is not there."""
-        with self._room:
+        with self._room.hold():
             try:
                 right = self._hasher.verify(stored or self._decoy, password[:MAX_LENGTH])
             except (VerificationError, InvalidHashError):

@@ -1,0 +1,94 @@
+"""One who asks for too much, or waits for something, does not keep the others out."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from sqlalchemy import func, select
+
+from app.server import seed
+from app.server.database.models import LoginAttempt
+from app.server.limits import Busy
+from app.server.parts import Parts
+from app.server.rpc.server import WORKERS
+from app.server.usecases.accounts import SignIn
+from app.server.usecases.passwords import Passwords
+from tests.integration.server.callers import Caller, refusal
+from tests.integration.server.test_in_flight import parts as parts
+from tests.integration.server.test_life import nobody_writes, wait_for
+from tests.support.databases import ON_BOTH
+from tests.support.http_client import http_client
+from tests.support.server import ServerFactory, sign_in
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 60.0
+HTTP_WORKERS = 16
+CREATE = 'rpc.arrived method="/controlplane.v1.APITokenService/Create'
+
+
+@ON_BOTH
+def test_calls_of_one_bearer_that_wait_leave_workers_for_others(fresh_server: ServerFactory) -> None:
+    server = fresh_server("--log-level", "debug")
+    greedy = Caller(server, sign_in(server, *server.owner))
+    other = Caller(server, sign_in(server, *server.viewer))
+    with ThreadPoolExecutor(2 * WORKERS) as pool, nobody_writes(server) as let_go:
+        waiting = [pool.submit(refusal, lambda n=n: greedy.create(f"t-{n}")) for n in range(2 * WORKERS)]
+        wait_for(server, CREATE, 2 * WORKERS)
+        assert other.current().current_user.email == server.viewer[0]
+        assert health(server.grpc) == health_pb2.HealthCheckResponse.SERVING
+        assert not any(call.done() and call.result()[0] == "OK" for call in waiting)
+        let_go()
+        assert {call.result()[0] for call in waiting} <= {"OK", "RESOURCE_EXHAUSTED"}
+
+
+def health(address: str) -> Any:
+    with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        return stub.Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE).status
+
+
+@ON_BOTH
+def test_requests_that_wait_for_a_lock_do_not_hold_every_worker(fresh_server: ServerFactory) -> None:
+    """Those above the limit are refused, so health is answered while the lock is still held."""
+    server = fresh_server("--log-level", "debug")
+    bearer = sign_in(server, *server.owner)
+    before = server.errors.count("http.arrived")
+    with nobody_writes(server) as let_go:
+        senders = [
+            HTTPConnection(server.http.removeprefix("http://"), timeout=60) for _ in range(HTTP_WORKERS)
+        ]
+        for sender in senders:
+            sender.request("POST", "/auth/logout", b"", {"Authorization": f"Bearer {bearer}"})
+        wait_for(server, "http.arrived", before + HTTP_WORKERS)
+        with http_client(server.http) as client:
+            assert client.get("/healthz").status_code == 200
+        let_go()
+        statuses = []
+        for sender in senders:
+            with closing(sender):
+                answer = sender.getresponse()
+                statuses.append(answer.status)
+                if answer.status == 503:
+                    assert answer.headers["Retry-After"]
+    assert 503 in statuses
+    assert set(statuses) <= {204, 401, 503}
+
+
+@ON_BOTH
+def test_a_sign_in_that_found_no_room_does_not_count_as_a_failure(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.server.usecases.passwords.PATIENCE", 0.0)
+    passwords = Passwords(at_once=1)
+    sign_in = SignIn(parts.database, passwords, parts.tokens, parts.clock, parts.settings.session_life)
+    with passwords._room.hold(), pytest.raises(Busy):
+        sign_in.do(seed.OWNER, seed.PASSWORD, "192.0.2.1")
+    with parts.database.read() as session:
+        failed = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.succeeded.is_(False))
+        assert session.scalar(failed) == 0
+    assert sign_in.do(seed.OWNER, seed.PASSWORD, "192.0.2.1").email == seed.OWNER
