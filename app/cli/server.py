@@ -28,6 +28,7 @@ user = LazyGroup(
         Entry("disable", "app.cli.server_user:disable", "Keep a person out"),
         Entry("enable", "app.cli.server_user:enable", "Let a person in again"),
         Entry("reset-password", "app.cli.server_user:reset_password", "Give a person a new password"),
+        Entry("unlock", "app.cli.server_user:unlock", "Let a person try again after wrong passwords"),
     ),
 )
 

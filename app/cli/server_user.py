@@ -1,4 +1,4 @@
-"""`loopin server user add | list | disable | enable | reset-password`."""
+"""`loopin server user add | list | disable | enable | reset-password | unlock`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +113,24 @@ def reset_password(email: str | None, email_option: str | None, as_json: bool, *
         reset = ResetPassword(database, Passwords(), utc_now)
         ended = reset.do(operator(), named(email, email_option, "EMAIL"), new_password())
     _tell(ended, as_json, "The password is changed")
+
+
+@click.command("unlock", cls=Leaf)
+@email_argument
+@email_option
+@json_option
+@database_options
+def unlock(email: str | None, email_option: str | None, as_json: bool, **place: Any) -> None:
+    """Let a person try again after too many wrong passwords. Limits per address stay."""
+    with open_database(**place) as database:
+        from app.server.clock import utc_now
+        from app.server.usecases.people import Unlock
+
+        cleared = Unlock(database, utc_now).do(operator(), named(email, email_option, "EMAIL"))
+    if as_json:
+        show_json({"failures": cleared})
+    else:
+        show(f"They may try again: {plural(cleared, 'failed sign-in')} cleared.")
 
 
 def _set_access(database: Any, email: str, *, allowed: bool) -> "Ended":

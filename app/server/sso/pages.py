@@ -80,9 +80,11 @@ class _Road:
         if not isinstance(cookie, str):
             cookie = session[_COOKIE] = secrets.token_urlsafe(32)
         try:
-            ticket = self._pending.begin(Secret(cookie), place, self._visitor.address)
+            ticket = Ticket.fresh(Secret(cookie))
             with self._turn():
                 target = self._provider.authorization_url(self._request(ticket))
+            # Afterwards: a provider that cannot be asked leaves nothing behind.
+            self._pending.begin(ticket, place, self._visitor.address)
         except LoopinError as error:
             return self._refused(error, place)
         return render_template("sso/leave.html", target=target)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import RateLimited, StateMismatch
 from app.domain.secret import Secret
+from app.server.addresses import counted_network
 from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.sso.models import PendingSignIn
@@ -26,6 +27,11 @@ class Ticket:
 
     state: str
     cookie: Secret
+
+    @classmethod
+    def fresh(cls, cookie: Secret) -> "Ticket":
+        """For a request that is made now."""
+        return cls(secrets.token_urlsafe(32), cookie)
 
     @property
     def key(self) -> str:
@@ -54,19 +60,15 @@ class Pending:
         self._database = database
         self._clock = clock
 
-    def begin(self, cookie: Secret, place: str, address: str) -> Ticket:
-        """Remember where the browser wants to go. Raises RateLimited for too many from one address."""
-        now = self._clock()
-        ticket = Ticket(secrets.token_urlsafe(32), cookie)
+    def begin(self, ticket: Ticket, place: str, address: str) -> None:
+        """Remember where the browser wants to go. Raises RateLimited for too many from one network."""
+        now, network = self._clock(), counted_network(address)
+        mine = select(func.count()).select_from(PendingSignIn).where(PendingSignIn.address == network)
         with self._database.write() as session:
             forget_old(session, now)
-            mine = (
-                select(func.count()).select_from(PendingSignIn).where(PendingSignIn.address == address[:64])
-            )
             if (session.scalar(mine) or 0) >= PER_ADDRESS:
                 raise RateLimited("too many sign-ins were begun", retry_after=LIFE.total_seconds())
-            session.add(PendingSignIn(key=ticket.key, place=place, address=address[:64], created_at=now))
-        return ticket
+            session.add(PendingSignIn(key=ticket.key, place=place, address=network, created_at=now))
 
     def take(self, cookie: Secret | None, state: str) -> tuple[Ticket, str]:
         """The ticket and the place, once. Raises StateMismatch for anybody else, and when it is too late."""

@@ -17,7 +17,7 @@ from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.addresses import Reach, check_url
 from app.oidc.authlib_client import client_class
-from app.oidc.discovery import Discovery, discover
+from app.oidc.discovery import Discovery, DiscoveryCache, discover
 from app.oidc.fetch import PATIENCE, Fetcher
 from app.oidc.verifier import Verifier
 from app.server.clock import Clock
@@ -53,12 +53,13 @@ class Provider:
         self.settings = settings
         self._fetch = Fetcher(reach, patience)
         self._verifier = Verifier(self._fetch)
+        self._description = DiscoveryCache(self._describe)
         self._clock = clock
         self._patience = patience
 
     def authorization_url(self, request: Request) -> str:
         """Where to send the browser."""
-        found = run_to_end(discover(self.settings.issuer, self._fetch))
+        found = self._description.get()
         client = client_class()(
             client_id=self.settings.client_id,
             redirect_uri=request.redirect_uri,
@@ -75,7 +76,7 @@ class Provider:
 
     def redeem(self, request: Request, code: str, iss: str | None) -> Mapping[str, Any]:
         """The person's claims. `iss` is what came with the code (RFC 9207)."""
-        found = run_to_end(discover(self.settings.issuer, self._fetch))
+        found = self._description.get()
         promised = found.document.get("authorization_response_iss_parameter_supported") is True
         if iss != self.settings.issuer and (iss is not None or promised):
             raise TokenRejected(
@@ -87,6 +88,13 @@ class Provider:
             return claims
         # Where an access token is issued too, the claims may be at the userinfo endpoint (§5.4).
         return run_to_end(self._userinfo(found, claims, token))
+
+    async def _describe(self) -> Discovery:
+        found = await discover(self.settings.issuer, self._fetch)
+        # Before it is remembered, and before a browser leaves for nothing.
+        for name in ("authorization_endpoint", "token_endpoint"):
+            self._endpoint(found, name)
+        return found
 
     async def _exchange(self, found: Discovery, request: Request, code: str) -> Mapping[str, Any]:
         url, host = self._endpoint(found, "token_endpoint"), self.settings.host

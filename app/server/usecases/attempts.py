@@ -1,4 +1,4 @@
-"""The limit on failed sign-ins, per account and per address, kept in the database for every replica.
+"""The limit on failed sign-ins, per account and per network, kept in the database for every replica.
 
 A browser in which the account was signed in to before is counted by itself: strangers who guess at a password
 cannot use up its tries.
@@ -15,11 +15,14 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import RateLimited
+from app.server.addresses import counted_network
 from app.server.database.models import LoginAttempt
 
 WINDOW = timedelta(minutes=15)
 PER_ACCOUNT = 10
 PER_ADDRESS = 40
+# 128 bits of the hash of an account, in hex.
+_COMMON = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +35,30 @@ class Attempt:
 
     @property
     def key(self) -> str:
-        """The hash under which the account is counted, in a known `browser` apart from all others."""
-        counted = f"{self.account}\0{self.browser}" if self.browser else self.account
-        return hashlib.sha256(counted.encode()).hexdigest()
+        """The hash under which the account is counted, in a known `browser` apart from all others.
+
+        Both hashes of an account begin alike, so that its failures in every browser can be found.
+        """
+        if not self.browser:
+            return _hashed(self.account)
+        return _hashed(self.account)[:_COMMON] + _hashed(f"{self.account}\0{self.browser}")[_COMMON:]
+
+    @property
+    def network(self) -> str:
+        """What is counted of the address."""
+        return counted_network(self.address)
 
 
 def begin(session: Session, attempt: Attempt, now: datetime) -> UUID:
     """Count this try, or raise RateLimited with the seconds until there is room again."""
-    _take_turns(session, attempt.key, attempt.address)
+    _take_turns(session, attempt.key, attempt.network)
     waits = (
         _wait(session, LoginAttempt.account == attempt.key, PER_ACCOUNT, now),
-        _wait(session, LoginAttempt.address == attempt.address, PER_ADDRESS, now),
+        _wait(session, LoginAttempt.address == attempt.network, PER_ADDRESS, now),
     )
     if seconds := max(waits):
         raise RateLimited("too many attempts to sign in", retry_after=seconds)
-    row = LoginAttempt(at=now, account=attempt.key, address=attempt.address)
+    row = LoginAttempt(at=now, account=attempt.key, address=attempt.network)
     session.add(row)
     session.flush()
     return row.id
@@ -72,6 +84,18 @@ def fail(session: Session, attempt: UUID) -> None:
     session.execute(update(LoginAttempt).where(LoginAttempt.id == attempt).values(succeeded=False))
 
 
+def clear(session: Session, account: str) -> int:
+    """Let the account's failures count for it no more, in any browser; return how many there were.
+
+    They go on counting for the networks that they came from. A try that is being decided at this moment is
+    left alone: waiting for it could be a deadlock.
+    """
+    failed = LoginAttempt.account.startswith(_hashed(account)[:_COMMON]) & LoginAttempt.succeeded.is_(False)
+    found = session.scalars(select(LoginAttempt.id).where(failed).with_for_update(skip_locked=True)).all()
+    session.execute(update(LoginAttempt).where(LoginAttempt.id.in_(found)).values(account=""))
+    return len(found)
+
+
 def forget_old(session: Session, now: datetime) -> None:
     """Drop what no limit asks for any more."""
     session.execute(delete(LoginAttempt).where(LoginAttempt.at < now - 2 * WINDOW))
@@ -85,3 +109,7 @@ def _wait(session: Session, same: ColumnElement[bool], limit: int, now: datetime
     newest = select(LoginAttempt.at).where(*counted).order_by(LoginAttempt.at.desc())
     oldest = session.scalar(newest.offset(limit - 1).limit(1)) or now
     return max((oldest + WINDOW - now).total_seconds(), 1.0)
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -15,7 +15,7 @@ from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import APIToken, Membership, Organization, User
 from app.server.database.oauth_models import APIKey, OAuthGrant
-from app.server.usecases import audit
+from app.server.usecases import attempts, audit
 from app.server.usecases.accounts import end_sessions
 from app.server.usecases.passwords import MAX_LENGTH, Passwords
 from app.server.usecases.recheck import locked
@@ -23,7 +23,7 @@ from app.server.usecases.recheck import locked
 MIN_PASSWORD = 12
 MAX_EMAIL, MAX_NAME = 320, 200
 USER_ADD, USER_DISABLE, USER_ENABLE = "user.add", "user.disable", "user.enable"
-USER_RESET = "user.reset_password"
+USER_RESET, USER_UNLOCK = "user.reset_password", "user.unlock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,24 @@ class ListUsers:
         ]
 
 
+class Unlock:
+    """Let a person try again after too many wrong passwords, whoever typed them. Raises NotFound."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def do(self, by: audit.Who, email: str) -> int:
+        """Return how many failures no longer count."""
+        with self._database.write() as session:
+            user = find(session, email)
+            cleared = attempts.clear(session, user.email)
+            details = {"failures": cleared}
+            what = audit.What(USER_UNLOCK, target_id=user.id, target_name=user.email, details=details)
+            audit.record(session, by, [what], self._clock())
+        return cleared
+
+
 class SetAccess:
     """Keep a person out, or let them in again. Raises NotFound.
 
@@ -182,6 +200,7 @@ class ResetPassword:
         now = self._clock()
         user.password_hash, user.updated_at = hashed, now
         ended = _end(session, user.id, now)
+        attempts.clear(session, user.email)
         audit.record(session, by, [_about(USER_RESET, user, ended)], now)
         return ended
 

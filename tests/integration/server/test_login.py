@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +11,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from app.domain.errors import RateLimited
+from app.server.addresses import counted_network
+from app.server.clock import utc_now
+from app.server.usecases import attempts
+from app.server.usecases.attempts import PER_ADDRESS, Attempt
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server.conftest import Cast, client_of
 from tests.integration.server.test_tokens import claims_of
@@ -303,13 +309,31 @@ def test_attempts_at_the_same_time_all_count(organization: Organization) -> None
 @ON_BOTH
 def test_an_address_is_limited_across_accounts_and_seen_through_the_proxy(organization: Organization) -> None:
     server, limited, free = organization.server, own_address(), own_address()
-    fail_before(server, 39, "other", limited, timedelta(minutes=1))
+    fail_before(server, 39, "other", counted_network(limited), timedelta(minutes=1))
     with client_of(server, f"6.6.6.6, {limited}") as browser:
         emails = [f"p{number}@{organization.name}.example" for number in range(2)]
         statuses = [submit_login(browser, email, "wrong").status_code for email in emails]
     assert statuses == [401, 429]
     with client_of(server, f"{limited}, {free}") as browser:
         assert submit_login(browser, *organization.owner.login).status_code == 303
+
+
+@ON_BOTH
+def test_addresses_of_one_ipv6_network_share_a_limit(organization: Organization) -> None:
+    server, database = organization.server, organization.database
+    network, neighbour = (f"2001:db8:{secrets.randbits(16):x}:{number}" for number in (1, 2))
+
+    def fail(address: str) -> None:
+        with database.write() as session:
+            attempts.begin(session, Attempt(f"{uuid4().hex}@acme.example", address), utc_now())
+
+    for number in range(PER_ADDRESS):
+        fail(f"{network}:{number:x}::1")
+    with pytest.raises(RateLimited):
+        fail(f"{network}:ffff:ffff:ffff:ffff")
+    fail(f"{neighbour}::1")
+    with client_of(server, f"[{network}::2]:51000") as browser:
+        assert submit_login(browser, *organization.owner.login).status_code == 429
 
 
 def test_an_untrusted_peer_cannot_choose_its_address(fresh_server: ServerFactory) -> None:

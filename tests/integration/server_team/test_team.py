@@ -11,7 +11,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from app.domain.errors import RateLimited
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
+from app.server.clock import utc_now
+from app.server.usecases import attempts
+from app.server.usecases.attempts import PER_ACCOUNT, Attempt
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Operate
 from tests.support import databases, postgres
@@ -127,6 +131,49 @@ def test_a_new_password_ends_what_the_old_one_opened(
     assert refusal(Caller(server, before).current)[0] == "UNAUTHENTICATED"
     assert not is_let_in(server, leo, PASSWORD)
     assert is_let_in(server, leo, OTHER)
+
+
+def try_password(organization: Organization, *tries: Attempt) -> bool:
+    """Whether each of these may be tried, one after the other; each counts as wrong."""
+    try:
+        with organization.database.write() as session:
+            for attempt in tries:
+                attempts.begin(session, attempt, utc_now())
+    except RateLimited:
+        return False
+    return True
+
+
+@ON_BOTH
+@pytest.mark.parametrize("word", ["unlock", "reset-password"])
+def test_who_is_locked_out_is_let_in_again(
+    organization: Organization, operate: Operate, leo: str, word: str
+) -> None:
+    server, stdin = organization.server, f"{PASSWORD}\n"
+    other, network = f"other@{organization.name}.example", own_address()
+    elsewhere, here = Attempt(leo, network), Attempt(leo, own_address(), "a browser of leo's")
+    for attempt in (elsewhere, here, Attempt(other, network)):
+        assert try_password(organization, *[attempt] * PER_ACCOUNT)
+        assert not try_password(organization, attempt)
+    if word == "unlock":
+        said = operate(server, "user", word, leo, "--json").works().json
+        assert said == {"failures": 2 * PER_ACCOUNT}
+        assert ("user.unlock", "operator", leo) in trail(operate, server)
+    else:
+        operate(server, "user", word, leo, stdin=stdin).works()
+    assert try_password(organization, here)
+    assert is_let_in(server, leo, PASSWORD)
+    # The account is free; the others, and the network that guessed, are not.
+    assert not try_password(organization, Attempt(other, own_address()))
+    strangers = [Attempt(f"{number}@{organization.name}.example", network) for number in range(20)]
+    assert try_password(organization, *strangers)
+    assert not try_password(organization, Attempt("last@acme.example", network))
+
+
+def test_unlocking_says_what_it_did(server: AccountServer, operate: Operate, leo: str) -> None:
+    assert operate(server, "user", "unlock", leo).works().out.startswith("They may try again: 0 failed")
+    operate(server, "user", "unlock", "x@y.example").fails(1, "nobody here")
+    operate(server, "user", "unlock").fails(2)
 
 
 @ON_BOTH

@@ -1,6 +1,7 @@
 """Account servers with an identity provider: one for each database, shared by the tests of a worker."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,13 @@ from tests.support import databases
 from tests.support import server as servers
 from tests.support.provider import Provider, new_person, running_provider
 from tests.support.server import AccountServer
+from tests.support.server_process import ServerProcess
 from tests.support.sso import Browser, browser_at, flags
 
 _DOMAINS = ("--oidc-allowed-domain", "acme.example", "--oidc-allowed-domain", "@Partner.example")
+
+# The provider says something else in every test.
+_FORGETFUL = {"app.oidc.discovery.LIFE": 0.0, "app.oidc.discovery.REST": 0.0}
 
 
 class Team:
@@ -29,7 +34,8 @@ class Team:
             if database_kind == "postgresql":
                 databases.on_postgres(self._postgres_folder(), data)
             rules = flags(self.provider, self._folder, *_DOMAINS, "--oidc-join", "acme:viewer")
-            self.started[database_kind] = servers.start(data, *rules)
+            launch = partial(ServerProcess, constants=_FORGETFUL)
+            self.started[database_kind] = servers.start(data, *rules, launch=launch)
         return self.started[database_kind]
 
 

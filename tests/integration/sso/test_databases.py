@@ -1,13 +1,20 @@
 """The same on SQLite and on PostgreSQL: at once, again, twice, and with text that a database minds."""
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
+from app.domain.errors import RateLimited
+from app.domain.secret import Secret
+from app.server.clock import utc_now
+from app.server.database.engine import Database
+from app.server.sso.pending import PER_ADDRESS, Pending, Ticket
 from tests.integration.server.callers import Caller
+from tests.support import databases
 from tests.support.databases import ON_BOTH
-from tests.support.provider import Provider, new_person
+from tests.support.provider import DISCOVERY, Provider, new_person
 from tests.support.server import AccountServer
 from tests.support.sso import ACCOUNT, browser_at, told
 
@@ -65,3 +72,32 @@ def test_names_that_a_database_minds_are_cleaned(server: AccountServer, provider
         user = Caller(server, browser.bearer()).current().current_user
     assert user.first_name == "No\ufffdra"
     assert len(user.last_name) == 200
+
+
+def waiting(server: AccountServer) -> set[str]:
+    with server.database() as database:
+        return {row[0] for row in database.execute("SELECT key FROM pending_sign_ins").fetchall()}
+
+
+def test_a_provider_that_cannot_be_asked_leaves_no_row(server: AccountServer, provider: Provider) -> None:
+    with browser_at(server.http) as browser:
+        browser.to_provider(ACCOUNT)
+        before = waiting(server)
+        provider.answers = {DISCOVERY: (404, b"")}
+        assert browser.begin(ACCOUNT).status_code == 502
+        assert waiting(server) == before
+
+
+def test_addresses_of_one_ipv6_network_share_a_limit(server: AccountServer) -> None:
+    network = f"2001:db8:{secrets.randbits(16):x}:5"
+    with closing(Database(databases.url_of(server.data))) as database:
+        pending = Pending(database, utc_now)
+
+        def begin(address: str) -> None:
+            pending.begin(Ticket.fresh(Secret("cookie")), ACCOUNT, address)
+
+        for number in range(PER_ADDRESS):
+            begin(f"{network}::{number:x}")
+        with pytest.raises(RateLimited):
+            begin(f"{network}:ffff::1")
+        begin(f"{network}5::1")

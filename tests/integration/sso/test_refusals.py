@@ -160,7 +160,6 @@ def test_a_provider_that_names_itself_in_answers_must_do_so(provider: Provider, 
 
 
 BEFORE: dict[str, tuple[dict[str, Any] | tuple[int, bytes], int, str]] = {
-    "out of order": ((503, b""), 503, "is out of order: it answered 503."),
     "not there": ((404, b""), 502, "answered 404."),
     "garbage": ((200, b"<html>"), 502, "something that is not a JSON object."),
     "another issuer": ({"issuer": "https://evil.example"}, 502, "describes another issuer:"),

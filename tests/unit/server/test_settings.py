@@ -15,7 +15,7 @@ from joserfc.jwk import OctKey
 from app.domain.errors import Failed, NotSignedIn, SessionEnded, UsageError
 from app.domain.loopback import is_loopback_host
 from app.server import keys
-from app.server.addresses import client_address
+from app.server.addresses import client_address, counted_network
 from app.server.jwts import PERSON_AUDIENCE, TOKEN_AUDIENCE, Tokens, TokenSubject
 from app.server.keys import KeyRing, load_or_make, new_key
 from app.server.rpc.calls import address_of
@@ -65,6 +65,16 @@ def test_a_public_address_is_a_web_address(tmp_path: Path, url: str) -> None:
         ("::ffff:10.0.0.1", "2001:db8::1", "2001:db8::1"),
         ("fd00::1", "10.1.1.1", "10.1.1.1"),
         ("", "6.6.6.6", ""),
+        ("10.0.0.1", "6.6.6.6:51000", "6.6.6.6"),
+        ("10.0.0.1", "6.6.6.6, 10.0.0.2:443", "6.6.6.6"),
+        ("10.0.0.1", "[2001:db8::1]:51000", "2001:db8::1"),
+        ("10.0.0.1", "[2001:db8::1]", "2001:db8::1"),
+        ("10.0.0.1", "6.6.6.6, [fd00::2]:443", "6.6.6.6"),
+        ("10.0.0.1", "[::ffff:6.6.6.6]:51000", "6.6.6.6"),
+        ("10.0.0.1", "2001:db8::1%\x00eth0", "2001:db8::1"),
+        ("10.0.0.1", "6.6.6.6:x", "10.0.0.1"),
+        ("10.0.0.1", "[6.6.6.6]]:1", "10.0.0.1"),
+        ("10.0.0.1", "[]:1", "10.0.0.1"),
     ],
 )
 def test_the_address_is_read_up_to_the_first_that_is_no_proxy(
@@ -72,6 +82,24 @@ def test_the_address_is_read_up_to_the_first_that_is_no_proxy(
 ) -> None:
     assert client_address(peer, forwarded, PROXY) == expected
     assert ip_network("10.0.0.0/8") in PROXY
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8:0:0:ffff:ffff:ffff:ffff", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("x" * 100, "x" * 64),
+    ],
+)
+def test_a_limit_counts_an_ipv4_address_or_an_ipv6_network(address: str, counted: str) -> None:
+    assert counted_network(address) == counted
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,22 @@ def test_a_provider_that_is_slow_is_not_waited_for(
         hasty.redeem(REQUEST, code, None)
 
 
+def test_what_a_provider_says_of_itself_is_remembered(provider: peers.Provider, tmp_path: Path) -> None:
+    client = client_of(provider, tmp_path)
+    client.redeem(REQUEST, code_of(provider, client), None)
+    provider.answers = {peers.DISCOVERY: (503, b"")}
+    provider.asked.clear()
+    claims = client.redeem(REQUEST, code_of(provider, client), None)
+    assert claims["email"] == provider.person["email"]
+    assert peers.DISCOVERY not in provider.asked
+
+
+def test_a_provider_that_is_out_of_order_is_told(provider: peers.Provider, tmp_path: Path) -> None:
+    provider.answers = {peers.DISCOVERY: (503, b"")}
+    with pytest.raises(Unreachable, match=r"is out of order: it answered 503"):
+        client_of(provider, tmp_path).authorization_url(REQUEST)
+
+
 def test_a_proof_of_another_request_is_refused(provider: peers.Provider, tmp_path: Path) -> None:
     client = client_of(provider, tmp_path)
     other = Request(REQUEST.redirect_uri, "state", REQUEST.nonce, Secret("w" * 64))
