@@ -34,7 +34,9 @@ from app.cli.server_sso import ProviderFlags, provider_options
     metavar="PORT",
     help="Port of the gRPC side; 0 takes any. [0]",
 )
-@click.option("--public-url", default="", metavar="URL", help="Where browsers reach the HTTP side.")
+@click.option(
+    "--public-url", default="", metavar="URL", help="Where browsers reach the HTTP side; without a path."
+)
 @click.option("--public-grpc", default="", metavar="HOST:PORT", help="Where programs reach the gRPC side.")
 @click.option(
     "--tls-cert", type=click.Path(path_type=Path, dir_okay=False), help="Certificate chain, PEM; both ports."

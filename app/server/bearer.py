@@ -3,11 +3,18 @@
 import hashlib
 import secrets
 
+_CHALLENGE = 'Bearer realm="loopin"'
+
 
 def bearer_in(authorization: str) -> str:
     """The value in an Authorization header; empty where it holds none."""
     scheme, _, value = authorization.partition(" ")
     return value.strip() if scheme.lower() == "bearer" else ""
+
+
+def challenge(authorization: str) -> str:
+    """The WWW-Authenticate field of a 401: an error only where a token was sent (RFC 6750 §3, §3.1)."""
+    return f'{_CHALLENGE}, error="invalid_token"' if bearer_in(authorization) else _CHALLENGE
 
 
 def same(given: str, wanted: str) -> bool:

@@ -58,10 +58,11 @@ class Parts:
 def build(settings: ServerSettings, fixed: Clock | None = None) -> Parts:
     """Open keys and database, which may be empty, and put the parts together.
 
-    `fixed` is a clock for tests; without it the time is the machine's, and for the sweep the database's.
+    `fixed` is a clock for tests. Without it the time is the machine's, and the database's for what several
+    servers decide together: the sweep, limits, and what may be used once.
     """
     ring, clock = key_file(settings.data, settings.signing_key_file), fixed or utc_now
-    database = Database(settings.url, settings.database_connections)
+    database = Database(settings.url, settings.database_connections, fixed)
     database.wait(settings.database_wait)
     prepare(database.engine)
     tokens, passwords = Tokens(ring, clock), Passwords()
@@ -86,7 +87,7 @@ def build(settings: ServerSettings, fixed: Clock | None = None) -> Parts:
         create_token=CreateToken(database, tokens, clock),
         list_tokens=ListTokens(database),
         revoke_token=RevokeToken(database, clock),
-        sweep=Sweep(database, fixed),
-        tidy_up=TidyUp(database, fixed),
+        sweep=Sweep(database),
+        tidy_up=TidyUp(database),
         metrics=Metrics(),
     )

@@ -23,6 +23,7 @@ LEAST_CONNECTIONS, MOST_CONNECTIONS = 2, 1000
 MAX_WAIT = timedelta(hours=1)
 # Host and port; an IPv6 address in brackets.
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?/?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ class ServerSettings:
                 hint="add --public-url https://accounts.example, the address that browsers use",
             )
         _check_url("public URL", self.public_url)
+        _check_origin(self.public_url)
         _check_url("dashboard URL", self.dashboard_url)
         if self.public_grpc and not _ADDRESS.fullmatch(self.public_grpc):
             raise UsageError(
@@ -99,6 +101,7 @@ class ServerSettings:
             )
         if (self.tls_cert is None) != (self.tls_key is None):
             raise UsageError("TLS needs a certificate and its key", hint="give --tls-cert and --tls-key")
+        self._check_plain_http()
         self._check_database()
         return self
 
@@ -118,6 +121,22 @@ class ServerSettings:
             raise UsageError("the wait for the database must be 0 to 60 minutes", hint="try 30s")
         if not timedelta(0) <= self.drain_delay <= MAX_DRAIN_DELAY:
             raise UsageError("the drain delay must be 0 to 60 minutes", hint="try 10s")
+
+    def _check_plain_http(self) -> None:
+        """Passwords and tokens cross a network under TLS, or a proxy is named that sees to it."""
+        if self.trusted_proxies:
+            return
+        url = urlsplit(self.public_url)
+        if self.tls_cert is None and not is_loopback_host(self.host):
+            raise UsageError(
+                f"on {self.host[:80]!r} passwords and tokens would cross the network without TLS",
+                hint="give --tls-cert and --tls-key, or name the proxy that speaks TLS with --trusted-proxy",
+            )
+        if url.scheme == "http" and not is_loopback_host(url.hostname or ""):
+            raise UsageError(
+                "the public URL is plain http for other machines",
+                hint="write it with https://, or name the proxy that it belongs to with --trusted-proxy",
+            )
 
     def _check_database(self) -> None:
         if not self.database_url:
@@ -178,6 +197,17 @@ def _check_url(name: str, url: str) -> None:
     bare = not (parts.query or parts.fragment or parts.username or parts.password)
     if parts.scheme not in {"http", "https"} or not parts.hostname or not bare or port == 0:
         raise UsageError(f"the {name} cannot be used", hint="write it like https://accounts.example")
+
+
+def _check_origin(url: str) -> None:
+    """The pages are at the root of their host, and cookies and issuer name no path."""
+    if not url or _ORIGIN.fullmatch(url):
+        return
+    if urlsplit(url).path.strip("/"):
+        raise UsageError(
+            "the public URL has a path", hint="give the server a host of its own: https://accounts.example"
+        )
+    raise UsageError("the public URL cannot be used", hint="write it like https://accounts.example")
 
 
 def check_database_url(url: str) -> str:

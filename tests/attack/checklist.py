@@ -68,6 +68,11 @@ CHECKLIST: Mapping[str, tuple[str, ...] | str] = {
         f"{_CODE}::test_rfc9700_4_11_1_after_a_sign_in_no_other_site_follows",
         f"{_LOGIN}::test_a_callback_that_leads_elsewhere_is_refused",
         f"{_RULES}::test_after_sign_in_nothing_but_our_own_pages_follows",
+        f"{_OAUTH}/test_slashes.py::test_a_path_with_more_slashes_leads_nowhere_else",
+    ),
+    "RFC 6750 §3.1 what a challenge names": (
+        f"{_OAUTH}/test_challenges.py::test_rfc6750_3_1_without_a_token_no_error_is_named",
+        f"{_OAUTH}/test_challenges.py::test_rfc6750_3_1_a_token_that_does_not_work_is_invalid",
     ),
     "RFC 6750 §3.1 scope of a token": (
         f"{_CLIENTS}::test_rfc6750_3_1_userinfo_needs_a_token_with_its_scope",

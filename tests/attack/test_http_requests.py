@@ -39,6 +39,7 @@ ODD = {
     "rfc9112_3_2_1 bytes beyond ASCII": (b"GET /\xff\xfe HTTP/1.1\r\n\r\n", 400),
     "rfc9112_3_2_3 a tunnel": (b"CONNECT evil.example:443 HTTP/1.1\r\n\r\n", 400),
     "rfc9112_3_2 two hosts": (GET + b"Host: y\r\n\r\n", 400),
+    "rfc6750_3_1 two credentials": (GET + b"Authorization: Bearer a\r\nauthorization: Bearer b\r\n\r\n", 400),
     "rfc9112_5_1 white space before the colon": (GET + b"X : a\r\n\r\n", 400),
     "rfc9112_5_2 a folded field": (GET + b"X: a\r\n b\r\n\r\n", 400),
     "rfc9112_5_2 a fold before any field": (b"GET / HTTP/1.1\r\n a: b\r\n\r\n", 400),
@@ -116,6 +117,34 @@ def test_rfc9700_4_13_only_the_proxys_own_header_counts(target: AccountServer) -
     connection.close()
     assert counted_network(of_proxy) in seen
     assert counted_network(of_client) not in seen
+
+
+def test_rfc9110_5_3_every_proxy_may_add_a_line_of_its_own(target: AccountServer) -> None:
+    account, client = f"{uuid4().hex}@acme.example", own_address()
+    with httpx.Client(base_url=target.http, trust_env=False) as browser:
+        page = browser.get("/account/sign-in")
+        form = {"csrf_token": csrf_of(page.text), "email": account, "password": "wrong"}
+        sent = [("X-Forwarded-For", f"[{client}]:51000"), ("X-Forwarded-For", "127.0.0.9:443")]
+        assert browser.post("/account/sign-in", data=form, headers=sent).status_code == 401
+    connection = target.database()
+    seen = {row[0] for row in connection.execute("SELECT address FROM login_attempts").fetchall()}
+    connection.close()
+    assert counted_network(client) in seen
+    assert "127.0.0.9" not in seen
+
+
+def test_rfc9700_4_11_a_path_with_two_slashes_leads_to_no_other_host(target: AccountServer) -> None:
+    rest_of_it = b" HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+    for path in (
+        b"/auth//login",
+        b"/account//keys",
+        b"/oauth/authorize//",
+        b"/.//x.example",
+        b"//x.example",
+    ):
+        answer = say(target.http, b"GET " + path + rest_of_it)
+        assert status(answer) in {400, 404}, answer[:200]
+        assert b"location:" not in answer.lower()
 
 
 def test_rfc4732_fifty_half_sent_requests_delay_nobody(own_target: ServerFactory) -> None:

@@ -25,7 +25,7 @@ from tests.attack.wire import (
     rest,
     speak_http2,
 )
-from tests.support.server import AccountServer, ServerFactory
+from tests.support.server import AccountServer, ServerFactory, sign_in
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +52,23 @@ def channel(target: AccountServer) -> Iterator[grpc.Channel]:
 
 def owner(bearer: str) -> list[tuple[str, str]]:
     return [("authorization", f"Bearer {bearer}")]
+
+
+@pytest.mark.parametrize("path", [CURRENT, INFOZ, "/controlplane.v1.NoSuchService/Call"])
+@pytest.mark.parametrize("name", ["authorization", "chainloop-organization"])
+def test_rfc6750_3_1_two_credentials_or_organizations_are_refused(
+    target: AccountServer, channel: grpc.Channel, path: str, name: str
+) -> None:
+    """A proxy that looks at one of them, and a server that takes the other, would be two readers."""
+    good = owner(sign_in(target, *target.owner))
+    known = {"authorization": good[0][1], "chainloop-organization": "acme"}[name]
+    for pair in ([(name, known), (name, "x")], [(name, "x"), (name, known)], [(name, known)] * 2):
+        metadata = pair if name == "authorization" else [*good, *pair]
+        assert call(channel, path, metadata=metadata) == (
+            "INVALID_ARGUMENT",
+            f"the call names more than one {name}",
+        )
+    assert call(channel, CURRENT, metadata=good) == ("OK", "")
 
 
 @pytest.mark.parametrize("path", [INFOZ, CREATE, REFLECT, WATCH])

@@ -22,6 +22,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from app.server import deadline, log
+from app.server.clock import Clock
 from app.server.database.trouble import NOT_ALLOWED, Conflict, NoDatabase, TooManyWriters, code_of, told
 from app.server.database.types import UTCDateTime
 from app.server.deadline import Deadline
@@ -54,10 +55,12 @@ _SQLITE_NOW = func.strftime("%Y-%m-%d %H:%M:%f", "now", type_=UTCDateTime)
 class Database:
     """Hands out sessions: `read()` never writes, `write()` commits at its end or not at all.
 
-    Both raise NoDatabase while it cannot be used. It opens up to `connections` at once.
+    Both raise NoDatabase while it cannot be used. It opens up to `connections` at once. `fixed` is a clock for
+    tests, in place of the database's.
     """
 
-    def __init__(self, url: str, connections: int = CONNECTIONS) -> None:
+    def __init__(self, url: str, connections: int = CONNECTIONS, fixed: Clock | None = None) -> None:
+        self._fixed = fixed
         self.engine = _make_engine(url, connections)
         self._writers = self.engine.execution_options(writer=True)
         self._is_sqlite = _is_sqlite(self.engine.url.drivername)
@@ -169,6 +172,8 @@ class Database:
 
     def now(self, session: Session) -> datetime:
         """The database's own time: the same for every replica that uses it."""
+        if self._fixed is not None:
+            return self._fixed()
         if self._is_sqlite:
             return session.execute(select(_SQLITE_NOW)).scalar_one()
         return session.execute(select(func.clock_timestamp(type_=UTCDateTime))).scalar_one()

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.errors import TokenRejected, Unreachable
 from app.domain.secret import Secret
-from app.server.bearer import bearer_in, same
+from app.server.bearer import bearer_in, challenge, same
 from app.server.database.trouble import NoDatabase
 from app.server.federation.verify import VerifyFederated
 from app.server.http.bodies import json_object
@@ -23,9 +23,10 @@ def make_blueprint(verify: VerifyFederated, secret: str) -> Blueprint:
     def federated_verify() -> ResponseReturnValue:
         if not secret:
             return problem("not_found", "this server verifies no federated tokens for others", 404)
-        if not same(bearer_in(request.headers.get("Authorization", "")), secret):
+        authorization = request.headers.get("Authorization", "")
+        if not same(bearer_in(authorization), secret):
             answer = problem("unauthenticated", "the federation secret is missing or wrong", 401)
-            return *answer, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            return *answer, {"WWW-Authenticate": challenge(authorization)}
         body = json_object() or {}
         token, organization = body.get("token"), body.get("org_name", "")
         if not isinstance(token, str) or not isinstance(organization, str) or len(organization) > MAX_NAME:

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import InvalidInput, LoopinError, NotSignedIn, PermissionDenied
 from app.server import log
-from app.server.bearer import bearer_in
+from app.server.bearer import bearer_in, challenge
 from app.server.database.trouble import RETRY_AFTER, NoDatabase
 from app.server.http.models import MODEL_GROUPS
 from app.server.parts import Parts
@@ -29,7 +29,6 @@ _KINDS: tuple[tuple[type[LoopinError], int, str, str], ...] = (
     (InvalidInput, 400, "invalid_request", "invalid_request_error"),
     (NoDatabase, 503, "unavailable", "api_error"),
 )
-_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": str(RETRY_AFTER)}}
 
 
 def make_blueprint(parts: Parts) -> Blueprint:
@@ -84,7 +83,11 @@ def _answer_errors(routes: Blueprint) -> None:
             ((status, code, kind) for of, status, code, kind in _KINDS if isinstance(error, of)),
             (500, "internal_error", "api_error"),
         )
-        headers = _HEADERS.get(status, {})
+        headers = {}
+        if status == 401:
+            headers["WWW-Authenticate"] = challenge(request.headers.get("Authorization", ""))
+        elif status == 503:
+            headers["Retry-After"] = str(RETRY_AFTER)
         param = "team_id" if status == 400 else None
         return _error(code, error.message, kind, param), status, headers
 

@@ -5,6 +5,7 @@ import ssl
 import time
 from typing import Any
 
+from cheroot import server as cheroot_server
 from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 
 from app.server.http import framing
@@ -15,6 +16,8 @@ ARRIVAL, IDLE, LINGER = 10.0, 15.0, 2.0
 _READ = 64 * 1024
 _MAX_BUFFER = MAX_HEADER + MAX_BODY + _READ
 _MAX_IGNORED = 4 * 1024 * 1024
+# Each proxy may add a line of its own; the library would keep the last. The published types leave this out.
+vars(cheroot_server)["comma_separated_headers"].append(b"X-Forwarded-For")
 _NOT_YET = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 

@@ -72,6 +72,8 @@ def make_app(parts: Parts, public_url: str, grpc: str = "") -> Flask:
     `grpc` is where programs reach the gRPC side, as the front page tells it.
     """
     app = Flask("app.server.http")
+    # Else a path with two slashes is answered with a redirect to whatever host the request names.
+    app.url_map.merge_slashes = False
     secrets, https = Secrets(parts.ring, _SECRETS_FOR), public_url.startswith("https://")
     # With this prefix no other host or path, and nothing without TLS, can put a cookie in its place
     # (RFC 6265bis §4.1.3.2).

@@ -16,6 +16,8 @@ _END = b"\r\n\r\n"
 _LINE = re.compile(rb"[A-Z]{1,20} (/(?!/)[!-~]*|\*) HTTP/[0-9]\.[0-9]")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _LENGTH = re.compile(rb"[0-9]{1,10}")
+# Of two values one reader takes the first and another the last.
+_ONCE = (b"authorization", b"content-length", b"host")
 
 
 class Refused(Exception):
@@ -77,6 +79,8 @@ def _fields(head: bytes) -> dict[bytes, list[bytes]]:
         if not colon or not _NAME.fullmatch(name):
             raise Refused(BAD)
         found.setdefault(name.lower(), []).append(value.strip(b" \t").lower())
+    if any(len(found.get(name, [])) > 1 for name in _ONCE):
+        raise Refused(BAD)
     return found
 
 
@@ -84,7 +88,7 @@ def _body_length(fields: dict[bytes, list[bytes]]) -> int:
     """How many bytes follow the head (RFC 9112 §6.3): a length that is said once, and nothing else."""
     lengths = fields.get(b"content-length", [])
     coded = b"transfer-encoding" in fields
-    if len(lengths) > 1 or (lengths and coded) or len(fields.get(b"host", [])) > 1:
+    if lengths and coded:
         raise Refused(BAD)
     if coded:
         raise Refused(NO_LENGTH)

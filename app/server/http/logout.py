@@ -4,7 +4,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import NotSignedIn
-from app.server.bearer import bearer_in
+from app.server.bearer import bearer_in, challenge
 from app.server.http import programs
 from app.server.http.bodies import json_object
 from app.server.http.visitor import Visitor
@@ -23,12 +23,12 @@ def make_blueprint(parts: Parts) -> Blueprint:
         body = json_object() if request.data else {}
         if body is None or not isinstance(everywhere := body.get("everywhere", False), bool):
             return programs.problem("invalid", 'send {"everywhere": true} or {"everywhere": false}', 400)
-        bearer = bearer_in(request.headers.get("Authorization", ""))
+        authorization = request.headers.get("Authorization", "")
         try:
-            parts.sign_out.do(bearer, everywhere, visitor.address)
+            parts.sign_out.do(bearer_in(authorization), everywhere, visitor.address)
         except NotSignedIn as error:
             answer = programs.problem("unauthenticated", error.message, 401)
-            return *answer, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            return *answer, {"WWW-Authenticate": challenge(authorization)}
         return "", 204
 
     programs.answer_errors(routes)

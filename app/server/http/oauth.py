@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from app.server import log
+from app.server.bearer import challenge
 from app.server.database.trouble import RETRY_AFTER, NoDatabase
 from app.server.http.bodies import json_object
 from app.server.http.visitor import Visitor
@@ -39,6 +40,7 @@ def make_blueprint(parts: Parts, server: OAuthServer) -> Blueprint:
     routes.add_url_rule("/oauth/register", "register", calls.register, methods=["POST"])
     routes.add_url_rule(METADATA_PATH, "metadata", lambda: server.metadata, methods=["GET"])
     _answer_errors(routes)
+    routes.after_request(_challenge)
     return routes
 
 
@@ -105,6 +107,13 @@ def _check_form(needed: str) -> None:
             raise InvalidRequestError("A parameter has characters that it may not have.")
     if not request.form.get(needed):
         raise InvalidRequestError(f"Missing '{needed}' in request.")
+
+
+def _challenge(answer: Response) -> Response:
+    # Authlib names an error where no token was sent, too.
+    if answer.status_code == 401 and answer.headers.get("WWW-Authenticate", "").lower().startswith("bearer"):
+        answer.headers["WWW-Authenticate"] = challenge(request.headers.get("Authorization", ""))
+    return answer
 
 
 def _answer_errors(routes: Blueprint) -> None:

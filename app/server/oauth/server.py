@@ -6,6 +6,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
@@ -65,7 +66,9 @@ class OAuthServer(AuthorizationServer):
         """One database transaction for what Authlib does inside; kept also when the answer is an error."""
         database = self._parts.database
         with database.write() if write else database.read() as session:
-            g.oauth_store = Store(session, self._parts.clock, self._successors, self._purge, address)
+            # The database's time: a replica's own clock must not decide what was used already.
+            now = partial(database.now, session)
+            g.oauth_store = Store(session, now, self._successors, self._purge, address)
             try:
                 yield g.oauth_store
             finally:

@@ -23,7 +23,7 @@ from app.server.usecases.identities import Identify
 PREFIX = "/controlplane.v1."
 OPEN = "/controlplane.v1.StatusService/"
 CURRENT = "/controlplane.v1.ContextService/Current"
-ORGANIZATION_KEY = "chainloop-organization"
+ORGANIZATION_KEY, FORWARDED_KEY = "chainloop-organization", "x-forwarded-for"
 # What one does about organizations works whatever became of the one that a caller has configured.
 EVERY_ORGANIZATION = frozenset(
     {"/controlplane.v1.UserService/ListMemberships", "/controlplane.v1.OrganizationService/Create"}
@@ -88,7 +88,7 @@ class Calls:
         bearer = bearer_in(call.metadata.get("authorization", ""))
         named = call.metadata.get(ORGANIZATION_KEY, "")
         organization = "" if call.method in EVERY_ORGANIZATION else named
-        forwarded = call.metadata.get("x-forwarded-for", "")
+        forwarded = call.metadata.get(FORWARDED_KEY, "")
         address = client_address(address_of(call.peer), forwarded, self._proxies)
         if not is_foreign(bearer):
             return self._identify.do(bearer, organization, address)

@@ -17,7 +17,7 @@ import grpc
 from app.server import deadline, log
 from app.server.deadline import Deadline
 from app.server.limits import FairShare
-from app.server.rpc.calls import PREFIX, Call, Calls, read
+from app.server.rpc.calls import FORWARDED_KEY, ORGANIZATION_KEY, PREFIX, Call, Calls, address_of, read
 from app.server.rpc.refusal import Refusal
 
 # Seconds for a request to arrive, and for a reflection stream to be of use.
@@ -26,6 +26,8 @@ ARRIVAL, STREAM_LIFE = 10.0, 60.0
 MAX_WAITING, MAX_STREAMS = 400, 100
 # How many workers one bearer may have at once.
 SHARE = 6
+# Of two values one reader takes the first and another the last.
+_ONCE = frozenset({"authorization", ORGANIZATION_KEY})
 _EXHAUSTED, _LATE = grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED
 
 
@@ -173,9 +175,17 @@ def _principal(context: Any) -> str:
     """Whose call it is, before anybody has looked at the bearer; without one, where it comes from."""
     pairs = context.invocation_metadata() or ()
     bearer = next((str(value) for key, value in pairs if key == "authorization"), "")
-    return hashlib.sha256((bearer or str(context.peer())).encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256((bearer or address_of(context.peer())).encode("utf-8", "replace")).hexdigest()
 
 
 def _call(method: str, context: Any) -> Call:
-    pairs = context.invocation_metadata() or ()
-    return Call(method, {key: value for key, value in pairs if isinstance(value, str)}, context.peer())
+    metadata: dict[str, str] = {}
+    for key, value in context.invocation_metadata() or ():
+        if not isinstance(value, str):
+            continue
+        if key in metadata and key in _ONCE:
+            raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, f"the call names more than one {key}")
+        # Each proxy may add a line of its own.
+        listed = key == FORWARDED_KEY and key in metadata
+        metadata[key] = f"{metadata[key]},{value}" if listed else value
+    return Call(method, metadata, context.peer())

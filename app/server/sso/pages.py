@@ -64,7 +64,7 @@ class _Road:
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._clock = parts.clock
         self._visitor = Visitor(parts)
-        self._pending = Pending(parts.database, parts.clock)
+        self._pending = Pending(parts.database)
         self._sign_in = SignInKnown(
             parts.database, parts.tokens, parts.clock, parts.settings.session_life, settings.join
         )

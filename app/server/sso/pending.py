@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from app.domain.errors import RateLimited, StateMismatch
 from app.domain.secret import Secret
 from app.server.addresses import counted_network
-from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.sso.models import PendingSignIn
 
@@ -56,15 +55,15 @@ class Ticket:
 class Pending:
     """Begins and ends what a browser has under way."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def begin(self, ticket: Ticket, place: str, address: str) -> None:
         """Remember where the browser wants to go. Raises RateLimited for too many from one network."""
-        now, network = self._clock(), counted_network(address)
+        network = counted_network(address)
         mine = select(func.count()).select_from(PendingSignIn).where(PendingSignIn.address == network)
         with self._database.write() as session:
+            now = self._database.now(session)
             forget_old(session, now)
             if (session.scalar(mine) or 0) >= PER_ADDRESS:
                 raise RateLimited("too many sign-ins were begun", retry_after=LIFE.total_seconds())
@@ -82,13 +81,10 @@ class Pending:
         return ticket, place
 
     def _remove(self, ticket: Ticket) -> str | None:
-        row = (
-            delete(PendingSignIn)
-            .where(PendingSignIn.key == ticket.key, PendingSignIn.created_at > self._clock() - LIFE)
-            .returning(PendingSignIn.place)
-        )
+        row = delete(PendingSignIn).where(PendingSignIn.key == ticket.key).returning(PendingSignIn.place)
         with self._database.write() as session:
-            return session.scalar(row)
+            alive = PendingSignIn.created_at > self._database.now(session) - LIFE
+            return session.scalar(row.where(alive))
 
 
 def forget_old(session: Session, now: datetime) -> None:

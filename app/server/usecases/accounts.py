@@ -68,7 +68,9 @@ class SignIn:
             raise PermissionDenied(PASSWORDS_OFF)
         account = account_of(email)
         with self._database.write() as session:
-            attempt = attempts.begin(session, attempts.Attempt(account, address, browser), self._clock())
+            attempt = attempts.begin(
+                session, attempts.Attempt(account, address, browser), self._database.now(session)
+            )
             user = session.scalar(select(User).where(User.email == account, User.disabled_at.is_(None)))
         # Outside a transaction: the hash takes long, and nobody should wait for it.
         try:

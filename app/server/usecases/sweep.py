@@ -11,7 +11,6 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from app.domain import inactivity
-from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import APIToken, LoginSession, Organization
 from app.server.usecases import attempts, sweep_batch
@@ -59,12 +58,11 @@ class Sweep:
 
     Small transactions, each with its audit events. Running it again changes nothing more, and any number of
     processes may run it at once: rows that one of them holds are left to it, and looked at once more at the
-    end, in case it died. `clock` is for tests; without it the time is the database's.
+    end, in case it died. The time is the database's.
     """
 
-    def __init__(self, database: Database, clock: Clock | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
         sqlite = database.engine.dialect.name == "sqlite"
         # SQLite has one writer: nobody holds rows while it writes.
         self._passes = (False,) if sqlite else (False, True)
@@ -73,7 +71,7 @@ class Sweep:
     def now(self) -> datetime:
         """The time that the rule is applied at."""
         with self._database.read() as session:
-            return self._now(session)
+            return self._database.now(session)
 
     def do(self) -> list[Swept]:
         """Sweep, and return what was revoked."""
@@ -97,7 +95,7 @@ class Sweep:
         """Those that have something to sweep."""
         threshold = Organization.api_token_max_days_inactive
         with self._database.read() as session:
-            now = self._now(session)
+            now = self._database.now(session)
             found: list[UUID] = []
             for days in session.scalars(select(threshold).where(threshold > 0).distinct()).all():
                 stale = sweep_batch.stale(Organization.id, inactivity.cutoff(days or 0, now))
@@ -122,7 +120,7 @@ class Sweep:
             # Read again inside, and held: somebody may have raised it or turned it off since.
             place = _place(session, organization_id, held=True)
             if place is not None:
-                now = self._now(session)
+                now = self._database.now(session)
                 cutoff = inactivity.cutoff(place.threshold, now)
                 batch = Batch(organization_id, place.threshold, cutoff, now, size, wait, listed)
                 revoked, rows = sweep_batch.revoke(session, batch)
@@ -134,14 +132,11 @@ class Sweep:
             place = _place(session, organization_id)
             if place is None:
                 return
-            now = self._now(session)
+            now = self._database.now(session)
             batch = Batch(organization_id, place.threshold, inactivity.cutoff(place.threshold, now), now, 0)
             query = select(*sweep_batch.COLUMNS).where(*batch.stale).order_by(APIToken.active_since)
             for row in session.execute(query):
                 yield _swept(place, row)
-
-    def _now(self, session: Session) -> datetime:
-        return self._clock() if self._clock else self._database.now(session)
 
 
 class _Pace:
@@ -172,26 +167,19 @@ def _swept(place: _Place, row: Any) -> Swept:
 
 
 class TidyUp:
-    """Drop ended sessions' leftovers and old attempts, which nothing asks for any more.
+    """Drop ended sessions' leftovers and old attempts, which nothing asks for any more."""
 
-    `clock` is for tests; without it the time is the database's.
-    """
-
-    def __init__(self, database: Database, clock: Clock | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._clock = clock
 
     def now(self) -> datetime:
         """The time that decides what is old."""
         with self._database.read() as session:
-            return self._now(session)
+            return self._database.now(session)
 
     def do(self) -> None:
         """Delete them."""
         with self._database.write() as session:
-            now = self._now(session)
+            now = self._database.now(session)
             attempts.forget_old(session, now)
             session.execute(delete(LoginSession).where(LoginSession.expires_at < now))
-
-    def _now(self, session: Session) -> datetime:
-        return self._clock() if self._clock else self._database.now(session)

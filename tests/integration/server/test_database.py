@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -164,6 +165,7 @@ SPANS = st.timedeltas(timedelta(0), timedelta(days=3)) | st.sampled_from(
 )
 def test_the_sweep_and_the_rule_agree_on_every_token(
     database: Database,
+    tmp_path: Path,
     tokens: list[tuple[timedelta, timedelta | None, timedelta | None, bool]],
     threshold: int,
 ) -> None:
@@ -186,4 +188,5 @@ def test_the_sweep_and_the_rule_agree_on_every_token(
         ]
         session.add_all(rows)
     doomed = {row.id for row in rows if inactivity.is_inactive(row, threshold, NOW)}
-    assert {swept.id for swept in Sweep(database, lambda: NOW).do()} == doomed
+    with closing(Database(databases.url_of(tmp_path), fixed=lambda: NOW)) as at_that_time:
+        assert {swept.id for swept in Sweep(at_that_time).do()} == doomed

@@ -339,6 +339,9 @@ def refused_start(folder: Path, *flags: str, launch: Launch = ServerProcess) -> 
     ("flags", "words"),
     [
         (["--host", "0.0.0.0"], "--public-url"),
+        (["--host", "0.0.0.0", "--public-url", "https://accounts.example"], "--tls-cert"),
+        (["--public-url", "http://accounts.example"], "https://"),
+        (["--public-url", "https://accounts.example/loopin"], "has a path"),
         (["--public-url", "accounts.example"], "https://accounts.example"),
         (["--trusted-proxy", "10.0.0.0/99"], "'10.0.0.0/99' is not a network"),
         (["--session-hours", "0"], "more than 0 hours"),

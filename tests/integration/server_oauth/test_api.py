@@ -90,7 +90,7 @@ def test_team_id_is_checked_on_every_request(
 def test_a_bearer_that_does_not_work_is_401(program: Program, bearer: str) -> None:
     answer = Reader(program.http, bearer, "someone")("models")
     assert error_of(answer) == (401, "unauthorized")
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer realm="loopin", error="invalid_token"'
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Basic eDp5", "gum_demo_not_a_real_key_ada"])

@@ -7,15 +7,16 @@ from flask.testing import FlaskClient
 
 from app.server.http.factory import make_app
 from app.server.parts import build
-from app.server.settings import ServerSettings
+from app.server.settings import ServerSettings, parse_networks
 from tests.support.oauth import CLIENT, Proof, answer_of, request_for
 
 REFRESH = {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": "ort_unknown"}
 
 
 def client_of(folder: Path, public_url: str) -> FlaskClient:
-    settings = ServerSettings(data=folder, host="0.0.0.0", public_url=public_url).check()
-    return make_app(build(settings), public_url).test_client()
+    proxy = parse_networks(("10.0.0.0/8",))
+    settings = ServerSettings(folder, host="0.0.0.0", public_url=public_url, trusted_proxies=proxy)
+    return make_app(build(settings.check()), public_url).test_client()
 
 
 @pytest.mark.parametrize(

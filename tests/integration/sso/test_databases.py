@@ -8,7 +8,6 @@ import pytest
 
 from app.domain.errors import RateLimited
 from app.domain.secret import Secret
-from app.server.clock import utc_now
 from app.server.database.engine import Database
 from app.server.sso.pending import PER_ADDRESS, Pending, Ticket
 from tests.integration.server.callers import Caller
@@ -91,7 +90,7 @@ def test_a_provider_that_cannot_be_asked_leaves_no_row(server: AccountServer, pr
 def test_addresses_of_one_ipv6_network_share_a_limit(server: AccountServer) -> None:
     network = f"2001:db8:{secrets.randbits(16):x}:5"
     with closing(Database(databases.url_of(server.data))) as database:
-        pending = Pending(database, utc_now)
+        pending = Pending(database)
 
         def begin(address: str) -> None:
             pending.begin(Ticket.fresh(Secret("cookie")), ACCOUNT, address)

@@ -13,6 +13,7 @@ from app.server.settings import ServerSettings, parse_networks
 HTTP, GRPC = "http://127.0.0.1:8080", "127.0.0.1:9090"
 PUBLIC = "https://accounts.example"
 PROXY = parse_networks(("10.0.0.0/8",))
+TLS: dict[str, Any] = {"tls_cert": Path("cert.pem"), "tls_key": Path("key.pem")}
 
 
 def told(**settings: Any) -> Directions:
@@ -23,9 +24,9 @@ def told(**settings: Any) -> Directions:
     ("settings", "http", "grpc"),
     [
         ({}, HTTP, GRPC),
-        ({"host": "0.0.0.0", "public_url": f"{PUBLIC}/"}, PUBLIC, "accounts.example:9090"),
+        ({"host": "0.0.0.0", "public_url": f"{PUBLIC}/"} | TLS, PUBLIC, "accounts.example:9090"),
         (
-            {"host": "::", "public_url": "https://[2001:db8::1]"},
+            {"host": "::", "public_url": "https://[2001:db8::1]"} | TLS,
             "https://[2001:db8::1]",
             "[2001:db8::1]:9090",
         ),
@@ -41,7 +42,7 @@ def test_the_way_is_the_one_that_others_can_take(settings: dict[str, Any], http:
 def test_plain_text_is_named_where_there_is_no_tls() -> None:
     assert told().chainloop.endswith("--control-plane 127.0.0.1:9090 --insecure")
     assert "CHAINLOOP_API_INSECURE=true" in told().variables
-    over_tls = told(host="0.0.0.0", public_url=PUBLIC)
+    over_tls = told(host="0.0.0.0", public_url=PUBLIC, **TLS)
     assert "nsecure" not in over_tls.chainloop
     assert "CHAINLOOP_API_INSECURE=true" not in over_tls.variables
 

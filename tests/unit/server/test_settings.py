@@ -22,6 +22,7 @@ from app.server.rpc.calls import address_of
 from app.server.settings import ServerSettings, parse_networks
 
 NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
+PUBLIC = "https://accounts.example"
 PROXY = parse_networks(("10.0.0.0/8", "fd00::/8"))
 
 
@@ -35,7 +36,31 @@ def test_loopback_needs_no_public_address(tmp_path: Path, host: str) -> None:
 def test_any_other_host_needs_one(tmp_path: Path, host: str) -> None:
     with pytest.raises(UsageError, match="public address"):
         ServerSettings(tmp_path, host=host).check()
-    ServerSettings(tmp_path, host=host, public_url="https://accounts.example").check()
+    ServerSettings(tmp_path, host=host, public_url=PUBLIC, trusted_proxies=PROXY).check()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "accounts.example"])
+def test_other_machines_reach_it_under_tls_or_through_a_named_proxy(tmp_path: Path, host: str) -> None:
+    with pytest.raises(UsageError, match="without TLS") as caught:
+        ServerSettings(tmp_path, host=host, public_url=PUBLIC).check()
+    assert "--tls-cert" in caught.value.hint
+    assert "--trusted-proxy" in caught.value.hint
+    ServerSettings(tmp_path, host=host, public_url=PUBLIC, trusted_proxies=PROXY).check()
+    pem = tmp_path / "pem"
+    ServerSettings(tmp_path, host=host, public_url=PUBLIC, tls_cert=pem, tls_key=pem).check()
+
+
+def test_a_plain_public_url_for_other_machines_needs_a_named_proxy(tmp_path: Path) -> None:
+    plain, pem = "http://accounts.example", tmp_path / "pem"
+    for settings in (
+        ServerSettings(tmp_path, public_url=plain),
+        ServerSettings(tmp_path, public_url=plain, tls_cert=pem, tls_key=pem),
+    ):
+        with pytest.raises(UsageError, match="plain http"):
+            settings.check()
+    ServerSettings(tmp_path, public_url=plain, trusted_proxies=PROXY).check()
+    for here in ("http://127.0.0.1:8080", "http://localhost:8080/", "http://[::1]:8080"):
+        ServerSettings(tmp_path, public_url=here).check()
 
 
 @pytest.mark.parametrize(
@@ -47,11 +72,25 @@ def test_any_other_host_needs_one(tmp_path: Path, host: str) -> None:
         "https://a.example:0",
         "https://a.example:x",
         "https://u:p@a.example",
+        "HTTPS://a.example",
+        "https://a.example?",
+        "https://a.example#",
+        "https://a.exam\nple",
+        "https://a.example\\b",
+        "https://a b.example",
     ],
 )
 def test_a_public_address_is_a_web_address(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError):
         ServerSettings(tmp_path, public_url=url).check()
+
+
+@pytest.mark.parametrize("path", ["/loopin", "/loopin/", "//loopin", "/a/b", "/;x"])
+def test_a_public_address_has_no_path(tmp_path: Path, path: str) -> None:
+    with pytest.raises(UsageError, match="has a path"):
+        ServerSettings(tmp_path, public_url=PUBLIC + path).check()
+    for root in (PUBLIC, f"{PUBLIC}/", "https://[2001:db8::1]:8443"):
+        ServerSettings(tmp_path, public_url=root, dashboard_url=f"{PUBLIC}/loopin").check()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+"""Replicas whose clocks are apart: the database's time says what may be used once, and until when."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from app.server import seed, seed_gumloop
+from app.server.clock import utc_now
+from app.server.database.oauth_models import OAuthCode, OAuthToken
+from app.server.http.factory import make_app
+from app.server.oauth import opaque
+from app.server.parts import Parts, build
+from app.server.settings import ServerSettings
+from tests.support.databases import ON_BOTH
+from tests.support.oauth import CLIENT, REDIRECT, Proof, answer_of, request_for
+from tests.support.server import csrf_of
+
+pytestmark = [ON_BOTH, pytest.mark.slow]
+
+URL = "http://127.0.0.1:1"
+AHEAD, BEHIND = timedelta(minutes=30), timedelta(minutes=-30)
+
+
+@pytest.fixture
+def parts(request: pytest.FixtureRequest, tmp_path: Path, database_kind: str) -> Iterator[Parts]:
+    shared = request.getfixturevalue("postgres_url") if database_kind == "postgresql" else ""
+    made = build(ServerSettings(data=tmp_path, database_url=shared))
+    seed.seed(made)
+    seed_gumloop.add(made)
+    yield made
+    made.database.close()
+
+
+def replica(parts: Parts, off: timedelta = timedelta(0)) -> FlaskClient:
+    """One of the servers, whose clock is so far off."""
+    return make_app(replace(parts, clock=lambda: utc_now() + off), URL).test_client()
+
+
+def code_at(browser: FlaskClient, proof: Proof) -> dict[str, str]:
+    """Sign in and allow; the fields of the token request."""
+    form = {"csrf_token": csrf_of(browser.get("/account/sign-in").text)}
+    browser.post("/account/sign-in", data=form | {"email": seed.OWNER, "password": seed.PASSWORD})
+    page = browser.get("/oauth/authorize", query_string=request_for(proof)).text
+    form = {"csrf_token": csrf_of(page), "decision": "allow"}
+    form["account"] = page.partition('name="account" value="')[2].partition('"')[0]
+    answer = browser.post("/oauth/authorize", query_string=request_for(proof), data=form)
+    assert answer.status_code == 303, answer.text
+    return {
+        "grant_type": "authorization_code",
+        "client_id": CLIENT,
+        "code": answer_of(answer.headers["Location"])["code"],
+        "redirect_uri": REDIRECT,
+        "code_verifier": proof.verifier,
+    }
+
+
+def refresh(at: FlaskClient, token: str) -> dict[str, str]:
+    fields = {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": token}
+    found: dict[str, str] = at.post("/oauth/token", data=fields).get_json()
+    return found
+
+
+@pytest.mark.parametrize("off", [AHEAD, BEHIND])
+def test_a_code_is_good_for_a_minute_at_every_replica(parts: Parts, off: timedelta) -> None:
+    wrong = replica(parts, off)
+    assert wrong.post("/oauth/token", data=code_at(replica(parts), Proof())).status_code == 200
+    late = code_at(replica(parts), Proof())
+    with parts.database.write() as session:
+        of_code = update(OAuthCode).where(OAuthCode.code_hash == opaque.digest(late["code"]))
+        session.execute(of_code.values(expires_at=utc_now() - timedelta(seconds=1)))
+    answer = wrong.post("/oauth/token", data=late)
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_grant")
+
+
+@pytest.mark.parametrize("off", [AHEAD, BEHIND])
+def test_a_refresh_token_is_repeated_for_ten_seconds_at_every_replica(parts: Parts, off: timedelta) -> None:
+    right, wrong = replica(parts), replica(parts, off)
+    token = right.post("/oauth/token", data=code_at(right, Proof())).get_json()["refresh_token"]
+    first = refresh(right, token)
+    assert refresh(wrong, token)["refresh_token"] == first["refresh_token"]
+    with parts.database.write() as session:
+        used = update(OAuthToken).where(OAuthToken.token_hash == opaque.digest(token))
+        session.execute(used.values(rotated_at=utc_now() - timedelta(seconds=11)))
+    assert refresh(wrong, token)["error"] == "invalid_grant"
+    assert refresh(right, first["refresh_token"])["error"] == "invalid_grant"
+
+
+def test_wrong_passwords_count_at_every_replica(parts: Parts) -> None:
+    def tried(at: FlaskClient) -> int:
+        form = {"csrf_token": csrf_of(at.get("/account/sign-in").text), "email": seed.VIEWER, "password": "x"}
+        return at.post("/account/sign-in", data=form).status_code
+
+    assert [tried(replica(parts)) for _ in range(10)] == [401] * 10
+    assert [tried(replica(parts, off)) for off in (AHEAD, BEHIND)] == [429] * 2
