@@ -1,7 +1,7 @@
 """Replicas whose clocks are apart: the database's time says what may be used once, and until when."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from tests.support.server import csrf_of
 pytestmark = [ON_BOTH, pytest.mark.slow]
 
 URL = "http://127.0.0.1:1"
+Replica = Callable[..., FlaskClient]
 AHEAD, BEHIND = timedelta(minutes=30), timedelta(minutes=-30)
 
 
@@ -36,9 +37,19 @@ def parts(request: pytest.FixtureRequest, tmp_path: Path, database_kind: str) ->
     made.database.close()
 
 
-def replica(parts: Parts, off: timedelta = timedelta(0)) -> FlaskClient:
-    """One of the servers, whose clock is so far off."""
-    return make_app(replace(parts, clock=lambda: utc_now() + off), URL).test_client()
+@pytest.fixture
+def replica(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replica]:
+    """Makes servers on that database, with a clock that is so far off."""
+    with ExitStack() as stack:
+
+        def make(off: timedelta = timedelta(0)) -> FlaskClient:
+            with monkeypatch.context() as patch:
+                patch.setattr("app.server.parts.utc_now", lambda: utc_now() + off)
+                made = build(parts.settings)
+            stack.callback(made.database.close)
+            return make_app(made, URL).test_client()
+
+        yield make
 
 
 def code_at(browser: FlaskClient, proof: Proof) -> dict[str, str]:
@@ -66,10 +77,10 @@ def refresh(at: FlaskClient, token: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("off", [AHEAD, BEHIND])
-def test_a_code_is_good_for_a_minute_at_every_replica(parts: Parts, off: timedelta) -> None:
-    wrong = replica(parts, off)
-    assert wrong.post("/oauth/token", data=code_at(replica(parts), Proof())).status_code == 200
-    late = code_at(replica(parts), Proof())
+def test_a_code_is_good_for_a_minute_at_every_replica(parts: Parts, replica: Replica, off: timedelta) -> None:
+    right, wrong = replica(), replica(off)
+    assert wrong.post("/oauth/token", data=code_at(right, Proof())).status_code == 200
+    late = code_at(right, Proof())
     with parts.database.write() as session:
         of_code = update(OAuthCode).where(OAuthCode.code_hash == opaque.digest(late["code"]))
         session.execute(of_code.values(expires_at=utc_now() - timedelta(seconds=1)))
@@ -78,8 +89,10 @@ def test_a_code_is_good_for_a_minute_at_every_replica(parts: Parts, off: timedel
 
 
 @pytest.mark.parametrize("off", [AHEAD, BEHIND])
-def test_a_refresh_token_is_repeated_for_ten_seconds_at_every_replica(parts: Parts, off: timedelta) -> None:
-    right, wrong = replica(parts), replica(parts, off)
+def test_a_refresh_token_is_repeated_for_ten_seconds_at_every_replica(
+    parts: Parts, replica: Replica, off: timedelta
+) -> None:
+    right, wrong = replica(), replica(off)
     token = right.post("/oauth/token", data=code_at(right, Proof())).get_json()["refresh_token"]
     first = refresh(right, token)
     assert refresh(wrong, token)["refresh_token"] == first["refresh_token"]
@@ -90,10 +103,11 @@ def test_a_refresh_token_is_repeated_for_ten_seconds_at_every_replica(parts: Par
     assert refresh(right, first["refresh_token"])["error"] == "invalid_grant"
 
 
-def test_wrong_passwords_count_at_every_replica(parts: Parts) -> None:
+def test_wrong_passwords_count_at_every_replica(replica: Replica) -> None:
     def tried(at: FlaskClient) -> int:
         form = {"csrf_token": csrf_of(at.get("/account/sign-in").text), "email": seed.VIEWER, "password": "x"}
         return at.post("/account/sign-in", data=form).status_code
 
-    assert [tried(replica(parts)) for _ in range(10)] == [401] * 10
-    assert [tried(replica(parts, off)) for off in (AHEAD, BEHIND)] == [429] * 2
+    right = replica()
+    assert [tried(right) for _ in range(10)] == [401] * 10
+    assert [tried(replica(off)) for off in (AHEAD, BEHIND)] == [429] * 2
