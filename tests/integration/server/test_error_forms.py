@@ -23,6 +23,7 @@ from app.server.http.factory import make_app
 from app.server.parts import Parts, build
 from app.server.settings import ServerSettings
 from app.server.sso.settings import ProviderSettings
+from tests.support.provider import running_provider
 from tests.support.server import csrf_of
 from tests.unit.keyless.tokens import raw
 
@@ -124,14 +125,14 @@ def opened(folder: Path) -> Iterator[House]:
     secret = folder / "secret"
     secret.touch(mode=0o600)
     secret.write_text(SECRET)
-    settings = ServerSettings(
-        folder / "data",
-        sweep_interval=timedelta(0),
-        registration_secret_file=secret,
-        federation_secret_file=secret,
-        provider=ProviderSettings("https://login.example", "loopin", secret),
-    )
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, running_provider() as provider:
+        settings = ServerSettings(
+            folder / "data",
+            sweep_interval=timedelta(0),
+            registration_secret_file=secret,
+            federation_secret_file=secret,
+            provider=ProviderSettings(provider.url, "loopin", secret),
+        )
         patch.setattr(engine, "BUSY_TIMEOUT_MS", 1)
         parts = build(settings)
         yield House(parts, make_app(parts, URL), settings.data / "loopin.db")
