@@ -55,8 +55,8 @@ _SQLITE_NOW = func.strftime("%Y-%m-%d %H:%M:%f", "now", type_=UTCDateTime)
 class Database:
     """Hands out sessions: `read()` never writes, `write()` commits at its end or not at all.
 
-    Both raise NoDatabase while it cannot be used. It opens up to `connections` at once. `fixed` is a clock for
-    tests, in place of the database's.
+    Both raise NoDatabase while it cannot be used. It opens up to `connections` at once. `fixed` is a clock
+    for tests, in place of the database's.
     """
 
     def __init__(self, url: str, connections: int = CONNECTIONS, fixed: Clock | None = None) -> None:
