@@ -32,6 +32,7 @@ def settings(
 ) -> ServerSettings:
     shared = request.getfixturevalue("postgres_url") if database_kind == "postgresql" else ""
     secret = tmp_path / "client-secret"
+    secret.touch(mode=0o600)
     secret.write_text(SECRET)
     behind = ProviderSettings(provider.url, CLIENT, secret)
     return ServerSettings(data=tmp_path, database_url=shared, provider=behind)
