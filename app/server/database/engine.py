@@ -36,7 +36,7 @@ _KEPT = 24
 _WAIT_STEP = 0.5
 # How many may change something at once, and for how many seconds the next one waits for its turn: whoever
 # waits for the lock of a row holds a worker.
-WRITERS, WRITERS_PATIENCE = 8, 1.0
+WRITERS, WRITERS_PATIENCE = 8, 5.0
 # What libpq quotes when a server answered and refused; these two mean "not yet".
 _ANSWERED, _NOT_YET = "FATAL", ("starting up", "shutting down")
 # A database host that vanished without a word is noticed within a quarter of a minute (libpq, seconds; the

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from http.client import HTTPConnection
 from typing import Any
 
@@ -28,6 +29,8 @@ pytestmark = pytest.mark.slow
 
 PATIENCE = 60.0
 HTTP_WORKERS = 16
+# More than there are workers, and no more than one connection may carry.
+MANY = WORKERS + 2
 CREATE = 'rpc.arrived method="/controlplane.v1.APITokenService/Create'
 
 
@@ -36,9 +39,9 @@ def test_calls_of_one_bearer_that_wait_leave_workers_for_others(fresh_server: Se
     server = fresh_server("--log-level", "debug")
     greedy = Caller(server, sign_in(server, *server.owner))
     other = Caller(server, sign_in(server, *server.viewer))
-    with ThreadPoolExecutor(2 * WORKERS) as pool, nobody_writes(server) as let_go:
-        waiting = [pool.submit(refusal, lambda n=n: greedy.create(f"t-{n}")) for n in range(2 * WORKERS)]
-        wait_for(server, CREATE, 2 * WORKERS)
+    with ThreadPoolExecutor(MANY) as pool, nobody_writes(server) as let_go:
+        waiting = [pool.submit(refusal, partial(greedy.create, f"t-{n}")) for n in range(MANY)]
+        wait_for(server, CREATE, MANY)
         assert other.current().current_user.email == server.viewer[0]
         assert health(server.grpc) == health_pb2.HealthCheckResponse.SERVING
         assert not any(call.done() and call.result()[0] == "OK" for call in waiting)

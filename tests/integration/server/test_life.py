@@ -45,7 +45,7 @@ from tests.support.server_process import ServerProcess, run_program
 pytestmark = pytest.mark.slow
 
 PATIENCE = 60.0
-CALLS = 40
+CALLS = 20
 REQUESTS = 24
 HTTP_WORKERS = 16
 
