@@ -33,7 +33,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def span_in(unit: str) -> Callable[[click.Context, click.Parameter, str], timedelta]:
-    """A callback that reads a span such as 12h or 7d; a bare number counts in `unit`, hours or seconds."""
+    """A callback that reads a span such as 12h or 7d; a bare number counts in `unit`, such as hours."""
 
     def read(ctx: click.Context, param: click.Parameter, value: str) -> timedelta:
         try:

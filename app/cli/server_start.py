@@ -62,6 +62,14 @@ from app.cli.server_sso import ProviderFlags, provider_options
     help="Longest life of a sign-in, such as 24h or 7d; a bare number is hours. [168]",
 )
 @click.option(
+    "--grant-days",
+    "grant_life",
+    callback=span_in("days"),
+    default="30",
+    metavar="DURATION",
+    help="Life of what a person allows a program, however often it refreshes; a bare number is days. [30]",
+)
+@click.option(
     "--sweep-interval",
     callback=span_in("seconds"),
     default="3600",
@@ -136,6 +144,7 @@ def start(
     trusted_proxy: tuple[str, ...],
     seed: str | None,
     session_life: timedelta,
+    grant_life: timedelta,
     sweep_interval: timedelta,
     database_connections: int,
     database_wait: timedelta,
@@ -169,6 +178,7 @@ def start(
         trusted_proxies=parse_networks(trusted_proxy),
         seed=seed or "",
         session_life=session_life,
+        grant_life=grant_life,
         sweep_interval=sweep_interval,
         database_connections=database_connections,
         database_wait=database_wait,

@@ -11,10 +11,12 @@ from app.domain.errors import UsageError
 from app.domain.inactivity import SWEEP_INTERVAL
 from app.domain.loopback import is_loopback_host
 from app.server import secret_files
+from app.server.oauth.rules import GRANT_LIFE
 from app.server.sso.settings import ProviderSettings
 
 SEEDS = ("demo",)
 MAX_SESSION_LIFE = timedelta(days=365)
+MIN_GRANT_LIFE = timedelta(hours=1)
 LOGIN_LIFE, BRIEF_LIFE = timedelta(days=7), timedelta(seconds=10)
 """Of a browser login for programs, as with the vendor: with `long-lived=true`, and without."""
 MAX_DRAIN_DELAY = timedelta(hours=1)
@@ -39,8 +41,9 @@ class ServerSettings:
     same for /federated/verify. `signing_key_file` is the ring of keys; without it there is one in `data`.
     `tls_cert` and `tls_key` are PEM files for both listeners; without them they speak plain text.
     `provider` is the team's own identity provider; without `passwords` it is the only way in.
-    `session_life` is how long a person stays signed in, at most. `organization_creation` lets everybody
-    create organizations. `dashboard_url` is the address of a web dashboard; StatusService.Infoz returns it.
+    `session_life` is how long a person stays signed in, at most; `grant_life` how long a program may do what
+    a person allowed, however often it refreshes. `organization_creation` lets everybody create organizations.
+    `dashboard_url` is the address of a web dashboard; StatusService.Infoz returns it.
     It opens up to `database_connections` at once; a PostgreSQL that does not answer yet is awaited for
     `database_wait`.
     Before a stop the server says for `drain_delay` that it is not ready, and serves; then it takes nothing
@@ -56,6 +59,7 @@ class ServerSettings:
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     seed: str = ""
     session_life: timedelta = LOGIN_LIFE
+    grant_life: timedelta = GRANT_LIFE
     sweep_interval: timedelta = SWEEP_INTERVAL
     database_url: str = ""
     control_stdin: bool = False
@@ -111,6 +115,10 @@ class ServerSettings:
             wrong = "longer than an hour" if self.sweep_interval > SWEEP_INTERVAL else "less than a second"
             raise UsageError(
                 f"the sweep interval is {wrong}", hint="use 1s to 60m, or 0 to sweep only when asked"
+            )
+        if not MIN_GRANT_LIFE <= self.grant_life <= MAX_SESSION_LIFE:
+            raise UsageError(
+                "what a person allows a program must last an hour at least and a year at most", hint="try 30d"
             )
         if not LEAST_CONNECTIONS <= self.database_connections <= MOST_CONNECTIONS:
             raise UsageError(

@@ -50,7 +50,10 @@ class OAuthClient(OAuth2ClientMixin, Base):
 
 
 class OAuthGrant(Base):
-    """One consent of one person to one client, and the head of every code and token that came from it."""
+    """One consent of one person to one client, and the head of every code and token that came from it.
+
+    `expires_at` is the end of the code until that is redeemed, then the end of every token: nothing moves it.
+    """
 
     __tablename__ = "oauth_grants"
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid4)

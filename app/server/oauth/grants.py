@@ -4,7 +4,6 @@
 # Authlib carries no types.
 
 from typing import Any, ClassVar
-from uuid import UUID
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, grants
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -93,7 +92,7 @@ class RequireS256(CodeChallenge):
 def save_token(token: dict[str, Any], request: Any) -> None:
     """Store what a token response is about to hand out."""
     code: IssuedCode | None = request.authorization_code
-    grant_id: UUID = code.grant_id if code else request.refresh_token.grant_id
-    store().add_access(grant_id, token)
-    if code and "refresh_token" in token:
-        store().add_refresh(grant_id, token["refresh_token"], token.get("scope", ""))
+    if code:
+        store().add_first(code.grant_id, token)
+    else:
+        store().add_access(request.refresh_token.grant_id, token)

@@ -10,7 +10,6 @@ from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, TokenMixin
 
 from app.server.database.models import User
 from app.server.database.oauth_models import OAuthClient, OAuthGrant, OAuthToken
-from app.server.oauth import rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class IssuedToken(TokenMixin):
 
     def get_expires_in(self) -> int:
         """Its whole life in seconds."""
-        return int((rules.ACCESS_LIFE if self.kind == rules.ACCESS else rules.REFRESH_LIFE).total_seconds())
+        return int((self.expires_at - self.created_at).total_seconds())
 
     def is_expired(self) -> bool:
         """True from its last second on."""

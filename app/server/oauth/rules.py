@@ -5,6 +5,8 @@ from datetime import timedelta
 CODE_LIFE = timedelta(seconds=60)
 ACCESS_LIFE = timedelta(hours=1)
 REFRESH_LIFE = timedelta(days=90)
+# From a person's consent on: no refresh makes a grant live longer.
+GRANT_LIFE = timedelta(days=30)
 # A client whose answer was lost, or that refreshes twice at the same time, may repeat the old token so long.
 REPEAT_WINDOW = timedelta(seconds=10)
 # How long something that ended is kept to recognise its reuse.

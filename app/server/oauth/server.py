@@ -68,7 +68,8 @@ class OAuthServer(AuthorizationServer):
         with database.write() if write else database.read() as session:
             # The database's time: a replica's own clock must not decide what was used already.
             now = partial(database.now, session)
-            g.oauth_store = Store(session, now, self._successors, self._purge, address)
+            life = self._parts.settings.grant_life
+            g.oauth_store = Store(session, now, self._successors, self._purge, address, life)
             try:
                 yield g.oauth_store
             finally:

@@ -5,9 +5,8 @@ what the first did. SQLite has one writer anyway.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +38,10 @@ class Consent:
 
 
 class Store:
-    """Grants, codes and tokens over one session; `address` is where the request came from."""
+    """Grants, codes and tokens over one session.
+
+    `address` is where the request came from, `life` how long a grant lives from the consent on.
+    """
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Store:
         successors: opaque.Successors,
         purge: Purge,
         address: str = "",
+        life: timedelta = rules.GRANT_LIFE,
     ) -> None:
         self._session = session
         self._clock = clock
@@ -57,6 +60,7 @@ class Store:
         # The session forgets a row that nobody holds, and would read it again.
         self._people: dict[UUID, User | None] = {}
         self._address = address
+        self._life = life
 
     def client(self, client_id: str) -> OAuthClient | None:
         """The registered client, if there is one."""
@@ -119,17 +123,15 @@ class Store:
     def find_refresh(self, value: str) -> IssuedToken | None:
         """A refresh token that may be used. Reuse after the window ends its family (RFC 9700 §4.14.2)."""
         key = opaque.digest(value)
-        self._hold(select(OAuthToken.grant_id).where(OAuthToken.token_hash == key))
+        grant = self._hold(select(OAuthToken.grant_id).where(OAuthToken.token_hash == key))
         row = self._session.get(OAuthToken, key, with_for_update=True)
-        if row is None or row.kind != rules.REFRESH:
+        if row is None or grant is None or row.kind != rules.REFRESH or self._end_of(grant) <= self._now:
             return None
         token = self._issued(row, value)
         if token is None or not token.live:
             return None
         if row.rotated_at is not None and self._now - row.rotated_at > rules.REPEAT_WINDOW:
-            grant = self._session.get(OAuthGrant, row.grant_id)
-            if grant is not None:
-                self._end(grant, REPLAYED)
+            self._end(grant, REPLAYED)
             return None
         return token if self.person(token.user_id) else None
 
@@ -138,18 +140,22 @@ class Store:
         row = self._session.get(OAuthToken, opaque.digest(value))
         return self._issued(row, value) if row else None
 
-    def add_access(self, grant_id: UUID, token: Mapping[str, Any]) -> None:
-        """Store the access token of a token response."""
-        self._purge.do(self._session, self._now)
-        until = self._now + rules.ACCESS_LIFE
-        self._add(grant_id, rules.ACCESS, token["access_token"], token.get("scope", ""), until)
+    def add_first(self, grant_id: UUID, token: dict[str, Any]) -> None:
+        """Store what a code gives. From now on the grant lives as long as that may be renewed."""
+        grant, refresh = self._session.get_one(OAuthGrant, grant_id), token.get("refresh_token")
+        end = grant.created_at + self._life
+        grant.expires_at = end if refresh else min(self._now + rules.ACCESS_LIFE, end)
+        self.add_access(grant_id, token)
+        if refresh:
+            self._add_refresh(grant, refresh, token.get("scope", ""))
 
-    def add_refresh(self, grant_id: UUID, value: str, scope: str) -> None:
-        """Store a refresh token; the grant lasts at least as long."""
-        until = self._now + rules.REFRESH_LIFE
-        self._add(grant_id, rules.REFRESH, value, scope, until)
-        grant = update(OAuthGrant).where(OAuthGrant.id == grant_id)
-        self._session.execute(grant.values(expires_at=until))
+    def add_access(self, grant_id: UUID, token: dict[str, Any]) -> None:
+        """Store the access token of a token response, and say in it how long it lives."""
+        self._purge.do(self._session, self._now)
+        grant = self._session.get_one(OAuthGrant, grant_id)
+        until = min(self._now + rules.ACCESS_LIFE, self._end_of(grant))
+        token["expires_in"] = int((until - self._now).total_seconds())
+        self._add(grant_id, rules.ACCESS, token["access_token"], token.get("scope", ""), until)
 
     def rotate(self, token: IssuedToken) -> str | None:
         """The successor of a refresh token: made the first time, the same one for a repeat."""
@@ -158,7 +164,9 @@ class Store:
             return self._successors.find(token.value, row.successor_hash)
         successor = self._successors.make(token.value)
         row.rotated_at, row.successor_hash = self._now, opaque.digest(successor)
-        self.add_refresh(row.grant_id, successor, row.scope)
+        grant = self._session.get_one(OAuthGrant, row.grant_id)
+        grant.expires_at = self._end_of(grant)
+        self._add_refresh(grant, successor, row.scope)
         return successor
 
     def revoke(self, token: IssuedToken) -> None:
@@ -188,6 +196,10 @@ class Store:
         self._now = self._clock()
         return grant
 
+    def _end_of(self, grant: OAuthGrant) -> datetime:
+        # A host of the version before makes it later at each refresh, so it is worked out, too.
+        return min(grant.expires_at, grant.created_at + self._life)
+
     def _user(self, user_id: UUID) -> User | None:
         if user_id not in self._people:
             self._people[user_id] = self._session.get(User, user_id)
@@ -196,6 +208,10 @@ class Store:
     def _issued(self, row: OAuthToken, value: str) -> IssuedToken | None:
         grant = self._session.get(OAuthGrant, row.grant_id)
         return IssuedToken.of(row, grant, value, self._now) if grant else None
+
+    def _add_refresh(self, grant: OAuthGrant, value: str, scope: str) -> None:
+        until = min(self._now + rules.REFRESH_LIFE, self._end_of(grant))
+        self._add(grant.id, rules.REFRESH, value, scope, until)
 
     def _add(self, grant_id: UUID, kind: str, value: str, scope: str, until: datetime) -> None:
         self._session.add(

@@ -345,6 +345,8 @@ def refused_start(folder: Path, *flags: str, launch: Launch = ServerProcess) -> 
         (["--public-url", "accounts.example"], "https://accounts.example"),
         (["--trusted-proxy", "10.0.0.0/99"], "'10.0.0.0/99' is not a network"),
         (["--session-hours", "0"], "more than 0 hours"),
+        (["--grant-days", "0"], "an hour at least"),
+        (["--grant-days", "366"], "a year at most"),
         (["--sweep-interval", "-5"], "sweep interval"),
         (["--sweep-interval", "3601"], "longer than an hour"),
         (["--sweep-interval", "61m"], "longer than an hour"),

@@ -28,14 +28,14 @@ from tests.integration.server.callers import Caller
 from tests.support import databases
 from tests.support import server as servers
 from tests.support.cli import Loopin
-from tests.support.databases import ON_BOTH, Prepare, SideDoor, ago
+from tests.support.databases import ON_BOTH, Prepare, SideDoor, ago, moment
 from tests.support.server import AccountServer, release, sign_in
 from tests.support.server_process import ServerProcess
 
 pytestmark = [ON_BOTH, pytest.mark.slow]
 PATIENCE = 60.0
 ADA, PASSWORD = "ada@acme.example", "password-not-real"
-OLD = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+OLD = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 Row = tuple[Any, ...]
 # Beside those of the first version.
 LATER = {"0002": ("teams", "api_keys", "oauth_grants", "oauth_tokens"), "0003": ("trusted_issuers",)}
@@ -246,13 +246,38 @@ def test_a_token_that_another_token_created_knows_it_as_its_parent(data: Path, d
     assert dict(found) == {"child": parent, "gone": None, "idle": None, "never-used": None, "own": None}
 
 
+def test_a_grant_that_was_renewed_for_ever_gets_an_end(data: Path, database: Database) -> None:
+    bring_to(database, "0008")
+    fill(data, "0008")
+    times = {"old": (40, -50), "young": (10, -80), "code": (1, 1)}
+    grants: dict[str, str] = {}
+    with SideDoor(data) as door:
+        ada = str(door.execute("SELECT id FROM users").fetchone()[0])
+        for name, (created, expires) in times.items():
+            life = {"created_at": ago(timedelta(days=created)), "expires_at": ago(timedelta(days=expires))}
+            told = {"client_id": "gumloop_cli", "user_id": ada, "scope": name}
+            grants[name] = add(door, "oauth_grants", **told, **life)
+            token = {"id": ..., "kind": "refresh", "scope": name, "grant_id": grants[name]}
+            add(door, "oauth_tokens", token_hash=name, **token, **life)
+    migrate.migrate(database.engine)
+    with SideDoor(data) as door:
+        query = "SELECT g.scope, g.created_at, g.expires_at, t.expires_at FROM oauth_grants g"
+        query += " JOIN oauth_tokens t ON t.grant_id = g.id WHERE g.scope IN ('old', 'young', 'code')"
+        ends_of = {row[0]: [moment(at) for at in row[1:]] for row in door.execute(query).fetchall()}
+    for name in ("old", "young"):
+        made, end, token_end = ends_of[name]
+        assert end == token_end == made + timedelta(days=30)
+    made, end, token_end = ends_of["code"]
+    assert end == token_end < made + timedelta(days=1)
+
+
 @pytest.mark.parametrize("revision", OLD)
 def test_what_was_in_it_is_still_there(data: Path, database: Database, revision: str) -> None:
     bring_to(database, revision)
     fill(data, revision)
     before = rows(data, revision)
     migrate.migrate(database.engine)
-    assert migrate.version(database.engine) == "0008"
+    assert migrate.version(database.engine) == "0009"
     assert rows(data, revision) == before
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
