@@ -9,13 +9,13 @@ from app.cli import debug, exits, shapes
 from app.cli.groups import Leaf
 from app.cli.login_view import LoginView, overruled, paste_from
 from app.cli.options import flags, output_option, shared
-from app.cli.output import moment, show, show_json
+from app.cli.output import moment, plural, show, show_json
 from app.cli.running import run
 from app.cli.sign_out_view import conclude, nothing_forgotten
 from app.cli.terminal import can_ask
 from app.container import Container
 from app.domain.errors import LoopinError, UsageError
-from app.domain.login import SignedIn, SignedOut
+from app.domain.login import EndedThere, SignedIn, SignedOut
 from app.domain.text import clean
 from app.services.login.round_trip import BrowserLogin
 
@@ -127,7 +127,11 @@ def _welcome(done: SignedIn) -> str:
 
 
 @click.command("logout", cls=Leaf)
-@click.option("--everywhere", is_flag=True, help="End all your sessions at the server, on every machine.")
+@click.option(
+    "--everywhere",
+    is_flag=True,
+    help="End all your sessions and the programs you allowed, on every machine; API keys stay.",
+)
 @output_option("table", "json")
 @shared
 @click.pass_context
@@ -146,9 +150,16 @@ def _farewell(done: SignedOut, everywhere: bool) -> list[str]:
     if not done.forgotten:
         return [nothing_forgotten(done)]
     if done.ended_at_server:
-        sessions = "all your sessions" if everywhere else "the session"
-        return ["Here:   forgotten.", f"Server: {sessions} ended.", *_copy(done)]
+        what = _ended_everywhere(done.ended) if everywhere else "the session ended."
+        return ["Here:   forgotten.", f"Server: {what}", *_copy(done)]
     return ["Here:   forgotten.", f"Server: {_at_server(done)}", *_copy(done)]
+
+
+def _ended_everywhere(ended: EndedThere | None) -> str:
+    if ended is None or ended.sessions is None or ended.programs is None:
+        return "all your sessions ended."
+    counts = f"{plural(ended.sessions, 'session')} and {plural(ended.programs, 'allowed program')}"
+    return f"all of yours ended: {counts}. API keys stay valid."
 
 
 def _copy(done: SignedOut) -> list[str]:

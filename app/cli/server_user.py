@@ -19,7 +19,8 @@ from app.cli.server_options import (
 )
 
 if TYPE_CHECKING:
-    from app.server.usecases.people import Ended, PersonRow
+    from app.server.usecases.access import Ended
+    from app.server.usecases.people import PersonRow
 
 
 @click.command("add", cls=Leaf)

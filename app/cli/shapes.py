@@ -173,7 +173,8 @@ def signed_in(done: SignedIn) -> Shape:
 
 
 def signed_out(done: SignedOut) -> Shape:
-    """The two facts of a sign-out."""
+    """The two facts of a sign-out, and what ended at the server where it says so."""
+    ended = {"sessions": done.ended.sessions, "programs": done.ended.programs} if done.ended else {}
     return {
         "forgotten": done.forgotten,
         "ended_at_server": done.ended_at_server,
@@ -181,6 +182,7 @@ def signed_out(done: SignedOut) -> Shape:
         "warning": done.warning,
         "still": done.still,
         "unseen": done.unseen,
+        **{name: count for name, count in ended.items() if count is not None},
     } | ({"copy_in": done.copy_in} if done.copy_in else {})
 
 

@@ -28,6 +28,7 @@ from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter,
 
 if TYPE_CHECKING:
     from app.clients.chainloop_wire import Channels, Wire
+    from app.domain.login import EndedThere
 
 T = TypeVar("T")
 _NO_PROJECT = "loopin-status"
@@ -155,13 +156,13 @@ class ChainloopGateway:
         self._check_organization()
         await self._call(lambda wire: wire.revoke_token(self._metadata, token_id))
 
-    async def sign_out(self, *, everywhere: bool = False) -> bool:
-        """POST /auth/logout beside the sign-in page; False where the server does not announce it."""
+    async def sign_out(self, *, everywhere: bool = False) -> "EndedThere | None":
+        """POST /auth/logout beside the sign-in page; None where the server does not announce it."""
         if self._credential is None:
-            return False
+            return None
         info = await self.server_info()
         if SIGN_OUT not in info.capabilities:
-            return False
+            return None
         from app.clients.chainloop_logout import log_out
 
         return await log_out(

@@ -1,6 +1,7 @@
 """The account server's sign-out call: the one thing of Chainloop that goes over HTTP."""
 
 import asyncio
+import json
 from urllib.parse import urlsplit
 
 import httpx
@@ -8,18 +9,20 @@ import httpx
 from app.clients import tls
 from app.domain.credentials import Endpoint
 from app.domain.errors import Failed, TLSFailed, Unreachable
+from app.domain.login import EndedThere
 from app.domain.loopback import is_loopback_host
 from app.domain.secret import Secret
 from app.oidc.web import made
 
 TIMEOUT = 10.0
 """Seconds for the whole exchange, however slowly the answer drips."""
+MAX_BODY, MAX_COUNT = 4096, 1_000_000
 
 
-async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere: bool) -> bool:
-    """End the token's session, or all of the person's; False when the server has no such call.
+async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere: bool) -> EndedThere | None:
+    """End the token's session, or all that the person began; None when the server has no such call.
 
-    Raise Failed for an answer that is not the promised 204, Unreachable when there is none. A
+    Raise Failed for an answer that is not the promised 200 or 204, Unreachable when there is none. A
     session that the server has already ended counts as ended.
     """
     host = urlsplit(address).hostname or ""
@@ -30,19 +33,43 @@ async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere
         async with (
             asyncio.timeout(TIMEOUT),
             made(httpx.AsyncClient, address, timeout=TIMEOUT, verify=tls.context(endpoint.ca)) as client,
-            # Only the status counts; a body, however long, is left where it is.
             client.stream("POST", address, headers=headers, json={"everywhere": everywhere}) as answer,
         ):
             status = answer.status_code
+            # The status decides. Of a body, however long, no more is read than the counts need.
+            body = await _beginning(answer) if everywhere and status == 200 else b""
     except httpx.ConnectError as error:
         raise _unreachable(host, error) from None
     except (TimeoutError, httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unreachable(f"{host} did not answer the sign-out: {type(error).__name__}") from None
     if status in {404, 405}:
-        return False
+        return None
     if status in {200, 204, 401}:
-        return True
+        return _read(body)
     raise Failed(f"{host} answered the sign-out with HTTP {status}")
+
+
+async def _beginning(answer: httpx.Response) -> bytes:
+    body = b""
+    async for chunk in answer.aiter_raw(MAX_BODY):
+        body += chunk
+        if len(body) > MAX_BODY:
+            return b""
+    return body
+
+
+def _read(body: bytes) -> EndedThere:
+    """The counts, where they are told in the promised form."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        told = None
+    fields = told if isinstance(told, dict) else {}
+    return EndedThere(*(_count(fields.get(name)) for name in ("sessions", "programs")))
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else None
 
 
 def _unreachable(host: str, error: httpx.ConnectError) -> Unreachable:

@@ -97,6 +97,14 @@ class BrowserPage:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedThere:
+    """What a server ended: sessions, and programs that the person had allowed. None where it did not say."""
+
+    sessions: int | None = None
+    programs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SignedOut:
     """Two facts, told apart: what the server did, and what was forgotten here.
 
@@ -104,7 +112,7 @@ class SignedOut:
     `was_over`: the server did not accept it any more, or it had expired. `is_token`: what was forgotten is an
     API token, which a sign-out does not revoke. `still` names a credential that signs one in all the same (an
     environment variable). `unseen` says why nobody could look whether something is stored. `copy_in` is the
-    file that the login was taken over from, where it still has a copy.
+    file that the login was taken over from, where it still has a copy. `ended` is what the server ended.
     """
 
     forgotten: bool
@@ -116,3 +124,4 @@ class SignedOut:
     was_over: bool = False
     is_token: bool = False
     copy_in: str = ""
+    ended: EndedThere | None = None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.domain.activity import ActivityEntry
     from app.domain.credentials import Credential, Endpoint
     from app.domain.gumloop import AuthorizationRequest, GumloopTokens, IssuerFacts, Team
-    from app.domain.login import BrowserPage
+    from app.domain.login import BrowserPage, EndedThere
     from app.domain.organizations import Context, Membership, Organization
     from app.domain.secret import Secret
     from app.domain.server_info import ServerInfo
@@ -153,8 +153,8 @@ class Gateway(Protocol):
     async def revoke_token(self, token_id: str) -> None:
         """End a token for good; raise NotFound for one that is revoked already."""
 
-    async def sign_out(self, *, everywhere: bool = False) -> bool:
-        """End the session at the server; False where the server has no such call."""
+    async def sign_out(self, *, everywhere: bool = False) -> EndedThere | None:
+        """End the session at the server, or all that the person began; None where it has no such call."""
 
 
 class Gateways(Protocol):

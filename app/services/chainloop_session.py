@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     # To look at what is stored here takes none of them.
     from app.domain.keyless import CIIdentities
+    from app.domain.login import EndedThere
     from app.domain.organizations import Identity
     from app.domain.ports import Claims, Gateway, Gateways, Vault
     from app.domain.secret import Secret
@@ -189,8 +190,8 @@ class ChainloopSession:
             return ReadOnlyGateway(gateway, why)
         return gateway
 
-    async def end_session(self, credential: Credential, *, everywhere: bool = False) -> bool:
-        """End a person's session at its server; False where the server has no such call.
+    async def end_session(self, credential: Credential, *, everywhere: bool = False) -> EndedThere | None:
+        """End a person's session at its server; None where the server has no such call.
 
         Raise ReadOnly in read-only mode, SessionEnded for a session that is over already.
         """

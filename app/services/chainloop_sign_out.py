@@ -6,7 +6,7 @@ from app.domain.activity import Action
 from app.domain.claims import expiry_of
 from app.domain.credentials import Credential, Method, Provider, Source, profile_words
 from app.domain.errors import LoopinError, SessionEnded, VaultMissing
-from app.domain.login import SignedOut
+from app.domain.login import EndedThere, SignedOut
 from app.domain.ports import AccountStore, Clock, Vault
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
@@ -43,7 +43,7 @@ class ChainloopSignOut:
         self._trail = trail
 
     async def do(self, *, everywhere: bool = False) -> SignedOut:
-        """Sign the profile out; `everywhere` ends all sessions of the person."""
+        """Sign the profile out; `everywhere` ends all sessions of the person, and programs they allowed."""
         profile = self._session.target.profile
         still = self._session.outside()
         try:
@@ -76,25 +76,28 @@ class ChainloopSignOut:
         was_over = was_over or (until is not None and until <= self._clock.now())
         return SignedOut(
             True,
-            ended,
+            ended is not None,
             None if ended or was_over else until,
             warning,
             still,
             was_over=was_over,
             is_token=credential.method is Method.API_TOKEN,
             copy_in=copy_in,
+            ended=ended,
         )
 
-    async def _end_session(self, credential: Credential, everywhere: bool) -> tuple[bool, bool, str]:
-        """Whether the session was ended now, whether it was over already, and why the server was not told."""
+    async def _end_session(
+        self, credential: Credential, everywhere: bool
+    ) -> tuple[EndedThere | None, bool, str]:
+        """What ended now, whether the session was over already, and why the server was not told."""
         if not _has_session(credential):
-            return False, False, ""
+            return None, False, ""
         try:
             return await self._session.end_session(credential, everywhere=everywhere), False, ""
         except SessionEnded:
-            return False, True, ""
+            return None, True, ""
         except LoopinError as error:
-            return False, False, f"the server could not be told: {error.message}"
+            return None, False, f"the server could not be told: {error.message}"
 
 
 def _has_session(credential: Credential) -> bool:

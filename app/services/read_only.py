@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.domain.errors import ReadOnly
+from app.domain.login import EndedThere
 from app.domain.organizations import Context, Membership, Organization
 from app.domain.ports import Gateway
 from app.domain.server_info import ServerInfo
@@ -66,7 +67,7 @@ class ReadOnlyGateway:
         """A change."""
         raise self._refusal()
 
-    async def sign_out(self, *, everywhere: bool = False) -> bool:
+    async def sign_out(self, *, everywhere: bool = False) -> EndedThere | None:
         """A change: the session is gone on every machine that has it."""
         raise self._refusal()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.domain.credentials import Credential, Endpoint, Method, Provider
 from app.domain.errors import AlreadyExists, LoopinError, NotFound, SessionEnded
+from app.domain.login import EndedThere
 from app.domain.organizations import (
     CASBackend,
     Context,
@@ -218,14 +219,14 @@ class FakeGateway:
                 return
         raise NotFound("there is no such token, or it is revoked already")
 
-    async def sign_out(self, *, everywhere: bool = False) -> bool:
+    async def sign_out(self, *, everywhere: bool = False) -> EndedThere | None:
         """End the session where the server can."""
         plane = await self._enter("sign_out")
         if SIGN_OUT in plane.capabilities and self._credential is not None:
             plane.accepted.discard(self._credential.secret)
             await plane.answer("sign_out")
-            return True
-        return False
+            return EndedThere()
+        return None
 
 
 class FakeGateways:

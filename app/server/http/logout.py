@@ -1,4 +1,4 @@
-"""/auth/logout: a program ends the session of the token that it shows, or all of the person's."""
+"""/auth/logout: a program ends the session of the token that it shows, or all that the person began."""
 
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
@@ -25,7 +25,7 @@ def make_blueprint(parts: Parts) -> Blueprint:
             return programs.problem("invalid", 'send {"everywhere": true} or {"everywhere": false}', 400)
         authorization = request.headers.get("Authorization", "")
         try:
-            parts.sign_out.do(bearer_in(authorization), everywhere, visitor.address)
+            ended = parts.sign_out.do(bearer_in(authorization), everywhere, visitor.address)
         except NotSignedIn as error:
             answer = programs.problem("unauthenticated", error.message, 401)
             return *answer, {"WWW-Authenticate": challenge(authorization)}

@@ -86,6 +86,7 @@ SCHEMAS: _Json = {
             details={"type": ["object", "null"]},
         ),
     ),
+    "Ended": _object("sessions programs", sessions={"type": "integer"}, programs={"type": "integer"}),
     "AuthError": _object("code message", code=_TEXT, message=_TEXT),
 }
 
@@ -184,9 +185,10 @@ PATHS: _Json = {
     },
     "/auth/logout": {
         "post": _operation(
-            "End this session, or all of the person's",
+            "End this session, or all of the person's and the programs that they allowed",
             {
-                "204": _answer("Ended"),
+                "200": _answer("Ended everywhere: how many of each. API keys live on", "Ended"),
+                "204": _answer("This session ended"),
                 "400": _answer("Not the body that is expected", "AuthError"),
                 "401": _answer("Not signed in", "AuthError"),
                 **_not_now("AuthError"),

@@ -20,9 +20,10 @@ from app.server.oauth import opaque, rules
 from app.server.oauth.issued import IssuedCode, IssuedToken, Person
 from app.server.oauth.purge import Purge
 from app.server.usecases import audit
+from app.server.usecases.access import GRANT_END
 from app.server.usecases.recheck import locked, recheck_session
 
-GRANTED, ENDED, REPLAYED = "oauth.grant", "oauth.end", "oauth.replay"
+GRANTED, REPLAYED = "oauth.grant", "oauth.replay"
 _CLIENT_ID = re.compile(r"[!-~]{1,48}")
 
 
@@ -177,7 +178,7 @@ class Store:
             return
         grant = self._session.get(OAuthGrant, token.grant_id, with_for_update=True, populate_existing=True)
         if grant is not None:
-            self._end(grant, ENDED)
+            self._end(grant, GRANT_END)
 
     def person(self, user_id: UUID) -> Person | None:
         """The person, unless disabled."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotSignedIn, PermissionDenied
@@ -14,6 +14,7 @@ from app.server.database.models import LoginSession, User
 from app.server.jwts import INVALID, PERSON_AUDIENCE, Tokens
 from app.server.limits import Busy
 from app.server.usecases import attempts, audit
+from app.server.usecases.access import Ended, end_grants, end_sessions
 from app.server.usecases.passwords import Passwords
 from app.server.usecases.recheck import locked
 
@@ -119,15 +120,18 @@ def account_of(email: str) -> str:
 
 
 class SignOut:
-    """End the session of a person's JWT, or all of the person's. Raises NotSignedIn for any other bearer."""
+    """End the session of a person's JWT; everywhere, all sessions and what the person allowed programs.
+
+    API keys live on. Raises NotSignedIn for any other bearer.
+    """
 
     def __init__(self, database: Database, tokens: Tokens, clock: Clock) -> None:
         self._database = database
         self._tokens = tokens
         self._clock = clock
 
-    def do(self, bearer: str, everywhere: bool, address: str) -> int:
-        """Return how many sessions ended."""
+    def do(self, bearer: str, everywhere: bool, address: str) -> Ended:
+        """Return what ended."""
         verified = self._tokens.verify(bearer)
         if verified.audience != PERSON_AUDIENCE:
             raise NotSignedIn(INVALID)
@@ -138,7 +142,9 @@ class SignOut:
             lambda session: self._end(session, user_id, verified.id, everywhere, address)
         )
 
-    def _end(self, session: Session, user_id: UUID, session_id: UUID, everywhere: bool, address: str) -> int:
+    def _end(
+        self, session: Session, user_id: UUID, session_id: UUID, everywhere: bool, address: str
+    ) -> Ended:
         # Held for writing: what is begun with one of the sessions meanwhile is begun before or refused.
         user = session.scalar(locked(select(User).where(User.id == user_id), write=everywhere))
         own = select(LoginSession.id).where(
@@ -148,8 +154,12 @@ class SignOut:
         if user is None or session.scalar(locked(own, write=True)) is None:
             raise NotSignedIn(INVALID)
         now = self._clock()
-        ended = end_sessions(session, user_id, now, None if everywhere else session_id)
-        what = audit.What(audit.LOGOUT, target_id=session_id, details={"everywhere": everywhere})
+        ended = Ended(
+            end_sessions(session, user_id, now, only=None if everywhere else session_id),
+            end_grants(session, user_id, now) if everywhere else 0,
+        )
+        details = {"everywhere": everywhere, "sessions": ended.sessions, "grants": ended.grants}
+        what = audit.What(audit.LOGOUT, target_id=session_id, details=details)
         audit.record(session, audit.Who("person", user_id, user.email, address), [what], now)
         return ended
 
@@ -169,11 +179,3 @@ def open_session(
     who = audit.Who("person", user.id, user.email, address)
     audit.record(session, who, [audit.What(audit.LOGIN, target_id=row.id, details=details)], began)
     return row
-
-
-def end_sessions(session: Session, user_id: UUID, now: datetime, only: UUID | None = None) -> int:
-    """End a person's sessions, or the one named; return how many were open."""
-    open_ones = update(LoginSession).where(LoginSession.user_id == user_id, LoginSession.ended_at.is_(None))
-    if only is not None:
-        open_ones = open_ones.where(LoginSession.id == only)
-    return len(session.scalars(open_ones.values(ended_at=now).returning(LoginSession.id)).all())

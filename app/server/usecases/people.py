@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -14,9 +14,8 @@ from app.domain.text import clean
 from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import APIToken, Membership, Organization, User
-from app.server.database.oauth_models import APIKey, OAuthGrant
 from app.server.usecases import attempts, audit
-from app.server.usecases.accounts import end_sessions
+from app.server.usecases.access import Ended, end_grants, end_keys, end_sessions, own_key
 from app.server.usecases.passwords import MAX_LENGTH, Passwords
 from app.server.usecases.recheck import locked
 
@@ -55,16 +54,6 @@ class PersonRow:
     created_at: datetime
     disabled_at: datetime | None
     places: Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """What ended with a person's access. `tokens` is how many API tokens that they made live on."""
-
-    sessions: int
-    grants: int
-    keys: int
-    tokens: int = 0
 
 
 def check_password(password: str) -> str:
@@ -176,7 +165,7 @@ class SetAccess:
         else:
             user.disabled_at = user.disabled_at or now
         user.updated_at = now
-        ended = Ended(0, 0, 0) if allowed else _end(session, user.id, now)
+        ended = Ended() if allowed else _end(session, user.id, now)
         action = USER_ENABLE if allowed else USER_DISABLE
         audit.record(session, by, [_about(action, user, ended)], now)
         return ended
@@ -214,20 +203,20 @@ def find(session: Session, email: str) -> User:
 
 
 def _about(action: str, user: User, ended: Ended) -> audit.What:
-    details = {"sessions": ended.sessions, "grants": ended.grants, "keys": ended.keys}
-    return audit.What(action, target_id=user.id, target_name=user.email, details=details)
+    return audit.What(action, target_id=user.id, target_name=user.email, details=ended.counts)
 
 
 def _end(session: Session, user_id: UUID, now: datetime) -> Ended:
-    sessions = end_sessions(session, user_id, now)
-    grants = update(OAuthGrant).where(OAuthGrant.user_id == user_id, OAuthGrant.ended_at.is_(None))
-    own = (APIKey.user_id == user_id, APIKey.team_id.is_(None), APIKey.ended_at.is_(None))
-    keys = update(APIKey).where(*own).values(ended_at=now).returning(APIKey.key_hash)
-    made = select(func.count()).select_from(APIToken)
-    made = made.where(APIToken.created_by == user_id, APIToken.revoked_at.is_(None))
+    alive = select(func.count()).select_from(APIToken).where(*_lives_on(user_id, now))
     return Ended(
-        sessions,
-        len(session.scalars(grants.values(ended_at=now).returning(OAuthGrant.id)).all()),
-        len(session.scalars(keys).all()),
-        session.scalar(made) or 0,
+        end_sessions(session, user_id, now),
+        end_grants(session, user_id, now),
+        end_keys(session, now, own_key(user_id)),
+        session.scalar(alive) or 0,
     )
+
+
+def _lives_on(user_id: UUID, now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """API tokens that the person created and that work."""
+    endless = or_(APIToken.expires_at.is_(None), APIToken.expires_at > now)
+    return APIToken.created_by == user_id, APIToken.revoked_at.is_(None), endless

@@ -10,7 +10,7 @@ import pytest
 from app.clients.chainloop import ChainloopGateways
 from app.clients.chainloop_logout import log_out
 from app.domain.errors import Failed, LoginFailed, LoopinError, TLSFailed, Unreachable
-from app.domain.login import Step
+from app.domain.login import EndedThere, Step
 from app.domain.secret import Secret
 from app.proto.controlplane.v1 import status_pb2
 from app.services.login.chainloop_browser import page_address
@@ -59,8 +59,8 @@ async def test_a_session_never_leaves_this_machine_in_plain_text() -> None:
 
 
 @contextlib.contextmanager
-def http_peer(status: str, seen: list[bytes] | None = None) -> Iterator[str]:
-    """Answers every request with one status."""
+def http_peer(status: str, seen: list[bytes] | None = None, body: bytes = b"") -> Iterator[str]:
+    """Answers every request with one status and body."""
 
     def behave(connection: socket.socket) -> None:
         data = b""
@@ -68,7 +68,9 @@ def http_peer(status: str, seen: list[bytes] | None = None) -> Iterator[str]:
             data += connection.recv(4000)
         if seen is not None:
             seen.append(data)
-        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        with contextlib.suppress(OSError):
+            connection.sendall(head.encode() + body)
         connection.close()
 
     with tcp_peer(behave) as address:
@@ -81,10 +83,32 @@ def http_peer(status: str, seen: list[bytes] | None = None) -> Iterator[str]:
 async def test_what_the_answer_to_a_sign_out_means(status: str, ended: bool) -> None:
     seen: list[bytes] = []
     with http_peer(status, seen) as address:
-        assert await log_out(address, TOKEN, endpoint_of("a:1"), everywhere=True) is ended
+        told = await log_out(address, TOKEN, endpoint_of("a:1"), everywhere=True)
+    assert told == (EndedThere() if ended else None)
     head, _, body = seen[0].partition(b"\r\n\r\n")
     assert f"authorization: bearer {TOKEN.reveal()}".encode() in head.lower()
     assert body.replace(b" ", b"") == b'{"everywhere":true}'
+
+
+@pytest.mark.parametrize(
+    ("body", "sessions", "programs"),
+    [
+        (b'{"sessions": 3, "programs": 2}', 3, 2),
+        (b'{"sessions": 0, "programs": "\\u001b[1m", "more": 1}', 0, None),
+        (b'{"sessions": true, "programs": -1}', None, None),
+        (b'{"sessions": 1e9, "programs": 99999999999}', None, None),
+        (b"[3, 2]", None, None),
+        (b"\xff{", None, None),
+        (b"[" * 4000, None, None),
+        (b'{"sessions": 3, "programs": 2}' + b" " * 5_000_000, None, None),
+    ],
+)
+async def test_how_many_ended_is_believed_in_the_promised_form_only(
+    body: bytes, sessions: int | None, programs: int | None
+) -> None:
+    with http_peer("200 OK", body=body) as address:
+        told = await log_out(address, TOKEN, endpoint_of("a:1"), everywhere=True)
+    assert told == EndedThere(sessions, programs)
 
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "302 Found"])

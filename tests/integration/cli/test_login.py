@@ -13,6 +13,7 @@ from app.domain.secret import Secret
 from app.server.clock import utc_now
 from app.server.usecases.places import SetMembership
 from tests.support.cli import Clerk, FormBrowser, Loopin, NoBrowser, secrets_in, signed_in
+from tests.support.oauth import tokens_at
 from tests.support.organizations import OPERATOR, Organization, add_organization
 from tests.support.server import AccountServer, ServerFactory, sign_in
 
@@ -95,8 +96,13 @@ def test_everywhere_ends_the_other_sessions_too(clerk: Clerk, organization: Orga
     one, other = (sign_in(organization.server, *organization.owner.login) for _ in range(2))
     clerk(*LOGIN, "--token", one).works()
     clerk("chainloop", "organization", "describe", "--token", other).works()
-    assert "all your sessions ended" in clerk(*LOGOUT, "--everywhere").works().out
+    tokens_at(organization.server, organization.owner.login)
+    said = clerk(*LOGOUT, "--everywhere").works().out
+    assert "all of yours ended: 3 sessions and 1 allowed program. API keys stay valid." in said
     clerk("chainloop", "organization", "describe", "--token", other).fails(3)
+    clerk(*LOGIN, "--token", sign_in(organization.server, *organization.owner.login)).works()
+    gone = clerk(*LOGOUT, "--everywhere", "-o", "json").works().json
+    assert (gone["sessions"], gone["programs"]) == (1, 0)
 
 
 def test_profiles_do_not_mix(clerk: Clerk, account_server: AccountServer) -> None:

@@ -1,11 +1,12 @@
 """The server's own sign-in: one cookie, rotated, and never a way to somewhere else."""
 
+import json
 from copy import copy
 
 import pytest
 
 from tests.support.databases import ON_BOTH
-from tests.support.oauth import Person, person_at
+from tests.support.oauth import Person, person_at, program_at, tokens_at, user_id_of
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, csrf_of, own_address, sign_in
 
@@ -76,6 +77,29 @@ def test_signing_out_ends_the_session_on_the_server(account_server: AccountServe
 
 
 @ON_BOTH
+def test_signing_out_everywhere_ends_programs_and_leaves_the_api_key(organization: Organization) -> None:
+    server, viewer = organization.server, organization.member("viewer")
+    with person_at(server, viewer.login, own=True) as person, program_at(server) as program:
+        form = {"csrf_token": csrf_of(person.http.get("/account/keys").text)}
+        key = person.http.post("/account/keys", data=form).text.partition('autocomplete="off">')[2]
+        key = key.partition("<")[0]
+        allowed = [tokens_at(server, viewer.login) for _ in range(2)]
+        headers = {"Authorization": f"Bearer {sign_in(server, *viewer.login)}"}
+        answer = program.http.post("/auth/logout", json={"everywhere": True}, headers=headers).json()
+        assert answer["programs"] == 2
+        for tokens in allowed:
+            assert not program.works(tokens["access_token"])
+            assert program.refresh(tokens["refresh_token"]).json()["error"] == "invalid_grant"
+        sent = {"Authorization": f"Bearer {key}", "x-auth-key": user_id_of(server, viewer.email)}
+        assert program.http.get("/api/v1/models", headers=sent).status_code == 200
+    with server.database() as database:
+        query = "SELECT details FROM audit_events WHERE action = 'logout' AND actor_name = ?"
+        told = [row[0] for row in database.execute(query, (viewer.email,)).fetchall()]
+    [details] = [json.loads(row) if isinstance(row, str) else row for row in told]
+    assert details == {"everywhere": True, "sessions": answer["sessions"], "grants": 2}
+
+
+@ON_BOTH
 def test_signing_out_everywhere_and_being_disabled_end_a_browser_at_once(
     organization: Organization,
 ) -> None:
@@ -84,7 +108,7 @@ def test_signing_out_everywhere_and_being_disabled_end_a_browser_at_once(
         headers = {"Authorization": f"Bearer {sign_in(server, *viewer)}"}
         assert person.http.get("/account/keys").status_code == 200
         answer = person.http.post("/auth/logout", json={"everywhere": True}, headers=headers)
-        assert answer.status_code == 204
+        assert (answer.status_code, answer.json()) == (200, {"sessions": 2, "programs": 0})
         assert person.http.get("/account/keys").status_code == 303
     with person_at(server, viewer, own=True) as person:
         assert person.http.get("/account/keys").status_code == 200
