@@ -25,6 +25,10 @@ user = LazyGroup(
     entries=(
         Entry("add", "app.cli.server_user:add", "Add a person"),
         Entry("list", "app.cli.server_user:list_", "List everybody, with their organizations and roles"),
+        Entry("show", "app.cli.server_user_access:show_user", "Show a person and what is open in their name"),
+        Entry("sessions", "app.cli.server_user_access:sessions", "List where they are signed in, or end it"),
+        Entry("grants", "app.cli.server_user_access:grants", "List the programs they allowed, or end that"),
+        Entry("keys", "app.cli.server_user_access:keys", "List their API keys, or delete them"),
         Entry("disable", "app.cli.server_user:disable", "Keep a person out"),
         Entry("enable", "app.cli.server_user:enable", "Let a person in again"),
         Entry("reset-password", "app.cli.server_user:reset_password", "Give a person a new password"),

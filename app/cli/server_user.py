@@ -57,15 +57,21 @@ def add(
 @json_option
 @database_options
 def list_(as_json: bool, **place: Any) -> None:
-    """List everybody, with their organizations and roles."""
+    """List everybody, with their organizations and roles.
+
+    API TOKENS counts those that a person created and that work: they belong to organizations and outlive
+    the person's access.
+    """
     with open_database(**place) as database:
+        from app.server.clock import utc_now
         from app.server.usecases.people import ListUsers
 
-        found = ListUsers(database).do()
+        found = ListUsers(database, utc_now).do()
     if as_json:
-        show_json([_shape(person) for person in found])
+        show_json([person_shape(person) for person in found])
     elif found:
-        show(table(("EMAIL", "NAME", "STATE", "ORGANIZATIONS", "ADDED (UTC)"), [_row(p) for p in found]))
+        heads = ("EMAIL", "NAME", "STATE", "ORGANIZATIONS", "API TOKENS", "ADDED (UTC)")
+        show(table(heads, [_row(p) for p in found]))
     else:
         show("Nobody. Add somebody with: loopin server user add EMAIL")
 
@@ -77,11 +83,14 @@ def list_(as_json: bool, **place: Any) -> None:
 @database_options
 def disable(email: str | None, email_option: str | None, as_json: bool, **place: Any) -> None:
     """Keep a person out: every session, program and key of theirs ends at once."""
+    who = named(email, email_option, "EMAIL")
     with open_database(**place) as database:
-        ended = _set_access(database, named(email, email_option, "EMAIL"), allowed=False)
+        ended = _set_access(database, who, allowed=False)
     _tell(ended, as_json, "Signed out everywhere")
     if ended.tokens and not as_json:
-        show(f"{plural(ended.tokens, 'API token')} that they made belong to organizations and live on.")
+        count = plural(ended.tokens, "API token")
+        show(f"{count} that they made still {'works' if ended.tokens == 1 else 'work'}. See which:")
+        show(f"  loopin server user show {who}{place_words(**place)}")
 
 
 @click.command("enable", cls=Leaf)
@@ -94,7 +103,7 @@ def enable(email: str | None, email_option: str | None, as_json: bool, **place: 
     with open_database(**place) as database:
         ended = _set_access(database, named(email, email_option, "EMAIL"), allowed=True)
     if as_json:
-        show_json(_ended(ended))
+        show_json(ended_shape(ended))
     else:
         show("They may sign in again.")
 
@@ -143,13 +152,14 @@ def _set_access(database: Any, email: str, *, allowed: bool) -> "Ended":
 
 def _tell(ended: "Ended", as_json: bool, done: str) -> None:
     if as_json:
-        show_json(_ended(ended))
+        show_json(ended_shape(ended))
         return
     parts = (plural(ended.sessions, "session"), plural(ended.grants, "program"), plural(ended.keys, "key"))
     show(f"{done}: {', '.join(parts)} ended.")
 
 
-def _ended(ended: "Ended") -> dict[str, int]:
+def ended_shape(ended: "Ended") -> dict[str, int]:
+    """How much ended, as JSON."""
     return {
         "sessions": ended.sessions,
         "programs": ended.grants,
@@ -161,10 +171,11 @@ def _ended(ended: "Ended") -> dict[str, int]:
 def _row(person: "PersonRow") -> tuple[str, ...]:
     state = "disabled" if person.disabled_at else "active"
     places = ", ".join(f"{name} ({role})" for name, role in person.places)
-    return person.email, person.name, state, places, in_table(person.created_at)
+    return person.email, person.name, state, places, str(person.tokens), in_table(person.created_at)
 
 
-def _shape(person: "PersonRow") -> dict[str, Any]:
+def person_shape(person: "PersonRow") -> dict[str, Any]:
+    """A person as JSON."""
     return {
         "id": str(person.id),
         "email": person.email,
@@ -172,4 +183,5 @@ def _shape(person: "PersonRow") -> dict[str, Any]:
         "createdAt": stamp(person.created_at),
         "disabledAt": stamp(person.disabled_at),
         "memberships": [{"organization": name, "role": role} for name, role in person.places],
+        "apiTokens": person.tokens,
     }

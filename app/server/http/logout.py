@@ -29,7 +29,7 @@ def make_blueprint(parts: Parts) -> Blueprint:
         except NotSignedIn as error:
             answer = programs.problem("unauthenticated", error.message, 401)
             return *answer, {"WWW-Authenticate": challenge(authorization)}
-        return "", 204
+        return {"sessions": ended.sessions, "programs": ended.grants} if everywhere else ("", 204)
 
     programs.answer_errors(routes)
     return routes

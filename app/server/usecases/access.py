@@ -4,16 +4,16 @@ Whoever ends something holds the person for writing first (see recheck), so that
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Update, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
 
 from app.server.database.models import LoginSession, Organization
 from app.server.database.oauth_models import APIKey, OAuthClient, OAuthGrant, Team
+from app.server.usecases import audit
 
 SESSION_END, GRANT_END, KEY_DELETE = "session.end", "oauth.end", "api_key.delete"
 
@@ -62,9 +62,11 @@ class KeyRow:
     id: UUID
     team: str
     organization: str
+    organization_id: UUID | None
     hint: str
     created_at: datetime
     last_used_at: datetime | None
+    digest: str = field(repr=False)
 
 
 def read_sessions(session: Session, user_id: UUID, now: datetime) -> Sequence[SessionRow]:
@@ -93,14 +95,14 @@ def read_grants(session: Session, user_id: UUID, now: datetime) -> Sequence[Gran
             grant.created_at,
             grant.expires_at,
         )
-        for grant, client in session.execute(query).tuples()
+        for grant, client in session.execute(query)
     ]
 
 
 def read_keys(session: Session, user_id: UUID) -> Sequence[KeyRow]:
     """The person's own key, and those that they made for teams."""
     query = (
-        select(APIKey, Team.name, Organization.name)
+        select(APIKey, Team.name, Organization.name, Organization.id)
         .outerjoin(Team, Team.id == APIKey.team_id)
         .outerjoin(Organization, Organization.id == Team.organization_id)
         .where(APIKey.user_id == user_id, APIKey.ended_at.is_(None))
@@ -111,29 +113,38 @@ def read_keys(session: Session, user_id: UUID) -> Sequence[KeyRow]:
             key.team_id or key.user_id,
             team or "",
             organization or "",
+            organization_id,
             key.hint,
             key.created_at,
             key.last_used_at,
+            key.key_hash,
         )
-        for key, team, organization in session.execute(query).tuples()
+        for key, team, organization, organization_id in session.execute(query)
     ]
 
 
 def end_sessions(
     session: Session, user_id: UUID, now: datetime, *, only: UUID | None = None, keep: UUID | None = None
-) -> int:
-    """End a person's sessions, `only` one, or all but the one to `keep`; return how many were open."""
+) -> Sequence[UUID]:
+    """End a person's sessions, `only` one, or all but the one to `keep`; return those that were open."""
     wanted = [LoginSession.user_id == user_id, LoginSession.ended_at.is_(None)]
     wanted += [LoginSession.id == only] if only else []
     wanted += [LoginSession.id != keep] if keep else []
-    return _end(session, update(LoginSession).where(*wanted), LoginSession.expires_at, now)
+    ended = update(LoginSession).where(*wanted).values(ended_at=now)
+    rows = session.execute(ended.returning(LoginSession.id, LoginSession.expires_at)).all()
+    # What has expired is ended, too, as another host's clock may be late; but it was not open any more.
+    return [id for id, until in rows if until > now]
 
 
-def end_grants(session: Session, user_id: UUID, now: datetime, *, only: UUID | None = None) -> int:
-    """End what a person allowed programs, or `only` one; return how many were in force."""
+def end_grants(
+    session: Session, user_id: UUID, now: datetime, *, only: UUID | None = None
+) -> Sequence[tuple[UUID, str]]:
+    """End what a person allowed programs, or `only` one; return those in force, with their client's ID."""
     wanted = [OAuthGrant.user_id == user_id, OAuthGrant.ended_at.is_(None)]
     wanted += [OAuthGrant.id == only] if only else []
-    return _end(session, update(OAuthGrant).where(*wanted), OAuthGrant.expires_at, now)
+    ended = update(OAuthGrant).where(*wanted).values(ended_at=now)
+    rows = session.execute(ended.returning(OAuthGrant.id, OAuthGrant.client_id, OAuthGrant.expires_at)).all()
+    return [(id, client_id) for id, client_id, until in rows if until > now]
 
 
 def end_keys(session: Session, now: datetime, *which: ColumnElement[bool]) -> int:
@@ -147,7 +158,16 @@ def own_key(user_id: UUID) -> ColumnElement[bool]:
     return APIKey.team_id.is_(None) & (APIKey.user_id == user_id)
 
 
-def _end(session: Session, some: Update, until: InstrumentedAttribute[datetime], now: datetime) -> int:
-    # What has expired is ended, too, as another host's clock may be late; but it was not open any more.
-    ends: Sequence[Any] = session.scalars(some.values(ended_at=now).returning(until)).all()
-    return sum(1 for end in ends if end > now)
+def sessions_ended(ended: Sequence[UUID], email: str) -> list[audit.What]:
+    """For the audit trail: one event a session."""
+    return [audit.What(SESSION_END, target_id=id, target_name=email) for id in ended]
+
+
+def grants_ended(ended: Sequence[tuple[UUID, str]]) -> list[audit.What]:
+    """The same for programs."""
+    return [audit.What(GRANT_END, target_id=id, target_name=client_id) for id, client_id in ended]
+
+
+def key_deleted(key: KeyRow, email: str) -> audit.What:
+    """The same for a key."""
+    return audit.What(KEY_DELETE, key.organization_id, key.id, key.team or email)

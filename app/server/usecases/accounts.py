@@ -155,8 +155,8 @@ class SignOut:
             raise NotSignedIn(INVALID)
         now = self._clock()
         ended = Ended(
-            end_sessions(session, user_id, now, only=None if everywhere else session_id),
-            end_grants(session, user_id, now) if everywhere else 0,
+            len(end_sessions(session, user_id, now, only=None if everywhere else session_id)),
+            len(end_grants(session, user_id, now)) if everywhere else 0,
         )
         details = {"everywhere": everywhere, "sessions": ended.sessions, "grants": ended.grants}
         what = audit.What(audit.LOGOUT, target_id=session_id, details=details)

@@ -46,7 +46,10 @@ class NewPerson:
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """One person and the places they have, as (organization, role)."""
+    """One person and the places they have, as (organization, role).
+
+    `tokens` is how many of the API tokens that work they created; these outlive their access.
+    """
 
     id: UUID
     email: str
@@ -54,6 +57,7 @@ class PersonRow:
     created_at: datetime
     disabled_at: datetime | None
     places: Sequence[tuple[str, str]]
+    tokens: int = 0
 
 
 def check_password(password: str) -> str:
@@ -99,29 +103,14 @@ class AddUser:
 class ListUsers:
     """Everybody, by e-mail address."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
     def do(self) -> list[PersonRow]:
         """List them."""
         with self._database.read() as session:
-            places: dict[UUID, list[tuple[str, str]]] = {}
-            joined = select(Membership.user_id, Organization.name, Membership.role)
-            joined = joined.join(Organization, Organization.id == Membership.organization_id)
-            for user_id, name, role in session.execute(joined.order_by(Organization.name)):
-                places.setdefault(user_id, []).append((name, role))
-            users = session.scalars(select(User).order_by(User.email)).all()
-        return [
-            PersonRow(
-                user.id,
-                user.email,
-                f"{user.first_name} {user.last_name}".strip(),
-                user.created_at,
-                user.disabled_at,
-                places.get(user.id, ()),
-            )
-            for user in users
-        ]
+            return person_rows(session, self._clock())
 
 
 class Unlock:
@@ -194,9 +183,37 @@ class ResetPassword:
         return ended
 
 
-def find(session: Session, email: str) -> User:
-    """The person with this address, held until the transaction ends; raise NotFound."""
-    user = session.scalar(locked(select(User).where(User.email == email.strip().lower()), write=True))
+def person_rows(session: Session, now: datetime, only: UUID | None = None) -> list[PersonRow]:
+    """Everybody, or one person."""
+    places: dict[UUID, list[tuple[str, str]]] = {}
+    joined = select(Membership.user_id, Organization.name, Membership.role)
+    joined = joined.join(Organization, Organization.id == Membership.organization_id)
+    counted = select(APIToken.created_by, func.count()).where(*lives_on(now)).group_by(APIToken.created_by)
+    people = select(User).order_by(User.email)
+    if only is not None:
+        joined, people = joined.where(Membership.user_id == only), people.where(User.id == only)
+        counted = counted.where(APIToken.created_by == only)
+    for user_id, name, role in session.execute(joined.order_by(Organization.name)):
+        places.setdefault(user_id, []).append((name, role))
+    tokens = dict(session.execute(counted).all())
+    return [
+        PersonRow(
+            user.id,
+            user.email,
+            f"{user.first_name} {user.last_name}".strip(),
+            user.created_at,
+            user.disabled_at,
+            places.get(user.id, ()),
+            tokens.get(user.id, 0),
+        )
+        for user in session.scalars(people)
+    ]
+
+
+def find(session: Session, email: str, hold: bool = True) -> User:
+    """The person with this address, held until the transaction ends unless told not to; raise NotFound."""
+    query = select(User).where(User.email == email.strip().lower())
+    user = session.scalar(locked(query, write=True) if hold else query)
     if user is None:
         raise NotFound(f"nobody here is called {email[:80]}", hint="see: loopin server user list")
     return user
@@ -207,16 +224,15 @@ def _about(action: str, user: User, ended: Ended) -> audit.What:
 
 
 def _end(session: Session, user_id: UUID, now: datetime) -> Ended:
-    alive = select(func.count()).select_from(APIToken).where(*_lives_on(user_id, now))
+    alive = select(func.count()).where(*lives_on(now), APIToken.created_by == user_id)
     return Ended(
-        end_sessions(session, user_id, now),
-        end_grants(session, user_id, now),
+        len(end_sessions(session, user_id, now)),
+        len(end_grants(session, user_id, now)),
         end_keys(session, now, own_key(user_id)),
         session.scalar(alive) or 0,
     )
 
 
-def _lives_on(user_id: UUID, now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """API tokens that the person created and that work."""
-    endless = or_(APIToken.expires_at.is_(None), APIToken.expires_at > now)
-    return APIToken.created_by == user_id, APIToken.revoked_at.is_(None), endless
+def lives_on(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Of API tokens, those that work."""
+    return APIToken.revoked_at.is_(None), or_(APIToken.expires_at.is_(None), APIToken.expires_at > now)
