@@ -19,7 +19,6 @@ from app.cli.server_options import (
 )
 from app.cli.server_user import ended_shape, person_shape
 from app.domain.errors import UsageError
-from app.domain.text import clean
 
 if TYPE_CHECKING:
     from app.server.usecases.access import Ended, GrantRow, KeyRow, SessionRow
@@ -178,8 +177,7 @@ def _session_row(row: "SessionRow") -> tuple[str, ...]:
 
 
 def _grant_row(row: "GrantRow") -> tuple[str, ...]:
-    program = clean(row.program, 80)
-    return str(row.id), program, row.scope, in_table(row.created_at), in_table(row.expires_at)
+    return str(row.id), row.program, row.scope, in_table(row.created_at), in_table(row.expires_at)
 
 
 def _key_row(row: "KeyRow") -> tuple[str, ...]:

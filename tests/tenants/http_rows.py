@@ -5,7 +5,7 @@ and names in their place, never their secrets.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.support.oauth import CLIENT, Proof, request_for
@@ -94,6 +94,19 @@ ROWS: Mapping[tuple[str, str], Row] = {
     ("POST", "/account/sign-out"): lambda _: [Ask("POST", "/account/sign-out", page="/account/keys")],
     ("GET", "/account/keys"): lambda at: [Ask("GET", "/account/keys", {"team": at.team[0]})],
     ("POST", "/account/keys"): _keys,
+    ("POST", "/account/keys/delete"): lambda at: [
+        replace(ask, path="/account/keys/delete") for ask in _keys(at)
+    ],
+    ("GET", "/account/sessions"): lambda at: [Ask("GET", "/account/sessions", {"user_id": at.owner.user_id})],
+    ("POST", "/account/sessions"): lambda at: [
+        Ask("POST", "/account/sessions", form={name: word}, page="/account/keys")
+        for name in ("session", "grant")
+        for word in _words(at)
+    ],
+    ("GET", "/account/password"): _get("/account/password"),
+    ("POST", "/account/password"): lambda at: [
+        Ask("POST", "/account/password", form={"email": at.owner.email}, page="/account/keys")
+    ],
     ("GET", "/oauth/authorize"): lambda at: [
         Ask("GET", "/oauth/authorize", request_for(Proof(), account=at.owner.user_id))
     ],

@@ -1,16 +1,21 @@
 """The pages of a person's own account: signing in and out, user ID and API keys."""
 
+from collections.abc import Callable
 from uuid import UUID
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited, SessionEnded
+from app.server.http import own_password, own_sessions
+from app.server.http.own_pages import OwnPages, problem
 from app.server.http.sign_in_form import WRONG, LoginForm, passwords_off, retry_after, too_many
 from app.server.http.visitor import Visitor, next_place
 from app.server.parts import Parts
-from app.server.usecases.api_keys import MakeKey, ReadKeys
+from app.server.usecases.api_keys import DeleteKey, MakeKey, ReadKeys
 from app.server.usecases.browser_sessions import SignedInBrowser
+
+KEYS = "account.keys"
 
 
 def make_blueprint(parts: Parts) -> Blueprint:
@@ -24,6 +29,9 @@ def make_blueprint(parts: Parts) -> Blueprint:
     pages.add_url_rule("/sign-out", "sign_out", door.leave, methods=["POST"])
     pages.add_url_rule("/keys", "keys", keys.show, methods=["GET"])
     pages.add_url_rule("/keys", "make_key", keys.make, methods=["POST"])
+    pages.add_url_rule("/keys/delete", "delete_key", keys.delete, methods=["POST"])
+    own_sessions.add_routes(pages, parts, visitor)
+    own_password.add_routes(pages, parts, visitor)
     return pages
 
 
@@ -78,46 +86,60 @@ class _Keys:
     def __init__(self, parts: Parts, visitor: Visitor) -> None:
         self._read = ReadKeys(parts.database)
         self._make = MakeKey(parts.database, parts.clock)
+        self._delete = DeleteKey(parts.database, parts.clock)
+        self._pages = OwnPages(parts)
         self._visitor = visitor
 
     def show(self) -> ResponseReturnValue:
         """What there is."""
         browser = self._visitor.current()
-        return self._page(browser) if browser else _to_sign_in()
+        return self._page(browser) if browser else self._pages.to_sign_in(KEYS)
 
     def make(self) -> ResponseReturnValue:
         """Make a key and show it, once."""
+        return self._change(
+            lambda browser, team: self._page(
+                browser, self._make.do(browser, team, self._visitor.address), team
+            )
+        )
+
+    def delete(self) -> ResponseReturnValue:
+        """Delete a key, and show what is left."""
+
+        def work(browser: SignedInBrowser, team: UUID | None) -> ResponseReturnValue:
+            self._delete.do(browser, team, self._visitor.address)
+            flash("The key is deleted.")
+            return redirect(url_for(KEYS), 303)
+
+        return self._change(work)
+
+    def _change(
+        self, work: Callable[[SignedInBrowser, UUID | None], ResponseReturnValue]
+    ) -> ResponseReturnValue:
         browser = self._visitor.current()
         if browser is None:
-            return _to_sign_in()
+            return self._pages.to_sign_in(KEYS)
         try:
-            team_id = UUID(team) if (team := request.form.get("team", "")) else None
-            key = self._make.do(browser, team_id, self._visitor.address)
+            return work(browser, UUID(team) if (team := request.form.get("team", "")) else None)
         except SessionEnded:
-            return _to_sign_in()
+            return self._pages.to_sign_in(KEYS)
         except (ValueError, NotFound, PermissionDenied):
             return _not_yours()
-        return self._page(browser, key, team_id)
 
     def _page(self, browser: SignedInBrowser, key: str = "", team_id: UUID | None = None) -> str:
         overview = self._read.do(browser.person)
-        return render_template(
-            "account/keys.html", person=browser.person, keys=overview, new_key=key, new_for=team_id
-        )
+        return self._pages.show("account/keys.html", browser, keys=overview, new_key=key, new_for=team_id)
 
 
 def _to_keys() -> ResponseReturnValue:
-    return redirect(url_for("account.keys"), 303)
-
-
-def _to_sign_in() -> ResponseReturnValue:
-    return redirect(url_for("account.sign_in", next=url_for("account.keys")), 303)
+    return redirect(url_for(KEYS), 303)
 
 
 def _not_yours() -> ResponseReturnValue:
-    return render_template(
-        "problem.html",
-        title="This key is not yours to make",
-        text="Only owners and admins of an organization make the keys of its teams. Nothing was changed.",
-        step="Ask an owner or an admin of the organization.",
-    ), 403
+    return problem(
+        "This key is not yours to change",
+        "Only owners and admins of an organization make and delete the keys of its teams, and a key that is "
+        "not there cannot be deleted. Nothing was changed.",
+        "Ask an owner or an admin of the organization, or reload the page of keys.",
+        403,
+    )

@@ -1,5 +1,6 @@
 """/oauth/authorize: the request is checked, the person signs in, and then allows or denies."""
 
+from datetime import datetime
 from typing import Any
 
 from authlib.common.urls import add_params_to_uri
@@ -25,7 +26,7 @@ _UNREADABLE = "A parameter has characters that it may not have."
 def make_blueprint(parts: Parts, server: OAuthServer) -> Blueprint:
     """The route, protected by the form's CSRF token."""
     pages = Blueprint("oauth_pages", __name__, url_prefix="/oauth")
-    consent = _Consent(server, Visitor(parts))
+    consent = _Consent(parts, server)
     pages.add_url_rule("/authorize", "authorize", consent.show, methods=["GET"])
     pages.add_url_rule("/authorize", "decide", consent.decide, methods=["POST"])
     return pages
@@ -34,9 +35,10 @@ def make_blueprint(parts: Parts, server: OAuthServer) -> Blueprint:
 class _Consent:
     """The page with Allow and Deny."""
 
-    def __init__(self, server: OAuthServer, visitor: Visitor) -> None:
+    def __init__(self, parts: Parts, server: OAuthServer) -> None:
         self._server = server
-        self._visitor = visitor
+        self._visitor = Visitor(parts)
+        self._clock, self._life = parts.clock, parts.settings.grant_life
 
     def show(self) -> ResponseReturnValue:
         """Check the request before anything else; then sign-in page or consent page."""
@@ -48,7 +50,7 @@ class _Consent:
         except ValueError:
             return _problem(_UNREADABLE)
         browser = self._visitor.current()
-        return _page(grant, browser) if browser else _to_sign_in()
+        return self._page(grant, browser) if browser else _to_sign_in()
 
     def decide(self) -> ResponseReturnValue:
         """Send the browser back with a code, or with access_denied."""
@@ -61,7 +63,7 @@ class _Consent:
                 grant = self._server.get_consent_grant()
                 # Another tab may have changed who is signed in; consent counts for the account it named.
                 if request.form.get("account") != str(browser.person.id):
-                    return _page(grant, browser)
+                    return self._page(grant, browser)
                 person = browser.person if request.form.get("decision") == "allow" else None
                 answer = self._server.create_authorization_response(grant.request, person, grant=grant)
         except SessionEnded:
@@ -71,6 +73,9 @@ class _Consent:
         except ValueError:
             return _problem(_UNREADABLE)
         return _leave(answer.location)
+
+    def _page(self, grant: Any, browser: SignedInBrowser) -> str:
+        return _page(grant, browser, self._clock() + self._life)
 
     def _refused(self, error: OAuth2Error) -> ResponseReturnValue:
         """Back to the client when it is known who that is, else a page (RFC 6749 §4.1.2.1)."""
@@ -94,7 +99,7 @@ class _Consent:
         return error.get_error_description() or "The request is not complete."
 
 
-def _page(grant: Any, browser: SignedInBrowser) -> str:
+def _page(grant: Any, browser: SignedInBrowser, until: datetime) -> str:
     target = redirects.origin(grant.redirect_uri)
     if can_name(target):
         allow_form_target(target)
@@ -107,6 +112,7 @@ def _page(grant: Any, browser: SignedInBrowser) -> str:
         local=redirects.is_loopback(grant.redirect_uri),
         scopes=[rules.SCOPES[scope] for scope in grant.request.scope.split()],
         person=browser.person,
+        until=until,
         target=here,
         leave=url_for("account.sign_out", next=here),
     )

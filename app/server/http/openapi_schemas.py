@@ -226,6 +226,31 @@ PATHS: _Json = {
             requestBody=_form("csrf_token", "team"),
         ),
     },
+    "/account/keys/delete": {
+        "post": _operation(
+            "Delete a key",
+            {**_BACK, **_STALE, "403": _page("Not allowed")},
+            requestBody=_form("csrf_token", "team"),
+        ),
+    },
+    "/account/sessions": {
+        "get": _operation("Sessions, and allowed programs", {"200": _page("The page"), **_BACK}),
+        "post": _operation(
+            "End one of them, or all others and with `keys` the API key",
+            {**_BACK, **_STALE, "404": _page("It has ended already")},
+            requestBody=_form("csrf_token", "session", "grant", "keys"),
+        ),
+    },
+    "/account/password": {
+        "get": _operation(
+            "Password page", {"200": _page("The form"), **_BACK, "403": _page("There is none")}
+        ),
+        "post": _operation(
+            "Change one's own password",
+            {**_BACK, **_STALE, "403": _page("Wrong, or there is none"), "429": _page("Too many attempts")},
+            requestBody=_form("csrf_token current new again"),
+        ),
+    },
     "/oauth/authorize": {
         "get": _operation(
             "Ask a person for access (RFC 6749 §4.1, RFC 7636)",

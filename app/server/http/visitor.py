@@ -11,7 +11,8 @@ from app.server.usecases.accounts import SignedIn, account_of
 from app.server.usecases.browser_sessions import BrowserSessions, SignedInBrowser
 
 _KEY = "browser"
-_PLACES = ("/oauth/authorize?", "/account/keys")
+_HOME = "/account/keys"
+_PLACES = ("/oauth/authorize?", _HOME, "/account/sessions", "/account/password")
 _MAX_PLACE = 8000
 
 
@@ -37,10 +38,17 @@ class Visitor:
 
     def sign_in(self, email: str, password: str, life: timedelta | None = None) -> SignedIn:
         """Begin a session with a password. Raises NotSignedIn or RateLimited."""
-        known = self._known.name(account_of(email))
-        done = self._sign_in.do(email, password, self.address, known, life)
+        done = self._sign_in.do(email, password, self.address, self.known(email), life)
         self._known.remember(done.email)
         return done
+
+    def known(self, email: str) -> str:
+        """The name of this browser where the account was signed in to before, else empty."""
+        return self._known.name(account_of(email))
+
+    def renew(self, secret: str) -> None:
+        """Keep a new secret for the session that there is."""
+        session[_KEY] = secret
 
     def keep(self, done: SignedIn) -> None:
         """Keep a session that was just begun, under a new cookie (OWASP: session fixation)."""
@@ -59,4 +67,4 @@ class Visitor:
 def next_place(value: str) -> str:
     """Where to go after signing in: one of our own pages, else the page of keys."""
     plain = value.isascii() and value.isprintable() and len(value) <= _MAX_PLACE and "\\" not in value
-    return value if plain and value.startswith(_PLACES) else _PLACES[-1]
+    return value if plain and value.startswith(_PLACES) else _HOME

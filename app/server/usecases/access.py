@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.text import clean
 from app.server.database.models import LoginSession, Organization
 from app.server.database.oauth_models import APIKey, OAuthClient, OAuthGrant, Team
 from app.server.usecases import audit
@@ -90,7 +91,7 @@ def read_grants(session: Session, user_id: UUID, now: datetime) -> Sequence[Gran
         GrantRow(
             grant.id,
             grant.client_id,
-            client.client_name or grant.client_id,
+            clean(client.client_name or grant.client_id, 80),
             grant.scope,
             grant.created_at,
             grant.expires_at,

@@ -5,18 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound, PermissionDenied
 from app.domain.organizations import ADMINISTRATORS, Role
 from app.server.clock import Clock
 from app.server.database.engine import Database
-from app.server.database.models import Membership, Organization
+from app.server.database.models import Membership, Organization, User
 from app.server.database.oauth_models import APIKey, Team
 from app.server.oauth import opaque
 from app.server.oauth.issued import Person
 from app.server.usecases import audit
+from app.server.usecases.access import KEY_DELETE, end_keys, own_key
 from app.server.usecases.actors import DENIED
 from app.server.usecases.browser_sessions import SignedInBrowser
 from app.server.usecases.recheck import locked, recheck_session
@@ -99,17 +100,56 @@ class MakeKey:
     def _make(
         self, session: Session, browser: SignedInBrowser, team_id: UUID | None, address: str, key: str
     ) -> None:
-        # The row whose key it is stays locked: two that replace it at the same time take turns.
-        own = team_id is None
-        user = recheck_session(session, browser.person.id, browser.session_id, self._clock, writes_user=own)
-        organization_id, name = _managed(session, user.id, team_id) if team_id else (None, user.email)
+        held = _hold(session, browser, team_id, self._clock)
         now = self._clock()
-        same = APIKey.team_id.is_(None) & (APIKey.user_id == user.id) if own else APIKey.team_id == team_id
-        session.execute(update(APIKey).where(same, APIKey.ended_at.is_(None)).values(ended_at=now))
-        add_key(session, key, user.id, team_id, now)
-        who = audit.Who("person", user.id, user.email, address)
-        what = audit.What(KEY_CREATE, organization_id, team_id or user.id, name)
-        audit.record(session, who, [what], now)
+        end_keys(session, now, held.whose)
+        add_key(session, key, held.user.id, team_id, now)
+        audit.record(session, held.who(address), [held.what(KEY_CREATE)], now)
+
+
+class DeleteKey:
+    """Delete a person's or a team's key. Raises NotFound for none, and what MakeKey raises."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def do(self, browser: SignedInBrowser, team_id: UUID | None, address: str) -> None:
+        """From the next request on nobody can use it."""
+        self._database.transact(lambda session: self._delete(session, browser, team_id, address))
+
+    def _delete(self, session: Session, browser: SignedInBrowser, team_id: UUID | None, address: str) -> None:
+        held = _hold(session, browser, team_id, self._clock)
+        now = self._clock()
+        if not end_keys(session, now, held.whose):
+            raise NotFound("there is no key")
+        audit.record(session, held.who(address), [held.what(KEY_DELETE)], now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Whose key is about to change. Their row is locked: two that change it at the same time take turns."""
+
+    user: User
+    team_id: UUID | None
+    organization_id: UUID | None
+    name: str
+
+    @property
+    def whose(self) -> ColumnElement[bool]:
+        return own_key(self.user.id) if self.team_id is None else APIKey.team_id == self.team_id
+
+    def who(self, address: str) -> audit.Who:
+        return audit.Who("person", self.user.id, self.user.email, address)
+
+    def what(self, action: str) -> audit.What:
+        return audit.What(action, self.organization_id, self.team_id or self.user.id, self.name)
+
+
+def _hold(session: Session, browser: SignedInBrowser, team_id: UUID | None, clock: Clock) -> _Held:
+    user = recheck_session(session, browser.person.id, browser.session_id, clock, writes_user=team_id is None)
+    organization_id, name = _managed(session, user.id, team_id) if team_id else (None, user.email)
+    return _Held(user, team_id, organization_id, name)
 
 
 def add_key(session: Session, key: str, user_id: UUID, team_id: UUID | None, now: datetime) -> None:

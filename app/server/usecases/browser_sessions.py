@@ -16,15 +16,16 @@ from app.server.usecases import audit
 from app.server.usecases.accounts import SignedIn
 from app.server.usecases.recheck import locked
 
-_PREFIX = "web_"
+PREFIX = "web_"
 
 
 @dataclass(frozen=True, slots=True)
 class SignedInBrowser:
-    """Who is signed in, and the audit's view of it."""
+    """Who is signed in, and with which session. `has_password` is False for a provider's person."""
 
     person: Person
     session_id: UUID
+    has_password: bool = True
 
 
 class BrowserSessions:
@@ -37,7 +38,7 @@ class BrowserSessions:
 
     def keep(self, done: SignedIn) -> str:
         """Return a new secret for a session that was just begun."""
-        secret = opaque.fresh(_PREFIX)
+        secret = opaque.fresh(PREFIX)
         with self._database.write() as session:
             # The JWT goes no further than here; the browser gets a secret of its own.
             row = BrowserSession(
@@ -60,7 +61,7 @@ class BrowserSessions:
                     User.disabled_at.is_(None),
                 )
             ).one_or_none()
-        return SignedInBrowser(Person.of(row[0]), row[1]) if row else None
+        return SignedInBrowser(Person.of(row[0]), row[1], bool(row[0].password_hash)) if row else None
 
     def end(self, secret: str, address: str) -> None:
         """Sign that browser out; nothing happens when it is not signed in."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from argon2 import PasswordHasher
@@ -29,9 +29,11 @@ from app.server.settings import ServerSettings
 from app.server.usecases import audit
 from app.server.usecases.accounts import SignIn
 from app.server.usecases.actors import Actor
-from app.server.usecases.api_keys import MakeKey
+from app.server.usecases.api_keys import DeleteKey, MakeKey
 from app.server.usecases.browser_sessions import SignedInBrowser
 from app.server.usecases.organizations import Settings
+from app.server.usecases.own_access import OwnAccess
+from app.server.usecases.own_password import ChangePassword
 from app.server.usecases.passwords import Passwords
 from app.server.usecases.people import ResetPassword, SetAccess
 from app.server.usecases.places import RemoveMembership, SetMembership
@@ -174,6 +176,14 @@ def some_token(parts: Parts) -> str:
         return str(session.scalars(query).one())
 
 
+def own(parts: Parts) -> OwnAccess:
+    return OwnAccess(parts.database, parts.clock)
+
+
+def change_password(parts: Parts, meanwhile: Callable[[], object] = lambda: None) -> ChangePassword:
+    return ChangePassword(parts.database, Interrupted(meanwhile), parts.clock)
+
+
 ACTS: dict[str, Act] = {
     "create token": lambda parts, actor, _: parts.create_token.do(actor, Wish("late")),
     "revoke token": lambda parts, actor, _: parts.revoke_token.do(actor, some_token(parts)),
@@ -183,6 +193,13 @@ ACTS: dict[str, Act] = {
     "select membership": select_membership,
     "create organization": lambda parts, actor, _: parts.create_organization.do(actor, "late"),
     "make key": lambda parts, _, browser: MakeKey(parts.database, parts.clock).do(browser, None, ""),
+    "delete key": lambda parts, _, browser: DeleteKey(parts.database, parts.clock).do(browser, None, ""),
+    "end session": lambda parts, _, browser: own(parts).end_session(browser, browser.session_id, ""),
+    "end program": lambda parts, _, browser: own(parts).end_grant(browser, uuid4(), ""),
+    "end others": lambda parts, _, browser: own(parts).end_others(browser, "", keys=True),
+    "change password": lambda parts, _, browser: change_password(parts).do(
+        browser, PASSWORD, NEW_PASSWORD, ""
+    ),
 }
 ALWAYS = (reset, disable, sign_out_everywhere)
 MEMBERSHIP = ("create token", "revoke token", "update")
@@ -197,6 +214,43 @@ def signed_in(parts: Parts) -> tuple[Actor, SignedInBrowser]:
     with parts.database.read() as session:
         person = Person.of(session.scalars(select(User).where(User.email == EMAIL)).one())
     return parts.identify.do(jwt, "acme"), SignedInBrowser(person, verified.id)
+
+
+@ON_BOTH
+@pytest.mark.parametrize("ending", ALWAYS)
+def test_a_password_is_not_changed_by_whom_the_old_one_lets_in_no_more(
+    parts: Parts, ending: Callable[[Parts], None]
+) -> None:
+    """What ends between the moment at which the old one was found right and the change."""
+    _, browser = signed_in(parts)
+    change = change_password(parts, lambda: ending(parts))
+    with pytest.raises(NotSignedIn):
+        change.do(browser, PASSWORD, "third-password-not-real", "")
+    is_old = Passwords().matches(stored_hash(parts), PASSWORD)
+    assert is_old is not (ending is reset)
+    assert not Passwords().matches(stored_hash(parts), "third-password-not-real")
+
+
+@ON_BOTH
+def test_two_browsers_that_end_each_other_do_not_wait_for_ever(parts: Parts) -> None:
+    browsers = [signed_in(parts)[1] for _ in range(2)]
+    pairs = zip(browsers, reversed(browsers), strict=True)
+    refused: list[LoopinError] = []
+
+    def end(mine: SignedInBrowser, other: SignedInBrowser) -> None:
+        try:
+            own(parts).end_session(mine, other.session_id, "")
+        except LoopinError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=end, args=pair) for pair in pairs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    # One came first; the other was over by then.
+    assert [type(error).__name__ for error in refused] == ["SessionEnded"]
+    assert open_sessions(parts) == 1
 
 
 def events(parts: Parts) -> int:

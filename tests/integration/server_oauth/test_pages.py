@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from tests.support.chromium import contrast, fill_in, fits, waiting_program
 from tests.support.oauth import Program, Proof, answer_of, request_for, user_id_of
 from tests.support.organizations import Organization
-from tests.support.server import AccountServer
+from tests.support.server import AccountServer, sign_in
 
 # One browser for all of them.
 pytestmark = [pytest.mark.xdist_group("chromium: account pages"), pytest.mark.slow]
@@ -29,6 +29,17 @@ _TEXTS = {
         ".foot",
     ),
     "keys": ("h1", "h2", ".small", "code", "summary", ".whole", ".foot"),
+    "sessions": (
+        "h1",
+        "nav a",
+        "nav [aria-current]",
+        "h2",
+        ".items span",
+        ".items .small",
+        "summary",
+        ".foot",
+    ),
+    "password": ("h1", "nav a", "label", ".small", "button[type=submit]", ".foot"),
     "front": ("h1", ".lead", ".who strong", "h2", ".line", ".small", "li a", ".foot"),
     "problem": ("h1", ".lead", ".note"),
 }
@@ -136,6 +147,31 @@ def test_a_key_is_replaced_in_two_steps_and_can_be_copied(
     assert problems == []
 
 
+def test_the_keyboard_ends_a_session_and_changes_the_password(
+    organization: Organization, page: tuple[Page, list[str]]
+) -> None:
+    server, owner = organization.server, organization.owner
+    tab, problems = page
+    sign_in(server, *owner.login)
+    tab.goto(f"{server.http}/account/sessions")
+    fill_in(tab, *owner.login)
+    tab.get_by_role("heading", name="Sessions and programs").wait_for()
+    tab.get_by_role("button", name="End the session from 127.0.0.1").focus()
+    tab.keyboard.press("Enter")
+    assert tab.get_by_role("status").inner_text() == "Ended: 1 session."
+    tab.get_by_role("link", name="Password").click()
+    new = "four-random-words-not-real"
+    tab.get_by_label("Current password").fill(owner.password)
+    tab.get_by_label("New password", exact=True).fill(new)
+    tab.get_by_label("New password, once more").fill(new)
+    tab.keyboard.press("Enter")
+    tab.get_by_text("Your password is changed.").wait_for()
+    tab.get_by_role("button", name="Sign out").click()
+    fill_in(tab, owner.email, new)
+    tab.get_by_role("heading", name="Sessions and programs").wait_for()
+    assert problems == []
+
+
 def test_the_front_page_leads_to_the_keys_and_out_again(
     account_server: AccountServer, page: tuple[Page, list[str]]
 ) -> None:
@@ -173,6 +209,9 @@ def test_every_page_fits_can_be_read_and_asks_nobody_else(
     check("consent")
     tab.goto(f"{account_server.http}/account/keys")
     check("keys")
+    for name in ("sessions", "password"):
+        tab.goto(f"{account_server.http}/account/{name}")
+        check(name)
     tab.goto(account_server.http)
     check("front")
     tab.goto(f"{account_server.http}/oauth/authorize?client_id=unknown")

@@ -115,6 +115,9 @@ def test_where_passwords_are_off_none_is_asked_for_and_none_is_looked_at(
             assert "Nobody signs in with a password here, so it was not looked at." in told(answer)
     with browser_at(server.http) as browser:
         assert browser.bearer()
+        browser.sign_in(ACCOUNT)
+        assert "/account/password" not in browser.http.get("/account/sessions").text
+        assert browser.http.get("/account/password").status_code == 403
 
 
 def test_without_a_rule_somebody_new_has_no_organization(
