@@ -17,6 +17,7 @@ from app.clients.gumloop_oauth import AuthlibGumloopOAuth
 from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
 from app.domain.errors import BadReply, Failed, LoopinError, ReplyTooLarge, Unreachable
 from app.domain.gumloop import IssuerFacts, endpoint_of
+from app.domain.login import EndedThere
 from app.domain.secret import Secret
 from app.domain.tokens import StatusFilter
 from app.services.chainloop_vault import SERVICE, ChainloopVault
@@ -39,14 +40,18 @@ def _head(status: str, *headers: str) -> bytes:
     return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode()
 
 
-def answering(answer: bytes, seen: Sent | None = None) -> Callable[[socket.socket], None]:
-    """Read a request, send `answer`, and close."""
+def answering(
+    answer: bytes, seen: Sent | None = None, stays: bool = False
+) -> Callable[[socket.socket], None]:
+    """Read a request, send `answer`, and close, or with `stays` wait until the other side does."""
 
     def behave(connection: socket.socket) -> None:
         data = connection.recv(65536)
         if seen is not None:
             seen.append(data)
         connection.sendall(answer)
+        if stays:
+            connection.recv(1)
         connection.close()
 
     return behave
@@ -100,11 +105,11 @@ async def revoke(base: str, within: float = TIMEOUT) -> object:
     return None
 
 
-async def sign_out(base: str, within: float = TIMEOUT) -> object:
+async def sign_out(base: str, within: float = TIMEOUT, everywhere: bool = False) -> object:
     endpoint = Endpoint(Provider.CHAINLOOP, "127.0.0.1:1", True)
     # There is no setting for this.
     with patch.object(chainloop_logout, "TIMEOUT", within):
-        return await chainloop_logout.log_out(base, TOKEN, endpoint, everywhere=False)
+        return await chainloop_logout.log_out(base, TOKEN, endpoint, everywhere=everywhere)
 
 
 CALLS: dict[str, Callable[..., Awaitable[object]]] = {
@@ -133,7 +138,24 @@ async def test_an_answer_without_end_is_cut(call: str) -> None:
 
 async def test_of_the_answer_to_a_sign_out_nothing_but_the_status_is_read() -> None:
     with tcp_peer(endlessly(_head("200 OK"), b"x" * 65536)) as address:
-        assert await sign_out(f"http://{address}/auth/logout") is True
+        assert await sign_out(f"http://{address}/auth/logout") == EndedThere()
+
+
+@pytest.mark.parametrize("body", ["endless", "stops", "unfolds"])
+async def test_the_counts_of_a_sign_out_everywhere_are_not_waited_for(body: str) -> None:
+    """The sessions have ended, whatever the counts are."""
+    bomb = gzip.compress(bytes(64 * 1024**2))
+    peers = {
+        "endless": endlessly(_head("200 OK"), b"x" * 65536),
+        "stops": answering(_head("200 OK", "Content-Length: 100000") + b"{", stays=True),
+        "unfolds": answering(
+            _head("200 OK", "Content-Encoding: gzip", f"Content-Length: {len(bomb)}") + bomb
+        ),
+    }
+    with tcp_peer(peers[body]) as address:
+        async with asyncio.timeout(PATIENCE):
+            ended = await sign_out(f"http://{address}/auth/logout", SHORT, everywhere=True)
+    assert ended == EndedThere()
 
 
 @pytest.mark.parametrize("call", CALLS)
