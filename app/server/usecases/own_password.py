@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import NotSignedIn, PermissionDenied
@@ -56,7 +56,8 @@ class ChangePassword:
             user = recheck_session(
                 session, browser.person.id, browser.session_id, self._clock, writes_user=True
             )
-            if user.password_hash != verified:
+            same = select(User.id).where(User.id == user.id, User.password_hash == verified)
+            if session.scalar(same) is None:
                 raise NotSignedIn(WRONG)
             attempts.succeed(session, attempt)
             return self._change(session, user, browser, hashed, secret, address)
