@@ -107,7 +107,7 @@ class _Password:
             return self._page(browser, form, WRONG, 403)
         except RateLimited as error:
             seconds = error.retry_after or 60
-            return retry_after(self._page(browser, form, too_many(seconds, self._clock()), 429), seconds)
+            return retry_after(self._page(browser, form, too_many(error, self._clock()), 429), seconds)
         self._visitor.renew(secret)
         flash(f"Your password is changed. {told(ended)}")
         return redirect(url_for(SESSIONS), 303)

@@ -10,6 +10,7 @@ from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import User
 from app.server.database.oauth_models import BrowserSession
+from app.server.limits import Busy
 from app.server.oauth import opaque
 from app.server.usecases import attempts, audit
 from app.server.usecases.access import Ended, end_grants, end_sessions
@@ -46,11 +47,18 @@ class ChangePassword:
         """
         check_password(new)
         verified, attempt = self._begin(browser, address, known)
-        # Outside a transaction: the hash takes long, and nobody should wait for it.
-        if not self._passwords.matches(verified, old):
+        # Outside a transaction: the hashes take long, and nobody should wait for them.
+        try:
+            hashed = self._passwords.hash(new) if self._passwords.matches(verified, old) else ""
+        except Busy:
+            # Nobody looked at the password: the try does not count.
+            with self._database.write() as session:
+                attempts.succeed(session, attempt)
+            raise
+        if not hashed:
             self._record_failure(browser, address)
             raise NotSignedIn(WRONG)
-        hashed, secret = self._passwords.hash(new), opaque.fresh(PREFIX)
+        secret = opaque.fresh(PREFIX)
 
         def work(session: Session) -> Ended:
             user = recheck_session(
@@ -71,7 +79,7 @@ class ChangePassword:
             if self._off or not user.password_hash:
                 raise PermissionDenied(NO_PASSWORD)
             attempt = attempts.Attempt(user.email, address, known)
-            return user.password_hash, attempts.begin(session, attempt, self._clock())
+            return user.password_hash, attempts.begin(session, attempt, self._database.now(session))
 
     def _record_failure(self, browser: SignedInBrowser, address: str) -> None:
         who = audit.Who("person", browser.person.id, browser.person.email, address)

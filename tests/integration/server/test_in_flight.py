@@ -22,6 +22,7 @@ from app.server.database.oauth_models import OAuthGrant
 from app.server.http.factory import make_app
 from app.server.http.visitor import Visitor
 from app.server.keys import FILE_NAME, load_or_make
+from app.server.limits import Busy
 from app.server.oauth.issued import Person
 from app.server.oauth.store import Store
 from app.server.parts import Parts
@@ -30,6 +31,7 @@ from app.server.usecases import audit
 from app.server.usecases.accounts import SignIn
 from app.server.usecases.actors import Actor
 from app.server.usecases.api_keys import DeleteKey, MakeKey
+from app.server.usecases.attempts import PER_ACCOUNT
 from app.server.usecases.browser_sessions import SignedInBrowser
 from app.server.usecases.organizations import Settings
 from app.server.usecases.own_access import OwnAccess
@@ -229,6 +231,19 @@ def test_a_password_is_not_changed_by_whom_the_old_one_lets_in_no_more(
     is_old = Passwords().matches(stored_hash(parts), PASSWORD)
     assert is_old is not (ending is reset)
     assert not Passwords().matches(stored_hash(parts), "third-password-not-real")
+
+
+def busy() -> None:
+    raise Busy
+
+
+def test_a_password_that_nobody_could_look_at_does_not_count(parts: Parts) -> None:
+    _, browser = signed_in(parts)
+    for _ in range(PER_ACCOUNT):
+        with pytest.raises(Busy):
+            change_password(parts, busy).do(browser, PASSWORD, NEW_PASSWORD, "")
+    change_password(parts).do(browser, PASSWORD, NEW_PASSWORD, "")
+    assert Passwords().matches(stored_hash(parts), NEW_PASSWORD)
 
 
 @ON_BOTH
