@@ -28,6 +28,8 @@ class Detail:
     """A token, and against what it is to be read.
 
     `threshold` None: it cannot be read. `shows_permissions`: the server tells what a token may do.
+    `creator` names the API token that created it, empty where none did; `created` counts the active tokens
+    that it created itself.
     """
 
     row: Row
@@ -35,6 +37,8 @@ class Detail:
     threshold: int | None
     you: bool = False
     shows_permissions: bool = False
+    creator: str = ""
+    created: int = 0
 
 
 class DetailText(Widget):
@@ -123,6 +127,7 @@ def _fields(detail: Detail, room: int) -> list[Line]:
         *lines,
         ("expires", Content(expires) if expires else _moment(token.expires_at, now)),
         ("created", _moment(token.created_at, now)),
+        *_lineage(detail),
         ("", Content("")),
         ("scope", _plain(token.scope)),
         ("description", _plain(token.description or "—")),
@@ -131,6 +136,17 @@ def _fields(detail: Detail, room: int) -> list[Line]:
         ("id", _plain(token.id)),
         *_keyless(detail),
     ]
+
+
+def _lineage(detail: Detail) -> list[Line]:
+    """Which API token created it, and how many it created."""
+    lines: list[Line] = []
+    if detail.creator:
+        lines.append(("created by", _plain(detail.creator)))
+    if detail.created:
+        noun = "token" if detail.created == 1 else "tokens"
+        lines.append(("has created", Content(f"{detail.created:,} active {noun}")))
+    return lines
 
 
 def _permissions(detail: Detail) -> Content:

@@ -254,8 +254,17 @@ class TokenBrowser(Vertical):
         book, identity = self.book, self.identity
         if row is None or book is None or identity is None:
             return None
-        you = row.token.id == identity.token_id
-        return Detail(row, book.now, book.threshold, you, shows_permissions=self.permissions)
+        token = row.token
+        parent = book.find(token.parent_id) if token.parent_id else None
+        return Detail(
+            row,
+            book.now,
+            book.threshold,
+            token.id == identity.token_id,
+            shows_permissions=self.permissions,
+            creator=parent.token.name if parent else token.parent_id,
+            created=book.created_by(token.id),
+        )
 
     # ── marks ──
 

@@ -33,8 +33,9 @@ def token(item: APIToken) -> Shape:
         "expiresAt": stamp(item.expires_at),
         "lastUsedAt": stamp(item.last_used_at),
         "scopedEntity": _scoped(item),
-        # Not the vendor's: a server with token permissions tells them.
+        # Not the vendor's: the account server tells them.
         "permissions": list(item.permissions) or None,
+        "parentId": item.parent_id or None,
     }
     return shape | {key: value for key, value in optional.items() if value is not None}
 

@@ -197,7 +197,7 @@ async def listed(answer: bytes) -> Sequence[APIToken]:
     kept: dict[Any, Any] = {}
 
     def same(value: T) -> T:
-        # The organization, the project and the permissions are told with every token: one of each will do.
+        # What many tokens have in common is told with every one of them: one of each will do.
         found: T = kept.setdefault(value, value)
         return found
 
@@ -262,6 +262,7 @@ def token(item: api_token_pb2.APITokenItem, same: Same = _as_it_is) -> APIToken:
         moment(item.last_used_at) if item.HasField("last_used_at") else None,
         same(_project(item)),
         same(tuple(item.permissions)),
+        same(item.parent_id),
     )
 
 

@@ -7,6 +7,7 @@ the others, which a filter needs. Everything long is done in steps of some milli
 
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import compress, islice
@@ -135,6 +136,7 @@ class Book:
         self.near = near
         self.counts: dict[Tab, int | None] = {}
         self._kinds = bytearray()
+        self._created: Counter[str] = Counter()
         self._orders: dict[tuple[Tab, Sort], array[int]] = {}
         self._ranks: dict[tuple[Tab, Sort], array[int]] = {}
         self._made: list[Row] = []
@@ -162,6 +164,8 @@ class Book:
                 kind = _EXPIRING if end is not None and end <= soon else 0
                 if risky is not None and (token.last_used_at or token.created_at) <= risky:
                     kind += _RISKY
+            if token.parent_id and kind < _EXPIRED:
+                self._created[token.parent_id] += 1
             kinds.append(kind)
         return kinds
 
@@ -238,6 +242,10 @@ class Book:
         """The row of one token."""
         place = self.place_of(token_id)
         return None if place is None else self.row_at(place)
+
+    def created_by(self, token_id: str) -> int:
+        """How many active tokens the token with this id has created."""
+        return self._created[token_id]
 
     def projects(self) -> tuple[str, ...]:
         """Names of the projects that any token is limited to, in order."""

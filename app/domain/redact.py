@@ -23,6 +23,7 @@ KINDS = {
     "email": "user",
     "identity": "user",
     "id": "id",
+    "parent_id": "id",
     "organization_id": "id",
     "token_id": "id",
     "team_id": "id",

@@ -55,7 +55,10 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class APIToken:
-    """One API token, without its secret. Times are aware; names come from the server uncleaned."""
+    """One API token, without its secret. Times are aware; names come from the server uncleaned.
+
+    `parent_id` is the API token that created it; empty where a person did, or the server does not tell.
+    """
 
     id: str
     name: str
@@ -68,6 +71,7 @@ class APIToken:
     last_used_at: datetime | None = None
     project: Project | None = None
     permissions: tuple[str, ...] = ()
+    parent_id: str = ""
 
     @property
     def scope(self) -> str:
