@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.services.chainloop_sign_out import ChainloopSignOut
     from app.services.changes import Changes
     from app.services.check_tokens import CheckTokens
+    from app.services.descendants import FindDescendants
     from app.services.doctor import Doctor
     from app.services.export_activity import ExportActivity
     from app.services.export_tokens import ExportTokens
@@ -190,6 +191,12 @@ class Container(Adapters):
         from app.services.revoke_tokens import RevokeTokens
 
         return RevokeTokens(self.chainloop_session, self.trail, self.changes)
+
+    @cached_property
+    def find_descendants(self) -> FindDescendants:
+        from app.services.descendants import FindDescendants
+
+        return FindDescendants(self.list_tokens, self.trail)
 
     @cached_property
     def rotate_token(self) -> RotateToken:

@@ -137,6 +137,7 @@ class Rooms:
             list_tokens=box.list_tokens,
             new_token=_later(lambda: box.new_token),
             revoke_tokens=_later(lambda: box.revoke_tokens),
+            descendants=_later(lambda: box.find_descendants),
             rotate=_later(lambda: box.rotate_token),
             trail=box.trail,
             interrupted=_later(lambda: box.interrupted),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import click
 
@@ -22,6 +22,7 @@ from app.domain.text import clean
 from app.domain.tokens import APIToken, StatusFilter
 from app.services.find_tokens import Query
 from app.services.revoke_tokens import Revocation
+from app.services.tokens import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Known:
     """The tokens that are to go, as far as this credential may see them, and the id of its own.
 
     `context` is where they were seen, `of` counts those that were looked at. `spared`: the filter let the
-    credential's own token through, which it never revokes.
+    credential's own token through, which it never revokes. `children` are active tokens that were created
+    with those in `wanted`, directly or not, and stay; `more` counts the ones that were added to `wanted`.
     """
 
     wanted: tuple[str, ...]
@@ -39,6 +41,15 @@ class Known:
     spared: bool = False
     lines: tuple[str, ...] = ()
     context: RequestContext | None = None
+    children: tuple[APIToken, ...] = ()
+    more: int = 0
+
+    def with_children(self) -> "Known":
+        """The same with the children among the tokens that are to go: last, for what is revoked creates no
+        more of them."""
+        tokens = {token.id: token for token in self.children}
+        wanted = (*self.wanted, *tokens)
+        return replace(self, wanted=wanted, tokens={**self.tokens, **tokens}, children=(), more=len(tokens))
 
     @property
     def where(self) -> str:
@@ -60,6 +71,9 @@ class Known:
 @click.command("revoke", cls=Leaf)
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Token to revoke; may be given again.")
 @click.option("--filter", "text", metavar="FILTER", help="Revoke what the filter of `list` lets through.")
+@click.option(
+    "--with-children", is_flag=True, help="Revoke the tokens that were created with them, too, and so on."
+)
 @click.option("--reason", default="", metavar="TEXT", help="Why, for the activity trail.")
 @click.option(
     "--retries",
@@ -76,6 +90,7 @@ def revoke(
     ctx: click.Context,
     ids: tuple[str, ...],
     text: str | None,
+    with_children: bool,
     reason: str,
     retries: int,
     threshold: int | None,
@@ -92,7 +107,7 @@ def revoke(
     if not may and query is None:
         raise _nobody_to_ask()
     with pointing(text):
-        known = run(ctx, lambda container: _look(container, wanted, query))
+        known = run(ctx, lambda container: _look(container, wanted, query, with_children))
     _warn(known)
     if query is not None and not known.wanted:
         show("Nothing to revoke: no token of this organization passes the filter.", err=True)
@@ -101,14 +116,16 @@ def revoke(
         return
     if query is not None:
         what = plural(known.of, "unrevoked API token")
-        show(f"The filter selects {len(known.wanted):,} of {what}.", err=True)
+        show(f"The filter selects {len(known.wanted) - known.more:,} of {what}.", err=True)
+    _tell_children(known)
     if not said_yes(ctx):
         _show(known)
         if not may:
             raise _nobody_to_ask()
         _confirm(known)
     pairs = [(token_id, known.name(token_id)) for token_id in known.wanted]
-    progress = Progress(pairs, quiet=output == "json")
+    rest = _BY_ID if query is not None and known.more else ""
+    progress = Progress(pairs, quiet=output == "json", rest=rest)
     try:
         with progress:
             results = run(ctx, lambda container: _revoke(container, progress, known, reason.strip(), retries))
@@ -118,7 +135,7 @@ def revoke(
         exits.tell(_broken_off(progress, output))
         raise
     with advising(f"{LIST} shows the ids"):
-        _report(results, output)
+        _report(results, output, rest)
 
 
 async def _revoke(
@@ -163,28 +180,59 @@ def _nobody_to_ask() -> UsageError:
     return UsageError("revoking cannot be undone, and nobody is here to be asked", hint="add --yes")
 
 
-async def _look(container: Container, wanted: tuple[str, ...], query: Query | None) -> Known:
+async def _look(
+    container: Container, wanted: tuple[str, ...], query: Query | None, with_children: bool
+) -> Known:
+    known, listing = await _chosen(container, wanted, query, with_children)
+    if listing is None or not known.wanted:
+        return known
+    children = await container.find_descendants.do(known.wanted, listing)
+    # What a filter stands for never has the token that one is signed in with.
+    known = replace(known, children=tuple(t for t in children if query is None or t.id != known.own))
+    return known.with_children() if with_children else known
+
+
+async def _chosen(
+    container: Container, wanted: tuple[str, ...], query: Query | None, with_children: bool
+) -> tuple[Known, Listing | None]:
+    """The tokens that were asked for, and the listing that has them; None where they cannot be listed."""
     if query is not None:
         found = await container.find_tokens.do(query)
         own = found.listing.identity.token_id
         tokens = {row.token.id: row.token for row in found.rows if row.token.id != own}
         lines = await news(container, found.listing)
         of, spared = len(found.listing.tokens), len(tokens) < len(found.rows)
-        return Known(tuple(tokens), tokens, own, of, spared, lines, found.listing.context)
+        return Known(tuple(tokens), tokens, own, of, spared, lines, found.listing.context), found.listing
     here = await container.describe_organization.do()
     try:
         listing = await container.list_tokens.list_in(here.context, here.identity, StatusFilter.ALL)
     except PermissionDenied:
-        return Known(wanted, own=here.identity.token_id, context=here.context)
+        if with_children:
+            raise
+        return Known(wanted, own=here.identity.token_id, context=here.context), None
     tokens = {t.id: t for t in listing.tokens if t.id in wanted}
     lines = await news(container, listing)
-    return Known(wanted, tokens, listing.identity.token_id, lines=lines, context=listing.context)
+    return Known(wanted, tokens, listing.identity.token_id, lines=lines, context=listing.context), listing
 
 
 def _warn(known: Known) -> None:
     tell(known.lines)
     if known.spared:
         show("Left out: the token that you are signed in with. --id would take it.", err=True)
+
+
+def _tell_children(known: Known) -> None:
+    """Say what was created with the tokens that are to go, and whether it goes, too."""
+    creators = _it(len(known.wanted) - known.more)
+    if known.more:
+        show(f"{plural(known.more, 'active API token')} created with {creators} added.", err=True)
+    if count := len(known.children):
+        created = f"{plural(count, 'active API token')} created with {creators} not revoked"
+        show(f"{created}: --with-children revokes {_it(count)}, too.", err=True)
+
+
+def _it(count: int) -> str:
+    return "it" if count == 1 else "them"
 
 
 def _show(known: Known) -> None:
@@ -212,13 +260,18 @@ def _print(results: Sequence[Revocation], output: str) -> None:
         show(table(("ID", "NAME", "RESULT"), rows))
 
 
-def _report(results: Sequence[Revocation], output: str) -> None:
+_AGAIN = "Run it again for the rest"
+_BY_ID = "For the rest, give their ids with --id"
+"""How to go on after a part: a filter selects unrevoked tokens only, and so their children alone."""
+
+
+def _report(results: Sequence[Revocation], output: str, rest: str) -> None:
     _print(results, output)
     failed = [result for result in results if result.error]
     if failed and len(failed) < len(results):
         raise exits.PartlyDone(
             f"{len(failed)} of {len(results)} API tokens were not revoked",
-            hint="the reasons stand beside them; the others are revoked. Run it again for the rest",
+            hint=f"the reasons stand beside them; the others are revoked. {rest or _AGAIN}",
         )
     for result in failed:
         raise result.error or Failed("not revoked")

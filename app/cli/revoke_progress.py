@@ -20,10 +20,14 @@ class NotKnown(Failed):
 
 
 class Progress:
-    """Hears of each token of `pairs`, (id, name). Inside `with` a terminal shows the count on one line."""
+    """Hears of each token of `pairs`, (id, name). Inside `with` a terminal shows the count on one line.
 
-    def __init__(self, pairs: Sequence[tuple[str, str]], *, quiet: bool) -> None:
+    `rest` is the next step where something is left, where that is not the same command.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[str, str]], *, quiet: bool, rest: str = "") -> None:
         self.pairs = pairs
+        self._rest = rest or "the same command again does the rest"
         self._answered: dict[str, Revocation] = {}
         self._under_way: set[str] = set()
         self._revoked = 0
@@ -62,7 +66,7 @@ class Progress:
             parts.append(f"{len(named):,} not known ({', '.join(named[:_NAMED])})")
         if rest := len(self.pairs) - len(self._answered) - len(self._under_way):
             parts.append(f"{rest:,} not touched")
-        return PartlyDone(f"cancelled: {', '.join(parts)}", hint="the same command again does the rest")
+        return PartlyDone(f"cancelled: {', '.join(parts)}", hint=self._rest)
 
     def __enter__(self) -> "Progress":
         return self

@@ -23,10 +23,27 @@ def next_name(name: str, taken: Collection[str], now: datetime) -> str:
     number = 1
     while True:
         tail = month if number == 1 else f"{month}-{number}"
-        candidate = f"{stem[: MAX_LENGTH - len(tail)].rstrip('-')}{tail}"
+        candidate = _joined(stem, tail)
         if candidate not in taken:
             return candidate
         number += 1
+
+
+def looks_rotated(old: APIToken, new: APIToken) -> bool:
+    """True when `new` has the scope of `old`, is younger, and is called as a rotation of `old` calls it.
+
+    The same name counts, too: it is free once `old` is revoked.
+    """
+    if new.scope != old.scope or new.created_at < old.created_at:
+        return False
+    if (suffix := _SUFFIX.search(new.name)) is None:
+        return new.name == old.name
+    stem, tail = _SUFFIX.sub("", old.name), suffix.group()
+    return new.name in {old.name, _joined(stem, tail)}
+
+
+def _joined(stem: str, tail: str) -> str:
+    return f"{stem[: MAX_LENGTH - len(tail)].rstrip('-')}{tail}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Before revoking: what will end, and why."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from textual import on
@@ -15,27 +16,55 @@ from app.domain.spans import ago
 from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.screens.dialog import Dialog
+from widgets.relabel import relabel
+from widgets.tick import Tick
 from widgets.virtual_table import VirtualTable
 from widgets.virtual_table_columns import Cell, Column
 
 RECENT_DAYS = 7
 LONGEST_REASON = 200
+_NAMED = 4
+"""At most so many children are there by name before they are chosen."""
 
 
-class ConfirmRevoke(Dialog[str]):
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The tokens that are to be revoked, as they were shown, and the reason that was typed, perhaps empty."""
+
+    tokens: Sequence[APIToken]
+    reason: str
+
+
+class ConfirmRevoke(Dialog[Confirmed]):
     """There is no un-revoke. One token asks plainly; several ask for their count and organization.
 
-    The result is the reason that was typed, perhaps empty; None = cancelled.
+    `children` are active tokens that were created with `tokens`: they can be revoked with them, and are not
+    unless that is chosen. None = cancelled.
     """
 
     CSS_PATH = "revoke_tokens.tcss"
     AUTO_FOCUS = "#revoke-input, #cancel"
 
-    def __init__(self, tokens: Sequence[APIToken], identity: Identity, clock: Clock) -> None:
+    def __init__(
+        self,
+        tokens: Sequence[APIToken],
+        identity: Identity,
+        clock: Clock,
+        children: Sequence[APIToken] = (),
+    ) -> None:
         super().__init__()
-        self._tokens, self._identity, self._now = tokens, identity, clock.now()
-        self._several = len(tokens) > 1
-        self._typed = f"{len(tokens)} {identity.organization}"
+        self._chosen, self._children = tuple(tokens), tuple(children)
+        self._child_ids = frozenset(token.id for token in children)
+        self._identity, self._now = identity, clock.now()
+        self._tokens = self._chosen
+
+    @property
+    def _several(self) -> bool:
+        return len(self._tokens) > 1
+
+    @property
+    def _typed(self) -> str:
+        return f"{len(self._tokens)} {self._identity.organization}"
 
     def heading(self) -> str:
         """What is asked."""
@@ -45,7 +74,12 @@ class ConfirmRevoke(Dialog[str]):
         return f"Revoke {len(self._tokens):,} tokens of {clean(self._identity.organization, 80)}?"
 
     def compose_dialog(self) -> ComposeResult:
-        yield from self._list() if self._several else self._one()
+        # One token and its children are asked about in both ways, of which one is shown.
+        if not self._several:
+            yield from self._one()
+        if self._several or self._children:
+            yield from self._list()
+        yield from self._choice()
         yield Static("A revoked token cannot be brought back.", id="revoke-warning", markup=False)
         yield Input(
             placeholder="reason, for the activity trail (optional)",
@@ -53,23 +87,35 @@ class ConfirmRevoke(Dialog[str]):
             max_length=LONGEST_REASON,
             compact=True,
         )
-        if self._several:
-            yield Static(self._how_to_go_on(), id="revoke-type", markup=False)
-            yield Input(id="revoke-input", compact=True)
+        if self._several or self._children:
+            yield Static("", id="revoke-type", markup=False)
+            # What cannot be seen is not to get the focus.
+            yield Input(id="revoke-input", compact=True, disabled=not self._several)
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel", id="cancel")
-            label = f"Revoke {len(self._tokens):,} tokens" if self._several else "Revoke"
-            yield Button(label, id="yes", variant="error", disabled=self._several)
+            yield Button(self._label(), id="yes", variant="error", disabled=self._several)
+
+    def _label(self) -> str:
+        return f"Revoke {len(self._tokens):,} tokens" if self._several else "Revoke"
+
+    def _choice(self) -> ComposeResult:
+        if not self._children:
+            return
+        count = len(self._children)
+        one = count == 1
+        words = f"Also revoke the {'' if one else f'{count:,} '}active token{'' if one else 's'}"
+        yield Tick(f"{words} created with {'it' if len(self._chosen) == 1 else 'them'}", id="revoke-children")
+        names = ", ".join(clean(token.name, 40) for token in self._children[:_NAMED])
+        more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
+        yield Static(f"{names}{more}", id="revoke-children-names", markup=False)
 
     def _one(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog-body", can_focus=False):
+        with VerticalScroll(classes="dialog-body about-one", can_focus=False):
             yield Static(self._about(self._tokens[0]), classes="about", markup=False)
 
     def _list(self) -> ComposeResult:
-        table = VirtualTable[APIToken](self._columns(), lambda token: token.id, id="revoke-list")
-        table.styles.height = len(self._tokens) + 1
-        yield table
-        if any(self._is_mine(token) for token in self._tokens):
+        yield VirtualTable[APIToken](self._columns(), lambda token: token.id, id="revoke-list")
+        if any(self._is_mine(token) for token in (*self._chosen, *self._children)):
             yield Static(
                 "You are signed in with one of them: it goes last, and signs you out.",
                 id="revoke-mine",
@@ -77,8 +123,37 @@ class ConfirmRevoke(Dialog[str]):
             )
 
     def on_mount(self) -> None:
-        if self._several:
-            self.query_one("#revoke-list", VirtualTable).show(self._tokens)
+        if self._several or self._children:
+            self._show()
+
+    def _show(self) -> None:
+        """Show what would be revoked, and what has to be typed for it."""
+        several = self._several
+        table = self.query_one("#revoke-list", VirtualTable)
+        table.styles.height = len(self._tokens) + 1
+        table.show(self._tokens)
+        for part in self.query("#revoke-list, #revoke-type, #revoke-input"):
+            part.display = several
+        for part in self.query("#revoke-mine"):
+            part.display = several and any(self._is_mine(token) for token in self._tokens)
+        for part in self.query(".about-one"):
+            part.display = not several
+        for part in self.query("#revoke-children-names"):
+            part.display = self._tokens == self._chosen
+        field = self.query_one("#revoke-input", Input)
+        field.disabled = not several
+        self.query_one("#revoke-type", Static).update(self._how_to_go_on())
+        self.query_one(".dialog-title", Static).update(Content(self.heading()))
+        button = self.query_one("#yes", Button)
+        relabel(button, self._label())
+        button.disabled = several and not self._is_typed(field.value)
+
+    @on(Tick.Changed, "#revoke-children")
+    def _choose(self, event: Tick.Changed) -> None:
+        """Revoke the children, too, or leave them."""
+        event.stop()
+        self._tokens = (*self._chosen, *self._children) if event.value else self._chosen
+        self._show()
 
     def _columns(self) -> tuple[Column[APIToken], ...]:
         return (
@@ -92,6 +167,8 @@ class ConfirmRevoke(Dialog[str]):
 
     def _name_cell(self, token: APIToken) -> Cell:
         name = clean(token.name, 80)
+        if token.id in self._child_ids:
+            name = f"└ {name}"
         return Cell(f"{name} (you)", "accent") if self._is_mine(token) else Cell(name)
 
     def _use_cell(self, token: APIToken) -> Cell:
@@ -121,7 +198,10 @@ class ConfirmRevoke(Dialog[str]):
 
     @on(Input.Changed, "#revoke-input")
     def _compare(self, event: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = event.value.split() != clean(self._typed).split()
+        self.query_one("#yes", Button).disabled = self._several and not self._is_typed(event.value)
+
+    def _is_typed(self, value: str) -> bool:
+        return value.split() == clean(self._typed).split()
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
@@ -134,7 +214,7 @@ class ConfirmRevoke(Dialog[str]):
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         reason = " ".join(self.query_one("#revoke-reason", Input).value.split())
-        self.dismiss(reason if event.button.id == "yes" else None)
+        self.dismiss(Confirmed(self._tokens, reason) if event.button.id == "yes" else None)
 
 
 def _scope(token: APIToken) -> Cell:

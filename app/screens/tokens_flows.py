@@ -82,19 +82,21 @@ class TokenFlows:
 
     async def revoke(self) -> None:
         """Ask, revoke what is marked or under the cursor, and list again as the proof."""
-        chosen, identity, shown = self._browser.chosen_as_shown(), self._browser.identity, self._context
-        if not chosen or identity is None:
+        chosen, identity, listing = self._browser.chosen_as_shown(), self._browser.identity, self.listing
+        if not chosen or identity is None or listing is None:
             return
         from app.screens.revoke_many import Countdown, RevokeMany
         from app.screens.revoke_tokens import ConfirmRevoke
 
         ask, clock = self._room.app.push_screen_wait, self._room.frame.clock
-        if (reason := await ask(ConfirmRevoke(chosen, identity, clock))) is None:
+        children = await self._use.descendants.do({token.id for token in chosen}, listing)
+        if (confirmed := await ask(ConfirmRevoke(chosen, identity, clock, children))) is None:
             return
-        if len(chosen) == 1:
-            await self._revoke_one(chosen[0], reason, shown)
-        elif await ask(Countdown(len(chosen), clock)):
-            await ask(RevokeMany(chosen, partial(self._use.revoke_tokens.do, shown=shown), reason))
+        tokens, reason, shown = confirmed.tokens, confirmed.reason, listing.context
+        if len(tokens) == 1:
+            await self._revoke_one(tokens[0], reason, shown)
+        elif await ask(Countdown(len(tokens), clock)):
+            await ask(RevokeMany(tokens, partial(self._use.revoke_tokens.do, shown=shown), reason))
         else:
             return
         self._browser.marks = frozenset()

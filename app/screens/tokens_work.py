@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from app.services.ask_server import AskServer
     from app.services.changes import Changes
     from app.services.copying import CopyText
+    from app.services.descendants import FindDescendants
     from app.services.export_tokens import ExportTokens
     from app.services.interrupted import InterruptedWork
     from app.services.keep_token import SaveTokenAsProfile, WriteTokenFile
@@ -34,6 +35,7 @@ class TokenWork:
     list_tokens: ListTokens
     new_token: NewToken
     revoke_tokens: RevokeTokens
+    descendants: FindDescendants
     rotate: RotateToken
     trail: Trail
     interrupted: InterruptedWork

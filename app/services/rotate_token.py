@@ -1,5 +1,6 @@
 """Replace an API token by a new one, without a moment in which neither works."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -90,7 +91,7 @@ class RotateToken:
 
     async def shown(self, rotation: Rotation) -> None:
         """Note that the new token was handed out: saved, copied or about to be printed."""
-        extra = ((_MADE, rotation.created.token.id), (_SEEN, "yes"))
+        extra = (*_made(rotation.created.token), (_SEEN, "yes"))
         noting = self._note(rotation, Outcome.STARTED, rotation.created.token.name, extra)
         await self._changes.run(_doing(rotation), noting)
 
@@ -106,13 +107,14 @@ class RotateToken:
 
     async def _finish(self, rotation: Rotation, revoke_old: bool) -> Revocation | None:
         if not revoke_old:
-            await self._note(rotation, Outcome.DONE, "both are kept")
+            await self._note(rotation, Outcome.DONE, "both are kept", _made(rotation.created.token))
             return None
         old = [(rotation.old.id, rotation.old.name)]
         (result,) = await self._revoke.do(old, "rotated", shown=rotation.context)
         if result.error is not None:
             raise result.error
-        await self._note(rotation, Outcome.DONE, f"replaced by {rotation.created.token.name}")
+        new = rotation.created.token
+        await self._note(rotation, Outcome.DONE, f"replaced by {new.name}", _made(new))
         return result
 
     async def take_back(self, rotation: Rotation) -> None:
@@ -202,7 +204,7 @@ class _Journal:
 
     async def created(self, token: APIToken) -> None:
         """Which one it is."""
-        await self._note(Outcome.STARTED, self._new_name, ((_MADE, token.id),))
+        await self._note(Outcome.STARTED, self._new_name, _made(token))
 
     async def failed(self, error: LoopinError) -> None:
         """The end."""
@@ -220,6 +222,16 @@ class _Journal:
             operation=self.operation,
             extra=extra,
         )
+
+
+def rotations(entries: Iterable[ActivityEntry]) -> frozenset[tuple[str, str]]:
+    """Ids of the tokens that `entries` say were rotated, each with that of its successor."""
+    rotated = [(entry.subject_id, dict(entry.extra)) for entry in entries if entry.action is Action.ROTATE]
+    return frozenset((old, extra[_MADE]) for old, extra in rotated if _MADE in extra)
+
+
+def _made(new: APIToken) -> tuple[tuple[str, str], ...]:
+    return ((_MADE, new.id),)
 
 
 def _doing(rotation: Rotation) -> str:

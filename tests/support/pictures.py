@@ -94,6 +94,7 @@ PICTURES: dict[str, Picture] = {
     "reveal": Picture(RevealDialog),
     "rotate": Picture(Confirm),
     "revoke-one": Picture(ConfirmRevoke),
+    "revoke-children": Picture(ConfirmRevoke),
     "revoke-many": Picture(ConfirmRevoke),
     "revoke-countdown": Picture(Countdown),
     "revoke-results": Picture(RevokeMany),

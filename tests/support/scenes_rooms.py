@@ -9,6 +9,7 @@ from app.domain.read_only import ReadOnlyMode
 from app.domain.server_info import TOKEN_PERMISSIONS
 from app.main import LoopinApp
 from tests.support import app as fakes
+from tests.support.rooms import children
 from tests.support.sample_tokens import tokens
 from tests.support.scenes import Scene, scene_of
 
@@ -103,6 +104,7 @@ def under_a_token(screen: str) -> Make:
 
 
 _TOKENS = _made("tokens", _nothing)
+_FAMILY = ("slash", *"ops-backup", "enter")
 _REVOKE = _made("auto_revoke", _nothing)
 SCENES: dict[str, Scene] = {
     "tokens": scene_of(_TOKENS),
@@ -116,6 +118,7 @@ SCENES: dict[str, Scene] = {
     "tokens-nothing-matches": scene_of(_TOKENS, "slash", *"zzz"),
     "tokens-marked": scene_of(_TOKENS, "space", "space", "space"),
     "tokens-detail": scene_of(_TOKENS, "j", "enter"),
+    "tokens-created": scene_of(_made("tokens", children), *_FAMILY, "down", "enter"),
     "tokens-sort": scene_of(_TOKENS, "s"),
     "tokens-token": scene_of(under_a_token("tokens")),
     "tokens-empty": scene_of(_made("tokens", _empty)),
@@ -137,6 +140,10 @@ SCENES: dict[str, Scene] = {
     "reveal-saved": scene_of(_TOKENS, "n", *"ci-new", "enter", "k", "enter"),
     "reveal-leave": scene_of(_TOKENS, "n", *"ci-new", "enter", "escape"),
     "revoke-one": scene_of(_TOKENS, "G", "ctrl+d"),
+    "revoke-parent": scene_of(_made("tokens", children), *_FAMILY, "ctrl+d"),
+    "revoke-children": scene_of(
+        _made("tokens", children), *_FAMILY, "ctrl+d", "shift+tab", "shift+tab", "space"
+    ),
     "revoke-many": scene_of(_TOKENS, "space", "space", "space", "ctrl+d"),
     "revoke-countdown": scene_of(_TOKENS, "space", "space", "space", "ctrl+d", *"3 acme", "enter", "enter"),
     "revoke-results": scene_of(

@@ -5,6 +5,7 @@ from textual.widgets import Input
 from app.screens.revoke_many import Countdown, RevokeMany
 from app.screens.revoke_tokens import ConfirmRevoke
 from tests.support.pages.page import DialogPage
+from widgets.tick import Tick
 from widgets.virtual_table import VirtualTable
 
 
@@ -72,6 +73,15 @@ class RevokePage(DialogPage):
         """From the phrase to the button, and press it."""
         await self.press("enter", "enter")
         return await self.over(CountdownPage)
+
+    async def with_children(self) -> None:
+        """Choose to revoke what they created, too, or not to."""
+        self.find("#revoke-children", Tick).focus()
+        await self.press("space")
+
+    def offers_children(self) -> bool:
+        """True where they created something."""
+        return bool(self.screen.query("#revoke-children"))
 
     def can_revoke(self) -> bool:
         """True when the button can be pressed."""
