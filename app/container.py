@@ -178,7 +178,7 @@ class Container(Adapters):
     def create_token(self) -> CreateToken:
         from app.services.tokens import CreateToken
 
-        return CreateToken(self.chainloop_session, self.trail, self.changes)
+        return CreateToken(self.chainloop_session, self.trail, self.changes, self.clock)
 
     @cached_property
     def new_token(self) -> NewToken:

@@ -78,6 +78,8 @@ def rotate(ctx: click.Context, token_id: str, expiration: str | None, keep_old: 
 
 
 async def _plan(container: Container, token_id: str, life: NewLife | None) -> _Plan:
+    if life is not None:
+        await container.create_token.check_life(life.span)
     listing = await container.list_tokens.do()
     old = next((token for token in listing.tokens if token.id == token_id), None)
     if old is None:
@@ -89,7 +91,10 @@ async def _plan(container: Container, token_id: str, life: NewLife | None) -> _P
     # A token whose secret was not saved is revoked first, and its name is free again.
     gone = {found.new.id for found in mine if not found.seen}
     taken = {t.name for t in listing.tokens if t.revoked_at is None and t.id not in gone}
-    return _Plan(old, successor(old, taken, listing.as_of).name, listing, mine, life)
+    draft = successor(old, taken, listing.as_of, life)
+    # Before what an earlier rotation left is cleared up.
+    container.create_token.check_end(draft.expires_in, listing.context.credential)
+    return _Plan(old, draft.name, listing, mine, life)
 
 
 def _tell(plan: _Plan) -> None:

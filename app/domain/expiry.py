@@ -6,16 +6,17 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from app.domain import spans
 from app.domain.errors import UsageError
 from app.domain.text import clean
-from app.domain.times import at_time
+from app.domain.times import at_time, iso, shift
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """One choice; `span` None means never. `dated` asks for a date."""
+    """One choice; `span` None means never. `dated` asks for a date, `latest` is as long as is allowed."""
 
     title: str
     span: timedelta | None
     dated: bool = False
+    latest: bool = False
 
 
 CHOICES = (
@@ -27,9 +28,40 @@ CHOICES = (
     Life("never", None),
 )
 DEFAULT = 2
+LATEST = Life("as late as allowed", None, latest=True)
+MARGIN = timedelta(minutes=1)
+"""So much earlier than the latest end a token ends that is to live as long as is allowed: the request takes
+time, and clocks differ."""
 NEVER = "never"
 _HINT = "write 24h, 90d, 1y, 720h or never"
 LONGEST = timedelta(days=100 * 365)
+
+
+def choices(now: datetime, latest: datetime | None) -> tuple[Life, ...]:
+    """What is offered where a token ends by `latest`: what fits, a date, and as late as allowed."""
+    if latest is None:
+        return CHOICES
+    return (*(life for life in CHOICES if life.dated or not is_too_long(life.span, now, latest)), LATEST)
+
+
+def is_too_long(life: timedelta | None, now: datetime, latest: datetime | None) -> bool:
+    """True for a life from `now` on, None for no end, that goes on after `latest`."""
+    return latest is not None and (life is None or shift(now, life) > latest)
+
+
+def longest(now: datetime, latest: datetime) -> timedelta:
+    """How long a token may live that is created now and ends by `latest`; raise UsageError for no time."""
+    if (room := latest - now - MARGIN) <= timedelta():
+        said = f"the API token in effect ends {iso(latest)}, too soon to create another"
+        raise UsageError(said, hint="use a credential that ends later")
+    return room
+
+
+def check_end(life: timedelta | None, now: datetime, latest: datetime | None) -> None:
+    """Raise UsageError for a life that goes on after `latest`, the end of the API token in effect."""
+    if latest is not None and is_too_long(life, now, latest):
+        said = f"it would outlive the API token in effect: the latest end allowed is {iso(latest)}"
+        raise UsageError(said, hint=f"choose {spans.typed(longest(now, latest))} or less")
 
 
 def read_life(text: str, source: str) -> timedelta | None:

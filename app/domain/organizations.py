@@ -131,7 +131,8 @@ class Identity:
 
     `threshold` is None where it cannot be read. `token_id` and `token_name` are set under an API token;
     `is_ci` is true under a CI identity, which has neither a person nor a role. `read_only` is the reason
-    why nothing may be changed although the server would let it: read-only mode.
+    why nothing may be changed although the server would let it: read-only mode. `latest_end` is when an API
+    token that this identity creates ends at the latest; None for no limit.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Identity:
     cas_backend: CASBackend | None = None
     is_ci: bool = False
     read_only: str = ""
+    latest_end: datetime | None = None
 
     @property
     def organization_ref(self) -> OrganizationRef:

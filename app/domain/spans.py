@@ -48,6 +48,14 @@ def short(span: timedelta) -> str:
     return f"{span // _DAY} d" if span < 1000 * _DAY else f"{span // _YEAR} y"
 
 
+def typed(span: timedelta) -> str:
+    """Return `span` as one types it, in its largest whole unit up to days, rounded down."""
+    for unit, letter in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "m")):
+        if span >= unit:
+            return f"{span // unit}{letter}"
+    return f"{span // timedelta(seconds=1)}s"
+
+
 def ago(moment: datetime | None, now: datetime) -> str:
     """Return how long ago `moment` was: "94 d ago", "just now"; "never" for None."""
     if moment is None:

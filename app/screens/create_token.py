@@ -58,6 +58,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         known = (identity.project,) if identity.project else book.projects()[:_OFFERED]
         self._projects = ("", *known)
         self._other_offered = not identity.project
+        self._lives = expiry.choices(frame.clock.now(), identity.latest_end)
         self._creating = False
 
     def heading(self) -> str:
@@ -81,8 +82,11 @@ class CreateTokenDialog(Dialog[CreatedToken]):
             yield Input(placeholder="name of the project", id="create-project", compact=True)
             yield Static("", id="create-scope-note", classes="note", markup=False)
             yield _label("Expires")
-            yield ChoiceBar([life.title for life in expiry.CHOICES], expiry.DEFAULT, id="create-life")
+            yield ChoiceBar([life.title for life in self._lives], self._default_life, id="create-life")
             yield Input(placeholder="2026-12-31", id="create-date", max_length=10, compact=True)
+            if (latest := self._identity.latest_end) is not None:
+                limit = f"at the latest on {_day(latest)}: the API token that you use ends then"
+                yield Static(limit, id="create-latest", classes="note", markup=False)
             yield Static("", id="create-life-note", classes="note", markup=False)
             if self._permissions:
                 yield _label("May")
@@ -110,7 +114,7 @@ class CreateTokenDialog(Dialog[CreatedToken]):
     @on(SelectionList.SelectedChanged)
     def _check(self) -> None:
         """Check everything again, and say under each field what is wrong or what follows."""
-        dated = expiry.CHOICES[self._life].dated
+        dated = self._life.dated
         self.query_one("#create-date").display = dated
         self.query_one("#create-project").display = self._is_other
         self._tighten(dated or self._is_other)
@@ -136,15 +140,15 @@ class CreateTokenDialog(Dialog[CreatedToken]):
     def _check_life(self) -> str:
         try:
             span = self._span()
+            expiry.check_end(span, self._now(), self._identity.latest_end)
         except UsageError as error:
-            typed = bool(self._value("create-date"))
+            typed = not self._life.dated or bool(self._value("create-date"))
             self._say("create-life-note", error.message if typed else error.hint, wrong=typed)
             return error.message
         if span is None:
             self._say("create-life-note", "! it works until somebody revokes it", wrong=True)
         else:
-            end = local(shift(self._now(), span))
-            self._say("create-life-note", f"ends on {end:%A, %-d %B %Y at %H:%M %Z}")
+            self._say("create-life-note", f"ends on {_day(shift(self._now(), span))}")
         return ""
 
     def _check_may(self) -> str:
@@ -194,9 +198,15 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         return self.query_one(f"#{field}", Input).value.strip()
 
     @property
-    def _life(self) -> int:
+    def _default_life(self) -> int:
+        """Where the usual choice would be too long, as late as allowed, which is the last one."""
+        usual = expiry.CHOICES[expiry.DEFAULT]
+        return self._lives.index(usual) if usual in self._lives else len(self._lives) - 1
+
+    @property
+    def _life(self) -> expiry.Life:
         chosen = self.query_one("#create-life", ChoiceBar).chosen
-        return expiry.DEFAULT if chosen is None else chosen
+        return self._lives[self._default_life if chosen is None else chosen]
 
     @property
     def _may(self) -> int:
@@ -224,7 +234,9 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         return self._frame.clock.now()
 
     def _span(self) -> timedelta | None:
-        life = expiry.CHOICES[self._life]
+        life, latest = self._life, self._identity.latest_end
+        if life.latest and latest is not None:
+            return expiry.longest(self._now(), latest)
         if not life.dated:
             return life.span
         return expiry.until_date(self._value("create-date"), self._now())
@@ -291,6 +303,10 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         line.display = True
         self._check()
         self.call_after_refresh(line.scroll_visible, animate=False)
+
+
+def _day(moment: datetime) -> str:
+    return f"{local(moment):%A, %-d %B %Y at %H:%M %Z}"
 
 
 def _label(text: str) -> Static:

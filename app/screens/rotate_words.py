@@ -1,6 +1,6 @@
 """The questions of a rotation, and about work that a crash interrupted."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.domain.request_context import RequestContext
 from app.domain.spans import short
@@ -16,12 +16,18 @@ LATE = timedelta(minutes=1)
 """So much later than its expiry was computed may a token have been created: 90 days stay 90 days."""
 
 
-def may_rotate(old: APIToken, name: str, organization: str) -> Confirm:
-    """Before the new token is made."""
+def may_rotate(old: APIToken, name: str, organization: str, latest: datetime | None, *, cut: bool) -> Confirm:
+    """Before the new token is made. `latest` is when it ends at the latest, None for no limit; `cut`: it ends
+    then, because the life of the old one is too long."""
     scope = clean(old.scope, 60)
     life = f"life {short(old.expires_at - old.created_at + LATE)}" if old.expires_at else "never expires"
+    end = ""
+    if latest is not None:
+        at = f"on {local(latest):%-d %B %Y at %H:%M}"
+        life = "a shorter life than the old one" if cut else life
+        end = f"It ends {'' if cut else 'at the latest '}{at}, as the API token that you use does.\n"
     text = (
-        f"A new token {clean(name)} is created.\nScope {scope}, {life}.\n"
+        f"A new token {clean(name)} is created.\nScope {scope}, {life}.\n{end}"
         "You see it once and put it where the old one is. Both work until you confirm that."
     )
     title = f"Rotate {clean(old.name, 60)} in {clean(organization, 60)}?"

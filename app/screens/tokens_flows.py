@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from app.domain import expiry
 from app.domain.book import Book
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
@@ -117,16 +118,20 @@ class TokenFlows:
         row, listing = self._browser.row, self.listing
         if row is None or listing is None:
             return
-        from app.domain.rotation import successor
+        from app.domain.rotation import NewLife, successor
         from app.screens.rotate_words import may_end_old, may_rotate
 
         ask, old = self._room.app.push_screen_wait, row.token
-        name = successor(old, {t.name for t in listing.tokens if t.revoked_at is None}, listing.as_of).name
-        if not await ask(may_rotate(old, name, listing.identity.organization)):
+        now, latest = self._room.frame.clock.now, listing.identity.latest_end
+        draft = successor(old, {t.name for t in listing.tokens if t.revoked_at is None}, listing.as_of)
+        cut = expiry.is_too_long(draft.expires_in, now(), latest)
+        organization = listing.identity.organization
+        if not await ask(may_rotate(old, draft.name, organization, latest, cut=cut)):
             return
+        life = NewLife(expiry.longest(now(), latest)) if cut and latest is not None else None
         with self._room.doing(f"rotating {clean(old.name, 40)}"):
             try:
-                rotation = await self._use.rotate.begin(old, listing)
+                rotation = await self._use.rotate.begin(old, listing, life)
             except LoopinError:
                 # Where the answer was lost, the token may be there.
                 self._list_again("")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain.claims import expiry_of, method_of
+from app.domain.claims import expiry_of, latest_end_of, method_of
 from app.domain.credentials import Method
 from app.domain.organizations import Context, Identity
 
@@ -55,6 +55,7 @@ def _token_identity(context: Context, claims: Mapping[str, Any]) -> Identity:
         token_id=token_id or "unknown",
         token_name=name,
         project=str(claims.get("project_name", "")),
+        latest_end=latest_end_of(claims),
         person=context.person,
         cas_backend=context.cas_backend,
     )

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from app.domain.claims import method_of
+from app.domain.claims import latest_end_of, method_of
 from app.domain.credentials import (
     Candidate,
     ChainloopTarget,
@@ -36,6 +36,7 @@ from app.services.chainloop_vault import ChainloopVault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
     # To look at what is stored here takes none of them.
     from app.domain.keyless import CIIdentities
@@ -277,18 +278,23 @@ class ChainloopSession:
             with suppress(LoopinError):
                 await self.memory.store_organization(profile, endpoint, organization)
 
-    async def check_context(self, shown: RequestContext | None) -> tuple[RequestContext, Identity]:
+    async def check_context(
+        self, shown: RequestContext | None, check: Callable[[Credential], None] = lambda _: None
+    ) -> tuple[RequestContext, Identity]:
         """Ask the server once more before a change: who acts, and whether the organization is the one shown.
 
         `shown` None stands for a change that nobody was shown a listing for: then it is the one in use. A
         session that was renewed by another sign-in of the same person does. Raise ReadOnly in read-only
         mode, and PermissionDenied or OrganizationLost when the change would hit something else than was
-        shown; nothing was changed then.
+        shown; nothing was changed then. `check` may raise for the credential, before anything is sent.
         """
         self.check_may_change()
         if shown is None:
-            context, identity = await self.identify()
+            credential = await self._credential_while_connecting()
+            check(credential)
+            context, identity = await self.identify(credential)
         else:
+            check(shown.credential)
             context, identity = await self._confirm(shown)
         await self.check_organization(context, identity)
         return context, identity
@@ -391,6 +397,10 @@ class ChainloopSession:
     def claims(self, credential: Credential) -> Mapping[str, Any]:
         """What the credential says of itself, unverified."""
         return self._claims(credential.secret)
+
+    def latest_end(self, credential: Credential) -> datetime | None:
+        """When an API token that the credential creates ends at the latest; None for no limit."""
+        return latest_end_of(self.claims(credential))
 
     async def _read_stored(self) -> tuple[StoredLogin | None, VaultError | None]:
         try:

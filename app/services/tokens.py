@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from app.domain import expiry
 from app.domain.activity import Action, Outcome
 from app.domain.errors import Failed, LoopinError, Unreachable, UsageError
 from app.domain.server_info import TOKEN_PERMISSIONS
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
 
 if TYPE_CHECKING:
+    from app.domain.credentials import Credential
     from app.domain.organizations import Identity
     from app.domain.ports import Clock, Gateway
     from app.domain.request_context import RequestContext
@@ -99,10 +101,19 @@ class CreateToken:
     From the request on it runs to its end: the secret is sent once.
     """
 
-    def __init__(self, session: ChainloopSession, trail: Trail, changes: Changes) -> None:
+    def __init__(self, session: ChainloopSession, trail: Trail, changes: Changes, clock: Clock) -> None:
         self._session = session
         self._trail = trail
         self._changes = changes
+        self._clock = clock
+
+    def check_end(self, life: timedelta | None, credential: Credential) -> None:
+        """Raise UsageError for a life, None for no end, that is too long for the API token in effect."""
+        expiry.check_end(life, self._clock.now(), self._session.latest_end(credential))
+
+    async def check_life(self, life: timedelta | None) -> None:
+        """The same for the credential in effect; nothing is sent."""
+        self.check_end(life, await self._session.credential())
 
     async def do(
         self,
@@ -115,11 +126,12 @@ class CreateToken:
 
         `shown` is what the form was filled in for, None for the organization in use. With an `operation`
         the trail has its beginning before the call, and the caller writes the end once somebody has the
-        token.
+        token. Raise UsageError, before anything is sent, for one that would outlive the API token in effect.
         """
         draft.check()
         doing = f"creating the API token {draft.name}"
-        context, identity = await self._changes.before(doing, self._session.check_context(shown))
+        checked = self._session.check_context(shown, partial(self.check_end, draft.expires_in))
+        context, identity = await self._changes.before(doing, checked)
         identity.check_may_manage(in_organization=not draft.project)
         gateway, endpoint = self._session.gateway_in(context), context.credential.endpoint.address
         await self._changes.before(doing, _check_permissions(draft, gateway))

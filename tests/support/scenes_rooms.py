@@ -9,7 +9,7 @@ from app.domain.read_only import ReadOnlyMode
 from app.domain.server_info import TOKEN_PERMISSIONS
 from app.main import LoopinApp
 from tests.support import app as fakes
-from tests.support.rooms import children
+from tests.support.rooms import children, limited
 from tests.support.sample_tokens import tokens
 from tests.support.scenes import Scene, scene_of
 
@@ -103,6 +103,11 @@ def under_a_token(screen: str) -> Make:
     return make
 
 
+def _limited(box: fakes.FakeContainer) -> None:
+    box.settings = fakes.settings(environment=fakes.CI_TOKEN, theme=box.settings.theme)
+    limited(40, box)
+
+
 _TOKENS = _made("tokens", _nothing)
 _FAMILY = ("slash", *"ops-backup", "enter")
 _REVOKE = _made("auto_revoke", _nothing)
@@ -134,6 +139,7 @@ SCENES: dict[str, Scene] = {
     "create": scene_of(_TOKENS, "n", *"ci-web-2026"),
     "create-bad-name": scene_of(_made("tokens", _member), "n", *"CI"),
     "create-date": scene_of(_TOKENS, "n", *"ci-new", "tab", "tab", "tab", "right", "right"),
+    "create-latest": scene_of(_made("tokens", _limited), "n", *"ci-new"),
     "create-refused": scene_of(_made("tokens", _taken), "n", *"ci-new", "enter"),
     "reveal": scene_of(_TOKENS, "n", *"ci-new", "enter"),
     "reveal-shown": scene_of(_TOKENS, "n", *"ci-new", "enter", "s", "k"),
@@ -160,6 +166,7 @@ SCENES: dict[str, Scene] = {
     ),
     "export": scene_of(_TOKENS, "ctrl+s"),
     "rotate": scene_of(_TOKENS, "G", "R"),
+    "rotate-latest": scene_of(_made("tokens", _limited), "slash", *"web-canary", "enter", "R"),
     "auto-revoke": scene_of(_REVOKE),
     "auto-revoke-lowered": scene_of(_REVOKE, "left"),
     "auto-revoke-off": scene_of(_made("auto_revoke", _off)),

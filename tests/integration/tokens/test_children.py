@@ -1,11 +1,13 @@
 """API tokens that create tokens, at the real server: listed, revoked together, and ended in time."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from tests.integration.tokens.test_bulk import TOKENS, trail
+from tests.support.between import Between
 from tests.support.cli import Loopin, secrets_in
 
 RIGHTS = ("organization:read", "api_token:list", "api_token:create", "api_token:revoke")
@@ -73,3 +75,21 @@ def test_a_rotation_by_the_token_itself_ends_with_the_successor_alone(
     new = owner(*rotate, CHAINLOOP_TOKEN=parent["jwt"]).works()
     assert secrets_in(new.err) == []
     assert living(owner, stem).keys() == {new.json["name"].removeprefix(stem), "-a"}
+
+
+def test_what_would_outlive_the_token_in_effect_is_refused_before_anything_is_sent(
+    owner: Loopin, proxy: Between, parent: dict[str, Any], stem: str
+) -> None:
+    end = datetime.fromisoformat(parent["expiresAt"])
+    latest = "it would outlive the API token in effect: the latest end allowed is "
+    before = proxy.calls.total()
+    create = (*TOKENS, "create", "--name", f"{stem}-x", "--project", "web")
+    for expiration in ((), ("--expiration", "never"), ("--expiration", "11d")):
+        refused = owner(*create, *expiration, CHAINLOOP_TOKEN=parent["jwt"])
+        refused.fails(2, latest, "choose 9d or less")
+        said = datetime.fromisoformat(refused.err.split(latest)[1].split("\n")[0].strip())
+        assert 0 <= (said - end).total_seconds() <= 1
+    rotate = (*TOKENS, "rotate", "--id", parent["id"], "--yes", "--expiration", "11d")
+    owner(*rotate, CHAINLOOP_TOKEN=parent["jwt"]).fails(2, latest)
+    assert proxy.calls.total() == before
+    owner(*create, "--expiration", "9d", CHAINLOOP_TOKEN=parent["jwt"]).works()
