@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -35,7 +35,10 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One token; `created`, `used` and `revoked` lie that far back, `expires` that far ahead."""
+    """One token; `created`, `used` and `revoked` lie that far back, `expires` that far ahead.
+
+    `parent` is the name of the token that created it.
+    """
 
     name: str
     description: str
@@ -44,6 +47,7 @@ class Sample:
     project: str = ""
     expires: timedelta | None = None
     revoked: timedelta | None = None
+    parent: str = ""
 
 
 _NEVER_USED = (
@@ -55,7 +59,13 @@ _NEVER_USED = (
 )
 _SOON_EXPIRED = (
     Sample(
-        "ci-release", "GitHub Actions, acme/web, environment release", 84 * _DAY, 3 * _HOUR, "web", 6 * _DAY
+        "ci-release",
+        "GitHub Actions, acme/web, environment release",
+        84 * _DAY,
+        3 * _HOUR,
+        "web",
+        6 * _DAY,
+        parent="terraform",
     ),
     Sample("ci-nightly", "GitHub Actions, acme/web, scheduled build", 84 * _DAY, 11 * _HOUR, "web", 6 * _DAY),
     Sample("contractor-lin", "Laptop of Lin, ends with the contract", 24 * _DAY, 2 * _DAY, "ml", 6 * _DAY),
@@ -214,9 +224,13 @@ def _projects(session: Session, organization: UUID, names: Iterable[str], now: d
 def _tokens(
     session: Session, samples: Iterable[Sample], organization: UUID, projects: dict[str, UUID], now: datetime
 ) -> None:
+    samples = tuple(samples)
+    ids = {sample.name: uuid4() for sample in samples}
     for sample in samples:
         session.add(
             APIToken(
+                id=ids[sample.name],
+                parent_id=ids.get(sample.parent),
                 organization_id=organization,
                 project_id=projects.get(sample.project),
                 name=sample.name,

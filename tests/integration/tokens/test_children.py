@@ -93,3 +93,8 @@ def test_what_would_outlive_the_token_in_effect_is_refused_before_anything_is_se
     owner(*rotate, CHAINLOOP_TOKEN=parent["jwt"]).fails(2, latest)
     assert proxy.calls.total() == before
     owner(*create, "--expiration", "9d", CHAINLOOP_TOKEN=parent["jwt"]).works()
+
+
+def test_the_sample_data_has_a_token_that_created_another(owner: Loopin) -> None:
+    listed = {item["name"]: item for item in owner(*TOKENS, "list", "-o", "json").works().json}
+    assert listed["ci-release"]["parentId"] == listed["terraform"]["id"]
