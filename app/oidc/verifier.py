@@ -67,14 +67,19 @@ class Verifier:
         outline = _outline(token, issuer)
         key = self._find(issuer, outline)
         if key is None:
-            stale = self._find(issuer, outline, STALE)
-            try:
-                self._refresh_in_turn(issuer, outline, stale is not None)
-            except LoopinError:
-                if stale is None:
-                    raise
-            key = self._find(issuer, outline) or stale or self._need(issuer, outline)
+            key = self._read_or_stale(issuer, outline)
         return verify.check(token, key, issuer, audiences, now)
+
+    def _read_or_stale(self, issuer: str, outline: Outline) -> keys.PublicKey:
+        """The key as the issuer has it now, or as it had it while it cannot be asked."""
+        stale = self._find(issuer, outline, STALE)
+        try:
+            self._refresh_in_turn(issuer, outline, stale is not None)
+        except LoopinError:
+            if stale is None:
+                raise
+            return stale
+        return self._need(issuer, outline)
 
     def _refresh_in_turn(self, issuer: str, outline: Outline, has_stale: bool) -> None:
         turn, room = self._turns.setdefault(

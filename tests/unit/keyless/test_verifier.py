@@ -1,8 +1,13 @@
 """How an issuer's keys are remembered, and when they are read again."""
 
+import asyncio
+import threading
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from joserfc.jwk import ECKey, RSAKey
 
 from app.domain.errors import BadReply, LoopinError, TokenRejected, Unreachable
 from app.oidc import verifier as module
@@ -11,6 +16,7 @@ from tests.support.issuer import Issuer, rsa_key
 from tests.support.published import Published
 
 URL = "https://gitlab.example"
+PATIENCE = 30.0
 
 
 class World:
@@ -117,3 +123,68 @@ async def test_an_issuer_must_describe_itself() -> None:
     world = World()
     world.published.url = "https://evil.example"
     assert "describes another issuer" in (await world.refused()).message
+
+
+class Blocking(Published):
+    """An issuer whose answers come when they are let go."""
+
+    def __init__(self, url: str, keys: list[RSAKey | ECKey]) -> None:
+        super().__init__(url, keys)
+        self.answer = threading.Event()
+
+    async def document(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        """Wait, and answer."""
+        await asyncio.to_thread(self.answer.wait, PATIENCE)
+        return await super().document(url, headers)
+
+
+def verify_blocking(world: World) -> Mapping[str, Any]:
+    return world.verifier.verify_blocking(world.issuer.token(), URL, now=datetime.now(UTC))
+
+
+def test_an_issuer_that_does_not_answer_holds_few_threads() -> None:
+    """One asks, three wait for what it finds, and the others are told at once."""
+    world = World()
+    issuer = Blocking(URL, world.published.keys)
+    world.verifier = Verifier(issuer, lambda: world.tick)
+    done: list[str] = []
+    told = threading.Semaphore(0)
+
+    def call() -> None:
+        try:
+            verify_blocking(world)
+            done.append("verified")
+        except Unreachable:
+            done.append("refused")
+            told.release()
+
+    threads = [threading.Thread(target=call) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for _ in range(20 - 1 - module.WAITING):
+        assert told.acquire(timeout=PATIENCE)
+    assert done.count("verified") == 0
+    issuer.answer.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert done.count("verified") == 1 + module.WAITING
+
+
+def test_keys_that_cannot_be_read_again_are_good_for_a_day() -> None:
+    world = World()
+    verify_blocking(world)
+    world.tick += module.LIFE
+    world.published.fails = Unreachable("it is down")
+    assert verify_blocking(world)["iss"] == URL
+    world.tick += module.STALE
+    with pytest.raises(Unreachable):
+        verify_blocking(world)
+
+
+def test_a_key_that_was_taken_back_is_not_served_stale() -> None:
+    world = World()
+    verify_blocking(world)
+    world.tick += module.LIFE
+    world.published.keys = [rsa_key(1)]
+    with pytest.raises(TokenRejected):
+        verify_blocking(world)
