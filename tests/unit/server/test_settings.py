@@ -190,6 +190,13 @@ def test_a_new_key_signs_and_the_old_one_still_verifies() -> None:
         tokens_of(new).verify(before)
 
 
+def test_a_token_of_a_replica_whose_clock_is_ahead_is_good() -> None:
+    key = new_key()
+    ahead = Tokens(KeyRing((key,)), lambda: NOW + timedelta(minutes=5))
+    token = ahead.for_person(uuid4(), uuid4(), NOW + timedelta(hours=1))
+    assert tokens_of(key).verify(token).audience == PERSON_AUDIENCE
+
+
 def test_a_token_without_an_end_stays_good_and_a_persons_needs_one() -> None:
     key, id = new_key(), uuid4()
     subject = TokenSubject(id, "ci", (uuid4(), "acme"), None, None)
