@@ -1,6 +1,6 @@
 """From what is stored to what goes over the wire."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -12,6 +12,7 @@ from app.server.usecases.actors import TokenActor
 from app.server.usecases.organizations import Belonging
 from app.server.usecases.tokens import Listing, ProjectRef, TokenRow
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TOKEN_EMAIL = "API-token@chainloop"
 _Role = organization_pb2.MembershipRole
 _Strategy = organization_pb2.OrgItem.PolicyViolationBlockingStrategy
@@ -29,9 +30,9 @@ def timestamp(at: datetime | None) -> Timestamp | None:
     """A moment, or nothing for none."""
     if at is None:
         return None
-    message = Timestamp()
-    message.FromDatetime(at)
-    return message
+    # Timestamp.FromDatetime does the same in Python, ten times slower: a list has tens of thousands.
+    since = at - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
 
 
 def project_ref(reference: shared_pb2.IdentityReference) -> ProjectRef:

@@ -113,10 +113,10 @@ def _token(session: Session, actor: TokenActor, clock: Clock, target: UUID | Non
     expires_at: datetime | None = None
     found = False
     # Of two tokens that revoke each other, both begin with the same row.
-    for token_id in sorted({actor.id, target or actor.id}):
-        query = select(APIToken.revoked_at, APIToken.expires_at).where(APIToken.id == token_id)
-        row = session.execute(locked(query, write=token_id == target)).one_or_none()
-        if row is not None and token_id == actor.id:
+    for row_id in sorted({actor.id, target or actor.id}):
+        query = select(APIToken.revoked_at, APIToken.expires_at).where(APIToken.id == row_id)
+        row = session.execute(locked(query, write=row_id == target)).one_or_none()
+        if row is not None and row_id == actor.id:
             found, (revoked_at, expires_at) = True, row
     if not found:
         raise NotSignedIn(TOKEN_UNKNOWN)
