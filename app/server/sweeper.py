@@ -35,7 +35,7 @@ class ClockGuard:
         return now - before[0] - timedelta(seconds=seconds - before[1]) if before else timedelta(0)
 
 
-class Clockwork(ABC):
+class PeriodicTask(ABC):
     """Rounds of work on a thread of its own: one a minute after the start, then one every `interval`.
 
     Zero means that there are none. A round after a step of the wall clock is held.
@@ -96,7 +96,7 @@ class Clockwork(ABC):
         return self._stop.wait(wait.total_seconds())
 
 
-class Sweeper(Clockwork):
+class Sweeper(PeriodicTask):
     """Auto-revokes, every `interval` and when somebody asks."""
 
     def __init__(
@@ -135,7 +135,7 @@ class Sweeper(Clockwork):
         return super()._wait(wait)
 
 
-class Tidier(Clockwork):
+class Tidier(PeriodicTask):
     """Drops what nothing asks for any more, whether or not this server sweeps."""
 
     def __init__(self, tidy_up: TidyUp, guard: ClockGuard | None = None) -> None:
