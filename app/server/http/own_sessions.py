@@ -57,8 +57,10 @@ class _Sessions:
             elif form.get("grant"):
                 self._access.end_grant(browser, UUID(form["grant"]), address)
                 done = Ended(grants=1)
-            else:
+            elif form.get("others") == "all":
                 done = self._access.end_others(browser, address, keys="keys" in form)
+            else:
+                raise ValueError("the form names nothing to end")
         except SessionEnded:
             return self._pages.to_sign_in(PAGE)
         except (ValueError, NotFound):

@@ -103,7 +103,7 @@ def test_all_others_end_at_once_and_the_key_when_that_is_asked_for(
     here, server = browsers[0], organization.server
     key, tokens = key_of(post(here, KEYS)), tokens_at(server, vera.login)
     bearer = sign_in(server, *vera.login)
-    assert post(here, SESSIONS, **({"keys": "yes"} if with_key else {})).status_code == 303
+    assert post(here, SESSIONS, others="all", **({"keys": "yes"} if with_key else {})).status_code == 303
     told = here.http.get(SESSIONS).text
     assert ("3 sessions, 1 program, 1 API key." if with_key else "3 sessions, 1 program.") in told
     assert [is_in(one) for one in browsers] == [True, False]
@@ -123,10 +123,16 @@ def test_what_belongs_to_somebody_else_is_not_ended(
         [grant] = ids(theirs.http.get(SESSIONS).text, "grant")
         for form in ({"session": session}, {"grant": grant}, {"session": "x"}, {"grant": "x"}):
             assert post(browsers[0], SESSIONS, **form).status_code == 404
-        post(browsers[0], SESSIONS)
+        post(browsers[0], SESSIONS, others="all")
         assert is_in(theirs)
     with program_at(server) as program:
         assert program.works(tokens["access_token"])
+
+
+@pytest.mark.parametrize("form", [{}, {"session": ""}, {"others": ""}, {"keys": "yes"}])
+def test_a_form_that_names_nothing_ends_nothing(browsers: list[Person], form: dict[str, str]) -> None:
+    assert post(browsers[0], SESSIONS, **form).status_code == 404
+    assert [is_in(one) for one in browsers] == [True, True]
 
 
 @pytest.mark.parametrize("path", [SESSIONS, f"{KEYS}/delete", PASSWORD])
