@@ -51,11 +51,14 @@ class AccessLog(grpc.aio.ServerInterceptor):
             except asyncio.CancelledError:
                 status = "CANCELLED"
                 raise
-            except grpc.aio.BaseError:
-                # Without a code the connection broke.
-                code = context.code()
-                status = code.name if code else "CANCELLED"
+            except grpc.aio.AbortError:
+                status = _name(context.code())
                 raise
+            except grpc.aio.BaseError:
+                # The connection broke while the answer was sent. gRPC logs that as a failure of ours, unless
+                # it has noticed already that the caller is gone.
+                status = "CANCELLED"
+                raise asyncio.CancelledError from None
             finally:
                 log.event(
                     "rpc.request",
@@ -66,6 +69,10 @@ class AccessLog(grpc.aio.ServerInterceptor):
                 )
 
         return answer
+
+
+def _name(code: grpc.StatusCode | None) -> str:
+    return code.name if code else "CANCELLED"
 
 
 async def _told(answering: Awaitable[Any], context: Any, method: str) -> Any:
