@@ -104,7 +104,8 @@ MESSAGES = {
         organization_name 8 string
         scoped_entity 10 .ScopedEntity
         last_used_at 11 {TIME}
-        permissions 1000 string repeated""",
+        permissions 1000 string repeated
+        parent_id 1001 string""",
     "ScopedEntity": """
         type 1 string
         id 2 string
@@ -264,7 +265,7 @@ def test_a_method_takes_and_gives_what_the_protocol_says(name: str) -> None:
 
 
 def test_extensions_of_our_own_are_numbered_from_1000_on() -> None:
-    ours = {"capabilities", "permissions"}
+    ours = {"capabilities", "permissions", "parent_id"}
     for name, lines in messages().items():
         for entry in lines:
             field, number = entry.split()[:2]

@@ -1,6 +1,5 @@
 """A pgbouncer in transaction mode in front of the run's PostgreSQL, on a Unix socket of its own."""
 
-import pwd
 import shutil
 import subprocess
 import tempfile
@@ -32,16 +31,10 @@ def in_front_of(url: str, connections: int = 3) -> Iterator[str]:
         f"auth_file={users}\nlisten_addr=\nunix_socket_dir={folder}\nlisten_port={PORT}\n"
         f"default_pool_size={connections}\nmax_client_conn=200\nlogfile={folder}/log\n"
     )
-    account = pwd.getpwnam("postgres") if postgres.as_root() else None
-    if account:
+    if postgres.as_root():
         for place in (folder, settings, users):
-            shutil.chown(place, account.pw_name, account.pw_name)
-    process = subprocess.Popen(
-        [program, "-q", str(settings)],
-        user=account.pw_uid if account else None,
-        group=account.pw_gid if account else None,
-        extra_groups=[] if account else None,
-    )
+            shutil.chown(place, "postgres", "postgres")
+    process = subprocess.Popen(postgres.as_account([program, "-q", str(settings)]))
     try:
         behind = f"postgresql://postgres@{parts.path}?host={quote(str(folder), safe='')}&port={PORT}"
         until_it_answers(behind, process)

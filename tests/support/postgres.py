@@ -1,11 +1,10 @@
 """A PostgreSQL of this run's own, on a Unix socket; nothing listens on the network."""
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -26,17 +25,20 @@ def _tool(name: str) -> str:
 
 
 def _run(*command: str) -> None:
-    # The server refuses to run as root.
-    account = pwd.getpwnam(_ACCOUNT) if as_root() else None
-    subprocess.run(
-        command,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        user=account.pw_uid if account else None,
-        group=account.pw_gid if account else None,
-        extra_groups=[] if account else None,
-        cwd="/",
+    silent = subprocess.DEVNULL
+    subprocess.run(as_account(command), check=True, stdout=silent, stderr=silent, cwd="/")
+
+
+def as_account(command: Sequence[str]) -> list[str]:
+    """The command under the account of PostgreSQL, which refuses to run as root.
+
+    Not by `user=` of subprocess: that forks where it could spawn, and what gRPC has registered for forks
+    crashes now and then.
+    """
+    return (
+        ["setpriv", f"--reuid={_ACCOUNT}", f"--regid={_ACCOUNT}", "--clear-groups", *command]
+        if as_root()
+        else [*command]
     )
 
 

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.slow
 
 SCENES = {**scenes.SCENES, **scenes_rooms.SCENES}
 # A person types these into the scene, or they are the demo's own words.
-TYPED = re.compile(r"create|filter|sort|demo|first-start|login|help|palette|reveal|countdown|results|export")
+TYPED = re.compile(
+    r"create|filter|sort|demo|first-start|login|help|palette|reveal|countdown|results|export|revoke-parent|revoke-children|rotate-latest"
+)
 NEVER = {
     "acme", "globex", "ada@", "Ada", "acme.example",
     *(t.name for t in (*tokens(fakes.NOW), *fakes.FakeControlPlane().tokens)),

@@ -10,6 +10,7 @@ import math
 import select
 import selectors
 import socket
+import sys
 import time
 from contextlib import suppress
 from typing import Any
@@ -21,8 +22,10 @@ from app.server.http.connection import Connection
 from app.server.http.framing import LATE, Refused
 
 MAX_CONNECTIONS = 400
-# A worker gets a request only while a third of this is free (Linux), and no answer is longer than that.
 SEND_BUFFER = 256 * 1024
+# A worker gets a request only while no more than this waits for the client. An answer is sent in several
+# pieces, and each of them waits while more than two thirds of the buffer are used (Linux).
+MAX_UNREAD = SEND_BUFFER // 2
 _LAST_LOOK = 1.0
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -135,6 +138,10 @@ class Arrivals(ConnectionManager):
 
 def _takes_answers(connection: socket.socket) -> bool:
     """False for a client that asks more and does not read what it was answered."""
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLOUT)
-    return bool(poll.poll(0))
+    if sys.platform == "win32":
+        return bool(select.select([], [connection], [], 0)[1])
+    import fcntl
+    import termios
+
+    unread = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(unread, sys.byteorder) <= MAX_UNREAD

@@ -14,7 +14,7 @@ from tests.support.server import ROOT, AccountServer, ServerFactory, bulk_tokens
 
 TOKENS = ("chainloop", "organization", "api-token")
 REQUIRED = {"id", "name", "description", "createdAt"}
-OPTIONAL = {"revokedAt", "expiresAt", "lastUsedAt", "scopedEntity", "permissions"}
+OPTIONAL = {"revokedAt", "expiresAt", "lastUsedAt", "scopedEntity", "permissions", "parentId"}
 
 
 @pytest.fixture

@@ -379,6 +379,7 @@ def test_keys_that_are_far_from_a_database_say_that_the_trail_does_not_have_it(
 
 def test_keys_stay_when_the_database_that_was_named_cannot_be_used(command: Command, data: Path) -> None:
     ring, url = data / keys.FILE_NAME, data / "unreachable"
+    url.touch(0o600)
     url.write_text("postgresql://loopin@127.0.0.1:1/loopin")
     place = ("--signing-key-file", str(ring), "--database-url-file", str(url))
     command("server", "keys", "rotate", *place).fails(5, "does not answer")

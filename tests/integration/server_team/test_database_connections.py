@@ -110,7 +110,7 @@ def test_of_two_transactions_that_wait_for_each_other_one_is_tried_again(parts: 
     assert sorted(tries) != sorted(names)
     assert len(tries) == 3
     with parts.database.read() as session:
-        found = dict(session.execute(select(User.email, User.first_name)))
+        found = {row.email: row.first_name for row in session.execute(select(User.email, User.first_name))}
     assert [found[name] for name in names] == [seed.VIEWER, seed.OWNER]
 
 
