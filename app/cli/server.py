@@ -68,6 +68,17 @@ project = LazyGroup(
     ),
 )
 
+team = LazyGroup(
+    "team",
+    help="Gumloop teams of an organization, and their API keys.",
+    params=[debug_option(hidden=True)],
+    entries=(
+        Entry("add", "app.cli.server_team:add", "Add a team to an organization"),
+        Entry("list", "app.cli.server_team:list_", "List the teams"),
+        Entry("key", "app.cli.server_team:key", "Make a team's API key; the one before ends"),
+    ),
+)
+
 membership = LazyGroup(
     "membership",
     help="Who belongs to which organization, in which role.",
@@ -102,6 +113,7 @@ server = LazyGroup(
         Entry("user", "app.cli.server:user", "People", (), _TEAM),
         Entry("org", "app.cli.server:org", "Organizations", (), _TEAM),
         Entry("project", "app.cli.server:project", "Projects", (), _TEAM),
+        Entry("team", "app.cli.server:team", "Gumloop teams and their keys", (), _TEAM),
         Entry("membership", "app.cli.server:membership", "Who belongs where, in which role", (), _TEAM),
         Entry("issuer", "app.cli.server:issuer", "CI systems that organizations trust", (), _TEAM),
     ),

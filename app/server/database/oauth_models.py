@@ -114,7 +114,11 @@ class Team(Base):
 
 
 class APIKey(Base):
-    """A `gum_…` key of a person, or of a team. One of each lives at a time; `hint` is its last four."""
+    """A `gum_…` key of a person, or of a team. One of each lives at a time; `hint` is its last four.
+
+    Of a team's key `user_id` is who made it; empty when that person is gone, or for one that whoever runs
+    the server made.
+    """
 
     __tablename__ = "api_keys"
     __table_args__ = (
@@ -134,7 +138,7 @@ class APIKey(Base):
         ),
     )
     key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    user_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     team_id: Mapped[UUID | None] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"))
     hint: Mapped[str] = mapped_column(String(4))
     created_at: Mapped[datetime]

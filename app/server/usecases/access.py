@@ -111,7 +111,7 @@ def read_keys(session: Session, user_id: UUID) -> Sequence[KeyRow]:
     )
     return [
         KeyRow(
-            key.team_id or key.user_id,
+            key.team_id or user_id,
             team or "",
             organization or "",
             organization_id,

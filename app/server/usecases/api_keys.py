@@ -76,9 +76,9 @@ class ReadKeys:
                 .order_by(Organization.name, Team.name)
             ).tuples()
             return Overview(
-                _info(personal),
+                key_info(personal),
                 [
-                    TeamKeys(team.id, team.name, organization, Role(role) in ADMINISTRATORS, _info(key))
+                    TeamKeys(team.id, team.name, organization, Role(role) in ADMINISTRATORS, key_info(key))
                     for team, organization, role, key in teams
                 ],
             )
@@ -152,8 +152,8 @@ def _hold(session: Session, browser: SignedInBrowser, team_id: UUID | None, cloc
     return _Held(user, team_id, organization_id, name)
 
 
-def add_key(session: Session, key: str, user_id: UUID, team_id: UUID | None, now: datetime) -> None:
-    """Store `key` as a hash."""
+def add_key(session: Session, key: str, user_id: UUID | None, team_id: UUID | None, now: datetime) -> None:
+    """Store `key` as a hash; a team's may have no person who made it."""
     row = APIKey(key_hash=opaque.digest(key), user_id=user_id, team_id=team_id, hint=key[-4:], created_at=now)
     session.add(row)
     session.flush()
@@ -172,5 +172,6 @@ def _managed(session: Session, user_id: UUID, team_id: UUID) -> tuple[UUID, str]
     return row.organization_id, row.name
 
 
-def _info(key: APIKey | None) -> KeyInfo | None:
+def key_info(key: APIKey | None) -> KeyInfo | None:
+    """What may be shown of it; None for none."""
     return KeyInfo(key.hint, key.created_at, key.last_used_at) if key else None

@@ -14,6 +14,7 @@ from app.server.database.models import AuditEvent
 LOGIN, LOGIN_FAILED, LOGOUT = "login", "login.failed", "logout"
 TOKEN_CREATE, TOKEN_REVOKE, TOKEN_SWEEP = "api_token.create", "api_token.revoke", "api_token.auto_revoke"
 ORGANIZATION_ADD, ORGANIZATION_UPDATE = "organization.add", "organization.update"
+ORGANIZATION_REMOVE = "organization.remove"
 SIGNING_KEY_ADD, SIGNING_KEY_ROTATE = "signing_key.add", "signing_key.rotate"
 SIGNING_KEY_RETIRE = "signing_key.retire"
 

@@ -21,7 +21,7 @@ from app.server.usecases import audit
 from app.server.usecases.audit_trail import Filter, ReadAudit
 
 AUDIT_PRUNE = "audit.prune"
-KEPT = (audit.ORGANIZATION_ADD,)
+KEPT = (audit.ORGANIZATION_ADD, audit.ORGANIZATION_REMOVE)
 """Events that stay: new organizations are checked against them, their names and who made how many."""
 _AT_ONCE = 500
 

@@ -107,9 +107,10 @@ def query_of(session: Session, wanted: Filter) -> Select[AuditEvent, str]:
 
 
 def _organization_ids(session: Session, name: str) -> set[UUID]:
-    """Of that name, now or when it was added: a name is used once."""
+    """Of that name, now or when it was added or removed: a name is used once."""
+    named = (audit.ORGANIZATION_ADD, audit.ORGANIZATION_REMOVE)
     added = select(AuditEvent.organization_id).where(
-        AuditEvent.action == audit.ORGANIZATION_ADD, AuditEvent.target_name == name
+        AuditEvent.action.in_(named), AuditEvent.target_name == name
     )
     found = {*session.scalars(select(Organization.id).where(Organization.name == name))}
     found |= {id for id in session.scalars(added) if id is not None}

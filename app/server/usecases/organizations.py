@@ -10,12 +10,20 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain import names
-from app.domain.errors import AlreadyExists, InvalidInput, NotFound, PermissionDenied, UsageError
+from app.domain.errors import (
+    AlreadyExists,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    SessionEnded,
+    UsageError,
+)
 from app.domain.inactivity import check_threshold
 from app.domain.organizations import Role
 from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import AuditEvent, Membership, Organization, User
+from app.server.jwts import INVALID
 from app.server.usecases import audit
 from app.server.usecases.actors import (
     Actor,
@@ -71,13 +79,15 @@ class ReadContext:
             return actor, None
         person = require_person(actor)
         with self._database.read() as session:
-            user = session.get_one(User, person.id)
+            user = session.get(User, person.id)
+            if user is None:
+                raise SessionEnded(INVALID)
             place = person.place
             return user, _one(session, person.id, place.membership_id) if place else None
 
 
 class ReadOrganization:
-    """The organization that a CI job stands for."""
+    """The organization that a CI job stands for. Raises NotFound for one that was removed meanwhile."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -85,7 +95,10 @@ class ReadOrganization:
     def do(self, job: FederatedActor) -> Organization:
         """Read it."""
         with self._database.read() as session:
-            return session.get_one(Organization, job.organization_id)
+            found = session.get(Organization, job.organization_id)
+        if found is None:
+            raise NotFound("organization not found")
+        return found
 
 
 class ListMemberships:
@@ -207,13 +220,20 @@ class UpdateOrganization:
 
 
 def _check_history(session: Session, person_id: UUID, name: str) -> None:
-    added = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == audit.ORGANIZATION_ADD)
-    if session.scalar(added.where(AuditEvent.target_name == name)):
+    if was_used(session, name):
         raise AlreadyExists(NAME_TAKEN)
+    added = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == audit.ORGANIZATION_ADD)
     if (session.scalar(added.where(AuditEvent.actor_id == person_id)) or 0) >= MOST:
         raise PermissionDenied(
             f"you have already created {MOST} organizations, the most that this server allows a person"
         )
+
+
+def was_used(session: Session, name: str) -> bool:
+    """Whether the trail says that an organization has, or had, this name."""
+    named = (audit.ORGANIZATION_ADD, audit.ORGANIZATION_REMOVE)
+    event = select(AuditEvent.id).where(AuditEvent.action.in_(named), AuditEvent.target_name == name)
+    return session.scalar(event.limit(1)) is not None
 
 
 def _make_owner(session: Session, person_id: UUID, organization_id: UUID, now: datetime) -> None:

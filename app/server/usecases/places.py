@@ -24,6 +24,7 @@ from app.server.database.models import (
     User,
 )
 from app.server.usecases import audit, people
+from app.server.usecases.organizations import was_used
 from app.server.usecases.recheck import locked
 
 PROJECT_ADD = "project.add"
@@ -61,7 +62,7 @@ class MembershipChange:
 
 
 class AddOrganization:
-    """Add an organization without members. Raises UsageError, AlreadyExists."""
+    """Add an organization without members. Raises UsageError; AlreadyExists, also for a name of before."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -75,6 +76,11 @@ class AddOrganization:
                 row = Organization(name=names.check(name), created_at=now, updated_at=now)
                 session.add(row)
                 session.flush()
+                if was_used(session, name):
+                    raise AlreadyExists(
+                        f"an organization {name} was removed: its name is not used again",
+                        hint="choose another",
+                    )
                 audit.record(session, by, [audit.What(audit.ORGANIZATION_ADD, row.id, row.id, name)], now)
         except IntegrityError as error:
             raise AlreadyExists(f"there is an organization {name} already") from error
@@ -206,20 +212,19 @@ class RemoveMembership:
         session.flush()
         if role == Role.OWNER.value:
             _keep_an_owner(session, owner)
-        _choose_another(session, user.id)
+        choose_another(session, user.id)
         details = {"before": role} | _in_projects(ended)
         what = audit.What(MEMBERSHIP_REMOVE, owner.id, user.id, user.email, details)
         audit.record(session, by, [what], now)
 
 
-def find(session: Session, name: str) -> Organization:
-    """The organization of that name, held until the transaction ends; raise NotFound.
+def find(session: Session, name: str, hold: bool = True) -> Organization:
+    """The organization of that name, held until the transaction ends unless told not to; raise NotFound.
 
     Held, because two that each take one of two owners away must take turns.
     """
-    row: Organization | None = session.scalar(
-        locked(select(Organization).where(Organization.name == name), write=True)
-    )
+    query = select(Organization).where(Organization.name == name)
+    row: Organization | None = session.scalar(locked(query, write=True) if hold else query)
     if row is None:
         raise NotFound(f"there is no organization {name[:80]!r}", hint="see: loopin server org list")
     return row
@@ -256,7 +261,8 @@ def _current(user_id: UUID) -> Select[Any]:
     return select(Membership.id).where(Membership.user_id == user_id, Membership.current.is_(True))
 
 
-def _choose_another(session: Session, user_id: UUID) -> None:
+def choose_another(session: Session, user_id: UUID) -> None:
+    """Make another of a person's memberships the current one where none is; the person is held."""
     if session.scalar(_current(user_id)) is not None:
         return
     oldest = select(Membership.id).where(Membership.user_id == user_id).order_by(Membership.created_at)
@@ -278,14 +284,19 @@ def _in_projects(ended: Sequence[str]) -> dict[str, list[str]]:
     return {"projects": list(ended)} if ended else {}
 
 
-def _keep_an_owner(session: Session, organization: Organization) -> None:
+def has_owner(session: Session, organization_id: UUID, but: UUID | None = None) -> bool:
+    """Whether it has an owner who is not kept out, `but` somebody."""
     owners = select(func.count()).select_from(Membership).join(User, User.id == Membership.user_id)
     owners = owners.where(
-        Membership.organization_id == organization.id,
+        Membership.organization_id == organization_id,
         Membership.role == Role.OWNER.value,
         User.disabled_at.is_(None),
     )
-    if not session.scalar(owners):
+    return bool(session.scalar(owners.where(User.id != but) if but else owners))
+
+
+def _keep_an_owner(session: Session, organization: Organization) -> None:
+    if not has_owner(session, organization.id):
         raise Refused(f"{organization.name} would have no owner", hint="make somebody else an owner first")
 
 
