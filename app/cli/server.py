@@ -33,6 +33,7 @@ user = LazyGroup(
         Entry("enable", "app.cli.server_user:enable", "Let a person in again"),
         Entry("reset-password", "app.cli.server_user:reset_password", "Give a person a new password"),
         Entry("unlock", "app.cli.server_user:unlock", "Let a person try again after wrong passwords"),
+        Entry("remove", "app.cli.server_remove:remove_user", "Remove a person for good"),
     ),
 )
 
@@ -43,6 +44,7 @@ org = LazyGroup(
     entries=(
         Entry("add", "app.cli.server_org:add_org", "Add an organization"),
         Entry("list", "app.cli.server_org:list_orgs", "List the organizations"),
+        Entry("remove", "app.cli.server_remove:remove_org", "Remove an organization for good"),
     ),
 )
 
@@ -64,6 +66,7 @@ project = LazyGroup(
     entries=(
         Entry("add", "app.cli.server_org:add_project", "Add a project to an organization"),
         Entry("list", "app.cli.server_org:list_projects", "List the projects"),
+        Entry("remove", "app.cli.server_remove:remove_project", "Remove a project for good"),
         Entry("member", "app.cli.server:project_member", "Who has which role in a project"),
     ),
 )

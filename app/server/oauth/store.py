@@ -192,7 +192,11 @@ class Store:
         if grant is None:
             return None
         held = locked(select(User).where(User.id == grant.user_id))
-        self._people[grant.user_id] = self._session.scalar(held.execution_options(populate_existing=True))
+        person = self._session.scalar(held.execution_options(populate_existing=True))
+        if person is None:
+            # Removed meanwhile, and the grant with them.
+            return None
+        self._people[grant.user_id] = person
         self._session.refresh(grant)
         self._now = self._clock()
         return grant

@@ -37,14 +37,13 @@ class BrowserSessions:
         self._clock = clock
 
     def keep(self, done: SignedIn) -> str:
-        """Return a new secret for a session that was just begun."""
-        secret = opaque.fresh(PREFIX)
+        """Return a new secret for a session that was just begun; it opens nothing if that is gone already."""
+        # The JWT goes no further than here; the browser gets a secret of its own.
+        secret, session_id = opaque.fresh(PREFIX), self._tokens.verify(done.jwt).id
         with self._database.write() as session:
-            # The JWT goes no further than here; the browser gets a secret of its own.
-            row = BrowserSession(
-                secret_hash=opaque.digest(secret), session_id=self._tokens.verify(done.jwt).id
-            )
-            session.add(row)
+            begun = locked(select(LoginSession.id).where(LoginSession.id == session_id))
+            if session.scalar(begun) is not None:
+                session.add(BrowserSession(secret_hash=opaque.digest(secret), session_id=session_id))
         return secret
 
     def find(self, secret: str) -> SignedInBrowser | None:

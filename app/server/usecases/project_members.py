@@ -121,7 +121,7 @@ class ListProjectMembers:
                 owner = places.find(session, organization)
                 query = query.where(Organization.id == owner.id)
                 if project:
-                    query = query.where(Project.id == _project(session, owner, project).id)
+                    query = query.where(Project.id == find_project(session, owner, project).id)
             return [ProjectMemberRow(*row) for row in session.execute(query)]
 
 
@@ -136,11 +136,12 @@ class _Found:
 def _find(session: Session, email: str, where: ProjectRef) -> _Found:
     """Who and what is named, the organization held until the transaction ends; raise NotFound."""
     user, organization, membership = places.find_place(session, email, where.organization)
-    project = _project(session, organization, where.name)
+    project = find_project(session, organization, where.name)
     return _Found(organization, project, user, places.require_member(membership, user, organization))
 
 
-def _project(session: Session, organization: Organization, name: str) -> Project:
+def find_project(session: Session, organization: Organization, name: str) -> Project:
+    """The project of that name; raise NotFound."""
     query = select(Project).where(Project.organization_id == organization.id, Project.name == name)
     row = session.scalar(query)
     if row is None:

@@ -1,8 +1,9 @@
 """Who acts is read again in the transaction that writes: what ended since the request arrived counts.
 
 Locks are taken in one order everywhere, so that no two transactions wait for each other: user, membership,
-session, API tokens by ascending id, organization. On PostgreSQL they are FOR SHARE, or FOR NO KEY UPDATE on a
-row that the transaction writes. SQLite has one writer at a time, from `BEGIN IMMEDIATE` on.
+session, API token, organization, project or team; several of one kind by ascending id. On PostgreSQL they
+are FOR SHARE, FOR NO KEY UPDATE on a row that the transaction writes, or FOR UPDATE on one that it removes.
+SQLite has one writer at a time, from `BEGIN IMMEDIATE` on.
 
 The time of what is done is taken after the locks: events are dated in the order in which they happened.
 """
@@ -32,6 +33,11 @@ _Query = TypeVar("_Query", bound=GenerativeSelect)
 def locked(query: _Query, write: bool = False) -> _Query:
     """`query` with the lock of a row that is read, or with `write` of one that is written."""
     return query.with_for_update(key_share=True) if write else query.with_for_update(read=True)
+
+
+def to_remove(query: _Query) -> _Query:
+    """`query` with the lock of a row that is removed: nothing that belongs to it is added meanwhile."""
+    return query.with_for_update()
 
 
 def lock_user(session: Session, user_id: UUID, write: bool = False) -> User:

@@ -107,7 +107,8 @@ class CreateToken:
         if wish.project is None and reach.projects_only:
             raise _name_a_project(actor)
         granted = _grant(actor, wish)
-        project = _project(session, reach, wish.project) if wish.project else None
+        # Held: one that is being removed is there until this is done, or not found.
+        project = _project(session, reach, wish.project, hold=True) if wish.project else None
         now = self._clock()
         parent = actor if isinstance(actor, TokenActor) else None
         row = _row(wish, granted, (parent.id if parent else None), project, now)
@@ -213,7 +214,7 @@ def _grant(actor: Actor, wish: Wish) -> tuple[str, ...]:
     return granted
 
 
-def _project(session: Session, reach: Reach, ref: ProjectRef) -> tuple[UUID, str]:
+def _project(session: Session, reach: Reach, ref: ProjectRef, hold: bool = False) -> tuple[UUID, str]:
     if (ref.id is None) == (ref.name is None):
         raise InvalidInput("name the project by exactly one of id and name")
     query = (
@@ -225,6 +226,7 @@ def _project(session: Session, reach: Reach, ref: ProjectRef) -> tuple[UUID, str
         query = query.where(Project.id == _project_id(ref.id))
     else:
         query = query.where(Project.name == ref.name)
+    query = query.with_for_update(read=True, key_share=True, of=Project) if hold else query
     row = session.execute(query).one_or_none()
     if row is None or (reach.project_id and row[0] != reach.project_id):
         raise NotFound(f"project {(ref.name or ref.id or '')[:80]} not found")

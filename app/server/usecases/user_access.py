@@ -61,7 +61,7 @@ class ReadUserAccess:
                 access.read_sessions(session, user.id, now),
                 access.read_grants(session, user.id, now),
                 access.read_keys(session, user.id),
-                _tokens(session, user.id, now),
+                created_tokens(session, user.id, now),
             )
 
 
@@ -118,7 +118,8 @@ class EndUserAccess:
         return self._database.transact(end)
 
 
-def _tokens(session: Session, user_id: UUID, now: datetime) -> Sequence[TokenRow]:
+def created_tokens(session: Session, user_id: UUID, now: datetime) -> Sequence[TokenRow]:
+    """The API tokens that a person created and that work."""
     query = (
         select(APIToken, Organization.name, Project.name)
         .join(Organization, Organization.id == APIToken.organization_id)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +14,7 @@ from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from sqlalchemy import event, func, select, update
 
-from app.domain.errors import LoopinError, NotSignedIn, PermissionDenied
+from app.domain.errors import LoopinError, NotFound, NotSignedIn, PermissionDenied, Refused
 from app.domain.organizations import Role
 from app.server import parts as server_parts
 from app.server import seed, seed_gumloop
@@ -29,16 +30,17 @@ from app.server.parts import Parts
 from app.server.settings import ServerSettings
 from app.server.usecases import audit
 from app.server.usecases.accounts import SignIn
-from app.server.usecases.actors import Actor
+from app.server.usecases.actors import Actor, FederatedActor, PersonActor
 from app.server.usecases.api_keys import DeleteKey, MakeKey
 from app.server.usecases.attempts import PER_ACCOUNT
-from app.server.usecases.browser_sessions import SignedInBrowser
+from app.server.usecases.browser_sessions import BrowserSessions, SignedInBrowser
 from app.server.usecases.organizations import Settings
 from app.server.usecases.own_access import OwnAccess
 from app.server.usecases.own_password import ChangePassword
 from app.server.usecases.passwords import Passwords
 from app.server.usecases.people import ResetPassword, SetAccess
 from app.server.usecases.places import RemoveMembership, SetMembership
+from app.server.usecases.removals import RemoveOrganization, RemoveProject, RemoveUser
 from app.server.usecases.tokens import CreateToken, ProjectRef, RevokeToken, Wish
 from tests.support import databases
 from tests.support.databases import ON_BOTH, Prepare
@@ -94,6 +96,17 @@ def disable(parts: Parts) -> None:
     SetAccess(parts.database, parts.clock).do(OPERATOR, EMAIL, allowed=False)
 
 
+def remove(parts: Parts) -> None:
+    keep_an_owner(parts)
+    act = RemoveUser(parts.database, parts.clock)
+    act.do(OPERATOR, act.look(EMAIL))
+
+
+def dissolve(parts: Parts) -> None:
+    act = RemoveOrganization(parts.database, parts.clock)
+    act.do(OPERATOR, act.look("acme"))
+
+
 def sign_out_everywhere(parts: Parts) -> None:
     parts.sign_out.do(parts.sign_in.do(EMAIL, PASSWORD, "").jwt, True, "")
 
@@ -112,9 +125,10 @@ def keep_an_owner(parts: Parts) -> None:
     SetMembership(parts.database, parts.clock).do(OPERATOR, seed.VIEWER, "acme", Role.OWNER)
 
 
-def stored_hash(parts: Parts) -> str:
+def stored_hash(parts: Parts) -> str | None:
+    """None for a person who was removed."""
     with parts.database.read() as session:
-        return session.scalars(select(User.password_hash).where(User.email == EMAIL)).one()
+        return session.scalar(select(User.password_hash).where(User.email == EMAIL))
 
 
 def open_sessions(parts: Parts) -> int:
@@ -124,7 +138,7 @@ def open_sessions(parts: Parts) -> int:
 
 
 @ON_BOTH
-@pytest.mark.parametrize("ending", [reset, disable])
+@pytest.mark.parametrize("ending", [reset, disable, remove])
 def test_a_sign_in_with_the_old_password_does_not_outlive_it(
     parts: Parts, ending: Callable[[Parts], None]
 ) -> None:
@@ -168,14 +182,15 @@ Act = Callable[[Parts, Actor, SignedInBrowser], object]
 
 
 def select_membership(parts: Parts, actor: Actor, _browser: SignedInBrowser) -> None:
-    [mine] = [row for row in parts.list_memberships.do(actor) if row.organization.name == "acme"]
-    parts.select_membership.do(actor, str(mine.membership.id))
+    assert isinstance(actor, PersonActor)
+    assert actor.place
+    parts.select_membership.do(actor, str(actor.place.membership_id))
 
 
 def some_token(parts: Parts) -> str:
     with parts.database.read() as session:
         query = select(APIToken.id).where(APIToken.revoked_at.is_(None), APIToken.name == "renovate")
-        return str(session.scalars(query).one())
+        return str(session.scalar(query) or uuid4())
 
 
 def own(parts: Parts) -> OwnAccess:
@@ -203,10 +218,10 @@ ACTS: dict[str, Act] = {
         browser, PASSWORD, NEW_PASSWORD, ""
     ),
 }
-ALWAYS = (reset, disable, sign_out_everywhere)
+ALWAYS = (reset, disable, remove, sign_out_everywhere)
 MEMBERSHIP = ("create token", "revoke token", "update")
 ROWS = [(act, ending) for act in ACTS for ending in ALWAYS] + [
-    (act, ending) for act in MEMBERSHIP for ending in (leave, become_a_viewer)
+    (act, ending) for act in MEMBERSHIP for ending in (leave, become_a_viewer, dissolve)
 ]
 
 
@@ -229,7 +244,7 @@ def test_a_password_is_not_changed_by_whom_the_old_one_lets_in_no_more(
     with pytest.raises(NotSignedIn):
         change.do(browser, PASSWORD, "third-password-not-real", "")
     is_old = Passwords().matches(stored_hash(parts), PASSWORD)
-    assert is_old is not (ending is reset)
+    assert is_old is (ending not in {reset, remove})
     assert not Passwords().matches(stored_hash(parts), "third-password-not-real")
 
 
@@ -300,15 +315,41 @@ def test_nothing_is_changed_by_a_token_that_was_revoked_meanwhile(parts: Parts, 
     assert events(parts) == before
 
 
-class Held:
-    """A clock that holds up the first who asks it, inside the transaction and after its locks."""
+def end_project(parts: Parts) -> None:
+    act = RemoveProject(parts.database, parts.clock)
+    act.do(OPERATOR, act.look("acme", "web"))
 
-    def __init__(self) -> None:
+
+@ON_BOTH
+@pytest.mark.parametrize("ending", [dissolve, end_project])
+@pytest.mark.parametrize("act", ["create token", "revoke token"])
+def test_nothing_is_changed_by_a_token_that_was_removed_meanwhile(
+    parts: Parts, act: str, ending: Callable[[Parts], None]
+) -> None:
+    owner, browser = signed_in(parts)
+    rights = ("api_token:create", "api_token:revoke")
+    wish = Wish("ci-rights", project=ProjectRef(name="web"), permissions=rights)
+    _, jwt = parts.create_token.do(owner, wish)
+    actor = parts.identify.do(jwt, "acme")
+    ending(parts)
+    before = events(parts)
+    with pytest.raises(NotSignedIn, match="API token not found"):
+        ACTS[act](parts, actor, browser)
+    assert events(parts) == before
+
+
+class Held:
+    """A clock that holds up the first who asks it, inside the transaction and after its locks.
+
+    Or one who asks later: the first `passing` are answered.
+    """
+
+    def __init__(self, passing: int = 0) -> None:
         self.asked, self.go_on = threading.Event(), threading.Event()
-        self._first = threading.Lock()
+        self._passing, self._calls = passing, count()
 
     def __call__(self) -> datetime:
-        if self._first.acquire(blocking=False):
+        if next(self._calls) == self._passing:
             self.asked.set()
             assert self.go_on.wait(PATIENCE)
         return datetime.now(UTC)
@@ -343,6 +384,63 @@ def test_what_a_token_creates_is_dated_before_its_revocation(parts: Parts) -> No
         )
         dated = session.execute(query.order_by(AuditEvent.at)).all()
     assert [row.action for row in dated][-2:] == [audit.TOKEN_CREATE, audit.TOKEN_REVOKE]
+
+
+def beside(first: Callable[[], object], second: Callable[[], object], clock: Held) -> list[LoopinError]:
+    """Run `second` while `first` waits at its clock, holding what it took; return what was refused."""
+    refused: list[LoopinError] = []
+
+    def run(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except LoopinError as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in (first, second)]
+    threads[0].start()
+    assert clock.asked.wait(PATIENCE)
+    threads[1].start()
+    threads[1].join(0.3)
+    assert threads[1].is_alive(), "it does not wait"
+    clock.go_on.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    return refused
+
+
+@ON_BOTH
+def test_a_project_is_not_removed_with_a_token_that_was_not_shown(parts: Parts) -> None:
+    owner, _ = signed_in(parts)
+    # The session is looked at first, then the project is held.
+    act, clock = RemoveProject(parts.database, parts.clock), Held(passing=1)
+    create = CreateToken(parts.database, parts.tokens, clock)
+    shown, wish = act.look("acme", "web"), Wish("late", project=ProjectRef(name="web"))
+    [error] = beside(lambda: create.do(owner, wish), lambda: act.do(OPERATOR, shown), clock)
+    assert isinstance(error, Refused)
+    assert f"would now end {shown.counts['tokens'] + 1} API tokens" in error.message
+    assert act.look("acme", "web").counts["tokens"] == shown.counts["tokens"] + 1
+
+
+@ON_BOTH
+def test_a_token_is_not_created_in_a_project_that_is_being_removed(parts: Parts) -> None:
+    owner, _ = signed_in(parts)
+    shown = RemoveProject(parts.database, parts.clock).look("acme", "web")
+    clock = Held()
+    act, wish = RemoveProject(parts.database, clock), Wish("late", project=ProjectRef(name="web"))
+    [error] = beside(lambda: act.do(OPERATOR, shown), lambda: parts.create_token.do(owner, wish), clock)
+    assert isinstance(error, NotFound)
+    assert "project web not found" in error.message
+
+
+@ON_BOTH
+def test_of_two_owners_only_one_can_be_removed(parts: Parts) -> None:
+    keep_an_owner(parts)
+    clock = Held()
+    acts = RemoveUser(parts.database, clock), RemoveUser(parts.database, parts.clock)
+    shown = [RemoveUser(parts.database, parts.clock).look(email) for email in (EMAIL, seed.VIEWER)]
+    [error] = beside(lambda: acts[0].do(OPERATOR, shown[0]), lambda: acts[1].do(OPERATOR, shown[1]), clock)
+    assert isinstance(error, Refused)
+    assert "last owner of acme" in error.message
 
 
 @ON_BOTH
@@ -433,7 +531,7 @@ def test_a_consent_under_way_gives_no_code(
 
 
 @ON_BOTH
-@pytest.mark.parametrize("ending", [reset, disable])
+@pytest.mark.parametrize("ending", [reset, disable, remove])
 @pytest.mark.parametrize("kind", ["code", "refresh token"])
 def test_a_code_or_refresh_token_becomes_nothing_after_a_reset(
     parts: Parts, browser: FlaskClient, ending: Callable[[Parts], None], kind: str
@@ -445,6 +543,51 @@ def test_a_code_or_refresh_token_becomes_nothing_after_a_reset(
         fields = refresh_with(tokens["refresh_token"])
     ending(parts)
     answer = browser.post("/oauth/token", data=fields)
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_grant")
+
+
+@ON_BOTH
+def test_who_calls_is_not_read_of_what_was_removed_meanwhile(parts: Parts) -> None:
+    actor, _ = signed_in(parts)
+    assert isinstance(actor, PersonActor)
+    assert actor.place
+    issuer = FederatedActor("https://ci.example", "job", "acme/web", actor.place.organization_id, "acme")
+    remove(parts)
+    dissolve(parts)
+    with pytest.raises(NotSignedIn):
+        parts.read_context.do(actor)
+    with pytest.raises(NotFound, match="organization not found"):
+        parts.read_organization.do(issuer)
+    assert parts.list_memberships.do(actor) == []
+
+
+@ON_BOTH
+def test_a_browser_of_somebody_who_was_removed_is_not_signed_in(parts: Parts) -> None:
+    """They are removed between the session and the secret that the browser gets for it."""
+    done, sessions = (
+        sign_in(parts).do(EMAIL, PASSWORD, ""),
+        BrowserSessions(parts.database, parts.tokens, parts.clock),
+    )
+    remove(parts)
+    assert sessions.find(sessions.keep(done)) is None
+
+
+@ON_BOTH
+def test_a_refresh_waits_for_the_removal_of_its_person(parts: Parts, browser: FlaskClient) -> None:
+    proof = Proof()
+    tokens = browser.post("/oauth/token", data=redeem(allow(browser, proof), proof)).get_json()
+    keep_an_owner(parts)
+    shown, clock = RemoveUser(parts.database, parts.clock).look(EMAIL), Held()
+    act, answers = RemoveUser(parts.database, clock), list[Any]()
+    client = make_app(parts, URL).test_client()
+    fields = refresh_with(tokens["refresh_token"])
+    refused = beside(
+        lambda: act.do(OPERATOR, shown),
+        lambda: answers.append(client.post("/oauth/token", data=fields)),
+        clock,
+    )
+    assert refused == []
+    [answer] = answers
     assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_grant")
 
 

@@ -17,12 +17,12 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from app.domain.errors import Failed, UsageError
+from app.domain.errors import AlreadyExists, Failed, UsageError
 from app.domain.organizations import Role
 from app.server import keys
 from app.server.database.engine import Database
 from app.server.database.migrate import migrate
-from app.server.database.models import AuditArchive
+from app.server.database.models import AuditArchive, Organization
 from app.server.database.trouble import NoDatabase
 from app.server.jwts import Tokens
 from app.server.sso.claims import Known
@@ -32,6 +32,7 @@ from app.server.usecases import audit, audit_prune
 from app.server.usecases.audit_prune import PruneAudit, Pruned
 from app.server.usecases.audit_trail import Filter, ReadAudit, query_of
 from app.server.usecases.places import AddOrganization
+from app.server.usecases.removals import RemoveOrganization
 from tests.integration.server_team.conftest import Command
 from tests.support import databases
 from tests.support.cli import Result
@@ -141,6 +142,22 @@ def test_an_organization_that_is_gone_is_found_by_its_name(run: Run, database: D
         session.execute(text("DELETE FROM organizations WHERE name = 'globex'"))
     events = run("audit", "--json", "--org", "globex").works().json
     assert [event["action"] for event in events] == ["organization.add", "login"]
+
+
+def test_the_name_of_a_removed_organization_is_known_for_ever(
+    run: Run, database: Database, tmp_path: Path
+) -> None:
+    """Also of one whose beginning is not in the trail, after all else of that time was moved."""
+    with database.write() as session:
+        session.add(Organization(name="globex", created_at=OLD, updated_at=OLD))
+    act = RemoveOrganization(database, lambda: OLD)
+    act.do(OPERATOR, act.look("globex"))
+    add(database, "login", at=OLD)
+    assert prune(database, tmp_path / "old.jsonl").events == 1
+    events = run("audit", "--json", "--org", "globex").works().json
+    assert [event["action"] for event in events] == ["organization.remove"]
+    with pytest.raises(AlreadyExists, match="not used again"):
+        AddOrganization(database, lambda: NOW).do(OPERATOR, "globex")
 
 
 def test_pieces_fit_together_whatever_the_order_of_writing(
