@@ -23,7 +23,7 @@ LIFE, REFRESH, REST = 3600.0, 30.0, 10.0
 STALE = 24 * 3600.0
 # How long a thread waits for another that is asking the same issuer, without and with good keys at hand, and
 # how many may wait: an issuer that does not answer must not hold every thread.
-TURN, SHORT_TURN, WAITING = 15.0, 1.0, 3
+TURN, SHORT_TURN, WAITING = 15.0, 1.0, 7
 
 
 @dataclass(frozen=True, slots=True)

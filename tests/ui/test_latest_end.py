@@ -1,6 +1,6 @@
 """Under an API token that ends: New and Rotate say the latest end allowed before anything is created."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tests.support import app as fakes
 from tests.support.pages.create import RevealPage
@@ -8,12 +8,17 @@ from tests.support.rooms import at_tokens, limited
 from tests.ui.test_children import at
 
 
+def end_in(days: int) -> datetime:
+    """When the API token in effect ends, as this machine's zone has it."""
+    return (fakes.NOW + timedelta(days=days)).astimezone()
+
+
 async def test_the_form_says_the_latest_end_and_offers_only_what_fits() -> None:
     box = limited(40)
     async with at_tokens(box) as tokens:
         form = await tokens.new()
         await form.write("ci-new")
-        await form.reads("at the latest on Thursday, 23 April 2026")
+        await form.reads(f"at the latest on {end_in(40):%A, %-d %B %Y}")
         text = form.text()
         assert "never" not in text.split("Expires")[1]
         assert "90 days" not in text
@@ -50,7 +55,7 @@ async def test_a_successor_that_would_live_too_long_ends_with_the_token_in_use()
     async with at_tokens(box) as tokens:
         question = await (await at(tokens, "web-preview")).rotate()
         await question.reads("a shorter life than the old one")
-        await question.reads("It ends on 23 April 2026")
+        await question.reads(f"It ends on {end_in(40):%-d %B %Y}")
         await question.yes()
         await tokens.over(RevealPage)
         assert box.plane.tokens[-1].expires_at == fakes.NOW + timedelta(days=40, minutes=-1)
@@ -61,7 +66,7 @@ async def test_a_successor_that_fits_keeps_its_life() -> None:
     async with at_tokens(box) as tokens:
         question = await (await at(tokens, "web-preview")).rotate()
         await question.reads("life 90 d.")
-        await question.reads("It ends at the latest on 18 April 2027")
+        await question.reads(f"It ends at the latest on {end_in(400):%-d %B %Y}")
         await question.yes()
         await tokens.over(RevealPage)
         assert box.plane.tokens[-1].expires_at == fakes.NOW + timedelta(days=90)

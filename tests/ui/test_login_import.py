@@ -16,6 +16,7 @@ from tests.support import app as fakes
 from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.login import CHAINLOOP_TOKEN, LoginPage, at_the_choice, signed_out
 from tests.support.pages.page import opened
+from tests.support.zones import here
 
 PATH = "~/.config/chainloop/config.toml"
 
@@ -88,7 +89,8 @@ async def test_it_says_what_it_does_before_it_does_it() -> None:
         await login.choose(TITLE)
         await login.until(lambda: "Verify and sign in" in login.shown())
         shown = " ".join(login.shown().split())
-        assert f"is stored in plain text in {PATH}, for cp.own.example:443, until 20 Mar 2026" in shown
+        until = here(fakes.NOW + timedelta(days=6), "%-d %b %Y")
+        assert f"is stored in plain text in {PATH}, for cp.own.example:443, until {until}" in shown
         assert "others can read the file" in shown
         assert "its copy stays valid" in shown
         assert "Show what is typed" not in shown
@@ -128,7 +130,10 @@ async def test_a_file_that_is_gone_fails_the_first_step() -> None:
     ("changes", "why"),
     [
         ({"endpoint": None, "problem": "control-plane.API is not set"}, "control-plane.API is not set"),
-        ({"expires_at": fakes.NOW - timedelta(days=1)}, "it ended 13 Mar 2026"),
+        (
+            {"expires_at": fakes.NOW - timedelta(days=1)},
+            f"it ended {here(fakes.NOW - timedelta(days=1), '%-d %b %Y')}",
+        ),
     ],
 )
 async def test_what_cannot_be_taken_over_is_grey_and_says_why(changes: dict[str, object], why: str) -> None:
@@ -145,7 +150,8 @@ async def test_signing_out_tells_what_becomes_of_the_copy(able: bool, fate: str)
     box.plane.capabilities = frozenset({SIGN_OUT}) if able else frozenset()
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         question = await accounts.sign_out()
-        await question.reads(f"{PATH} has a copy of it: both end there, or stay valid until 15 Mar 2026")
+        until = here(fakes.NOW + timedelta(hours=23, minutes=12), "%-d %b %Y")
+        await question.reads(f"{PATH} has a copy of it: both end there, or stay valid until {until}")
         await question.yes()
         await accounts.until(lambda: f"the copy in {PATH} {fate}" in accounts.toasts())
     assert ("chainloop", "default") not in box.fake_accounts.known

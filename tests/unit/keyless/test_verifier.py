@@ -143,7 +143,7 @@ def verify_blocking(world: World) -> Mapping[str, Any]:
 
 
 def test_an_issuer_that_does_not_answer_holds_few_threads() -> None:
-    """One asks, three wait for what it finds, and the others are told at once."""
+    """One asks, some wait for what it finds, and the others are told at once."""
     world = World()
     issuer = Blocking(URL, world.published.keys)
     world.verifier = Verifier(issuer, lambda: world.tick)
