@@ -19,7 +19,7 @@ PATIENCE = 30.0
 @contextmanager
 def in_front_of(url: str, connections: int = 3) -> Iterator[str]:
     """The URL of the same database behind the pooler, which shares so few connections among all."""
-    program = require.tool("pgbouncer")
+    program = require.tool("pgbouncer", "/usr/sbin/pgbouncer")
     parts = urlsplit(url)
     [host] = parse_qs(parts.query)["host"]
     folder = Path(tempfile.mkdtemp(prefix="loopin-pgb-"))
