@@ -1,6 +1,6 @@
 """OAuth grants end 30 days after the consent. Those that are there get an end from their creation on."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 from alembic import op
@@ -26,10 +26,16 @@ def upgrade() -> None:
     connection = op.get_bind()
     # Worked out here: the two databases add days to a moment in different words.
     found = connection.execute(sa.select(grants.c.id, grants.c.created_at, grants.c.expires_at)).all()
-    late = [{"grant": id, "end": made + LIFE} for id, made, until in found if until > made + LIFE]
+    ends = ((id, _utc(made) + LIFE, _utc(until)) for id, made, until in found)
+    late = [{"grant": id, "end": end} for id, end, until in ends if until > end]
     for start in range(0, len(late), _AT_ONCE):
         for statement in shorten:
             connection.execute(statement, late[start : start + _AT_ONCE])
+
+
+def _utc(moment: datetime) -> datetime:
+    """In UTC: days that are added in PostgreSQL's own zone may have 23 or 25 hours. SQLite gives no zone."""
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _at(name: str) -> sa.ColumnClause[object]:
