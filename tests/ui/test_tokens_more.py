@@ -167,3 +167,14 @@ async def test_an_activity_that_cannot_be_written_is_told_and_claims_nothing() -
         await tokens.rest()
         assert "outside Loopin" not in tokens.toasts()
         assert [entry.subject for entry in await box.trail.entries()] == ["ci-legacy"]
+
+
+async def test_a_hint_that_is_longer_than_its_input_stays_readable() -> None:
+    """Beside the count of marks the input is short; once it held something it knows how long the hint is."""
+    async with at_tokens(story(), size=(80, 24)) as tokens:
+        await tokens.filter("ci")
+        await tokens.press("escape", "escape")
+        await tokens.until(lambda: not tokens.filtered())
+        await tokens.mark(1)
+        await tokens.until(lambda: "1 marked" in tokens.text())
+        assert "/ filter: words, name:ci-*" in tokens.text()
