@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from app.domain.expiry import MARGIN
 from app.domain.request_context import RequestContext
 from app.domain.spans import short
 from app.domain.text import clean
@@ -17,15 +18,16 @@ LATE = timedelta(minutes=1)
 
 
 def may_rotate(old: APIToken, name: str, organization: str, latest: datetime | None, *, cut: bool) -> Confirm:
-    """Before the new token is made. `latest` is when it ends at the latest, None for no limit; `cut`: it ends
-    then, because the life of the old one is too long."""
+    """Before the new token is created. `latest` is its latest end, None for no limit; `cut`: it ends
+    just before that, because the life of the old one is too long."""
     scope = clean(old.scope, 60)
     life = f"life {short(old.expires_at - old.created_at + LATE)}" if old.expires_at else "never expires"
     end = ""
-    if latest is not None:
-        at = f"on {local(latest):%-d %B %Y at %H:%M}"
-        life = "a shorter life than the old one" if cut else life
-        end = f"It ends {'' if cut else 'at the latest '}{at}, as the API token that you use does.\n"
+    if latest is not None and cut:
+        life = "a shorter life than the old one"
+        end = f"It ends on {_at(latest - MARGIN)}, just before the API token in use.\n"
+    elif latest is not None:
+        end = f"It ends at the latest on {_at(latest)}, with the API token in use.\n"
     text = (
         f"A new token {clean(name)} is created.\nScope {scope}, {life}.\n{end}"
         "You see it once and put it where the old one is. Both work until you confirm that."
@@ -81,6 +83,10 @@ def was_half_done(found: InterruptedRevocation) -> Confirm:
         no="Close",
         danger=False,
     )
+
+
+def _at(moment: datetime) -> str:
+    return f"{local(moment):%-d %B %Y at %H:%M}"
 
 
 def _in(context: RequestContext) -> str:
