@@ -63,7 +63,6 @@ def build(settings: ServerSettings, fixed: Clock | None = None) -> Parts:
     """
     ring, clock = key_file(settings.data, settings.signing_key_file), fixed or utc_now
     database = Database(settings.url, settings.database_connections, fixed)
-    database.wait(settings.database_wait)
     prepare(database.engine)
     tokens, passwords = Tokens(ring, clock), Passwords()
     return Parts(

@@ -10,13 +10,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
 from app.server import descriptors, log, seed, seed_gumloop, unexpected
+from app.server.database.engine import Database
 from app.server.directions import Directions, directions
 from app.server.http.factory import make_app
 from app.server.http.server import HttpServer
@@ -129,6 +130,8 @@ class Server:
 
 def run(settings: ServerSettings, as_json: bool) -> None:
     """Start, say where, and serve until SIGTERM or SIGINT; with `control_stdin`, until its end too."""
+    # Before the signals are taken over: whoever has waited long enough ends it as any program.
+    await_database(settings.check())
     end = _End()
     # Whatever the folder allows: keys and database are for this account alone.
     os.umask(0o077)
@@ -150,6 +153,13 @@ def run(settings: ServerSettings, as_json: bool) -> None:
     end.pause(settings.drain_delay, server.reload)
     _end_within(settings.drain)
     server.stop()
+
+
+def await_database(settings: ServerSettings) -> None:
+    """Return when the PostgreSQL in `settings` answers, or after `database_wait`."""
+    if settings.database_url and settings.database_wait:
+        with closing(Database(settings.url)) as database:
+            database.wait(settings.database_wait)
 
 
 def _end_within(span: timedelta) -> None:

@@ -1,5 +1,6 @@
 """The connections to PostgreSQL: a pooler in between, few of them, a server that starts later."""
 
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,11 +20,15 @@ from app.server.database.engine import Database
 from app.server.database.models import User
 from app.server.database.trouble import Conflict, NoDatabase
 from app.server.health import Readiness
+from app.server.keys import FILE_NAME, load_or_make
 from app.server.parts import Parts
+from app.server.runner import await_database
 from app.server.settings import ServerSettings
 from app.server.usecases.actors import Actor
 from app.server.usecases.tokens import Wish
 from tests.support import pgbouncer, postgres
+from tests.support.server import release
+from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.slow
 
@@ -158,17 +163,34 @@ def test_a_database_that_starts_later_is_awaited(tmp_path: Path) -> None:
     with postgres.running() as folder:
         url = postgres.create_database(folder)
         postgres.end(folder)
-        built: list[Parts] = []
         settings = ServerSettings(data=tmp_path, database_url=url, database_wait=timedelta(seconds=PATIENCE))
-        starting = threading.Thread(target=lambda: built.append(server_parts.build(settings)))
-        starting.start()
-        starting.join(1.0)
-        assert starting.is_alive()
+        waiting = threading.Thread(target=await_database, args=(settings,))
+        waiting.start()
+        waiting.join(1.0)
+        assert waiting.is_alive()
         postgres.begin(folder)
-        starting.join(PATIENCE)
-        [made] = built
+        waiting.join(PATIENCE)
+        assert not waiting.is_alive()
+        made = server_parts.build(settings)
         assert made.readiness.check()
         made.database.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_start_that_waits_for_its_database_can_be_ended(tmp_path: Path, number: signal.Signals) -> None:
+    errors, url = tmp_path / "stderr", tmp_path / "url"
+    url.touch(0o600)
+    url.write_text(f"postgresql://postgres@/none?host={tmp_path}")
+    load_or_make(tmp_path)
+    place = ["--database-url-file", str(url), "--signing-key-file", str(tmp_path / FILE_NAME)]
+    process = ServerProcess(["start", "--data", str(tmp_path), *place, "--database-wait", "1h"], errors)
+    try:
+        while not errors.exists() or "database.awaited" not in errors.read_text():
+            assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(PATIENCE) != 0
+    finally:
+        release(process)
 
 
 def test_a_database_that_answers_and_refuses_is_not_awaited(postgres_url: str) -> None:
