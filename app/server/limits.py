@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from app.domain.errors import LoopinError, RateLimited
 
@@ -13,8 +13,8 @@ RETRY_AFTER = 2.0
 class Busy(RateLimited):
     """There was no room; nothing was begun."""
 
-    def __init__(self) -> None:
-        super().__init__("many people are signing in at this moment", retry_after=RETRY_AFTER)
+    def __init__(self, message: str = "many people are signing in at this moment") -> None:
+        super().__init__(message, hint="try again in a moment", retry_after=RETRY_AFTER)
 
 
 class Limit:
@@ -37,26 +37,41 @@ class Limit:
 
 
 class FairShare:
-    """For an event loop: each principal has `at_once` inside, and the others of the same one wait.
+    """For an event loop: each principal has `at_once` inside, and its others wait, up to `most` of both.
 
-    Who is alone waits for nobody else.
+    Who is alone waits for nobody else. Over all principals there are up to `total`.
     """
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, most: int, total: int) -> None:
         self._at_once = at_once
+        self._most = most
+        self._total = total
+        self._count = 0
         self._rooms: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
-    @asynccontextmanager
-    async def hold(self, principal: str) -> AsyncIterator[None]:
-        """Be inside for the block."""
+    async def enter(self, principal: str) -> None:
+        """Return when there is room. Raises Busy where too many wait already."""
         room, count = self._rooms.get(principal) or (asyncio.Semaphore(self._at_once), 0)
+        if count >= self._most or self._count >= self._total:
+            raise Busy("the server is busy")
         self._rooms[principal] = room, count + 1
+        self._count += 1
         try:
-            async with room:
-                yield
-        finally:
-            room, count = self._rooms[principal]
-            if count > 1:
-                self._rooms[principal] = room, count - 1
-            else:
-                del self._rooms[principal]
+            await room.acquire()
+        except BaseException:
+            self._forget(principal)
+            raise
+
+    def leave(self, principal: str) -> None:
+        """Make room for the next one of the same principal."""
+        room, _ = self._rooms[principal]
+        room.release()
+        self._forget(principal)
+
+    def _forget(self, principal: str) -> None:
+        room, count = self._rooms[principal]
+        self._count -= 1
+        if count > 1:
+            self._rooms[principal] = room, count - 1
+        else:
+            del self._rooms[principal]

@@ -33,8 +33,11 @@ class Metrics:
         self._seconds.set(seconds)
         self._longest.set(longest)
         self._last_revoked.set(revoked)
-        self._revoked.inc(revoked)
         self._rounds.labels(DONE).inc()
+
+    def revoked(self, count: int) -> None:
+        """So many API tokens were revoked in one transaction."""
+        self._revoked.inc(count)
 
     def missed(self, outcome: str) -> None:
         """A round was held or failed."""

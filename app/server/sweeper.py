@@ -113,9 +113,12 @@ class Sweeper(PeriodicTask):
     def once(self) -> int:
         """Sweep now; return how many tokens were revoked."""
         began, started = self._sweep.now(), time.monotonic()
-        pieces = list(self._sweep.pieces(self._stop.is_set))
-        revoked = sum(piece.revoked for piece in pieces)
-        seconds, longest = time.monotonic() - started, max((p.seconds for p in pieces), default=0.0)
+        revoked, longest = 0, 0.0
+        for piece in self._sweep.pieces(self._stop.is_set):
+            # Piece by piece: what a round that fails has revoked stays revoked.
+            self._metrics.revoked(piece.revoked)
+            revoked, longest = revoked + piece.revoked, max(longest, piece.seconds)
+        seconds = time.monotonic() - started
         self._metrics.swept(began, seconds, revoked, longest)
         log.event("sweep.done", revoked=revoked, seconds=round(seconds, 3), longest=round(longest, 3))
         return revoked

@@ -29,7 +29,8 @@ from app.server.deadline import Deadline
 from app.server.limits import Limit
 
 BUSY_TIMEOUT_MS = 20_000
-_PROBE_TIMEOUT_MS = 1_000
+# Seconds for the write that tells whether the database can be written again.
+_PROBE_TIMEOUT = 1.0
 CONNECTIONS = 48
 # So many stay open while nobody uses them.
 _KEPT = 24
@@ -139,35 +140,29 @@ class Database:
             with self.engine.connect() as connection:
                 connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             if self._last_write_failed:
-                self._try_to_write()
+                with deadline.applies(Deadline(_PROBE_TIMEOUT)):
+                    self._try_to_write()
         self._last_write_failed = False
 
     def _try_to_write(self) -> None:
         if not self._is_sqlite:
             self._try_to_write_postgresql()
             return
-        with self._writers.connect() as connection:
-            driver = connection.connection.driver_connection
-            assert isinstance(driver, sqlite3.Connection)
-            driver.execute(f"PRAGMA busy_timeout={_PROBE_TIMEOUT_MS}").close()
-            try:
-                # The same number again: a page is written all the same.
-                version = connection.execute(text("PRAGMA user_version")).scalar()
-                connection.execute(text(f"PRAGMA user_version={version}"))
-                connection.commit()
-            finally:
-                driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}").close()
+        with self._writers.begin() as connection:
+            # The same number again: a page is written all the same.
+            version = connection.execute(text("PRAGMA user_version")).scalar()
+            connection.execute(text(f"PRAGMA user_version={version}"))
 
     def _try_to_write_postgresql(self) -> None:
         try:
             # Takes a block where the other tables are, and is gone with the transaction.
-            with self.engine.begin() as connection:
+            with self._writers.begin() as connection:
                 connection.execute(text("CREATE TEMPORARY TABLE loopin_probe ON COMMIT DROP AS SELECT 1"))
         except ProgrammingError as error:
             if code_of(error) != NOT_ALLOWED:
                 raise
             # A role without TEMPORARY: the same number again is written all the same.
-            with self.engine.begin() as connection:
+            with self._writers.begin() as connection:
                 connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
     def now(self, session: Session) -> datetime:
@@ -227,8 +222,7 @@ def _begin_postgresql(connection: Connection) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     writer = connection.get_execution_options().get("writer", False)
-    if writer:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={_lock_timeout()}")
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={_lock_timeout()}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
 

@@ -34,6 +34,10 @@ class NoDatabase(Unreachable):
     """
 
 
+class DiskFull(NoDatabase):
+    """Nothing can be written, by anybody; what is read still can."""
+
+
 class TooManyWriters(NoDatabase):
     """So many are changing something that this one was not begun."""
 
@@ -58,7 +62,7 @@ def told() -> Iterator[None]:
             raise Conflict("another change of the same rows came first", hint=_HINT) from error
         log.failure("database.unavailable", error)
         if code in _FULL:
-            raise NoDatabase("the disk of the database is full", hint=_HINT) from error
+            raise DiskFull("the disk of the database is full", hint=_HINT) from error
         raise NoDatabase("the database cannot be used", hint=_HINT) from error
 
 

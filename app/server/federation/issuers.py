@@ -16,6 +16,7 @@ from app.server.database.models import Organization, Project
 from app.server.federation.models import TrustedIssuer
 from app.server.usecases import audit, places
 from app.server.usecases.audit import Who
+from app.server.usecases.recheck import to_remove
 
 ISSUER_ADD, ISSUER_REMOVE = "issuer.add", "issuer.remove"
 MAX_URL, MAX_AUDIENCE = 500, 255
@@ -60,9 +61,8 @@ class AddIssuer:
     def do(self, by: Who, draft: Draft) -> Trusted:
         """Add it; servers that run use it at once."""
         _check(draft)
-        now = self._clock()
         with self._database.write() as session:
-            organization = places.find(session, draft.organization)
+            organization, now = places.find(session, draft.organization), self._clock()
             project = _project(session, organization.id, draft.project) if draft.project else None
             row = TrustedIssuer(
                 organization_id=organization.id,
@@ -97,7 +97,7 @@ class ListIssuers:
         )
         with self._database.read() as session:
             if organization:
-                query = query.where(Organization.id == places.find(session, organization).id)
+                query = query.where(Organization.id == places.find(session, organization, hold=False).id)
             return [_trusted(row, name, project or "") for row, name, project in session.execute(query)]
 
 
@@ -117,7 +117,7 @@ class RemoveIssuer:
                 f"{issuer_id[:80]!r} is not an id", hint="see loopin server issuer list"
             ) from None
         with self._database.write() as session:
-            row = session.get(TrustedIssuer, wanted)
+            row = session.scalar(to_remove(select(TrustedIssuer).where(TrustedIssuer.id == wanted)))
             if row is None:
                 raise NotFound("there is no trusted issuer of that id", hint="see loopin server issuer list")
             what = audit.What(ISSUER_REMOVE, row.organization_id, row.id, row.url[:320])

@@ -9,23 +9,25 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from concurrent.futures import Executor
+from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 import grpc
 
 from app.server import deadline, log
 from app.server.deadline import Deadline
-from app.server.limits import FairShare
+from app.server.limits import Busy, FairShare
 from app.server.rpc.calls import FORWARDED_KEY, ORGANIZATION_KEY, PREFIX, Call, Calls, address_of, read
-from app.server.rpc.refusal import Refusal
+from app.server.rpc.refusal import Refusal, refusal_of
 
 # Seconds for a request to arrive, and for a reflection stream to be of use.
 ARRIVAL, STREAM_LIFE = 10.0, 60.0
 # How many calls may wait for a worker, each with up to 128 KiB, and how many streams may be open.
 MAX_WAITING, MAX_STREAMS = 400, 100
-# How many workers one bearer may have at once.
-SHARE = 6
+# How many workers one bearer may have at once, and how many calls with those that wait.
+SHARE, MAX_OF_ONE = 6, 60
 # Of two values one reader takes the first and another the last.
 _ONCE = frozenset({"authorization", ORGANIZATION_KEY})
 _EXHAUSTED, _LATE = grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED
@@ -37,9 +39,8 @@ class Gate(grpc.aio.ServerInterceptor):
     def __init__(self, calls: Calls, pool: Executor) -> None:
         self._calls = calls
         self._pool = pool
-        self._waiting = 0
         self._streams = 0
-        self._shares = FairShare(SHARE)
+        self._shares = FairShare(SHARE, MAX_OF_ONE, MAX_WAITING)
         self._ending = asyncio.Event()
 
     def end_streams(self) -> None:
@@ -85,23 +86,32 @@ class Gate(grpc.aio.ServerInterceptor):
         return grpc.stream_unary_rpc_method_handler(answer)
 
     async def _in_pool(self, context: Any, work: Callable[..., bytes], *given: Any) -> bytes:
-        if self._waiting >= MAX_WAITING:
-            raise Refusal(_EXHAUSTED, "the server is busy, try again")
-        self._waiting += 1
-        until = Deadline(context.time_remaining())
+        principal, until = _principal(context), Deadline(context.time_remaining())
         try:
-            async with self._shares.hold(_principal(context)):
-                loop = asyncio.get_running_loop()
-                with deadline.applies(until):
-                    # With the context: what the worker logs carries the id of the request.
-                    job = loop.run_in_executor(self._pool, copy_context().run, work, *given)
-                return await job
+            await self._shares.enter(principal)
+        except Busy as error:
+            raise refusal_of(error) from None
+        # The worker's end makes room, not the call's: who cancels has no more workers than who waits.
+        leave = partial(self._leave, asyncio.get_running_loop(), principal)
+        try:
+            with deadline.applies(until):
+                # With the context: what the worker logs carries the id of the request.
+                job = self._pool.submit(copy_context().run, work, *given)
+        except BaseException:
+            leave()
+            raise
+        job.add_done_callback(leave)
+        try:
+            return await asyncio.wrap_future(job)
         except asyncio.CancelledError:
             # The caller has gone, or its time is over: the worker takes back what it is about to change.
             until.cancel()
             raise
-        finally:
-            self._waiting -= 1
+
+    def _leave(self, loop: asyncio.AbstractEventLoop, principal: str, _job: object = None) -> None:
+        # Without a loop the server has stopped, and nobody waits for room.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._shares.leave, principal)
 
     def _stream(self, handler: Any) -> Any:
         async def serve(requests: AsyncIterator[bytes], context: Any) -> None:

@@ -79,10 +79,11 @@ class AddUser:
 
     def do(self, by: audit.Who, person: NewPerson, password: str) -> UUID:
         """Return the new person's id."""
-        person, now = person.check(), self._clock()
+        person = person.check()
         hashed = self._passwords.hash(check_password(password))
         try:
             with self._database.write() as session:
+                now = self._clock()
                 row = User(
                     email=person.email,
                     first_name=person.first_name,

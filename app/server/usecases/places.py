@@ -70,9 +70,9 @@ class AddOrganization:
 
     def do(self, by: audit.Who, name: str) -> UUID:
         """Return its id."""
-        now = self._clock()
         try:
             with self._database.write() as session:
+                now = self._clock()
                 row = Organization(name=names.check(name), created_at=now, updated_at=now)
                 session.add(row)
                 session.flush()
@@ -121,10 +121,9 @@ class AddProject:
 
     def do(self, by: audit.Who, organization: str, name: str) -> UUID:
         """Return its id."""
-        now = self._clock()
         try:
             with self._database.write() as session:
-                owner = find(session, organization)
+                owner, now = find(session, organization), self._clock()
                 row = Project(organization_id=owner.id, name=names.check(name), created_at=now)
                 session.add(row)
                 session.flush()
@@ -146,7 +145,7 @@ class ListProjects:
         query = query.join(Organization, Organization.id == Project.organization_id)
         with self._database.read() as session:
             if organization:
-                query = query.where(Organization.id == find(session, organization).id)
+                query = query.where(Organization.id == find(session, organization, hold=False).id)
             found = session.execute(query.order_by(Organization.name, Project.name)).all()
         return [ProjectRow(row[0], row[1], row[2], row[3]) for row in found]
 

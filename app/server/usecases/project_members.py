@@ -49,9 +49,8 @@ class AddProjectMember:
 
     def do(self, by: audit.Who, email: str, where: ProjectRef, role: ProjectRole) -> str:
         """Return the role that they had there, empty for none."""
-        now = self._clock()
         with self._database.write() as session:
-            found = _find(session, email, where)
+            found, now = _find(session, email, where), self._clock()
             _check_counts(found)
             row = session.scalar(_role(found))
             before = row.role if row else ""
@@ -118,7 +117,7 @@ class ListProjectMembers:
         )
         with self._database.read() as session:
             if organization:
-                owner = places.find(session, organization)
+                owner = places.find(session, organization, hold=False)
                 query = query.where(Organization.id == owner.id)
                 if project:
                     query = query.where(Project.id == find_project(session, owner, project).id)

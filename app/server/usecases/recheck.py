@@ -5,6 +5,9 @@ session, API token, organization, project or team; several of one kind by ascend
 are FOR SHARE, FOR NO KEY UPDATE on a row that the transaction writes, or FOR UPDATE on one that it removes.
 SQLite has one writer at a time, from `BEGIN IMMEDIATE` on.
 
+The sweep alone holds an organization before its tokens: of two transactions that wait for each other then,
+PostgreSQL ends one, which is tried again.
+
 The time of what is done is taken after the locks: events are dated in the order in which they happened.
 """
 

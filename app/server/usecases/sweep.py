@@ -115,16 +115,20 @@ class Sweep:
                     pace.follow(piece)
 
     def _piece(self, organization_id: UUID, size: int, wait: bool, listed: bool) -> Piece:
-        began, revoked, swept = time.monotonic(), 0, []
-        with self._database.write() as session:
+        began = time.monotonic()
+
+        def revoke(session: Session) -> tuple[int, list[Swept]]:
             # Read again inside, and held: somebody may have raised it or turned it off since.
             place = _place(session, organization_id, held=True)
-            if place is not None:
-                now = self._database.now(session)
-                cutoff = inactivity.cutoff(place.threshold, now)
-                batch = Batch(organization_id, place.threshold, cutoff, now, size, wait, listed)
-                revoked, rows = sweep_batch.revoke(session, batch)
-                swept = [_swept(place, row) for row in rows]
+            if place is None:
+                return 0, []
+            now = self._database.now(session)
+            cutoff = inactivity.cutoff(place.threshold, now)
+            batch = Batch(organization_id, place.threshold, cutoff, now, size, wait, listed)
+            revoked, rows = sweep_batch.revoke(session, batch)
+            return revoked, [_swept(place, row) for row in rows]
+
+        revoked, swept = self._database.transact(revoke)
         return Piece(revoked, time.monotonic() - began, swept)
 
     def _foreseen(self, organization_id: UUID) -> Iterator[Swept]:

@@ -1,23 +1,29 @@
 """One who asks for too much, or waits for something, does not keep the others out."""
 
+import sqlite3
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from http.client import HTTPConnection
 from typing import Any
 
 import grpc
 import pytest
+from argon2 import PasswordHasher
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from app.server import seed
-from app.server.database.models import LoginAttempt
+from app.server import deadline, seed
+from app.server.database.models import LoginAttempt, User
+from app.server.database.trouble import NoDatabase, TooManyWriters
+from app.server.deadline import Deadline
 from app.server.limits import Busy
 from app.server.parts import Parts
 from app.server.rpc.server import WORKERS
 from app.server.usecases.accounts import SignIn
 from app.server.usecases.passwords import Passwords
+from app.server.usecases.tokens import Wish
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server.test_in_flight import parts as parts
 from tests.integration.server.test_life import nobody_writes, wait_for
@@ -95,3 +101,49 @@ def test_a_sign_in_that_found_no_room_does_not_count_as_a_failure(
         failed = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.succeeded.is_(False))
         assert session.scalar(failed) == 0
     assert sign_in.do(seed.OWNER, seed.PASSWORD, "192.0.2.1").email == seed.OWNER
+
+
+@ON_BOTH
+def test_a_hash_that_found_no_room_to_be_renewed_does_not_keep_anybody_out(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dated = PasswordHasher(time_cost=1, memory_cost=8192).hash(seed.PASSWORD)
+    with parts.database.write() as session:
+        session.execute(update(User).where(User.email == seed.OWNER).values(password_hash=dated))
+
+    def busy(_self: Passwords, _password: str) -> str:
+        raise Busy
+
+    monkeypatch.setattr(Passwords, "hash", busy)
+    assert parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").email == seed.OWNER
+    with parts.database.read() as session:
+        assert session.scalar(select(User.password_hash).where(User.email == seed.OWNER)) == dated
+        failed = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.succeeded.is_(False))
+        assert session.scalar(failed) == 0
+
+
+@ON_BOTH
+def test_a_token_whose_use_cannot_be_noted_is_not_served(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a sweep could revoke it a moment later, as one that nobody uses."""
+    owner = parts.identify.do(parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").jwt, "acme")
+    _, jwt = parts.create_token.do(owner, Wish("ci"))
+    monkeypatch.setattr(type(parts.database), "write", lambda _self: (_ for _ in ()).throw(TooManyWriters()))
+    with pytest.raises(TooManyWriters):
+        parts.identify.do(jwt, "")
+
+
+def test_health_is_answered_while_another_program_holds_the_database(parts: Parts) -> None:
+    """SQLite. After a write has failed, health tries one itself."""
+    with sqlite3.connect(parts.settings.database_file, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with deadline.applies(Deadline(0.1)), suppress(NoDatabase), parts.database.write() as session:
+            session.execute(select(User.id))
+        answers: list[bool] = []
+        asking = threading.Thread(target=lambda: answers.append(parts.readiness.check()))
+        asking.start()
+        asking.join(10)
+        assert answers == [False]
+        other.execute("ROLLBACK")
+    assert parts.readiness.check()

@@ -39,12 +39,13 @@ def test_a_limit_lets_in_who_waits_until_there_is_room() -> None:
 
 
 async def test_each_principal_has_its_share_and_waits_for_nobody_else() -> None:
-    shares, inside, over = FairShare(2), [], asyncio.Event()
+    shares, inside, over = FairShare(2, 60, 400), [], asyncio.Event()
 
     async def call(principal: str) -> None:
-        async with shares.hold(principal):
-            inside.append(principal)
-            await over.wait()
+        await shares.enter(principal)
+        inside.append(principal)
+        await over.wait()
+        shares.leave(principal)
 
     calls = [asyncio.create_task(call("greedy")) for _ in range(5)]
     await asyncio.sleep(0)
@@ -57,16 +58,29 @@ async def test_each_principal_has_its_share_and_waits_for_nobody_else() -> None:
 
 
 async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
-    shares, over = FairShare(1), asyncio.Event()
-
-    async def call() -> None:
-        async with shares.hold("one"):
-            await over.wait()
-
-    first, second = asyncio.create_task(call()), asyncio.create_task(call())
+    shares = FairShare(1, 2, 2)
+    await shares.enter("one")
+    second = asyncio.create_task(shares.enter("one"))
     await asyncio.sleep(0)
     second.cancel()
-    over.set()
-    await asyncio.gather(first, second, return_exceptions=True)
-    async with asyncio.timeout(PATIENCE), shares.hold("one"):
-        pass
+    await asyncio.gather(second, return_exceptions=True)
+    shares.leave("one")
+    async with asyncio.timeout(PATIENCE):
+        await shares.enter("one")
+        await shares.enter("two")
+
+
+async def test_one_principal_does_not_fill_the_whole_queue() -> None:
+    shares = FairShare(1, 3, 4)
+    await shares.enter("greedy")
+    waiting = [asyncio.create_task(shares.enter("greedy")) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        await shares.enter("greedy")
+    await shares.enter("other")
+    with pytest.raises(Busy):
+        await shares.enter("third")
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await shares.enter("third")

@@ -1,0 +1,186 @@
+"""What an operator does while another transaction holds the rows: it waits, reads again, is dated then."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, func, select, update
+
+from app.domain.errors import NotFound, Refused
+from app.domain.organizations import ProjectRole, Role
+from app.server import seed
+from app.server.clock import utc_now
+from app.server.database.models import APIToken, AuditEvent, Organization, User
+from app.server.database.oauth_models import OAuthGrant
+from app.server.database.trouble import Conflict
+from app.server.federation.issuers import AddIssuer, Draft, ListIssuers, RemoveIssuer
+from app.server.federation.models import TrustedIssuer
+from app.server.metrics import Metrics
+from app.server.parts import Parts
+from app.server.sweeper import Sweeper
+from app.server.usecases import audit, sweep_batch
+from app.server.usecases.places import AddProject, ListProjects, SetMembership
+from app.server.usecases.project_members import AddProjectMember, ListProjectMembers, ProjectRef
+from app.server.usecases.removals import RemoveUser
+from tests.integration.server.test_in_flight import parts as parts
+from tests.support.databases import ON_BOTH, Prepare, on_kind
+
+pytestmark = pytest.mark.slow
+
+OPERATOR, PATIENCE = audit.Who("operator"), 30.0
+
+
+@pytest.fixture
+def prepare_data(request: pytest.FixtureRequest, database_kind: str) -> Prepare:
+    """The database of a test is of its kind."""
+    return on_kind(request, database_kind)
+
+
+class Run:
+    """Work on a thread of its own, and how it ended."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.result: object = None
+        self._thread = threading.Thread(target=self._run, args=(work,))
+        self._thread.start()
+
+    def _run(self, work: Callable[[], object]) -> None:
+        try:
+            self.result = work()
+        except Exception as error:
+            self.result = error
+
+    def waits(self, seconds: float = 0.3) -> bool:
+        self._thread.join(seconds)
+        return self._thread.is_alive()
+
+    def end(self) -> object:
+        assert not self.waits(PATIENCE)
+        return self.result
+
+
+def add_issuer(parts: Parts) -> TrustedIssuer:
+    draft = Draft("acme", "https://ci.example", "chainloop", {"sub": "a"})
+    AddIssuer(parts.database, utc_now).do(OPERATOR, draft)
+    with parts.database.read() as session:
+        return session.scalars(select(TrustedIssuer)).one()
+
+
+@ON_BOTH
+def test_a_program_that_is_ended_meanwhile_is_counted_again(parts: Parts) -> None:
+    SetMembership(parts.database, utc_now).do(OPERATOR, seed.VIEWER, "acme", Role.OWNER)
+    now = datetime.now(UTC)
+    with parts.database.write() as session:
+        person = session.scalars(select(User).where(User.email == seed.OWNER)).one()
+        session.add(
+            OAuthGrant(
+                client_id="gumloop_cli",
+                user_id=person.id,
+                scope="gumloop_api",
+                created_at=now,
+                expires_at=now + timedelta(days=1),
+            )
+        )
+    remove = RemoveUser(parts.database, utc_now)
+    shown = remove.look(seed.OWNER)
+    assert shown.counts["grants"] == 1
+    with parts.database.write() as session:
+        session.execute(update(OAuthGrant).values(ended_at=now))
+        removing = Run(lambda: remove.do(OPERATOR, shown))
+        assert removing.waits()
+    assert isinstance(removing.end(), Refused)
+    assert remove.look(seed.OWNER).counts["grants"] == 0
+
+
+@ON_BOTH
+def test_an_issuer_that_is_removed_twice_at_once_is_removed_once(parts: Parts) -> None:
+    issuer = add_issuer(parts)
+    with parts.database.write() as session:
+        session.execute(delete(TrustedIssuer))
+        removing = Run(lambda: RemoveIssuer(parts.database, utc_now).do(OPERATOR, str(issuer.id)))
+        assert removing.waits()
+    assert isinstance(removing.end(), NotFound)
+    with parts.database.read() as session:
+        removed = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == "issuer.remove")
+        assert session.scalar(removed) == 0
+
+
+@ON_BOTH
+@pytest.mark.parametrize("listing", [ListProjects, ListProjectMembers, ListIssuers])
+def test_a_list_waits_for_nobody(parts: Parts, listing: Any) -> None:
+    with parts.database.write() as session:
+        session.execute(select(Organization).with_for_update()).all()
+        reading = Run(lambda: listing(parts.database).do("acme"))
+        assert isinstance(reading.end(), list | tuple)
+
+
+WEB = ProjectRef("acme", "web")
+CHANGES: dict[str, Callable[[Parts, Any], object]] = {
+    "project": lambda parts, clock: AddProject(parts.database, clock).do(OPERATOR, "acme", "late"),
+    "project member": lambda parts, clock: AddProjectMember(parts.database, clock).do(
+        OPERATOR, "mia@acme.example", WEB, ProjectRole.VIEWER
+    ),
+    "issuer": lambda parts, clock: AddIssuer(parts.database, clock).do(
+        OPERATOR, Draft("acme", "https://ci.example", "chainloop", {"sub": "a"})
+    ),
+}
+
+
+@ON_BOTH
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_dated_after_its_wait(parts: Parts, change: str) -> None:
+    asked: list[datetime] = []
+
+    def clock() -> datetime:
+        asked.append(utc_now())
+        return asked[-1]
+
+    with parts.database.write() as session:
+        session.execute(select(Organization).with_for_update()).all()
+        changing = Run(lambda: CHANGES[change](parts, clock))
+        assert changing.waits()
+        assert asked == []
+    assert not isinstance(changing.end(), Exception)
+    assert asked
+
+
+@pytest.fixture
+def idle(parts: Parts) -> Parts:
+    """Tokens that the sweep takes."""
+    with parts.database.write() as session:
+        session.execute(update(Organization).values(api_token_max_days_inactive=1))
+        session.execute(update(APIToken).values(last_used_at=datetime.now(UTC) - timedelta(days=5)))
+    return parts
+
+
+@ON_BOTH
+def test_a_sweep_that_gave_way_to_another_transaction_tries_again(
+    idle: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revoke, tries = sweep_batch.revoke, []
+
+    def once(*given: Any) -> Any:
+        tries.append(given)
+        if len(tries) == 1:
+            raise Conflict("another change of the same rows came first")
+        return revoke(*given)
+
+    monkeypatch.setattr(sweep_batch, "revoke", once)
+    assert len(idle.sweep.do()) > 5
+
+
+def test_what_a_round_that_fails_has_revoked_is_counted(idle: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics, pieces = Metrics(), list(idle.sweep.pieces())
+    revoked = sum(piece.revoked for piece in pieces)
+    assert revoked > 5
+
+    def fails(_stopped: object) -> Iterator[Any]:
+        yield from pieces
+        raise Conflict("another change of the same rows came first")
+
+    monkeypatch.setattr(idle.sweep, "pieces", fails)
+    with pytest.raises(Conflict):
+        Sweeper(idle.sweep, timedelta(0), metrics).once()
+    assert f"loopin_sweep_revoked_total {float(revoked)}" in metrics.text().decode()
