@@ -15,6 +15,8 @@ from app.server.error_report import database_code
 RETRY_AFTER = 5
 # SQLite's name and PostgreSQL's SQLSTATE (class 53) for the same thing.
 _FULL = frozenset({"SQLITE_FULL", "53100"})
+# What SQLite says of a file that may not be written, or no further (a quota, a file system gone read-only).
+_UNWRITABLE = ("SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC", "SQLITE_IOERR_TRUNCATE", "SQLITE_READONLY")
 # A statement that makes no sense, which SQLite reports like trouble.
 _MISTAKE = "SQLITE_ERROR"
 # Two transactions that could not both go on; PostgreSQL ended this one (class 40).
@@ -34,7 +36,7 @@ class NoDatabase(Unreachable):
     """
 
 
-class DiskFull(NoDatabase):
+class NotWritable(NoDatabase):
     """Nothing can be written, by anybody; what is read still can."""
 
 
@@ -62,7 +64,9 @@ def told() -> Iterator[None]:
             raise Conflict("another change of the same rows came first", hint=_HINT) from error
         log.failure("database.unavailable", error)
         if code in _FULL:
-            raise DiskFull("the disk of the database is full", hint=_HINT) from error
+            raise NotWritable("the disk of the database is full", hint=_HINT) from error
+        if code == _READ_ONLY or code.startswith(_UNWRITABLE):
+            raise NotWritable("the database cannot be used", hint=_HINT) from error
         raise NoDatabase("the database cannot be used", hint=_HINT) from error
 
 

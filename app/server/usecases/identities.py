@@ -11,7 +11,7 @@ from app.domain.organizations import Role
 from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import APIToken, LoginSession, Membership, Organization, User
-from app.server.database.trouble import DiskFull
+from app.server.database.trouble import NotWritable
 from app.server.jwts import INVALID, PERSON_AUDIENCE, Tokens, Verified
 from app.server.usecases.actors import Actor, NotAMember, PersonActor, Place, TokenActor
 from app.server.usecases.recheck import REVOKED, TOKEN_UNKNOWN, check_alive
@@ -95,7 +95,7 @@ class Identify:
                     .values(last_used_at=now)
                 )
                 revoked = session.scalar(is_revoked)
-        except DiskFull:
+        except NotWritable:
             # Reads go on. The next use is stamped, and nothing can be swept before: a sweep writes, too.
             with self._database.read() as session:
                 revoked = session.scalar(is_revoked)
