@@ -196,7 +196,7 @@ class Container(Adapters):
     def find_descendants(self) -> FindDescendants:
         from app.services.descendants import FindDescendants
 
-        return FindDescendants(self.list_tokens, self.trail)
+        return FindDescendants(self.list_tokens, self.trail, self.clock)
 
     @cached_property
     def rotate_token(self) -> RotateToken:

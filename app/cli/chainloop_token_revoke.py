@@ -31,7 +31,8 @@ class Known:
 
     `context` is where they were seen, `of` counts those that were looked at. `spared`: the filter let the
     credential's own token through, which it never revokes. `children` are active tokens that were created
-    with those in `wanted`, directly or not, and stay; `more` counts the ones that were added to `wanted`.
+    with those in `wanted`, directly or not, and stay; so do `successors`, by which a rotation replaced them.
+    `more` counts the ones that were added to `wanted`.
     """
 
     wanted: tuple[str, ...]
@@ -42,6 +43,7 @@ class Known:
     lines: tuple[str, ...] = ()
     context: RequestContext | None = None
     children: tuple[APIToken, ...] = ()
+    successors: tuple[APIToken, ...] = ()
     more: int = 0
 
     def with_children(self) -> "Known":
@@ -99,7 +101,8 @@ def revoke(
     """Revoke API tokens for good; there is no way back.
 
     At a terminal it asks first. Without one, --yes is needed. Exits with 6 when only some were revoked,
-    after ctrl+c too; the same command again goes on with the rest.
+    after ctrl+c too; the same command again goes on with the rest, except for children of what a filter
+    selected: give their ids.
     """
     query, wanted = _asked_for(ids, text, threshold)
     may = said_yes(ctx) or can_ask()
@@ -117,7 +120,7 @@ def revoke(
     if query is not None:
         what = plural(known.of, "unrevoked API token")
         show(f"The filter selects {len(known.wanted) - known.more:,} of {what}.", err=True)
-    _tell_children(known)
+    _tell_children(known, with_children)
     if not said_yes(ctx):
         _show(known)
         if not may:
@@ -186,9 +189,11 @@ async def _look(
     known, listing = await _chosen(container, wanted, query, with_children)
     if listing is None or not known.wanted:
         return known
-    children = await container.find_descendants.do(known.wanted, listing)
+    created = await container.find_descendants.do(known.wanted, listing)
     # What a filter stands for never has the token that one is signed in with.
-    known = replace(known, children=tuple(t for t in children if query is None or t.id != known.own))
+    children = tuple(t for t in created.tokens if query is None or t.id != known.own)
+    spared = known.spared or (with_children and len(children) < len(created.tokens))
+    known = replace(known, children=children, successors=created.successors, spared=spared)
     return known.with_children() if with_children else known
 
 
@@ -221,7 +226,7 @@ def _warn(known: Known) -> None:
         show("Left out: the token that you are signed in with. --id would take it.", err=True)
 
 
-def _tell_children(known: Known) -> None:
+def _tell_children(known: Known, with_children: bool) -> None:
     """Say what was created with the tokens that are to go, and whether it goes, too."""
     creators = _it(len(known.wanted) - known.more)
     if known.more:
@@ -229,6 +234,14 @@ def _tell_children(known: Known) -> None:
     if count := len(known.children):
         created = f"{plural(count, 'active API token')} created with {creators} not revoked"
         show(f"{created}: --with-children revokes {_it(count)}, too.", err=True)
+    elif with_children and not known.more:
+        show(f"No active API token is known to have been created with {creators}.", err=True)
+    for token in known.successors:
+        show(
+            f"{clean(token.name)} was created with {creators}, replaced {creators} by rotation, and stays."
+            f" To revoke it, too: --id {clean(token.id)}",
+            err=True,
+        )
 
 
 def _it(count: int) -> str:

@@ -8,7 +8,7 @@ import httpx
 
 from app.clients import tls
 from app.domain.credentials import Endpoint
-from app.domain.errors import Failed, TLSFailed, Unreachable
+from app.domain.errors import Failed, SessionEnded, TLSFailed, Unreachable
 from app.domain.login import EndedThere
 from app.domain.loopback import is_loopback_host
 from app.domain.secret import Secret
@@ -23,7 +23,8 @@ async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere
     """End the token's session, or all that the person began; None when the server has no such call.
 
     Raise Failed for an answer that is not the promised 200 or 204, Unreachable when there is none. A
-    session that the server has already ended counts as ended.
+    session that the server has already ended counts as ended; with `everywhere` it raises SessionEnded, as
+    the server ends nothing for a token that is over.
     """
     host = urlsplit(address).hostname or ""
     if address.startswith("http:") and not is_loopback_host(host):
@@ -48,6 +49,8 @@ async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere
             raise Unreachable(f"{host} did not answer the sign-out: {type(error).__name__}") from None
     if status in {404, 405}:
         return None
+    if status == 401 and everywhere:
+        raise SessionEnded(f"{host} does not take the session any more")
     if status in {200, 204, 401}:
         return _read(body)
     raise Failed(f"{host} answered the sign-out with HTTP {status}")

@@ -10,6 +10,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Static
 
+from app.domain.lineage import Descendants
 from app.domain.organizations import Identity
 from app.domain.ports import Clock
 from app.domain.spans import ago
@@ -25,6 +26,7 @@ RECENT_DAYS = 7
 LONGEST_REASON = 200
 _NAMED = 4
 """At most so many children are there by name before they are chosen."""
+NO_DESCENDANTS = Descendants()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Confirmed:
 class ConfirmRevoke(Dialog[Confirmed]):
     """There is no un-revoke. One token asks plainly; several ask for their count and organization.
 
-    `children` are active tokens that were created with `tokens`: they can be revoked with them, and are not
+    `created` are active tokens that were created with `tokens`: they can be revoked with them, and are not
     unless that is chosen. None = cancelled.
     """
 
@@ -50,11 +52,11 @@ class ConfirmRevoke(Dialog[Confirmed]):
         tokens: Sequence[APIToken],
         identity: Identity,
         clock: Clock,
-        children: Sequence[APIToken] = (),
+        created: Descendants = NO_DESCENDANTS,
     ) -> None:
         super().__init__()
-        self._chosen, self._children = tuple(tokens), tuple(children)
-        self._child_ids = frozenset(token.id for token in children)
+        self._chosen, self._children, self._successors = tuple(tokens), created.tokens, created.successors
+        self._child_ids = frozenset(token.id for token in created.tokens)
         self._identity, self._now = identity, clock.now()
         self._tokens = self._chosen
 
@@ -99,15 +101,18 @@ class ConfirmRevoke(Dialog[Confirmed]):
         return f"Revoke {len(self._tokens):,} tokens" if self._several else "Revoke"
 
     def _choice(self) -> ComposeResult:
-        if not self._children:
-            return
+        if self._children:
+            yield from self._offer()
+        if self._successors:
+            words = f"Created by a rotation, and not among them: {_names(self._successors)}"
+            yield Static(words, id="revoke-successors", markup=False)
+
+    def _offer(self) -> ComposeResult:
         count = len(self._children)
         one = count == 1
         words = f"Also revoke the {'' if one else f'{count:,} '}active token{'' if one else 's'}"
         yield Tick(f"{words} created with {'it' if len(self._chosen) == 1 else 'them'}", id="revoke-children")
-        names = ", ".join(clean(token.name, 40) for token in self._children[:_NAMED])
-        more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
-        yield Static(f"{names}{more}", id="revoke-children-names", markup=False)
+        yield Static(_names(self._children), id="revoke-children-names", markup=False)
 
     def _one(self) -> ComposeResult:
         with VerticalScroll(classes="dialog-body about-one", can_focus=False):
@@ -215,6 +220,11 @@ class ConfirmRevoke(Dialog[Confirmed]):
     def _pressed(self, event: Button.Pressed) -> None:
         reason = " ".join(self.query_one("#revoke-reason", Input).value.split())
         self.dismiss(Confirmed(self._tokens, reason) if event.button.id == "yes" else None)
+
+
+def _names(tokens: Sequence[APIToken]) -> str:
+    names = ", ".join(clean(token.name, 40) for token in tokens[:_NAMED])
+    return f"{names} and {len(tokens) - _NAMED:,} more" if len(tokens) > _NAMED else names
 
 
 def _scope(token: APIToken) -> Cell:

@@ -90,8 +90,9 @@ class TokenFlows:
         from app.screens.revoke_tokens import ConfirmRevoke
 
         ask, clock = self._room.app.push_screen_wait, self._room.frame.clock
-        children = await self._use.descendants.do({token.id for token in chosen}, listing)
-        if (confirmed := await ask(ConfirmRevoke(chosen, identity, clock, children))) is None:
+        with self._room.doing("reading which tokens were created with it"):
+            created = await self._use.descendants.do({token.id for token in chosen}, listing)
+        if (confirmed := await ask(ConfirmRevoke(chosen, identity, clock, created))) is None:
             return
         tokens, reason, shown = confirmed.tokens, confirmed.reason, listing.context
         if len(tokens) == 1:

@@ -15,6 +15,11 @@ from app.services.changes import Changes
 from app.services.gumloop_sign_out import STORED
 from app.services.vendor_login import VendorCopies
 
+NOT_EVERYWHERE = (
+    "the stored login was over, so no other session and no allowed program was ended:"
+    " sign in again, and sign out everywhere with that login"
+)
+
 
 class ChainloopSignOut:
     """End the stored login: at the server where it knows how, and always in the keychain.
@@ -95,7 +100,7 @@ class ChainloopSignOut:
         try:
             return await self._session.end_session(credential, everywhere=everywhere), False, ""
         except SessionEnded:
-            return None, True, ""
+            return None, True, NOT_EVERYWHERE if everywhere else ""
         except LoopinError as error:
             return None, False, f"the server could not be told: {error.message}"
 

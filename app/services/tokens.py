@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from app.domain import expiry
 from app.domain.activity import Action, Outcome
 from app.domain.errors import Failed, LoopinError, Unreachable, UsageError
 from app.domain.server_info import TOKEN_PERMISSIONS
@@ -109,6 +108,9 @@ class CreateToken:
 
     def check_end(self, life: timedelta | None, credential: Credential) -> None:
         """Raise UsageError for a life, None for no end, that is too long for the API token in effect."""
+        # A list, which imports this module, needs none of it.
+        from app.domain import expiry
+
         expiry.check_end(life, self._clock.now(), self._session.latest_end(credential))
 
     async def check_life(self, life: timedelta | None) -> None:

@@ -1,6 +1,7 @@
 """Tokens that a token created: told beside the list, and offered for revocation with it."""
 
 from tests.support import app as fakes
+from tests.support.fake_desk import FakeClock
 from tests.support.pages.create import RevealPage
 from tests.support.pages.page import SMALL
 from tests.support.pages.tokens import TokensPage
@@ -120,3 +121,22 @@ async def test_the_end_of_a_rotation_leaves_children_alone() -> None:
         await question.yes()
         await tokens.until(lambda: "ops-backup" not in living(box))
         assert living(box) >= FAMILY - {"ops-backup"}
+
+
+async def test_a_token_that_was_created_since_the_list_was_read_is_offered() -> None:
+    """A list that is older than a minute is read again before anything is revoked."""
+    box = story()
+    async with at_tokens(box) as tokens:
+        await at(tokens, "ops-backup")
+        children(box)
+        assert isinstance(box.clock, FakeClock)
+        box.clock.advance(90)
+        question = await tokens.revoke()
+        await question.reads("Also revoke the 3 active tokens created with it")
+
+
+async def test_a_successor_is_named_and_not_offered() -> None:
+    box = children(story())
+    async with at_tokens(box) as tokens:
+        question = await (await at(tokens, "ops-backup")).revoke()
+        await question.reads("Created by a rotation, and not among them: ops-backup-2026-02")

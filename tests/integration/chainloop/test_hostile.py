@@ -9,7 +9,7 @@ import pytest
 
 from app.clients.chainloop import ChainloopGateways
 from app.clients.chainloop_logout import log_out
-from app.domain.errors import Failed, LoginFailed, LoopinError, TLSFailed, Unreachable
+from app.domain.errors import Failed, LoginFailed, LoopinError, SessionEnded, TLSFailed, Unreachable
 from app.domain.login import EndedThere, Step
 from app.domain.secret import Secret
 from app.proto.controlplane.v1 import status_pb2
@@ -77,9 +77,7 @@ def http_peer(status: str, seen: list[bytes] | None = None, body: bytes = b"") -
         yield f"http://{address}/auth/logout"
 
 
-@pytest.mark.parametrize(
-    ("status", "ended"), [("204 No Content", True), ("401 Unauthorized", True), ("404 Not Found", False)]
-)
+@pytest.mark.parametrize(("status", "ended"), [("204 No Content", True), ("404 Not Found", False)])
 async def test_what_the_answer_to_a_sign_out_means(status: str, ended: bool) -> None:
     seen: list[bytes] = []
     with http_peer(status, seen) as address:
@@ -88,6 +86,13 @@ async def test_what_the_answer_to_a_sign_out_means(status: str, ended: bool) -> 
     head, _, body = seen[0].partition(b"\r\n\r\n")
     assert f"authorization: bearer {TOKEN.reveal()}".encode() in head.lower()
     assert body.replace(b" ", b"") == b'{"everywhere":true}'
+
+
+async def test_a_session_that_is_over_is_ended_and_ends_no_other() -> None:
+    with http_peer("401 Unauthorized") as address:
+        assert await log_out(address, TOKEN, endpoint_of("a:1"), everywhere=False) == EndedThere()
+        with pytest.raises(SessionEnded):
+            await log_out(address, TOKEN, endpoint_of("a:1"), everywhere=True)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Commands: tokens that a token created."""
 
 import os
+from dataclasses import replace
 
 import pytest
 
 from app.cli import shapes
+from app.domain.errors import PermissionDenied
 from tests.support import app as fakes
 from tests.support.cli import Result, in_process
 from tests.support.rooms import children, story
@@ -82,6 +84,35 @@ def test_the_children_of_a_revoked_token_can_still_be_revoked(box: Box, parent: 
     assert living(box) == {"ops-backup-2026-02"}
 
 
-def test_nothing_is_said_of_who_created_nothing(box: Box) -> None:
+def test_where_nothing_is_known_to_be_created_it_says_so_to_whoever_asked(box: Box) -> None:
+    """A stock control plane does not tell."""
     done = loopin(box, "revoke", "--id", "c-1", "--with-children", "--yes").works()
-    assert "created with" not in done.err
+    assert "No active API token is known to have been created with it." in done.err
+    done = loopin(box, "revoke", "--id", "c-2", "--yes").works()
+    assert "known to have been created" not in done.err
+
+
+def test_a_token_that_is_taken_for_a_successor_is_named(box: Box, parent: str) -> None:
+    """Whoever holds a token may call its child so."""
+    done = loopin(box, "revoke", "--id", parent, "--with-children", "--yes").works()
+    assert "ops-backup-2026-02 was created with it, replaced it by rotation, and stays." in done.err
+    assert "To revoke it, too: --id c-4" in done.err
+
+
+def test_the_token_in_use_is_no_child_of_what_a_filter_selects() -> None:
+    box = fakes.container(environment=fakes.CI_TOKEN)
+    project = next(token for token in box.plane.tokens if token.project and token.revoked_at is None)
+    own = next(token for token in box.plane.tokens if token.name == "ci-release")
+    box.plane.tokens[box.plane.tokens.index(own)] = replace(own, parent_id=project.id)
+    done = loopin(box, "revoke", "--filter", f"name:{project.name}", "--with-children", "--yes").works()
+    assert "Left out: the token that you are signed in with." in done.err
+    assert next(token for token in box.plane.tokens if token.name == "ci-release").revoked_at is None
+
+
+def test_children_that_cannot_be_listed_are_not_left_in_silence(box: Box, parent: str) -> None:
+    box.plane.fail["list_tokens"] = PermissionDenied("operation not allowed")
+    done = loopin(box, "revoke", "--id", parent, "--with-children", "--yes")
+    assert done.code != 0
+    assert living(box) == FAMILY
+    loopin(box, "revoke", "--id", parent, "--yes")
+    assert living(box) == FAMILY - {"ops-backup"}

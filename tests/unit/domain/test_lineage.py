@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.domain.book import Book
-from app.domain.lineage import descendants
+from app.domain.lineage import Descendants, descendants
 from app.domain.rotation import looks_rotated, next_name
 from app.domain.tokens import APIToken, Project
 from tests.support.sample import NOW
@@ -22,8 +22,8 @@ def token(name: str, parent: str = "", age: int = 10, **more: Any) -> APIToken:
     return replace(made, **more)
 
 
-def names(found: tuple[APIToken, ...]) -> list[str]:
-    return [token.name for token in found]
+def names(found: Descendants) -> list[str]:
+    return [token.name for token in found.tokens]
 
 
 FAMILY = (
@@ -42,7 +42,7 @@ def test_children_and_grandchildren_are_found_past_tokens_that_work_no_more() ->
     found = descendants({"root"}, FAMILY, frozenset(), NOW)
     assert names(found) == ["child", "grandchild", "of-revoked"]
     assert names(descendants({"child"}, FAMILY, frozenset(), NOW)) == ["grandchild"]
-    assert descendants({"grandchild"}, FAMILY, frozenset(), NOW) == ()
+    assert descendants({"grandchild"}, FAMILY, frozenset(), NOW) == Descendants()
 
 
 def test_what_is_chosen_already_is_not_offered() -> None:
@@ -64,6 +64,18 @@ def test_the_journal_knows_a_successor_by_its_id() -> None:
     """Whatever its name. What the successor created lives on with it."""
     tokens = (token("ci", age=9), token("else", "ci", 8), token("of-else", "else", 7), token("more", "ci", 6))
     assert names(descendants({"ci"}, tokens, {("ci", "else")}, NOW)) == ["more"]
+
+
+def test_where_the_journal_knows_the_successor_a_name_proves_nothing() -> None:
+    tokens = (
+        token("ci", age=9),
+        token("d", "ci", 8),
+        token("ci-2026-03", "ci", 7),
+        token("x", "ci-2026-03", 6),
+    )
+    found = descendants({"ci"}, tokens, {("ci", "d")}, NOW)
+    assert names(found) == ["ci-2026-03", "x"]
+    assert [token.name for token in found.successors] == ["d"]
 
 
 @pytest.mark.parametrize("old", ["ci-web", "ci-web-2025-12", "x" * 63, f"{'y' * 52}-2025-12-3"])

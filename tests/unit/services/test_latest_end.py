@@ -1,0 +1,16 @@
+"""Under an API token that ends, nothing is created that would outlive it, whoever asks for it."""
+
+import pytest
+
+from app.domain.errors import UsageError
+from app.domain.tokens import TokenDraft
+from tests.support.rooms import limited
+
+
+async def test_the_end_is_checked_for_what_a_form_showed() -> None:
+    box = limited(40)
+    listing = await box.list_tokens.do()
+    box.plane.calls.clear()
+    with pytest.raises(UsageError, match="it would outlive the API token in effect"):
+        await box.create_token.do(TokenDraft("ci-new", project="web"), shown=listing.context)
+    assert box.plane.calls == []
