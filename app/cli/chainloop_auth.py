@@ -9,14 +9,14 @@ from app.cli import debug, exits, shapes
 from app.cli.groups import Leaf
 from app.cli.login_view import LoginView, overruled, paste_from
 from app.cli.options import flags, output_option, shared
-from app.cli.output import moment, plural, show, show_json
+from app.cli.output import moment, show, show_json
 from app.cli.running import run
 from app.cli.sign_out_view import conclude, nothing_forgotten
 from app.cli.terminal import can_ask
 from app.container import Container
 from app.domain.errors import LoopinError, UsageError
 from app.domain.login import EndedThere, SignedIn, SignedOut
-from app.domain.text import clean
+from app.domain.text import clean, plural
 from app.services.login.round_trip import BrowserLogin
 
 

@@ -5,9 +5,10 @@ import click
 from app.cli import shapes
 from app.cli.groups import Entry, LazyGroup, Leaf
 from app.cli.options import group_options, output_option, shared
-from app.cli.output import fitted, in_table, moment, plural, show, show_json
+from app.cli.output import fitted, in_table, moment, show, show_json
 from app.cli.running import run
 from app.domain.inactivity import Deadline, Fate, Reason, auto_revoked_at, fate, idle
+from app.domain.text import plural
 from app.domain.tokens import APIToken
 from app.services.preview import Forecast
 

@@ -10,11 +10,11 @@ from app.cli import shapes
 from app.cli.groups import Leaf
 from app.cli.interrupted import interrupted_thresholds
 from app.cli.options import output_option, said_yes, shared
-from app.cli.output import in_table, moment, pairs, plural, show, show_json, table
+from app.cli.output import in_table, moment, pairs, show, show_json, table
 from app.cli.running import run
 from app.cli.terminal import ask, can_ask
 from app.domain.errors import Cancelled, LoopinError, UsageError
-from app.domain.text import clean
+from app.domain.text import clean, plural
 
 if TYPE_CHECKING:
     # What changes a threshold is loaded by the command that does.

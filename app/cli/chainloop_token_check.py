@@ -8,11 +8,12 @@ from app.cli import exits, shapes
 from app.cli.chainloop_token_shared import news, span, tell, threshold_option
 from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
-from app.cli.output import fitted, in_table, plural, show, show_json, stamp
+from app.cli.output import fitted, in_table, show, show_json, stamp
 from app.cli.running import run
 from app.container import Container
 from app.domain.inactivity import SWEEP_INTERVAL, Deadline, Reason
 from app.domain.spans import until
+from app.domain.text import plural
 from app.services.check_tokens import Checked, Near
 
 _COLUMNS = ("ID", "NAME", "SCOPE", "LAST USED (UTC)", "ENDS (UTC)", "IN", "WHY")

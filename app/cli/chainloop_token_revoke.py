@@ -10,7 +10,7 @@ from app.cli import exits, shapes
 from app.cli.chainloop_token_shared import LIST, news, pointing, tell, threshold_option
 from app.cli.groups import Leaf
 from app.cli.options import output_option, said_yes, shared
-from app.cli.output import fitted, in_table, moment, plural, show, show_json, table
+from app.cli.output import fitted, in_table, moment, show, show_json, table
 from app.cli.revoke_progress import NotKnown, Progress
 from app.cli.running import advising, run
 from app.cli.terminal import ask, can_ask
@@ -18,7 +18,7 @@ from app.container import Container
 from app.domain import filter as filters
 from app.domain.errors import Cancelled, Failed, LoopinError, PermissionDenied, UsageError
 from app.domain.request_context import RequestContext
-from app.domain.text import clean
+from app.domain.text import clean, plural
 from app.domain.tokens import APIToken, StatusFilter
 from app.services.find_tokens import Query
 from app.services.revoke_tokens import Revocation

@@ -8,13 +8,13 @@ import click
 from app.cli import debug, exits
 from app.cli.groups import Leaf
 from app.cli.options import settings_flags, shared
-from app.cli.output import DIM, GREEN, RED, YELLOW, paint, plural, show, show_json
+from app.cli.output import DIM, GREEN, RED, YELLOW, paint, show, show_json
 from app.cli.running import run, tell_slips
 from app.container import Container
 from app.domain import secret
 from app.domain.doctor import Finding, Verdict
 from app.domain.errors import UsageError
-from app.domain.text import clean
+from app.domain.text import clean, plural
 from app.settings import TABLE, Settings, load
 
 _GLYPHS = {Verdict.PASS: ("✓", GREEN), Verdict.WARN: ("!", YELLOW), Verdict.FAIL: ("✗", RED)}

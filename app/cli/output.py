@@ -175,8 +175,3 @@ def moment(value: datetime | None, absent: str = "") -> str:
 def in_table(value: datetime | None, absent: str = "") -> str:
     """A moment in a column whose header says UTC."""
     return moment(value, absent).removesuffix(" UTC")
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 token`, `2 tokens`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.groups import Entry, LazyGroup, Leaf
-from app.cli.output import plural, show, show_json, stamp
+from app.cli.output import show, show_json, stamp
 from app.cli.server_options import database_options, json_option, open_database, operator
 from app.domain import inputs, spans
 from app.domain.errors import UsageError
 from app.domain.export import neutral
-from app.domain.text import clean
+from app.domain.text import clean, plural
 from app.domain.times import shift, utc
 
 if TYPE_CHECKING:
@@ -120,12 +120,18 @@ def _write_lines(events: "Iterator[Event]") -> None:
 def _write_csv(events: "Iterator[Event]") -> None:
     show(_row(_COLUMNS))
     for entry in events:
-        told = entry.as_json()
-        actor, target = told["actor"], told["target"]
+        fields = entry.as_json()
+        actor, target = fields["actor"], fields["target"]
         cells = (
-            *(told["id"], told["at"], actor["kind"], actor["id"], actor["name"], told["address"]),
-            *(told["action"], told["organization"], told["organizationId"], target["id"], target["name"]),
-            json.dumps(told["details"]) if told["details"] else "",
+            *(fields["id"], fields["at"], actor["kind"], actor["id"], actor["name"], fields["address"]),
+            *(
+                fields["action"],
+                fields["organization"],
+                fields["organizationId"],
+                target["id"],
+                target["name"],
+            ),
+            json.dumps(fields["details"]) if fields["details"] else "",
         )
         show(_row([neutral(str(cell or "")) for cell in cells]))
 

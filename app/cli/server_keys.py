@@ -9,7 +9,7 @@ import click
 
 from app.cli.groups import Leaf
 from app.cli.options import debug_option
-from app.cli.output import plural, show, show_json, table
+from app.cli.output import show, show_json, table
 from app.cli.server_options import (
     chosen_url,
     database_options,
@@ -19,6 +19,7 @@ from app.cli.server_options import (
     the_extra,
 )
 from app.domain.errors import UsageError
+from app.domain.text import plural
 
 if TYPE_CHECKING:
     from app.server.keys import KeyRing

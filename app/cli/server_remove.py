@@ -22,7 +22,7 @@ from app.domain.text import clean
 
 if TYPE_CHECKING:
     # At run time it is imported when a command runs: it belongs to the extra `server`.
-    from app.server.usecases.removals import Ends
+    from app.server.usecases.removals import RemovalPreview
 
 _name = click.argument("name", required=False, metavar="NAME")
 _name_option = click.option("--name", "name_option", hidden=True)
@@ -54,10 +54,10 @@ def remove_user(email: str | None, email_option: str | None, yes: bool, as_json:
         from app.server.usecases.removals import RemoveUser
 
         act = RemoveUser(database, utc_now)
-        shown = act.look(who)
-        _ask(f"the person {shown.name}", shown, yes)
+        shown = act.preview(who)
+        _confirm(f"the person {shown.name}", shown, yes)
         act.do(operator(), shown)
-    _tell({"email": shown.name}, f"Removed {shown.name}", shown, as_json)
+    _report({"email": shown.name}, f"Removed {shown.name}", shown, as_json)
 
 
 @click.command("remove", cls=Leaf)
@@ -77,10 +77,10 @@ def remove_org(name: str | None, name_option: str | None, yes: bool, as_json: bo
         from app.server.usecases.removals import RemoveOrganization
 
         act = RemoveOrganization(database, utc_now)
-        shown = act.look(wanted)
-        _ask(f"the organization {shown.name}", shown, yes)
+        shown = act.preview(wanted)
+        _confirm(f"the organization {shown.name}", shown, yes)
         act.do(operator(), shown)
-    _tell({"organization": shown.name}, f"Removed {shown.name}", shown, as_json)
+    _report({"organization": shown.name}, f"Removed {shown.name}", shown, as_json)
 
 
 @click.command("remove", cls=Leaf)
@@ -103,20 +103,20 @@ def remove_project(
         from app.server.usecases.removals import RemoveProject
 
         act = RemoveProject(database, utc_now)
-        shown = act.look(organization, wanted)
-        _ask(f"the project {shown.name} of {organization}", shown, yes)
+        shown = act.preview(organization, wanted)
+        _confirm(f"the project {shown.name} of {organization}", shown, yes)
         act.do(operator(), shown)
     where = {"organization": organization, "project": shown.name}
-    _tell(where, f"Removed project {shown.name} of {organization}", shown, as_json)
+    _report(where, f"Removed project {shown.name} of {organization}", shown, as_json)
 
 
-def _ask(what: str, shown: "Ends", yes: bool) -> None:
+def _confirm(what: str, shown: "RemovalPreview", yes: bool) -> None:
     """Say on standard error what would end, and go on when the name is typed; raise Cancelled otherwise."""
-    from app.server.usecases.removals import told
+    from app.server.usecases.removals import describe_counts
 
-    show(f"Removing {what} ends: {told(shown.counts)}.", err=True)
+    show(f"Removing {what} ends: {describe_counts(shown.counts)}.", err=True)
     if any(shown.kept.values()):
-        show(f"Made by them, and lives on: {told(shown.kept)}.", err=True)
+        show(f"Made by them, and lives on: {describe_counts(shown.kept)}.", err=True)
     for token in shown.tokens:
         scope = f"{token.organization}/{token.project}" if token.project else token.organization
         show(f"  API token {clean(token.name)} in {clean(scope)}", err=True)
@@ -128,14 +128,14 @@ def _ask(what: str, shown: "Ends", yes: bool) -> None:
         raise Cancelled("nothing was removed")
 
 
-def _tell(where: dict[str, str], done: str, shown: "Ends", as_json: bool) -> None:
+def _report(where: dict[str, str], done: str, shown: "RemovalPreview", as_json: bool) -> None:
     if as_json:
         left = {"left": _shape(shown.kept)} if shown.kept else {}
         show_json(where | {"removed": True, "ended": _shape(shown.counts)} | left)
         return
-    from app.server.usecases.removals import told
+    from app.server.usecases.removals import describe_counts
 
-    show(f"{done}. Ended: {told(shown.counts)}.")
+    show(f"{done}. Ended: {describe_counts(shown.counts)}.")
 
 
 def _shape(counts: Mapping[str, int]) -> dict[str, int]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.groups import Leaf
-from app.cli.output import in_table, plural, show, show_json, stamp, table
+from app.cli.output import in_table, show, show_json, stamp, table
 from app.cli.server_options import database_options, open_database
+from app.domain.text import plural
 
 if TYPE_CHECKING:
     from app.server.usecases.sweep import Swept

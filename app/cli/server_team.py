@@ -91,12 +91,12 @@ def key(name: str | None, name_option: str | None, organization: str, as_json: b
 
 
 def _row(row: "TeamRow") -> tuple[str, ...]:
-    told = (
+    of_key = (
         (row.key.hint, in_table(row.key.created_at), in_table(row.key.last_used_at, "never"))
         if row.key
         else ()
     )
-    return row.organization, row.name, *(told or ("none", "", "")), in_table(row.created_at)
+    return row.organization, row.name, *(of_key or ("none", "", "")), in_table(row.created_at)
 
 
 def _shape(row: "TeamRow") -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.groups import Leaf
-from app.cli.output import in_table, plural, show, show_json, stamp, table
+from app.cli.output import in_table, show, show_json, stamp, table
 from app.cli.server_options import (
     database_options,
     email_argument,
@@ -17,6 +17,7 @@ from app.cli.server_options import (
     operator,
     place_words,
 )
+from app.domain.text import plural
 
 if TYPE_CHECKING:
     from app.server.usecases.access import Ended

@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 
 from app.cli.groups import Leaf
-from app.cli.output import in_table, moment, pairs, plural, show, show_json, stamp, table
+from app.cli.output import in_table, moment, pairs, show, show_json, stamp, table
 from app.cli.server_options import (
     database_options,
     email_argument,
@@ -19,6 +19,7 @@ from app.cli.server_options import (
 )
 from app.cli.server_user import ended_shape, person_shape
 from app.domain.errors import UsageError
+from app.domain.text import plural
 
 if TYPE_CHECKING:
     from app.server.usecases.access import Ended, GrantRow, KeyRow, SessionRow

@@ -66,12 +66,12 @@ async def _beginning(answer: httpx.Response) -> bytes:
 
 
 def _read(body: bytes) -> EndedThere:
-    """The counts, where they are told in the promised form."""
+    """The counts, where the answer has them in the documented form."""
     try:
-        told = json.loads(body)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
-        told = None
-    fields = told if isinstance(told, dict) else {}
+        answer = None
+    fields = answer if isinstance(answer, dict) else {}
     return EndedThere(*(_count(fields.get(name)) for name in ("sessions", "programs")))
 
 

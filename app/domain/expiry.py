@@ -51,17 +51,17 @@ def is_too_long(life: timedelta | None, now: datetime, latest: datetime | None) 
 
 def longest(now: datetime, latest: datetime) -> timedelta:
     """How long a token may live that is created now and ends by `latest`; raise UsageError for no time."""
-    if (room := latest - now - MARGIN) <= timedelta():
-        said = f"the API token in effect ends {iso(latest)}, too soon to create another"
-        raise UsageError(said, hint="use a credential that ends later")
-    return room
+    if (remaining := latest - now - MARGIN) <= timedelta():
+        message = f"the API token in effect ends {iso(latest)}, too soon to create another"
+        raise UsageError(message, hint="use a credential that ends later")
+    return remaining
 
 
 def check_end(life: timedelta | None, now: datetime, latest: datetime | None) -> None:
     """Raise UsageError for a life that goes on after `latest`, the end of the API token in effect."""
     if latest is not None and is_too_long(life, now, latest):
-        said = f"it would outlive the API token in effect: the latest end allowed is {iso(latest)}"
-        raise UsageError(said, hint=f"choose {spans.typed(longest(now, latest))} or less")
+        message = f"it would outlive the API token in effect: the latest end allowed is {iso(latest)}"
+        raise UsageError(message, hint=f"choose {spans.typed(longest(now, latest))} or less")
 
 
 def read_life(text: str, source: str) -> timedelta | None:

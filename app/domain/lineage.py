@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.rotation import looks_rotated
+from app.domain.rotation import resembles_rotation
 from app.domain.tokens import APIToken, TokenState
 
 Rotations = Collection[tuple[str, str]]
@@ -60,4 +60,4 @@ def _succeeds(
 ) -> bool:
     if child.parent_id in rotated:
         return (child.parent_id, child.id) in rotations
-    return parent is not None and looks_rotated(parent, child)
+    return parent is not None and resembles_rotation(parent, child)

@@ -29,7 +29,7 @@ def next_name(name: str, taken: Collection[str], now: datetime) -> str:
         number += 1
 
 
-def looks_rotated(old: APIToken, new: APIToken) -> bool:
+def resembles_rotation(old: APIToken, new: APIToken) -> bool:
     """True when `new` has the scope of `old`, is younger, and is called as a rotation of `old` calls it.
 
     The same name counts, too: it is free once `old` is revoked.

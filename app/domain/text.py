@@ -70,3 +70,8 @@ def capital(text: str) -> str:
     """`text` with a capital first letter, unless it begins with a name (an address, a path)."""
     first = text.split(" ", 1)[0]
     return text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 token`, `2 tokens`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -70,7 +70,7 @@ def _of_database(error: BaseException) -> dict[str, str]:
         name: str | None = getattr(getattr(error, "diag", None), "constraint_name", None)
         return {"sqlstate": sqlstate} | ({"constraint": name} if name else {})
     if sqlite_error:
-        told = _SQLITE_CONSTRAINT.fullmatch(str(error))
-        constraint = ": ".join(part for part in told.groups() if part) if told else ""
+        match = _SQLITE_CONSTRAINT.fullmatch(str(error))
+        constraint = ": ".join(part for part in match.groups() if part) if match else ""
         return {"sqlite_error": sqlite_error} | ({"constraint": constraint} if constraint else {})
     return {}

@@ -103,12 +103,12 @@ class Sweeper(PeriodicTask):
         self,
         sweep: Sweep,
         interval: timedelta,
-        told: Metrics | None = None,
+        metrics: Metrics | None = None,
         guard: ClockGuard | None = None,
     ) -> None:
         super().__init__("sweeper", interval, sweep.now, guard)
         self._sweep = sweep
-        self._metrics = told or Metrics()
+        self._metrics = metrics or Metrics()
 
     def once(self) -> int:
         """Sweep now; return how many tokens were revoked."""

@@ -23,7 +23,14 @@ from sqlalchemy.orm import Session
 
 from app.server import deadline, log
 from app.server.clock import Clock
-from app.server.database.trouble import NOT_ALLOWED, Conflict, NoDatabase, TooManyWriters, code_of, told
+from app.server.database.trouble import (
+    NOT_ALLOWED,
+    Conflict,
+    NoDatabase,
+    TooManyWriters,
+    code_of,
+    database_errors,
+)
 from app.server.database.types import UTCDateTime
 from app.server.deadline import Deadline
 from app.server.limits import Limit
@@ -72,7 +79,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading one consistent state."""
-        with told(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        with database_errors(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @contextmanager
@@ -85,7 +92,11 @@ class Database:
         until.check()
         with self._writing.hold(), self._turn(until):
             try:
-                with told(), Session(self._writers, expire_on_commit=False) as session, session.begin():
+                with (
+                    database_errors(),
+                    Session(self._writers, expire_on_commit=False) as session,
+                    session.begin(),
+                ):
                     yield session
                     session.flush()
                     until.check()
@@ -131,12 +142,12 @@ class Database:
             with self.engine.connect():
                 return True
         except OperationalError as error:
-            said = str(error.orig)
-            return _ANSWERED in said and not any(words in said for words in _NOT_YET)
+            message = str(error.orig)
+            return _ANSWERED in message and not any(words in message for words in _NOT_YET)
 
     def check(self) -> None:
         """Return when it can be used: read, and written too if it could not be written the last time."""
-        with told():
+        with database_errors():
             with self.engine.connect() as connection:
                 connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             if self._last_write_failed:

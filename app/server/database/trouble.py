@@ -52,7 +52,7 @@ class Conflict(NoDatabase):
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def database_errors() -> Iterator[None]:
     """Log trouble with the database and raise it as NoDatabase; a mistake of ours passes as it is."""
     try:
         yield

@@ -9,7 +9,7 @@ from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 from app.domain.errors import NotSignedIn, PermissionDenied, RateLimited, SessionEnded
 from app.server.http.own_pages import OwnPages, problem
 from app.server.http.own_sessions import PAGE as SESSIONS
-from app.server.http.own_sessions import told
+from app.server.http.own_sessions import describe_ended
 from app.server.http.sign_in_form import retry_after, too_many
 from app.server.http.visitor import Visitor
 from app.server.parts import Parts
@@ -109,7 +109,7 @@ class _Password:
             seconds = error.retry_after or 60
             return retry_after(self._page(browser, form, too_many(error, self._clock()), 429), seconds)
         self._visitor.renew(secret)
-        flash(f"Your password is changed. {told(ended)}")
+        flash(f"Your password is changed. {describe_ended(ended)}")
         return redirect(url_for(SESSIONS), 303)
 
     def _page(

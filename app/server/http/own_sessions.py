@@ -6,6 +6,7 @@ from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import NotFound, SessionEnded
+from app.domain.text import plural
 from app.server.http.own_pages import OwnPages, problem
 from app.server.http.visitor import Visitor
 from app.server.parts import Parts
@@ -21,11 +22,6 @@ def add_routes(pages: Blueprint, parts: Parts, visitor: Visitor) -> None:
     own = _Sessions(parts, visitor)
     pages.add_url_rule("/sessions", "sessions", own.show, methods=["GET"])
     pages.add_url_rule("/sessions", "end_session", own.end, methods=["POST"])
-
-
-def count(number: int, noun: str) -> str:
-    """`1 session`, `2 sessions`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 class _Sessions:
@@ -70,11 +66,11 @@ class _Sessions:
                 "Go back and reload the page.",
                 404,
             )
-        flash(told(done))
+        flash(describe_ended(done))
         return redirect(url_for(PAGE), 303)
 
 
-def told(ended: Ended) -> str:
+def describe_ended(ended: Ended) -> str:
     """How much ended, in a sentence."""
     parts = (("session", ended.sessions), ("program", ended.grants), ("API key", ended.keys))
-    return f"Ended: {', '.join(count(number, noun) for noun, number in parts if number) or 'nothing'}."
+    return f"Ended: {', '.join(plural(number, noun) for noun, number in parts if number) or 'nothing'}."

@@ -47,7 +47,7 @@ class AccessLog(grpc.aio.ServerInterceptor):
             client = client_address(address_of(context.peer()), str(forwarded), self._proxies)
             context.set_trailing_metadata(((log.REQUEST_HEADER, request),))
             try:
-                return await _told(behaviour(requests, context), context, method)
+                return await _refuse_unexpected(behaviour(requests, context), context, method)
             except asyncio.CancelledError:
                 status = "CANCELLED"
                 raise
@@ -75,8 +75,8 @@ def _name(code: grpc.StatusCode | None) -> str:
     return code.name if code else "CANCELLED"
 
 
-async def _told(answering: Awaitable[Any], context: Any, method: str) -> Any:
-    """The gate of all calls: gRPC would tell the caller the text of an exception."""
+async def _refuse_unexpected(answering: Awaitable[Any], context: Any, method: str) -> Any:
+    """Log an unexpected error and send a refusal instead: gRPC would send the text of the exception."""
     try:
         return await answering
     except grpc.aio.BaseError:

@@ -1,8 +1,8 @@
-"""Removing people, organizations and projects, as whoever runs the server does it; there is no way back.
+"""Removing people, organizations and projects, as the operator of the server does it; there is no way back.
 
-`look` says what the removal ends, and `do` ends exactly that: the counts are read again in the transaction
-that removes, and a difference refuses. The rows that belong to what is removed go with it in the database;
-the audit trail keeps who had which role, and when each API token ended.
+`preview` returns what the removal ends, and `do` ends exactly that: the counts are read again in the
+transaction that removes, and Refused is raised if they differ. The rows that belong to what is removed are
+deleted with it in the database; the audit trail keeps who had which role, and when each API token ended.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import NotFound, Refused
 from app.domain.organizations import Role
+from app.domain.text import plural
 from app.domain.times import iso_exact
 from app.server.clock import Clock
 from app.server.database.engine import Database
@@ -51,7 +52,7 @@ _NOUNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class RemovalPreview:
     """What a removal ends, as counts by their name in the audit trail, and what it leaves.
 
     `tokens` are the API tokens behind the count in `kept`.
@@ -63,12 +64,13 @@ class Ends:
     kept: Mapping[str, int]
     tokens: Sequence[TokenRow] = ()
 
-    def check(self, now: "Ends") -> None:
+    def check(self, now: "RemovalPreview") -> None:
         """Raise Refused where what is there now is not what was shown."""
         if (self.counts, self.kept) != (now.counts, now.kept):
-            left = f"; it would leave {told(now.kept)}" if now.kept else ""
+            left = f"; it would leave {describe_counts(now.kept)}" if now.kept else ""
+            ended = describe_counts(now.counts)
             raise Refused(
-                f"{now.name} changed after it was shown: its removal would now end {told(now.counts)}{left}",
+                f"{now.name} changed after it was shown: its removal would now end {ended}{left}",
                 hint="nothing was removed; run it again",
             )
 
@@ -78,10 +80,9 @@ class Ends:
         return {**self.counts} | ({"left": {**self.kept}} if self.kept else {})
 
 
-def told(counts: Mapping[str, int]) -> str:
+def describe_counts(counts: Mapping[str, int]) -> str:
     """`2 sessions, 1 API key`, or `nothing`."""
-    some = [(count, _NOUNS[name]) for name, count in counts.items() if count]
-    return ", ".join(f"{count} {noun}{'' if count == 1 else 's'}" for count, noun in some) or "nothing"
+    return ", ".join(plural(count, _NOUNS[name]) for name, count in counts.items() if count) or "nothing"
 
 
 class RemoveUser:
@@ -95,21 +96,21 @@ class RemoveUser:
         self._database = database
         self._clock = clock
 
-    def look(self, email: str) -> Ends:
+    def preview(self, email: str) -> RemovalPreview:
         """What it would end now."""
         with self._database.read() as session:
             user = people.find(session, email, hold=False)
-            _keep_owners(session, user)
-            return _ends_of_user(session, user, self._clock())
+            _require_other_owners(session, user)
+            return _preview_user(session, user, self._clock())
 
-    def do(self, by: audit.Who, shown: Ends) -> None:
+    def do(self, by: audit.Who, shown: RemovalPreview) -> None:
         """End what was shown."""
         self._database.transact(lambda session: self._remove(session, by, shown))
 
-    def _remove(self, session: Session, by: audit.Who, shown: Ends) -> None:
+    def _remove(self, session: Session, by: audit.Who, shown: RemovalPreview) -> None:
         user = session.scalar(to_remove(select(User).where(User.id == shown.id)))
         if user is None:
-            raise _gone(shown.name)
+            raise _already_removed(shown.name)
         owned = select(Membership.organization_id).where(_owned_by(user.id))
         query = select(Organization.id).where(Organization.id.in_(owned)).order_by(Organization.id)
         session.execute(locked(query, write=True)).all()
@@ -117,8 +118,8 @@ class RemoveUser:
         grants = select(OAuthGrant.id).where(OAuthGrant.user_id == user.id).order_by(OAuthGrant.id)
         session.execute(to_remove(grants)).all()
         now = self._clock()
-        _keep_owners(session, user)
-        shown.check(_ends_of_user(session, user, now))
+        _require_other_owners(session, user)
+        shown.check(_preview_user(session, user, now))
         acts = [
             *_memberships_removed(session, Membership.user_id == user.id),
             audit.What(USER_REMOVE, target_id=user.id, target_name=user.email, details=shown.details),
@@ -139,27 +140,27 @@ class RemoveOrganization:
         self._database = database
         self._clock = clock
 
-    def look(self, name: str) -> Ends:
+    def preview(self, name: str) -> RemovalPreview:
         """What it would end now."""
         with self._database.read() as session:
             row = places.find(session, name, hold=False)
-            return _ends_of_organization(session, row, self._clock())
+            return _preview_organization(session, row, self._clock())
 
-    def do(self, by: audit.Who, shown: Ends) -> None:
+    def do(self, by: audit.Who, shown: RemovalPreview) -> None:
         """End what was shown."""
         self._database.transact(lambda session: self._remove(session, by, shown))
 
-    def _remove(self, session: Session, by: audit.Who, shown: Ends) -> None:
+    def _remove(self, session: Session, by: audit.Who, shown: RemovalPreview) -> None:
         joined = select(Membership.user_id).where(Membership.organization_id == shown.id)
         people_there = select(User.id).where(User.id.in_(joined)).order_by(User.id)
         session.execute(locked(people_there, write=True)).all()
         _hold_tokens(session, APIToken.organization_id == shown.id)
         row = session.scalar(to_remove(select(Organization).where(Organization.id == shown.id)))
         if row is None:
-            raise _gone(shown.name)
+            raise _already_removed(shown.name)
         now = self._clock()
         _hold_issuers(session, TrustedIssuer.organization_id == row.id)
-        shown.check(_ends_of_organization(session, row, now))
+        shown.check(_preview_organization(session, row, now))
         acts = [
             *_memberships_removed(session, Membership.organization_id == row.id),
             *_tokens_ended(session, APIToken.organization_id == row.id, audit.ORGANIZATION_REMOVE, now),
@@ -184,26 +185,26 @@ class RemoveProject:
         self._database = database
         self._clock = clock
 
-    def look(self, organization: str, name: str) -> Ends:
+    def preview(self, organization: str, name: str) -> RemovalPreview:
         """What it would end now."""
         with self._database.read() as session:
             owner = places.find(session, organization, hold=False)
-            return _ends_of_project(session, find_project(session, owner, name), self._clock())
+            return _preview_project(session, find_project(session, owner, name), self._clock())
 
-    def do(self, by: audit.Who, shown: Ends) -> None:
+    def do(self, by: audit.Who, shown: RemovalPreview) -> None:
         """End what was shown."""
         self._database.transact(lambda session: self._remove(session, by, shown))
 
-    def _remove(self, session: Session, by: audit.Who, shown: Ends) -> None:
+    def _remove(self, session: Session, by: audit.Who, shown: RemovalPreview) -> None:
         _hold_tokens(session, APIToken.project_id == shown.id)
         owner = select(Project.organization_id).where(Project.id == shown.id).scalar_subquery()
         session.execute(locked(select(Organization.id).where(Organization.id == owner), write=True)).all()
         row = session.scalar(to_remove(select(Project).where(Project.id == shown.id)))
         if row is None:
-            raise _gone(shown.name)
+            raise _already_removed(shown.name)
         now = self._clock()
         _hold_issuers(session, TrustedIssuer.project_id == row.id)
-        shown.check(_ends_of_project(session, row, now))
+        shown.check(_preview_project(session, row, now))
         acts = [
             *_roles_removed(session, row),
             *_tokens_ended(session, APIToken.project_id == row.id, PROJECT_REMOVE, now),
@@ -214,7 +215,7 @@ class RemoveProject:
         audit.record(session, by, acts, now)
 
 
-def _ends_of_user(session: Session, user: User, now: datetime) -> Ends:
+def _preview_user(session: Session, user: User, now: datetime) -> RemovalPreview:
     keys, tokens = access.read_keys(session, user.id), created_tokens(session, user.id, now)
     mine = Membership.user_id == user.id
     roles = select(ProjectMembership).join(Membership, Membership.id == ProjectMembership.membership_id)
@@ -226,10 +227,10 @@ def _ends_of_user(session: Session, user: User, now: datetime) -> Ends:
         "project_roles": _count(session, roles.where(mine)),
     }
     kept = {"tokens": len(tokens), "team_keys": sum(bool(key.team) for key in keys)}
-    return Ends(user.id, user.email, counts, kept, tokens)
+    return RemovalPreview(user.id, user.email, counts, kept, tokens)
 
 
-def _ends_of_organization(session: Session, row: Organization, now: datetime) -> Ends:
+def _preview_organization(session: Session, row: Organization, now: datetime) -> RemovalPreview:
     roles = select(ProjectMembership).join(Project, Project.id == ProjectMembership.project_id)
     counts = {
         "memberships": _count(session, select(Membership).where(Membership.organization_id == row.id)),
@@ -240,17 +241,17 @@ def _ends_of_organization(session: Session, row: Organization, now: datetime) ->
         "team_keys": _count(session, _team_keys(row.id)),
         "issuers": _count(session, select(TrustedIssuer).where(TrustedIssuer.organization_id == row.id)),
     }
-    return Ends(row.id, row.name, counts, {})
+    return RemovalPreview(row.id, row.name, counts, {})
 
 
-def _ends_of_project(session: Session, row: Project, now: datetime) -> Ends:
+def _preview_project(session: Session, row: Project, now: datetime) -> RemovalPreview:
     roles = select(ProjectMembership).where(ProjectMembership.project_id == row.id)
     counts = {
         "project_roles": _count(session, roles),
         "tokens": _working(session, APIToken.project_id == row.id, now),
         "issuers": _count(session, select(TrustedIssuer).where(TrustedIssuer.project_id == row.id)),
     }
-    return Ends(row.id, row.name, counts, {})
+    return RemovalPreview(row.id, row.name, counts, {})
 
 
 def _count(session: Session, query: SelectBase) -> int:
@@ -349,7 +350,7 @@ def _owned_by(user_id: UUID) -> ColumnElement[bool]:
     return (Membership.user_id == user_id) & (Membership.role == Role.OWNER.value)
 
 
-def _keep_owners(session: Session, user: User) -> None:
+def _require_other_owners(session: Session, user: User) -> None:
     """Refuse to remove the last owner of an organization; say who could be one."""
     query = select(Organization.id, Organization.name)
     query = query.join(Membership, Membership.organization_id == Organization.id).where(_owned_by(user.id))
@@ -377,5 +378,5 @@ def _next_owner(session: Session, user: User, organization_id: UUID, name: str) 
     )
 
 
-def _gone(name: str) -> NotFound:
-    return NotFound(f"{name} is gone already", hint="somebody else removed it")
+def _already_removed(name: str) -> NotFound:
+    return NotFound(f"{name} was removed already", hint="somebody else removed it")

@@ -99,12 +99,12 @@ def disable(parts: Parts) -> None:
 def remove(parts: Parts) -> None:
     keep_an_owner(parts)
     act = RemoveUser(parts.database, parts.clock)
-    act.do(OPERATOR, act.look(EMAIL))
+    act.do(OPERATOR, act.preview(EMAIL))
 
 
 def dissolve(parts: Parts) -> None:
     act = RemoveOrganization(parts.database, parts.clock)
-    act.do(OPERATOR, act.look("acme"))
+    act.do(OPERATOR, act.preview("acme"))
 
 
 def sign_out_everywhere(parts: Parts) -> None:
@@ -317,7 +317,7 @@ def test_nothing_is_changed_by_a_token_that_was_revoked_meanwhile(parts: Parts, 
 
 def end_project(parts: Parts) -> None:
     act = RemoveProject(parts.database, parts.clock)
-    act.do(OPERATOR, act.look("acme", "web"))
+    act.do(OPERATOR, act.preview("acme", "web"))
 
 
 @ON_BOTH
@@ -414,17 +414,17 @@ def test_a_project_is_not_removed_with_a_token_that_was_not_shown(parts: Parts) 
     # The session is looked at first, then the project is held.
     act, clock = RemoveProject(parts.database, parts.clock), Held(passing=1)
     create = CreateToken(parts.database, parts.tokens, clock)
-    shown, wish = act.look("acme", "web"), Wish("late", project=ProjectRef(name="web"))
+    shown, wish = act.preview("acme", "web"), Wish("late", project=ProjectRef(name="web"))
     [error] = beside(lambda: create.do(owner, wish), lambda: act.do(OPERATOR, shown), clock)
     assert isinstance(error, Refused)
     assert f"would now end {shown.counts['tokens'] + 1} API tokens" in error.message
-    assert act.look("acme", "web").counts["tokens"] == shown.counts["tokens"] + 1
+    assert act.preview("acme", "web").counts["tokens"] == shown.counts["tokens"] + 1
 
 
 @ON_BOTH
 def test_a_token_is_not_created_in_a_project_that_is_being_removed(parts: Parts) -> None:
     owner, _ = signed_in(parts)
-    shown = RemoveProject(parts.database, parts.clock).look("acme", "web")
+    shown = RemoveProject(parts.database, parts.clock).preview("acme", "web")
     clock = Held()
     act, wish = RemoveProject(parts.database, clock), Wish("late", project=ProjectRef(name="web"))
     [error] = beside(lambda: act.do(OPERATOR, shown), lambda: parts.create_token.do(owner, wish), clock)
@@ -437,7 +437,7 @@ def test_of_two_owners_only_one_can_be_removed(parts: Parts) -> None:
     keep_an_owner(parts)
     clock = Held()
     acts = RemoveUser(parts.database, clock), RemoveUser(parts.database, parts.clock)
-    shown = [RemoveUser(parts.database, parts.clock).look(email) for email in (EMAIL, seed.VIEWER)]
+    shown = [RemoveUser(parts.database, parts.clock).preview(email) for email in (EMAIL, seed.VIEWER)]
     [error] = beside(lambda: acts[0].do(OPERATOR, shown[0]), lambda: acts[1].do(OPERATOR, shown[1]), clock)
     assert isinstance(error, Refused)
     assert "last owner of acme" in error.message
@@ -577,7 +577,7 @@ def test_a_refresh_waits_for_the_removal_of_its_person(parts: Parts, browser: Fl
     proof = Proof()
     tokens = browser.post("/oauth/token", data=redeem(allow(browser, proof), proof)).get_json()
     keep_an_owner(parts)
-    shown, clock = RemoveUser(parts.database, parts.clock).look(EMAIL), Held()
+    shown, clock = RemoveUser(parts.database, parts.clock).preview(EMAIL), Held()
     act, answers = RemoveUser(parts.database, clock), list[Any]()
     client = make_app(parts, URL).test_client()
     fields = refresh_with(tokens["refresh_token"])

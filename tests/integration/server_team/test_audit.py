@@ -151,7 +151,7 @@ def test_the_name_of_a_removed_organization_is_known_for_ever(
     with database.write() as session:
         session.add(Organization(name="globex", created_at=OLD, updated_at=OLD))
     act = RemoveOrganization(database, lambda: OLD)
-    act.do(OPERATOR, act.look("globex"))
+    act.do(OPERATOR, act.preview("globex"))
     add(database, "login", at=OLD)
     assert prune(database, tmp_path / "old.jsonl").events == 1
     events = run("audit", "--json", "--org", "globex").works().json

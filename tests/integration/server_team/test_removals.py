@@ -265,19 +265,19 @@ def test_every_difference_refuses_and_a_namesake_is_not_it(organization: Organiz
     user, place = RemoveUser(database, utc_now), RemoveOrganization(database, utc_now)
     project = RemoveProject(database, utc_now)
     mo = organization.member("member")
-    shown = user.look(mo.email)
+    shown = user.preview(mo.email)
     Caller(organization.server, mo.bearer).create("late", project_reference=WEB)
     with pytest.raises(Refused, match="1 session, 1 membership, 1 project role; it would leave 1 API token"):
         user.do(OPERATOR, shown)
-    whole, web = place.look(name), project.look(name, "web")
+    whole, web = place.preview(name), project.preview(name, "web")
     organization.member("viewer")
     with pytest.raises(Refused, match="3 memberships"):
         place.do(OPERATOR, whole)
     organization.join_project(organization.member("contributor"), "web", "viewer")
     with pytest.raises(Refused, match="2 project roles"):
         project.do(OPERATOR, web)
-    gone = project.look(name, "web")
+    gone = project.preview(name, "web")
     project.do(OPERATOR, gone)
     AddProject(database, utc_now).do(OPERATOR, name, "web")
-    with pytest.raises(NotFound, match="web is gone already"):
+    with pytest.raises(NotFound, match="web was removed already"):
         project.do(OPERATOR, gone)

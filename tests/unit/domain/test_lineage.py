@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.book import Book
 from app.domain.lineage import Descendants, descendants
-from app.domain.rotation import looks_rotated, next_name
+from app.domain.rotation import next_name, resembles_rotation
 from app.domain.tokens import APIToken, Project
 from tests.support.sample import NOW
 
@@ -103,11 +103,11 @@ def test_a_successor_that_was_chosen_itself_gives_its_children() -> None:
     ],
 )
 def test_another_name_another_scope_or_an_older_token_is_no_successor(new: APIToken) -> None:
-    assert not looks_rotated(token("ci", age=90), new)
+    assert not resembles_rotation(token("ci", age=90), new)
 
 
 def test_the_same_name_in_the_same_scope_is_a_successor() -> None:
-    assert looks_rotated(token("ci", age=90, revoked_at=NOW), token("ci", "ci"))
+    assert resembles_rotation(token("ci", age=90, revoked_at=NOW), token("ci", "ci"))
 
 
 def test_a_book_counts_the_active_tokens_that_a_token_created() -> None:
