@@ -1,6 +1,7 @@
 """`loopin server user show | sessions | grants | keys`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -26,151 +27,22 @@ if TYPE_CHECKING:
     from app.server.usecases.user_access import PersonAccess, TokenRow
 
 F = TypeVar("F", bound=Callable[..., Any])
-_SESSIONS = ("SESSION", "FROM", "BEGAN (UTC)", "ENDS (UTC)")
-_GRANTS = ("ID", "PROGRAM", "SCOPE", "ALLOWED (UTC)", "ENDS (UTC)")
-_KEYS = ("ID", "OF", "ENDS IN", "MADE (UTC)", "LAST USED (UTC)")
-_TOKENS = ("API TOKEN", "NAME", "SCOPE", "CREATED (UTC)", "LAST USED (UTC)", "EXPIRES (UTC)")
 
 
-def _ending(verb: str, what: str) -> Callable[[F], F]:
-    """Give a command `only` and `every`: which one is to end, or whether all are."""
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """One kind of access: the name of its rows in PersonAccess, and how they are printed."""
 
-    def add(function: F) -> F:
-        one = click.option(
-            f"--{verb}", "only", type=click.UUID, metavar="ID", help=f"{verb.title()} this one."
-        )
-        every = click.option(f"--{verb}-all", "every", is_flag=True, help=f"{verb.title()} all {what}.")
-        return json_option(one(every(function)))
+    name: str
+    noun: str
+    heads: tuple[str, ...]
+    row: Callable[[Any], tuple[str, ...]]
+    shape: Callable[[Any], dict[str, Any]]
+    none: str = ""
+    verb: str = "end"
 
-    return add
-
-
-@click.command("show", cls=Leaf)
-@email_argument
-@email_option
-@json_option
-@database_options
-def show_user(email: str | None, email_option: str | None, as_json: bool, **place: Any) -> None:
-    """Show a person: organizations, what is open in their name, and API tokens that they created.
-
-    The API tokens belong to organizations and outlive the person's access.
-    """
-    found = _read(named(email, email_option, "EMAIL"), place)
-    if as_json:
-        show_json(_shape(found))
-        return
-    show(pairs(_facts(found)))
-    for what, heads, rows in (
-        ("session", _SESSIONS, [_session_row(row) for row in found.sessions]),
-        ("allowed program", _GRANTS, [_grant_row(row) for row in found.grants]),
-        ("API key", _KEYS, [_key_row(row) for row in found.keys]),
-        ("created API token", _TOKENS, [_token_row(row) for row in found.tokens]),
-    ):
-        show(f"\n{plural(len(rows), what)}")
-        if rows:
-            show(table(heads, rows))
-
-
-@click.command("sessions", cls=Leaf)
-@email_argument
-@email_option
-@_ending("end", "sessions")
-@database_options
-def sessions(
-    email: str | None, email_option: str | None, only: UUID | None, every: bool, as_json: bool, **place: Any
-) -> None:
-    """List where a person is signed in, or end it. Programs that they allowed have an end of their own."""
-    who = named(email, email_option, "EMAIL")
-    if _ends(only, every, "--end"):
-        _tell(_end("sessions", who, only, place), as_json)
-        return
-    rows = _read(who, place).sessions
-    if as_json:
-        show_json([_session_shape(row) for row in rows])
-    else:
-        show(table(_SESSIONS, [_session_row(row) for row in rows]) if rows else "No session is open.")
-
-
-@click.command("grants", cls=Leaf)
-@email_argument
-@email_option
-@_ending("end", "programs")
-@database_options
-def grants(
-    email: str | None, email_option: str | None, only: UUID | None, every: bool, as_json: bool, **place: Any
-) -> None:
-    """List the OAuth programs that a person allowed to act for them, or end that."""
-    who = named(email, email_option, "EMAIL")
-    if _ends(only, every, "--end"):
-        _tell(_end("grants", who, only, place), as_json)
-        return
-    rows = _read(who, place).grants
-    if as_json:
-        show_json([_grant_shape(row) for row in rows])
-    else:
-        show(table(_GRANTS, [_grant_row(row) for row in rows]) if rows else "No program is allowed.")
-
-
-@click.command("keys", cls=Leaf)
-@email_argument
-@email_option
-@_ending("delete", "keys")
-@database_options
-def keys(
-    email: str | None, email_option: str | None, only: UUID | None, every: bool, as_json: bool, **place: Any
-) -> None:
-    """List a person's API key and those that they made for teams, or delete them. A key is never shown."""
-    who = named(email, email_option, "EMAIL")
-    if _ends(only, every, "--delete"):
-        _tell(_end("keys", who, only, place), as_json)
-        return
-    rows = _read(who, place).keys
-    if as_json:
-        show_json([_key_shape(row) for row in rows])
-    else:
-        show(table(_KEYS, [_key_row(row) for row in rows]) if rows else "There is no API key.")
-
-
-def _ends(only: UUID | None, every: bool, option: str) -> bool:
-    if only is not None and every:
-        raise UsageError(f"{option} and {option}-all exclude each other", hint="give one of them")
-    return only is not None or every
-
-
-def _read(email: str, place: dict[str, Any]) -> "PersonAccess":
-    with open_database(**place) as database:
-        from app.server.clock import utc_now
-        from app.server.usecases.user_access import ReadUserAccess
-
-        return ReadUserAccess(database, utc_now).do(email)
-
-
-def _end(kind: str, email: str, only: UUID | None, place: dict[str, Any]) -> "Ended":
-    with open_database(**place) as database:
-        from app.server.clock import utc_now
-        from app.server.usecases.user_access import EndUserAccess
-
-        acts = EndUserAccess(database, utc_now)
-        act = {"sessions": acts.sessions, "grants": acts.grants, "keys": acts.keys}[kind]
-        return act(operator(), email, only)
-
-
-def _tell(ended: "Ended", as_json: bool) -> None:
-    if as_json:
-        show_json(ended_shape(ended))
-        return
-    counted = (("session", ended.sessions), ("program", ended.grants), ("key", ended.keys))
-    show(f"{' and '.join(plural(count, what) for what, count in counted if count) or 'Nothing'} ended.")
-
-
-def _facts(found: "PersonAccess") -> list[tuple[str, str]]:
-    person = found.person
-    return [
-        ("Person", f"{person.email} {person.name}".strip()),
-        ("State", f"disabled since {moment(person.disabled_at)}" if person.disabled_at else "active"),
-        ("Password", "yes" if found.has_password else "none; through the identity provider only"),
-        ("Organizations", ", ".join(f"{name} ({role})" for name, role in person.places) or "none"),
-    ]
+    def table(self, rows: Sequence[Any]) -> str:
+        return table(self.heads, [self.row(row) for row in rows])
 
 
 def _session_row(row: "SessionRow") -> tuple[str, ...]:
@@ -190,16 +62,6 @@ def _token_row(row: "TokenRow") -> tuple[str, ...]:
     scope = f"{row.organization}/{row.project}" if row.project else row.organization
     used, ends = in_table(row.last_used_at, "never"), in_table(row.expires_at, "never")
     return str(row.id), row.name, scope, in_table(row.created_at), used, ends
-
-
-def _shape(found: "PersonAccess") -> dict[str, Any]:
-    return person_shape(found.person) | {
-        "hasPassword": found.has_password,
-        "sessions": [_session_shape(row) for row in found.sessions],
-        "programs": [_grant_shape(row) for row in found.grants],
-        "keys": [_key_shape(row) for row in found.keys],
-        "createdApiTokens": [_token_shape(row) for row in found.tokens],
-    }
 
 
 def _session_shape(row: "SessionRow") -> dict[str, Any]:
@@ -242,4 +104,156 @@ def _token_shape(row: "TokenRow") -> dict[str, Any]:
         "createdAt": stamp(row.created_at),
         "lastUsedAt": stamp(row.last_used_at),
         "expiresAt": stamp(row.expires_at),
+    }
+
+
+_SESSIONS = _Kind(
+    "sessions",
+    "session",
+    ("SESSION", "FROM", "BEGAN (UTC)", "ENDS (UTC)"),
+    _session_row,
+    _session_shape,
+    "No session is open.",
+)
+_GRANTS = _Kind(
+    "grants",
+    "allowed program",
+    ("ID", "PROGRAM", "SCOPE", "ALLOWED (UTC)", "ENDS (UTC)"),
+    _grant_row,
+    _grant_shape,
+    "No program is allowed.",
+)
+_KEYS = _Kind(
+    "keys",
+    "API key",
+    ("ID", "OF", "ENDS IN", "CREATED (UTC)", "LAST USED (UTC)"),
+    _key_row,
+    _key_shape,
+    "There is no API key.",
+    "delete",
+)
+_TOKENS = _Kind(
+    "tokens",
+    "created API token",
+    ("API TOKEN", "NAME", "SCOPE", "CREATED (UTC)", "LAST USED (UTC)", "EXPIRES (UTC)"),
+    _token_row,
+    _token_shape,
+)
+
+
+def _options(verb: str, what: str) -> Callable[[F], F]:
+    """Give a command `only` and `every`: which one is to end, or whether all are."""
+
+    def add(function: F) -> F:
+        one = click.option(
+            f"--{verb}", "only", type=click.UUID, metavar="ID", help=f"{verb.title()} this one."
+        )
+        every = click.option(f"--{verb}-all", "every", is_flag=True, help=f"{verb.title()} all {what}.")
+        return email_argument(email_option(json_option(one(every(database_options(function))))))
+
+    return add
+
+
+@click.command("show", cls=Leaf)
+@email_argument
+@email_option
+@json_option
+@database_options
+def show_user(email: str | None, email_option: str | None, as_json: bool, **place: Any) -> None:
+    """Show a person: organizations, what is open in their name, and API tokens that they created.
+
+    The API tokens belong to organizations and outlive the person's access.
+    """
+    found = _read(named(email, email_option, "EMAIL"), place)
+    if as_json:
+        show_json(_shape(found))
+        return
+    show(pairs(_facts(found)))
+    for kind in (_SESSIONS, _GRANTS, _KEYS, _TOKENS):
+        rows = getattr(found, kind.name)
+        show(f"\n{plural(len(rows), kind.noun)}")
+        if rows:
+            show(kind.table(rows))
+
+
+@click.command("sessions", cls=Leaf)
+@_options("end", "sessions")
+def sessions(email: str | None, email_option: str | None, **options: Any) -> None:
+    """List where a person is signed in, or end it. Programs that they allowed have an end of their own."""
+    _list_or_end(_SESSIONS, named(email, email_option, "EMAIL"), **options)
+
+
+@click.command("grants", cls=Leaf)
+@_options("end", "programs")
+def grants(email: str | None, email_option: str | None, **options: Any) -> None:
+    """List the OAuth programs that a person allowed to act for them, or end that."""
+    _list_or_end(_GRANTS, named(email, email_option, "EMAIL"), **options)
+
+
+@click.command("keys", cls=Leaf)
+@_options("delete", "keys")
+def keys(email: str | None, email_option: str | None, **options: Any) -> None:
+    """List a person's API key and those that they made for teams, or delete them. A key is never shown."""
+    _list_or_end(_KEYS, named(email, email_option, "EMAIL"), **options)
+
+
+def _list_or_end(
+    kind: _Kind, email: str, *, only: UUID | None, every: bool, as_json: bool, **place: Any
+) -> None:
+    """Print the rows of a kind, or end `only` one or `every` one of them."""
+    if only is not None and every:
+        raise UsageError(f"--{kind.verb} and --{kind.verb}-all exclude each other", hint="give one of them")
+    if only is not None or every:
+        _print_ended(_end(kind, email, only, place), as_json)
+        return
+    rows = getattr(_read(email, place), kind.name)
+    if as_json:
+        show_json([kind.shape(row) for row in rows])
+    else:
+        show(kind.table(rows) if rows else kind.none)
+
+
+def _read(email: str, place: dict[str, Any]) -> "PersonAccess":
+    with open_database(**place) as database:
+        from app.server.clock import utc_now
+        from app.server.usecases.user_access import ReadUserAccess
+
+        return ReadUserAccess(database, utc_now).do(email)
+
+
+def _end(kind: _Kind, email: str, only: UUID | None, place: dict[str, Any]) -> "Ended":
+    with open_database(**place) as database:
+        from app.server.clock import utc_now
+        from app.server.usecases.user_access import EndUserAccess
+
+        access = EndUserAccess(database, utc_now)
+        end = {"sessions": access.sessions, "grants": access.grants, "keys": access.keys}[kind.name]
+        return end(operator(), email, only)
+
+
+def _print_ended(ended: "Ended", as_json: bool) -> None:
+    if as_json:
+        show_json(ended_shape(ended))
+        return
+    counted = (("session", ended.sessions), ("program", ended.grants), ("key", ended.keys))
+    show(f"{' and '.join(plural(count, what) for what, count in counted if count) or 'Nothing'} ended.")
+
+
+def _facts(found: "PersonAccess") -> list[tuple[str, str]]:
+    person = found.person
+    return [
+        ("Person", f"{person.email} {person.name}".strip()),
+        ("State", f"disabled since {moment(person.disabled_at)}" if person.disabled_at else "active"),
+        ("Password", "yes" if found.has_password else "none; through the identity provider only"),
+        ("Organizations", ", ".join(f"{name} ({role})" for name, role in person.places) or "none"),
+    ]
+
+
+def _shape(found: "PersonAccess") -> dict[str, Any]:
+    return person_shape(found.person) | {
+        "hasPassword": found.has_password,
+        "sessions": [_SESSIONS.shape(row) for row in found.sessions],
+        "programs": [_GRANTS.shape(row) for row in found.grants],
+        "keys": [_KEYS.shape(row) for row in found.keys],
+        "createdApiTokens": [_TOKENS.shape(row) for row in found.tokens],
     }
