@@ -13,7 +13,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import UUID
 
 import httpx
+from flask.testing import FlaskClient
 
+from app.server import seed
 from app.server.clock import utc_now
 from app.server.database.oauth_models import Team
 from tests.support.http_client import http_client
@@ -57,6 +59,43 @@ def answer_of(location: str) -> dict[str, str]:
     found = parse_qs(urlsplit(location).query, keep_blank_values=True)
     assert all(len(values) == 1 for values in found.values()), location
     return {name: values[0] for name, values in found.items()}
+
+
+def sign_in(browser: FlaskClient, email: str = seed.OWNER) -> None:
+    """Sign in to the server's pages with the sample password."""
+    form = {"csrf_token": csrf_of(browser.get("/account/sign-in").text)}
+    browser.post("/account/sign-in", data=form | {"email": email, "password": seed.PASSWORD})
+
+
+def consent_form(browser: FlaskClient, proof: Proof) -> dict[str, str]:
+    """The form of the consent page, with the answer to allow."""
+    page = browser.get("/oauth/authorize", query_string=request_for(proof)).text
+    account = page.partition('name="account" value="')[2].partition('"')[0]
+    return {"csrf_token": csrf_of(page), "decision": "allow", "account": account}
+
+
+def allow(browser: FlaskClient, proof: Proof) -> str:
+    """Allow the program; return where the browser is sent with the code."""
+    form = consent_form(browser, proof)
+    answer = browser.post("/oauth/authorize", query_string=request_for(proof), data=form)
+    assert answer.status_code == 303, answer.text
+    return answer.headers["Location"]
+
+
+def code_request(location: str, proof: Proof) -> dict[str, str]:
+    """The token request for the code in `location` (RFC 6749 §4.1.3)."""
+    return {
+        "grant_type": "authorization_code",
+        "client_id": CLIENT,
+        "code": answer_of(location)["code"],
+        "redirect_uri": REDIRECT,
+        "code_verifier": proof.verifier,
+    }
+
+
+def refresh_request(token: str) -> dict[str, str]:
+    """The token request for a refresh (RFC 6749 §6)."""
+    return {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": token}
 
 
 class Person:

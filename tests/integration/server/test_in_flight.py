@@ -42,10 +42,16 @@ from app.server.usecases.people import ResetPassword, SetAccess
 from app.server.usecases.places import RemoveMembership, SetMembership
 from app.server.usecases.removals import RemoveOrganization, RemoveProject, RemoveUser
 from app.server.usecases.tokens import CreateToken, ProjectRef, RevokeToken, Wish
-from tests.support import databases
+from tests.support import databases, oauth
 from tests.support.databases import ON_BOTH, Prepare
-from tests.support.oauth import CLIENT, REDIRECT, Proof, answer_of, request_for
-from tests.support.server import csrf_of
+from tests.support.oauth import (
+    Proof,
+    allow,
+    code_request,
+    consent_form,
+    refresh_request,
+    request_for,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -476,35 +482,8 @@ def test_two_tokens_that_revoke_each_other_do_not_wait_for_ever(parts: Parts) ->
 def browser(parts: Parts) -> FlaskClient:
     """A browser in which the owner is signed in."""
     client = make_app(parts, URL).test_client()
-    form = {"csrf_token": csrf_of(client.get("/account/sign-in").text)}
-    client.post("/account/sign-in", data=form | {"email": EMAIL, "password": PASSWORD})
+    oauth.sign_in(client)
     return client
-
-
-def consent_form(browser: FlaskClient, proof: Proof) -> dict[str, str]:
-    page = browser.get("/oauth/authorize", query_string=request_for(proof)).text
-    account = page.partition('name="account" value="')[2].partition('"')[0]
-    return {"csrf_token": csrf_of(page), "decision": "allow", "account": account}
-
-
-def allow(browser: FlaskClient, proof: Proof) -> str:
-    """Allow; where the browser is sent with the code."""
-    form = consent_form(browser, proof)
-    return browser.post("/oauth/authorize", query_string=request_for(proof), data=form).headers["Location"]
-
-
-def redeem(location: str, proof: Proof) -> dict[str, str]:
-    return {
-        "client_id": CLIENT,
-        "grant_type": "authorization_code",
-        "redirect_uri": REDIRECT,
-        "code": answer_of(location)["code"],
-        "code_verifier": proof.verifier,
-    }
-
-
-def refresh_with(token: str) -> dict[str, str]:
-    return {"client_id": CLIENT, "grant_type": "refresh_token", "refresh_token": token}
 
 
 @ON_BOTH
@@ -537,10 +516,10 @@ def test_a_code_or_refresh_token_becomes_nothing_after_a_reset(
     parts: Parts, browser: FlaskClient, ending: Callable[[Parts], None], kind: str
 ) -> None:
     proof = Proof()
-    fields = redeem(allow(browser, proof), proof)
+    fields = code_request(allow(browser, proof), proof)
     if kind == "refresh token":
         tokens = browser.post("/oauth/token", data=fields).get_json()
-        fields = refresh_with(tokens["refresh_token"])
+        fields = refresh_request(tokens["refresh_token"])
     ending(parts)
     answer = browser.post("/oauth/token", data=fields)
     assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_grant")
@@ -575,12 +554,12 @@ def test_a_browser_of_somebody_who_was_removed_is_not_signed_in(parts: Parts) ->
 @ON_BOTH
 def test_a_refresh_waits_for_the_removal_of_its_person(parts: Parts, browser: FlaskClient) -> None:
     proof = Proof()
-    tokens = browser.post("/oauth/token", data=redeem(allow(browser, proof), proof)).get_json()
+    tokens = browser.post("/oauth/token", data=code_request(allow(browser, proof), proof)).get_json()
     keep_an_owner(parts)
     shown, clock = RemoveUser(parts.database, parts.clock).preview(EMAIL), Held()
     act, answers = RemoveUser(parts.database, clock), list[Any]()
     client = make_app(parts, URL).test_client()
-    fields = refresh_with(tokens["refresh_token"])
+    fields = refresh_request(tokens["refresh_token"])
     refused = beside(
         lambda: act.do(OPERATOR, shown),
         lambda: answers.append(client.post("/oauth/token", data=fields)),
@@ -606,7 +585,7 @@ def test_a_reset_waits_for_a_code_that_is_being_redeemed_and_ends_what_it_gave(
     monkeypatch.setattr(Store, "use_code", hold_up)
     answers: list[Any] = []
     client = make_app(parts, URL).test_client()
-    fields = redeem(location, proof)
+    fields = code_request(location, proof)
     redeeming = threading.Thread(target=lambda: answers.append(client.post("/oauth/token", data=fields)))
     redeeming.start()
     assert clock.asked.wait(PATIENCE)
@@ -618,5 +597,5 @@ def test_a_reset_waits_for_a_code_that_is_being_redeemed_and_ends_what_it_gave(
     redeeming.join(PATIENCE)
     resetting.join(PATIENCE)
     [answer] = answers
-    refresh = refresh_with(answer.get_json()["refresh_token"])
+    refresh = refresh_request(answer.get_json()["refresh_token"])
     assert browser.post("/oauth/token", data=refresh).get_json()["error"] == "invalid_grant"

@@ -5,9 +5,14 @@ test's own `organization`.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from app.server import seed, seed_gumloop
+from app.server.clock import Clock
+from app.server.parts import Parts, build
+from app.server.settings import ServerSettings
 from tests.support import databases
 from tests.support.databases import Prepare
 from tests.support.oauth import Person, Program, person_at, program_at
@@ -45,3 +50,32 @@ def program(account_server: AccountServer) -> Iterator[Program]:
     """The public client."""
     with program_at(account_server) as found:
         yield found
+
+
+@pytest.fixture
+def clock() -> Clock | None:
+    """None for the time of the machine and the database; tests override it."""
+    return None
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, database_kind: str) -> str:
+    """The database of a server in this process; empty for SQLite in its folder."""
+    url: str = request.getfixturevalue("postgres_url") if database_kind == "postgresql" else ""
+    return url
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> ServerSettings:
+    """Those of a server in this process; tests override it."""
+    return ServerSettings(data=tmp_path, database_url=database_url)
+
+
+@pytest.fixture
+def parts(settings: ServerSettings, clock: Clock | None) -> Iterator[Parts]:
+    """The parts of a server in this process, with the sample data."""
+    built = build(settings, clock)
+    seed.seed(built)
+    seed_gumloop.add(built)
+    yield built
+    built.database.close()

@@ -3,21 +3,19 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from app.server import seed, seed_gumloop
+from app.server import seed
 from app.server.clock import utc_now
 from app.server.database.oauth_models import OAuthCode, OAuthToken
 from app.server.http.factory import make_app
 from app.server.oauth import opaque
 from app.server.parts import Parts, build
-from app.server.settings import ServerSettings
 from tests.support.databases import ON_BOTH
-from tests.support.oauth import CLIENT, REDIRECT, Proof, answer_of, request_for
+from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in
 from tests.support.server import csrf_of
 
 pytestmark = [ON_BOTH, pytest.mark.slow]
@@ -25,16 +23,6 @@ pytestmark = [ON_BOTH, pytest.mark.slow]
 URL = "http://127.0.0.1:1"
 Replica = Callable[..., FlaskClient]
 AHEAD, BEHIND = timedelta(minutes=30), timedelta(minutes=-30)
-
-
-@pytest.fixture
-def parts(request: pytest.FixtureRequest, tmp_path: Path, database_kind: str) -> Iterator[Parts]:
-    shared = request.getfixturevalue("postgres_url") if database_kind == "postgresql" else ""
-    made = build(ServerSettings(data=tmp_path, database_url=shared))
-    seed.seed(made)
-    seed_gumloop.add(made)
-    yield made
-    made.database.close()
 
 
 @pytest.fixture
@@ -54,26 +42,13 @@ def replica(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replica]:
 
 def code_at(browser: FlaskClient, proof: Proof) -> dict[str, str]:
     """Sign in and allow; the fields of the token request."""
-    form = {"csrf_token": csrf_of(browser.get("/account/sign-in").text)}
-    browser.post("/account/sign-in", data=form | {"email": seed.OWNER, "password": seed.PASSWORD})
-    page = browser.get("/oauth/authorize", query_string=request_for(proof)).text
-    form = {"csrf_token": csrf_of(page), "decision": "allow"}
-    form["account"] = page.partition('name="account" value="')[2].partition('"')[0]
-    answer = browser.post("/oauth/authorize", query_string=request_for(proof), data=form)
-    assert answer.status_code == 303, answer.text
-    return {
-        "grant_type": "authorization_code",
-        "client_id": CLIENT,
-        "code": answer_of(answer.headers["Location"])["code"],
-        "redirect_uri": REDIRECT,
-        "code_verifier": proof.verifier,
-    }
+    sign_in(browser)
+    return code_request(allow(browser, proof), proof)
 
 
 def refresh(at: FlaskClient, token: str) -> dict[str, str]:
-    fields = {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": token}
-    found: dict[str, str] = at.post("/oauth/token", data=fields).get_json()
-    return found
+    answer: dict[str, str] = at.post("/oauth/token", data=refresh_request(token)).get_json()
+    return answer
 
 
 @pytest.mark.parametrize("off", [AHEAD, BEHIND])

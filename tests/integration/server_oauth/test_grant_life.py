@@ -1,6 +1,5 @@
 """A grant has an end that no refresh moves."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,17 +7,15 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.server import parts as server_parts
-from app.server import seed, seed_gumloop
 from app.server.http.factory import make_app
 from app.server.oauth import opaque, rules
 from app.server.oauth.purge import Purge
 from app.server.oauth.store import Store
 from app.server.parts import Parts
 from app.server.settings import ServerSettings
+from tests.support import oauth
 from tests.support.databases import ON_BOTH
-from tests.support.oauth import CLIENT, REDIRECT, Proof, answer_of, request_for
-from tests.support.server import csrf_of
+from tests.support.oauth import Proof
 
 URL = "http://127.0.0.1:1"
 START = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -26,7 +23,7 @@ LIFE = timedelta(days=2)
 SECOND = timedelta(seconds=1)
 
 
-class Hands:
+class MovableTime:
     """A clock that a test moves."""
 
     def __init__(self) -> None:
@@ -37,21 +34,13 @@ class Hands:
 
 
 @pytest.fixture
-def hands() -> Hands:
-    return Hands()
+def clock() -> MovableTime:
+    return MovableTime()
 
 
 @pytest.fixture
-def parts(
-    request: pytest.FixtureRequest, tmp_path: Path, database_kind: str, hands: Hands
-) -> Iterator[Parts]:
-    shared = request.getfixturevalue("postgres_url") if database_kind == "postgresql" else ""
-    settings = ServerSettings(data=tmp_path, database_url=shared, grant_life=LIFE)
-    made = server_parts.build(settings, hands)
-    seed.seed(made)
-    seed_gumloop.add(made)
-    yield made
-    made.database.close()
+def settings(tmp_path: Path, database_url: str) -> ServerSettings:
+    return ServerSettings(data=tmp_path, database_url=database_url, grant_life=LIFE)
 
 
 @pytest.fixture
@@ -62,25 +51,13 @@ def client(parts: Parts) -> FlaskClient:
 def allow(client: FlaskClient) -> Any:
     """Sign in, allow, and redeem the code: the token response."""
     proof = Proof()
-    form = {"csrf_token": csrf_of(client.get("/account/sign-in").text)}
-    client.post("/account/sign-in", data=form | {"email": seed.OWNER, "password": seed.PASSWORD})
-    page = client.get("/oauth/authorize", query_string=request_for(proof)).text
-    account = page.partition('name="account" value="')[2].partition('"')[0]
-    form = {"csrf_token": csrf_of(page), "decision": "allow", "account": account}
-    answer = client.post("/oauth/authorize", query_string=request_for(proof), data=form)
-    fields = {
-        "grant_type": "authorization_code",
-        "client_id": CLIENT,
-        "code": answer_of(answer.headers["Location"])["code"],
-        "redirect_uri": REDIRECT,
-        "code_verifier": proof.verifier,
-    }
+    oauth.sign_in(client)
+    fields = oauth.code_request(oauth.allow(client, proof), proof)
     return client.post("/oauth/token", data=fields).get_json()
 
 
 def refresh(client: FlaskClient, token: str) -> tuple[int, Any]:
-    fields = {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": token}
-    answer = client.post("/oauth/token", data=fields)
+    answer = client.post("/oauth/token", data=oauth.refresh_request(token))
     return answer.status_code, answer.get_json()
 
 
@@ -100,39 +77,41 @@ def expiry(parts: Parts, token: str, now: datetime) -> datetime:
 
 @ON_BOTH
 def test_refreshing_all_the_time_does_not_move_the_end_of_a_grant(
-    parts: Parts, client: FlaskClient, hands: Hands
+    parts: Parts, client: FlaskClient, clock: MovableTime
 ) -> None:
     tokens = allow(client)
-    assert expiry(parts, tokens["refresh_token"], hands.now) == START + LIFE
-    while hands.now < START + LIFE - timedelta(minutes=30):
-        hands.now += (
-            timedelta(hours=1) if hands.now < START + LIFE - rules.ACCESS_LIFE else rules.ACCESS_LIFE / 2
+    assert expiry(parts, tokens["refresh_token"], clock.now) == START + LIFE
+    while clock.now < START + LIFE - timedelta(minutes=30):
+        clock.now += (
+            timedelta(hours=1) if clock.now < START + LIFE - rules.ACCESS_LIFE else rules.ACCESS_LIFE / 2
         )
         status, tokens = refresh(client, tokens["refresh_token"])
         assert status == 200
-        assert expiry(parts, tokens["refresh_token"], hands.now) == START + LIFE
+        assert expiry(parts, tokens["refresh_token"], clock.now) == START + LIFE
     assert tokens["expires_in"] == 1800
-    hands.now = START + LIFE - SECOND
+    clock.now = START + LIFE - SECOND
     assert works(client, tokens["access_token"])
-    hands.now = START + LIFE
+    clock.now = START + LIFE
     assert not works(client, tokens["access_token"])
     status, answer = refresh(client, tokens["refresh_token"])
     assert (status, answer["error"]) == (400, "invalid_grant")
 
 
 @ON_BOTH
-def test_a_repeat_within_ten_seconds_is_refused_after_the_end_too(client: FlaskClient, hands: Hands) -> None:
+def test_a_repeat_within_ten_seconds_is_refused_after_the_end_too(
+    client: FlaskClient, clock: MovableTime
+) -> None:
     tokens = allow(client)
-    hands.now = START + LIFE - SECOND
+    clock.now = START + LIFE - SECOND
     assert refresh(client, tokens["refresh_token"])[0] == 200
-    hands.now = START + LIFE
+    clock.now = START + LIFE
     status, answer = refresh(client, tokens["refresh_token"])
     assert (status, answer["error"]) == (400, "invalid_grant")
 
 
 @ON_BOTH
 def test_what_a_host_of_the_version_before_renewed_ends_all_the_same(
-    parts: Parts, client: FlaskClient, hands: Hands
+    parts: Parts, client: FlaskClient, clock: MovableTime
 ) -> None:
     tokens = allow(client)
     late = START + timedelta(days=90)
@@ -141,7 +120,7 @@ def test_what_a_host_of_the_version_before_renewed_ends_all_the_same(
             session.connection().exec_driver_sql(
                 f"UPDATE {table} SET expires_at = '{late:%Y-%m-%d %H:%M:%S.%f}'"
             )
-    hands.now = START + LIFE
+    clock.now = START + LIFE
     status, answer = refresh(client, tokens["refresh_token"])
     assert (status, answer["error"]) == (400, "invalid_grant")
 

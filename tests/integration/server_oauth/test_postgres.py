@@ -1,9 +1,8 @@
 """The same promises on PostgreSQL, where many requests really write at the same time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,32 +10,22 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select
 
-from app.server import seed, seed_gumloop
+from app.server import seed
 from app.server.database.models import Base, User
 from app.server.database.oauth_models import APIKey, OAuthGrant, OAuthToken, Team
 from app.server.http.factory import make_app
 from app.server.oauth import opaque
 from app.server.oauth.issued import Person
-from app.server.parts import Parts, build
-from app.server.settings import ServerSettings
+from app.server.parts import Parts
 from app.server.usecases.api_keys import MakeKey
 from app.server.usecases.browser_sessions import SignedInBrowser
-from tests.support.oauth import CLIENT, REDIRECT, Proof, answer_of, request_for
-from tests.support.server import ROOT, csrf_of
+from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in
+from tests.support.server import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)]
 
 URL = "http://127.0.0.1:1"
 Post = Callable[[dict[str, str]], Any]
-
-
-@pytest.fixture
-def parts(tmp_path: Path, postgres_url: str) -> Iterator[Parts]:
-    made = build(ServerSettings(data=tmp_path, database_url=postgres_url))
-    seed.seed(made)
-    seed_gumloop.add(made)
-    yield made
-    made.database.close()
 
 
 @pytest.fixture
@@ -54,26 +43,14 @@ def post(parts: Parts) -> Post:
 def redeem(parts: Parts, proof: Proof) -> dict[str, str]:
     """Sign in and allow; the fields of the token request."""
     browser = make_app(parts, URL).test_client()
-    form = {"csrf_token": csrf_of(browser.get("/account/sign-in").text)}
-    browser.post("/account/sign-in", data=form | {"email": seed.OWNER, "password": seed.PASSWORD})
-    page = browser.get("/oauth/authorize", query_string=request_for(proof)).text
-    form = {"csrf_token": csrf_of(page), "decision": "allow"}
-    form["account"] = page.partition('name="account" value="')[2].partition('"')[0]
-    answer = browser.post("/oauth/authorize", query_string=request_for(proof), data=form)
-    assert answer.status_code == 303, answer.text
-    return {
-        "grant_type": "authorization_code",
-        "client_id": CLIENT,
-        "code": answer_of(answer.headers["Location"])["code"],
-        "redirect_uri": REDIRECT,
-        "code_verifier": proof.verifier,
-    }
+    sign_in(browser)
+    return code_request(allow(browser, proof), proof)
 
 
 def test_twenty_refreshes_at_once_agree_on_one_successor(parts: Parts, post: Post) -> None:
     status, tokens = post(redeem(parts, Proof()))
     assert status == 200
-    fields = {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": tokens["refresh_token"]}
+    fields = refresh_request(tokens["refresh_token"])
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: post(fields), range(20)))
     assert {status for status, _ in answers} == {200}

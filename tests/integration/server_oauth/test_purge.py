@@ -1,21 +1,19 @@
 """What the authorization server drops, and when; and how often it reads a person."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import event, func, select
 
-from app.server import seed, seed_gumloop
+from app.server import seed
+from app.server.clock import Clock
 from app.server.database.models import User
 from app.server.database.oauth_models import OAuthGrant
 from app.server.oauth import opaque, rules
 from app.server.oauth.issued import Person
 from app.server.oauth.purge import AT_ONCE, EVERY, Purge
 from app.server.oauth.store import Consent, Store
-from app.server.parts import Parts, build
-from app.server.settings import ServerSettings
+from app.server.parts import Parts
 from tests.support.databases import ON_BOTH
 from tests.support.oauth import CLIENT, REDIRECT
 
@@ -24,13 +22,8 @@ LONG_AGO = NOW - 2 * rules.KEPT
 
 
 @pytest.fixture
-def parts(request: pytest.FixtureRequest, tmp_path: Path, database_kind: str) -> Iterator[Parts]:
-    shared = request.getfixturevalue("postgres_url") if database_kind == "postgresql" else ""
-    made = build(ServerSettings(data=tmp_path, database_url=shared), lambda: NOW)
-    seed.seed(made)
-    seed_gumloop.add(made)
-    yield made
-    made.database.close()
+def clock() -> Clock:
+    return lambda: NOW
 
 
 def ended(parts: Parts, count: int) -> None:
