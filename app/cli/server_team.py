@@ -37,9 +37,9 @@ def add(name: str | None, name_option: str | None, organization: str, as_json: b
         from app.server.clock import utc_now
         from app.server.usecases.teams import AddTeam
 
-        made = AddTeam(database, utc_now).do(operator(), organization, wanted)
+        team_id = AddTeam(database, utc_now).do(operator(), organization, wanted)
     if as_json:
-        show_json({"id": str(made), "organization": organization, "name": wanted})
+        show_json({"id": str(team_id), "organization": organization, "name": wanted})
     else:
         next_step = f"loopin server team key {wanted} --org {organization}{place_words(**place)}"
         show(f"Added team {wanted} to {organization}. For its API key: {next_step}")
@@ -78,16 +78,16 @@ def key(name: str | None, name_option: str | None, organization: str, as_json: b
     wanted = named(name, name_option, "NAME")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.teams import MakeTeamKey
+        from app.server.usecases.teams import CreateTeamKey
 
-        made = MakeTeamKey(database, utc_now).do(operator(), organization, wanted)
+        created = CreateTeamKey(database, utc_now).do(operator(), organization, wanted)
     if as_json:
         where = {"organization": organization, "team": wanted}
-        show_json(where | {"key": made.key, "replaced": made.replaced})
+        show_json(where | {"key": created.key, "replaced": created.replaced})
         return
-    ended = " The one before has ended." if made.replaced else ""
+    ended = " The one before has ended." if created.replaced else ""
     show(f"The key of the team {wanted} in {organization}; it is not shown again.{ended}", err=True)
-    show(made.key)
+    show(created.key)
 
 
 def _row(row: "TeamRow") -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from app.domain.text import plural
 
 if TYPE_CHECKING:
     from app.server.usecases.access import Ended, GrantRow, KeyRow, SessionRow
-    from app.server.usecases.user_access import PersonAccess, TokenRow
+    from app.server.usecases.user_access import CreatedToken, PersonAccess
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,7 +58,7 @@ def _key_row(row: "KeyRow") -> tuple[str, ...]:
     return str(row.id), of, row.hint, in_table(row.created_at), in_table(row.last_used_at, "never")
 
 
-def _token_row(row: "TokenRow") -> tuple[str, ...]:
+def _token_row(row: "CreatedToken") -> tuple[str, ...]:
     scope = f"{row.organization}/{row.project}" if row.project else row.organization
     used, ends = in_table(row.last_used_at, "never"), in_table(row.expires_at, "never")
     return str(row.id), row.name, scope, in_table(row.created_at), used, ends
@@ -95,7 +95,7 @@ def _key_shape(row: "KeyRow") -> dict[str, Any]:
     }
 
 
-def _token_shape(row: "TokenRow") -> dict[str, Any]:
+def _token_shape(row: "CreatedToken") -> dict[str, Any]:
     return {
         "id": str(row.id),
         "name": row.name,

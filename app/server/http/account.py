@@ -12,7 +12,7 @@ from app.server.http.own_pages import OwnPages, problem
 from app.server.http.sign_in_form import WRONG, LoginForm, passwords_off, retry_after, too_many
 from app.server.http.visitor import Visitor, next_place
 from app.server.parts import Parts
-from app.server.usecases.api_keys import DeleteKey, MakeKey, ReadKeys
+from app.server.usecases.api_keys import CreateKey, DeleteKey, ReadKeys
 from app.server.usecases.browser_sessions import SignedInBrowser
 
 KEYS = "account.keys"
@@ -85,7 +85,7 @@ class _Keys:
 
     def __init__(self, parts: Parts, visitor: Visitor) -> None:
         self._read = ReadKeys(parts.database)
-        self._make = MakeKey(parts.database, parts.clock)
+        self._create = CreateKey(parts.database, parts.clock)
         self._delete = DeleteKey(parts.database, parts.clock)
         self._pages = OwnPages(parts)
         self._visitor = visitor
@@ -99,7 +99,7 @@ class _Keys:
         """Make a key and show it, once."""
         return self._change(
             lambda browser, team: self._page(
-                browser, self._make.do(browser, team, self._visitor.address), team
+                browser, self._create.do(browser, team, self._visitor.address), team
             )
         )
 

@@ -84,7 +84,7 @@ class ReadKeys:
             )
 
 
-class MakeKey:
+class CreateKey:
     """Make a person's or a team's key. Raises NotFound for a team out of sight, PermissionDenied by role."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -94,10 +94,10 @@ class MakeKey:
     def do(self, browser: SignedInBrowser, team_id: UUID | None, address: str) -> str:
         """Return the key: it is shown once and stored as a hash."""
         key = opaque.fresh(opaque.KEY_PREFIX)
-        self._database.transact(lambda session: self._make(session, browser, team_id, address, key))
+        self._database.transact(lambda session: self._create(session, browser, team_id, address, key))
         return key
 
-    def _make(
+    def _create(
         self, session: Session, browser: SignedInBrowser, team_id: UUID | None, address: str, key: str
     ) -> None:
         held = _hold(session, browser, team_id, self._clock)
@@ -108,7 +108,7 @@ class MakeKey:
 
 
 class DeleteKey:
-    """Delete a person's or a team's key. Raises NotFound for none, and what MakeKey raises."""
+    """Delete a person's or a team's key. Raises NotFound for none, and what CreateKey raises."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database

@@ -34,7 +34,7 @@ from app.server.federation.models import TrustedIssuer
 from app.server.usecases import access, audit, people, places
 from app.server.usecases.project_members import PROJECT_MEMBER_REMOVE, find_project
 from app.server.usecases.recheck import locked, to_remove
-from app.server.usecases.user_access import TokenRow, created_tokens
+from app.server.usecases.user_access import CreatedToken, created_tokens
 
 USER_REMOVE, PROJECT_REMOVE = "user.remove", "project.remove"
 _NOUNS = {
@@ -62,7 +62,7 @@ class RemovalPreview:
     name: str
     counts: Mapping[str, int]
     kept: Mapping[str, int]
-    tokens: Sequence[TokenRow] = ()
+    tokens: Sequence[CreatedToken] = ()
 
     def check(self, now: "RemovalPreview") -> None:
         """Raise Refused where what is there now is not what was shown."""

@@ -35,14 +35,14 @@ class TeamRow:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeKey:
+class NewTeamKey:
     """A team's new key: it is shown once and stored as a hash. `replaced` says that it ended another one."""
 
     key: str
     replaced: bool
 
     def __repr__(self) -> str:
-        return f"MadeKey(key=…{self.key[-4:]}, replaced={self.replaced})"
+        return f"NewTeamKey(key=…{self.key[-4:]}, replaced={self.replaced})"
 
 
 class AddTeam:
@@ -92,19 +92,19 @@ class ListTeams:
             ]
 
 
-class MakeTeamKey:
+class CreateTeamKey:
     """Make a team's key; the one before ends at once. Raises NotFound."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    def do(self, by: audit.Who, organization: str, name: str) -> MadeKey:
+    def do(self, by: audit.Who, organization: str, name: str) -> NewTeamKey:
         """Return the key."""
         key = opaque.fresh(opaque.KEY_PREFIX)
-        return self._database.transact(lambda session: self._make(session, by, organization, name, key))
+        return self._database.transact(lambda session: self._create(session, by, organization, name, key))
 
-    def _make(self, session: Session, by: audit.Who, organization: str, name: str, key: str) -> MadeKey:
+    def _create(self, session: Session, by: audit.Who, organization: str, name: str, key: str) -> NewTeamKey:
         owner = places.find(session, organization)
         query = select(Team.id).where(Team.organization_id == owner.id, Team.name == name)
         team_id = session.scalar(locked(query, write=True))
@@ -118,4 +118,4 @@ class MakeTeamKey:
         add_key(session, key, None, team_id, now)
         what = audit.What(KEY_CREATE, owner.id, team_id, name, {"hint": key[-4:]})
         audit.record(session, by, [what], now)
-        return MadeKey(key, replaced)
+        return NewTeamKey(key, replaced)

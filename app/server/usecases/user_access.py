@@ -19,7 +19,7 @@ from app.server.usecases.people import PersonRow, find, lives_on, person_rows
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRow:
+class CreatedToken:
     """An API token that a person created and that works; it belongs to the organization."""
 
     id: UUID
@@ -40,7 +40,7 @@ class PersonAccess:
     sessions: Sequence[SessionRow]
     grants: Sequence[GrantRow]
     keys: Sequence[KeyRow]
-    tokens: Sequence[TokenRow]
+    tokens: Sequence[CreatedToken]
 
 
 class ReadUserAccess:
@@ -118,7 +118,7 @@ class EndUserAccess:
         return self._database.transact(end)
 
 
-def created_tokens(session: Session, user_id: UUID, now: datetime) -> Sequence[TokenRow]:
+def created_tokens(session: Session, user_id: UUID, now: datetime) -> Sequence[CreatedToken]:
     """The API tokens that a person created and that work."""
     query = (
         select(APIToken, Organization.name, Project.name)
@@ -128,7 +128,7 @@ def created_tokens(session: Session, user_id: UUID, now: datetime) -> Sequence[T
         .order_by(Organization.name, APIToken.created_at, APIToken.id)
     )
     return [
-        TokenRow(
+        CreatedToken(
             token.id,
             token.name,
             organization,

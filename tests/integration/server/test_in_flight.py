@@ -31,7 +31,7 @@ from app.server.settings import ServerSettings
 from app.server.usecases import audit
 from app.server.usecases.accounts import SignIn
 from app.server.usecases.actors import Actor, FederatedActor, PersonActor
-from app.server.usecases.api_keys import DeleteKey, MakeKey
+from app.server.usecases.api_keys import CreateKey, DeleteKey
 from app.server.usecases.attempts import PER_ACCOUNT
 from app.server.usecases.browser_sessions import BrowserSessions, SignedInBrowser
 from app.server.usecases.organizations import Settings
@@ -215,7 +215,7 @@ ACTS: dict[str, Act] = {
     ),
     "select membership": select_membership,
     "create organization": lambda parts, actor, _: parts.create_organization.do(actor, "late"),
-    "make key": lambda parts, _, browser: MakeKey(parts.database, parts.clock).do(browser, None, ""),
+    "make key": lambda parts, _, browser: CreateKey(parts.database, parts.clock).do(browser, None, ""),
     "delete key": lambda parts, _, browser: DeleteKey(parts.database, parts.clock).do(browser, None, ""),
     "end session": lambda parts, _, browser: own(parts).end_session(browser, browser.session_id, ""),
     "end program": lambda parts, _, browser: own(parts).end_grant(browser, uuid4(), ""),

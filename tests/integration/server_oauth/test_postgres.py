@@ -17,7 +17,7 @@ from app.server.http.factory import make_app
 from app.server.oauth import opaque
 from app.server.oauth.issued import Person
 from app.server.parts import Parts
-from app.server.usecases.api_keys import MakeKey
+from app.server.usecases.api_keys import CreateKey
 from app.server.usecases.browser_sessions import SignedInBrowser
 from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in
 from tests.support.server import ROOT
@@ -81,7 +81,7 @@ def test_twenty_keys_made_at_once_leave_one_that_works(parts: Parts, whose: str)
         )
     jwt = parts.sign_in.do(seed.OWNER, seed.PASSWORD, "")
     browser = SignedInBrowser(person, parts.tokens.verify(jwt.jwt).id)
-    make = MakeKey(parts.database, parts.clock)
+    make = CreateKey(parts.database, parts.clock)
     with ThreadPoolExecutor(20) as pool:
         made = set(pool.map(lambda _: make.do(browser, team, ""), range(20)))
     assert len(made) == 20
