@@ -78,7 +78,7 @@ team = LazyGroup(
     entries=(
         Entry("add", "app.cli.server_team:add", "Add a team to an organization"),
         Entry("list", "app.cli.server_team:list_", "List the teams"),
-        Entry("key", "app.cli.server_team:key", "Make a team's API key; the one before ends"),
+        Entry("key", "app.cli.server_team:key", "Create a team's API key; the previous one ends"),
     ),
 )
 

@@ -55,7 +55,7 @@ def _span(option: str, value: str) -> timedelta:
     options_metavar="[OPTIONS]",
 )
 @click.option("--since", metavar="TIME", callback=_moment, help="From then on: 24h, 7d, or a date in UTC.")
-@click.option("--until", metavar="TIME", callback=_moment, help="Until then, and not of that moment itself.")
+@click.option("--until", metavar="TIME", callback=_moment, help="Before then: 24h, 7d, or a date in UTC.")
 @click.option("--actor", default="", metavar="NAME", help="Who: an e-mail address, or the name of a token.")
 @click.option(
     "--action", "actions", multiple=True, metavar="ACTION", help="What, such as login; again for more."
@@ -99,7 +99,7 @@ def _check_no_options(ctx: click.Context) -> None:
     ]
     if given:
         raise UsageError(
-            f"options of {ctx.invoked_subcommand} stand behind it",
+            f"options of {ctx.invoked_subcommand} go after it",
             hint=f"write: loopin server audit {ctx.invoked_subcommand} --before 365d --to FILE",
         )
 
@@ -148,7 +148,7 @@ def _write_text(events: "Iterator[Event]") -> None:
         found = True
         show(_line(entry))
     if not found:
-        show("No event fits.", err=True)
+        show("No event matches.", err=True)
 
 
 def _line(entry: "Event") -> str:
@@ -169,15 +169,13 @@ def _line(entry: "Event") -> str:
     required=True,
     help="Older than that: 365d, or a date in UTC.",
 )
-@click.option(
-    "--to", "file", metavar="FILE", required=True, help="A new file, which gets them as JSON lines."
-)
+@click.option("--to", "file", metavar="FILE", required=True, help="A new file for the events, as JSON lines.")
 @json_option
 @database_options
 def prune(before: datetime, file: str, as_json: bool, **place: Any) -> None:
     """Move old events into a file that only its owner can read.
 
-    They are deleted when the file is complete and on the disk, and no event that it does not have.
+    Exactly the events in the file are deleted, once it is complete and on the disk.
     """
     path = inputs.read_path(file, "--to")
     if path is None:

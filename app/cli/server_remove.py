@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _name = click.argument("name", required=False, metavar="NAME")
 _name_option = click.option("--name", "name_option", hidden=True)
 _org = click.option("--org", "organization", required=True, metavar="ORG", help="The project's organization.")
-_yes = click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
+_yes = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 _JSON = {
     "grants": "programs",
     "project_roles": "projectRoles",
@@ -43,10 +43,10 @@ _JSON = {
 @json_option
 @database_options
 def remove_user(email: str | None, email_option: str | None, yes: bool, as_json: bool, **place: Any) -> None:
-    """Remove a person for good. It says what ends and asks first; without a terminal, --yes is needed.
+    """Remove a person for good. Shows what ends and asks first; without a terminal, --yes is needed.
 
-    API tokens that they created and keys that they made for teams live on. The last owner of an
-    organization stays. To keep somebody out, `disable` is enough.
+    API tokens that they created and keys that they created for teams stay valid. The last owner of an
+    organization cannot be removed. To keep somebody out, `disable` is enough.
     """
     who = named(email, email_option, "EMAIL")
     with open_database(**place) as database:
@@ -67,9 +67,9 @@ def remove_user(email: str | None, email_option: str | None, yes: bool, as_json:
 @json_option
 @database_options
 def remove_org(name: str | None, name_option: str | None, yes: bool, as_json: bool, **place: Any) -> None:
-    """Remove an organization for good. It says what ends and asks first; without a terminal, --yes is needed.
+    """Remove an organization for good. Shows what ends and asks first; without a terminal, --yes is needed.
 
-    Its members stay people of this server. Its name is not given again.
+    Its members keep their accounts on this server. Its name cannot be used again.
     """
     wanted = named(name, name_option, "NAME")
     with open_database(**place) as database:
@@ -93,7 +93,7 @@ def remove_org(name: str | None, name_option: str | None, yes: bool, as_json: bo
 def remove_project(
     name: str | None, name_option: str | None, organization: str, yes: bool, as_json: bool, **place: Any
 ) -> None:
-    """Remove a project for good. It says what ends and asks first; without a terminal, --yes is needed.
+    """Remove a project for good. Shows what ends and asks first; without a terminal, --yes is needed.
 
     Its API tokens end with it.
     """
@@ -111,12 +111,12 @@ def remove_project(
 
 
 def _confirm(what: str, shown: "RemovalPreview", yes: bool) -> None:
-    """Say on standard error what would end, and go on when the name is typed; raise Cancelled otherwise."""
+    """Show on standard error what would end; raise Cancelled unless the name is typed."""
     from app.server.usecases.removals import describe_counts
 
     show(f"Removing {what} ends: {describe_counts(shown.counts)}.", err=True)
     if any(shown.kept.values()):
-        show(f"Made by them, and lives on: {describe_counts(shown.kept)}.", err=True)
+        show(f"Created by them, and stays valid: {describe_counts(shown.kept)}.", err=True)
     for token in shown.tokens:
         scope = f"{token.organization}/{token.project}" if token.project else token.organization
         show(f"  API token {clean(token.name)} in {clean(scope)}", err=True)

@@ -81,21 +81,21 @@ from app.cli.server_sso import ProviderFlags, provider_options
     type=int,
     default=48,
     metavar="COUNT",
-    help="Most connections to the database at once; those above the count wait. [48]",
+    help="Maximum number of connections to the database; more wait. [48]",
 )
 @click.option(
     "--database-wait",
     callback=span_in("seconds"),
     default="30",
     metavar="DURATION",
-    help="How long a PostgreSQL that starts later is awaited; a bare number is seconds. [30]",
+    help="How long to wait for PostgreSQL at the start; a bare number is seconds. [30]",
 )
 @click.option(
     "--drain-delay",
     callback=span_in("seconds"),
     default="0",
     metavar="DURATION",
-    help="Before a stop, say so long that it is not ready, and serve; a bare number is seconds. [0]",
+    help="How long to report not ready and go on serving before a stop; a bare number is seconds. [0]",
 )
 @click.option(
     "--registration-secret-file",
@@ -108,7 +108,7 @@ from app.cli.server_sso import ProviderFlags, provider_options
     help="Whoever has the secret in this file may have CI tokens verified; off without it.",
 )
 @click.option(
-    "--allow-organization-creation", is_flag=True, help="Let everybody make organizations, up to 5 each."
+    "--allow-organization-creation", is_flag=True, help="Let everybody create organizations, up to 5 each."
 )
 @click.option(
     "--dashboard-url", default="", metavar="URL", help="Address of the web dashboard, returned by Infoz."

@@ -60,7 +60,7 @@ def _shape(item: "Swept") -> dict[str, Any]:
 @click.command("migrate", cls=Leaf)
 @database_options
 def migrate(data: Path | None, database_url: str | None, database_url_file: Path | None) -> None:
-    """Bring the schema of the database up to date, or make it in an empty one.
+    """Bring the schema of the database up to date, or create it in an empty one.
 
     A server does the same when it starts on an empty database or on SQLite. Nothing else does.
     """

@@ -58,7 +58,7 @@ def list_(organization: str, as_json: bool, **place: Any) -> None:
     if as_json:
         show_json([_shape(row) for row in found])
     elif found:
-        heads = ("ORGANIZATION", "NAME", "KEY ENDS IN", "KEY MADE (UTC)", "LAST USED (UTC)", "ADDED (UTC)")
+        heads = ("ORGANIZATION", "NAME", "KEY ENDS IN", "KEY CREATED (UTC)", "LAST USED (UTC)", "ADDED (UTC)")
         show(table(heads, [_row(row) for row in found]))
     else:
         show("There is none. Add one with: loopin server team add NAME --org ORG")
@@ -71,7 +71,7 @@ def list_(organization: str, as_json: bool, **place: Any) -> None:
 @json_option
 @database_options
 def key(name: str | None, name_option: str | None, organization: str, as_json: bool, **place: Any) -> None:
-    """Make a team's API key and print it, this once. The one before ends at once.
+    """Create a team's API key and print it, this once. The previous one ends at once.
 
     Everybody in the organization may use it, with their own user ID.
     """
@@ -85,7 +85,7 @@ def key(name: str | None, name_option: str | None, organization: str, as_json: b
         where = {"organization": organization, "team": wanted}
         show_json(where | {"key": created.key, "replaced": created.replaced})
         return
-    ended = " The one before has ended." if created.replaced else ""
+    ended = " The previous one has ended." if created.replaced else ""
     show(f"The key of the team {wanted} in {organization}; it is not shown again.{ended}", err=True)
     show(created.key)
 

@@ -90,7 +90,7 @@ def disable(email: str | None, email_option: str | None, as_json: bool, **place:
     _tell(ended, as_json, "Signed out everywhere")
     if ended.tokens and not as_json:
         count = plural(ended.tokens, "API token")
-        show(f"{count} that they made still {'works' if ended.tokens == 1 else 'work'}. See which:")
+        show(f"{count} that they created still {'works' if ended.tokens == 1 else 'work'}. See which:")
         show(f"  loopin server user show {who}{place_words(**place)}")
 
 

@@ -179,21 +179,21 @@ def show_user(email: str | None, email_option: str | None, as_json: bool, **plac
 @click.command("sessions", cls=Leaf)
 @_options("end", "sessions")
 def sessions(email: str | None, email_option: str | None, **options: Any) -> None:
-    """List where a person is signed in, or end it. Programs that they allowed have an end of their own."""
+    """List a person's sessions, or end them. Programs that they allowed end separately: see `grants`."""
     _list_or_end(_SESSIONS, named(email, email_option, "EMAIL"), **options)
 
 
 @click.command("grants", cls=Leaf)
 @_options("end", "programs")
 def grants(email: str | None, email_option: str | None, **options: Any) -> None:
-    """List the OAuth programs that a person allowed to act for them, or end that."""
+    """List the OAuth programs that a person allowed to act for them, or end their access."""
     _list_or_end(_GRANTS, named(email, email_option, "EMAIL"), **options)
 
 
 @click.command("keys", cls=Leaf)
 @_options("delete", "keys")
 def keys(email: str | None, email_option: str | None, **options: Any) -> None:
-    """List a person's API key and those that they made for teams, or delete them. A key is never shown."""
+    """List a person's API key and those that they created for teams, or delete them. A key is never shown."""
     _list_or_end(_KEYS, named(email, email_option, "EMAIL"), **options)
 
 

@@ -112,7 +112,7 @@ class NetworkChecks:
             found[0] = Finding(check, Verdict.WARN, f"{what} answers with HTTP {answer.status}", fix, took)
         if answer.valid_until is not None and answer.valid_until - answer.at < ENDS_SOON:
             ends = f"the certificate of {what} ends on {answer.valid_until:%Y-%m-%d}"
-            found.append(Finding(check, Verdict.WARN, ends, "tell whoever runs the server"))
+            found.append(Finding(check, Verdict.WARN, ends, "tell the operator of the server"))
         found.append(skew("clock", check.capitalize(), answer.date, answer.at))
         return found
 

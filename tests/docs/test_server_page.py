@@ -1,4 +1,4 @@
-"""docs/server.md tells whoever runs the server what it logs and counts, and which options it takes."""
+"""docs/server.md tells the operator of the server what it logs and counts, and which options it takes."""
 
 import re
 from itertools import chain

@@ -40,7 +40,7 @@ def migrate(engine: Engine) -> None:
 
 
 def prepare(engine: Engine) -> None:
-    """What a server does when it starts: make the schema in an empty database, update that of an SQLite file.
+    """At the start of a server: create the schema in an empty database, update that of an SQLite file.
 
     Raises NotMigrated for an older schema in PostgreSQL, where servers of the version before may be at work;
     else as `migrate`.
@@ -56,14 +56,14 @@ def check(engine: Engine) -> None:
     _refuse_newer(config, found)
     if found != _head(config):
         _refuse_older(found)
-        raise NotMigrated("the database has no tables yet", hint="make them: loopin server migrate")
+        raise NotMigrated("the database has no tables yet", hint="create them: loopin server migrate")
 
 
 def _refuse_newer(config: Config, found: str) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if found and found not in known:
         raise Failed(
-            "the database was made by a newer version of this program", hint="update the program here too"
+            "the database was created by a newer version of this program", hint="update the program here too"
         )
 
 
@@ -76,7 +76,7 @@ def _refuse_older(found: str) -> None:
 
 
 def _migrate(engine: Engine, *, update: bool) -> None:
-    """Make the tables of an empty database, and bring those of an older version up to date with `update`."""
+    """Create the tables of an empty database; with `update` bring those of an older version up to date."""
     with _patience(), _lock(engine), engine.execution_options(writer=True).connect() as connection:
         config = _config()
         with connection.begin():

@@ -114,10 +114,10 @@ class Team(Base):
 
 
 class APIKey(Base):
-    """A `gum_…` key of a person, or of a team. One of each lives at a time; `hint` is its last four.
+    """A `gum_…` key of a person, or of a team. Each has one at a time; `hint` is its last four characters.
 
-    Of a team's key `user_id` is who made it; empty when that person is gone, or for one that whoever runs
-    the server made.
+    Of a team's key `user_id` is who created it; empty once that person is removed, and for a key that the
+    operator of the server created.
     """
 
     __tablename__ = "api_keys"

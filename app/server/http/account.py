@@ -96,7 +96,7 @@ class _Keys:
         return self._page(browser) if browser else self._pages.to_sign_in(KEYS)
 
     def make(self) -> ResponseReturnValue:
-        """Make a key and show it, once."""
+        """Create a key and show it, once."""
         return self._change(
             lambda browser, team: self._page(
                 browser, self._create.do(browser, team, self._visitor.address), team
@@ -138,8 +138,8 @@ def _to_keys() -> ResponseReturnValue:
 def _not_yours() -> ResponseReturnValue:
     return problem(
         "This key is not yours to change",
-        "Only owners and admins of an organization make and delete the keys of its teams, and a key that is "
-        "not there cannot be deleted. Nothing was changed.",
+        "Only owners and admins of an organization create and delete the keys of its teams, and a key that "
+        "is not there cannot be deleted. Nothing was changed.",
         "Ask an owner or an admin of the organization, or reload the page of keys.",
         403,
     )

@@ -163,7 +163,7 @@ def _answer_errors(app: Flask) -> None:
             "problem.html",
             title="Something went wrong here",
             text="The server could not finish this. It is not your fault.",
-            step="Try again in a moment. If it happens again, tell whoever runs this server:"
+            step="Try again in a moment. If it happens again, tell the operator of this server:"
             f" request {log.current_request()}.",
         ), 500
 

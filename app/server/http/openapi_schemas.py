@@ -187,7 +187,7 @@ PATHS: _Json = {
         "post": _operation(
             "End this session, or all of the person's and the programs that they allowed",
             {
-                "200": _answer("Ended everywhere: how many of each. API keys live on", "Ended"),
+                "200": _answer("Ended everywhere: how many of each. API keys stay valid", "Ended"),
                 "204": _answer("This session ended"),
                 "400": _answer("Not the body that is expected", "AuthError"),
                 "401": _answer("Not signed in", "AuthError"),
@@ -221,7 +221,7 @@ PATHS: _Json = {
     "/account/keys": {
         "get": _operation("User ID and API keys", {"200": _page("The page"), **_BACK}),
         "post": _operation(
-            "Make or replace a key; it is shown once",
+            "Create or replace a key; it is shown once",
             {"200": _page("The key"), **_BACK, **_STALE, "403": _page("Not allowed")},
             requestBody=_form("csrf_token", "team"),
         ),

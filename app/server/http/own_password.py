@@ -47,7 +47,7 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no typ
             Length(
                 MIN_PASSWORD,
                 MAX_LENGTH,
-                f"Take {MIN_PASSWORD} to {MAX_LENGTH} characters; four random words will do.",
+                f"Use {MIN_PASSWORD} to {MAX_LENGTH} characters; four random words will do.",
             ),
             _other_than_now,
         ],

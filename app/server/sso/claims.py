@@ -9,7 +9,7 @@ from app.domain.text import clean
 from app.server.sso.settings import ProviderSettings
 
 MAX_SUBJECT, MAX_EMAIL, MAX_NAME = 255, 320, 200
-_ASK = "ask whoever runs this server"
+_ASK = "ask the operator of this server"
 
 
 @dataclass(frozen=True, slots=True)

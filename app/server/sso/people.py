@@ -23,7 +23,7 @@ from app.server.usecases.places import MEMBERSHIP_SET
 from app.server.usecases.recheck import locked
 
 USER_CREATE = "user.create"
-_ASK = "ask whoever runs this server"
+_ASK = "ask the operator of this server"
 
 
 class SignInKnown:

@@ -27,7 +27,7 @@ from app.server.sso.settings import ProviderSettings
 SCOPE = "openid email profile"
 MAX_ANSWER = 256 * 1024
 _AGAIN = "start the sign-in again"
-_OPERATOR = "tell whoever runs this server"
+_OPERATOR = "tell the operator of this server"
 
 
 @dataclass(frozen=True, slots=True)

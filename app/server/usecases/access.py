@@ -21,7 +21,7 @@ SESSION_END, GRANT_END, KEY_DELETE = "session.end", "oauth.end", "api_key.delete
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How much of a person's access ended. `tokens` is how many API tokens that they created live on."""
+    """How much of a person's access ended. `tokens` counts their API tokens that stay valid."""
 
     sessions: int = 0
     grants: int = 0
@@ -101,7 +101,7 @@ def read_grants(session: Session, user_id: UUID, now: datetime) -> Sequence[Gran
 
 
 def read_keys(session: Session, user_id: UUID) -> Sequence[KeyRow]:
-    """The person's own key, and those that they made for teams."""
+    """The person's own key, and those that they created for teams."""
     query = (
         select(APIKey, Team.name, Organization.name, Organization.id)
         .outerjoin(Team, Team.id == APIKey.team_id)
@@ -155,7 +155,7 @@ def end_keys(session: Session, now: datetime, *which: ColumnElement[bool]) -> in
 
 
 def own_key(user_id: UUID) -> ColumnElement[bool]:
-    """The person's own key, not one that they made for a team."""
+    """The person's own key, not one that they created for a team."""
     return APIKey.team_id.is_(None) & (APIKey.user_id == user_id)
 
 

@@ -126,7 +126,7 @@ def account_of(email: str) -> str:
 class SignOut:
     """End the session of a person's JWT; everywhere, all sessions and what the person allowed programs.
 
-    API keys live on. Raises NotSignedIn for any other bearer.
+    API keys stay valid. Raises NotSignedIn for any other bearer.
     """
 
     def __init__(self, database: Database, tokens: Tokens, clock: Clock) -> None:

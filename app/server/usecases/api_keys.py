@@ -27,7 +27,7 @@ KEY_CREATE = "api_key.create"
 
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """What may be shown of a key: its last four characters and when it was made and used."""
+    """What may be shown of a key: its last four characters and when it was created and used."""
 
     hint: str
     created_at: datetime
@@ -36,7 +36,7 @@ class KeyInfo:
 
 @dataclass(frozen=True, slots=True)
 class TeamKeys:
-    """A team and its key; `manages` says whether this person may make one."""
+    """A team and its key; `manages` says whether this person may create one."""
 
     id: UUID
     name: str
@@ -85,7 +85,7 @@ class ReadKeys:
 
 
 class CreateKey:
-    """Make a person's or a team's key. Raises NotFound for a team out of sight, PermissionDenied by role."""
+    """Create a person's or a team's key. Raises NotFound for an unknown team, PermissionDenied by role."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
@@ -153,7 +153,7 @@ def _hold(session: Session, browser: SignedInBrowser, team_id: UUID | None, cloc
 
 
 def add_key(session: Session, key: str, user_id: UUID | None, team_id: UUID | None, now: datetime) -> None:
-    """Store `key` as a hash; a team's may have no person who made it."""
+    """Store `key` as a hash; a team's may have no person who created it."""
     row = APIKey(key_hash=opaque.digest(key), user_id=user_id, team_id=team_id, hint=key[-4:], created_at=now)
     session.add(row)
     session.flush()

@@ -27,7 +27,7 @@ NO_PASSWORD = "there is no password to change"
 class ChangePassword:
     """Replace a password by whoever knows it, and end all else that it opened: other sessions and programs.
 
-    API keys live on. Raises NotSignedIn for a wrong password, RateLimited after too many, counted together
+    API keys stay valid. Raises NotSignedIn for a wrong password, RateLimited after too many, counted together
     with those of sign-ins; PermissionDenied for somebody without a password, or where passwords are `off`;
     UsageError for a new one that is too short; SessionEnded.
     """

@@ -1,4 +1,4 @@
-"""People, as whoever runs the server manages them."""
+"""People, as the operator of the server manages them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -136,7 +136,7 @@ class SetAccess:
     """Keep a person out, or let them in again. Raises NotFound.
 
     Whoever is kept out is signed out everywhere in the same moment: their sessions, the programs they
-    allowed and their own keys end. API tokens belong to the organization and live on.
+    allowed and their own keys end. API tokens belong to the organization and stay valid.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:

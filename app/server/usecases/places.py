@@ -1,4 +1,4 @@
-"""Organizations, projects and who belongs to them, as whoever runs the server manages them."""
+"""Organizations, projects and who belongs to them, as the operator of the server manages them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Who has which role in a project, as whoever runs the server manages it."""
+"""Who has which role in a project, as the operator of the server manages it."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -88,8 +88,8 @@ def describe_counts(counts: Mapping[str, int]) -> str:
 class RemoveUser:
     """Remove a person with all that is theirs alone.
 
-    API tokens that they created and keys that they made for teams live on. Raises NotFound; Refused for the
-    last owner of an organization, and where something changed.
+    API tokens that they created and keys that they created for teams stay valid. Raises NotFound; Refused
+    for the last owner of an organization, and where something changed.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -133,7 +133,7 @@ class RemoveUser:
 class RemoveOrganization:
     """Remove an organization with all that is in it; its members stay people of this server.
 
-    Its name is not given again. Raises NotFound, and Refused where something changed.
+    Its name cannot be used again. Raises NotFound, and Refused where something changed.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:

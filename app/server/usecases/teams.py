@@ -1,4 +1,4 @@
-"""Gumloop teams and their keys, as whoever runs the server manages them."""
+"""Gumloop teams and their keys, as the operator of the server manages them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,7 +93,7 @@ class ListTeams:
 
 
 class CreateTeamKey:
-    """Make a team's key; the one before ends at once. Raises NotFound."""
+    """Create a team's key; the previous one ends at once. Raises NotFound."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database

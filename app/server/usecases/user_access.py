@@ -1,4 +1,4 @@
-"""What opens something in a person's name, as whoever runs the server sees and ends it."""
+"""What opens something in a person's name, as the operator of the server sees and ends it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ class EndUserAccess:
         return self._end(by, email, only, work)
 
     def keys(self, by: audit.Who, email: str, only: UUID | None = None) -> Ended:
-        """Delete the person's own API key, and those that they made for teams."""
+        """Delete the person's own API key, and those that they created for teams."""
 
         def work(session: Session, user: User, now: datetime) -> tuple[Ended, list[audit.What]]:
             chosen = [key for key in access.read_keys(session, user.id) if only in {None, key.id}]

@@ -227,7 +227,7 @@ def test_a_command_leaves_the_schema_of_a_newer_version_alone(
     bring_to(database, "head")
     with SideDoor(data) as door:
         door.execute("UPDATE alembic_version SET version_num = '9999'")
-    loopin("server", "user", "list", *place(data)).fails(1, "made by a newer version")
+    loopin("server", "user", "list", *place(data)).fails(1, "created by a newer version")
 
 
 def test_a_token_that_another_token_created_knows_it_as_its_parent(data: Path, database: Database) -> None:
@@ -349,7 +349,7 @@ def test_one_that_is_newer_than_the_program_is_refused_and_left_alone(data: Path
         door.execute("UPDATE alembic_version SET version_num = '9999'")
     before = everything(data)
     assert refused(data) == (
-        "loopin: the database was made by a newer version of this program\n"
+        "loopin: the database was created by a newer version of this program\n"
         "  next: update the program here too\n"
     )
     with pytest.raises(Failed, match="newer version"):

@@ -211,7 +211,7 @@ def test_who_does_not_administer_a_team_makes_no_key_for_it(organization: Organi
                 assert answer.status_code == 403
                 assert "gum_" not in answer.text
     with person_at(server, viewer.login) as person:
-        assert "Owners and admins make this key" in KeyPage(person).text()
+        assert "Owners and admins create this key" in KeyPage(person).text()
 
 
 def test_nobody_sees_or_makes_keys_without_signing_in(account_server: AccountServer) -> None:

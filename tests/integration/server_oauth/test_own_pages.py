@@ -197,8 +197,8 @@ def test_a_new_password_ends_all_else_that_the_old_one_opened(
 @pytest.mark.parametrize(
     ("new", "again", "words"),
     [
-        ("short", "short", "Take 12 to 1024 characters"),
-        ("x" * 1025, "x" * 1025, "Take 12 to 1024 characters"),
+        ("short", "short", "Use 12 to 1024 characters"),
+        ("x" * 1025, "x" * 1025, "Use 12 to 1024 characters"),
         (NEW, "another-not-real", "The two are not the same."),
         ("", "", "Enter a new password."),
     ],

@@ -130,7 +130,7 @@ def test_a_key_is_replaced_in_two_steps_and_can_be_copied(
     fill_in(tab, *owner.login)
     tab.get_by_role("heading", name="User ID and API keys").wait_for()
     assert user_id_of(server, owner.email) in tab.inner_text("main")
-    tab.get_by_role("button", name="Make a key").click()
+    tab.get_by_role("button", name="Create a key").click()
     tab.get_by_label("New key").wait_for()
     tab.goto(f"{server.http}/account/keys")
     assert not tab.get_by_role("button", name="Replace it now").is_visible()

@@ -130,7 +130,7 @@ def test_events_are_filtered_by_actor_action_organization_and_time(run: Run, dat
         (LEO, "api_token.create")
     ]
     assert found("--actor", "nobody") == []
-    assert "No event fits." in run("audit", "--actor", "nobody").works().err
+    assert "No event matches." in run("audit", "--actor", "nobody").works().err
     run("audit", "--org", "nowhere").fails(1, "there is no organization 'nowhere'")
     run("audit", "--until", "yesterdayish").fails(2, "--until 'yesterdayish' is no time")
 
@@ -257,7 +257,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_is_deleted(
         run("audit", "prune", "--before", "2021-01-01", "--to", str(taken)).fails(2, "exists already")
     missing = tmp_path / "no" / "folder"
     run("audit", "prune", "--before", "2021-01-01", "--to", str(missing)).fails(1, "cannot be written")
-    run("audit", "--since", "1d", "prune", "--before", "1d", "--to", "x").fails(2, "stand behind it")
+    run("audit", "--since", "1d", "prune", "--before", "1d", "--to", "x").fails(2, "go after it")
     assert there.read_text() == "precious"
     assert actions(database) == ["organization.add", "login"]
 

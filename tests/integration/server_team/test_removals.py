@@ -73,7 +73,7 @@ def test_a_person_ends_with_all_that_is_theirs_alone(filled: Organization, opera
     told = operate(server, "user", "remove", mo.email)
     told.fails(exits.USAGE, f"Removing the person {mo.email} ends: {sessions} sessions, 1 allowed program,")
     assert "1 API key, 1 membership, 1 project role." in told.err
-    assert "Made by them, and lives on: 1 API token." in told.err
+    assert "Created by them, and stays valid: 1 API token." in told.err
     assert f"API token made-by-mo in {name}/web" in told.err
     assert "add --yes" in told.err
     assert refusal(Caller(server, bearer).current) == OK
@@ -112,7 +112,7 @@ def test_a_teams_key_outlives_whoever_made_it(filled: Organization, operate: Ope
     [team] = operate(server, "team", "list", "--org", name, "--json").works().json
     key = make_key(filled, vera, team["id"])
     shown = operate(server, "user", "remove", vera.email, "--yes").works()
-    assert "Made by them, and lives on: 1 team key." in shown.err
+    assert "Created by them, and stays valid: 1 team key." in shown.err
     assert f"Removed {vera.email}. Ended: " in shown.out
     assert teams_with(filled, filled.member("member"), key, team["id"]) == (200, ["ops"])
     [team] = operate(server, "team", "list", "--org", name, "--json").works().json

@@ -108,7 +108,7 @@ def test_a_leaver_is_out_at_once_everywhere(organization: Organization, operate:
     program = tokens_at(server, (leo, PASSWORD))["access_token"]
     said = operate(server, "user", "disable", leo).works().out
     assert "3 sessions, 1 program, 0 keys ended" in said
-    assert "1 API token that they made still works" in said
+    assert "1 API token that they created still works" in said
     for bearer in bearers:
         assert refusal(Caller(server, bearer).current) == ("UNAUTHENTICATED", "Token is invalid")
     assert not is_let_in(server, leo, PASSWORD)

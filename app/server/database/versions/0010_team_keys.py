@@ -1,4 +1,4 @@
-"""A team's key may have no person behind it: its maker is removed, or whoever runs the server made it."""
+"""A team's key may have no person: its creator was removed, or the operator of the server created it."""
 
 import sqlalchemy as sa
 from alembic import op
