@@ -110,7 +110,7 @@ def revoke(
     if not may and query is None:
         raise _nobody_to_ask()
     with pointing(text):
-        known = run(ctx, lambda container: _look(container, wanted, query, with_children))
+        known = run(ctx, lambda container: _select_tokens(container, wanted, query, with_children))
     _warn(known)
     if query is not None and not known.wanted:
         show("Nothing to revoke: no token of this organization passes the filter.", err=True)
@@ -120,7 +120,7 @@ def revoke(
     if query is not None:
         what = plural(known.of, "unrevoked API token")
         show(f"The filter selects {len(known.wanted) - known.more:,} of {what}.", err=True)
-    _tell_children(known, with_children)
+    _show_children(known, with_children)
     if not said_yes(ctx):
         _show(known)
         if not may:
@@ -183,10 +183,10 @@ def _nobody_to_ask() -> UsageError:
     return UsageError("revoking cannot be undone, and nobody is here to be asked", hint="add --yes")
 
 
-async def _look(
+async def _select_tokens(
     container: Container, wanted: tuple[str, ...], query: Query | None, with_children: bool
 ) -> Known:
-    known, listing = await _chosen(container, wanted, query, with_children)
+    known, listing = await _select_chosen(container, wanted, query, with_children)
     if listing is None or not known.wanted:
         return known
     created = await container.find_descendants.do(known.wanted, listing)
@@ -197,7 +197,7 @@ async def _look(
     return known.with_children() if with_children else known
 
 
-async def _chosen(
+async def _select_chosen(
     container: Container, wanted: tuple[str, ...], query: Query | None, with_children: bool
 ) -> tuple[Known, Listing | None]:
     """The tokens that were asked for, and the listing that has them; None where they cannot be listed."""
@@ -226,7 +226,7 @@ def _warn(known: Known) -> None:
         show("Left out: the token that you are signed in with. --id would take it.", err=True)
 
 
-def _tell_children(known: Known, with_children: bool) -> None:
+def _show_children(known: Known, with_children: bool) -> None:
     """Say what was created with the tokens that are to go, and whether it goes, too."""
     creators = _it(len(known.wanted) - known.more)
     if known.more:

@@ -44,8 +44,8 @@ async def discover(issuer: str, fetch: Fetch) -> Discovery:
     document = await fetch.document(issuer.rstrip("/") + PATH)
     named = document.get("issuer")
     if named != issuer:
-        said = repr(clean(named, 120)) if isinstance(named, str) else "nobody"
-        raise BadReply(f"{clean(issuer, 120)} describes another issuer: {said}", hint="use the name it gives")
+        name = repr(clean(named, 120)) if isinstance(named, str) else "nobody"
+        raise BadReply(f"{clean(issuer, 120)} describes another issuer: {name}", hint="use the name it gives")
     jwks_uri = document.get("jwks_uri")
     if not isinstance(jwks_uri, str):
         raise BadReply(f"{clean(issuer, 120)} does not say where its keys are", hint=AGAIN)

@@ -24,7 +24,7 @@ class Readiness:
             self._database.check()
         except NoDatabase:
             return False
-        # The gate for health: whatever else the driver raises means "not ready".
+        # The boundary of health: whatever else the driver raises means "not ready".
         except Exception as error:
             log.failure("database.unreachable", error)
             return False

@@ -1,4 +1,4 @@
-"""The ring of signing keys: made on first start, kept in one file that only its owner and group can read.
+"""The ring of signing keys: created on first start, kept in one file that only its owner and group can read.
 
 The file is a JWK set (RFC 7517 §5) of symmetric keys. The first key signs; every key in it verifies. Other
 secrets are derived from each key: the first of them signs, and every one verifies. Several hosts share one
@@ -69,7 +69,7 @@ class KeyRing:
 
 
 class KeyFile:
-    """A ring that lives in a file, and can be read again. Raises Failed when it cannot be used."""
+    """A ring in a file, which can be read again. Raises Failed when it cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -133,13 +133,13 @@ def new_key() -> OctKey:
 
 
 def key_file(folder: Path, path: Path | None) -> KeyFile:
-    """The ring in `path`; without one, the ring in `folder`, which is made when it is not there."""
+    """The ring in `path`; without one, the ring in `folder`, which is created if it does not exist."""
     if path is None:
         load_or_make(folder)
         return KeyFile(folder / FILE_NAME)
     if not path.exists():
         raise UsageError(
-            f"there are no signing keys in {path}", hint=f"make them: loopin server keys create {path}"
+            f"there are no signing keys in {path}", hint=f"create them: loopin server keys create {path}"
         )
     return KeyFile(path)
 
@@ -197,7 +197,7 @@ def _named(path: Path, ring: KeyRing, kid: str) -> OctKey:
 def load_or_make(folder: Path) -> KeyRing:
     """Read the ring in `folder`, making folder and ring first when there is none.
 
-    Raises Failed when the ring cannot be made or read, is readable by others or is damaged.
+    Raises Failed when the ring cannot be created or read, is readable by others or is damaged.
     """
     path = folder / FILE_NAME
     try:

@@ -1,4 +1,4 @@
-"""How many requests may be at the same thing at once, so that those that wait leave room for others."""
+"""How many requests may do the same thing at once, so that those that wait leave workers to others."""
 
 import asyncio
 import threading
@@ -11,35 +11,35 @@ RETRY_AFTER = 2.0
 
 
 class Busy(RateLimited):
-    """There was no room; nothing was begun."""
+    """The limit was reached; nothing was begun."""
 
     def __init__(self, message: str = "many people are signing in at this moment") -> None:
         super().__init__(message, hint="try again in a moment", retry_after=RETRY_AFTER)
 
 
 class Limit:
-    """For threads: `at_once` inside, and others wait for `patience` seconds. Raises `refusal` then."""
+    """For threads: `at_once` hold it, others wait up to `patience` seconds, then `refusal` is raised."""
 
     def __init__(self, at_once: int, patience: float, refusal: Callable[[], LoopinError]) -> None:
-        self._room = threading.BoundedSemaphore(at_once)
+        self._semaphore = threading.BoundedSemaphore(at_once)
         self._patience = patience
         self._refusal = refusal
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Be inside for the block."""
-        if not self._room.acquire(timeout=self._patience):
+        """Hold one of the places during the block."""
+        if not self._semaphore.acquire(timeout=self._patience):
             raise self._refusal()
         try:
             yield
         finally:
-            self._room.release()
+            self._semaphore.release()
 
 
 class FairShare:
-    """For an event loop: each principal has `at_once` inside, and its others wait, up to `most` of both.
+    """For an event loop: each principal holds up to `at_once`, and more of its calls wait, up to `most` of both.
 
-    Who is alone waits for nobody else. Over all principals there are up to `total`.
+    No principal waits for another. Over all principals there are up to `total`.
     """
 
     def __init__(self, at_once: int, most: int, total: int) -> None:
@@ -47,31 +47,31 @@ class FairShare:
         self._most = most
         self._total = total
         self._count = 0
-        self._rooms: dict[str, tuple[asyncio.Semaphore, int]] = {}
+        self._semaphores: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
     async def enter(self, principal: str) -> None:
-        """Return when there is room. Raises Busy where too many wait already."""
-        room, count = self._rooms.get(principal) or (asyncio.Semaphore(self._at_once), 0)
+        """Wait for a place. Raises Busy where too many wait already."""
+        semaphore, count = self._semaphores.get(principal) or (asyncio.Semaphore(self._at_once), 0)
         if count >= self._most or self._count >= self._total:
             raise Busy("the server is busy")
-        self._rooms[principal] = room, count + 1
+        self._semaphores[principal] = semaphore, count + 1
         self._count += 1
         try:
-            await room.acquire()
+            await semaphore.acquire()
         except BaseException:
             self._forget(principal)
             raise
 
     def leave(self, principal: str) -> None:
-        """Make room for the next one of the same principal."""
-        room, _ = self._rooms[principal]
-        room.release()
+        """Give the place to the next call of the same principal."""
+        semaphore, _ = self._semaphores[principal]
+        semaphore.release()
         self._forget(principal)
 
     def _forget(self, principal: str) -> None:
-        room, count = self._rooms[principal]
+        semaphore, count = self._semaphores[principal]
         self._count -= 1
         if count > 1:
-            self._rooms[principal] = room, count - 1
+            self._semaphores[principal] = semaphore, count - 1
         else:
-            del self._rooms[principal]
+            del self._semaphores[principal]

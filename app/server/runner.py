@@ -240,7 +240,7 @@ def _obey(sweeper: Sweeper, end: "_End") -> None:
 def _sweep(sweeper: Sweeper) -> dict[str, Any]:
     try:
         return {"swept": sweeper.once()}
-    # The gate of the control line: whoever asked waits for an answer.
+    # The boundary of the control line: its reader waits for an answer.
     except Exception as error:
         log.failure("sweep.failed", error)
         return {"swept": 0, "error": "the sweep failed, see the log"}

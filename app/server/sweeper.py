@@ -88,7 +88,7 @@ class PeriodicTask(ABC):
             wait = self._interval
             try:
                 self.round()
-            # The gate of this thread: a round that fails must not end the rounds.
+            # The boundary of this thread: a round that fails must not end the rounds.
             except Exception as error:
                 self.failed(error)
 

@@ -15,7 +15,7 @@ from app.services.chainloop_session import ChainloopSession
 
 
 class Description(NamedTuple):
-    """Who acts, and where: a change that is made on the strength of it goes where `context` says."""
+    """Who acts, and where: a change based on it is sent to `context`."""
 
     context: RequestContext
     identity: Identity
@@ -108,7 +108,7 @@ class CreateOrganization:
         """Return it as a switch to it.
 
         Raise UsageError for what can be no name, AlreadyExists for a taken one, PermissionDenied where people
-        do not make organizations themselves.
+        do not create organizations themselves.
         """
         self._session.check_may_change()
         names.check(name)
@@ -116,26 +116,28 @@ class CreateOrganization:
         gateway = await self._session.gateway(credential)
         before = {membership.id for membership in await list_memberships(self._session, credential)}
         try:
-            made = await gateway.create_organization(name)
+            created = await gateway.create_organization(name)
         except (Failed, Unreachable):
-            # The answer got lost; a membership that was not there tells that it was made.
+            # The answer got lost; a membership that was not there shows that it was created.
             there = [m for m in await gateway.memberships() if m.organization.name == name]
             if not there or there[0].id in before:
                 raise
-            made = there[0].organization
+            created = there[0].organization
         endpoint, memory = credential.endpoint.address, self._session.memory
         detail = f"profile {credential.profile} works in it"
-        await self._trail.add(Action.CREATE_ORGANIZATION, endpoint=endpoint, subject=made.name, detail=detail)
+        await self._trail.add(
+            Action.CREATE_ORGANIZATION, endpoint=endpoint, subject=created.name, detail=detail
+        )
         try:
             stored = await memory.store_organization(
-                credential.profile, endpoint, OrganizationRef(made.name, made.id)
+                credential.profile, endpoint, OrganizationRef(created.name, created.id)
             )
         except LoopinError as error:
             raise Failed(
-                f"{made.name} was created, but could not be stored with the profile: {error.message}",
-                hint=f"loopin chainloop organization set --name {made.name}",
+                f"{created.name} was created, but could not be stored with the profile: {error.message}",
+                hint=f"loopin chainloop organization set --name {created.name}",
             ) from error
-        membership = Membership("", made, Role.OWNER, True)
+        membership = Membership("", created, Role.OWNER, True)
         return Switched(membership, stored, overruled(self._session, name))
 
 

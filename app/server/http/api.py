@@ -93,7 +93,7 @@ def _answer_errors(routes: Blueprint) -> None:
 
     routes.register_error_handler(HTTPException, no_such_call)
 
-    # The gate of these routes: a program gets JSON, whatever went wrong.
+    # The boundary of these routes: a program gets JSON, whatever went wrong.
     @routes.errorhandler(Exception)
     def broken(error: Exception) -> ResponseReturnValue:
         log.failure("api.failed", error)

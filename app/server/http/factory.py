@@ -155,7 +155,7 @@ def _answer_errors(app: Flask) -> None:
             {"Retry-After": str(RETRY_AFTER)},
         )
 
-    # The gate: whatever else a page raises is logged here and told as one sentence.
+    # The boundary: whatever else a page raises is logged here and shown as one sentence.
     @app.errorhandler(Exception)
     def failed(error: Exception) -> ResponseReturnValue:
         log.failure("http.failed", error)

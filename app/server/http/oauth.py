@@ -137,7 +137,7 @@ def _answer_errors(routes: Blueprint) -> None:
         answer = {"error": "temporarily_unavailable", "error_description": text}
         return answer, 503, {"Retry-After": str(RETRY_AFTER)}
 
-    # The gate of these routes: a program gets JSON, whatever went wrong.
+    # The boundary of these routes: a program gets JSON, whatever went wrong.
     @routes.errorhandler(Exception)
     def broken(error: Exception) -> ResponseReturnValue:
         log.failure("oauth.failed", error)

@@ -67,7 +67,7 @@ class Calls:
             return answer
         except errors.LoopinError as error:
             raise refusal_of(error) from error
-        # The gate: whatever else a call raises is logged here and told as "internal error".
+        # The boundary: whatever else a call raises is logged here and sent as "internal error".
         except Exception as error:
             if not isinstance(error, Refusal):
                 log.failure("rpc.failed", error, method=call.method)

@@ -22,7 +22,7 @@ from app.server.usecases.audit_trail import Filter, ReadAudit
 
 AUDIT_PRUNE = "audit.prune"
 KEPT = (audit.ORGANIZATION_ADD, audit.ORGANIZATION_REMOVE)
-"""Events that stay: new organizations are checked against them, their names and who made how many."""
+"""Events that stay: names of new organizations, and how many a person created, are checked against them."""
 _AT_ONCE = 500
 
 

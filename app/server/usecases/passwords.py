@@ -20,17 +20,17 @@ class Passwords:
 
     def __init__(self, at_once: int = 2) -> None:
         self._hasher = PasswordHasher()
-        self._room = Limit(at_once, PATIENCE, Busy)
+        self._limit = Limit(at_once, PATIENCE, Busy)
         self._decoy = self._hasher.hash(secrets.token_hex(16))
 
     def hash(self, password: str) -> str:
         """A new hash with a salt of its own."""
-        with self._room.hold():
+        with self._limit.hold():
             return self._hasher.hash(password)
 
     def matches(self, stored: str | None, password: str) -> bool:
         """True when `password` is the one behind `stored`; None stands for an account that is not there."""
-        with self._room.hold():
+        with self._limit.hold():
             try:
                 right = self._hasher.verify(stored or self._decoy, password[:MAX_LENGTH])
             except (VerificationError, InvalidHashError):

@@ -8,7 +8,7 @@ SQLite has one writer at a time, from `BEGIN IMMEDIATE` on.
 The sweep alone holds an organization before its tokens: of two transactions that wait for each other then,
 PostgreSQL ends one, which is tried again.
 
-The time of what is done is taken after the locks: events are dated in the order in which they happened.
+The time of a change is read after the locks: events are dated in the order in which they happened.
 """
 
 from datetime import datetime
@@ -69,7 +69,7 @@ def lock_session(
 def recheck_session(
     session: Session, user_id: UUID, session_id: UUID, clock: Clock, *, writes_user: bool = False
 ) -> User:
-    """The person of a session that still lives, both held until the transaction ends. Raises SessionEnded."""
+    """The person of a session that is valid, both held until the transaction ends. Raises SessionEnded."""
     user = lock_user(session, user_id, writes_user)
     lock_session(session, user_id, session_id, clock)
     return user

@@ -89,13 +89,13 @@ def test_requests_that_wait_for_a_lock_do_not_hold_every_worker(fresh_server: Se
 
 
 @ON_BOTH
-def test_a_sign_in_that_found_no_room_does_not_count_as_a_failure(
+def test_a_sign_in_that_reached_the_limit_does_not_count_as_a_failure(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.server.usecases.passwords.PATIENCE", 0.0)
     passwords = Passwords(at_once=1)
     sign_in = SignIn(parts.database, passwords, parts.tokens, parts.clock, parts.settings.session_life)
-    with passwords._room.hold(), pytest.raises(Busy):
+    with passwords._limit.hold(), pytest.raises(Busy):
         sign_in.do(seed.OWNER, seed.PASSWORD, "192.0.2.1")
     with parts.database.read() as session:
         failed = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.succeeded.is_(False))
