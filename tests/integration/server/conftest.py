@@ -17,9 +17,6 @@ from tests.support.server import AccountServer, SharedServers, own_address
 
 WEB = IdentityReference(name="web")
 ROLES = ("owner", "admin", "member", "contributor", "viewer")
-# Adds a person with the sample password to acme; tests of other folders have their own server for it.
-EXTRA = {"admin": "admin", "member": "member", "contributor": "contributor", "loner": ""}
-STAMP = "2026-01-01 00:00:00.000000"
 
 
 @dataclass(slots=True)
@@ -56,23 +53,6 @@ class Cast:
         if key not in self.callers:
             self.callers[key] = Caller(self.server, self.bearers.get(who, ""), organization)
         return self.callers[key]
-
-
-def add_person(server: AccountServer, email: str, role: str) -> None:
-    """Add a person with the sample password, in acme unless `role` is empty."""
-    connection = server.database()
-    user = uuid4().hex
-    connection.execute(
-        "INSERT INTO users SELECT ?, ?, '', '', password_hash, false, created_at, updated_at, NULL"
-        " FROM users WHERE email = ?",
-        (user, email, server.owner[0]),
-    )
-    if role:
-        connection.execute(
-            "INSERT INTO memberships SELECT ?, ?, id, ?, true, ?, ? FROM organizations WHERE name = 'acme'",
-            (uuid4().hex, user, role, STAMP, STAMP),
-        )
-    connection.close()
 
 
 def make_cast(server: AccountServer, database: Database) -> Cast:
