@@ -95,7 +95,7 @@ from app.cli.server_sso import ProviderFlags, provider_options
     callback=span_in("seconds"),
     default="0",
     metavar="DURATION",
-    help="How long to report not ready and go on serving before a stop; a bare number is seconds. [0]",
+    help="On SIGTERM, report not ready and keep serving for this long; a bare number is seconds. [0]",
 )
 @click.option(
     "--registration-secret-file",

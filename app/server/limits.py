@@ -37,7 +37,7 @@ class Limit:
 
 
 class FairShare:
-    """For an event loop: each principal holds up to `at_once`, and more of its calls wait, up to `most` of both.
+    """For an event loop: each principal holds up to `at_once`; with those that wait, up to `most`.
 
     No principal waits for another. Over all principals there are up to `total`.
     """

@@ -84,14 +84,14 @@ def test_a_program_that_is_ended_meanwhile_is_counted_again(parts: Parts) -> Non
             )
         )
     remove = RemoveUser(parts.database, utc_now)
-    shown = remove.look(seed.OWNER)
+    shown = remove.preview(seed.OWNER)
     assert shown.counts["grants"] == 1
     with parts.database.write() as session:
         session.execute(update(OAuthGrant).values(ended_at=now))
         removing = Run(lambda: remove.do(OPERATOR, shown))
         assert removing.waits()
     assert isinstance(removing.end(), Refused)
-    assert remove.look(seed.OWNER).counts["grants"] == 0
+    assert remove.preview(seed.OWNER).counts["grants"] == 0
 
 
 @ON_BOTH
