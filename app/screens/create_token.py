@@ -59,6 +59,8 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         self._projects = ("", *known)
         self._other_offered = not identity.project
         self._lives = expiry.choices(frame.clock.now(), identity.latest_end)
+        own = next((token for token in book.tokens if token.id == identity.token_id), None)
+        self._grantable = (own.permissions if own else ()) or allowed.EVERY
         self._creating = False
 
     def heading(self) -> str:
@@ -90,9 +92,10 @@ class CreateTokenDialog(Dialog[CreatedToken]):
             yield Static("", id="create-life-note", classes="note", markup=False)
             if self._permissions:
                 yield _label("May")
-                yield ChoiceBar(_MAY, 0, id="create-may")
+                first_project = self._projects[1] if barred else ""
+                yield ChoiceBar(_MAY, _CUSTOM if self._beyond((), first_project) else 0, id="create-may")
                 yield SelectionList[str](
-                    *((name, name, name in allowed.READ_ONLY) for name in allowed.EVERY),
+                    *((name, name, name in allowed.READ_ONLY) for name in self._grantable),
                     id="create-permissions",
                     compact=True,
                 )
@@ -157,9 +160,16 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         custom, wanted = self._may == _CUSTOM, self._wanted()
         self.query_one("#create-permissions").display = custom
         problem = "choose at least one" if custom and not wanted else ""
+        if beyond := self._beyond(wanted, self._project()):
+            problem = f"the API token that you use may not: {', '.join(beyond)}"
         shown = wanted or allowed.default(bool(self._project()))
         self._say("create-may-note", problem or ", ".join(shown), wrong=bool(problem))
         return problem
+
+    def _beyond(self, permissions: tuple[str, ...], project: str) -> tuple[str, ...]:
+        """Which of `permissions`, or of the default set, the API token in use does not have itself."""
+        granted = permissions or allowed.default(bool(project))
+        return tuple(name for name in granted if name not in self._grantable)
 
     def _name_problem(self) -> str:
         name = self._value("create-name")

@@ -80,6 +80,24 @@ async def test_custom_permissions_need_at_least_one() -> None:
         assert box.plane.tokens[-1].permissions == ("api_token:revoke",)
 
 
+async def test_a_token_cannot_give_what_it_does_not_have_itself() -> None:
+    """The form offers what the token in use has, and says what is too much before anything is sent."""
+    box = fakes.container(environment=fakes.CI_TOKEN)
+    box.plane.capabilities |= {TOKEN_PERMISSIONS}
+    box.plane.tokens[1] = replace(box.plane.tokens[1], permissions=("api_token:list", "api_token:create"))
+    async with at_tokens(box) as tokens:
+        form = await tokens.new()
+        await form.write("ci-look")
+        assert "api_token:revoke" not in form.text()
+        assert form.can_create()
+        assert await form.may("left", "left") == "default"
+        await form.reads("the API token that you use may not: organization:read")
+        assert not form.can_create()
+        assert await form.may("right", "right") == "custom"
+        await form.save()
+        assert box.plane.tokens[-1].permissions == ("api_token:list",)
+
+
 async def test_a_stock_control_plane_offers_none_and_the_pane_says_so() -> None:
     async with at_tokens() as tokens:
         await tokens.reads("set by the server, not")
