@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from app import __version__
 from app.cli import exits
@@ -137,4 +138,17 @@ def _usage(error: click.UsageError, arguments: Sequence[str]) -> UsageError:
     if (left := vendor_cli.refusal(error, arguments)) is not None:
         return left
     path = error.ctx.command_path if error.ctx else "loopin"
-    return UsageError(error.format_message().rstrip("."), hint=f"see: {path} --help")
+    return UsageError(error.format_message().rstrip(".") + _source(error), hint=f"see: {path} --help")
+
+
+def _source(error: click.UsageError) -> str:
+    """Where a value came from that cannot be used, when it was not typed."""
+    param = getattr(error, "param", None)
+    if error.ctx is None or param is None:
+        return ""
+    source = error.ctx.get_parameter_source(param.name)
+    if source is ParameterSource.DEFAULT_MAP:
+        return " (from the file of --config)"
+    variables = [param.envvar] if isinstance(param.envvar, str) else param.envvar or ()
+    named = next((name for name in variables if os.environ.get(name)), "")
+    return f" (from {named})" if source is ParameterSource.ENVIRONMENT and named else ""

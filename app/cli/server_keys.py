@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from app.cli import server_config
 from app.cli.groups import Leaf
 from app.cli.options import debug_option
 from app.cli.output import show, show_json, table
@@ -165,6 +166,8 @@ def _trail(
         )
 
 
+server_config.add_sources(list_.params, server_config.SHARED)
+list_.params.append(server_config.config_option())
 for _command in (create, list_):
     _command.params.append(debug_option())
 

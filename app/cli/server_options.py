@@ -6,7 +6,7 @@ import shlex
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib.util import find_spec
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 import click
+from click.core import ParameterSource
 
+from app.cli import server_config
 from app.cli.options import debug_option
 from app.domain import spans
 from app.domain.errors import Cancelled, Failed, LoopinError, Unreachable, UsageError
@@ -48,13 +50,16 @@ def span_in(unit: str) -> Callable[[click.Context, click.Parameter, str], timede
 
 
 def _no_password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
+    source = ctx.get_parameter_source(str(param.name))
+    if value is None or source is ParameterSource.ENVIRONMENT:
+        return value
     try:
         parts = urlsplit(value)
         secret = parts.password or "password" in parse_qs(parts.query)
     except ValueError:
         secret = None
+    if secret and source is ParameterSource.DEFAULT_MAP:
+        raise UsageError("the database URL in the file of --config has a password", hint=_FILE_HINT)
     if secret:
         raise UsageError(
             "a password on the command line can be read by everybody on this machine", hint=_FILE_HINT
@@ -72,6 +77,7 @@ def _params() -> list[click.Parameter]:
         click.Option(
             ["--database-url"],
             metavar="URL",
+            envvar=DATABASE_VARIABLE,
             callback=_no_password,
             help=f"PostgreSQL instead of SQLite; without a password in it. [{DATABASE_VARIABLE}]",
         ),
@@ -84,9 +90,20 @@ def _params() -> list[click.Parameter]:
 
 
 def database_options(function: F) -> F:
-    """Give a command `data`, `database_url` and `database_url_file`."""
+    """Give a command `data`, `database_url`, `database_url_file` and `--config`."""
+    return _add_options(function, server_config.SHARED)
+
+
+def start_options(function: F) -> F:
+    """The same, and let every option come from a variable or the file."""
+    return _add_options(function, None)
+
+
+def _add_options(function: F, from_outside: Collection[str] | None) -> F:
     gathered: list[click.Parameter] = function.__dict__.setdefault("__click_params__", [])
-    gathered.extend(reversed([*_params(), debug_option()]))
+    place = _params()
+    server_config.add_sources([*gathered, *place], from_outside)
+    gathered.extend(reversed([*place, server_config.config_option(), debug_option()]))
     return function
 
 
@@ -111,9 +128,14 @@ def default_data() -> Path:
 
 
 def chosen_url(database_url: str | None, database_url_file: Path | None) -> str:
-    """The URL of the database, empty for SQLite. The command line beats the variable."""
+    """The URL of the database, empty for SQLite. A flag beats a variable, and that the file of --config."""
     if database_url and database_url_file:
-        raise UsageError("two databases are named", hint="give --database-url or --database-url-file")
+        ctx = click.get_current_context()
+        counts = server_config.stronger(ctx, "database_url", "database_url_file")
+        if not counts:
+            raise UsageError("two databases are named", hint="give --database-url or --database-url-file")
+        if counts == "database_url":
+            return database_url
     if database_url_file:
         # The server's own rule for files with secrets.
         from app.server import secret_files
@@ -128,7 +150,7 @@ def chosen_url(database_url: str | None, database_url_file: Path | None) -> str:
                 hint="write one line into it, like postgresql://loopin@db.example/loopin",
             )
         return url
-    return database_url or os.environ.get(DATABASE_VARIABLE, "")
+    return database_url or ""
 
 
 @contextmanager

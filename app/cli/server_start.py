@@ -8,17 +8,17 @@ import click
 from app.cli.groups import Leaf
 from app.cli.server_options import (
     chosen_url,
-    database_options,
     default_data,
     naming_the_database,
     span_in,
+    start_options,
     the_extra,
 )
 from app.cli.server_sso import ProviderFlags, provider_options
 
 
 @click.command("start", cls=Leaf)
-@database_options
+@start_options
 @click.option("--host", default="127.0.0.1", metavar="HOST", help="Address to listen on. [127.0.0.1]")
 @click.option(
     "--http-port",
