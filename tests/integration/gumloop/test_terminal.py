@@ -69,9 +69,10 @@ def test_an_app_that_was_opened_to_sign_in_tells_the_shell_whether_somebody_did(
     shell.press("q")
     shell.see("cancelled: nobody signed in to Gumloop", "left=130")
     shell.type("clear; loopin gumloop login; echo left=$?")
-    shell.see("OAuth in your browser", "GNOME Keyring, ready")
+    # The field of the server can be entered as soon as the headings name both servers.
+    shell.see("OAuth in your browser", "GNOME Keyring, ready", "at api.cp.chainloop.dev:443")
     # Any free port instead of the default one.
-    shell.press("Tab", "C-u", "0", "BTab", "Enter")
+    shell.press("Tab", "Tab", "C-u", "0", "BTab", "BTab", "Enter")
     shell.see("✓ Signed in to Gumloop", "Continue")
     shell.press("Enter")
     assert "Signed in to Gumloop" in shell.see("left=0")
