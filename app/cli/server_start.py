@@ -98,11 +98,6 @@ from app.cli.server_sso import ProviderFlags, provider_options
     help="On SIGTERM, report not ready and keep serving for this long; a bare number is seconds. [0]",
 )
 @click.option(
-    "--registration-secret-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Whoever has the secret in this file may register OAuth clients; off without it.",
-)
-@click.option(
     "--federation-secret-file",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Whoever has the secret in this file may have CI tokens verified; off without it.",
@@ -149,7 +144,6 @@ def start(
     database_connections: int,
     database_wait: timedelta,
     drain_delay: timedelta,
-    registration_secret_file: Path | None,
     federation_secret_file: Path | None,
     provider: ProviderFlags,
     allow_organization_creation: bool,
@@ -183,7 +177,6 @@ def start(
         database_connections=database_connections,
         database_wait=database_wait,
         drain_delay=drain_delay,
-        registration_secret_file=registration_secret_file,
         federation_secret_file=federation_secret_file,
         provider=provider.read(),
         passwords=not no_passwords,

@@ -36,9 +36,9 @@ class ServerSettings:
     system choose. `public_url` is what browsers are told; empty means the HTTP listener itself. `public_grpc`
     is host and port that programs are told; empty means that of the listener, unless a proxy is in front.
     `trusted_proxies` are networks whose X-Forwarded-For is believed. `sweep_interval` zero means: only when
-    asked. `database_url` may carry a password and is never printed. `registration_secret_file` holds what
-    opens /oauth/register; without it nobody can register an OAuth client. `federation_secret_file` does the
-    same for /federated/verify. `signing_key_file` is the ring of keys; without it there is one in `data`.
+    asked. `database_url` may carry a password and is never printed. `federation_secret_file` holds what
+    opens /federated/verify; off without it. `signing_key_file` is the ring of keys; without it there is one
+    in `data`.
     `tls_cert` and `tls_key` are PEM files for both listeners; without them they speak plain text.
     `provider` is the team's own identity provider; without `passwords` it is the only way in.
     `session_life` is how long a person stays signed in, at most; `grant_life` how long a program may do what
@@ -63,7 +63,6 @@ class ServerSettings:
     sweep_interval: timedelta = SWEEP_INTERVAL
     database_url: str = ""
     control_stdin: bool = False
-    registration_secret_file: Path | None = None
     federation_secret_file: Path | None = None
     signing_key_file: Path | None = None
     tls_cert: Path | None = None
@@ -166,32 +165,25 @@ class ServerSettings:
         """Where SQLite keeps it when there is no URL."""
         return self.data / "loopin.db"
 
-    def registration_secret(self) -> str:
-        """The secret in the file, empty without one. Raises UsageError and Failed for one that is no use."""
-        return _read_secret(self.registration_secret_file, "registration")
-
     def federation_secret(self) -> str:
-        """The same, for whoever asks us to verify federated tokens."""
-        return _read_secret(self.federation_secret_file, "federation")
+        """The secret in the file, empty without one. Raises UsageError and Failed for one that is no use."""
+        path = self.federation_secret_file
+        if path is None:
+            return ""
+        try:
+            secret = secret_files.read(path, "the federation secret").decode("utf-8").strip()
+        except (OSError, ValueError):
+            secret = ""
+        if len(secret) < MIN_SECRET:
+            raise UsageError(
+                f"the federation secret in {path} cannot be used",
+                hint=f"put at least {MIN_SECRET} random characters into a file that the server can read",
+            )
+        return secret
 
     def login_life(self, long_lived: str) -> timedelta:
         """How long the login of a program lives whose sign-in page was opened with this `long-lived`."""
         return min(LOGIN_LIFE if long_lived == "true" else BRIEF_LIFE, self.session_life)
-
-
-def _read_secret(path: Path | None, purpose: str) -> str:
-    if path is None:
-        return ""
-    try:
-        secret = secret_files.read(path, f"the {purpose} secret").decode("utf-8").strip()
-    except (OSError, ValueError):
-        secret = ""
-    if len(secret) < MIN_SECRET:
-        raise UsageError(
-            f"the {purpose} secret in {path} cannot be used",
-            hint=f"put at least {MIN_SECRET} random characters into a file that the server can read",
-        )
-    return secret
 
 
 def _check_url(name: str, url: str) -> None:

@@ -10,20 +10,19 @@ from tests.support import databases
 from tests.support.organizations import Organization, add_organization
 from tests.support.server import (
     FEDERATION_SECRET,
-    REGISTRATION_SECRET,
     AccountServer,
     ServerFactory,
     no_drain_limit,
 )
 from tests.support.server_process import NO_CONSTANTS
 
-SECRETS = {"/oauth/register": REGISTRATION_SECRET, "/federated/verify": FEDERATION_SECRET}
+SECRETS = {"/federated/verify": FEDERATION_SECRET}
 TRUSTED = ("--trusted-proxy", "127.0.0.0/8", "--log-level", "debug")
 
 
 @pytest.fixture(scope="session")
 def target(account_server: AccountServer) -> AccountServer:
-    """The shared server on SQLite, with registration and verification of federated tokens."""
+    """The shared server on SQLite, with verification of federated tokens."""
     return account_server
 
 

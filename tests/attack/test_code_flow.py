@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from urllib.parse import quote, urlencode
 
-import httpx
 import pytest
 
 from tests.support.oauth import (
@@ -12,6 +11,7 @@ from tests.support.oauth import (
     Person,
     Program,
     Proof,
+    add_client,
     answer_of,
     person_at,
     program_at,
@@ -19,11 +19,12 @@ from tests.support.oauth import (
     tokens_at,
 )
 from tests.support.organizations import Organization
-from tests.support.server import REGISTRATION_SECRET, AccountServer, csrf_of
+from tests.support.server import AccountServer, csrf_of
 
 pytestmark = pytest.mark.slow
 
 PROOF = Proof()
+OTHER_REDIRECT = "https://other.example/callback?tenant=1"
 
 
 @pytest.fixture
@@ -39,22 +40,9 @@ def program(target: AccountServer) -> Iterator[Program]:
 
 
 @pytest.fixture(scope="module")
-def other(target: AccountServer) -> dict[str, str]:
+def other(attacked: Organization) -> str:
     """A second client: an honest program, or an attacker's, with an address of its own."""
-    answer = httpx.post(
-        f"{target.http}/oauth/register",
-        json={
-            "client_name": "Other",
-            "redirect_uris": ["https://other.example/callback?tenant=1"],
-            "token_endpoint_auth_method": "none",
-            "grant_types": ["authorization_code", "refresh_token"],
-        },
-        headers={"Authorization": f"Bearer {REGISTRATION_SECRET}"},
-        trust_env=False,
-    )
-    assert answer.status_code == 201, answer.text
-    found: dict[str, str] = answer.json()
-    return found
+    return add_client(attacked.database, OTHER_REDIRECT)
 
 
 ELSEWHERE = [
@@ -122,9 +110,9 @@ def test_rfc9700_4_1_3_a_redirect_is_compared_and_never_interpreted(ada: Person,
     ],
 )
 def test_rfc6749_3_1_2_3_a_registered_web_address_has_no_second_spelling(
-    ada: Person, other: dict[str, str], uri: str
+    ada: Person, other: str, uri: str
 ) -> None:
-    wanted = request_for(PROOF, client_id=other["client_id"], redirect_uri=uri)
+    wanted = request_for(PROOF, client_id=other, redirect_uri=uri)
     answer = ada.http.get("/oauth/authorize", params=wanted)
     assert answer.status_code == 400
     assert "location" not in answer.headers
@@ -162,7 +150,7 @@ def test_rfc9700_4_4_mix_up_every_answer_names_this_server(target: AccountServer
 
 
 def test_rfc9700_4_5_a_stolen_code_is_of_no_use_in_another_sign_in(
-    ada: Person, program: Program, other: dict[str, str]
+    ada: Person, program: Program, other: str
 ) -> None:
     """Code injection: the attacker's own sign-in has another verifier, and another client another id."""
     code = ada.code(PROOF)
@@ -171,8 +159,8 @@ def test_rfc9700_4_5_a_stolen_code_is_of_no_use_in_another_sign_in(
         {"code_verifier": None},
         {"code_verifier": ""},
         {"code_verifier": PROOF.challenge},
-        {"client_id": other["client_id"]},
-        {"client_id": other["client_id"], "redirect_uri": other["redirect_uris"][0]},
+        {"client_id": other},
+        {"client_id": other, "redirect_uri": OTHER_REDIRECT},
         {"redirect_uri": "http://127.0.0.1:9999/callback"},
         {"redirect_uri": None},
     ):
@@ -277,15 +265,15 @@ def test_rfc9700_4_11_1_after_a_sign_in_no_other_site_follows(
 
 
 def test_rfc7009_2_2_revoking_tells_nothing_of_tokens_and_touches_no_others(
-    target: AccountServer, attacked: Organization, program: Program, other: dict[str, str]
+    target: AccountServer, attacked: Organization, program: Program, other: str
 ) -> None:
     """An unknown token, another client's and garbage look alike."""
     held = tokens_at(target, attacked.owner.login)
     answers = [
         program.revoke("oat_unknown"),
         program.revoke("\u202e" * 10),
-        program.revoke(held["access_token"], client_id=other["client_id"]),
-        program.revoke(held["refresh_token"], client_id=other["client_id"]),
+        program.revoke(held["access_token"], client_id=other),
+        program.revoke(held["refresh_token"], client_id=other),
     ]
     assert {(answer.status_code, answer.text) for answer in answers} == {(200, answers[0].text)}
     assert program.works(held["access_token"])
@@ -294,8 +282,8 @@ def test_rfc7009_2_2_revoking_tells_nothing_of_tokens_and_touches_no_others(
 
 
 def test_rfc9700_4_14_2_a_stolen_refresh_token_works_for_its_own_client_only(
-    target: AccountServer, attacked: Organization, program: Program, other: dict[str, str]
+    target: AccountServer, attacked: Organization, program: Program, other: str
 ) -> None:
     held = tokens_at(target, attacked.owner.login)
-    assert program.refresh(held["refresh_token"], client_id=other["client_id"]).status_code in {400, 401}
+    assert program.refresh(held["refresh_token"], client_id=other).status_code in {400, 401}
     assert program.refresh(held["refresh_token"]).status_code == 200

@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 from app.server.http.openapi import describe
 from tests.support.oauth import tokens_at
 from tests.support.organizations import Organization
-from tests.support.server import FEDERATION_SECRET, REGISTRATION_SECRET, AccountServer
+from tests.support.server import FEDERATION_SECRET, AccountServer
 
 pytestmark = pytest.mark.slow
 
@@ -59,8 +59,7 @@ def session() -> Iterator[requests.Session]:
 def credentials(target: AccountServer, attacked: Organization) -> dict[str, str]:
     """What opens each kind of address."""
     access = tokens_at(target, attacked.owner.login)["access_token"]
-    secrets = {"/oauth/register": REGISTRATION_SECRET, "/federated": FEDERATION_SECRET}
-    return {"/api": access, "/oauth/userinfo": access, **secrets}
+    return {"/api": access, "/oauth/userinfo": access, "/federated": FEDERATION_SECRET}
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["signed in", "nobody"])

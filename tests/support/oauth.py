@@ -17,7 +17,9 @@ from flask.testing import FlaskClient
 
 from app.server import seed
 from app.server.clock import utc_now
-from app.server.database.oauth_models import Team
+from app.server.database.engine import Database
+from app.server.database.oauth_models import OAuthClient, Team
+from app.server.oauth import opaque
 from tests.support.http_client import http_client
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, csrf_of
@@ -226,3 +228,27 @@ def add_team(organization: Organization, name: str) -> str:
         session.add(team)
         session.flush()
         return str(team.id)
+
+
+def add_client(database: Database, redirect_uri: str, secret: str = "") -> str:
+    """Add a client of another program, as version 1.0 registered them; return its ID."""
+    client = OAuthClient(
+        client_id=f"client-{secrets.token_hex(8)}",
+        client_secret=opaque.digest(secret) if secret else None,
+        client_id_issued_at=0,
+        client_secret_expires_at=0,
+    )
+    client.set_client_metadata(
+        {
+            "client_name": "Sample App",
+            "redirect_uris": [redirect_uri],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            "scope": SCOPE,
+            "token_endpoint_auth_method": "client_secret_basic" if secret else "none",
+        }
+    )
+    with database.write() as session:
+        session.add(client)
+        session.flush()
+        return client.client_id

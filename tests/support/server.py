@@ -27,7 +27,7 @@ from tests.support.server_process import ROOT as ROOT
 PATIENCE = 30.0
 Process = ServerProcess | subprocess.Popen[str]
 Launch = Callable[[Sequence[str], Path], Process]
-REGISTRATION_SECRET, FEDERATION_SECRET = "registration-secret-not-real", "federation-secret-not-real"
+FEDERATION_SECRET = "federation-secret-not-real"
 CALLBACK = "http://127.0.0.1:9/auth/callback?state=kept"
 
 
@@ -150,12 +150,10 @@ class SharedServers:
     def _switches(self) -> list[str]:
         flags = ["--trusted-proxy", "127.0.0.0/8", "--log-level", "info"]
         flags += ["--allow-organization-creation", "--dashboard-url", "https://dashboard.example"]
-        for name, secret in (("registration", REGISTRATION_SECRET), ("federation", FEDERATION_SECRET)):
-            place = self._folder / name
-            place.touch(mode=0o600)
-            place.write_text(secret)
-            flags += [f"--{name}-secret-file", str(place)]
-        return flags
+        secret = self._folder / "federation"
+        secret.touch(mode=0o600)
+        secret.write_text(FEDERATION_SECRET)
+        return [*flags, "--federation-secret-file", str(secret)]
 
     def stop(self) -> None:
         """End them all."""

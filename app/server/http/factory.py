@@ -104,7 +104,7 @@ def make_app(parts: Parts, public_url: str, grpc: str = "") -> Flask:
 
 def _add_routes(app: Flask, parts: Parts, way: Directions) -> None:
     csrf, settings, public_url = CSRFProtect(app), parts.settings, way.http
-    server = OAuthServer(parts, public_url, settings.registration_secret())
+    server = OAuthServer(parts, public_url)
     app.register_blueprint(health.make_blueprint(parts.readiness))
     app.register_blueprint(metrics.make_blueprint(parts.metrics))
     app.register_blueprint(openapi.make_blueprint(public_url, settings.provider is not None))

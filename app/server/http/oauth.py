@@ -1,9 +1,8 @@
-"""The OAuth endpoints that programs call: token, revoke, introspect, userinfo, register, metadata."""
+"""The OAuth endpoints that programs call: token, revoke, userinfo, metadata."""
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc6750 import InvalidTokenError
-from authlib.oauth2.rfc7591 import InvalidClientMetadataError
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
@@ -11,21 +10,13 @@ from werkzeug.exceptions import HTTPException
 from app.server import log
 from app.server.bearer import challenge
 from app.server.database.trouble import RETRY_AFTER, NoDatabase
-from app.server.http.bodies import json_object
 from app.server.http.visitor import Visitor
 from app.server.oauth import rules
 from app.server.oauth.server import OAuthServer
 from app.server.parts import Parts
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
-PATHS = (
-    "/oauth/token",
-    "/oauth/revoke",
-    "/oauth/introspect",
-    "/oauth/userinfo",
-    "/oauth/register",
-    METADATA_PATH,
-)
+PATHS = ("/oauth/token", "/oauth/revoke", "/oauth/userinfo", METADATA_PATH)
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -35,9 +26,7 @@ def make_blueprint(parts: Parts, server: OAuthServer) -> Blueprint:
     calls = _Calls(server, Visitor(parts))
     routes.add_url_rule("/oauth/token", "token", calls.token, methods=["POST"])
     routes.add_url_rule("/oauth/revoke", "revoke", calls.revoke, methods=["POST"])
-    routes.add_url_rule("/oauth/introspect", "introspect", calls.introspect, methods=["POST"])
     routes.add_url_rule("/oauth/userinfo", "userinfo", calls.userinfo, methods=["GET", "POST"])
-    routes.add_url_rule("/oauth/register", "register", calls.register, methods=["POST"])
     routes.add_url_rule(METADATA_PATH, "metadata", lambda: server.metadata, methods=["GET"])
     _answer_errors(routes)
     routes.after_request(_challenge)
@@ -70,13 +59,6 @@ class _Calls:
             answer: Response = self._server.create_endpoint_response("revocation")
             return answer
 
-    def introspect(self) -> ResponseReturnValue:
-        """What a token is (RFC 7662)."""
-        _check_form("token")
-        with self._server.transaction(write=False):
-            answer: Response = self._server.create_endpoint_response("introspection")
-            return answer
-
     def userinfo(self) -> ResponseReturnValue:
         """Whose access token it is; field names as in OpenID Connect Core §5.1."""
         with self._server.transaction(write=False) as store:
@@ -84,16 +66,6 @@ class _Calls:
         if person is None:
             raise InvalidTokenError
         return {"sub": str(person.id), "email": person.email, "name": person.name}
-
-    def register(self) -> ResponseReturnValue:
-        """Make a client (RFC 7591); off unless the operator set a registration secret."""
-        if "registration_endpoint" not in self._server.metadata:
-            return {"error": "access_denied", "error_description": "Registration is off on this server."}, 403
-        if not request.is_json or json_object() is None:
-            raise InvalidClientMetadataError("Send a JSON object.")
-        with self._server.transaction(self._visitor.address):
-            answer: Response = self._server.create_endpoint_response("client_registration")
-            return answer
 
 
 def _check_form(needed: str) -> None:

@@ -64,6 +64,5 @@ def _security(public_url: str) -> dict[str, Any]:
             "bearerFormat": "JWT",
             "description": "A person's token from /auth/login.",
         },
-        "client": {"type": "http", "scheme": "basic", "description": "client_id and client_secret."},
         "operator": {"type": "http", "scheme": "bearer", "description": "The secret of that endpoint."},
     }

@@ -30,18 +30,6 @@ SCHEMAS: _Json = {
         scope=_TEXT,
     ),
     "OAuthError": _object("error", error=_TEXT, error_description=_TEXT),
-    "Introspection": _object(
-        "active",
-        active={"type": "boolean"},
-        scope=_TEXT,
-        client_id=_TEXT,
-        username=_TEXT,
-        token_type=_TEXT,
-        exp={"type": "integer"},
-        iat={"type": "integer"},
-        sub=_TEXT,
-        iss=_TEXT,
-    ),
     "Federated": _object(
         "issuerUrl repository orgId orgName",
         issuerUrl=_TEXT,
@@ -52,17 +40,6 @@ SCHEMAS: _Json = {
         projectName=_TEXT,
     ),
     "UserInfo": _object("sub email name", sub=_TEXT, email=_TEXT, name=_TEXT),
-    "Client": _object(
-        "client_id",
-        client_id=_TEXT,
-        client_secret=_TEXT,
-        client_name=_TEXT,
-        redirect_uris=_list(_TEXT),
-        grant_types=_list(_TEXT),
-        response_types=_list(_TEXT),
-        token_endpoint_auth_method=_TEXT,
-        scope=_TEXT,
-    ),
     "Models": _object(
         "model_groups",
         model_groups=_list(
@@ -280,23 +257,7 @@ PATHS: _Json = {
             requestBody=_form("token", "client_id", "token_type_hint"),
         )
     },
-    "/oauth/introspect": {
-        "post": _operation(
-            "What a token is (RFC 7662)",
-            {"200": _answer("Its state", "Introspection"), **_UNKNOWN},
-            requestBody=_form("token", "token_type_hint"),
-            security=[{"client": []}],
-        )
-    },
     "/oauth/userinfo": {"get": _USERINFO, "post": _USERINFO},
-    "/oauth/register": {
-        "post": _operation(
-            "Register a client (RFC 7591); off unless the operator turned it on",
-            {"201": _answer("Registered", "Client"), "403": _answer("Off", "OAuthError"), **_UNKNOWN},
-            requestBody={"content": {"application/json": {"schema": _ref("Client")}}},
-            security=[{"operator": []}],
-        )
-    },
     "/api/v1/models": _read("The models", "Models"),
     "/api/v1/teams": _read("The teams that the caller reaches", "Teams"),
     "/api/v1/organizations": _read("The caller's organizations; not with a team's key", "Organizations"),

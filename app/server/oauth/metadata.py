@@ -5,14 +5,13 @@ from typing import Any
 from app.server.oauth import rules
 
 
-def describe(issuer: str, registration: bool) -> dict[str, Any]:
+def describe(issuer: str) -> dict[str, Any]:
     """The metadata document."""
-    found: dict[str, Any] = {
+    return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/oauth/authorize",
         "token_endpoint": f"{issuer}/oauth/token",
         "revocation_endpoint": f"{issuer}/oauth/revoke",
-        "introspection_endpoint": f"{issuer}/oauth/introspect",
         "userinfo_endpoint": f"{issuer}/oauth/userinfo",
         "scopes_supported": list(rules.SCOPES),
         "response_types_supported": list(rules.RESPONSE_TYPES),
@@ -20,10 +19,6 @@ def describe(issuer: str, registration: bool) -> dict[str, Any]:
         "grant_types_supported": list(rules.GRANT_TYPES),
         "token_endpoint_auth_methods_supported": list(rules.AUTH_METHODS),
         "revocation_endpoint_auth_methods_supported": list(rules.AUTH_METHODS),
-        "introspection_endpoint_auth_methods_supported": list(rules.CONFIDENTIAL_METHODS),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
     }
-    if registration:
-        found["registration_endpoint"] = f"{issuer}/oauth/register"
-    return found

@@ -1,4 +1,4 @@
-"""Which redirect URIs are the same, and which may be registered."""
+"""Which redirect URIs are the same."""
 
 import re
 from urllib.parse import urlsplit
@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 # Written out and not parsed: two readers of one URL must not disagree about its host.
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::([1-9][0-9]{0,4}))?(/[!-\[\]-~]*)?")
 _MAX_PORT = 65535
-MAX_LENGTH = 2000
 
 
 def is_loopback(uri: str) -> bool:
@@ -20,25 +19,6 @@ def matches(uri: str, registered: str) -> bool:
         return True
     bare = _without_port(uri)
     return bare is not None and bare == _without_port(registered)
-
-
-def may_register(uri: str) -> bool:
-    """https anywhere, plain http on loopback only, never a fragment (RFC 6749 §3.1.2, RFC 8252 §8.3)."""
-    if (
-        len(uri) > MAX_LENGTH
-        or not uri.isascii()
-        or not uri.isprintable()
-        or {" ", "\\", '"', "#"} & set(uri)
-    ):
-        return False
-    if is_loopback(uri):
-        return True
-    try:
-        parts = urlsplit(uri)
-        port = parts.port
-    except ValueError:
-        return False
-    return parts.scheme == "https" and bool(parts.hostname) and "@" not in parts.netloc and port != 0
 
 
 def origin(uri: str) -> str:

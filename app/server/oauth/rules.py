@@ -21,5 +21,3 @@ SCOPES = {
 GRANT_TYPES = ("authorization_code", "refresh_token")
 RESPONSE_TYPES = ("code",)
 AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
-# Whoever looks into other people's tokens shows who they are first (RFC 7662 §2.1).
-CONFIDENTIAL_METHODS = ("client_secret_basic", "client_secret_post")

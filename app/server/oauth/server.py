@@ -20,12 +20,11 @@ from werkzeug.datastructures import MultiDict
 
 from app.server.database.oauth_models import OAuthClient
 from app.server.oauth import opaque, rules
-from app.server.oauth.endpoints import Bearer, Introspection, Revocation
+from app.server.oauth.endpoints import Bearer, Revocation
 from app.server.oauth.grants import CodeGrant, RefreshGrant, RequireS256, save_token, store
 from app.server.oauth.metadata import describe
 from app.server.oauth.opaque import Successors
 from app.server.oauth.purge import Purge
-from app.server.oauth.registration import Registration
 from app.server.oauth.store import Store
 from app.server.parts import Parts
 
@@ -36,10 +35,10 @@ logging.getLogger("authlib").setLevel(logging.INFO)
 class OAuthServer(AuthorizationServer):
     """Built for each app. `issuer` is the public address, without a slash at its end (RFC 8414 §2)."""
 
-    def __init__(self, parts: Parts, issuer: str, registration_secret: str = "") -> None:
+    def __init__(self, parts: Parts, issuer: str) -> None:
         super().__init__(query_client=_query_client, save_token=save_token)
         self.issuer = issuer
-        self.metadata = describe(issuer, registration=bool(registration_secret))
+        self.metadata = describe(issuer)
         self.scopes_supported = list(rules.SCOPES)
         self._parts = parts
         self._successors = Successors(parts.ring)
@@ -48,9 +47,6 @@ class OAuthServer(AuthorizationServer):
         self.register_grant(CodeGrant, [RequireS256(required=True)])
         self.register_grant(RefreshGrant)
         self.register_endpoint(Revocation)
-        self.register_endpoint(Introspection(issuer))
-        if registration_secret:
-            self.register_endpoint(Registration(registration_secret, self.metadata))
         self.register_extension(_Issuer(issuer))
         self.protect = ResourceProtector()
         self.protect.register_token_validator(Bearer(realm=issuer))

@@ -73,11 +73,6 @@ class Store:
         self._people[user_id] = recheck_session(self._session, user_id, session_id, self._clock)
         self._now = self._clock()
 
-    def add_client(self, client: OAuthClient) -> None:
-        """Register a client."""
-        self._session.add(client)
-        self._session.flush()
-
     def begin(self, consent: Consent, code: str) -> None:
         """Write down a consent and the code that stands for it."""
         self._purge.do(self._session, self._now)

@@ -56,7 +56,6 @@ BEARER = {"Authorization": f"Bearer {SECRET}"}
 TOKEN = {"client_id": "gumloop_cli", "token": "not-real"}
 REFRESH = {"client_id": "gumloop_cli", "grant_type": "refresh_token", "refresh_token": "not-real"}
 LOGIN = {"email": "ada@acme.example", "password": "not-real"}
-CLIENT = {"client_name": "x", "redirect_uris": ["http://127.0.0.1/callback"], "scope": "gumloop_api"}
 FOREIGN = raw({"alg": "RS256"}, {"iss": "https://ci.example", "aud": "chainloop"}).reveal()
 ROUTES = {
     ("GET", "/"): Route("page", True),
@@ -81,10 +80,8 @@ ROUTES = {
     ("POST", "/oauth/authorize"): Route("page", True, ask={"query_string": CODE, "data": {}}),
     ("POST", "/oauth/token"): Route("oauth", True, True, {"data": REFRESH}),
     ("POST", "/oauth/revoke"): Route("oauth", True, True, {"data": TOKEN}),
-    ("POST", "/oauth/introspect"): Route("oauth", True, ask={"data": TOKEN, "auth": ("x", "y")}),
     ("GET", "/oauth/userinfo"): Route("oauth", True, ask={"headers": BEARER}),
     ("POST", "/oauth/userinfo"): Route("oauth", True, ask={"headers": BEARER}),
-    ("POST", "/oauth/register"): Route("oauth", True, True, {"json": CLIENT, "headers": BEARER}),
     ("GET", "/.well-known/oauth-authorization-server"): Route("oauth"),
     ("GET", "/api/v1/models"): Route("vendor", True, ask={"headers": BEARER}),
     ("GET", "/api/v1/teams"): Route("vendor", True, ask={"headers": BEARER}),
@@ -134,7 +131,6 @@ def opened(folder: Path) -> Iterator[House]:
         settings = ServerSettings(
             folder / "data",
             sweep_interval=timedelta(0),
-            registration_secret_file=secret,
             federation_secret_file=secret,
             provider=ProviderSettings(provider.url, "loopin", secret),
         )

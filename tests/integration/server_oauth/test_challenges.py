@@ -10,7 +10,6 @@ ENDPOINTS = {
     "teams": ("GET", "/api/v1/teams"),
     "organizations": ("GET", "/api/v1/organizations"),
     "userinfo": ("GET", "/oauth/userinfo"),
-    "register": ("POST", "/oauth/register"),
     "logout": ("POST", "/auth/logout"),
     "federated": ("POST", "/federated/verify"),
 }

@@ -1,30 +1,22 @@
-"""Revocation, introspection, userinfo, registration and metadata."""
-
-from typing import Any
+"""Revocation, userinfo, clients with a secret, and metadata."""
 
 import httpx
 import pytest
 from authlib.oauth2 import rfc8414, rfc9207
 
 from tests.support.databases import ON_BOTH
-from tests.support.http_client import http_client
-from tests.support.oauth import CLIENT, Person, Program, Proof, answer_of, request_for, tokens_at
-from tests.support.server import REGISTRATION_SECRET, AccountServer, ServerFactory
+from tests.support.oauth import CLIENT, Person, Program, Proof, add_client, answer_of, request_for, tokens_at
+from tests.support.organizations import Organization
+from tests.support.server import AccountServer
 
 WEB_REDIRECT = "https://app.example/callback"
-
-
-def register(http: httpx.Client, secret: str = REGISTRATION_SECRET, **metadata: Any) -> httpx.Response:
-    wanted = {"client_name": "Sample App", "redirect_uris": [WEB_REDIRECT]} | metadata
-    return http.post("/oauth/register", json=wanted, headers={"Authorization": f"Bearer {secret}".strip()})
+SECRET = "client-secret-not-real"
 
 
 @pytest.fixture
-def confidential(program: Program) -> tuple[str, str]:
-    """Id and secret of a confidential client, as registered."""
-    answer = register(program.http, grant_types=["authorization_code", "refresh_token"])
-    assert answer.status_code == 201, answer.text
-    return answer.json()["client_id"], answer.json()["client_secret"]
+def confidential(organization: Organization) -> tuple[str, str]:
+    """Id and secret of a confidential client."""
+    return add_client(organization.database, WEB_REDIRECT, SECRET), SECRET
 
 
 @pytest.fixture
@@ -77,42 +69,6 @@ def test_rfc7009_2_1_a_request_without_token_or_client_is_refused(
     assert answer.json()["error"] in {"invalid_request", "invalid_client"}
 
 
-def test_rfc7662_2_1_a_public_client_may_not_introspect(program: Program, tokens: dict[str, str]) -> None:
-    data = {"token": tokens["access_token"], "client_id": CLIENT}
-    answer = program.http.post("/oauth/introspect", data=data)
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
-    assert answer.headers["www-authenticate"].startswith("Basic")
-    answer = program.http.post("/oauth/introspect", data=data, auth=(CLIENT, "guess"))
-    assert answer.status_code == 401
-
-
-@ON_BOTH
-def test_rfc7662_2_2_a_confidential_client_learns_what_a_token_is(
-    program: Program, tokens: dict[str, str], confidential: tuple[str, str], account_server: AccountServer
-) -> None:
-    def ask(token: str) -> dict[str, Any]:
-        answer = program.http.post("/oauth/introspect", data={"token": token}, auth=confidential)
-        assert answer.status_code == 200
-        found: dict[str, Any] = answer.json()
-        return found
-
-    found = ask(tokens["access_token"])
-    assert found["exp"] - found["iat"] == 3600
-    expected = {
-        "active": True,
-        "scope": "gumloop_api userinfo",
-        "client_id": CLIENT,
-        "username": "ada@acme.example",
-        "sub": account_server.seed["gumloop"]["user_id"],
-        "iss": account_server.http,
-    }
-    assert expected.items() <= found.items()
-    assert ask(tokens["refresh_token"])["active"] is True
-    assert ask("oat_unknown") == {"active": False}
-    program.revoke(tokens["refresh_token"])
-    assert ask(tokens["access_token"]) == {"active": False}
-
-
 @ON_BOTH
 def test_userinfo_tells_whose_token_it_is(
     program: Program, tokens: dict[str, str], account_server: AccountServer
@@ -141,21 +97,8 @@ def test_rfc6750_3_1_userinfo_needs_a_token_with_its_scope(
     assert (answer.status_code, answer.json()["error"]) == (403, "insufficient_scope")
 
 
-def test_rfc7591_registration_is_off_unless_it_was_turned_on(fresh_server: ServerFactory) -> None:
-    with http_client(fresh_server(seed="").http) as http:
-        assert register(http).status_code == 403
-        metadata = http.get("/.well-known/oauth-authorization-server").json()
-    assert "registration_endpoint" not in metadata
-
-
-@pytest.mark.parametrize("secret", ["", "wrong", REGISTRATION_SECRET + "x"])
-def test_rfc7591_3_registration_needs_the_operators_secret(program: Program, secret: str) -> None:
-    answer = register(program.http, secret)
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
-
-
 @ON_BOTH
-def test_rfc7591_3_2_1_a_confidential_client_signs_people_in(
+def test_rfc6749_3_2_1_a_confidential_client_signs_people_in(
     program: Program, ada: Person, confidential: tuple[str, str]
 ) -> None:
     proof = Proof()
@@ -181,56 +124,6 @@ def test_rfc7591_3_2_1_a_confidential_client_signs_people_in(
     assert program.http.post("/oauth/token", data=fields, auth=confidential).status_code == 200
 
 
-def test_rfc7591_2_a_public_client_gets_no_secret(program: Program) -> None:
-    made = register(
-        program.http,
-        token_endpoint_auth_method="none",
-        redirect_uris=["http://127.0.0.1/cb"],
-        scope="userinfo",
-    ).json()
-    assert "client_secret" not in made
-    assert made["scope"] == "userinfo"
-
-
-@ON_BOTH
-def test_a_clients_secret_is_stored_as_a_hash(
-    confidential: tuple[str, str], account_server: AccountServer
-) -> None:
-    with account_server.database() as database:
-        assert confidential[1] not in "\n".join(database.iterdump())
-
-
-@pytest.mark.parametrize(
-    ("changes", "error"),
-    [
-        ({"redirect_uris": ["http://app.example/callback"]}, "invalid_redirect_uri"),
-        ({"redirect_uris": ["https://app.example/#part"]}, "invalid_client_metadata"),
-        ({"redirect_uris": ["javascript:alert(1)"]}, "invalid_client_metadata"),
-        ({"redirect_uris": ["https://user@app.example/"]}, "invalid_client_metadata"),
-        ({"redirect_uris": []}, "invalid_redirect_uri"),
-        ({"redirect_uris": "https://app.example/"}, "invalid_client_metadata"),
-        ({"redirect_uris": [1, None]}, "invalid_client_metadata"),
-        ({"grant_types": ["password"]}, "invalid_client_metadata"),
-        ({"grant_types": [[]]}, "invalid_client_metadata"),
-        ({"response_types": ["token"]}, "invalid_client_metadata"),
-        ({"scope": "everything"}, "invalid_client_metadata"),
-        ({"scope": 7}, "invalid_client_metadata"),
-        ({"client_name": {"a": 1}}, "invalid_client_metadata"),
-        ({"token_endpoint_auth_method": "private_key_jwt"}, "invalid_client_metadata"),
-    ],
-)
-def test_rfc7591_3_2_2_bad_metadata_is_refused(program: Program, changes: dict[str, Any], error: str) -> None:
-    answer = register(program.http, **changes)
-    assert (answer.status_code, answer.json()["error"]) == (400, error)
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"text"'])
-def test_rfc7591_3_1_a_registration_is_a_json_object(program: Program, body: bytes) -> None:
-    headers = {"Authorization": f"Bearer {REGISTRATION_SECRET}", "Content-Type": "application/json"}
-    answer = program.http.post("/oauth/register", content=body, headers=headers)
-    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
-
-
 def test_rfc8414_2_the_metadata_is_valid_and_says_what_is_true(
     program: Program, account_server: AccountServer
 ) -> None:
@@ -241,7 +134,7 @@ def test_rfc8414_2_the_metadata_is_valid_and_says_what_is_true(
     assert found["code_challenge_methods_supported"] == ["S256"]
     assert found["authorization_response_iss_parameter_supported"] is True
     assert "none" in found["revocation_endpoint_auth_methods_supported"]
-    assert "none" not in found["introspection_endpoint_auth_methods_supported"]
+    assert not found.keys() & {"registration_endpoint", "introspection_endpoint"}
     for name, url in found.items():
         if name.endswith("_endpoint"):
             path = url.removeprefix(account_server.http)

@@ -137,12 +137,6 @@ def of_the_ring(folder: Path) -> tuple[Path, Callable[[], object]]:
     return folder / "secret", lambda: keys.read(folder / "secret")
 
 
-def of_the_settings(folder: Path) -> tuple[Path, Callable[[], object]]:
-    place = written(folder)
-    settings = ServerSettings(folder, registration_secret_file=place, federation_secret_file=place)
-    return place, lambda: (settings.registration_secret(), settings.federation_secret())
-
-
 def of_federation(folder: Path) -> tuple[Path, Callable[[], object]]:
     place = written(folder)
     return place, ServerSettings(folder, federation_secret_file=place).federation_secret
@@ -168,7 +162,7 @@ def written(folder: Path) -> Path:
     return folder / "secret"
 
 
-FILES = [of_the_ring, of_the_settings, of_federation, of_the_provider, of_the_database, of_tls]
+FILES = [of_the_ring, of_federation, of_the_provider, of_the_database, of_tls]
 
 
 @pytest.mark.parametrize("kind", FILES)

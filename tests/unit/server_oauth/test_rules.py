@@ -45,13 +45,6 @@ def test_an_https_redirect_matches_exactly_and_its_port_counts() -> None:
     assert not redirects.matches("https://app.example:444/cb", "https://app.example/cb")
 
 
-@given(st.text(max_size=60))
-def test_whatever_is_registered_stays_on_https_or_this_computer(text: str) -> None:
-    for uri in (text, f"http://{text}", f"http://127.0.0.1{text}"):
-        if redirects.may_register(uri):
-            assert uri.startswith("https://") or redirects.is_loopback(uri)
-
-
 @given(st.text(max_size=80))
 def test_after_sign_in_nothing_but_our_own_pages_follows(text: str) -> None:
     for value in (text, f"/{text}", f"//{text}", f"/oauth/authorize?{text}", f"/account/keys{text}"):
