@@ -32,7 +32,7 @@ def sweep(
     with open_database(data, database_url, database_url_file) as database:
         from app.server.usecases.sweep import Sweep
 
-        found = Sweep(database).foresee() if dry_run else Sweep(database).do()
+        found = Sweep(database).preview() if dry_run else Sweep(database).run()
     if as_json:
         show_json([_shape(item) for item in found])
         return

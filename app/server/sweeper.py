@@ -114,10 +114,10 @@ class Sweeper(PeriodicTask):
         """Sweep now; return how many tokens were revoked."""
         began, started = self._sweep.now(), time.monotonic()
         revoked, longest = 0, 0.0
-        for piece in self._sweep.pieces(self._stop.is_set):
-            # Piece by piece: what a round that fails has revoked stays revoked.
-            self._metrics.revoked(piece.revoked)
-            revoked, longest = revoked + piece.revoked, max(longest, piece.seconds)
+        for batch in self._sweep.batches(self._stop.is_set):
+            # Batch by batch: what a round that fails has revoked stays revoked.
+            self._metrics.revoked(batch.revoked)
+            revoked, longest = revoked + batch.revoked, max(longest, batch.seconds)
         seconds = time.monotonic() - started
         self._metrics.swept(began, seconds, revoked, longest)
         log.event("sweep.done", revoked=revoked, seconds=round(seconds, 3), longest=round(longest, 3))

@@ -19,24 +19,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from uuid import UUID
 
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from sqlalchemy import text
 
-from app.domain.organizations import Role
-from app.server import parts
 from app.server.database.engine import Database
-from app.server.settings import ServerSettings
-from app.server.usecases.actors import PersonActor, Place
 from tests.integration.server.callers import Caller
 from tests.support import databases, postgres
 from tests.support.server import AccountServer, release, sign_in, start
 from tests.support.server_process import run_program
 
-ORGANIZATIONS, THRESHOLD, SAMPLE = 100, 90, 2000
+ORGANIZATIONS, THRESHOLD = 100, 90
 # As a server that keeps its promises is set up: with fsync.
 POSTGRES = "-c listen_addresses='' -c max_connections=200"
 PACE, IDLE_SECONDS = 0.01, 8.0
@@ -142,23 +137,6 @@ def plan(database: Database) -> str:
         return "\n".join(str(row[0]) for row in session.execute(text(sql)))
 
 
-def single_revokes(data: Path, url: str) -> float:
-    """Microseconds of one revoke by the server's own use case, audit event included."""
-    made = parts.build(ServerSettings(data=data, database_url="" if url.startswith("sqlite") else url))
-    with made.database.read() as session:
-        query = "SELECT t.id, o.id FROM api_tokens t JOIN organizations o ON o.id = t.organization_id"
-        query += " WHERE o.name = 'bench-1' AND t.revoked_at IS NULL ORDER BY t.active_since DESC LIMIT :n"
-        rows = session.execute(text(query), {"n": SAMPLE}).all()
-    owner = UUID(str(rows[0][1]))
-    actor = PersonActor(owner, "bench@acme.example", owner, Place(owner, owner, "bench-1", Role.OWNER))
-    began = time.perf_counter()
-    for token, _ in rows:
-        made.revoke_token.do(actor, str(UUID(str(token))))
-    seconds = time.perf_counter() - began
-    made.database.close()
-    return seconds / len(rows) * 1e6
-
-
 def sweep_now(server: AccountServer) -> tuple[int, float]:
     """Ask the server; return how many tokens and in how many seconds."""
     assert server.process.stdin is not None
@@ -192,7 +170,6 @@ def measure(server: AccountServer, kind: str, tokens: int, stale: int) -> None:
     fill(database, tokens, stale)
     print(f"\n== {kind}: {tokens} tokens, {stale} stale; filled in {time.perf_counter() - began:.0f} s")
     print(plan(database))
-    single = single_revokes(server.data, url)
     owner = Caller(server, sign_in(server, *server.owner))
     names = (f"w-{number}" for number in range(10**9))
 
@@ -207,7 +184,6 @@ def measure(server: AccountServer, kind: str, tokens: int, stale: int) -> None:
     each = seconds / max(swept, 1) * 1e6
     events, distinct = told(database)
     print(f"swept {swept} in {seconds:.1f} s: {each:.1f} µs a token; events {events}, tokens {distinct}")
-    print(f"single revoke {single:.0f} µs: the sweep is {single / each:.0f} times faster")
     print(f"longest transaction {longest(server) * 1000:.0f} ms")
     for name, before, after in zip(("read", "write"), idle, during, strict=True):
         print(f"{name} p95: {before} idle, {after} sweeping, × {after.p95() / before.p95():.2f}")

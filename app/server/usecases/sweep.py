@@ -1,27 +1,38 @@
-"""The sweep: revoke what nobody uses. The rule is app.domain.inactivity; this is its set-based form."""
+"""The sweep: revoke unused API tokens. The rule is in app.domain.inactivity; this is its form in SQL."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import delete, exists, select
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    CursorResult,
+    Uuid,
+    delete,
+    exists,
+    insert,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain import inactivity
 from app.server.database.engine import Database
-from app.server.database.models import APIToken, LoginSession, Organization
-from app.server.usecases import attempts, sweep_batch
-from app.server.usecases.sweep_batch import Batch
+from app.server.database.models import APIToken, AuditEvent, LoginSession, Organization
+from app.server.database.types import UTCDateTime
+from app.server.usecases import attempts, audit
 
-# A transaction ends long before it is in anybody's way: a batch is made as large as fits into this many
-# seconds, and is followed by a rest in which others get their turn: so many times as long. On PostgreSQL the
-# rest is for the processors; nobody there waits for a writer of other rows.
-TARGET = 0.05
-REST, POSTGRESQL_REST = 0.5, 1.0
-SMALLEST, FIRST, LARGEST = 50, 200, 2_000
+# Tokens in a transaction: on a busy machine with two processors it takes less than 100 ms.
+BATCH_SIZE = 750
+# After each transaction others have their turn, for this part of the time that it took.
+REST = 0.5
+_COLUMNS = (APIToken.id, APIToken.name, APIToken.created_at, APIToken.last_used_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,58 +49,79 @@ class Swept:
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class Batch:
     """One transaction of a sweep: how many tokens it revoked, in how many seconds, and which if asked."""
 
     revoked: int
     seconds: float
-    listed: Sequence[Swept] = ()
+    tokens: Sequence[Swept] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _Organization:
     id: UUID
     name: str
     threshold: int
 
+    def due(self, now: datetime) -> tuple[ColumnElement[bool], ...]:
+        """Conditions on a token that a sweep takes at `now`."""
+        return _due(self.id, self.threshold, now)
+
+    def swept(self, row: Any) -> Swept:
+        """One of its tokens, from `_COLUMNS`."""
+        id, name, created_at, last_used_at = row
+        return Swept(id, name, self.id, self.name, self.threshold, created_at, last_used_at)
+
 
 class Sweep:
-    """Revoke every inactive token of every organization that has a threshold.
+    """Revoke every unused token of every organization that has a threshold.
 
-    Small transactions, each with its audit events. Running it again changes nothing more, and any number of
-    processes may run it at once: rows that one of them holds are left to it, and looked at once more at the
-    end, in case it died. The time is the database's.
+    Small transactions, each with its audit events. Any number of processes may sweep at once: rows that one
+    of them locks are skipped first, and waited for at the end in case that process died. The time is the
+    database's.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        sqlite = database.engine.dialect.name == "sqlite"
-        # SQLite has one writer: nobody holds rows while it writes.
-        self._passes = (False,) if sqlite else (False, True)
-        self._rest = REST if sqlite else POSTGRESQL_REST
 
     def now(self) -> datetime:
         """The time that the rule is applied at."""
         with self._database.read() as session:
             return self._database.now(session)
 
-    def do(self) -> list[Swept]:
+    def run(self) -> list[Swept]:
         """Sweep, and return what was revoked."""
-        swept: list[Swept] = []
-        for piece in self._pieces(listed=True, stopped=lambda: False):
-            swept += piece.listed
-        return swept
+        return [token for batch in self.batches(listed=True) for token in batch.tokens]
 
-    def pieces(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Piece]:
-        """Sweep, and yield each transaction when it is done, with numbers only.
+    def batches(self, stopped: Callable[[], bool] = lambda: False, listed: bool = False) -> Iterator[Batch]:
+        """Sweep, and yield each transaction when it is committed.
 
-        `stopped` is asked in between; what is left then waits for the next sweep.
+        `stopped` is asked in between; what is left then waits for the next sweep. `listed` reads the tokens,
+        which takes a server's time from requests.
         """
-        return self._pieces(listed=False, stopped=stopped)
+        for skip_locked in (True, False):
+            for organization_id in self._organizations():
+                more = True
+                while more and not stopped():
+                    began = time.monotonic()
+                    revoke = partial(self._revoke, organization_id, skip_locked, listed)
+                    revoked, tokens = self._database.transact(revoke)
+                    batch = Batch(revoked, time.monotonic() - began, tokens)
+                    yield batch
+                    more = revoked == BATCH_SIZE
+                    time.sleep(batch.seconds * REST)
 
-    def foresee(self) -> list[Swept]:
+    def preview(self) -> list[Swept]:
         """What a sweep would revoke now; nothing is changed."""
-        return [swept for id in self._organizations() for swept in self._foreseen(id)]
+        found: list[Swept] = []
+        for organization_id in self._organizations():
+            with self._database.read() as session:
+                organization = _read(session, organization_id)
+                if organization is not None:
+                    due = organization.due(self._database.now(session))
+                    query = select(*_COLUMNS).where(*due).order_by(APIToken.active_since)
+                    found += [organization.swept(row) for row in session.execute(query)]
+        return found
 
     def _organizations(self) -> list[UUID]:
         """Those that have something to sweep."""
@@ -98,76 +130,75 @@ class Sweep:
             now = self._database.now(session)
             found: list[UUID] = []
             for days in session.scalars(select(threshold).where(threshold > 0).distinct()).all():
-                stale = sweep_batch.stale(Organization.id, inactivity.cutoff(days or 0, now))
-                query = select(Organization.id).where(threshold == days, exists().where(*stale))
-                found += session.scalars(query.order_by(Organization.id))
-        return found
+                due = exists().where(*_due(Organization.id, days or 0, now))
+                found += session.scalars(select(Organization.id).where(threshold == days, due))
+        return sorted(found)
 
-    def _pieces(self, listed: bool, stopped: Callable[[], bool]) -> Iterator[Piece]:
-        pace = _Pace(self._rest)
-        for wait in self._passes:
-            for organization_id in self._organizations():
-                more = True
-                while more and not stopped():
-                    piece = self._piece(organization_id, pace.size, wait, listed)
-                    more = piece.revoked == pace.size
-                    yield piece
-                    pace.follow(piece)
-
-    def _piece(self, organization_id: UUID, size: int, wait: bool, listed: bool) -> Piece:
-        began = time.monotonic()
-
-        def revoke(session: Session) -> tuple[int, list[Swept]]:
-            # Read again inside, and held: somebody may have raised it or turned it off since.
-            place = _place(session, organization_id, held=True)
-            if place is None:
-                return 0, []
-            now = self._database.now(session)
-            cutoff = inactivity.cutoff(place.threshold, now)
-            batch = Batch(organization_id, place.threshold, cutoff, now, size, wait, listed)
-            revoked, rows = sweep_batch.revoke(session, batch)
-            return revoked, [_swept(place, row) for row in rows]
-
-        revoked, swept = self._database.transact(revoke)
-        return Piece(revoked, time.monotonic() - began, swept)
-
-    def _foreseen(self, organization_id: UUID) -> Iterator[Swept]:
-        with self._database.read() as session:
-            place = _place(session, organization_id)
-            if place is None:
-                return
-            now = self._database.now(session)
-            batch = Batch(organization_id, place.threshold, inactivity.cutoff(place.threshold, now), now, 0)
-            query = select(*sweep_batch.COLUMNS).where(*batch.stale).order_by(APIToken.active_since)
-            for row in session.execute(query):
-                yield _swept(place, row)
+    def _revoke(
+        self, organization_id: UUID, skip_locked: bool, listed: bool, session: Session
+    ) -> tuple[int, list[Swept]]:
+        # Read again, and held: somebody may have raised the threshold or turned it off since.
+        organization = _read(session, organization_id, hold=True)
+        if organization is None:
+            return 0, []
+        now = self._database.now(session)
+        _record(session, organization, now, skip_locked)
+        recorded = select(AuditEvent.target_id).where(
+            AuditEvent.action == audit.TOKEN_SWEEP,
+            AuditEvent.at == now,
+            AuditEvent.organization_id == organization_id,
+        )
+        # Another batch may have the same time; its tokens are revoked.
+        revoke = update(APIToken).where(APIToken.id.in_(recorded), APIToken.revoked_at.is_(None))
+        revoke = revoke.values(revoked_at=now).execution_options(synchronize_session=False)
+        if not listed:
+            return cast("CursorResult[Any]", session.execute(revoke)).rowcount, []
+        tokens = [organization.swept(row) for row in session.execute(revoke.returning(*_COLUMNS))]
+        return len(tokens), tokens
 
 
-class _Pace:
-    """How many tokens a transaction takes, from how long the last one took."""
+def _record(session: Session, organization: _Organization, now: datetime, skip_locked: bool) -> None:
+    """Lock the tokens of one batch, the longest unused first, and write their events: no row comes here."""
+    # PostgreSQL checks a row again that was changed while it waited. SQLite has one writer and no such lock.
+    due = (
+        select(APIToken.id, APIToken.name)
+        .where(*organization.due(now))
+        .order_by(APIToken.active_since)
+        .limit(BATCH_SIZE)
+        .with_for_update(skip_locked=skip_locked)
+        .cte("due")
+    )
+    event: dict[str, ColumnElement[Any]] = {
+        "at": literal(now, UTCDateTime),
+        "actor_kind": literal(audit.SYSTEM.kind),
+        "actor_name": literal(audit.SYSTEM.name),
+        "address": literal(""),
+        "action": literal(audit.TOKEN_SWEEP),
+        "organization_id": literal(organization.id, Uuid),
+        "target_id": due.c.id,
+        "target_name": due.c.name,
+        "details": literal({"threshold": organization.threshold}, JSON),
+    }
+    session.execute(insert(AuditEvent).from_select(list(event), select(*event.values())))
 
-    def __init__(self, rest: float) -> None:
-        self.size = FIRST
-        self._rest = rest
 
-    def follow(self, piece: Piece) -> None:
-        """Fit the next batch, and rest."""
-        if piece.revoked:
-            fits = int(self.size * TARGET / max(piece.seconds, 0.001))
-            self.size = max(SMALLEST, min(fits, self.size * 2, LARGEST))
-            time.sleep(min(piece.seconds, TARGET) * self._rest)
+def _due(
+    organization_id: UUID | InstrumentedAttribute[UUID], threshold: int, now: datetime
+) -> tuple[ColumnElement[bool], ...]:
+    """The rule of app.domain.inactivity as conditions on a token of an organization."""
+    return (
+        APIToken.organization_id == organization_id,
+        APIToken.revoked_at.is_(None),
+        APIToken.active_since < inactivity.cutoff(threshold, now),
+    )
 
 
-def _place(session: Session, organization_id: UUID, held: bool = False) -> _Place | None:
+def _read(session: Session, organization_id: UUID, hold: bool = False) -> _Organization | None:
+    """The organization; None when it has no threshold."""
     query = select(Organization.id, Organization.name, Organization.api_token_max_days_inactive)
     query = query.where(Organization.id == organization_id)
-    row = session.execute(query.with_for_update(read=True) if held else query).one_or_none()
-    return _Place(row[0], row[1], row[2]) if row and row[2] else None
-
-
-def _swept(place: _Place, row: Any) -> Swept:
-    id, name, created_at, last_used_at = row
-    return Swept(id, name, place.id, place.name, place.threshold, created_at, last_used_at)
+    row = session.execute(query.with_for_update(read=True) if hold else query).one_or_none()
+    return _Organization(row[0], row[1], row[2]) if row and row[2] else None
 
 
 class TidyUp:

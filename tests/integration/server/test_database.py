@@ -127,14 +127,14 @@ def test_the_sample_data_tells_its_story(demo: parts.Parts) -> None:
 @ON_BOTH
 def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(demo: parts.Parts) -> None:
     made = demo
-    swept = made.sweep.do()
+    swept = made.sweep.run()
     assert {token.name for token in swept} == {
         "ci-legacy",
         "ml-training-2024",
         "ci-staging",
         "pentest-spring",
     }
-    assert made.sweep.do() == []
+    assert made.sweep.run() == []
     with made.database.read() as session:
         events = session.scalars(select(AuditEvent)).all()
         revoked = session.scalars(select(APIToken.id).where(APIToken.revoked_at == NOW)).all()
@@ -149,7 +149,7 @@ def test_without_a_threshold_nothing_is_swept(demo: parts.Parts) -> None:
     made = demo
     with made.database.write() as session:
         session.execute(update(Organization).values(api_token_max_days_inactive=None))
-    assert made.sweep.do() == []
+    assert made.sweep.run() == []
 
 
 SPANS = st.timedeltas(timedelta(0), timedelta(days=3)) | st.sampled_from(
@@ -189,4 +189,4 @@ def test_the_sweep_and_the_rule_agree_on_every_token(
         session.add_all(rows)
     doomed = {row.id for row in rows if inactivity.is_inactive(row, threshold, NOW)}
     with closing(Database(databases.url_of(tmp_path), fixed=lambda: NOW)) as at_that_time:
-        assert {swept.id for swept in Sweep(at_that_time).do()} == doomed
+        assert {swept.id for swept in Sweep(at_that_time).run()} == doomed

@@ -70,7 +70,7 @@ def test_behind_a_pooler_in_transaction_mode_everything_works(tmp_path: Path, po
     with pgbouncer.in_front_of(postgres_url) as url, closing(build(tmp_path, url).database) as database:
         made = server_parts.build(ServerSettings(data=tmp_path, database_url=url))
         work(made)
-        made.sweep.do()
+        made.sweep.run()
         made.database.close()
         # Nothing of one transaction is left for the next one on the same connection.
         with database.read() as session:

@@ -20,7 +20,7 @@ from app.server.federation.models import TrustedIssuer
 from app.server.metrics import Metrics
 from app.server.parts import Parts
 from app.server.sweeper import Sweeper
-from app.server.usecases import audit, sweep_batch
+from app.server.usecases import audit, sweep
 from app.server.usecases.places import AddProject, ListProjects, SetMembership
 from app.server.usecases.project_members import AddProjectMember, ListProjectMembers, ProjectRef
 from app.server.usecases.removals import RemoveUser
@@ -159,28 +159,59 @@ def idle(parts: Parts) -> Parts:
 def test_a_sweep_that_gave_way_to_another_transaction_tries_again(
     idle: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    revoke, tries = sweep_batch.revoke, []
+    record, tries = sweep._record, []
 
     def once(*given: Any) -> Any:
         tries.append(given)
         if len(tries) == 1:
             raise Conflict("another change of the same rows came first")
-        return revoke(*given)
+        return record(*given)
 
-    monkeypatch.setattr(sweep_batch, "revoke", once)
-    assert len(idle.sweep.do()) > 5
+    monkeypatch.setattr(sweep, "_record", once)
+    assert len(idle.sweep.run()) > 5
+
+
+@ON_BOTH
+def test_a_token_that_is_used_while_the_sweep_waits_for_it_survives(idle: Parts) -> None:
+    with idle.database.write() as session:
+        used = select(APIToken.id).where(APIToken.name == "ci-legacy")
+        token = session.scalars(used.with_for_update()).one()
+        session.execute(update(APIToken).where(APIToken.id == token).values(last_used_at=utc_now()))
+        sweeping = Run(idle.sweep.run)
+        assert sweeping.waits()
+    swept = sweeping.end()
+    assert isinstance(swept, list)
+    assert len(swept) > 5
+    assert token not in {found.id for found in swept}
+
+
+@ON_BOTH
+def test_a_sweep_of_many_batches_revokes_and_records_each_token_once(
+    idle: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "BATCH_SIZE", 2)
+    due = {token.id for token in idle.sweep.preview()}
+    batches = list(idle.sweep.batches(listed=True))
+    assert max(batch.revoked for batch in batches) == 2
+    swept = [token.id for batch in batches for token in batch.tokens]
+    with idle.database.read() as session:
+        events = session.scalars(
+            select(AuditEvent.target_id).where(AuditEvent.action == audit.TOKEN_SWEEP)
+        ).all()
+    assert len(swept) == len(events) == len(due)
+    assert set(swept) == set(events) == due
 
 
 def test_what_a_round_that_fails_has_revoked_is_counted(idle: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    metrics, pieces = Metrics(), list(idle.sweep.pieces())
-    revoked = sum(piece.revoked for piece in pieces)
+    metrics, batches = Metrics(), list(idle.sweep.batches())
+    revoked = sum(batch.revoked for batch in batches)
     assert revoked > 5
 
     def fails(_stopped: object) -> Iterator[Any]:
-        yield from pieces
+        yield from batches
         raise Conflict("another change of the same rows came first")
 
-    monkeypatch.setattr(idle.sweep, "pieces", fails)
+    monkeypatch.setattr(idle.sweep, "batches", fails)
     with pytest.raises(Conflict):
         Sweeper(idle.sweep, timedelta(0), metrics).once()
     assert f"loopin_sweep_revoked_total {float(revoked)}" in metrics.text().decode()

@@ -132,5 +132,5 @@ def test_the_figures_of_a_round_are_told(parts: Parts, sweeper: Sweeper) -> None
 
 
 def test_a_sweep_that_is_told_to_stop_leaves_the_rest_for_the_next(parts: Parts) -> None:
-    assert list(parts.sweep.pieces(stopped=lambda: True)) == []
-    assert len(parts.sweep.do()) == 4
+    assert list(parts.sweep.batches(stopped=lambda: True)) == []
+    assert len(parts.sweep.run()) == 4
