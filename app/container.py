@@ -1,4 +1,4 @@
-"""The composition root: the only place, with `app.adapters`, that names concrete client-side classes.
+"""The composition root: the only place, with `app.composition`, that names concrete client-side classes.
 
 Everything is made on first use, and its module imported then, so that the first frame waits for none of it.
 """
@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from app import __version__
-from app.adapters import AGENT, Adapters, load_ahead
+from app.composition import AGENT, Adapters, load_ahead
 from app.domain.credentials import Provider
 
 if TYPE_CHECKING:

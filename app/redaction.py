@@ -5,7 +5,7 @@ import asyncio
 import inspect
 from typing import Any
 
-from app.adapters import Adapters
+from app.composition import Adapters
 from app.domain import text
 from app.domain.redact import Redactor, parts
 
