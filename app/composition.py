@@ -106,7 +106,7 @@ class Adapters:
 
     @cached_property
     def vault(self) -> Vault:
-        from app.vault.keychain import KeychainVault
+        from app.adapters.keychain.keychain import KeychainVault
 
         return KeychainVault(timeout=self.settings.keychain_timeout)
 

@@ -195,7 +195,7 @@ def sample_container(
     folder: Path, server: SampleServer, flags: Mapping[str, str | None] | None = None
 ) -> Container:
     """The app's parts for the demo: a vault in memory, the sample server, all files in `folder`."""
-    from app.vault.memory import MemoryVault
+    from app.adapters.keychain.memory import MemoryVault
 
     return Container.headless(_settings(folder, server, flags or {}), vault=MemoryVault())
 

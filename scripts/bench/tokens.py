@@ -32,6 +32,7 @@ from textual.widget import Widget
 from textual.widgets import DataTable, OptionList
 from token_server import filled_server
 
+from app.adapters.keychain.memory import MemoryVault
 from app.container import Container
 from app.domain import filter as filters
 from app.domain.book import Book
@@ -40,7 +41,6 @@ from app.domain.tokens import StatusFilter
 from app.main import LoopinApp
 from app.screens.tokens import TokensScreen
 from app.settings import load
-from app.vault.memory import MemoryVault
 from tests.support.server import AccountServer
 from widgets.detail_pane import DetailText
 from widgets.token_browser import TokenBrowser

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    "room", ["domain", "services", "clients", "vault", "store", "server", "oidc", "proto"]
+    "room", ["domain", "services", "clients", "adapters", "store", "server", "oidc", "proto"]
 )
 def test_room_never_loads_textual(room: str) -> None:
     """Import every module of the room in a fresh interpreter, and look what came along."""

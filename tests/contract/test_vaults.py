@@ -2,9 +2,9 @@
 
 import pytest
 
+from app.adapters.keychain.keychain import KeychainVault
+from app.adapters.keychain.memory import MemoryVault
 from app.domain.ports import Vault
-from app.vault.keychain import KeychainVault
-from app.vault.memory import MemoryVault
 from tests.contract.vault import SAMPLE, SERVICE, VaultConformance
 from tests.support.vaults import Bus
 

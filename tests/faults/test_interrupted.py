@@ -24,13 +24,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from app.adapters.keychain.keychain import KeychainVault
 from app.domain.credentials import Method
 from app.domain.gumloop import GumloopLogin, endpoint_of
 from app.domain.login import Step
 from app.domain.secret import Secret
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.services.gumloop_vault import GumloopVault
-from app.vault.keychain import KeychainVault
 from tests.support import chainloop
 from tests.support.between import Between, between
 from tests.support.cli import Loopin, interrupts_heard

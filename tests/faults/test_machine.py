@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.container import Container
 from app.domain.errors import (
     BrowserUnavailable,
@@ -28,7 +29,6 @@ from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.services.gumloop_vault import GumloopVault
 from app.services.login.round_trip import BrowserLogin
 from app.settings import load
-from app.vault.memory import MemoryVault
 from tests.support.callbacks import FormBrowser, NoBrowser
 from tests.support.gumloop import AllowingBrowser, MovableClock, follow, result_of
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop

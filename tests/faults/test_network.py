@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import grpc
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.container import Container
 from app.domain.errors import Failed, LoopinError, Unreachable
 from app.domain.login import LoginStep, Step, StepState
@@ -21,7 +22,6 @@ from app.oidc.fetch import Fetcher
 from app.proto.controlplane.v1 import status_pb2
 from app.services.chainloop_vault import ChainloopVault
 from app.services.login.round_trip import BrowserLogin
-from app.vault.memory import MemoryVault
 from tests.support.callbacks import FormBrowser
 from tests.support.chainloop import ContainerFactory
 from tests.support.gumloop import Desk, follow, result_of

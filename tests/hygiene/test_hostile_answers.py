@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.clients import chainloop_logout
 from app.clients.chainloop import ChainloopGateways
 from app.clients.gumloop import HttpGumloopAPIs
@@ -23,7 +24,6 @@ from app.domain.tokens import StatusFilter
 from app.services.chainloop_vault import SERVICE, ChainloopVault
 from app.services.gumloop_vault import SERVICE as GUMLOOP_SERVICE
 from app.services.gumloop_vault import GumloopVault
-from app.vault.memory import MemoryVault
 from tests.support.chainloop import credential_at
 from tests.support.peers import grpc_peer, tcp_peer
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.clients.chainloop import ChainloopGateways
 from app.container import Container
 from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
 from app.domain.secret import Secret
 from app.domain.tokens import CreatedToken, TokenDraft
 from app.settings import load
-from app.vault.memory import MemoryVault
 from tests.support.server import AccountServer, sign_in
 
 MIB = 1024 * 1024

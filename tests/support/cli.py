@@ -20,12 +20,12 @@ from unittest.mock import patch
 import httpx
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.cli import exits, root
 from app.cli.running import real_container
 from app.container import Container
 from app.domain.errors import BrowserUnavailable
 from app.settings import Settings
-from app.vault.memory import MemoryVault
 from tests.support.process_state import isolated
 from tests.support.server import ROOT, AccountServer, sign_in, submit_login
 

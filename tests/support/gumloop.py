@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.container import Container
 from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.errors import BrowserUnavailable, VaultError
@@ -19,7 +20,6 @@ from app.domain.login import LoginStep, SignedIn, StepState
 from app.domain.secret import Secret
 from app.services.gumloop_vault import SERVICE, GumloopVault
 from app.settings import load
-from app.vault.memory import MemoryVault
 from tests.support.gumloop_stub import Gumloop, allow
 from tests.support.login_steps import marked_once
 

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.container import Container
 from app.domain.credentials import Method, Provider
 from app.domain.errors import (
@@ -28,7 +29,6 @@ from app.services.chainloop_vault import SERVICE
 from app.services.login.chainloop_browser import ChainloopBrowserLogin
 from app.services.login.inbox import Arrival
 from app.services.login.round_trip import BrowserLogin
-from app.vault.memory import MemoryVault
 from tests.support.callbacks import ForbiddenBrowser, FormBrowser, NoBrowser, callback_of, redirected_to
 from tests.support.chainloop import ContainerFactory, person
 from tests.support.clocks import ManualClock

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.clients.chainloop_mapping import server_info
 from app.container import Container
 from app.domain.activity import Action, Outcome
@@ -28,7 +29,6 @@ from app.server.clock import utc_now
 from app.server.usecases.places import SetMembership
 from app.services.chainloop_vault import SERVICE
 from app.services.login.round_trip import BrowserLogin
-from app.vault.memory import MemoryVault
 from tests.integration.chainloop.test_login import begin, result_of, run, until
 from tests.support.callbacks import FormBrowser, NoBrowser, redirected_to
 from tests.support.chainloop import ContainerFactory

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.container import Container
-from app.vault.memory import MemoryVault
 from tests.support.cli import Loopin, Result, in_process, secrets_in, signed_in
 from tests.support.server import ROOT, AccountServer, ServerFactory, sign_in
 from tests.support.terminal import Terminal
@@ -110,7 +110,7 @@ def login(tmp_path: Path) -> Path:
         "import sys\n"
         "from app.cli import exits, root\n"
         "from app.container import Container\n"
-        "from app.vault.memory import MemoryVault\n"
+        "from app.adapters.keychain.memory import MemoryVault\n"
         "exits.prepare_streams()\n"
         "vault = MemoryVault()\n"
         "sys.exit(root.run(sys.argv[1:], lambda settings: Container.headless(settings, vault=vault)))\n"

@@ -12,6 +12,8 @@ from unittest.mock import patch
 
 import pytest
 
+from app.adapters.keychain.keychain import KeychainVault
+from app.adapters.keychain.memory import MemoryVault
 from app.cli import exits
 from app.cli.running import real_container
 from app.clients.probe_net import NetProbe
@@ -22,8 +24,6 @@ from app.domain.secret import Secret
 from app.services.doctor import ACCOUNT, SERVICE
 from app.services.doctor_network import skew
 from app.settings import load
-from app.vault.keychain import KeychainVault
-from app.vault.memory import MemoryVault
 from tests.support.callbacks import FreePortListeners, on_a_free_port
 from tests.support.cli import Loopin, Result
 from tests.support.gumloop import MovableClock

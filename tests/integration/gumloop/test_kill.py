@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from app.adapters.keychain.keychain import KeychainVault
 from app.domain.gumloop import GumloopLogin
 from app.services.gumloop_vault import GumloopVault
-from app.vault.keychain import KeychainVault
 from tests.support.killed import HOME, KEY, OAUTH, RENEWED
 from tests.support.server import PATIENCE, ROOT
 

@@ -10,10 +10,10 @@ import secretstorage
 from jeepney.io.blocking import DBusConnection
 from secretstorage.util import open_session
 
+from app.adapters.keychain import secret_service
+from app.adapters.keychain.keychain import KeychainVault
 from app.domain.errors import VaultLocked, VaultMissing, VaultSilent
 from app.domain.secret import Secret
-from app.vault import secret_service
-from app.vault.keychain import KeychainVault
 from tests.support.vaults import Bus
 
 pytestmark = pytest.mark.slow
@@ -34,7 +34,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[DBusConnection]:
         found.append(connection)
         return really(connection)
 
-    monkeypatch.setattr("app.vault.secret_service.open_session", counted)
+    monkeypatch.setattr("app.adapters.keychain.secret_service.open_session", counted)
     return found
 
 

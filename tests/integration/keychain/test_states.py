@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters.keychain.keychain import KeychainVault
 from app.domain.errors import VaultDenied, VaultError, VaultLocked, VaultMissing, VaultSilent
 from app.domain.secret import Secret
-from app.vault.keychain import KeychainVault
 from tests.support.stall import stall
 from tests.support.vaults import Bus, collect_leaks, forget_backend, start_bus, use
 
@@ -140,7 +140,7 @@ _QUIT = """
 import asyncio, time
 from app.domain.errors import VaultSilent
 from app.domain.secret import Secret
-from app.vault.keychain import KeychainVault
+from app.adapters.keychain.keychain import KeychainVault
 
 async def main():
     vault = KeychainVault(timeout={timeout})

@@ -7,9 +7,9 @@ import pytest
 import secretstorage
 from jeepney.io.blocking import DBusConnection
 
+from app.adapters.keychain.keychain import KeychainVault
 from app.domain.errors import VaultError
 from app.domain.secret import Secret
-from app.vault.keychain import KeychainVault
 from tests.support.vaults import Bus
 
 pytestmark = pytest.mark.slow

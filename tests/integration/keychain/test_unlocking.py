@@ -8,12 +8,12 @@ from typing import Any, cast
 import pytest
 from keyring.backend import KeyringBackend
 
+from app.adapters.keychain import keychain, unlocking
+from app.adapters.keychain.keychain import KeychainVault
 from app.cli import exits
 from app.domain.errors import VaultLocked, VaultMissing
 from app.domain.login import Step, StepState
 from app.domain.secret import Secret
-from app.vault import keychain, unlocking
-from app.vault.keychain import KeychainVault
 from tests.support.cli import Loopin
 from tests.support.gumloop import Desk, follow
 from tests.support.gumloop_stub import API_KEY, USER_ID

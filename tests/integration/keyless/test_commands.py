@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.cli import root
 from app.container import Container
 from app.domain.credentials import Source
 from app.settings import load
-from app.vault.memory import MemoryVault
 from tests.integration.keyless.conftest import Trust
 from tests.integration.keyless.stock import stock_control_plane
 from tests.support.cli import Loopin, Result, secrets_in

@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.cli import root
 from app.container import Container
 from app.settings import Settings
-from app.vault.memory import MemoryVault
 from tests.support.cli import Result, secrets_in
 from tests.support.http_client import http_client
 from tests.support.provider import Provider

@@ -6,10 +6,10 @@ from typing import Any
 import grpc
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.container import Container
 from app.main import LoopinApp
 from app.settings import load
-from app.vault.memory import MemoryVault
 from tests.support.between import Between
 from tests.support.pages.page import opened
 from tests.support.pages.tokens import TokensPage

@@ -16,6 +16,7 @@ import grpc
 import pytest
 from textual.widgets import OptionList
 
+from app.adapters.keychain.memory import MemoryVault
 from app.container import Container
 from app.domain.errors import OrganizationLost, PermissionDenied
 from app.domain.organizations import Role
@@ -26,7 +27,6 @@ from app.screens.organization import OrganizationDialog
 from app.server.clock import utc_now
 from app.server.usecases.places import RemoveMembership, SetMembership
 from app.settings import load
-from app.vault.memory import MemoryVault
 from tests.integration.chainloop.test_login import result_of, run
 from tests.support.between import Between
 from tests.support.cli import Loopin

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.adapters.keychain.memory import MemoryVault
 from app.clients.ci_identity import CIEnvironment
 from app.clients.clock import SystemClock
 from app.domain.claims import expiry_of, method_of
@@ -21,7 +22,6 @@ from app.services.chainloop_memory import ChainloopMemory
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import SERVICE, ChainloopVault, StoredLogin
 from app.services.status import ChainloopStatus
-from app.vault.memory import MemoryVault
 from tests.support.chainloop import endpoint_of
 from tests.support.job import Job
 from tests.support.memory import MemoryAccounts

@@ -2,9 +2,9 @@
 
 import keyring.backend
 
+from app.adapters.keychain.backends import members, module_of
 from app.domain.errors import VaultDenied
 from app.domain.secret import Secret
-from app.vault.backends import members, module_of
 
 WINDOWS_BYTES = 2560
 """CRED_MAX_CREDENTIAL_BLOB_SIZE; the text is stored as UTF-16."""

@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 import secretstorage
 
-from app.vault import secret_service
+from app.adapters.keychain import secret_service
 
 
 class Item:

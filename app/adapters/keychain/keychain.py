@@ -10,18 +10,18 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from app.adapters.keychain.courier import Courier, patiently
+from app.adapters.keychain.kept import Kept
+from app.adapters.keychain.together import Together
 from app.domain.errors import LoopinError, VaultError, VaultSilent
 from app.domain.secret import Secret
-from app.vault.courier import Courier, patiently
-from app.vault.kept import Kept
-from app.vault.together import Together
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from app.adapters.keychain.reading import LookUp
+    from app.adapters.keychain.secret_service import Writer
     from app.domain.status import VaultStatus
-    from app.vault.reading import LookUp
-    from app.vault.secret_service import Writer
 
 T = TypeVar("T")
 UNKNOWN = "keychain"
@@ -73,8 +73,8 @@ class KeychainVault:
         given_up = threading.Event()
 
         def call() -> None:
-            from app.vault.backends import chosen
-            from app.vault.unlocking import unlock
+            from app.adapters.keychain.backends import chosen
+            from app.adapters.keychain.unlocking import unlock
 
             unlock(chosen(), self._named, UNLOCK_PATIENCE, given_up)
 
@@ -104,8 +104,8 @@ class KeychainVault:
         """Create or replace the entry."""
 
         def call() -> None:
-            from app.vault.backends import chosen
-            from app.vault.changing import put
+            from app.adapters.keychain.backends import chosen
+            from app.adapters.keychain.changing import put
 
             put(chosen(), self._kept, service, account, secret)
 
@@ -115,8 +115,8 @@ class KeychainVault:
         """Remove the entry; one that is not there is fine."""
 
         def call() -> None:
-            from app.vault.backends import chosen
-            from app.vault.changing import remove
+            from app.adapters.keychain.backends import chosen
+            from app.adapters.keychain.changing import remove
 
             remove(chosen(), self._kept, service, account)
 
@@ -127,17 +127,17 @@ class KeychainVault:
         return self._kept.open()
 
     def _look(self) -> None:
-        from app.vault.backends import ALLOWED, chosen, members, module_of
+        from app.adapters.keychain.backends import ALLOWED, chosen, members, module_of
 
         backend = chosen()
         first = module_of(members(backend)[0])
         self._label = ALLOWED[first]
         if ALLOWED[first] == "Secret Service":
-            from app.vault.secret_service import look
+            from app.adapters.keychain.secret_service import look
 
             look(backend, self._named)
         if self._kept.wanted:
-            from app.vault.changing import prepare
+            from app.adapters.keychain.changing import prepare
 
             prepare(backend, self._kept)
 
@@ -146,8 +146,8 @@ class KeychainVault:
 
     async def _read(self, wanted: Sequence[_Wanted]) -> Sequence[_Found | VaultError]:
         def call() -> Sequence[_Found | VaultError]:
-            from app.vault.backends import chosen
-            from app.vault.reading import looking
+            from app.adapters.keychain.backends import chosen
+            from app.adapters.keychain.reading import looking
 
             with looking(chosen(), self._named) as look:
                 return [self._one(look, service, accounts) for service, accounts in wanted]
@@ -172,7 +172,7 @@ class KeychainVault:
         # The gate of this room: a backend is foreign code that raises what it likes. Its text
         # may quote the secret, so only what translate() knows is passed on.
         except Exception as error:
-            from app.vault.failures import translate
+            from app.adapters.keychain.failures import translate
 
             raise translate(error, self._label) from None
 

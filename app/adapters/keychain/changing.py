@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING
 from keyring.backend import KeyringBackend
 from keyring.backends import SecretService
 
-from app.vault.limits import check_size
-from app.vault.reading import is_there
+from app.adapters.keychain.limits import check_size
+from app.adapters.keychain.reading import is_there
 
 if TYPE_CHECKING:
+    from app.adapters.keychain.kept import Kept
+    from app.adapters.keychain.secret_service import Writer
     from app.domain.secret import Secret
-    from app.vault.kept import Kept
-    from app.vault.secret_service import Writer
 
 
 def prepare(backend: KeyringBackend, kept: Kept[Writer]) -> None:
     """Do now what a change would do first, where that can be kept."""
     if type(backend) is SecretService.Keyring:
-        from app.vault.secret_service import change
+        from app.adapters.keychain.secret_service import change
 
         change(backend, kept, lambda writer: writer.exchange_keys())
 
@@ -28,7 +28,7 @@ def put(backend: KeyringBackend, kept: Kept[Writer], service: str, account: str,
     """Create or replace the entry; raise VaultDenied for a secret that does not fit."""
     check_size(backend, secret)
     if type(backend) is SecretService.Keyring:
-        from app.vault.secret_service import change
+        from app.adapters.keychain.secret_service import change
 
         change(backend, kept, lambda writer: writer.put(service, account, secret))
     else:
@@ -38,7 +38,7 @@ def put(backend: KeyringBackend, kept: Kept[Writer], service: str, account: str,
 def remove(backend: KeyringBackend, kept: Kept[Writer], service: str, account: str) -> None:
     """Remove the entry; one that is not there is fine."""
     if type(backend) is SecretService.Keyring:
-        from app.vault.secret_service import change
+        from app.adapters.keychain.secret_service import change
 
         change(backend, kept, lambda writer: writer.remove(service, account))
     # Backends disagree on what deleting a missing entry raises, so it is looked at first.

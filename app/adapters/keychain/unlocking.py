@@ -6,8 +6,8 @@ from typing import Protocol
 
 from keyring.backend import KeyringBackend
 
+from app.adapters.keychain.backends import ALLOWED, UNLOCK, WITHOUT, members, module_of
 from app.domain.errors import VaultLocked
-from app.vault.backends import ALLOWED, UNLOCK, WITHOUT, members, module_of
 
 APPLICATION = "loopin"
 
@@ -29,7 +29,7 @@ def unlock(
     first = members(backend)[0]
     module = module_of(first)
     if ALLOWED[module] == "Secret Service":
-        from app.vault import secret_service
+        from app.adapters.keychain import secret_service
 
         secret_service.unlock(first, named, patience, given_up)
     elif ALLOWED[module] == "KWallet":

@@ -1,6 +1,6 @@
 """Between two calls a connection is kept while somebody wants it, and closed when nobody does."""
 
-from app.vault.kept import Kept
+from app.adapters.keychain.kept import Kept
 
 
 class Connection:

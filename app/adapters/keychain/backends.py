@@ -10,8 +10,8 @@ import keyring
 import keyring.backend
 import keyring.errors
 
+from app.adapters.keychain.choosing import spare_ranking
 from app.domain.errors import VaultMissing
-from app.vault.choosing import spare_ranking
 
 ALLOWED = {
     "keyring.backends.macOS": "macOS Keychain",

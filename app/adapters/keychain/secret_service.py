@@ -17,10 +17,10 @@ from jeepney.io.blocking import DBusConnection
 from keyring.backend import KeyringBackend
 from secretstorage.util import format_secret, open_session
 
+from app.adapters.keychain.backends import UNLOCK, WITHOUT
+from app.adapters.keychain.kept import Kept
 from app.domain.errors import VaultLocked, VaultMissing
 from app.domain.secret import Secret
-from app.vault.backends import UNLOCK, WITHOUT
-from app.vault.kept import Kept
 
 _BUS = DBusAddress("/org/freedesktop/DBus", bus_name="org.freedesktop.DBus", interface="org.freedesktop.DBus")
 _SERVICE = DBusAddress(

@@ -7,7 +7,7 @@ from functools import partial
 from keyring.backend import KeyringBackend
 from keyring.backends import SecretService
 
-from app.vault.backends import label_of
+from app.adapters.keychain.backends import label_of
 
 LOOKS = 3
 """How often an entry is looked up that another process keeps replacing."""
@@ -21,7 +21,7 @@ def looking(backend: KeyringBackend, named: Callable[[str], None]) -> Iterator[L
     At Secret Service all looks share one connection. `named` is told the keychain's own name.
     """
     if type(backend) is SecretService.Keyring:
-        from app.vault.secret_service import connected
+        from app.adapters.keychain.secret_service import connected
 
         with connected(backend, named) as look:
             yield partial(_surely, look)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from app.adapters.keychain import backends
+from app.adapters.keychain.keychain import KeychainVault
 from app.domain.secret import Secret
-from app.vault import backends
-from app.vault.keychain import KeychainVault
 
 
 class Backend:

@@ -2,8 +2,8 @@
 
 import keyring.errors
 
+from app.adapters.keychain.backends import UNLOCK, WITHOUT
 from app.domain.errors import VaultDenied, VaultError, VaultLocked, VaultMissing
-from app.vault.backends import UNLOCK, WITHOUT
 
 _NO_SERVICE = ("ServiceUnknown", "NameHasNoOwner", "Spawn", "Disconnected", "NoServer", "NoReply")
 _NO_ACCESS = ("AccessDenied", "AuthFailed")

@@ -5,10 +5,10 @@ from typing import Any
 import keyring.errors
 import pytest
 
+from app.adapters.keychain import backends
+from app.adapters.keychain.keychain import KeychainVault
+from app.adapters.keychain.reading import LOOKS
 from app.domain.errors import VaultError
-from app.vault import backends
-from app.vault.keychain import KeychainVault
-from app.vault.reading import LOOKS
 
 
 class ItemNotFoundException(Exception):

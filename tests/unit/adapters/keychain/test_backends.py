@@ -10,10 +10,10 @@ import keyring.core
 import pytest
 from keyring.backends.chainer import ChainerBackend
 
+from app.adapters.keychain.backends import ALLOWED
+from app.adapters.keychain.keychain import KeychainVault
 from app.domain.errors import VaultDenied, VaultMissing
 from app.domain.secret import Secret
-from app.vault.backends import ALLOWED
-from app.vault.keychain import KeychainVault
 from tests.support.vaults import Bus, forget_backend
 
 SAMPLE = Secret("sample-secret-not-real-3")
@@ -166,7 +166,7 @@ def test_without_any_setting_the_secret_service_is_found(secret_service: Bus) ->
     environment = {**os.environ, **secret_service.environment}
     del environment["PYTHON_KEYRING_BACKEND"]
     script = (
-        "import asyncio; from app.vault.keychain import KeychainVault; "
+        "import asyncio; from app.adapters.keychain.keychain import KeychainVault; "
         "print(asyncio.run(KeychainVault(60).probe()))"
     )
     result = subprocess.run(
@@ -174,6 +174,6 @@ def test_without_any_setting_the_secret_service_is_found(secret_service: Bus) ->
         capture_output=True,
         text=True,
         env=environment,
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
     )
     assert result.stdout.startswith("VaultStatus(label='GNOME Keyring', error=None")

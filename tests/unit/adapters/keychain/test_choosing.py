@@ -21,7 +21,7 @@ ranked = []
 usual = keyring.core.init_backend
 keyring.core.init_backend = lambda *given: (ranked.append(1), usual(*given))
 from app.domain.errors import VaultMissing
-from app.vault.backends import chosen
+from app.adapters.keychain.backends import chosen
 try:
     found = type(chosen())
     name = f"{found.__module__}.{found.__qualname__}"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from app.adapters.keychain import secret_service
+from app.adapters.keychain.secret_service import ALIAS_LOOKS, path_of
 from app.domain.errors import VaultMissing
-from app.vault import secret_service
-from app.vault.secret_service import ALIAS_LOOKS, path_of
 
 HERE = "/org/freedesktop/secrets/collection/login"
 
