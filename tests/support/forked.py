@@ -15,14 +15,9 @@ _MODULES = (
     *("app.cli.root", "app.cli.gumloop", "app.cli.running", "app.container", "app.settings"),
     *("app.clients.gumloop", "app.clients.gumloop_oauth", "app.clients.process_lock", "tenacity"),
     *("app.services.gumloop_session", "app.services.gumloop_refresh", "app.services.gumloop_teams"),
-    *(
-        "app.adapters.keychain.keychain",
-        "app.adapters.keychain.reading",
-        "app.adapters.keychain.secret_service",
-        "app.adapters.keychain.changing",
-    ),
+    *("app.adapters.keychain.keychain", "app.adapters.keychain.secret_service"),
     *("app.clients.gumloop_http", "app.clients.gumloop_late", "app.store.accounts", "app.clients.clock"),
-    *("keyring.backends.SecretService", "secretstorage", "filelock", "httpcore", "anyio._backends._asyncio"),
+    *("secretstorage", "filelock", "httpcore", "anyio._backends._asyncio"),
 )
 
 

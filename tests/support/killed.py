@@ -90,7 +90,7 @@ def _fork(what: str, changes: int) -> int:
 
 
 if __name__ == "__main__":
-    importlib.import_module("keyring.backends.SecretService")
+    importlib.import_module("app.adapters.keychain.secret_service")
     for line in sys.stdin:
         sys.stdout.write(f"{_fork(sys.argv[1], int(line))}\n")
         sys.stdout.flush()

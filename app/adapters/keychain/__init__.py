@@ -1,1 +1,1 @@
-"""Where secrets are: the keychain of the operating system, or memory."""
+"""Where secrets are stored: the keychain of the operating system, or memory."""

@@ -10,7 +10,6 @@ import secretstorage
 from jeepney.io.blocking import DBusConnection
 from secretstorage.util import open_session
 
-from app.adapters.keychain import secret_service
 from app.adapters.keychain.keychain import KeychainVault
 from app.domain.errors import VaultLocked, VaultMissing, VaultSilent
 from app.domain.secret import Secret
@@ -65,16 +64,16 @@ async def test_the_probe_exchanges_keys_and_all_changes_use_them(
 async def test_alone_a_change_leaves_no_connection_behind(
     vault: KeychainVault, opened: list[DBusConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[secret_service.Writer] = []
-    really = secret_service.Writer.put
+    connections: list[DBusConnection] = []
+    really = secretstorage.dbus_init
 
-    def put(writer: secret_service.Writer, service: str, account: str, secret: Secret) -> None:
-        made.append(writer)
-        really(writer, service, account, secret)
+    def connect() -> DBusConnection:
+        connections.append(really())
+        return connections[-1]
 
-    monkeypatch.setattr(secret_service.Writer, "put", put)
+    monkeypatch.setattr(secretstorage, "dbus_init", connect)
     await vault.write(SERVICE, "one", SAMPLE)
-    assert [is_closed(writer._collection.connection) for writer in made] == [True]
+    assert [is_closed(connection) for connection in connections] == [True]
     assert (await vault.probe()).error is None
     assert opened == []
 

@@ -2,13 +2,11 @@
 
 import asyncio
 import time
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from keyring.backend import KeyringBackend
 
-from app.adapters.keychain import keychain, unlocking
+from app.adapters.keychain import keychain
 from app.adapters.keychain.keychain import KeychainVault
 from app.cli import exits
 from app.domain.errors import VaultLocked, VaultMissing
@@ -65,7 +63,7 @@ async def test_giving_up_takes_the_prompt_away_and_the_keychain_is_free(bus: Bus
 
 
 async def test_nobody_at_the_prompt_is_told_as_locked(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keychain, "UNLOCK_PATIENCE", 0.5)
+    monkeypatch.setattr(keychain, "UNLOCK_SECONDS", 0.5)
     with prompting(bus) as service, pytest.raises(VaultLocked):
         await KeychainVault(timeout=60).unlock()
     assert service.taken_away.is_set()
@@ -76,27 +74,7 @@ async def test_a_locked_gnome_keyring_without_a_prompter_is_told_at_once(secret_
     began = time.monotonic()
     with pytest.raises(VaultLocked, match="GNOME Keyring is locked"):
         await KeychainVault(timeout=60).unlock()
-    assert time.monotonic() - began < keychain.UNLOCK_PATIENCE / 2
-
-
-@pytest.mark.parametrize("opens", [True, False])
-def test_kwallet_opens_its_wallet_before_a_sign_in(opens: bool) -> None:
-    class Wallet(SimpleNamespace):
-        __module__ = "keyring.backends.kwallet"
-
-        def connected(self, service: str) -> bool:
-            return opens
-
-    wallet = cast("KeyringBackend", Wallet())
-
-    def unlock() -> None:
-        unlocking.unlock(wallet, lambda label: None, 1, asyncio.Event())  # type: ignore[arg-type]  # not waited for
-
-    if opens:
-        unlock()
-        return
-    with pytest.raises(VaultLocked, match="KWallet is locked"):
-        unlock()
+    assert time.monotonic() - began < keychain.UNLOCK_SECONDS / 2
 
 
 async def test_a_sign_in_asks_first_and_says_so(bus: Bus, desk: Desk) -> None:

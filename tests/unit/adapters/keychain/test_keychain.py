@@ -1,18 +1,21 @@
-"""Which keyring backends are trusted with a secret."""
+"""Which backends of keyring are trusted with a secret, and what is made of their answers."""
 
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keyring.core
+import keyring.errors
 import pytest
+import secretstorage
 from keyring.backends.chainer import ChainerBackend
 
-from app.adapters.keychain.backends import ALLOWED
-from app.adapters.keychain.keychain import KeychainVault
-from app.domain.errors import VaultDenied, VaultMissing
+from app.adapters.keychain.keychain import TRUSTED, KeychainVault
+from app.domain.errors import VaultDenied, VaultError, VaultLocked, VaultMissing
 from app.domain.secret import Secret
 from tests.support.vaults import Bus, forget_backend
 
@@ -81,7 +84,7 @@ async def test_a_backend_that_keeps_no_secret_is_refused_and_given_none(
     assert bad.given == []
 
 
-@pytest.mark.parametrize("module", sorted(set(ALLOWED) - {"keyring.backends.SecretService"}))
+@pytest.mark.parametrize("module", sorted(set(TRUSTED) - {"keyring.backends.SecretService"}))
 async def test_an_allowed_backend_is_used(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     good = backend(module)
     use(monkeypatch, good)
@@ -160,6 +163,109 @@ async def test_a_foreign_failure_never_quotes_the_secret(monkeypatch: pytest.Mon
     with pytest.raises(Exception, match="ZeroDivisionError") as caught:
         await KeychainVault(timeout=60).write("s", "a", SAMPLE)
     assert SAMPLE.reveal() not in f"{caught.value!r} {caught.value.__cause__!r} {vars(caught.value)}"
+
+
+ERRORS = {
+    keyring.errors.KeyringLocked: VaultLocked,
+    keyring.errors.InitError: VaultMissing,
+    keyring.errors.NoKeyringError: VaultMissing,
+    keyring.errors.PasswordSetError: VaultDenied,
+    keyring.errors.KeyringError: VaultError,
+}
+
+
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+async def test_each_error_of_keyring_is_one_of_ours(
+    kind: type[keyring.errors.KeyringError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Any, service: str, account: str) -> None:
+        raise kind
+
+    broken = backend("keyring.backends.macOS")
+    monkeypatch.setattr(type(broken), "get_password", fail)
+    use(monkeypatch, broken)
+    with pytest.raises(VaultError) as caught:
+        await KeychainVault(timeout=60).read("s", "a")
+    assert type(caught.value) is ERRORS[kind]
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        ("not-a-real-one\n", Secret("not-a-real-one")),
+        ("not-a-real-one\r\n", Secret("not-a-real-one")),
+        ("\ufeff not-a-real-one ", Secret("not-a-real-one")),
+        ('{"token": "x"}\n', Secret('{"token": "x"}')),
+        ("\n", None),
+        ("", None),
+    ],
+)
+async def test_what_surrounds_an_entry_is_dropped(
+    entry: str, expected: Secret | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`secret-tool store` and `security` write the line break that they were given."""
+    other = backend("keyring.backends.macOS")
+    monkeypatch.setattr(type(other), "get_password", lambda self, service, account: entry)
+    use(monkeypatch, other)
+    assert await KeychainVault(timeout=60).read("service", "default") == expected
+
+
+class Deleting:
+    """A backend in which another process deletes the entry between our look and our deletion, or does not."""
+
+    def __init__(self, *, gone: bool, error: type[Exception]) -> None:
+        self.there = True
+        self.gone = gone
+        self.error = error
+
+    def get_password(self, service: str, account: str) -> str | None:
+        return "secret-not-real" if self.there else None
+
+    def delete_password(self, service: str, account: str) -> None:
+        if self.there:
+            self.there = not self.gone
+            raise self.error
+        raise keyring.errors.PasswordDeleteError
+
+
+Deleting.__module__ = "keyring.backends.libsecret"
+GONE = [keyring.errors.PasswordDeleteError, secretstorage.ItemNotFoundException]
+
+
+@pytest.mark.parametrize("error", GONE)
+async def test_an_entry_that_somebody_else_deleted_first_is_deleted(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Deleting(gone=True, error=error))
+    await KeychainVault(timeout=60).delete("service", "account")
+
+
+@pytest.mark.parametrize("error", GONE)
+async def test_an_entry_that_stays_is_an_error(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Deleting(gone=False, error=error))
+    with pytest.raises(VaultError):
+        await KeychainVault(timeout=60).delete("service", "account")
+
+
+class Wallet(SimpleNamespace):
+    """keyring's backend for KWallet; `opens` is what a person answers."""
+
+    def connected(self, service: str) -> bool:
+        return bool(self.opens)
+
+
+Wallet.__module__ = "keyring.backends.kwallet"
+
+
+@pytest.mark.parametrize("opens", [True, False])
+async def test_kwallet_opens_its_wallet_before_a_sign_in(
+    opens: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, Wallet(opens=opens))
+    with nullcontext() if opens else pytest.raises(VaultLocked, match="KWallet is locked"):
+        await KeychainVault(timeout=60).unlock()
 
 
 def test_without_any_setting_the_secret_service_is_found(secret_service: Bus) -> None:

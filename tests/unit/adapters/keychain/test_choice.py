@@ -16,18 +16,16 @@ from tests.support.vaults import Bus
 pytestmark = pytest.mark.slow
 SECRET_SERVICE = "keyring.backends.SecretService.Keyring"
 DIRECT = """
-import json, sys, keyring, keyring.core
-ranked = []
-usual = keyring.core.init_backend
-keyring.core.init_backend = lambda *given: (ranked.append(1), usual(*given))
+import asyncio, json, sys
+from app.adapters.keychain import keychain
 from app.domain.errors import VaultMissing
-from app.adapters.keychain.backends import chosen
-try:
-    found = type(chosen())
-    name = f"{found.__module__}.{found.__qualname__}"
-except VaultMissing as error:
-    name = error.message
-print(json.dumps([name, bool(ranked)]))
+chosen = []
+choose = keychain.choose_backend
+keychain.choose_backend = lambda keep_open: chosen.append(choose(keep_open)) or chosen[-1]
+problem = asyncio.run(keychain.KeychainVault(60).probe()).error
+print(json.dumps([
+    type(chosen[0]).__name__ if chosen else "", problem and problem.message, "keyring" in sys.modules
+]))
 """
 RANKING = """
 import json, keyring
@@ -133,22 +131,27 @@ NONE: dict[str, str] = {}
 KDE = {"XDG_CURRENT_DESKTOP": "KDE"}
 
 
+FAIL = "keyring.backends.fail.Keyring"
+SERVICE, LIBRARY, NOTHING = "SecretService", "KeyringLibrary", ""
+
+
 @pytest.mark.parametrize(
-    ("prepare", "variables", "backend", "ranked"),
+    ("prepare", "variables", "ranked", "chosen", "imported"),
     [
-        (_plain, NONE, SECRET_SERVICE, False),
-        (_plain, KDE, SECRET_SERVICE, False),
-        (_plain, {"PYTHON_KEYRING_BACKEND": NULL}, NULL, True),
-        (_plain, {"PYTHON_KEYRING_BACKEND": SECRET_SERVICE}, SECRET_SERVICE, True),
-        (_plain, {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nobody"}, "keyring.backends.fail.Keyring", True),
-        (_preferred_other, NONE, CHAINER, True),
-        (_unusable_other, NONE, SECRET_SERVICE, True),
-        (_package_in_an_archive, NONE, SECRET_SERVICE, True),
-        (_libsecret, NONE, CHAINER, True),
-        (_kwallet, NONE, CHAINER, True),
-        (_kwallet, KDE, CHAINER, True),
-        (_named_in_a_file, NONE, NULL, True),
-        (_empty_file, NONE, SECRET_SERVICE, True),
+        (_plain, NONE, SECRET_SERVICE, SERVICE, False),
+        (_plain, KDE, SECRET_SERVICE, SERVICE, False),
+        (_plain, {"PYTHON_KEYRING_BACKEND": NULL}, NULL, NOTHING, True),
+        (_plain, {"PYTHON_KEYRING_BACKEND": SECRET_SERVICE}, SECRET_SERVICE, SERVICE, False),
+        (_plain, {"KEYRING_PROPERTY_SCHEME": "KeePassXC"}, SECRET_SERVICE, SERVICE, True),
+        (_plain, {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nobody"}, FAIL, SERVICE, False),
+        (_preferred_other, NONE, CHAINER, NOTHING, True),
+        (_unusable_other, NONE, SECRET_SERVICE, SERVICE, True),
+        (_package_in_an_archive, NONE, SECRET_SERVICE, SERVICE, True),
+        (_libsecret, NONE, CHAINER, LIBRARY, True),
+        (_kwallet, NONE, CHAINER, LIBRARY, True),
+        (_kwallet, KDE, CHAINER, LIBRARY, True),
+        (_named_in_a_file, NONE, NULL, NOTHING, True),
+        (_empty_file, NONE, SECRET_SERVICE, SERVICE, True),
     ],
 )
 def test_the_choice_is_that_of_the_ranking(
@@ -156,18 +159,20 @@ def test_the_choice_is_that_of_the_ranking(
     tmp_path: Path,
     prepare: Callable[[Path], None],
     variables: Mapping[str, str],
-    backend: str,
-    ranked: bool,
+    ranked: str,
+    chosen: str,
+    imported: bool,
 ) -> None:
+    """`keyring` is imported only where its ranking is needed."""
     folder = tmp_path / "packages"
     folder.mkdir()
     prepare(folder)
     around = {**secret_service.environment, "XDG_CONFIG_HOME": str(folder), **variables}
     if "PYTHON_KEYRING_BACKEND" not in variables:
         del around["PYTHON_KEYRING_BACKEND"]
-    assert _run(RANKING, folder, around) == backend
-    chosen, was_ranked = _run(DIRECT, folder, around)
-    refused = {NULL: "keyring is switched off", "keyring.backends.fail.Keyring": "no keychain was found"}
-    other = "does not know the keyring backend other." if prepare is _preferred_other else backend
-    assert refused.get(backend, other) in chosen
-    assert was_ranked is ranked
+    assert _run(RANKING, folder, around) == ranked
+    backend, problem, was_imported = _run(DIRECT, folder, around)
+    assert (backend, was_imported) == (chosen, imported)
+    refused = {NULL: "keyring is switched off", FAIL: "no keychain was found"}.get(ranked)
+    other = "does not know the keyring backend other." if prepare is _preferred_other else refused
+    assert (other in problem) if other else problem is None
