@@ -113,7 +113,7 @@ def unwind_on_signals() -> None:
 
 def need_server() -> None:
     """Raise UsageError, with what to install, when a part of the account server is missing."""
-    for needed in ("flask", "sqlalchemy", "alembic", "argon2", "cheroot", "grpc_health", "grpc_reflection"):
+    for needed in ("flask", "sqlalchemy", "alembic", "argon2", "hypercorn", "grpc_health", "grpc_reflection"):
         if find_spec(needed) is None:
             raise UsageError(
                 "the demo needs the account server, which is not installed",

@@ -54,15 +54,10 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def begin_request() -> str:
-    """A new id, which every event of this thread or task carries until `end_request`."""
+    """A new id, which every event of this task carries from here on."""
     request = secrets.token_hex(8)
     _request.set(request)
     return request
-
-
-def end_request() -> None:
-    """What comes next belongs to no request."""
-    _request.set("")
 
 
 def current_request() -> str:

@@ -1,27 +1,25 @@
 """One server process, from its first port to its last answer."""
 
+import asyncio
 import json
 import logging
 import os
-import select
 import signal
-import socket
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import ip_address
 from typing import Any
 
+from app.domain.event_loop import run_to_end
 from app.server import descriptors, log, seed, seed_gumloop, unexpected
 from app.server.database.engine import Database
 from app.server.directions import Directions, directions
 from app.server.http.factory import make_app
 from app.server.http.server import HttpServer
-from app.server.parts import Parts, build
+from app.server.parts import build
 from app.server.rpc.server import RpcServer
 from app.server.settings import ServerSettings
 from app.server.sweeper import Sweeper, Tidier
@@ -29,8 +27,6 @@ from app.server.tls import certificate
 
 SWEEP_LINE = "sweep"
 SWITCH_INTERVAL = 0.0005
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-# What is cut off at the end of the drain is told so before the process goes.
 _FAREWELL = timedelta(seconds=1)
 
 
@@ -58,33 +54,32 @@ class Running:
 
 
 class Server:
-    """Both listeners, the sweeper and the tidier."""
+    """Both listeners, the sweeper and the tidier, on one event loop."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings = settings.check()
         self._certificate = certificate(settings.tls_cert, settings.tls_key)
-        self._parts: Parts = build(settings)
+        self._parts = parts = build(settings)
         if settings.seed:
-            seed.seed(self._parts)
-            seed_gumloop.add(self._parts)
-        # HTTP last: its workers run from here on, and would keep a process alive that failed to start.
-        self._rpc = RpcServer(self._parts, settings.host, settings.grpc_port, self._certificate)
-        self._http = HttpServer(settings.host, settings.http_port, self._certificate)
-        parts = self._parts
+            seed.seed(parts)
+            seed_gumloop.add(parts)
+        # What is cut off at the end of the drain is told so before the process goes.
+        self._grace = max(settings.drain - _FAREWELL, timedelta(0))
+        self._rpc = RpcServer(parts)
+        self._http = HttpServer(settings.host, settings.http_port, self._certificate, self._grace)
         self.sweeper = Sweeper(parts.sweep, settings.sweep_interval, parts.metrics)
         self._tidier = Tidier(parts.tidy_up)
 
-    def start(self) -> Running:
+    async def start(self) -> Running:
         """Serve, and return when both ports answer."""
         settings = self._settings
+        await self._rpc.open(settings.host, settings.grpc_port, self._certificate)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         http = f"{'https' if self._certificate else 'http'}://{host}:{self._http.port}"
         grpc = f"{host}:{self._rpc.port}"
         way = directions(settings, http, grpc)
-        self._http.start(make_app(self._parts, way.http, way.grpc))
-        self._rpc.start(way.http)
-        for port in (self._http.port, self._rpc.port):
-            _wait_for(settings.host, port)
+        self._http.start(make_app(self._parts, way.http, way.grpc), self._parts, way.http)
+        await self._rpc.start(way.http)
         self.sweeper.start()
         self._tidier.start()
         log.event("server.started", http=self._http.port, grpc=self._rpc.port)
@@ -99,31 +94,21 @@ class Server:
         if self._certificate:
             self._certificate.reload()
 
-    def leave(self) -> None:
+    async def leave(self) -> None:
         """Say everywhere that requests should go elsewhere, and serve those that come all the same."""
         self._parts.readiness.end()
-        self._rpc.leave()
+        await self._rpc.leave()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Answer what has arrived and let go of everything, within the time that settings allow.
 
         Threads that wait for a lock of the database may be left behind.
         """
-        drain = self._settings.drain
-        end, grace = time.monotonic() + drain.total_seconds(), max(drain - _FAREWELL, timedelta(0))
-
-        def left() -> timedelta:
-            return timedelta(seconds=max(end - time.monotonic(), 0))
-
-        both = [
-            threading.Thread(target=part.stop, args=(grace,), daemon=True) for part in (self._rpc, self._http)
-        ]
-        for thread in both:
-            thread.start()
-        for thread in both:
-            thread.join(left().total_seconds())
-        self.sweeper.stop(left())
-        self._tidier.stop(left())
+        parts = (self._rpc.stop(self._grace), self._http.stop(), self.sweeper.stop(), self._tidier.stop())
+        await asyncio.wait(
+            [asyncio.create_task(part) for part in parts], timeout=self._settings.drain.total_seconds()
+        )
+        self._parts.readiness.close()
         self._parts.database.close()
         log.event("server.stopped")
 
@@ -132,27 +117,34 @@ def run(settings: ServerSettings, as_json: bool) -> None:
     """Start, say where, and serve until SIGTERM or SIGINT; with `control_stdin`, until its end too."""
     # Before the signals are taken over: whoever has waited long enough ends it as any program.
     await_database(settings.check())
-    end = _End()
     # Whatever the folder allows: keys and database are for this account alone.
     os.umask(0o077)
     descriptors.ask_for_more()
     unexpected.catch()
     # A worker that encodes a long list holds the interpreter; the others get it back ten times sooner.
     sys.setswitchinterval(SWITCH_INTERVAL)
+    run_to_end(_serve(settings, as_json))
+
+
+async def _serve(settings: ServerSettings, as_json: bool) -> None:
+    unexpected.catch_in(asyncio.get_running_loop())
+    # Reasons to end; a second one means that somebody does not want to wait.
+    ends: asyncio.Queue[str] = asyncio.Queue()
+    # Before anything is built: a signal is obeyed as soon as the event loop has time for it.
+    _obey_signals(ends, lambda: server.reload())
     server = Server(settings)
-    try:
-        running = server.start()
-    except BaseException:
-        server.stop()
-        raise
+    running = await server.start()
     _print(running.as_json() if as_json else running.as_text())
     if settings.control_stdin:
-        threading.Thread(target=_obey, args=(server.sweeper, end), name="control", daemon=True).start()
-    log.event("server.stopping", reason=end.wait(server.reload))
-    server.leave()
-    end.pause(settings.drain_delay, server.reload)
+        given = (server.sweeper, asyncio.get_running_loop(), ends)
+        threading.Thread(target=_obey_input, args=given, name="control", daemon=True).start()
+    log.event("server.stopping", reason=await ends.get())
+    await server.leave()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(settings.drain_delay.total_seconds()):
+            await ends.get()
     _end_within(settings.drain)
-    server.stop()
+    await server.stop()
 
 
 def await_database(settings: ServerSettings) -> None:
@@ -178,48 +170,19 @@ def _end_within(span: timedelta) -> None:
     timer.start()
 
 
-class _End:
-    """Waits for the reason to stop.
+def _obey_signals(ends: "asyncio.Queue[str]", reload: Callable[[], None]) -> None:
+    """SIGHUP reloads, and ends the server when its terminal has closed."""
+    loop, at_terminal = asyncio.get_running_loop(), _has_terminal()
 
-    A signal may reach any thread, and a main thread that waits for a lock would not notice. The wakeup file
-    descriptor is written to whichever thread it was, so the main thread reads from there.
-    """
+    def hang_up() -> None:
+        if at_terminal and not _has_terminal():
+            ends.put_nowait("SIGHUP")
+        else:
+            reload()
 
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._write, False)
-        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        for number in (*_SIGNALS, signal.SIGHUP):
-            signal.signal(number, lambda _number, _frame: None)
-        self._at_terminal = _has_terminal()
-
-    def request(self) -> None:
-        """End without a signal."""
-        os.write(self._write, b"\0")
-
-    def wait(self, hung_up: Callable[[], None]) -> str:
-        """Return what ended the wait. SIGHUP calls `hung_up`, and ends it when the terminal has closed."""
-        while not (reason := self._next(hung_up)):
-            pass
-        return reason
-
-    def pause(self, span: timedelta, hung_up: Callable[[], None]) -> None:
-        """Return after `span`, or as soon as the end is asked for once more."""
-        until = time.monotonic() + span.total_seconds()
-        while (left := until - time.monotonic()) > 0 and select.select([self._read], [], [], left)[0]:
-            if self._next(hung_up):
-                return
-
-    def _next(self, hung_up: Callable[[], None]) -> str:
-        """Wait for a signal and obey it; return the reason to end, empty when there is none."""
-        number = os.read(self._read, 1)[0]
-        if number == 0:
-            return "end of standard input"
-        if number in _SIGNALS or (number == signal.SIGHUP and self._at_terminal and not _has_terminal()):
-            return signal.Signals(number).name
-        if number == signal.SIGHUP:
-            hung_up()
-        return ""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ends.put_nowait, number.name)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
 
 
 def _has_terminal() -> bool:
@@ -230,11 +193,13 @@ def _has_terminal() -> bool:
         return False
 
 
-def _obey(sweeper: Sweeper, end: "_End") -> None:
+def _obey_input(sweeper: Sweeper, loop: asyncio.AbstractEventLoop, ends: "asyncio.Queue[str]") -> None:
     for line in sys.stdin:
         if line.strip() == SWEEP_LINE:
             _print(json.dumps(_sweep(sweeper)))
-    end.request()
+    # The event loop may have ended before its input.
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(ends.put_nowait, "end of standard input")
 
 
 def _sweep(sweeper: Sweeper) -> dict[str, Any]:
@@ -251,13 +216,3 @@ def _print(line: str) -> None:
     with suppress(BrokenPipeError):
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
-
-
-def _wait_for(host: str, port: int) -> None:
-    try:
-        everywhere = ip_address(host).is_unspecified
-    except ValueError:
-        everywhere = False
-    there = ("::1" if ":" in host else "127.0.0.1") if everywhere else host
-    with socket.create_connection((there, port), timeout=10):
-        pass

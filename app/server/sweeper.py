@@ -1,10 +1,11 @@
-"""Runs the sweep, and tidies up, every so often: each on a thread of its own."""
+"""Runs the sweep, and tidies up, every so often: tasks of the event loop, whose work is done in threads."""
 
+import asyncio
 import logging
-import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from app.server import log, metrics
@@ -36,7 +37,7 @@ class ClockGuard:
 
 
 class PeriodicTask(ABC):
-    """Rounds of work on a thread of its own: one a minute after the start, then one every `interval`.
+    """Rounds of work in a thread: one a minute after the start, then one every `interval`.
 
     Zero means that there are none. A round after a step of the wall clock is held.
     """
@@ -44,11 +45,13 @@ class PeriodicTask(ABC):
     def __init__(
         self, name: str, interval: timedelta, now: Callable[[], datetime], guard: ClockGuard | None
     ) -> None:
+        self._name = name
         self._interval = interval
         self._now = now
         self._guard = guard or ClockGuard()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        # Threads only look whether it is set.
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
     @abstractmethod
     def once(self) -> int | None:
@@ -65,14 +68,13 @@ class PeriodicTask(ABC):
     def start(self) -> None:
         """Begin to wait for the first run."""
         if self._interval:
-            self._guard.drift(self._now())
-            self._thread.start()
+            self._task = asyncio.create_task(self._run(), name=self._name)
 
-    def stop(self, timeout: timedelta) -> None:
+    async def stop(self) -> None:
         """End after the transaction under way."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout.total_seconds())
+        if self._task:
+            await asyncio.wait({self._task})
 
     def round(self) -> int | None:
         """One round: the work, unless the wall clock moved; None when held."""
@@ -82,18 +84,23 @@ class PeriodicTask(ABC):
             return None
         return self.once()
 
-    def _run(self) -> None:
+    async def _run(self) -> None:
+        await asyncio.to_thread(lambda: self._guard.drift(self._now()))
         wait = FIRST_RUN
-        while not self._wait(wait):
+        while not await self._wait(wait):
             wait = self._interval
             try:
-                self.round()
-            # The boundary of this thread: a round that fails must not end the rounds.
+                await asyncio.to_thread(self.round)
+            # The boundary of this task: a round that fails must not end the rounds.
             except Exception as error:
                 self.failed(error)
 
-    def _wait(self, wait: timedelta) -> bool:
-        return self._stop.wait(wait.total_seconds())
+    async def _wait(self, wait: timedelta) -> bool:
+        """Return after `wait`, or at once with True when it is to stop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait.total_seconds()):
+                await self._stop.wait()
+        return self._stop.is_set()
 
 
 class Sweeper(PeriodicTask):
@@ -133,9 +140,9 @@ class Sweeper(PeriodicTask):
         self._metrics.missed(metrics.FAILED)
         log.failure("sweep.failed", error)
 
-    def _wait(self, wait: timedelta) -> bool:
+    async def _wait(self, wait: timedelta) -> bool:
         self._metrics.next_at(utc_now() + wait)
-        return super()._wait(wait)
+        return await super()._wait(wait)
 
 
 class Tidier(PeriodicTask):

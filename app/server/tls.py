@@ -2,6 +2,7 @@
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 from app.domain.errors import LoopinError, UsageError
 from app.server import log, secret_files
@@ -26,6 +27,17 @@ class Certificate:
             log.failure("tls.not_reloaded", error)
             return
         log.event("tls.loaded")
+
+    def following_context(self) -> ssl.SSLContext:
+        """A context for a listener: each handshake uses the certificate of that moment."""
+        context = self._read()[0]
+
+        def use_current(connection: Any, _name: str | None, _context: ssl.SSLContext) -> None:
+            connection.context = self.context
+
+        # Called for every ClientHello, also for one that names no server.
+        context.sni_callback = use_current
+        return context
 
     def _read(self) -> tuple[ssl.SSLContext, bytes, bytes]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -3,8 +3,10 @@
 Python would print them with their text, which may quote what somebody sent.
 """
 
+import asyncio
 import logging
 import threading
+from typing import Any
 
 from app.server import log
 
@@ -30,3 +32,15 @@ def catch() -> None:
 def _thread_ended(ended: threading.ExceptHookArgs) -> None:
     if ended.exc_value is not None:
         log.failure("thread.failed", ended.exc_value, thread=ended.thread.name if ended.thread else "")
+
+
+def catch_in(loop: asyncio.AbstractEventLoop) -> None:
+    """What ends one connection of this event loop is no failure of ours: a client can cause it."""
+    loop.set_exception_handler(_connection_ended)
+
+
+def _connection_ended(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    if "transport" in context:
+        log.event("http.trouble", logging.INFO, error=type(context.get("exception")).__name__)
+    else:
+        loop.default_exception_handler(context)

@@ -78,6 +78,8 @@ def _enter(path: str) -> Row:
 
 ROWS: Mapping[tuple[str, str], Row] = {
     ("GET", "/"): _get("/"),
+    ("GET", "/livez"): _get("/livez"),
+    ("GET", "/readyz"): _get("/readyz"),
     ("GET", "/healthz"): _get("/healthz"),
     ("GET", "/metrics"): _get("/metrics"),
     ("GET", "/openapi.json"): _get("/openapi.json"),

@@ -74,7 +74,7 @@ class Database:
         self._is_sqlite = _is_sqlite(self.engine.url.drivername)
         self._writing = Limit(WRITERS, WRITERS_PATIENCE, TooManyWriters)
         self._one_writer = threading.Lock()
-        self._last_write_failed = False
+        self.last_write_failed = False
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -101,9 +101,9 @@ class Database:
                     session.flush()
                     until.check()
             except NoDatabase:
-                self._last_write_failed = True
+                self.last_write_failed = True
                 raise
-            self._last_write_failed = False
+            self.last_write_failed = False
 
     @contextmanager
     def _turn(self, until: Deadline) -> Iterator[None]:
@@ -150,10 +150,10 @@ class Database:
         with database_errors():
             with self.engine.connect() as connection:
                 connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-            if self._last_write_failed:
+            if self.last_write_failed:
                 with deadline.applies(Deadline(_PROBE_TIMEOUT)):
                     self._try_to_write()
-        self._last_write_failed = False
+        self.last_write_failed = False
 
     def _try_to_write(self) -> None:
         if not self._is_sqlite:

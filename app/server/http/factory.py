@@ -15,13 +15,11 @@ from app.server.database.trouble import RETRY_AFTER, NoDatabase
 from app.server.directions import Directions
 from app.server.federation import pages as federation
 from app.server.http import (
-    access,
     account,
     api,
     auth,
     front,
     headers,
-    health,
     logout,
     metrics,
     oauth,
@@ -29,7 +27,7 @@ from app.server.http import (
     openapi,
     programs,
 )
-from app.server.http.framing import MAX_BODY
+from app.server.http.request_checks import MAX_BODY
 from app.server.keys import Secrets
 from app.server.oauth.server import OAuthServer
 from app.server.parts import Parts
@@ -48,7 +46,7 @@ _PROBLEMS = {
 _PROGRAMS: tuple[tuple[str | tuple[str, ...], Callable[[HTTPException], ResponseReturnValue]], ...] = (
     (api.PREFIX, api.no_such_call),
     (oauth.PATHS, oauth.no_such_call),
-    ((logout.PATH, federation.PATH, "/healthz", "/metrics", "/openapi.json"), programs.no_such_call),
+    ((logout.PATH, federation.PATH, "/metrics", "/openapi.json"), programs.no_such_call),
 )
 
 
@@ -98,14 +96,12 @@ def make_app(parts: Parts, public_url: str, grpc: str = "") -> Flask:
     _add_routes(app, parts, Directions(public_url, grpc))
     sso.install(app, parts, public_url)
     _answer_errors(app)
-    app.wsgi_app = access.AccessLog(app.wsgi_app, parts.settings.trusted_proxies)  # type: ignore[method-assign]
     return app
 
 
 def _add_routes(app: Flask, parts: Parts, way: Directions) -> None:
     csrf, settings, public_url = CSRFProtect(app), parts.settings, way.http
     server = OAuthServer(parts, public_url)
-    app.register_blueprint(health.make_blueprint(parts.readiness))
     app.register_blueprint(metrics.make_blueprint(parts.metrics))
     app.register_blueprint(openapi.make_blueprint(public_url, settings.provider is not None))
     app.register_blueprint(front.make_blueprint(parts, way))

@@ -41,14 +41,16 @@ def policy(form_target: str) -> str:
     )
 
 
+def common(https: bool, form_target: str = "") -> dict[str, str]:
+    """The headers; `https` is how browsers reach this server."""
+    headers = _COMMON | {"Content-Security-Policy": policy(form_target)}
+    return headers | {"Strict-Transport-Security": "max-age=31536000"} if https else headers
+
+
 def install(app: Flask, https: bool) -> None:
     """Set them on everything `app` answers."""
 
     @app.after_request
     def add(response: Response) -> Response:
-        for name, value in _COMMON.items():
-            response.headers[name] = value
-        response.headers["Content-Security-Policy"] = policy(getattr(g, "form_target", ""))
-        if https:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        response.headers.update(common(https, getattr(g, "form_target", "")))
         return response

@@ -142,11 +142,14 @@ _FEDERATED_ERRORS = {
     "404": "This server does not verify for others",
     "503": "The issuer's keys, or the database, cannot be read now",
 }
+_READY: _Json = {
+    "get": _operation("Whether requests can be served", {"200": _answer("Yes"), "503": _answer("No")})
+}
 PATHS: _Json = {
     "/": {"get": _operation("What this server is, and how to sign in to it", {"200": _page("The page")})},
-    "/healthz": {
-        "get": _operation("Whether requests can be served", {"200": _answer("Yes"), "503": _answer("No")})
-    },
+    "/livez": {"get": _operation("Whether the process runs", {"200": _answer("Yes")})},
+    "/readyz": _READY,
+    "/healthz": _READY,
     "/metrics": {"get": _operation("Numbers about this server, for Prometheus", {"200": _answer("Metrics")})},
     "/openapi.json": {"get": _operation("This document", {"200": _answer("OpenAPI 3.1")})},
     "/.well-known/oauth-authorization-server": {

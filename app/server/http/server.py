@@ -1,92 +1,117 @@
-"""The HTTP listener: cheroot, which drains what it has begun when it is told to stop."""
+"""The HTTP listener: hypercorn on the event loop of the process, and the threads that work for it."""
 
+import asyncio
 import logging
 import socket
-import sys
-import threading
+import ssl
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
 
-from cheroot.wsgi import Server
 from flask import Flask
+from hypercorn.asyncio import serve
+from hypercorn.config import Config, Sockets
 
 from app.domain.errors import Failed
-from app.server import log
-from app.server.http.arrivals import MAX_CONNECTIONS, SEND_BUFFER, Arrivals
-from app.server.http.connection import Connection
-from app.server.http.framing import MAX_BODY, MAX_HEADER
-from app.server.http.tls import TlsAdapter
+from app.server import descriptors
+from app.server.http.application import Application
+from app.server.http.connections import Connections, Listener
+from app.server.http.headers import common
+from app.server.http.request_checks import MAX_HEADER
+from app.server.parts import Parts
 from app.server.tls import Certificate
 
 WORKERS = 16
-# Seconds that a worker waits for a client which does not take its answer.
-WRITE_TIMEOUT = 5
-BACKLOG = 128
+MAX_CONNECTIONS, BACKLOG = 400, 128
+# Seconds for a handshake, for a head from the first moment on, and without a request that is being answered.
+HANDSHAKE, HEAD, IDLE = 5.0, 10.0, 15.0
+# Seconds between two looks at idle connections; at a stop, the time in which nothing new has arrived, and the
+# longest time to wait for that.
+_INTERVAL, _QUIET, _LAST_LOOK = 1.0, 0.05, 1.0
 
 
-class _Server(Server):
-    """Reports through our log, and gives its workers nothing but whole requests."""
+class _Config(Config):
+    """Settings of hypercorn: our own socket and TLS, its log events as those of a library."""
 
-    ConnectionClass = Connection
-    # Idle connections cost no worker, so the library need not close them early.
-    keep_alive_conn_limit = MAX_CONNECTIONS
-    _connections: Any
+    include_server_header = False
+    errorlog = logging.getLogger("hypercorn.error")
+    backlog = BACKLOG
+    h11_max_incomplete_size = MAX_HEADER
+    # Over HTTP/2 nothing is served (application.py); until the first request it has little to fill.
+    h2_max_concurrent_streams = 1
+    h2_max_header_list_size = MAX_HEADER
 
-    def prepare(self) -> None:
-        super().prepare()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        self._connections.close()
-        self._connections = Arrivals(self)
+    def __init__(self, listener: Listener, certificate: Certificate | None, grace: timedelta) -> None:
+        self._listener = listener
+        self._certificate = certificate
+        self.keep_alive_timeout = HEAD
+        self.ssl_handshake_timeout = HANDSHAKE
+        self.graceful_timeout = grace.total_seconds()
 
-    def process_conn(self, conn: Connection) -> None:
-        self._connections.receive(conn)
+    @property
+    def ssl_enabled(self) -> bool:
+        return self._certificate is not None
 
-    def hand_over(self, conn: Connection) -> None:
-        """Give a connection with a whole request to the next worker that is free."""
-        super().process_conn(conn)
+    def create_sockets(self) -> Sockets:
+        listeners: list[socket.socket] = [self._listener]
+        return Sockets(listeners, [], []) if self._certificate else Sockets([], listeners, [])
 
-    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
-        error = sys.exc_info()[1] if traceback else None
-        if error is not None:
-            log.failure("http.failed", error)
-        else:
-            # Whatever its level: a client can cause it.
-            log.event("http.trouble", logging.INFO)
+    def create_ssl_context(self) -> ssl.SSLContext | None:
+        return self._certificate.following_context() if self._certificate else None
 
 
 class HttpServer:
-    """Listens from the start; serves from `start()` to `stop()`."""
+    """Listens from the start; serves from `start()` to `stop()`, which run on one event loop."""
 
-    def __init__(self, host: str, port: int, certificate: Certificate | None = None) -> None:
-        self._server = _Server(
-            (host, port),
-            None,
-            numthreads=WORKERS,
-            server_name="loopin",
-            timeout=WRITE_TIMEOUT,
-            request_queue_size=BACKLOG,
-        )
-        self._server.ssl_adapter = TlsAdapter(certificate) if certificate else None
-        self._server.max_request_header_size = MAX_HEADER
-        self._server.max_request_body_size = MAX_BODY
-        self._thread: threading.Thread | None = None
+    def __init__(self, host: str, port: int, certificate: Certificate | None, grace: timedelta) -> None:
+        """`grace` is for the answers that are under way at a stop."""
+        self._connections = Connections(min(MAX_CONNECTIONS, descriptors.half()))
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="http")
+        self._stopping = asyncio.Event()
         try:
-            self._server.prepare()
+            listener = Listener(host, port, BACKLOG, self._connections)
         except OSError as error:
             raise Failed(
                 f"the HTTP port {port} on {host} cannot be opened", hint="choose another with --http-port"
             ) from error
-        self.port: int = self._server.socket.getsockname()[1]
+        self._config = _Config(listener, certificate, grace)
+        self.port: int = listener.getsockname()[1]
 
-    def start(self, app: Flask) -> None:
-        """Serve `app` on threads of its own."""
-        self._server.wsgi_app = app
-        self._thread = threading.Thread(target=self._server.serve, name="http", daemon=True)
-        self._thread.start()
+    def start(self, app: Flask, parts: Parts, public_url: str) -> None:
+        """Serve `app`. `public_url` is where browsers reach it."""
+        served = Application(
+            app.wsgi_app,
+            self._pool,
+            parts.readiness,
+            self._connections,
+            common(public_url.startswith("https://")),
+            parts.settings.trusted_proxies,
+        )
+        serving = serve(served, self._config, shutdown_trigger=self._stopping.wait, mode="asgi")
+        self._serving = asyncio.create_task(serving, name="http")
+        self._ending_idle = asyncio.create_task(self._end_idle(), name="http idle")
 
-    def stop(self, grace: timedelta) -> None:
+    async def stop(self) -> None:
         """Close the port, answer what has arrived, and return within about `grace`."""
-        self._server.shutdown_timeout = grace.total_seconds()
-        self._server.stop()
-        if self._thread is not None:
-            self._thread.join(grace.total_seconds())
+        await self._settle()
+        self._stopping.set()
+        # hypercorn cancels itself when the time is over.
+        await asyncio.wait({self._serving})
+        self._ending_idle.cancel()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _end_idle(self) -> None:
+        while True:
+            await asyncio.sleep(_INTERVAL)
+            self._connections.end_idle(IDLE)
+
+    async def _settle(self) -> None:
+        """Return when nothing has arrived for a moment.
+
+        hypercorn closes connections on which it has not read a request yet, and what the system has accepted
+        for it is lost with the port.
+        """
+        loop = asyncio.get_running_loop()
+        end, before = loop.time() + _LAST_LOOK, -1
+        while before != self._connections.accepted and loop.time() < end:
+            before = self._connections.accepted
+            await asyncio.sleep(_QUIET)

@@ -2,11 +2,10 @@
 
 import asyncio
 import os
-import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 # Before grpc: its C core writes to file descriptor 2, which may be somebody's screen.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -49,7 +48,6 @@ MAX_METADATA = 24 * 1024
 MAX_CALLS, MAX_CONNECTIONS = 20, 1000
 _FAREWELL = 0.1
 _REFLECTION = "grpc.reflection.v1.ServerReflection"
-_T = TypeVar("_T")
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST),
     # A list is one message, however long; the client says how much it takes.
@@ -69,49 +67,50 @@ _FILES = (api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2)
 
 
 class RpcServer:
-    """Listens at once; serves from `start()` to `stop()`, on an event loop in a thread of its own."""
+    """Listens from `open()` on, and serves from `start()` to `stop()`, on the event loop that calls them."""
 
-    def __init__(self, parts: Parts, host: str, port: int, certificate: Certificate | None = None) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="rpc")
         # Of its own: a worker that waits must not make the server look dead.
         self._health_pool = ThreadPoolExecutor(1, thread_name_prefix="health")
         self._health = HealthService(parts.readiness, self._health_pool)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="rpc", daemon=True)
-        self._thread.start()
+        self.port = 0
+
+    async def open(self, host: str, port: int, certificate: Certificate | None = None) -> None:
+        """Take the port, or raise Failed."""
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
-            self.port = self._run(self._open(address, certificate))
+            self.port = self._open(address, certificate)
         except RuntimeError as error:
-            self._end()
             raise Failed(
                 f"the gRPC port {port} on {host} cannot be opened", hint="choose another with --grpc-port"
             ) from error
 
-    def start(self, public_url: str) -> None:
+    async def start(self, public_url: str) -> None:
         """Add the services and serve. `public_url` is where the HTTP side is reached."""
-        self._run(self._start(public_url))
+        self._add_services(public_url)
+        names = [name for file in _FILES for name in _service_names(file.DESCRIPTOR)]
+        self._add_reflection([*names, health.SERVICE_NAME])
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        for name in ("", *names):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._server.start()
 
-    def leave(self) -> None:
+    async def leave(self) -> None:
         """Tell those who ask for the health, or watch it, to go elsewhere; serve all the same."""
-        self._run(self._health.enter_graceful_shutdown())
+        await self._health.enter_graceful_shutdown()
 
-    def stop(self, grace: timedelta) -> None:
+    async def stop(self, grace: timedelta) -> None:
         """Take no new calls, answer those that are here, and return when the last one is done."""
-        self._run(self._stop(grace))
-        self._end()
-
-    def _run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
-
-    def _end(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        await self._health.enter_graceful_shutdown()
+        # Those who watch the health are told first.
+        asyncio.get_running_loop().call_later(_FAREWELL, self._gate.end_streams)
+        await self._server.stop(grace.total_seconds())
         for pool in (self._pool, self._health_pool):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _open(self, address: str, certificate: Certificate | None) -> int:
+    def _open(self, address: str, certificate: Certificate | None) -> int:
         parts = self._parts
         calls = Calls(parts.identify, parts.federated, parts.settings.trusted_proxies)
         self._gate = Gate(calls, self._pool)
@@ -121,21 +120,6 @@ class RpcServer:
         if certificate is None:
             return self._server.add_insecure_port(address)
         return self._server.add_secure_port(address, _credentials(certificate))
-
-    async def _start(self, public_url: str) -> None:
-        self._add_services(public_url)
-        names = [name for file in _FILES for name in _service_names(file.DESCRIPTOR)]
-        self._add_reflection([*names, health.SERVICE_NAME])
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        for name in ("", *names):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
-        await self._server.start()
-
-    async def _stop(self, grace: timedelta) -> None:
-        await self._health.enter_graceful_shutdown()
-        # Those who watch the health are told first.
-        self._loop.call_later(_FAREWELL, self._gate.end_streams)
-        await self._server.stop(grace.total_seconds())
 
     def _add_reflection(self, names: list[str]) -> None:
         """As v1alpha and as v1, which differ in the name of their package alone."""

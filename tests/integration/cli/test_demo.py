@@ -113,7 +113,7 @@ def test_a_server_that_does_not_start_is_one_sentence(
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "cheroot" else object())
+    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "hypercorn" else object())
     with pytest.raises(UsageError) as told:
         demo.start("accounts")
     assert "loopin[server]" in told.value.hint

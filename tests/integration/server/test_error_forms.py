@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,6 +20,7 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from app.server.database import engine
+from app.server.http import health
 from app.server.http.factory import make_app
 from app.server.parts import Parts, build
 from app.server.settings import ServerSettings
@@ -89,8 +91,6 @@ ROUTES = {
     ("GET", "/metrics"): Route("plain"),
     ("GET", "/openapi.json"): Route("plain"),
 }
-# Its answer is no error: it says the same in its own words.
-HEALTH = ("GET", "/healthz")
 UNAVAILABLE = {"oauth": "temporarily_unavailable", "vendor": "unavailable", "plain": "unavailable"}
 BROKEN = {"oauth": "server_error", "vendor": "internal_error", "plain": "internal"}
 everywhere = pytest.mark.parametrize("route", ROUTES, ids=" ".join)
@@ -198,7 +198,7 @@ def is_told_to_come_back(answer: TestResponse, form: str) -> bool:
 def test_no_route_is_missing_here(sound: House) -> None:
     rules = [rule for rule in sound.app.url_map.iter_rules() if rule.endpoint != "static"]
     there = {(method, rule.rule) for rule in rules for method in rule.methods or ()}
-    assert {route for route in there if route[0] not in {"HEAD", "OPTIONS"}} == {*ROUTES, HEALTH}
+    assert {route for route in there if route[0] not in {"HEAD", "OPTIONS"}} == set(ROUTES)
 
 
 @everywhere
@@ -238,8 +238,19 @@ def test_with_a_method_that_it_does_not_take(sound: House, route: tuple[str, str
     assert bool(code_in(answer, ROUTES[route].form)) is (ROUTES[route].form != "page")
 
 
-def test_health_says_it_in_its_own_words(sound: House, without: House) -> None:
-    assert sound.ask(HEALTH).get_json() == {"status": "ok"}
-    answer = without.ask(HEALTH)
-    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert answer.get_json() == {"status": "unavailable"}
+async def test_health_says_it_in_its_own_words(sound: House, without: House) -> None:
+    told = ((sound, 200, "ok"), (without, 503, "unavailable"))
+    for (house, status, word), path in product(told, sorted(health.READY)):
+        answer = await health.answer(house.parts.readiness, "GET", path)
+        assert (answer.status, json.loads(answer.body)) == (status, {"status": word})
+        assert ((b"retry-after", b"5") in answer.headers) is (status == 503)
+
+
+async def test_whoever_asks_whether_it_lives_needs_no_database(without: House) -> None:
+    assert (await health.answer(without.parts.readiness, "GET", "/livez")).status == 200
+
+
+async def test_health_takes_no_other_method(sound: House) -> None:
+    answer = await health.answer(sound.parts.readiness, "DELETE", "/livez")
+    assert (answer.status, json.loads(answer.body)["code"]) == (405, "method_not_allowed")
+    assert (b"allow", b"GET, HEAD") in answer.headers

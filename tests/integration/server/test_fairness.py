@@ -18,6 +18,8 @@ from app.server import deadline, seed
 from app.server.database.models import LoginAttempt, User
 from app.server.database.trouble import NoDatabase, TooManyWriters
 from app.server.deadline import Deadline
+from app.server.http.application import MAX_OF_ONE, SHARE
+from app.server.http.server import WORKERS as HTTP_WORKERS
 from app.server.limits import Busy
 from app.server.parts import Parts
 from app.server.rpc.server import WORKERS
@@ -29,12 +31,11 @@ from tests.integration.server.test_in_flight import parts as parts
 from tests.integration.server.test_life import nobody_writes, wait_for
 from tests.support.databases import ON_BOTH
 from tests.support.http_client import http_client
-from tests.support.server import ServerFactory, sign_in
+from tests.support.server import AccountServer, ServerFactory, sign_in
 
 pytestmark = pytest.mark.slow
 
 PATIENCE = 60.0
-HTTP_WORKERS = 16
 # More than there are workers, and no more than one connection may carry.
 MANY = WORKERS + 2
 CREATE = 'rpc.arrived method="/controlplane.v1.APITokenService/Create'
@@ -63,19 +64,17 @@ def health(address: str) -> Any:
 
 @ON_BOTH
 def test_requests_that_wait_for_a_lock_do_not_hold_every_worker(fresh_server: ServerFactory) -> None:
-    """Those above the limit are refused, so health is answered while the lock is still held."""
+    """Those above the limit are refused, and health is answered while the lock is still held."""
     server = fresh_server("--log-level", "debug")
-    bearer = sign_in(server, *server.owner)
+    bearers = [sign_in(server, *login) for login in (server.owner, server.viewer, server.member)]
     before = server.errors.count("http.arrived")
     with nobody_writes(server) as let_go:
-        senders = [
-            HTTPConnection(server.http.removeprefix("http://"), timeout=60) for _ in range(HTTP_WORKERS)
-        ]
-        for sender in senders:
-            sender.request("POST", "/auth/logout", b"", {"Authorization": f"Bearer {bearer}"})
+        senders = [sign_out(server, bearer) for bearer in bearers for _ in range(SHARE)]
         wait_for(server, "http.arrived", before + HTTP_WORKERS)
         with http_client(server.http) as client:
-            assert client.get("/healthz").status_code == 200
+            for path in ("/livez", "/readyz", "/healthz"):
+                assert client.get(path).status_code == 200
+        wait_for(server, "status=503", 1)
         let_go()
         statuses = []
         for sender in senders:
@@ -86,6 +85,35 @@ def test_requests_that_wait_for_a_lock_do_not_hold_every_worker(fresh_server: Se
                     assert answer.headers["Retry-After"]
     assert 503 in statuses
     assert set(statuses) <= {204, 401, 503}
+
+
+def sign_out(server: AccountServer, bearer: str) -> HTTPConnection:
+    """Ask for it, and do not wait for the answer."""
+    sender = HTTPConnection(server.http.removeprefix("http://"), timeout=60)
+    sender.request("POST", "/auth/logout", b"", {"Authorization": f"Bearer {bearer}"})
+    return sender
+
+
+@ON_BOTH
+def test_requests_of_one_caller_that_wait_leave_workers_for_others(fresh_server: ServerFactory) -> None:
+    server = fresh_server("--log-level", "debug")
+    greedy = sign_in(server, *server.owner)
+    before = server.errors.count("http.arrived")
+    with nobody_writes(server) as let_go:
+        senders = [sign_out(server, greedy) for _ in range(MAX_OF_ONE)]
+        wait_for(server, "http.arrived", before + SHARE)
+        with http_client(server.http) as other:
+            for path in ("/livez", "/readyz", "/account/sign-in", "/openapi.json"):
+                assert other.get(path).status_code == 200
+            # Only so many of one caller wait.
+            wait_for(server, "http.arrived", before + SHARE + 2)
+            refused = other.get("/api/v1/models", headers={"Authorization": f"Bearer {greedy}"})
+            assert (refused.status_code, refused.headers["Retry-After"]) == (429, "2")
+        assert server.errors.count("http.arrived") == before + SHARE + 2
+        let_go()
+        for sender in senders:
+            with closing(sender):
+                assert sender.getresponse().status in {204, 401, 503}
 
 
 @ON_BOTH

@@ -24,6 +24,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from app.proto.controlplane.v1 import api_token_pb2 as pb
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
+from app.server.http.application import SHARE
 from app.server.settings import ServerSettings
 from tests.integration.server.callers import Caller, refusal
 from tests.support.databases import ON_BOTH, ago
@@ -47,7 +48,6 @@ pytestmark = pytest.mark.slow
 PATIENCE = 60.0
 CALLS = 20
 REQUESTS = 24
-HTTP_WORKERS = 16
 
 
 @contextmanager
@@ -179,8 +179,8 @@ def test_requests_that_have_arrived_are_answered_before_it_stops(fresh_server: S
     with nobody_writes(server) as let_go:
         for sender in senders:
             sender.request("POST", "/auth/logout", b"", headers)
-        # Every request is here now: one with each worker, the others in the queue or not even accepted.
-        wait_for(server, "http.arrived", before + len(senders[::2]) + HTTP_WORKERS)
+        # Every request is here now: some with workers, the others wait for those or are not even accepted.
+        wait_for(server, "http.arrived", before + SHARE)
         server.process.send_signal(signal.SIGTERM)
         let_go()
         # One of them ended the session, all the others are told that it has ended.
@@ -207,8 +207,8 @@ def test_requests_that_nobody_has_accepted_yet_are_answered_too(fresh_server: Se
 
 def test_silent_connections_hold_nobody_up(fresh_server: ServerFactory) -> None:
     # None of them is closed for its silence while this test runs.
-    constants = {"app.server.http.connection.IDLE": 10 * PATIENCE, **no_drain_limit()}
-    server = fresh_server(constants=constants)
+    constants = {f"app.server.http.server.{name}": 10 * PATIENCE for name in ("HEAD", "IDLE")}
+    server = fresh_server(constants={**constants, **no_drain_limit()})
     host, _, port = server.http.removeprefix("http://").rpartition(":")
     silent = [socket.create_connection((host, int(port))) for _ in range(40)]
     with httpx.Client(base_url=server.http, trust_env=False, timeout=PATIENCE) as client:
@@ -292,6 +292,9 @@ def test_before_it_stops_it_says_that_it_is_not_ready_and_serves(fresh_server: S
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
         answer = client.get("/healthz")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        # Whoever keeps connections open for the next request opens new ones, elsewhere.
+        assert answer.headers["connection"] == "close"
+        assert client.get("/livez").status_code == 200
         now = health.Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
         assert now.status == health_pb2.HealthCheckResponse.NOT_SERVING
     # It goes on on new connections, too.

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.test import Client
 from werkzeug.wrappers import Request, Response
 
 from app.server import error_report, log, unexpected
-from app.server.http.access import AccessLog
 from app.server.settings import parse_networks
+from tests.support.http_application import HttpApplication
 from tests.support.process_state import isolated
 
 SECRET = "secret-not-real"
@@ -123,35 +122,37 @@ def application(request: Request) -> Response:
     return Response("", int(request.path[1:4]))
 
 
-def test_a_request_has_a_line_and_an_id_that_its_answer_and_its_events_carry(lines: Lines) -> None:
-    answer = Client(AccessLog(application, PROXIES)).get(
-        f"/404/page?code={SECRET}",
-        headers={"X-Forwarded-For": "198.51.100.7"},
-        environ_base={"REMOTE_ADDR": "127.0.0.1"},
+async def test_a_request_has_a_line_and_an_id_that_its_answer_and_its_events_carry(lines: Lines) -> None:
+    _, headers, _ = await HttpApplication(application, PROXIES).ask(
+        f"/404/page?code={SECRET}".encode(),
+        [(b"x-forwarded-for", b"198.51.100.7")],
+        client=("127.0.0.1", 5000),
+        method="GET",
     )
-    answer.close()
     log.event("outside")
     inside, line, outside = lines()
     assert line["event"] == "http.request"
     told = [line[name] for name in ("level", "method", "path", "status", "client")]
     assert told == ["info", "GET", "/404/page", 404, "198.51.100.7"]
     assert line["duration"] >= 0
-    assert answer.headers["x-request-id"] == line["request"] == inside["request"]
+    assert headers[b"x-request-id"].decode() == line["request"] == inside["request"]
     assert "request" not in outside
     assert SECRET not in json.dumps(lines())
 
 
-def test_an_id_comes_from_the_server_and_never_from_who_asks(lines: Lines) -> None:
-    client = Client(AccessLog(application))
-    ids = {client.get("/204", headers={"X-Request-Id": SECRET}).headers["x-request-id"] for _ in range(3)}
+async def test_an_id_comes_from_the_server_and_never_from_who_asks(lines: Lines) -> None:
+    side, sent = HttpApplication(application), [(b"x-request-id", SECRET.encode())]
+    ids = {(await side.ask(b"/204", sent))[1][b"x-request-id"] for _ in range(3)}
     assert len(ids) == 3
-    assert SECRET not in ids
+    assert SECRET.encode() not in ids
 
 
-def test_a_request_that_breaks_the_application_has_a_line_too(lines: Lines) -> None:
-    with pytest.raises(RuntimeError):
-        Client(AccessLog(application)).get("/broken")
-    assert [(line["event"], line["status"]) for line in lines()] == [("http.request", 500)]
+async def test_a_request_that_breaks_the_application_has_a_line_too(lines: Lines) -> None:
+    await HttpApplication(application).ask(b"/broken")
+    assert [(line["event"], line.get("status")) for line in lines()] == [
+        ("http.failed", None),
+        ("http.request", 500),
+    ]
 
 
 @pytest.mark.parametrize(
