@@ -91,6 +91,13 @@ from app.cli.server_sso import ProviderFlags, provider_options
     help="How long to wait for PostgreSQL at the start; a bare number is seconds. [30]",
 )
 @click.option(
+    "--workers",
+    type=int,
+    default=1,
+    metavar="COUNT",
+    help="Number of processes that share the two ports; more than one needs PostgreSQL. [1]",
+)
+@click.option(
     "--drain-delay",
     callback=span_in("seconds"),
     default="0",
@@ -143,6 +150,7 @@ def start(
     sweep_interval: timedelta,
     database_connections: int,
     database_wait: timedelta,
+    workers: int,
     drain_delay: timedelta,
     federation_secret_file: Path | None,
     provider: ProviderFlags,
@@ -176,6 +184,7 @@ def start(
         sweep_interval=sweep_interval,
         database_connections=database_connections,
         database_wait=database_wait,
+        workers=workers,
         drain_delay=drain_delay,
         federation_secret_file=federation_secret_file,
         provider=provider.read(),

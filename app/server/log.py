@@ -20,6 +20,7 @@ FORMATS = ("text", "json")
 _LONGEST_SEGMENT = 40
 logger = logging.getLogger("loopin.server")
 _request: ContextVar[str] = ContextVar("request", default="")
+_configuration = "warning", "text"
 
 
 class TextFormatter(logging.Formatter):
@@ -80,8 +81,15 @@ def failure(name: str, error: BaseException, /, **fields: object) -> None:
     logger.error(name, exc_info=error, extra={"fields": fields, "request": _request.get()})
 
 
+def configuration() -> tuple[str, str]:
+    """What `configure` was called with, for a process that is started from this one."""
+    return _configuration
+
+
 def configure(level: str = "warning", form: str = "text") -> None:
     """Send this server's events from `level` on to standard error, in one of FORMATS."""
+    global _configuration
+    _configuration = level, form
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logger.handlers[:] = [handler]

@@ -1,15 +1,18 @@
-"""What /metrics tells, in a registry of this process's own. Totals only: no name, no organization."""
+"""What /metrics tells, in a registry of our own. Totals only: no name, no organization."""
 
+import os
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, multiprocess
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# Where the client library keeps the values of all processes, when there are several.
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 DONE, HELD, FAILED = "done", "held", "failed"
 
 
 class Metrics:
-    """The sweep's rounds in this process."""
+    """The sweep's rounds in this server."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -49,7 +52,12 @@ class Metrics:
 
     def text(self) -> bytes:
         """All of it in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        if METRICS_FOLDER not in os.environ:
+            return generate_latest(self._registry)
+        # Of all processes of this server, whichever of them was asked.
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return generate_latest(registry)
 
     def _gauge(self, name: str, help: str) -> Gauge:
-        return Gauge(f"loopin_sweep_{name}", help, registry=self._registry)
+        return Gauge(f"loopin_sweep_{name}", help, registry=self._registry, multiprocess_mode="mostrecent")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.server.clock import Clock, utc_now
-from app.server.database.engine import Database
+from app.server.database.engine import WRITERS, Database
 from app.server.database.migrate import prepare
 from app.server.federation.verify import VerifyFederated
 from app.server.health import Readiness
@@ -21,7 +21,7 @@ from app.server.usecases.organizations import (
     SelectMembership,
     UpdateOrganization,
 )
-from app.server.usecases.passwords import Passwords
+from app.server.usecases.passwords import HASHES, Passwords
 from app.server.usecases.sweep import Sweep, TidyUp
 from app.server.usecases.tokens import CreateToken, ListTokens, RevokeToken
 
@@ -62,9 +62,10 @@ def build(settings: ServerSettings, fixed: Clock | None = None) -> Parts:
     servers decide together: the sweep, limits, and what may be used once.
     """
     ring, clock = key_file(settings.data, settings.signing_key_file), fixed or utc_now
-    database = Database(settings.url, settings.database_connections, fixed)
+    share = settings.share
+    database = Database(settings.url, share(settings.database_connections), fixed, share(WRITERS))
     prepare(database.engine)
-    tokens, passwords = Tokens(ring, clock), Passwords()
+    tokens, passwords = Tokens(ring, clock), Passwords(share(HASHES))
     return Parts(
         settings=settings,
         clock=clock,

@@ -56,8 +56,10 @@ class Running:
 class Server:
     """Both listeners, the sweeper and the tidier, on one event loop."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, *, first: bool = True) -> None:
+        """Of several processes only the `first` sweeps and tidies up."""
         self._settings = settings.check()
+        self._first = first
         self._certificate = certificate(settings.tls_cert, settings.tls_key)
         self._parts = parts = build(settings)
         if settings.seed:
@@ -66,7 +68,7 @@ class Server:
         # What is cut off at the end of the drain is told so before the process goes.
         self._grace = max(settings.drain - _FAREWELL, timedelta(0))
         self._rpc = RpcServer(parts)
-        self._http = HttpServer(settings.host, settings.http_port, self._certificate, self._grace)
+        self._http = HttpServer(settings, self._certificate, self._grace)
         self.sweeper = Sweeper(parts.sweep, settings.sweep_interval, parts.metrics)
         self._tidier = Tidier(parts.tidy_up)
 
@@ -80,8 +82,9 @@ class Server:
         way = directions(settings, http, grpc)
         self._http.start(make_app(self._parts, way.http, way.grpc), self._parts, way.http)
         await self._rpc.start(way.http)
-        self.sweeper.start()
-        self._tidier.start()
+        if self._first:
+            self.sweeper.start()
+            self._tidier.start()
         log.event("server.started", http=self._http.port, grpc=self._rpc.port)
         return Running(http, grpc, self._logins() if settings.seed else None, way)
 
@@ -117,24 +120,59 @@ def run(settings: ServerSettings, as_json: bool) -> None:
     """Start, say where, and serve until SIGTERM or SIGINT; with `control_stdin`, until its end too."""
     # Before the signals are taken over: whoever has waited long enough ends it as any program.
     await_database(settings.check())
+
+    def announce(running: Running) -> None:
+        _print(running.as_json() if as_json else running.as_text())
+
+    if settings.workers > 1:
+        # It imports this module.
+        from app.server.supervisor import supervise
+
+        supervise(settings, announce)
+    else:
+        serve(settings, announce)
+
+
+def check(settings: ServerSettings) -> None:
+    """Read certificate and keys and prepare the database; raise what a start would raise."""
+    os.umask(0o077)
+    certificate(settings.tls_cert, settings.tls_key)
+    build(settings).database.close()
+
+
+def serve(
+    settings: ServerSettings,
+    announce: Callable[[Running], None],
+    *,
+    first: bool = True,
+    parent: int | None = None,
+) -> None:
+    """Serve in this process, and pass on where as soon as both ports answer.
+
+    As one of several processes it is not for the terminal to end it: it ends with SIGTERM, or when the
+    descriptor `parent` becomes readable, which is when the process that started it has ended.
+    """
     # Whatever the folder allows: keys and database are for this account alone.
     os.umask(0o077)
     descriptors.ask_for_more()
     unexpected.catch()
     # A worker that encodes a long list holds the interpreter; the others get it back ten times sooner.
     sys.setswitchinterval(SWITCH_INTERVAL)
-    run_to_end(_serve(settings, as_json))
+    run_to_end(_serve(settings, announce, first, parent))
 
 
-async def _serve(settings: ServerSettings, as_json: bool) -> None:
-    unexpected.catch_in(asyncio.get_running_loop())
-    # Reasons to end; a second one means that somebody does not want to wait.
-    ends: asyncio.Queue[str] = asyncio.Queue()
+async def _serve(
+    settings: ServerSettings, announce: Callable[[Running], None], first: bool, parent: int | None
+) -> None:
+    loop = asyncio.get_running_loop()
+    unexpected.catch_in(loop)
     # Before anything is built: a signal is obeyed as soon as the event loop has time for it.
-    _obey_signals(ends, lambda: server.reload())
-    server = Server(settings)
-    running = await server.start()
-    _print(running.as_json() if as_json else running.as_text())
+    ends = end_signals(lambda: server.reload())
+    if parent is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        loop.add_reader(parent, _end_with_parent, loop, parent, ends)
+    server = Server(settings, first=first)
+    announce(await server.start())
     if settings.control_stdin:
         given = (server.sweeper, asyncio.get_running_loop(), ends)
         threading.Thread(target=_obey_input, args=given, name="control", daemon=True).start()
@@ -170,9 +208,18 @@ def _end_within(span: timedelta) -> None:
     timer.start()
 
 
-def _obey_signals(ends: "asyncio.Queue[str]", reload: Callable[[], None]) -> None:
-    """SIGHUP reloads, and ends the server when its terminal has closed."""
+def _end_with_parent(loop: asyncio.AbstractEventLoop, parent: int, ends: "asyncio.Queue[str]") -> None:
+    loop.remove_reader(parent)
+    ends.put_nowait("end of the supervisor")
+
+
+def end_signals(reload: Callable[[], None]) -> "asyncio.Queue[str]":
+    """Reasons to end as they come: SIGTERM, SIGINT, and SIGHUP when the terminal has closed; else it reloads.
+
+    A second one means that somebody does not want to wait.
+    """
     loop, at_terminal = asyncio.get_running_loop(), _has_terminal()
+    ends: asyncio.Queue[str] = asyncio.Queue()
 
     def hang_up() -> None:
         if at_terminal and not _has_terminal():
@@ -183,6 +230,7 @@ def _obey_signals(ends: "asyncio.Queue[str]", reload: Callable[[], None]) -> Non
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ends.put_nowait, number.name)
     loop.add_signal_handler(signal.SIGHUP, hang_up)
+    return ends
 
 
 def _has_terminal() -> bool:

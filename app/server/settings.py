@@ -1,6 +1,7 @@
 """Everything the account server can be told, as one checked value."""
 
 import re
+import socket
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -23,6 +24,7 @@ MAX_DRAIN_DELAY = timedelta(hours=1)
 MIN_SECRET = 16
 LEAST_CONNECTIONS, MOST_CONNECTIONS = 2, 1000
 MAX_WAIT = timedelta(hours=1)
+MAX_WORKERS = 64
 # Host and port; an IPv6 address in brackets.
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):[0-9]{1,5}")
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?/?")
@@ -48,6 +50,7 @@ class ServerSettings:
     `database_wait`.
     Before a stop the server says for `drain_delay` that it is not ready, and serves; then it takes nothing
     new, and has `drain` to answer what has arrived.
+    `workers` processes serve the same two ports; limits and connections are totals of all of them.
     """
 
     data: Path
@@ -75,6 +78,7 @@ class ServerSettings:
     passwords: bool = True
     organization_creation: bool = False
     dashboard_url: str = ""
+    workers: int = 1
 
     def check(self) -> "ServerSettings":
         """Return self, or raise UsageError with what to change."""
@@ -106,7 +110,32 @@ class ServerSettings:
             raise UsageError("TLS needs a certificate and its key", hint="give --tls-cert and --tls-key")
         self._check_plain_http()
         self._check_database()
+        self._check_workers()
         return self
+
+    def _check_workers(self) -> None:
+        if not 1 <= self.workers <= MAX_WORKERS:
+            raise UsageError(f"a server has 1 to {MAX_WORKERS} workers", hint="one for each core is usual")
+        if self.workers == 1:
+            return
+        if not self.database_url:
+            raise UsageError(
+                "SQLite has one writer: several workers need PostgreSQL",
+                hint="name a database with --database-url-file, or leave out --workers",
+            )
+        if self.control_stdin:
+            raise UsageError("--control-stdin is for one worker", hint="leave out --workers")
+        if not hasattr(socket, "SO_REUSEPORT"):
+            raise UsageError("several processes cannot share a port here", hint="leave out --workers")
+        if self.database_connections < LEAST_CONNECTIONS * self.workers:
+            raise UsageError(
+                f"{self.workers} workers need at least {LEAST_CONNECTIONS * self.workers} connections",
+                hint="raise --database-connections",
+            )
+
+    def share(self, total: int) -> int:
+        """What one worker has of a limit that counts for all of them: at least one."""
+        return max(1, total // self.workers)
 
     def _check_spans(self) -> None:
         if self.sweep_interval and not timedelta(seconds=1) <= self.sweep_interval <= SWEEP_INTERVAL:

@@ -63,16 +63,23 @@ _SQLITE_NOW = func.strftime("%Y-%m-%d %H:%M:%f", "now", type_=UTCDateTime)
 class Database:
     """Hands out sessions: `read()` never writes, `write()` commits at its end or not at all.
 
-    Both raise NoDatabase while it cannot be used. It opens up to `connections` at once. `fixed` is a clock
+    Both raise NoDatabase while it cannot be used. It opens up to `connections` at once, and
+    `writers` transactions that write. `fixed` is a clock
     for tests, in place of the database's.
     """
 
-    def __init__(self, url: str, connections: int = CONNECTIONS, fixed: Clock | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        connections: int = CONNECTIONS,
+        fixed: Clock | None = None,
+        writers: int = WRITERS,
+    ) -> None:
         self._fixed = fixed
         self.engine = _make_engine(url, connections)
         self._writers = self.engine.execution_options(writer=True)
         self._is_sqlite = _is_sqlite(self.engine.url.drivername)
-        self._writing = Limit(WRITERS, WRITERS_PATIENCE, TooManyWriters)
+        self._writing = Limit(writers, WRITERS_PATIENCE, TooManyWriters)
         self._one_writer = threading.Lock()
         self.last_write_failed = False
 

@@ -54,7 +54,9 @@ class Application:
         connections: Connections,
         headers: dict[str, str],
         proxies: tuple[Network, ...] = (),
+        share: Callable[[int], int] = int,
     ) -> None:
+        """`share` says what this process has of a total."""
         self._app = app
         self._pool = pool
         self._readiness = readiness
@@ -62,7 +64,7 @@ class Application:
         # Of answers that are not the application's.
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         self._proxies = proxies
-        self._shares = FairShare(SHARE, MAX_OF_ONE, MAX_WAITING)
+        self._shares = FairShare(share(SHARE), share(MAX_OF_ONE), share(MAX_WAITING))
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one request (ASGI 3.0). There are no websockets here, and no lifespan events."""

@@ -103,13 +103,18 @@ class Connection(socket.socket):
 class Listener(socket.socket):
     """A socket that listens on `host` and `port`, and counts what it accepts. Raises OSError."""
 
-    def __init__(self, host: str, port: int, backlog: int, connections: Connections) -> None:
+    def __init__(
+        self, host: str, port: int, backlog: int, connections: Connections, *, shared: bool = False
+    ) -> None:
+        """`shared` with other processes that say so."""
         super().__init__(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         self._connections = connections
         try:
             self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             # What is not read stays small: the system would let it grow to megabytes for each connection.
             self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            if shared:
+                self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             self.bind((host, port))
             # At once: until then another server could bind the same port.
             self.listen(backlog)

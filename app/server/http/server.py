@@ -18,6 +18,7 @@ from app.server.http.connections import Connections, Listener
 from app.server.http.headers import common
 from app.server.http.request_checks import MAX_HEADER
 from app.server.parts import Parts
+from app.server.settings import ServerSettings
 from app.server.tls import Certificate
 
 WORKERS = 16
@@ -62,13 +63,14 @@ class _Config(Config):
 class HttpServer:
     """Listens from the start; serves from `start()` to `stop()`, which run on one event loop."""
 
-    def __init__(self, host: str, port: int, certificate: Certificate | None, grace: timedelta) -> None:
+    def __init__(self, settings: ServerSettings, certificate: Certificate | None, grace: timedelta) -> None:
         """`grace` is for the answers that are under way at a stop."""
-        self._connections = Connections(min(MAX_CONNECTIONS, descriptors.half()))
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="http")
+        host, port, share = settings.host, settings.http_port, settings.share
+        self._connections = Connections(min(share(MAX_CONNECTIONS), descriptors.half()))
+        self._pool = ThreadPoolExecutor(share(WORKERS), thread_name_prefix="http")
         self._stopping = asyncio.Event()
         try:
-            listener = Listener(host, port, BACKLOG, self._connections)
+            listener = Listener(host, port, BACKLOG, self._connections, shared=settings.workers > 1)
         except OSError as error:
             raise Failed(
                 f"the HTTP port {port} on {host} cannot be opened", hint="choose another with --http-port"
@@ -85,6 +87,7 @@ class HttpServer:
             self._connections,
             common(public_url.startswith("https://")),
             parts.settings.trusted_proxies,
+            parts.settings.share,
         )
         serving = serve(served, self._config, shutdown_trigger=self._stopping.wait, mode="asgi")
         self._serving = asyncio.create_task(serving, name="http")

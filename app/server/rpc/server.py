@@ -52,7 +52,6 @@ _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_REQUEST),
     # A list is one message, however long; the client says how much it takes.
     ("grpc.max_send_message_length", -1),
-    ("grpc.so_reuseport", 0),
     # A CI system's token may be 16 KiB long; the usual limit is half of that.
     ("grpc.max_metadata_size", MAX_METADATA),
     ("grpc.absolute_max_metadata_size", MAX_METADATA),
@@ -71,7 +70,7 @@ class RpcServer:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="rpc")
+        self._pool = ThreadPoolExecutor(parts.settings.share(WORKERS), thread_name_prefix="rpc")
         # Of its own: a worker that waits must not make the server look dead.
         self._health_pool = ThreadPoolExecutor(1, thread_name_prefix="health")
         self._health = HealthService(parts.readiness, self._health_pool)
@@ -114,9 +113,14 @@ class RpcServer:
         parts = self._parts
         calls = Calls(parts.identify, parts.federated, parts.settings.trusted_proxies)
         self._gate = Gate(calls, self._pool)
-        most = ("grpc.max_allowed_incoming_connections", min(MAX_CONNECTIONS, descriptors.half()))
+        settings = parts.settings
+        most = min(settings.share(MAX_CONNECTIONS), descriptors.half())
+        here = (
+            ("grpc.max_allowed_incoming_connections", most),
+            ("grpc.so_reuseport", int(settings.workers > 1)),
+        )
         access = AccessLog(parts.settings.trusted_proxies)
-        self._server = grpc.aio.server(interceptors=[access, self._gate], options=(*_OPTIONS, most))
+        self._server = grpc.aio.server(interceptors=[access, self._gate], options=(*_OPTIONS, *here))
         if certificate is None:
             return self._server.add_insecure_port(address)
         return self._server.add_secure_port(address, _credentials(certificate))

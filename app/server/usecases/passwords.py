@@ -10,6 +10,8 @@ from app.server.limits import Busy, Limit
 MAX_LENGTH = 1024
 # Seconds for a turn; a hash takes a tenth of one.
 PATIENCE = 2.0
+# How many at once.
+HASHES = 2
 
 
 class Passwords:
@@ -18,7 +20,7 @@ class Passwords:
     Each hash takes 64 MiB, so only a few are worked out at once. Raises Busy while many wait for that.
     """
 
-    def __init__(self, at_once: int = 2) -> None:
+    def __init__(self, at_once: int = HASHES) -> None:
         self._hasher = PasswordHasher()
         self._limit = Limit(at_once, PATIENCE, Busy)
         self._decoy = self._hasher.hash(secrets.token_hex(16))

@@ -254,3 +254,42 @@ def test_no_changed_character_gets_through(position: int, char: str) -> None:
         return
     with pytest.raises(NotSignedIn):
         tokens_of(key).verify(good[:at] + char + good[at + 1 :])
+
+
+def several(folder: Path, workers: int, connections: int = 48, *, stdin: bool = False) -> ServerSettings:
+    """So many workers on PostgreSQL."""
+    return ServerSettings(
+        folder,
+        database_url="postgresql://loopin@db.example/loopin",
+        signing_key_file=folder / "ring",
+        database_connections=connections,
+        workers=workers,
+        control_stdin=stdin,
+    )
+
+
+def test_several_workers_need_postgresql(tmp_path: Path) -> None:
+    assert several(tmp_path, 2).check()
+    with pytest.raises(UsageError, match="SQLite has one writer"):
+        ServerSettings(tmp_path, workers=2).check()
+
+
+@pytest.mark.parametrize(
+    ("workers", "connections", "stdin", "message"),
+    [
+        (0, 48, False, "1 to 64 workers"),
+        (65, 480, False, "1 to 64 workers"),
+        (2, 3, False, "at least 4 connections"),
+        (2, 48, True, "--control-stdin is for one worker"),
+    ],
+)
+def test_workers_that_cannot_work_are_refused(
+    tmp_path: Path, workers: int, connections: int, stdin: bool, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        several(tmp_path, workers, connections, stdin=stdin).check()
+
+
+@pytest.mark.parametrize(("workers", "share"), [(1, 16), (2, 8), (3, 5), (32, 1)])
+def test_limits_are_totals(tmp_path: Path, workers: int, share: int) -> None:
+    assert several(tmp_path, workers, 100).share(16) == share
