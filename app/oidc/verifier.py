@@ -1,8 +1,10 @@
 """Verifies ID tokens with the issuer's published keys, which it reads when it must and remembers."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,9 +23,8 @@ from app.oidc.verify import Outline
 LIFE, REFRESH, REST = 3600.0, 30.0, 10.0
 # Keys that could not be read again are good for a day: an issuer may be down for a while.
 STALE = 24 * 3600.0
-# How long a thread waits for another that is asking the same issuer, without and with good keys at hand, and
-# how many may wait: an issuer that does not answer must not hold every thread.
-TURN, SHORT_TURN, WAITING = 15.0, 1.0, 7
+# How many threads may wait for one issuer: one that does not answer must not hold all of them.
+THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,66 +40,74 @@ class _Known:
 class Verifier:
     """One for a process. `verify` is for an event loop, `verify_blocking` for threads.
 
-    Both raise TokenRejected for the token, and what `fetch` raises for the issuer. `issuer` is the one that
-    is trusted, never taken from the token. `ticks` is in seconds and never goes back.
+    Of all calls that need the keys of one issuer, one reads them and the others wait for it. Both raise
+    TokenRejected for the token, and what `fetch` raises for the issuer. `issuer` is the one that is trusted,
+    never taken from the token. `ticks` is in seconds and never goes back.
     """
 
     def __init__(self, fetch: Fetch, ticks: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
         self._ticks = ticks
         self._known: dict[str, _Known] = {}
-        self._turns: dict[str, tuple[threading.Lock, threading.BoundedSemaphore]] = {}
+        self._reads: dict[str, Future[None]] = {}
+        self._lock = threading.Lock()
+        self._threads: dict[str, threading.BoundedSemaphore] = {}
 
     async def verify(
         self, token: Secret, issuer: str, audiences: Collection[str] = (AUDIENCE,), *, now: datetime
     ) -> Mapping[str, Any]:
         """Return the claims of a valid token."""
         outline = _outline(token, issuer)
-        key = self._find(issuer, outline)
-        if key is None:
-            await self._refresh(issuer)
-            key = self._need(issuer, outline)
+        key = self._find(issuer, outline) or await self._read_or_stale(issuer, outline)
         return verify.check(token, key, issuer, audiences, now)
 
     def verify_blocking(
         self, token: Secret, issuer: str, audiences: Collection[str] = (AUDIENCE,), *, now: datetime
     ) -> Mapping[str, Any]:
-        """The same, from a thread: one of them asks the issuer, the others wait for what it finds."""
+        """The same, from a thread; up to THREADS of them wait for one issuer, others get Unreachable."""
         outline = _outline(token, issuer)
-        key = self._find(issuer, outline)
-        if key is None:
-            key = self._read_or_stale(issuer, outline)
-        return verify.check(token, key, issuer, audiences, now)
+        if key := self._find(issuer, outline):
+            return verify.check(token, key, issuer, audiences, now)
+        waiting = self._threads.setdefault(issuer, threading.BoundedSemaphore(THREADS))
+        if not waiting.acquire(blocking=False):
+            raise _being_asked(issuer)
+        try:
+            return run_to_end(self.verify(token, issuer, audiences, now=now))
+        finally:
+            waiting.release()
 
-    def _read_or_stale(self, issuer: str, outline: Outline) -> keys.PublicKey:
+    async def _read_or_stale(self, issuer: str, outline: Outline) -> keys.PublicKey:
         """The key as the issuer has it now, or as it had it while it cannot be asked."""
         stale = self._find(issuer, outline, STALE)
         try:
-            self._refresh_in_turn(issuer, outline, stale is not None)
+            await self._read_once(issuer, wait=stale is None)
         except LoopinError:
             if stale is None:
                 raise
             return stale
         return self._need(issuer, outline)
 
-    def _refresh_in_turn(self, issuer: str, outline: Outline, has_stale: bool) -> None:
-        turn, room = self._turns.setdefault(
-            issuer, (threading.Lock(), threading.BoundedSemaphore(WAITING + 1))
-        )
-        # With good keys at hand nobody queues for long: the key id may be made up, and the issuer slow.
-        patience = 0.0 if has_stale else SHORT_TURN if self._fresh(issuer) else TURN
-        if not room.acquire(blocking=False):
+    async def _read_once(self, issuer: str, wait: bool) -> None:
+        """Read the keys, or `wait` for the call that reads them, in whichever thread that is."""
+        with self._lock:
+            read = self._reads.get(issuer)
+            if first := read is None:
+                read = self._reads[issuer] = Future()
+        if first:
+            # Another call may wait for it: it goes on when this one is cancelled.
+            await asyncio.shield(asyncio.create_task(self._read(issuer, read)))
+            return
+        if not wait:
             raise _being_asked(issuer)
+        await asyncio.shield(asyncio.wrap_future(read))
+        self._check_known(issuer)
+
+    async def _read(self, issuer: str, read: "Future[None]") -> None:
         try:
-            if not turn.acquire(timeout=patience):
-                raise _being_asked(issuer)
-            try:
-                if self._find(issuer, outline) is None:
-                    run_to_end(self._refresh(issuer))
-            finally:
-                turn.release()
+            await self._refresh(issuer)
         finally:
-            room.release()
+            del self._reads[issuer]
+            read.set_result(None)
 
     def _fresh(self, issuer: str, life: float = LIFE) -> bool:
         known = self._known.get(issuer)
@@ -121,12 +130,20 @@ class Verifier:
             code="unknown_key",
         )
 
+    def _check_known(self, issuer: str) -> bool:
+        """Whether the issuer was asked a moment ago. Raises what went wrong then."""
+        known = self._known.get(issuer)
+        if known is None or self._ticks() - known.asked >= (REST if known.problem else REFRESH):
+            return False
+        if known.problem is not None:
+            # A fresh one each time: raising the kept one would grow its traceback.
+            raise type(known.problem)(known.problem.message, hint=known.problem.hint)
+        return True
+
     async def _refresh(self, issuer: str) -> None:
-        known, now = self._known.get(issuer), self._ticks()
-        if known is not None and now - known.asked < (REST if known.problem else REFRESH):
-            if known.problem is not None:
-                raise _again(known.problem)
+        if self._check_known(issuer):
             return
+        known, now = self._known.get(issuer), self._ticks()
         try:
             self._known[issuer] = _Known(await read_keys(issuer, self._fetch), now, now)
         except LoopinError as error:
@@ -142,11 +159,6 @@ def _outline(token: Secret, issuer: str) -> Outline:
     if outline.issuer != issuer:
         raise verify.wrong_issuer(outline.issuer, issuer)
     return outline
-
-
-def _again(problem: LoopinError) -> LoopinError:
-    # A fresh one each time: raising the kept one would grow its traceback.
-    return type(problem)(problem.message, hint=problem.hint)
 
 
 def _being_asked(issuer: str) -> Unreachable:

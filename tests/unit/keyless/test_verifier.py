@@ -130,12 +130,44 @@ class Blocking(Published):
 
     def __init__(self, url: str, keys: list[RSAKey | ECKey]) -> None:
         super().__init__(url, keys)
-        self.answer = threading.Event()
+        self.begun, self.answer = threading.Event(), threading.Event()
 
     async def document(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         """Wait, and answer."""
+        self.begun.set()
         await asyncio.to_thread(self.answer.wait, PATIENCE)
         return await super().document(url, headers)
+
+
+async def test_calls_that_need_the_same_keys_wait_for_one_read() -> None:
+    """On one event loop and in another thread. The one that reads may be cancelled."""
+    world = World()
+    issuer = Blocking(URL, world.published.keys)
+    world.verifier = Verifier(issuer, lambda: world.tick)
+    first = asyncio.create_task(world.verify())
+    await asyncio.to_thread(issuer.begun.wait, PATIENCE)
+    others = [asyncio.create_task(world.verify()) for _ in range(20)]
+    thread = asyncio.create_task(asyncio.to_thread(verify_blocking, world))
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+    issuer.answer.set()
+    await asyncio.gather(*others, thread)
+    assert [url for url in issuer.asked if url.endswith("/keys")] == [f"{URL}/keys"]
+
+
+async def test_while_old_keys_are_read_again_only_one_call_waits() -> None:
+    world = World()
+    await world.verify()
+    world.tick += module.LIFE
+    issuer = Blocking(URL, world.published.keys)
+    world.verifier._fetch = issuer
+    first = asyncio.create_task(world.verify())
+    await asyncio.to_thread(issuer.begun.wait, PATIENCE)
+    for _ in range(3):
+        await world.verify()
+    assert not first.done()
+    issuer.answer.set()
+    await first
 
 
 def verify_blocking(world: World) -> Mapping[str, Any]:
@@ -161,13 +193,13 @@ def test_an_issuer_that_does_not_answer_holds_few_threads() -> None:
     threads = [threading.Thread(target=call) for _ in range(20)]
     for thread in threads:
         thread.start()
-    for _ in range(20 - 1 - module.WAITING):
+    for _ in range(20 - module.THREADS):
         assert told.acquire(timeout=PATIENCE)
     assert done.count("verified") == 0
     issuer.answer.set()
     for thread in threads:
         thread.join(PATIENCE)
-    assert done.count("verified") == 1 + module.WAITING
+    assert done.count("verified") == module.THREADS
 
 
 def test_keys_that_cannot_be_read_again_are_good_for_a_day() -> None:
