@@ -16,7 +16,6 @@ from app.server.usecases.identities import Identify
 from app.server.usecases.organizations import (
     CreateOrganization,
     ListMemberships,
-    ReadContext,
     ReadOrganization,
     SelectMembership,
     UpdateOrganization,
@@ -41,7 +40,6 @@ class Parts:
     sign_out: SignOut
     identify: Identify
     federated: VerifyFederated
-    read_context: ReadContext
     read_organization: ReadOrganization
     list_memberships: ListMemberships
     select_membership: SelectMembership
@@ -78,7 +76,6 @@ def build(settings: ServerSettings, fixed: Clock | None = None) -> Parts:
         sign_out=SignOut(database, tokens, clock),
         identify=Identify(database, tokens, clock),
         federated=VerifyFederated(database, settings, clock),
-        read_context=ReadContext(database),
         read_organization=ReadOrganization(database),
         list_memberships=ListMemberships(database),
         select_membership=SelectMembership(database, clock),

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 from app.server.addresses import Network
+from app.server.executor import FairExecutor
 from app.server.http.application import Application
 from app.server.http.connections import Connections
 
@@ -45,7 +46,7 @@ class HttpApplication:
     def __init__(self, program: "WSGIApplication", proxies: tuple[Network, ...] = ()) -> None:
         readiness = cast("Any", FakeReadiness())
         self.app = Application(
-            program, ThreadPoolExecutor(16), readiness, Connections(10), {"X-Own": "1"}, proxies
+            program, FairExecutor(ThreadPoolExecutor(16)), readiness, Connections(10), {"X-Own": "1"}, proxies
         )
 
     async def ask(

@@ -87,6 +87,7 @@ class Issuer:
     hosts: set[str] = field(default_factory=set)
     hold: threading.Event = field(default_factory=threading.Event)
     held_paths: set[str] = field(default_factory=set)
+    was_asked: threading.Event = field(default_factory=threading.Event)
     github_token: str = ""
 
     @property
@@ -140,6 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         self.issuer.asked.append(path)
         self.issuer.hosts.add(self.headers["Host"])
+        self.issuer.was_asked.set()
         if path in self.issuer.held_paths:
             self.issuer.hold.wait(60)
         status, headers, body = self.issuer.answers.get(path) or self._usual(path, query)

@@ -41,7 +41,7 @@ def _verified(verify: VerifyFederated, token: str, organization: str) -> Respons
     if not token:
         return problem("empty", "the token is empty", 403)
     try:
-        found = verify.do(Secret(token), organization)
+        found = verify.verify_blocking(Secret(token), organization)
     except TokenRejected as error:
         return problem(error.code, error.message, 403)
     except NoDatabase:

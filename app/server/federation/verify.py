@@ -1,7 +1,8 @@
 """From a CI system's token to the organization that trusts the job."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,9 @@ from app.server.federation import rules
 from app.server.federation.models import TrustedIssuer
 from app.server.settings import ServerSettings
 from app.server.usecases.actors import FederatedActor
+
+RunBlocking = Callable[..., Awaitable[Any]]
+"""Runs a function that blocks, with its arguments, in another thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +68,28 @@ class VerifyFederated:
             for private in (False, True)
         }
 
-    def do(self, token: Secret, organization: str, address: str = "") -> FederatedActor:
-        """Who the job is, for one call."""
-        issuer = outline(token).issuer
-        # Nobody vouched for either text yet, and a database does not take every one.
-        nameable = issuer.isascii() and issuer.isprintable() and not names.problem(organization or "any")
-        found = self._rules(issuer, organization) if nameable else []
-        if not found:
-            raise _untrusted(issuer, organization)
-        claims = self._claims(token, issuer, found)
-        rule = _chosen(found, claims)
-        who = repository_of(claims)
-        log.event("federation.accepted", issuer=issuer, job=clean(who, 320), organization=rule.organization)
-        return FederatedActor(
-            issuer=issuer,
-            subject=str(claims.get("sub", ""))[:320],
-            repository=who,
-            organization_id=rule.issuer.organization_id,
-            organization_name=rule.organization,
-            project_id=rule.issuer.project_id,
-            project_name=rule.project or "",
-            address=address,
-        )
+    async def verify(
+        self, token: Secret, organization: str, address: str = "", *, run: RunBlocking
+    ) -> FederatedActor:
+        """Who the job is, for one call. The database is read by `run`, the issuer on the event loop."""
+        issuer = _issuer(token, organization)
+        found = await run(self._rules, issuer, organization)
+        with _issuer_errors(issuer):
+            claims = await self._verifier(found).verify(token, issuer, _audiences(found), now=self._clock())
+        return _job(found, claims, issuer, address)
+
+    def verify_blocking(self, token: Secret, organization: str) -> FederatedActor:
+        """The same, from a thread."""
+        issuer = _issuer(token, organization)
+        found = self._rules(issuer, organization)
+        with _issuer_errors(issuer):
+            claims = self._verifier(found).verify_blocking(
+                token, issuer, _audiences(found), now=self._clock()
+            )
+        return _job(found, claims, issuer)
+
+    def _verifier(self, found: Sequence[_Rule]) -> Verifier:
+        return self._verifiers[any(rule.issuer.allow_private for rule in found)]
 
     def _rules(self, issuer: str, organization: str) -> list[_Rule]:
         query = (
@@ -98,18 +102,49 @@ class VerifyFederated:
         if organization:
             query = query.where(Organization.name == organization)
         with self._database.read() as session:
-            return [_Rule(*row) for row in session.execute(query)]
+            found = [_Rule(*row) for row in session.execute(query)]
+        if not found:
+            raise _untrusted(issuer, organization)
+        return found
 
-    def _claims(self, token: Secret, issuer: str, found: Sequence[_Rule]) -> Mapping[str, Any]:
-        verifier = self._verifiers[any(rule.issuer.allow_private for rule in found)]
-        audiences = {rule.issuer.audience for rule in found}
-        try:
-            return verifier.verify_blocking(token, issuer, audiences, now=self._clock())
-        except TokenRejected:
-            raise
-        except LoopinError as error:
-            log.event("federation.issuer_trouble", issuer=issuer, reason=error.message)
-            raise Unreachable(f"the keys of the issuer cannot be read: {error.message}") from error
+
+def _issuer(token: Secret, organization: str) -> str:
+    issuer = outline(token).issuer
+    # Nobody vouched for either text yet, and a database does not take every one.
+    if not issuer.isascii() or not issuer.isprintable() or names.problem(organization or "any"):
+        raise _untrusted(issuer, organization)
+    return issuer
+
+
+def _audiences(found: Sequence[_Rule]) -> set[str]:
+    return {rule.issuer.audience for rule in found}
+
+
+@contextmanager
+def _issuer_errors(issuer: str) -> Iterator[None]:
+    """Whatever keeps the keys of an issuer from being read, as Unreachable."""
+    try:
+        yield
+    except TokenRejected:
+        raise
+    except LoopinError as error:
+        log.event("federation.issuer_trouble", issuer=issuer, reason=error.message)
+        raise Unreachable(f"the keys of the issuer cannot be read: {error.message}") from error
+
+
+def _job(found: Sequence[_Rule], claims: Mapping[str, Any], issuer: str, address: str = "") -> FederatedActor:
+    rule, who = _chosen(found, claims), repository_of(claims)
+    log.event("federation.accepted", issuer=issuer, job=clean(who, 320), organization=rule.organization)
+    return FederatedActor(
+        issuer=issuer,
+        subject=str(claims.get("sub", ""))[:320],
+        repository=who,
+        organization_id=rule.issuer.organization_id,
+        organization_name=rule.organization,
+        project_id=rule.issuer.project_id,
+        project_name=rule.project or "",
+        address=address,
+    )
 
 
 def _untrusted(issuer: str, organization: str) -> TokenRejected:

@@ -7,11 +7,7 @@ those of the same caller. A worker gets a whole request and returns a whole answ
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
-from concurrent.futures import Executor, Future
 from contextlib import suppress
-from contextvars import copy_context
-from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -21,20 +17,19 @@ from app.domain.text import clean
 from app.server import log
 from app.server.addresses import Network, client_address, counted_network
 from app.server.bearer import bearer_in
+from app.server.executor import FairExecutor
 from app.server.health import Readiness
 from app.server.http import health, wsgi
 from app.server.http.connections import Address, Connections
 from app.server.http.request_checks import MAX_BODY, Refused, check_head
 from app.server.http.wsgi import Response
-from app.server.limits import RETRY_AFTER, Busy, FairShare
+from app.server.limits import RETRY_AFTER, Busy
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 # Seconds for a body to arrive, for a client to take its answer, and for the rest of a refused request.
 ARRIVAL, WRITE_TIMEOUT, LINGER = 10.0, 5.0, 2.0
-# How many workers one caller may have at once, and how many requests with those that wait; of all callers.
-SHARE, MAX_OF_ONE, MAX_WAITING = 6, 60, 400
 _MAX_IGNORED = 4 * 1024 * 1024
 _BUSY = "Too many requests are under way. Try again in a moment.\n"
 
@@ -44,27 +39,24 @@ class Disconnected(Exception):
 
 
 class Application:
-    """Answers health itself, and hands everything else to `app` in a thread of `pool`."""
+    """Answers health itself, and hands everything else to `app` in a worker."""
 
     def __init__(
         self,
         app: "WSGIApplication",
-        pool: Executor,
+        executor: FairExecutor,
         readiness: Readiness,
         connections: Connections,
         headers: dict[str, str],
         proxies: tuple[Network, ...] = (),
-        share: Callable[[int], int] = int,
     ) -> None:
-        """`share` says what this process has of a total."""
         self._app = app
-        self._pool = pool
+        self._executor = executor
         self._readiness = readiness
         self._connections = connections
         # Of answers that are not the application's.
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         self._proxies = proxies
-        self._shares = FairShare(share(SHARE), share(MAX_OF_ONE), share(MAX_WAITING))
 
     async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Serve one request (ASGI 3.0). There are no websockets here, and no lifespan events."""
@@ -111,7 +103,7 @@ class Application:
             if scope["path"] in health.PATHS:
                 return self._own(await health.answer(self._readiness, scope["method"], scope["path"]))
             try:
-                return await self._in_pool(self._principal(scope), partial(wsgi.call, self._app, scope, data))
+                return await self._executor.run(self._principal(scope), wsgi.call, self._app, scope, data)
             except Busy:
                 status, retry = HTTPStatus.TOO_MANY_REQUESTS, {"retry-after": f"{RETRY_AFTER:.0f}"}
                 return self._own(Response.of(status, _BUSY, headers=retry))
@@ -119,24 +111,6 @@ class Application:
             except Exception as error:
                 log.failure("http.failed", error)
                 return self._own(Response.of(500, "Something went wrong here. Try again in a moment.\n"))
-
-    async def _in_pool(self, principal: str, work: Callable[[], Response]) -> Response:
-        await self._shares.enter(principal)
-        # The worker's end makes room, not the request's: who gives up has no more workers than who waits.
-        leave = partial(self._leave, asyncio.get_running_loop(), principal)
-        try:
-            # With the context: what the worker logs carries the id of the request.
-            job: Future[Response] = self._pool.submit(copy_context().run, work)
-        except BaseException:
-            leave()
-            raise
-        job.add_done_callback(leave)
-        return await asyncio.wrap_future(job)
-
-    def _leave(self, loop: asyncio.AbstractEventLoop, principal: str, _job: object = None) -> None:
-        # Without a loop the server has stopped, and nobody waits for room.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._shares.leave, principal)
 
     def _principal(self, scope: HTTPScope) -> str:
         """Whose request it is, before anybody has looked at the bearer; without one, where it comes from."""

@@ -13,6 +13,7 @@ from hypercorn.config import Config, Sockets
 
 from app.domain.errors import Failed
 from app.server import descriptors
+from app.server.executor import FairExecutor
 from app.server.http.application import Application
 from app.server.http.connections import Connections, Listener
 from app.server.http.headers import common
@@ -82,12 +83,11 @@ class HttpServer:
         """Serve `app`. `public_url` is where browsers reach it."""
         served = Application(
             app.wsgi_app,
-            self._pool,
+            FairExecutor(self._pool, parts.settings.share),
             parts.readiness,
             self._connections,
             common(public_url.startswith("https://")),
             parts.settings.trusted_proxies,
-            parts.settings.share,
         )
         serving = serve(served, self._config, shutdown_trigger=self._stopping.wait, mode="asgi")
         self._serving = asyncio.create_task(serving, name="http")

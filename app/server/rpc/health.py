@@ -22,9 +22,10 @@ class HealthService(health.aio.HealthServicer):
     async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> Any:
         """NOT_FOUND for a service that there is none of."""
         answer = await super().Check(request, context)
-        if answer.status == _SERVING and not await self._ready():
+        if answer.status == _SERVING and not await self.is_ready():
             return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.NOT_SERVING)
         return answer
 
-    async def _ready(self) -> bool:
+    async def is_ready(self) -> bool:
+        """Whether requests can be served, and should come here."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._readiness.check)

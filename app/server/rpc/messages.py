@@ -1,5 +1,6 @@
 """From what is stored to what goes over the wire."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -8,8 +9,7 @@ from app.domain.errors import InvalidInput
 from app.domain.organizations import Role
 from app.proto.controlplane.v1 import api_token_pb2, organization_pb2, shared_pb2
 from app.server.database.models import Organization, User
-from app.server.usecases.actors import TokenActor
-from app.server.usecases.organizations import Belonging
+from app.server.usecases.actors import Belonging, TokenActor
 from app.server.usecases.tokens import Listing, ProjectRef, TokenRow
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -43,9 +43,9 @@ def project_ref(reference: shared_pb2.IdentityReference) -> ProjectRef:
     return ProjectRef(reference.id or None, reference.name or None)
 
 
-def token_items(listing: Listing) -> list[api_token_pb2.APITokenItem]:
-    """Every token of a listing."""
-    return [_token_item(row, str(listing.organization_id), listing.organization_name) for row in listing.rows]
+def token_items(listing: Listing, rows: Iterable[TokenRow]) -> list[api_token_pb2.APITokenItem]:
+    """These tokens of a listing."""
+    return [_token_item(row, str(listing.organization_id), listing.organization_name) for row in rows]
 
 
 def _token_item(row: TokenRow, organization_id: str, organization_name: str) -> api_token_pb2.APITokenItem:

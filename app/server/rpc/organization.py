@@ -1,10 +1,8 @@
 """OrganizationService."""
 
-import grpc
-
 from app.proto.controlplane.v1 import organization_pb2, organization_pb2_grpc
 from app.server.rpc import messages
-from app.server.rpc.calls import current_actor
+from app.server.rpc.interceptor import Context, Run
 from app.server.usecases.organizations import CreateOrganization, Settings, UpdateOrganization
 
 _OPTIONAL = (
@@ -21,23 +19,24 @@ _OPTIONAL = (
 class OrganizationService(organization_pb2_grpc.OrganizationServiceServicer):
     """Organizations that people make, and the settings of the one in use."""
 
-    def __init__(self, create: CreateOrganization, update: UpdateOrganization) -> None:
+    def __init__(self, run: Run, create: CreateOrganization, update: UpdateOrganization) -> None:
+        self._run = run
         self._create = create
         self._update = update
 
-    def Create(
-        self, request: organization_pb2.OrganizationServiceCreateRequest, context: grpc.ServicerContext
+    async def Create(
+        self, request: organization_pb2.OrganizationServiceCreateRequest, context: Context
     ) -> organization_pb2.OrganizationServiceCreateResponse:
         """Create an organization that belongs to whoever calls."""
-        row = self._create.do(current_actor(), request.name)
+        row = await self._run(self._create.do, request.name)
         return organization_pb2.OrganizationServiceCreateResponse(result=messages.organization(row))
 
-    def Update(
-        self, request: organization_pb2.OrganizationServiceUpdateRequest, context: grpc.ServicerContext
+    async def Update(
+        self, request: organization_pb2.OrganizationServiceUpdateRequest, context: Context
     ) -> organization_pb2.OrganizationServiceUpdateResponse:
         """Change what the request carries, nothing else."""
         given = {name: getattr(request, name) for name in _OPTIONAL if request.HasField(name)}
         if request.update_policies_allowed_hostnames:
             given["policy_allowed_hostnames"] = list(request.policies_allowed_hostnames)
-        row = self._update.do(current_actor(), request.name, Settings(**given))
+        row = await self._run(self._update.do, request.name, Settings(**given))
         return organization_pb2.OrganizationServiceUpdateResponse(result=messages.organization(row))

@@ -29,13 +29,12 @@ from app.proto.controlplane.v1 import (
     user_pb2_grpc,
 )
 from app.server import descriptors
+from app.server.executor import FairExecutor
 from app.server.parts import Parts
-from app.server.rpc.access import AccessLog
 from app.server.rpc.api_token import APITokenService
-from app.server.rpc.calls import Calls
 from app.server.rpc.context import ContextService
-from app.server.rpc.gate import Gate
 from app.server.rpc.health import HealthService
+from app.server.rpc.interceptor import Interceptor
 from app.server.rpc.organization import OrganizationService
 from app.server.rpc.status import StatusService
 from app.server.rpc.user import UserService
@@ -61,6 +60,9 @@ _OPTIONS = (
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.max_connection_idle_ms", 60_000),
+    # A call whose message does not arrive ends with its connection. Clients open the next one unnoticed.
+    ("grpc.max_connection_age_ms", 120_000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
 )
 _FILES = (api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2)
 
@@ -104,23 +106,22 @@ class RpcServer:
         """Take no new calls, answer those that are here, and return when the last one is done."""
         await self._health.enter_graceful_shutdown()
         # Those who watch the health are told first.
-        asyncio.get_running_loop().call_later(_FAREWELL, self._gate.end_streams)
+        asyncio.get_running_loop().call_later(_FAREWELL, self._interceptor.end_streams)
         await self._server.stop(grace.total_seconds())
         for pool in (self._pool, self._health_pool):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _open(self, address: str, certificate: Certificate | None) -> int:
         parts = self._parts
-        calls = Calls(parts.identify, parts.federated, parts.settings.trusted_proxies)
-        self._gate = Gate(calls, self._pool)
         settings = parts.settings
+        executor = FairExecutor(self._pool, settings.share)
+        self._interceptor = Interceptor(parts.identify, parts.federated, executor, settings.trusted_proxies)
         most = min(settings.share(MAX_CONNECTIONS), descriptors.half())
         here = (
             ("grpc.max_allowed_incoming_connections", most),
             ("grpc.so_reuseport", int(settings.workers > 1)),
         )
-        access = AccessLog(parts.settings.trusted_proxies)
-        self._server = grpc.aio.server(interceptors=[access, self._gate], options=(*_OPTIONS, *here))
+        self._server = grpc.aio.server(interceptors=[self._interceptor], options=(*_OPTIONS, *here))
         if certificate is None:
             return self._server.add_insecure_port(address)
         return self._server.add_secure_port(address, _credentials(certificate))
@@ -138,28 +139,18 @@ class RpcServer:
         self._server.add_generic_rpc_handlers((handlers,))
 
     def _add_services(self, public_url: str) -> None:
-        parts = self._parts
+        parts, run = self._parts, self._interceptor.run
+        status = StatusService(self._health, parts.settings, public_url)
+        context = ContextService(run, parts.read_organization)
+        user = UserService(run, parts.list_memberships, parts.select_membership)
+        organization = OrganizationService(run, parts.create_organization, parts.update_organization)
+        api_token = APITokenService(run, parts.create_token, parts.list_tokens, parts.revoke_token)
         services: tuple[tuple[Callable[[Any, Any], None], object], ...] = (
-            (
-                status_pb2_grpc.add_StatusServiceServicer_to_server,
-                StatusService(parts.readiness, parts.settings, public_url),
-            ),
-            (
-                context_pb2_grpc.add_ContextServiceServicer_to_server,
-                ContextService(parts.read_context, parts.read_organization),
-            ),
-            (
-                user_pb2_grpc.add_UserServiceServicer_to_server,
-                UserService(parts.list_memberships, parts.select_membership),
-            ),
-            (
-                organization_pb2_grpc.add_OrganizationServiceServicer_to_server,
-                OrganizationService(parts.create_organization, parts.update_organization),
-            ),
-            (
-                api_token_pb2_grpc.add_APITokenServiceServicer_to_server,
-                APITokenService(parts.create_token, parts.list_tokens, parts.revoke_token),
-            ),
+            (status_pb2_grpc.add_StatusServiceServicer_to_server, status),
+            (context_pb2_grpc.add_ContextServiceServicer_to_server, context),
+            (user_pb2_grpc.add_UserServiceServicer_to_server, user),
+            (organization_pb2_grpc.add_OrganizationServiceServicer_to_server, organization),
+            (api_token_pb2_grpc.add_APITokenServiceServicer_to_server, api_token),
         )
         for add, service in services:
             add(service, self._server)

@@ -1,12 +1,13 @@
 """Who calls, and what that identity may do: the role and permission rules, in one place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from app.domain import permissions
 from app.domain.errors import NotFound, PermissionDenied
 from app.domain.organizations import ADMINISTRATORS, PROJECT_SCOPED, ProjectRole, Role
+from app.server.database.models import Membership, Organization, User
 from app.server.usecases.audit import Who
 
 DENIED = "operation not allowed"
@@ -34,6 +35,15 @@ class NoOrganization(PermissionDenied):
 
 
 @dataclass(frozen=True, slots=True)
+class Belonging:
+    """A membership with its organization and its person."""
+
+    membership: Membership
+    organization: Organization
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """The organization a call is about, and the person's role there."""
 
@@ -45,13 +55,18 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class PersonActor:
-    """A person; `place` is None for someone without an organization."""
+    """A person; `place` is None for someone without an organization.
+
+    `user` and `belonging` are the rows that this was read from, for whoever only reads.
+    """
 
     id: UUID
     email: str
     session_id: UUID
     place: Place | None
     address: str = ""
+    user: User | None = field(default=None, repr=False, compare=False)
+    belonging: Belonging | None = field(default=None, repr=False, compare=False)
 
     @property
     def who(self) -> Who:

@@ -1,10 +1,10 @@
 """From a bearer token to the one who calls."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, update
 
 from app.domain.errors import NotSignedIn, SessionEnded
 from app.domain.organizations import Role
@@ -12,58 +12,83 @@ from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import APIToken, LoginSession, Membership, Organization, User
 from app.server.database.trouble import NotWritable
-from app.server.jwts import INVALID, PERSON_AUDIENCE, Tokens, Verified
-from app.server.usecases.actors import Actor, NotAMember, PersonActor, Place, TokenActor
+from app.server.jwts import INVALID, Tokens, Verified
+from app.server.usecases.actors import Actor, Belonging, NotAMember, PersonActor, Place, TokenActor
 from app.server.usecases.recheck import REVOKED, TOKEN_UNKNOWN, check_alive
 
 STAMP_EVERY = timedelta(minutes=1)
 
 
+_FROM_SESSION = (
+    select(User, Membership, Organization)
+    .join(LoginSession, LoginSession.user_id == User.id)
+    .where(
+        LoginSession.id == bindparam("session"),
+        User.id == bindparam("user"),
+        LoginSession.ended_at.is_(None),
+        LoginSession.expires_at > bindparam("now"),
+        User.disabled_at.is_(None),
+    )
+)
+_NAMED = select(Organization.id).where(Organization.name == bindparam("organization")).scalar_subquery()
+
+
+def _in(membership: ColumnElement[bool]) -> Select[User, Membership | None, Organization | None]:
+    mine = and_(Membership.user_id == User.id, membership)
+    query: Select[Any, Any, Any] = _FROM_SESSION.outerjoin(Membership, mine)
+    return query.outerjoin(Organization, Organization.id == Membership.organization_id)
+
+
+# Made once: to put a query together takes as long as to run it.
+_IN_NAMED, _IN_CURRENT = _in(Membership.organization_id == _NAMED), _in(Membership.current.is_(True))
+_API_TOKEN = (
+    select(APIToken, Organization.name)
+    .join(Organization, Organization.id == APIToken.organization_id)
+    .where(APIToken.id == bindparam("token"))
+)
+
+
 class Identify:
     """Find out who a bearer is and which organization the call is about.
 
-    `organization` is the name from the call's metadata; empty means the person's current one. An API token
-    has one organization, whatever is named. Raises NotSignedIn, SessionEnded, or NotAMember.
+    `verify` reads no database. Raises NotSignedIn, SessionEnded, or NotAMember.
     """
 
     def __init__(self, database: Database, tokens: Tokens, clock: Clock) -> None:
         self._database = database
-        self._tokens = tokens
         self._clock = clock
+        self.verify = tokens.verify
 
-    def do(self, bearer: str, organization: str, address: str = "") -> Actor:
-        """Identify the caller; a call with an API token is stamped on it."""
-        verified = self._tokens.verify(bearer)
-        if verified.audience == PERSON_AUDIENCE:
-            return self._person(verified, organization, address)
-        return self._token(verified.id, address)
+    def load(self, token: Verified, organization: str, address: str = "") -> Actor:
+        """The caller as they are now; a call with an API token is stamped on it.
 
-    def _person(self, verified: Verified, organization: str, address: str) -> PersonActor:
-        now = self._clock()
+        `organization` is the name from the call's metadata; empty means the person's current one. An API
+        token has one organization, whatever is named.
+        """
+        if token.user_id is not None:
+            return self._person(token, organization, address)
+        return self._token(token.id, address)
+
+    def _person(self, token: Verified, organization: str, address: str) -> PersonActor:
+        names = {"organization": organization} if organization else {}
+        values = {"session": token.id, "user": token.user_id, "now": self._clock(), **names}
         with self._database.read() as session:
-            user = session.scalar(
-                select(User)
-                .join(LoginSession, LoginSession.user_id == User.id)
-                .where(
-                    LoginSession.id == verified.id,
-                    LoginSession.ended_at.is_(None),
-                    LoginSession.expires_at > now,
-                    User.disabled_at.is_(None),
-                )
-            )
-            if user is None or user.id != verified.user_id:
-                raise SessionEnded(INVALID)
-            place = _place(session, user.id, organization)
-        return PersonActor(user.id, user.email, verified.id, place, address)
+            row = session.execute(_IN_NAMED if organization else _IN_CURRENT, values).one_or_none()
+        if row is None:
+            raise SessionEnded(INVALID)
+        user, membership, owner = row
+        place, belonging = None, None
+        if membership is not None and owner is not None:
+            place = Place(membership.id, owner.id, owner.name, Role(membership.role))
+            belonging = Belonging(membership, owner, user)
+        elif organization:
+            raise NotAMember(organization)
+        return PersonActor(user.id, user.email, token.id, place, address, user, belonging)
 
     def _token(self, token_id: UUID, address: str) -> TokenActor:
         now = self._clock()
         with self._database.read() as session:
-            found = session.execute(
-                select(APIToken, Organization.name)
-                .join(Organization, Organization.id == APIToken.organization_id)
-                .where(APIToken.id == token_id)
-            ).one_or_none()
+            found = session.execute(_API_TOKEN, {"token": token_id}).one_or_none()
         if found is None:
             raise NotSignedIn(TOKEN_UNKNOWN)
         row, name = found
@@ -101,18 +126,3 @@ class Identify:
                 revoked = session.scalar(is_revoked)
         if revoked is not None:
             raise SessionEnded(REVOKED)
-
-
-def _place(session: Session, user_id: UUID, organization: str) -> Place | None:
-    query = (
-        select(Membership.id, Organization.id, Organization.name, Membership.role)
-        .join(Organization, Organization.id == Membership.organization_id)
-        .where(Membership.user_id == user_id)
-    )
-    wanted = Organization.name == organization if organization else Membership.current.is_(True)
-    row = session.execute(query.where(wanted)).one_or_none()
-    if row is not None:
-        return Place(row[0], row[1], row[2], Role(row[3]))
-    if organization:
-        raise NotAMember(organization)
-    return None

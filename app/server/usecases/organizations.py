@@ -15,7 +15,6 @@ from app.domain.errors import (
     InvalidInput,
     NotFound,
     PermissionDenied,
-    SessionEnded,
     UsageError,
 )
 from app.domain.inactivity import check_threshold
@@ -23,10 +22,10 @@ from app.domain.organizations import Role
 from app.server.clock import Clock
 from app.server.database.engine import Database
 from app.server.database.models import AuditEvent, Membership, Organization, User
-from app.server.jwts import INVALID
 from app.server.usecases import audit
 from app.server.usecases.actors import (
     Actor,
+    Belonging,
     FederatedActor,
     PersonActor,
     TokenActor,
@@ -44,15 +43,6 @@ NAME_TAKEN = "duplicated: name already taken"
 
 
 @dataclass(frozen=True, slots=True)
-class Belonging:
-    """A membership with its organization and its person."""
-
-    membership: Membership
-    organization: Organization
-    user: User
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """What Update may change; None leaves a setting as it is. A threshold of 0 turns auto-revocation off."""
 
@@ -66,24 +56,14 @@ class Settings:
     skip_runner_env_vars: bool | None = None
 
 
-class ReadContext:
-    """Who calls and in which organization."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def do(self, actor: Actor) -> tuple[User | TokenActor, Belonging | None]:
-        """The person with the membership in use, or the API token and None."""
-        require_context(actor)
-        if isinstance(actor, TokenActor):
-            return actor, None
-        person = require_person(actor)
-        with self._database.read() as session:
-            user = session.get(User, person.id)
-            if user is None:
-                raise SessionEnded(INVALID)
-            place = person.place
-            return user, _one(session, person.id, place.membership_id) if place else None
+def read_context(actor: Actor) -> tuple[User | TokenActor, Belonging | None]:
+    """The person with the membership in use, as identified a moment ago, or the API token and None."""
+    require_context(actor)
+    if isinstance(actor, TokenActor):
+        return actor, None
+    person = require_person(actor)
+    assert person.user is not None
+    return person.user, person.belonging
 
 
 class ReadOrganization:

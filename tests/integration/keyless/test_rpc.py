@@ -1,6 +1,8 @@
 """A CI job at the gRPC side: its own context, and nothing else."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,10 @@ from tests.support.claims import FromNow
 from tests.support.databases import ON_BOTH
 from tests.support.issuer import DISCOVERY, JWKS, Issuer, gitlab_claims, rsa_key
 from tests.support.organizations import Organization, add_organization
-from tests.support.server import AccountServer, ServerFactory
+from tests.support.server import AccountServer, ServerFactory, sign_in
 from tests.unit.keyless.tokens import forged_hs256, raw
+
+PATIENCE = 30.0
 
 
 def current(plane: AccountServer, token: Secret | str, organization: str = "") -> tuple[str, str]:
@@ -216,8 +220,25 @@ def test_a_silent_issuer_is_given_up_and_then_left_alone(
     issuer.held_paths = {DISCOVERY}
     for _ in range(2):
         with pytest.raises(Unreachable, match=r"the keys .* cannot be read: .* did not answer within 2 s"):
-            verify.do(issuer.token(), organization.name)
+            verify.verify_blocking(issuer.token(), organization.name)
     assert issuer.asked == [DISCOVERY]
+
+
+def test_an_issuer_that_does_not_answer_holds_no_worker(fresh_server: ServerFactory, issuer: Issuer) -> None:
+    server = fresh_server(constants={"app.server.rpc.server.WORKERS": 1})
+    with closing(Database(databases.url_of(server.data))) as database:
+        add_issuer(database, issuer, "acme")
+    issuer.held_paths = {DISCOVERY}
+    owner = Caller(server, sign_in(server, *server.owner))
+    jobs = [Caller(server, issuer.gitlab(jti=f"job-{n}").reveal()) for n in range(3)]
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        waiting = [pool.submit(job.current) for job in jobs]
+        assert issuer.was_asked.wait(PATIENCE)
+        assert owner.current().current_user.email == server.owner[0]
+        assert not any(call.done() for call in waiting)
+        issuer.hold.set()
+        assert {call.result(PATIENCE).current_membership.org.name for call in waiting} == {"acme"}
+    assert issuer.asked == [DISCOVERY, JWKS]
 
 
 def test_a_public_server_never_asks_its_own_machine(fresh_server: ServerFactory, issuer: Issuer) -> None:

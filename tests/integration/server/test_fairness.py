@@ -18,7 +18,7 @@ from app.server import deadline, seed
 from app.server.database.models import LoginAttempt, User
 from app.server.database.trouble import NoDatabase, TooManyWriters
 from app.server.deadline import Deadline
-from app.server.http.application import MAX_OF_ONE, SHARE
+from app.server.executor import MAX_OF_ONE, SHARE
 from app.server.http.server import WORKERS as HTTP_WORKERS
 from app.server.limits import Busy
 from app.server.parts import Parts
@@ -31,6 +31,7 @@ from tests.integration.server.test_in_flight import parts as parts
 from tests.integration.server.test_life import nobody_writes, wait_for
 from tests.support.databases import ON_BOTH
 from tests.support.http_client import http_client
+from tests.support.principals import identify
 from tests.support.server import AccountServer, ServerFactory, sign_in
 
 pytestmark = pytest.mark.slow
@@ -155,11 +156,11 @@ def test_a_token_whose_use_cannot_be_noted_is_not_served(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a sweep could revoke it a moment later, as one that nobody uses."""
-    owner = parts.identify.do(parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").jwt, "acme")
+    owner = identify(parts, parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").jwt, "acme")
     _, jwt = parts.create_token.do(owner, Wish("ci"))
     monkeypatch.setattr(type(parts.database), "write", lambda _self: (_ for _ in ()).throw(TooManyWriters()))
     with pytest.raises(TooManyWriters):
-        parts.identify.do(jwt, "")
+        identify(parts, jwt)
 
 
 def test_health_is_answered_while_another_program_holds_the_database(parts: Parts) -> None:

@@ -195,7 +195,7 @@ def test_what_breaks_outside_of_our_services_is_not_told_to_the_caller_in_words(
     fresh_server: ServerFactory,
 ) -> None:
     """gRPC itself answers with the text of an exception."""
-    server = fresh_server(*JSON, constants={"app.server.rpc.gate.STREAM_LIFE": "secret-not-real"})
+    server = fresh_server(*JSON, constants={"app.server.rpc.interceptor.MAX_STREAMS": "secret-not-real"})
     method = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
     with grpc.insecure_channel(server.grpc, [("grpc.enable_http_proxy", 0)]) as channel:
         raw: Any = channel.stream_stream(method)

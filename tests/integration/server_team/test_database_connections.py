@@ -27,6 +27,7 @@ from app.server.settings import ServerSettings
 from app.server.usecases.actors import Actor
 from app.server.usecases.tokens import Wish
 from tests.support import pgbouncer, postgres
+from tests.support.principals import identify
 from tests.support.server import release
 from tests.support.server_process import ServerProcess
 
@@ -55,11 +56,11 @@ def parts(tmp_path: Path, postgres_url: str) -> Iterator[Parts]:
 def work(parts: Parts) -> None:
     """What people do, often enough for a driver that prepares statements to prepare them."""
     jwt = parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").jwt
-    owner = parts.identify.do(jwt, "acme")
+    owner = identify(parts, jwt, "acme")
 
     def change(number: int) -> None:
         listing, token = parts.create_token.do(owner, Wish(f"ci-{number}"))
-        parts.identify.do(token, "")
+        identify(parts, token)
         parts.revoke_token.do(owner, str(listing.rows[0].id))
 
     with ThreadPoolExecutor(8) as pool:
@@ -130,14 +131,14 @@ def test_a_transaction_that_gives_way_twice_says_that_nothing_was_changed(parts:
 
 def test_many_who_choose_their_organization_at_once_all_succeed(parts: Parts) -> None:
     jwt = parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").jwt
-    owner = parts.identify.do(jwt, "acme")
+    owner = identify(parts, jwt, "acme")
     parts.create_organization.do(owner, "second")
     ids = [str(row.membership.id) for row in parts.list_memberships.do(owner)]
     assert len(ids) >= 2
 
     def choose(number: int) -> Actor:
         parts.select_membership.do(owner, ids[number % len(ids)])
-        return parts.identify.do(jwt, "")
+        return identify(parts, jwt)
 
     with ThreadPoolExecutor(20) as pool:
         assert len(list(pool.map(choose, range(120)))) == 120

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.server import log
+from app.server.executor import MAX_OF_ONE, SHARE
 from app.server.http import application
-from app.server.http.application import MAX_OF_ONE, SHARE
 from app.server.http.connections import Connections
 from app.server.http.request_checks import MAX_BODY, MAX_FIELDS, MAX_HEADER, MAX_LINE
 from tests.support.http_application import Headers, HttpApplication, scope_of

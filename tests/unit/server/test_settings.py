@@ -18,7 +18,7 @@ from app.server import keys
 from app.server.addresses import client_address, counted_network
 from app.server.jwts import PERSON_AUDIENCE, TOKEN_AUDIENCE, Tokens, TokenSubject
 from app.server.keys import KeyRing, load_or_make, new_key
-from app.server.rpc.calls import address_of
+from app.server.rpc.interceptor import address_of
 from app.server.settings import ServerSettings, parse_networks
 
 NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)

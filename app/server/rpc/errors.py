@@ -1,6 +1,6 @@
-"""What a caller gets in place of an answer, and how it goes over the wire.
+"""Domain errors as a status of gRPC.
 
-The details of a refusal carry `google.rpc.ErrorInfo`, as those of the vendor's server do: its command line
+The details of a status carry `google.rpc.ErrorInfo`, as those of the vendor's server do: its command line
 decides by the reason, never by the text.
 """
 
@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
@@ -18,6 +19,13 @@ from app.server.deadline import DeadlineExceeded
 from app.server.usecases.actors import NoOrganization, NotAMember
 
 _DOMAIN = "loopin"
+_NO_MESSAGE = "the request is no message of this call"
+
+
+class Unserved(errors.Refused):
+    """A method that this server does not have."""
+
+
 # The first match counts, so the narrow classes come before the wide ones.
 _CODES: tuple[tuple[type[errors.LoopinError], grpc.StatusCode, str], ...] = (
     (errors.UsageError, grpc.StatusCode.INVALID_ARGUMENT, "invalid"),
@@ -32,35 +40,29 @@ _CODES: tuple[tuple[type[errors.LoopinError], grpc.StatusCode, str], ...] = (
     (errors.RateLimited, grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED"),
     (TooManyWriters, grpc.StatusCode.RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED"),
     (errors.Unreachable, grpc.StatusCode.UNAVAILABLE, "UNAVAILABLE"),
+    (Unserved, grpc.StatusCode.UNIMPLEMENTED, "UNIMPLEMENTED"),
     (errors.Refused, grpc.StatusCode.FAILED_PRECONDITION, "FAILED_PRECONDITION"),
 )
 
 
-class Refusal(Exception):
-    """A status code, a sentence and a reason; without one the reason is the name of the code."""
-
-    def __init__(self, code: grpc.StatusCode, text: str, reason: str = "") -> None:
-        super().__init__(code.name)
-        self.code = code
-        self.text = text
-        self.reason = reason or code.name
-
-    async def send(self, context: Any) -> NoReturn:
-        """End the call of this servicer context with it."""
-        info = AnyMessage()
-        info.Pack(ErrorInfo(reason=self.reason, domain=_DOMAIN))
-        status = rpc_status.to_status(Status(code=self.code.value[0], message=self.text, details=[info]))
-        # What was set before would be lost: the id of the request.
-        metadata = (*(context.trailing_metadata() or ()), *status.trailing_metadata)
-        await context.abort(self.code, self.text, metadata)
-        raise self
+def status_of(error: Exception) -> tuple[grpc.StatusCode, str, str]:
+    """Code, text and reason; of anything but our own errors the text is "internal error"."""
+    # gRPC itself would answer INTERNAL, which says that the server failed.
+    if isinstance(error, DecodeError):
+        error = errors.InvalidInput(_NO_MESSAGE)
+    for kind, code, reason in _CODES:
+        if isinstance(error, kind):
+            return code, str(error), reason
+    return grpc.StatusCode.INTERNAL, "internal error", "INTERNAL"
 
 
-def refusal_of(error: Exception) -> Refusal:
-    """What the caller is told; of anything but our own errors it is "internal error"."""
-    if isinstance(error, Refusal):
-        return error
-    found = next((row for row in _CODES if isinstance(error, row[0])), None)
-    if found is None:
-        return Refusal(grpc.StatusCode.INTERNAL, "internal error")
-    return Refusal(found[1], str(error), found[2])
+async def abort(context: Any, error: Exception) -> NoReturn:
+    """End the call of this servicer context with the status of `error`."""
+    code, text, reason = status_of(error)
+    info = AnyMessage()
+    info.Pack(ErrorInfo(reason=reason, domain=_DOMAIN))
+    status = rpc_status.to_status(Status(code=code.value[0], message=text, details=[info]))
+    # What was set before would be lost: the id of the request.
+    metadata = (*(context.trailing_metadata() or ()), *status.trailing_metadata)
+    await context.abort(code, text, metadata)
+    raise error

@@ -1,0 +1,46 @@
+"""Worker threads for requests, with a share for each principal."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from typing import ParamSpec, TypeVar
+
+from app.server.limits import FairShare
+
+# How many workers one principal may have at once, how many requests with those that wait, and all of them.
+SHARE, MAX_OF_ONE, MAX_WAITING = 6, 60, 400
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class FairExecutor:
+    """Hands work from an event loop to `pool`. It runs in the context of its caller: log id, deadline.
+
+    `share` says what this process has of a limit that is a total.
+    """
+
+    def __init__(self, pool: Executor, share: Callable[[int], int] = int) -> None:
+        self._pool = pool
+        self._shares = FairShare(share(SHARE), share(MAX_OF_ONE), share(MAX_WAITING))
+
+    async def run(self, principal: str, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """What `work` returns. Raises Busy where too many requests of `principal` wait already."""
+        await self._shares.enter(principal)
+        # The end of the work gives the share back, not that of the request: else one principal that sends and
+        # cancels would have every worker.
+        leave = partial(self._leave, asyncio.get_running_loop(), principal)
+        try:
+            job = self._pool.submit(copy_context().run, partial(work, *args, **kwargs))
+        except BaseException:
+            leave()
+            raise
+        job.add_done_callback(leave)
+        return await asyncio.wrap_future(job)
+
+    def _leave(self, loop: asyncio.AbstractEventLoop, principal: str, _job: object = None) -> None:
+        # A loop that is closed belongs to a server that has stopped.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._shares.leave, principal)

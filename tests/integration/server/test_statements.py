@@ -1,0 +1,53 @@
+"""How often a call asks the database: each statement is a round trip."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from app.server import seed
+from app.server.parts import Parts
+from app.server.usecases.organizations import read_context
+from app.server.usecases.tokens import Wish
+from tests.integration.server.test_in_flight import parts as parts
+from tests.support.databases import ON_BOTH
+from tests.support.principals import identify
+
+
+@pytest.fixture
+def jwt(parts: Parts) -> str:
+    return parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").jwt
+
+
+def statements(parts: Parts, work: Callable[[], object]) -> list[str]:
+    """The first word of each; without those that begin a transaction and set its timeouts."""
+    words: list[str] = []
+
+    def note(*how: Any) -> None:
+        words.append(how[2].split()[0])
+
+    event.listen(parts.database.engine, "before_cursor_execute", note)
+    work()
+    event.remove(parts.database.engine, "before_cursor_execute", note)
+    return [word for word in words if word not in {"BEGIN", "PRAGMA", "SET"}]
+
+
+@ON_BOTH
+@pytest.mark.parametrize("organization", ["acme", ""])
+def test_current_is_one_statement(parts: Parts, jwt: str, organization: str) -> None:
+    found: list[Any] = []
+    assert statements(parts, lambda: found.append(read_context(identify(parts, jwt, organization)))) == [
+        "SELECT"
+    ]
+    ((user, belonging),) = found
+    assert user.email == belonging.user.email == seed.OWNER
+    assert belonging.organization.name == "acme"
+    assert belonging.membership.role == "owner"
+
+
+@ON_BOTH
+def test_a_creation_reads_who_creates_once_more_in_one_statement(parts: Parts, jwt: str) -> None:
+    owner = identify(parts, jwt, "acme")
+    asked = statements(parts, lambda: parts.create_token.do(owner, Wish("ci")))
+    assert asked == ["SELECT", "INSERT", "INSERT"]
