@@ -1,11 +1,11 @@
-"""Reads one JSON document from an issuer, within limits of size, time and place."""
+"""Reads from an issuer or identity provider, within limits of size, time and place."""
 
 import asyncio
 import json
 import socket
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -19,86 +19,31 @@ from app.oidc.web import made
 MAX_DOCUMENT = 1024 * 1024
 MAX_REDIRECTS = 3
 PATIENCE = 5.0
-_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "loopin"}
+HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "loopin"}
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    location: str
-    body: bytes
+class PolicyTransport(httpx.AsyncBaseTransport):
+    """Connects to addresses within `reach` only, and reads whole answers of 1 MiB at most, not compressed.
 
-
-class Fetcher:
-    """Asks within `reach`, for at most `patience` seconds. `ca` is the path of an extra authority.
-
-    Redirects are followed on the same origin only. Raises Unreachable, TLSFailed, BadReply, Refused for an
-    address out of reach, UsageError for one that is none.
+    `ca` is the path of an extra authority. Raises Unreachable, TLSFailed, BadReply, Refused for an address
+    out of reach, UsageError for one that is none.
     """
 
-    def __init__(self, reach: Reach, patience: float = PATIENCE, ca: str = "") -> None:
-        self.reach = reach
-        self._patience = patience
+    def __init__(self, reach: Reach, ca: str = "") -> None:
+        self._reach = reach
         self._ca = ca
         self._context: ssl.SSLContext | None = None
 
-    async def document(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
-        """The JSON object at `url`."""
-        host = check_url(url, self.reach).netloc
-        try:
-            async with asyncio.timeout(self._patience):
-                body = await self._read(url, dict(headers or {}))
-        except (TimeoutError, httpx.TimeoutException):
-            raise Unreachable(
-                f"{host} did not answer within {self._patience:g} s", hint="try again in a moment"
-            ) from None
-        except httpx.TransportError as error:
-            raise _translated(error, host) from None
-        except httpx.HTTPError as error:
-            raise BadReply(f"{host} answered with something that is not HTTP", hint=AGAIN) from error
-        return _parsed(body, host)
-
-    async def _read(self, url: str, headers: dict[str, str]) -> bytes:
-        for _ in range(MAX_REDIRECTS + 1):
-            answer = await self._get(url, headers)
-            if answer.status not in _REDIRECTS:
-                return _accepted(answer, urlsplit(url).netloc)
-            target = urljoin(url, answer.location)
-            if _origin(urlsplit(target)) != _origin(urlsplit(url)):
-                elsewhere = clean(urlsplit(target).netloc, 80)
-                raise BadReply(
-                    f"{urlsplit(url).netloc} sends us on to another host, {elsewhere}",
-                    hint="name the issuer by its own address",
-                )
-            url = target
-        raise BadReply(f"{urlsplit(url).netloc} sends us in circles", hint=AGAIN)
-
-    async def _get(self, url: str, headers: dict[str, str]) -> _Answer:
-        parts = check_url(url, self.reach)
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send it, and return the answer with its body."""
+        url = str(request.url)
+        parts = check_url(url, self._reach)
         # A proxy would resolve the name by itself.
-        pinned = self.reach.pinned
-        async with made(
-            httpx.AsyncClient, url, direct=pinned, verify=self._tls(), timeout=self._patience
-        ) as client:
-            if not pinned:
-                return await _ask(client, httpx.URL(url), headers, {})
-            named = headers | {"Host": parts.netloc}
-            return await self._ask_any(client, url, await self._addresses(parts), named)
-
-    async def _ask_any(
-        self, client: httpx.AsyncClient, url: str, addresses: list[str], headers: dict[str, str]
-    ) -> _Answer:
-        name = urlsplit(url).hostname or ""
-        for address in addresses[:-1]:
-            try:
-                return await _ask(
-                    client, httpx.URL(url).copy_with(host=address), headers, {"sni_hostname": name}
-                )
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                continue
-        last = httpx.URL(url).copy_with(host=addresses[-1])
-        return await _ask(client, last, headers, {"sni_hostname": name})
+        pinned = self._reach.pinned
+        addresses = await self._addresses(parts) if pinned else [parts.hostname or ""]
+        async with made(httpx.AsyncHTTPTransport, url, direct=pinned, verify=self._tls()) as transport:
+            return await _read(await _send(transport, request, addresses), parts.netloc)
 
     async def _addresses(self, parts: SplitResult) -> list[str]:
         host = parts.hostname or ""
@@ -112,7 +57,7 @@ class Fetcher:
             ) from None
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
-            if why := objection(address, self.reach):
+            if why := objection(address, self._reach):
                 raise Refused(
                     f"{clean(host, 80)} is not asked: {why}", hint="issuers live at public addresses"
                 )
@@ -134,6 +79,88 @@ class Fetcher:
         return self._context
 
 
+class Fetcher:
+    """Asks through a PolicyTransport, for at most `patience` seconds; raises what that raises.
+
+    Redirects are followed on the same origin only.
+    """
+
+    def __init__(self, reach: Reach, patience: float = PATIENCE, ca: str = "") -> None:
+        self.reach = reach
+        self.transport = PolicyTransport(reach, ca)
+        self.patience = patience
+
+    async def document(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+        """The JSON object at `url`."""
+        host = check_url(url, self.reach).netloc
+        async with (
+            self.bounded(host),
+            httpx.AsyncClient(
+                transport=self.transport, timeout=self.patience, trust_env=False, headers=HEADERS
+            ) as client,
+        ):
+            response = await _follow(client, url, headers or {})
+        return _parsed(_accepted(response, host), host)
+
+    @asynccontextmanager
+    async def bounded(self, host: str) -> AsyncIterator[None]:
+        """A limit on all that is asked of `host` inside; raises errors of the domain for those of httpx."""
+        try:
+            async with asyncio.timeout(self.patience):
+                yield
+        except (TimeoutError, httpx.TimeoutException):
+            raise Unreachable(
+                f"{host} did not answer within {self.patience:g} s", hint="try again in a moment"
+            ) from None
+        except httpx.TransportError as error:
+            raise _translated(error, host) from None
+        except httpx.HTTPError as error:
+            raise BadReply(f"{host} answered with something that is not HTTP", hint=AGAIN) from error
+
+
+async def _follow(client: httpx.AsyncClient, url: str, headers: Mapping[str, str]) -> httpx.Response:
+    for _ in range(MAX_REDIRECTS + 1):
+        response = await client.get(url, headers=headers)
+        if response.status_code not in _REDIRECTS:
+            return response
+        target = urljoin(url, response.headers.get("Location", ""))
+        if _origin(urlsplit(target)) != _origin(urlsplit(url)):
+            elsewhere = clean(urlsplit(target).netloc, 80)
+            raise BadReply(
+                f"{urlsplit(url).netloc} sends us on to another host, {elsewhere}",
+                hint="name the issuer by its own address",
+            )
+        url = target
+    raise BadReply(f"{urlsplit(url).netloc} sends us in circles", hint=AGAIN)
+
+
+async def _send(
+    transport: httpx.AsyncBaseTransport, request: httpx.Request, addresses: Sequence[str]
+) -> httpx.Response:
+    """Connect to the first address that answers; the certificate is still that of the name."""
+    url = request.url
+    request.extensions = {**request.extensions, "sni_hostname": url.host}
+    for number, address in enumerate(addresses, 1):
+        request.url = url.copy_with(host=address)
+        try:
+            return await transport.handle_async_request(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            if number == len(addresses):
+                raise
+    raise Unreachable(f"there is no host {clean(url.host, 80)}", hint="check the issuer's address")
+
+
+async def _read(response: httpx.Response, host: str) -> httpx.Response:
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise BadReply(f"{host} compresses its answer although it was asked not to", hint=AGAIN)
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > MAX_DOCUMENT:
+            raise BadReply(f"{host} answered with more than 1 MiB", hint=AGAIN)
+    return httpx.Response(response.status_code, headers=response.headers, content=bytes(body))
+
+
 def _trust(context: ssl.SSLContext, path: str) -> None:
     try:
         context.load_verify_locations(path)
@@ -144,31 +171,13 @@ def _trust(context: ssl.SSLContext, path: str) -> None:
         ) from error
 
 
-async def _ask(
-    client: httpx.AsyncClient, url: httpx.URL, headers: Mapping[str, str], extensions: dict[str, Any]
-) -> _Answer:
-    sent = _HEADERS | dict(headers)
-    async with client.stream("GET", url, headers=sent, extensions=extensions) as response:
-        body = bytearray()
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise BadReply(
-                f"{sent.get('Host', url.host)} compresses its answer although it was asked not to", hint=AGAIN
-            )
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > MAX_DOCUMENT:
-                raise BadReply(f"{sent.get('Host', url.host)} answered with more than 1 MiB", hint=AGAIN)
-        return _Answer(response.status_code, response.headers.get("Location", ""), bytes(body))
-
-
-def _accepted(answer: _Answer, host: str) -> bytes:
-    if answer.status == 200:
-        return answer.body
-    if answer.status >= 500 or answer.status == 429:
-        raise Unreachable(
-            f"{host} is out of order: it answered {answer.status}", hint="try again in a moment"
-        )
-    raise BadReply(f"{host} answered {answer.status}", hint="check the issuer's address")
+def _accepted(response: httpx.Response, host: str) -> bytes:
+    status = response.status_code
+    if status == 200:
+        return response.content
+    if status >= 500 or status == 429:
+        raise Unreachable(f"{host} is out of order: it answered {status}", hint="try again in a moment")
+    raise BadReply(f"{host} answered {status}", hint="check the issuer's address")
 
 
 def _parsed(body: bytes, host: str) -> Mapping[str, Any]:

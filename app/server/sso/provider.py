@@ -1,8 +1,7 @@
 """The conversation with the provider: the code flow with PKCE (OpenID Connect Core 1.0 §3.1, RFC 7636)."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,21 +10,20 @@ from authlib.integrations.base_client import OAuthError
 from authlib.oidc.core import CodeIDToken
 from joserfc.errors import ClaimError
 
-from app.domain.errors import AccessDenied, BadReply, Failed, TokenRejected, Unreachable, UsageError
+from app.domain.errors import AccessDenied, BadReply, Failed, TokenRejected, UsageError
 from app.domain.event_loop import run_to_end
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.addresses import Reach, check_url
 from app.oidc.authlib_client import client_class
 from app.oidc.discovery import Discovery, DiscoveryCache, discover
-from app.oidc.fetch import PATIENCE, Fetcher
+from app.oidc.fetch import HEADERS, PATIENCE, Fetcher
 from app.oidc.verifier import Verifier
 from app.server.clock import Clock
 from app.server.sso.claims import subject_of
 from app.server.sso.settings import ProviderSettings
 
 SCOPE = "openid email profile"
-MAX_ANSWER = 256 * 1024
 _AGAIN = "start the sign-in again"
 _OPERATOR = "tell the operator of this server"
 
@@ -55,7 +53,6 @@ class Provider:
         self._verifier = Verifier(self._fetch)
         self._description = DiscoveryCache(self._describe)
         self._clock = clock
-        self._patience = patience
 
     def authorization_url(self, request: Request) -> str:
         """Where to send the browser."""
@@ -102,14 +99,14 @@ class Provider:
             client_id=self.settings.client_id,
             client_secret=self._secret(),
             token_endpoint_auth_method=_method(found),
+            transport=self._fetch.transport,
+            timeout=self._fetch.patience,
             trust_env=False,
-            transport=_Limited(),
-            timeout=self._patience,
-            headers={"Accept-Encoding": "identity", "User-Agent": "loopin"},
+            headers=HEADERS,
         )
         client.register_compliance_hook("access_token_response", _readable)
         try:
-            async with client, asyncio.timeout(self._patience):
+            async with self._fetch.bounded(host), client:
                 token: Mapping[str, Any] = await client.fetch_token(
                     url,
                     grant_type="authorization_code",
@@ -117,13 +114,9 @@ class Provider:
                     redirect_uri=request.redirect_uri,
                     code_verifier=request.verifier.reveal(),
                 )
-        except (TimeoutError, httpx.TimeoutException):
-            raise Unreachable(f"{host} did not answer within {self._patience:g} s", hint=_AGAIN) from None
-        except httpx.TransportError as error:
-            raise Unreachable(f"{host} cannot be reached", hint=_AGAIN) from error
         except OAuthError as error:
             raise _refusal(host, str(error.error)) from None
-        except (httpx.HTTPError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise BadReply(f"{host} answered with something that is not a token", hint=_OPERATOR) from error
         return token
 
@@ -173,35 +166,6 @@ class Provider:
         if self.settings.issuer.startswith("https:") and scheme != "https":
             raise BadReply(f"{self.settings.host} keeps its {name} where https does not protect it")
         return str(url)
-
-
-class _Limited(httpx.AsyncHTTPTransport):
-    """Reads no answer that is larger than a token can be."""
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await super().handle_async_request(request)
-        return httpx.Response(
-            response.status_code,
-            headers=response.headers,
-            stream=_Cut(response.stream),
-            extensions=response.extensions,
-        )
-
-
-class _Cut(httpx.AsyncByteStream):
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in self._stream:
-            size += len(chunk)
-            if size > MAX_ANSWER:
-                raise httpx.DecodingError("too large")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
 
 
 def _method(found: Discovery) -> str:

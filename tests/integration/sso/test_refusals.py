@@ -121,7 +121,7 @@ ANSWERS: dict[str, tuple[str, tuple[int, bytes], int, str]] = {
     "token: a list": (TOKEN, (200, b"[]"), 502, "something that is not a token."),
     "token: a text": (TOKEN, (200, b'"error"'), 502, "something that is not a token."),
     "token: nested": (TOKEN, (200, b"[" * 100_000), 502, "something that is not a token."),
-    "token: huge": (TOKEN, (200, b'"' + b"x" * 400_000 + b'"'), 502, "something that is not a token."),
+    "token: huge": (TOKEN, (200, b'"' + b"x" * 1_100_000 + b'"'), 502, "answered with more than 1 MiB."),
     "token: empty": (TOKEN, (200, b"{}"), 502, "sent no ID token."),
     "token: elsewhere": (TOKEN, (302, b""), 502, "something that is not a token."),
     "token: wrong secret": (TOKEN, (401, b'{"error": "invalid_client"}'), 502, "client id and secret."),

@@ -1,13 +1,15 @@
 """The conversation with a provider that does not keep up its end, and what makes a ticket."""
 
+import socket
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import AccessDenied, BadReply, Failed, Unreachable, UsageError
+from app.domain.errors import AccessDenied, BadReply, Failed, Refused, Unreachable, UsageError
 from app.domain.secret import Secret
 from app.oidc.addresses import server_reach
 from app.server.clock import utc_now
@@ -105,3 +107,19 @@ def test_tickets_of_different_states_have_nothing_in_common(one: str, other: str
 
 def test_a_ticket_is_worth_nothing_without_its_cookie() -> None:
     assert Ticket("state", Secret("mine")).key != Ticket("state", Secret("yours")).key
+
+
+def test_a_token_endpoint_inside_a_cloud_is_not_asked(
+    provider: peers.Provider, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The address policy counts for the code and the client secret, too."""
+    provider.document = {"token_endpoint": "https://login.example/token"}
+    client = client_of(provider, tmp_path)
+    code = code_of(provider, client)
+
+    def resolve(host: str, port: int, *args: object, **more: object) -> list[Any]:
+        return [(2, 1, 6, "", ("169.254.169.254", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(Refused, match=r"login\.example is not asked: it is link-local"):
+        client.redeem(REQUEST, code, None)
