@@ -1,28 +1,37 @@
 """/auth/sso: out to the identity provider, and back in."""
 
 import secrets
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from urllib.parse import parse_qs
 
 from flask import Blueprint, Flask, Response, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
-from app.domain.errors import AccessDenied, BadReply, InvalidInput, LoopinError, PermissionDenied, RateLimited
+from app.domain.errors import (
+    AccessDenied,
+    BadReply,
+    InvalidInput,
+    LoopinError,
+    PermissionDenied,
+    RateLimited,
+    Refused,
+    StateMismatch,
+    TokenRejected,
+    Unreachable,
+)
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.addresses import Reach, check_url
 from app.server import log
+from app.server.database.trouble import RETRY_AFTER, NoDatabase
 from app.server.federation.verify import is_development
 from app.server.http import auth, callbacks
 from app.server.http.visitor import Visitor, next_place
+from app.server.limits import Limit
 from app.server.parts import Parts
-from app.server.sso import claims, problems
-from app.server.sso.pending import Pending, Ticket
-from app.server.sso.people import SignInKnown
-from app.server.sso.provider import Provider, Request
+from app.server.sso.account_linking import SignInVerified, read_identity
+from app.server.sso.pending import AuthorizationRequest, Pending
+from app.server.sso.provider import Provider
 from app.server.sso.settings import ProviderSettings
 from app.server.usecases.accounts import SignedIn
 
@@ -31,6 +40,18 @@ MAX_PLACE = 9000
 # How many talk to the provider at once, and for how many seconds others wait for their turn.
 AT_ONCE, WAIT = 6, 1.0
 _COOKIE = "sso"
+_KINDS: tuple[tuple[type[LoopinError], int, str], ...] = (
+    (StateMismatch, 400, "This sign-in cannot be finished"),
+    (AccessDenied, 403, "You were not signed in"),
+    (TokenRejected, 403, "The answer of your identity provider does not hold"),
+    (RateLimited, 429, "Too many sign-ins at once"),
+    (PermissionDenied, 403, "You cannot sign in here"),
+    (BadReply, 502, "Your identity provider could not be understood"),
+    (NoDatabase, 503, "You cannot be signed in at this moment"),
+    (Unreachable, 503, "Your identity provider does not answer"),
+    (Refused, 503, "Your identity provider cannot be asked"),
+    (LoopinError, 500, "Something is not set up right here"),
+)
 
 
 def install(app: Flask, parts: Parts, public_url: str) -> None:
@@ -47,25 +68,26 @@ def _make_blueprint(parts: Parts, settings: ProviderSettings, public_url: str) -
     # The operator named this one: it may live in the team's own network.
     reach = Reach(loopback=is_development(parts.settings), private=True, pinned=True)
     check_url(settings.issuer, reach)
-    road = _Road(parts, Provider(settings, reach, parts.clock), f"{public_url}/auth/sso/callback")
-    pages.add_url_rule("", "begin", road.begin, methods=["POST"])
-    pages.add_url_rule("/callback", "callback", road.back, methods=["GET"])
+    provider = Provider(settings, reach, parts.clock, f"{public_url}/auth/sso/callback")
+    sign_in = _ProviderSignIn(parts, provider)
+    pages.add_url_rule("", "begin", sign_in.begin, methods=["POST"])
+    pages.add_url_rule("/callback", "callback", sign_in.back, methods=["GET"])
     return pages
 
 
-class _Road:
-    """Out with a fresh ticket; back with a code, once, in the same browser."""
+class _ProviderSignIn:
+    """Out with a new request; back with a code, once, in the same browser."""
 
-    def __init__(self, parts: Parts, provider: Provider, redirect_uri: str) -> None:
+    def __init__(self, parts: Parts, provider: Provider) -> None:
         settings = provider.settings
         self._provider = provider
         self._settings = parts.settings
-        self._redirect_uri = redirect_uri
-        self._room = threading.BoundedSemaphore(AT_ONCE)
+        # A provider that is slow must not hold every worker of the server.
+        self._limit = Limit(AT_ONCE, WAIT, _too_many)
         self._clock = parts.clock
         self._visitor = Visitor(parts)
         self._pending = Pending(parts.database)
-        self._sign_in = SignInKnown(
+        self._sign_in = SignInVerified(
             parts.database, parts.tokens, parts.clock, parts.settings.session_life, settings.join
         )
 
@@ -80,11 +102,11 @@ class _Road:
         if not isinstance(cookie, str):
             cookie = session[_COOKIE] = secrets.token_urlsafe(32)
         try:
-            ticket = Ticket.fresh(Secret(cookie))
-            with self._turn():
-                target = self._provider.authorization_url(self._request(ticket))
+            authorization = AuthorizationRequest.create(Secret(cookie))
+            with self._limit.hold():
+                target = self._provider.authorization_url(authorization)
             # Afterwards: a provider that cannot be asked leaves nothing behind.
-            self._pending.begin(ticket, place, self._visitor.address)
+            self._pending.begin(authorization, place, self._visitor.address)
         except LoopinError as error:
             return self._refused(error, place)
         return render_template("sso/leave.html", target=target)
@@ -95,8 +117,10 @@ class _Road:
         state = request.args.get("state", "")
         place = ""
         try:
-            ticket, place = self._pending.take(Secret(cookie) if isinstance(cookie, str) else None, state)
-            done = self._person(ticket, self._life(place))
+            authorization, place = self._pending.take(
+                Secret(cookie) if isinstance(cookie, str) else None, state
+            )
+            done = self._person(authorization, self._life(place))
         except LoopinError as error:
             return self._refused(error, place)
         return self._finish(done, place)
@@ -105,7 +129,7 @@ class _Road:
         path, _, query = place.partition("?")
         return self._settings.login_life(_first(query, "long-lived")) if path == LOGIN else None
 
-    def _person(self, ticket: Ticket, life: timedelta | None) -> SignedIn:
+    def _person(self, authorization: AuthorizationRequest, life: timedelta | None) -> SignedIn:
         settings, host = self._provider.settings, self._provider.settings.host
         if refusal := request.args.get("error"):
             declined = refusal == "access_denied"
@@ -113,33 +137,20 @@ class _Road:
             raise AccessDenied(f"at {host}, {said}", hint="start the sign-in again")
         if not (code := request.args.get("code", "")):
             raise BadReply(f"{host} sent neither a code nor a reason", hint="start the sign-in again")
-        with self._turn():
-            told = self._provider.redeem(self._request(ticket), code, request.args.get("iss"))
+        with self._limit.hold():
+            told = self._provider.redeem(authorization, code, request.args.get("iss"))
         address = self._visitor.address
         try:
-            return self._sign_in.do(claims.read(told, settings), address, life)
+            return self._sign_in.do(read_identity(told, settings), address, life)
         except PermissionDenied as error:
             self._sign_in.refused(str(told.get("email", "")), error.message, address)
             raise
-
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """A provider that is slow must not hold every worker of the server."""
-        if not self._room.acquire(timeout=WAIT):
-            raise RateLimited("too many people sign in at the same moment", retry_after=5)
-        try:
-            yield
-        finally:
-            self._room.release()
-
-    def _request(self, ticket: Ticket) -> Request:
-        return Request(self._redirect_uri, ticket.state, ticket.nonce, ticket.verifier)
 
     def _refused(self, error: LoopinError, place: str) -> Response:
         # What a person is refused for is in the audit trail; the log is for what an operator can mend.
         reason = "" if isinstance(error, PermissionDenied) else error.message
         log.event("sso.refused", kind=type(error).__name__, reason=reason)
-        return problems.page(error, place)
+        return _problem(error, place)
 
     def _finish(self, done: SignedIn, place: str) -> ResponseReturnValue:
         path, _, query = place.partition("?")
@@ -149,6 +160,10 @@ class _Road:
             return auth.finish(done, callback, self._clock(), by_page=True)
         self._visitor.keep(done)
         return redirect(next_place(_first(query, "next")), 303)
+
+
+def _too_many() -> RateLimited:
+    return RateLimited("too many people sign in at the same moment", retry_after=5)
 
 
 def _place(value: str) -> str:
@@ -169,3 +184,23 @@ def _first(query: str, name: str) -> str:
         return parse_qs(query, keep_blank_values=True, max_num_fields=50).get(name, [""])[0]
     except ValueError:
         return ""
+
+
+def _problem(error: LoopinError, back: str = "") -> Response:
+    """The refusal in two sentences; `back` is where to try again."""
+    status, title = next((status, title) for kind, status, title in _KINDS if isinstance(error, kind))
+    step = sentence(error.hint or "start the sign-in again")
+    html = render_template("problem.html", title=title, text=sentence(error.message), step=step, back=back)
+    answer = Response(html, status)
+    if isinstance(error, RateLimited) and error.retry_after:
+        answer.headers["Retry-After"] = str(round(error.retry_after))
+    elif isinstance(error, NoDatabase):
+        answer.headers["Retry-After"] = str(RETRY_AFTER)
+    return answer
+
+
+def sentence(text: str) -> str:
+    """With a full stop, and a capital letter unless a host name comes first."""
+    first = text.partition(" ")[0].rstrip(":")
+    begin = text[:1].upper() if first.isalpha() and first != "localhost" else text[:1]
+    return f"{begin}{text[1:]}."

@@ -1,4 +1,4 @@
-"""Browsers on their way to the provider and back. A row and a cookie; nothing stays in the process."""
+"""Authorization requests that a provider has not answered yet: a row and a cookie, nothing in the process."""
 
 import hashlib
 import hmac
@@ -21,14 +21,14 @@ MAX_STATE = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class AuthorizationRequest:
     """What ties an answer of the provider to one browser and one request."""
 
     state: str
     cookie: Secret
 
     @classmethod
-    def fresh(cls, cookie: Secret) -> "Ticket":
+    def create(cls, cookie: Secret) -> "AuthorizationRequest":
         """For a request that is made now."""
         return cls(secrets.token_urlsafe(32), cookie)
 
@@ -58,7 +58,7 @@ class Pending:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, ticket: Ticket, place: str, address: str) -> None:
+    def begin(self, authorization: AuthorizationRequest, place: str, address: str) -> None:
         """Remember where the browser wants to go. Raises RateLimited for too many from one network."""
         network = counted_network(address)
         mine = select(func.count()).select_from(PendingSignIn).where(PendingSignIn.address == network)
@@ -67,21 +67,23 @@ class Pending:
             forget_old(session, now)
             if (session.scalar(mine) or 0) >= PER_ADDRESS:
                 raise RateLimited("too many sign-ins were begun", retry_after=LIFE.total_seconds())
-            session.add(PendingSignIn(key=ticket.key, place=place, address=network, created_at=now))
+            session.add(PendingSignIn(key=authorization.key, place=place, address=network, created_at=now))
 
-    def take(self, cookie: Secret | None, state: str) -> tuple[Ticket, str]:
-        """The ticket and the place, once. Raises StateMismatch for anybody else, and when it is too late."""
-        ticket = Ticket(state[:MAX_STATE], cookie) if cookie else None
-        place = self._remove(ticket) if ticket else None
-        if ticket is None or place is None:
+    def take(self, cookie: Secret | None, state: str) -> tuple[AuthorizationRequest, str]:
+        """The request and the place, once. Raises StateMismatch for anybody else, and when it is too late."""
+        authorization = AuthorizationRequest(state[:MAX_STATE], cookie) if cookie else None
+        place = self._remove(authorization) if authorization else None
+        if authorization is None or place is None:
             raise StateMismatch(
                 "this sign-in was not begun in this browser, was finished already, or took over 10 minutes",
                 hint="start it again",
             )
-        return ticket, place
+        return authorization, place
 
-    def _remove(self, ticket: Ticket) -> str | None:
-        row = delete(PendingSignIn).where(PendingSignIn.key == ticket.key).returning(PendingSignIn.place)
+    def _remove(self, authorization: AuthorizationRequest) -> str | None:
+        row = (
+            delete(PendingSignIn).where(PendingSignIn.key == authorization.key).returning(PendingSignIn.place)
+        )
         with self._database.write() as session:
             alive = PendingSignIn.created_at > self._database.now(session) - LIFE
             return session.scalar(row.where(alive))

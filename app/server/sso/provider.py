@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -20,22 +19,13 @@ from app.oidc.discovery import Discovery, DiscoveryCache, discover
 from app.oidc.fetch import HEADERS, PATIENCE, Fetcher
 from app.oidc.verifier import Verifier
 from app.server.clock import Clock
-from app.server.sso.claims import subject_of
+from app.server.sso.account_linking import subject_of
+from app.server.sso.pending import AuthorizationRequest
 from app.server.sso.settings import ProviderSettings
 
 SCOPE = "openid email profile"
 _AGAIN = "start the sign-in again"
 _OPERATOR = "tell the operator of this server"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One sign-in at the provider, as this server began it."""
-
-    redirect_uri: str
-    state: str
-    nonce: str
-    verifier: Secret
 
 
 class Provider:
@@ -46,20 +36,26 @@ class Provider:
     """
 
     def __init__(
-        self, settings: ProviderSettings, reach: Reach, clock: Clock, patience: float = PATIENCE
+        self,
+        settings: ProviderSettings,
+        reach: Reach,
+        clock: Clock,
+        redirect_uri: str,
+        patience: float = PATIENCE,
     ) -> None:
         self.settings = settings
+        self._redirect_uri = redirect_uri
         self._fetch = Fetcher(reach, patience)
         self._verifier = Verifier(self._fetch)
         self._description = DiscoveryCache(self._describe)
         self._clock = clock
 
-    def authorization_url(self, request: Request) -> str:
+    def authorization_url(self, request: AuthorizationRequest) -> str:
         """Where to send the browser."""
         found = self._description.get()
         client = client_class()(
             client_id=self.settings.client_id,
-            redirect_uri=request.redirect_uri,
+            redirect_uri=self._redirect_uri,
             scope=SCOPE,
             code_challenge_method="S256",
         )
@@ -71,7 +67,7 @@ class Provider:
         )
         return str(url)
 
-    def redeem(self, request: Request, code: str, iss: str | None) -> Mapping[str, Any]:
+    def redeem(self, request: AuthorizationRequest, code: str, iss: str | None) -> Mapping[str, Any]:
         """The person's claims. `iss` is what came with the code (RFC 9207)."""
         found = self._description.get()
         promised = found.document.get("authorization_response_iss_parameter_supported") is True
@@ -93,7 +89,9 @@ class Provider:
             self._endpoint(found, name)
         return found
 
-    async def _exchange(self, found: Discovery, request: Request, code: str) -> Mapping[str, Any]:
+    async def _exchange(
+        self, found: Discovery, request: AuthorizationRequest, code: str
+    ) -> Mapping[str, Any]:
         url, host = self._endpoint(found, "token_endpoint"), self.settings.host
         client = client_class()(
             client_id=self.settings.client_id,
@@ -111,7 +109,7 @@ class Provider:
                     url,
                     grant_type="authorization_code",
                     code=code,
-                    redirect_uri=request.redirect_uri,
+                    redirect_uri=self._redirect_uri,
                     code_verifier=request.verifier.reveal(),
                 )
         except OAuthError as error:

@@ -25,8 +25,7 @@ from app.server.database.migrate import migrate
 from app.server.database.models import AuditArchive, Organization
 from app.server.database.trouble import NoDatabase
 from app.server.jwts import Tokens
-from app.server.sso.claims import Known
-from app.server.sso.people import SignInKnown
+from app.server.sso.account_linking import SignInVerified, VerifiedIdentity
 from app.server.sso.settings import Join
 from app.server.usecases import audit, audit_prune
 from app.server.usecases.audit_prune import PruneAudit, Pruned
@@ -406,8 +405,8 @@ def test_keys_stay_when_the_database_that_was_named_cannot_be_used(command: Comm
 def test_a_role_that_a_provider_brings_is_in_the_trail(database: Database, data: Path) -> None:
     tokens = Tokens(keys.load_or_make(data), lambda: NOW)
     join = Join("acme", Role.VIEWER)
-    sign_in = SignInKnown(database, tokens, lambda: NOW, timedelta(hours=1), join)
-    sign_in.do(Known("https://sso.example", "subject", LEO, "Leo", ""), "192.0.2.7")
+    sign_in = SignInVerified(database, tokens, lambda: NOW, timedelta(hours=1), join)
+    sign_in.do(VerifiedIdentity("https://sso.example", "subject", LEO, "Leo", ""), "192.0.2.7")
     (entry,) = ReadAudit(database).do(Filter(actions=("membership.set",)))
     assert (entry.organization, entry.event.target_name) == ("acme", LEO)
     assert entry.event.details == {"role": "viewer", "before": ""}

@@ -9,7 +9,7 @@ import pytest
 from app.domain.errors import RateLimited
 from app.domain.secret import Secret
 from app.server.database.engine import Database
-from app.server.sso.pending import PER_ADDRESS, Pending, Ticket
+from app.server.sso.pending import PER_ADDRESS, AuthorizationRequest, Pending
 from tests.integration.server.callers import Caller
 from tests.support import databases
 from tests.support.databases import ON_BOTH
@@ -93,7 +93,7 @@ def test_addresses_of_one_ipv6_network_share_a_limit(server: AccountServer) -> N
         pending = Pending(database)
 
         def begin(address: str) -> None:
-            pending.begin(Ticket.fresh(Secret("cookie")), ACCOUNT, address)
+            pending.begin(AuthorizationRequest.create(Secret("cookie")), ACCOUNT, address)
 
         for number in range(PER_ADDRESS):
             begin(f"{network}::{number:x}")

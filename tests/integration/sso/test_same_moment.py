@@ -12,8 +12,7 @@ from app.server.clock import utc_now
 from app.server.database.engine import Database
 from app.server.jwts import Tokens
 from app.server.keys import load_or_make
-from app.server.sso.claims import Known
-from app.server.sso.people import SignInKnown
+from app.server.sso.account_linking import SignInVerified, VerifiedIdentity
 from tests.support import databases
 from tests.support.provider import Provider
 from tests.support.server import AccountServer
@@ -26,10 +25,10 @@ def test_a_first_sign_in_that_was_overtaken_is_the_same_person(
     server: AccountServer, provider: Provider, tmp_path: Path
 ) -> None:
     """On PostgreSQL nothing locks the two reads together: readers do not wait for writers."""
-    known = Known(provider.url, provider.person["sub"], provider.person["email"])
+    known = VerifiedIdentity(provider.url, provider.person["sub"], provider.person["email"])
     overtaken: list[str] = []
     with closing(Database(databases.url_of(server.data))) as database:
-        sign_in = SignInKnown(
+        sign_in = SignInVerified(
             database, Tokens(load_or_make(tmp_path), utc_now), utc_now, timedelta(hours=1), None
         )
 

@@ -1,4 +1,4 @@
-"""The conversation with a provider that does not keep up its end, and what makes a ticket."""
+"""The conversation with a provider that does not keep up its end, and what ties a request to a browser."""
 
 import socket
 from pathlib import Path
@@ -13,12 +13,13 @@ from app.domain.errors import AccessDenied, BadReply, Failed, Refused, Unreachab
 from app.domain.secret import Secret
 from app.oidc.addresses import server_reach
 from app.server.clock import utc_now
-from app.server.sso.pending import Ticket
-from app.server.sso.provider import Provider, Request
+from app.server.sso.pending import AuthorizationRequest
+from app.server.sso.provider import Provider
 from app.server.sso.settings import ProviderSettings
 from tests.support import provider as peers
 
-REQUEST = Request("http://127.0.0.1:9/auth/sso/callback", "state", "n" * 64, Secret("v" * 64))
+REDIRECT = "http://127.0.0.1:9/auth/sso/callback"
+REQUEST = AuthorizationRequest("state", Secret("cookie"))
 
 
 def client_of(peer: peers.Provider, folder: Path, patience: float = 5, development: bool = True) -> Provider:
@@ -26,7 +27,9 @@ def client_of(peer: peers.Provider, folder: Path, patience: float = 5, developme
     secret.touch(mode=0o600)
     secret.write_text(peers.SECRET)
     settings = ProviderSettings(peer.url, peers.CLIENT, secret)
-    return Provider(settings, server_reach(development=development, private=True), utc_now, patience)
+    return Provider(
+        settings, server_reach(development=development, private=True), utc_now, REDIRECT, patience
+    )
 
 
 def code_of(peer: peers.Provider, client: Provider) -> str:
@@ -65,7 +68,7 @@ def test_a_provider_that_is_out_of_order_is_told(provider: peers.Provider, tmp_p
 
 def test_a_proof_of_another_request_is_refused(provider: peers.Provider, tmp_path: Path) -> None:
     client = client_of(provider, tmp_path)
-    other = Request(REQUEST.redirect_uri, "state", REQUEST.nonce, Secret("w" * 64))
+    other = AuthorizationRequest("another state", Secret("cookie"))
 
     with pytest.raises(AccessDenied, match="took back its answer: invalid_grant"):
         client.redeem(other, code_of(provider, client), None)
@@ -95,8 +98,8 @@ def test_a_public_server_asks_no_plain_address(provider: peers.Provider, tmp_pat
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
-def test_tickets_of_different_states_have_nothing_in_common(one: str, other: str) -> None:
-    first, second = Ticket(one, Secret("cookie")), Ticket(other, Secret("cookie"))
+def test_requests_of_different_states_have_nothing_in_common(one: str, other: str) -> None:
+    first, second = AuthorizationRequest(one, Secret("cookie")), AuthorizationRequest(other, Secret("cookie"))
     same = one.encode("utf-8", "replace") == other.encode("utf-8", "replace")
     for name in ("key", "nonce", "verifier"):
         assert (getattr(first, name) == getattr(second, name)) == same
@@ -105,8 +108,11 @@ def test_tickets_of_different_states_have_nothing_in_common(one: str, other: str
     assert 43 <= len(first.verifier.reveal()) <= 128
 
 
-def test_a_ticket_is_worth_nothing_without_its_cookie() -> None:
-    assert Ticket("state", Secret("mine")).key != Ticket("state", Secret("yours")).key
+def test_a_request_is_worth_nothing_without_its_cookie() -> None:
+    assert (
+        AuthorizationRequest("state", Secret("mine")).key
+        != AuthorizationRequest("state", Secret("yours")).key
+    )
 
 
 def test_a_token_endpoint_inside_a_cloud_is_not_asked(

@@ -8,7 +8,7 @@ from app.cli.server_sso import ProviderFlags
 from app.domain.errors import UsageError
 from app.domain.organizations import Role
 from app.server.settings import ServerSettings
-from app.server.sso.problems import sentence
+from app.server.sso.pages import sentence
 from app.server.sso.settings import Join, ProviderSettings, parse_domains, parse_join
 
 
