@@ -21,7 +21,8 @@ from app.server.usecases.organizations import (
     UpdateOrganization,
 )
 from app.server.usecases.passwords import HASHES, Passwords
-from app.server.usecases.sweep import Sweep, TidyUp
+from app.server.usecases.sweep import Sweep
+from app.server.usecases.tidying import TidyUp
 from app.server.usecases.tokens import CreateToken, ListTokens, RevokeToken
 
 

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from app.server import log, metrics
 from app.server.clock import utc_now
 from app.server.metrics import Metrics
-from app.server.usecases.sweep import Sweep, TidyUp
+from app.server.usecases.sweep import Sweep
+from app.server.usecases.tidying import TidyUp
 
 FIRST_RUN = timedelta(minutes=1)
 TIDY_INTERVAL = timedelta(hours=1)
@@ -154,7 +155,7 @@ class Tidier(PeriodicTask):
 
     def once(self) -> None:
         """Tidy up now."""
-        self._tidy_up.do()
+        self._tidy_up.run()
 
     def held(self, drift: timedelta) -> None:
         """Warn: a clock that is set forward would end every session."""

@@ -9,8 +9,6 @@ REFRESH_LIFE = timedelta(days=90)
 GRANT_LIFE = timedelta(days=30)
 # A client whose answer was lost, or that refreshes twice at the same time, may repeat the old token so long.
 REPEAT_WINDOW = timedelta(seconds=10)
-# How long something that ended is kept to recognise its reuse.
-KEPT = timedelta(days=1)
 
 ACCESS, REFRESH = "access", "refresh"
 API_SCOPE, USERINFO_SCOPE = "gumloop_api", "userinfo"

@@ -24,7 +24,6 @@ from app.server.oauth.endpoints import Bearer, Revocation
 from app.server.oauth.grants import CodeGrant, RefreshGrant, RequireS256, save_token, store
 from app.server.oauth.metadata import describe
 from app.server.oauth.opaque import Successors
-from app.server.oauth.purge import Purge
 from app.server.oauth.store import Store
 from app.server.parts import Parts
 
@@ -42,7 +41,6 @@ class OAuthServer(AuthorizationServer):
         self.scopes_supported = list(rules.SCOPES)
         self._parts = parts
         self._successors = Successors(parts.ring)
-        self._purge = Purge()
         self.register_token_generator("default", _generator())
         self.register_grant(CodeGrant, [RequireS256(required=True)])
         self.register_grant(RefreshGrant)
@@ -65,7 +63,7 @@ class OAuthServer(AuthorizationServer):
             # The database's time: a replica's own clock must not decide what was used already.
             now = partial(database.now, session)
             life = self._parts.settings.grant_life
-            g.oauth_store = Store(session, now, self._successors, self._purge, address, life)
+            g.oauth_store = Store(session, now, self._successors, address, life)
             try:
                 yield g.oauth_store
             finally:

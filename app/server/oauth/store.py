@@ -18,7 +18,6 @@ from app.server.database.models import User
 from app.server.database.oauth_models import OAuthClient, OAuthCode, OAuthGrant, OAuthToken
 from app.server.oauth import opaque, rules
 from app.server.oauth.issued import IssuedCode, IssuedToken, Person
-from app.server.oauth.purge import Purge
 from app.server.usecases import audit
 from app.server.usecases.access import GRANT_END
 from app.server.usecases.recheck import locked, recheck_session
@@ -49,7 +48,6 @@ class Store:
         session: Session,
         clock: Clock,
         successors: opaque.Successors,
-        purge: Purge,
         address: str = "",
         life: timedelta = rules.GRANT_LIFE,
     ) -> None:
@@ -57,7 +55,6 @@ class Store:
         self._clock = clock
         self._now = clock()
         self._successors = successors
-        self._purge = purge
         # The session forgets a row that nobody holds, and would read it again.
         self._people: dict[UUID, User | None] = {}
         self._address = address
@@ -75,7 +72,6 @@ class Store:
 
     def begin(self, consent: Consent, code: str) -> None:
         """Write down a consent and the code that stands for it."""
-        self._purge.do(self._session, self._now)
         until = self._now + rules.CODE_LIFE
         grant = OAuthGrant(
             client_id=consent.client_id,
@@ -147,7 +143,6 @@ class Store:
 
     def add_access(self, grant_id: UUID, token: dict[str, Any]) -> None:
         """Store the access token of a token response, and say in it how long it lives."""
-        self._purge.do(self._session, self._now)
         grant = self._session.get_one(OAuthGrant, grant_id)
         until = min(self._now + rules.ACCESS_LIFE, self._end_of(grant))
         token["expires_in"] = int((until - self._now).total_seconds())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import RateLimited
@@ -94,11 +94,6 @@ def clear(session: Session, account: str) -> int:
     found = session.scalars(select(LoginAttempt.id).where(failed).with_for_update(skip_locked=True)).all()
     session.execute(update(LoginAttempt).where(LoginAttempt.id.in_(found)).values(account=""))
     return len(found)
-
-
-def forget_old(session: Session, now: datetime) -> None:
-    """Drop what no limit asks for any more."""
-    session.execute(delete(LoginAttempt).where(LoginAttempt.at < now - 2 * WINDOW))
 
 
 def _wait(session: Session, same: ColumnElement[bool], limit: int, now: datetime) -> float:

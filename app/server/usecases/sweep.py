@@ -13,7 +13,6 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     Uuid,
-    delete,
     exists,
     insert,
     literal,
@@ -24,9 +23,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain import inactivity
 from app.server.database.engine import Database
-from app.server.database.models import APIToken, AuditEvent, LoginSession, Organization
+from app.server.database.models import APIToken, AuditEvent, Organization
 from app.server.database.types import UTCDateTime
-from app.server.usecases import attempts, audit
+from app.server.usecases import audit
 
 # Tokens in a transaction: on a busy machine with two processors it takes less than 100 ms.
 BATCH_SIZE = 750
@@ -199,22 +198,3 @@ def _read(session: Session, organization_id: UUID, hold: bool = False) -> _Organ
     query = query.where(Organization.id == organization_id)
     row = session.execute(query.with_for_update(read=True) if hold else query).one_or_none()
     return _Organization(row[0], row[1], row[2]) if row and row[2] else None
-
-
-class TidyUp:
-    """Drop ended sessions' leftovers and old attempts, which nothing asks for any more."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def now(self) -> datetime:
-        """The time that decides what is old."""
-        with self._database.read() as session:
-            return self._database.now(session)
-
-    def do(self) -> None:
-        """Delete them."""
-        with self._database.write() as session:
-            now = self._database.now(session)
-            attempts.forget_old(session, now)
-            session.execute(delete(LoginSession).where(LoginSession.expires_at < now))

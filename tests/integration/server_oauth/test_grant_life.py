@@ -9,7 +9,6 @@ from flask.testing import FlaskClient
 
 from app.server.http.factory import make_app
 from app.server.oauth import opaque, rules
-from app.server.oauth.purge import Purge
 from app.server.oauth.store import Store
 from app.server.parts import Parts
 from app.server.settings import ServerSettings
@@ -68,7 +67,7 @@ def works(client: FlaskClient, token: str) -> bool:
 
 def expiry(parts: Parts, token: str, now: datetime) -> datetime:
     with parts.database.read() as session:
-        store = Store(session, lambda: now, opaque.Successors(parts.ring), Purge())
+        store = Store(session, lambda: now, opaque.Successors(parts.ring))
         found = store.find_token(token)
     assert found is not None
     assert found.get_expires_in() == int((found.expires_at - found.created_at).total_seconds())

@@ -1,0 +1,87 @@
+"""What the authorization server deletes, and when; and how often it reads a person."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import event, func, select
+
+from app.server import seed
+from app.server.clock import Clock
+from app.server.database.models import User
+from app.server.database.oauth_models import OAuthCode, OAuthGrant, OAuthToken
+from app.server.oauth import opaque
+from app.server.oauth.store import Store
+from app.server.parts import Parts
+from app.server.usecases import tidying
+from app.server.usecases.tidying import REUSE_KNOWN
+from tests.support.databases import ON_BOTH
+from tests.support.oauth import CLIENT, REDIRECT
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+LONG_AGO = NOW - 2 * REUSE_KNOWN
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return lambda: NOW
+
+
+def ended(parts: Parts, count: int) -> None:
+    """Grants that ended so long ago that nothing asks for them."""
+    with parts.database.write() as session:
+        owner = session.scalars(select(User.id).where(User.email == seed.OWNER)).one()
+        session.add_all(
+            OAuthGrant(
+                client_id=CLIENT, user_id=owner, scope="userinfo", created_at=LONG_AGO, expires_at=LONG_AGO
+            )
+            for _ in range(count)
+        )
+
+
+def add_ends(parts: Parts, ends: dict[str, timedelta]) -> None:
+    """A code and a token for each name, with its end so long from now."""
+    with parts.database.write() as session:
+        owner = session.scalars(select(User.id).where(User.email == seed.OWNER)).one()
+        grant = OAuthGrant(
+            client_id=CLIENT, user_id=owner, scope="userinfo", created_at=NOW, expires_at=NOW + SECOND
+        )
+        session.add(grant)
+        session.flush()
+        for name, end in ends.items():
+            until = {"grant_id": grant.id, "expires_at": NOW + end}
+            session.add(OAuthCode(code_hash=name, redirect_uri=REDIRECT, code_challenge="c", **until))
+            session.add(OAuthToken(token_hash=name, kind="access", scope="userinfo", created_at=NOW, **until))
+
+
+def left(parts: Parts) -> int:
+    """How many of those grants there are."""
+    with parts.database.read() as session:
+        grants = select(func.count()).select_from(OAuthGrant).where(OAuthGrant.expires_at == LONG_AGO)
+        return session.scalars(grants).one()
+
+
+@ON_BOTH
+def test_tidying_deletes_what_ended_long_ago_and_nothing_else(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tidying, "BATCH_SIZE", 2)
+    add_ends(parts, {"gone": -REUSE_KNOWN - SECOND, "known": -REUSE_KNOWN + SECOND, "alive": SECOND})
+    ended(parts, 5)
+    parts.tidy_up.run()
+    assert left(parts) == 0
+    with parts.database.read() as session:
+        assert set(session.scalars(select(OAuthToken.token_hash))) == {"known", "alive"}
+        assert set(session.scalars(select(OAuthCode.code_hash))) == {"known", "alive"}
+
+
+def test_one_request_reads_a_person_once(parts: Parts) -> None:
+    asked: list[str] = []
+    with parts.database.read() as session:
+        owner = session.scalars(select(User.id).where(User.email == seed.OWNER)).one()
+    event.listen(parts.database.engine, "before_cursor_execute", lambda *how: asked.append(how[2]))
+    with parts.database.read() as session:
+        store = Store(session, lambda: NOW, opaque.Successors(parts.ring))
+        people = [store.person(owner) for _ in range(3)]
+    assert [person.email if person else "" for person in people] == [seed.OWNER] * 3
+    assert len([text for text in asked if "FROM users" in text]) == 1
