@@ -8,8 +8,7 @@ from app.domain.secret import Secret
 from app.server.bearer import bearer_in, challenge, same
 from app.server.database.trouble import NoDatabase
 from app.server.federation.verify import VerifyFederated
-from app.server.http.bodies import json_object
-from app.server.http.programs import answer_errors, problem
+from app.server.http.errors import answer_errors, json_object, problem
 
 PATH = "/federated/verify"
 MAX_NAME = 63

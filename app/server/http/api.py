@@ -8,10 +8,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import InvalidInput, LoopinError, NotSignedIn, PermissionDenied
-from app.server import log
 from app.server.bearer import bearer_in, challenge
-from app.server.database.trouble import RETRY_AFTER, NoDatabase
-from app.server.http.models import MODEL_GROUPS
+from app.server.http.errors import INTERNAL, answer_errors
 from app.server.parts import Parts
 from app.server.usecases.gumloop import (
     Bearer,
@@ -27,8 +25,20 @@ _KINDS: tuple[tuple[type[LoopinError], int, str, str], ...] = (
     (NotSignedIn, 401, "unauthorized", "authentication_error"),
     (PermissionDenied, 403, "forbidden", "permission_error"),
     (InvalidInput, 400, "invalid_request", "invalid_request_error"),
-    (NoDatabase, 503, "unavailable", "api_error"),
 )
+
+
+def _group(label: str, *options: tuple[str, str]) -> dict[str, Any]:
+    listed = [{"value": value, "label": name, "status": "available"} for value, name in options]
+    return {"groupLabel": label, "options": listed}
+
+
+# The models that the sample API lists.
+_MODEL_GROUPS: list[dict[str, Any]] = [
+    _group("Recommended", ("auto", "Auto-select"), ("sample-balanced", "Sample Balanced")),
+    _group("Fast", ("sample-mini", "Sample Mini"), ("sample-mini-long", "Sample Mini, long context")),
+    _group("Thorough", ("sample-large", "Sample Large"), ("sample-reasoning", "Sample Reasoning")),
+]
 
 
 def make_blueprint(parts: Parts) -> Blueprint:
@@ -43,7 +53,7 @@ def make_blueprint(parts: Parts) -> Blueprint:
     @routes.get("/models")
     def models() -> ResponseReturnValue:
         caller()
-        return {"model_groups": MODEL_GROUPS}
+        return {"model_groups": _MODEL_GROUPS}
 
     @routes.get("/teams")
     def teams() -> ResponseReturnValue:
@@ -76,25 +86,20 @@ def _error(code: str, message: str, kind: str, param: str | None = None) -> dict
     return {"error": {"code": code, "message": message, "type": kind, "param": param, "details": None}}
 
 
+def _server_error(code: str, message: str) -> dict[str, Any]:
+    return _error("internal_error" if code == INTERNAL else code, message, "api_error")
+
+
 def _answer_errors(routes: Blueprint) -> None:
+    answer_errors(routes, "api.failed", _server_error, no_such_call)
+
     @routes.errorhandler(LoopinError)
     def refused(error: LoopinError) -> ResponseReturnValue:
         status, code, kind = next(
             ((status, code, kind) for of, status, code, kind in _KINDS if isinstance(error, of)),
             (500, "internal_error", "api_error"),
         )
-        headers = {}
-        if status == 401:
-            headers["WWW-Authenticate"] = challenge(request.headers.get("Authorization", ""))
-        elif status == 503:
-            headers["Retry-After"] = str(RETRY_AFTER)
+        sent = request.headers.get("Authorization", "")
+        headers = {"WWW-Authenticate": challenge(sent)} if status == 401 else {}
         param = "team_id" if status == 400 else None
         return _error(code, error.message, kind, param), status, headers
-
-    routes.register_error_handler(HTTPException, no_such_call)
-
-    # The boundary of these routes: a program gets JSON, whatever went wrong.
-    @routes.errorhandler(Exception)
-    def broken(error: Exception) -> ResponseReturnValue:
-        log.failure("api.failed", error)
-        return _error("internal_error", "The server could not finish this.", "api_error"), 500

@@ -1,4 +1,4 @@
-"""/auth/login: the sign-in page of Chainloop's programs."""
+"""/auth/login, the sign-in page of Chainloop's programs, and /auth/logout."""
 
 from datetime import datetime, timedelta
 
@@ -7,13 +7,17 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import InvalidInput, NotSignedIn, RateLimited
+from app.server.bearer import bearer_in, challenge
 from app.server.http import callbacks
 from app.server.http.callbacks import Callback
+from app.server.http.errors import answer_errors, json_object, problem
 from app.server.http.headers import allow_form_target
 from app.server.http.sign_in_form import WRONG, LoginForm, passwords_off, retry_after, too_many
 from app.server.http.visitor import Visitor
 from app.server.parts import Parts
 from app.server.usecases.accounts import SignedIn
+
+LOGOUT = "/auth/logout"
 
 
 def make_blueprint(parts: Parts) -> Blueprint:
@@ -23,6 +27,31 @@ def make_blueprint(parts: Parts) -> Blueprint:
     pages.add_url_rule("/login", "login", login.show, methods=["GET"])
     pages.add_url_rule("/login", "sign_in", login.sign_in, methods=["POST"])
     return pages
+
+
+def make_logout(parts: Parts) -> Blueprint:
+    """A program ends the session of the token that it shows, or all that the person began.
+
+    It takes a bearer token, not a cookie: no other site can send it.
+    """
+    routes = Blueprint("logout", __name__)
+    visitor = Visitor(parts)
+
+    @routes.post(LOGOUT)
+    def logout() -> ResponseReturnValue:
+        body = json_object() if request.data else {}
+        if body is None or not isinstance(everywhere := body.get("everywhere", False), bool):
+            return problem("invalid", 'send {"everywhere": true} or {"everywhere": false}', 400)
+        authorization = request.headers.get("Authorization", "")
+        try:
+            ended = parts.sign_out.do(bearer_in(authorization), everywhere, visitor.address)
+        except NotSignedIn as error:
+            answer = problem("unauthenticated", error.message, 401)
+            return *answer, {"WWW-Authenticate": challenge(authorization)}
+        return {"sessions": ended.sessions, "programs": ended.grants} if everywhere else ("", 204)
+
+    answer_errors(routes)
+    return routes
 
 
 class _Login:

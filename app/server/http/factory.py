@@ -18,14 +18,13 @@ from app.server.http import (
     account,
     api,
     auth,
+    errors,
     front,
     headers,
-    logout,
     metrics,
     oauth,
     oauth_pages,
     openapi,
-    programs,
 )
 from app.server.http.request_checks import MAX_BODY
 from app.server.keys import Secrets
@@ -46,7 +45,7 @@ _PROBLEMS = {
 _PROGRAMS: tuple[tuple[str | tuple[str, ...], Callable[[HTTPException], ResponseReturnValue]], ...] = (
     (api.PREFIX, api.no_such_call),
     (oauth.PATHS, oauth.no_such_call),
-    ((logout.PATH, federation.PATH, "/metrics", "/openapi.json"), programs.no_such_call),
+    ((auth.LOGOUT, federation.PATH, "/metrics", "/openapi.json"), errors.no_such_call),
 )
 
 
@@ -110,7 +109,7 @@ def _add_routes(app: Flask, parts: Parts, way: Directions) -> None:
     app.register_blueprint(oauth_pages.make_blueprint(parts, server))
     # What programs call: no cookie is looked at, so no other site can misuse one.
     for routes in (
-        logout.make_blueprint(parts),
+        auth.make_logout(parts),
         federation.make_blueprint(parts.federated, settings.federation_secret()),
         oauth.make_blueprint(parts, server),
         api.make_blueprint(parts),

@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.server import log
 from app.server.bearer import challenge
-from app.server.database.trouble import RETRY_AFTER, NoDatabase
+from app.server.http.errors import INTERNAL, UNAVAILABLE, answer_errors
 from app.server.http.visitor import Visitor
 from app.server.oauth import rules
 from app.server.oauth.server import OAuthServer
@@ -89,6 +89,8 @@ def _challenge(answer: Response) -> Response:
 
 
 def _answer_errors(routes: Blueprint) -> None:
+    answer_errors(routes, "oauth.failed", _error, no_such_call)
+
     @routes.errorhandler(OAuth2Error)
     def refused(error: OAuth2Error) -> ResponseReturnValue:
         status, body, headers = error()
@@ -101,17 +103,8 @@ def _answer_errors(routes: Blueprint) -> None:
         text = "A parameter has characters that it may not have."
         return {"error": "invalid_request", "error_description": text}, 400
 
-    routes.register_error_handler(HTTPException, no_such_call)
 
-    @routes.errorhandler(NoDatabase)
-    def not_now(error: NoDatabase) -> ResponseReturnValue:
-        text = "The server cannot use its database at this moment. Try again."
-        answer = {"error": "temporarily_unavailable", "error_description": text}
-        return answer, 503, {"Retry-After": str(RETRY_AFTER)}
-
-    # The boundary of these routes: a program gets JSON, whatever went wrong.
-    @routes.errorhandler(Exception)
-    def broken(error: Exception) -> ResponseReturnValue:
-        log.failure("oauth.failed", error)
-        text = "The server could not finish this. Try again in a moment."
-        return {"error": "server_error", "error_description": text}, 500
+def _error(code: str, message: str) -> dict[str, str]:
+    # RFC 6749 §4.1.2.1
+    names = {UNAVAILABLE: "temporarily_unavailable", INTERNAL: "server_error"}
+    return {"error": names[code], "error_description": message}
