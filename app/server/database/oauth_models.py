@@ -12,7 +12,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.server.database.models import Base
-from app.server.oauth import opaque, redirects
+from app.server.oauth import opaque, rules
 
 _LIVE = text("ended_at IS NULL")
 _LIVE_PERSONAL = text("ended_at IS NULL AND team_id IS NULL")
@@ -27,7 +27,7 @@ class OAuthClient(OAuth2ClientMixin, Base):
     def get_default_redirect_uri(self) -> str | None:
         """None for loopback: nobody listens on a port that was not named."""
         uris = self.redirect_uris
-        return uris[0] if len(uris) == 1 and not redirects.is_loopback(uris[0]) else None
+        return uris[0] if len(uris) == 1 and not rules.is_loopback(uris[0]) else None
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """What was asked for, all of the client's when nothing was, None when it is too much."""
@@ -37,7 +37,7 @@ class OAuthClient(OAuth2ClientMixin, Base):
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         """Exact, except for the port of a loopback address (RFC 8252 §7.3)."""
-        return any(redirects.matches(redirect_uri, registered) for registered in self.redirect_uris)
+        return any(rules.same_redirect(redirect_uri, registered) for registered in self.redirect_uris)
 
     def check_client_secret(self, client_secret: str) -> bool:
         """Compare with the stored hash."""

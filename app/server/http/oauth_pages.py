@@ -14,7 +14,7 @@ from app.domain.errors import SessionEnded
 from app.domain.text import clean
 from app.server.http.headers import allow_form_target, can_name
 from app.server.http.visitor import Visitor
-from app.server.oauth import redirects, rules
+from app.server.oauth import rules
 from app.server.oauth.server import OAuthServer
 from app.server.parts import Parts
 from app.server.usecases.browser_sessions import SignedInBrowser
@@ -100,7 +100,7 @@ class _Consent:
 
 
 def _page(grant: Any, browser: SignedInBrowser, until: datetime) -> str:
-    target = redirects.origin(grant.redirect_uri)
+    target = rules.origin_of(grant.redirect_uri)
     if can_name(target):
         allow_form_target(target)
     client = grant.request.client
@@ -109,7 +109,7 @@ def _page(grant: Any, browser: SignedInBrowser, until: datetime) -> str:
         "oauth/consent.html",
         name=clean(client.client_name or client.client_id, 80),
         place=clean(target.partition("://")[2], 80),
-        local=redirects.is_loopback(grant.redirect_uri),
+        local=rules.is_loopback(grant.redirect_uri),
         scopes=[rules.SCOPES[scope] for scope in grant.request.scope.split()],
         person=browser.person,
         until=until,
@@ -119,7 +119,7 @@ def _page(grant: Any, browser: SignedInBrowser, until: datetime) -> str:
 
 
 def _leave(location: str) -> ResponseReturnValue:
-    origin = redirects.origin(location)
+    origin = rules.origin_of(location)
     if can_name(origin):
         # 303, so that the form is never sent on (RFC 9700 §4.12).
         return redirect(location, 303)

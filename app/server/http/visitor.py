@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import request, session
 
 from app.server.addresses import client_address
-from app.server.http.known_browsers import KnownBrowsers
+from app.server.http.device_cookies import DeviceCookies
 from app.server.parts import Parts
 from app.server.usecases.accounts import SignedIn, account_of
 from app.server.usecases.browser_sessions import BrowserSessions, SignedInBrowser
@@ -23,7 +23,7 @@ class Visitor:
         self._networks = parts.settings.trusted_proxies
         self._sessions = BrowserSessions(parts.database, parts.tokens, parts.clock)
         self._sign_in = parts.sign_in
-        self._known = KnownBrowsers(parts.ring)
+        self._devices = DeviceCookies(parts.ring)
 
     @property
     def address(self) -> str:
@@ -39,12 +39,12 @@ class Visitor:
     def sign_in(self, email: str, password: str, life: timedelta | None = None) -> SignedIn:
         """Begin a session with a password. Raises NotSignedIn or RateLimited."""
         done = self._sign_in.do(email, password, self.address, self.known(email), life)
-        self._known.remember(done.email)
+        self._devices.write(done.email)
         return done
 
     def known(self, email: str) -> str:
         """The name of this browser where the account was signed in to before, else empty."""
-        return self._known.name(account_of(email))
+        return self._devices.read(account_of(email))
 
     def renew(self, secret: str) -> None:
         """Keep a new secret for the session that there is."""

@@ -7,12 +7,13 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
 from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Payload, FlaskOAuth2Request
 from authlib.oauth2.rfc6749 import OAuth2Request
-from authlib.oauth2.rfc6750 import BearerTokenGenerator
+from authlib.oauth2.rfc6750 import BearerTokenGenerator, BearerTokenValidator
+from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc9207 import IssuerParameter
 from flask import Request, g
 from flask import request as current_request
@@ -20,9 +21,8 @@ from werkzeug.datastructures import MultiDict
 
 from app.server.database.oauth_models import OAuthClient
 from app.server.oauth import opaque, rules
-from app.server.oauth.endpoints import Bearer, Revocation
 from app.server.oauth.grants import CodeGrant, RefreshGrant, RequireS256, save_token, store
-from app.server.oauth.metadata import describe
+from app.server.oauth.issued import IssuedToken
 from app.server.oauth.opaque import Successors
 from app.server.oauth.store import Store
 from app.server.parts import Parts
@@ -37,17 +37,17 @@ class OAuthServer(AuthorizationServer):
     def __init__(self, parts: Parts, issuer: str) -> None:
         super().__init__(query_client=_query_client, save_token=save_token)
         self.issuer = issuer
-        self.metadata = describe(issuer)
+        self.metadata = _metadata(issuer)
         self.scopes_supported = list(rules.SCOPES)
         self._parts = parts
         self._successors = Successors(parts.ring)
         self.register_token_generator("default", _generator())
         self.register_grant(CodeGrant, [RequireS256(required=True)])
         self.register_grant(RefreshGrant)
-        self.register_endpoint(Revocation)
+        self.register_endpoint(_Revocation)
         self.register_extension(_Issuer(issuer))
         self.protect = ResourceProtector()
-        self.protect.register_token_validator(Bearer(realm=issuer))
+        self.protect.register_token_validator(_Bearer(realm=issuer))
 
     def create_oauth2_request(self, request: Any) -> OAuth2Request:
         """The request under way, as seen from outside; an OAuth2Request stays what it is."""
@@ -68,6 +68,35 @@ class OAuthServer(AuthorizationServer):
                 yield g.oauth_store
             finally:
                 del g.oauth_store
+
+
+class _Revocation(RevocationEndpoint):
+    """Open to public clients: what they revoke is their own (RFC 7009 §5)."""
+
+    CLIENT_AUTH_METHODS: ClassVar = list(rules.AUTH_METHODS)
+
+    def authenticate_token(self, request: Any, client: OAuthClient) -> IssuedToken | None:
+        """The client's own token, found by its value; another's is answered like an unknown one.
+
+        A hint would only save a search, so an unknown one changes nothing (RFC 7009 §2.1).
+        """
+        token = store().find_token(request.form["token"])
+        return token if token and token.check_client(client) else None
+
+    def revoke_token(self, token: IssuedToken, request: Any) -> None:
+        """End it."""
+        store().revoke(token)
+
+
+class _Bearer(BearerTokenValidator):
+    """Access tokens only: a refresh token opens nothing (RFC 6749 §1.5)."""
+
+    def authenticate_token(self, token_string: str) -> IssuedToken | None:
+        """The access token of a person who may still sign in."""
+        token = store().find_token(token_string)
+        if token is None or token.kind != rules.ACCESS:
+            return None
+        return token if store().person(token.user_id) else None
 
 
 class _PublicRequest(FlaskOAuth2Request):
@@ -104,3 +133,22 @@ def _generator() -> BearerTokenGenerator:
         lambda **_: opaque.fresh(opaque.REFRESH_PREFIX),
         int(rules.ACCESS_LIFE.total_seconds()),
     )
+
+
+def _metadata(issuer: str) -> dict[str, Any]:
+    """What the server says about itself (RFC 8414 §2)."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/oauth/authorize",
+        "token_endpoint": f"{issuer}/oauth/token",
+        "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "userinfo_endpoint": f"{issuer}/oauth/userinfo",
+        "scopes_supported": list(rules.SCOPES),
+        "response_types_supported": list(rules.RESPONSE_TYPES),
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(rules.GRANT_TYPES),
+        "token_endpoint_auth_methods_supported": list(rules.AUTH_METHODS),
+        "revocation_endpoint_auth_methods_supported": list(rules.AUTH_METHODS),
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+    }

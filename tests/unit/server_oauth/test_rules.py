@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from app.server.http.visitor import next_place
 from app.server.keys import KeyRing, new_key
-from app.server.oauth import opaque, redirects
+from app.server.oauth import opaque, rules
 
 REGISTERED = "http://127.0.0.1/callback"
 
 
 @given(st.integers(1, 65535))
 def test_rfc8252_7_3_every_port_of_a_loopback_redirect_matches(port: int) -> None:
-    assert redirects.matches(f"http://127.0.0.1:{port}/callback", REGISTERED)
-    assert redirects.matches(f"http://[::1]:{port}/callback", "http://[::1]/callback")
+    assert rules.same_redirect(f"http://127.0.0.1:{port}/callback", REGISTERED)
+    assert rules.same_redirect(f"http://[::1]:{port}/callback", "http://[::1]/callback")
 
 
 @pytest.mark.parametrize(
@@ -37,12 +37,12 @@ def test_rfc8252_7_3_every_port_of_a_loopback_redirect_matches(port: int) -> Non
     ],
 )
 def test_rfc9700_4_1_3_everything_else_must_be_exact(uri: str) -> None:
-    assert not redirects.matches(uri, REGISTERED)
+    assert not rules.same_redirect(uri, REGISTERED)
 
 
 def test_an_https_redirect_matches_exactly_and_its_port_counts() -> None:
-    assert redirects.matches("https://app.example/cb", "https://app.example/cb")
-    assert not redirects.matches("https://app.example:444/cb", "https://app.example/cb")
+    assert rules.same_redirect("https://app.example/cb", "https://app.example/cb")
+    assert not rules.same_redirect("https://app.example:444/cb", "https://app.example/cb")
 
 
 @given(st.text(max_size=80))

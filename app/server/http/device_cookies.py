@@ -1,8 +1,7 @@
-"""Browsers in which somebody signed in with a password before.
+"""Device cookies: the browser in which somebody signed in before has tries of its own.
 
-Guessing at somebody's password uses up the tries of strangers. The person's own browser has tries of its own
-(OWASP: Slow Down Online Guessing Attacks with Device Cookies), so nobody else can lock them out of it. The
-server stores nothing for that: the cookie holds a random name, signed for one account.
+Wrong guesses use up the tries of strangers: nobody locks a person out of their own browser (OWASP: Slow Down
+Online Guessing Attacks with Device Cookies). The cookie is a random name, signed for one account.
 """
 
 import hashlib
@@ -18,13 +17,13 @@ LIFE = timedelta(days=180)
 _PURPOSE = "known browser"
 
 
-class KnownBrowsers:
+class DeviceCookies:
     """Reads and writes the cookie of the request under way."""
 
     def __init__(self, ring: Ring) -> None:
         self._secrets = Secrets(ring, _PURPOSE)
 
-    def name(self, account: str) -> str:
+    def read(self, account: str) -> str:
         """The name that this browser has for `account`; empty where nobody signed in to it here before."""
         try:
             signed = request.cookies.get(_cookie(), "")
@@ -32,21 +31,14 @@ class KnownBrowsers:
         except BadSignature:
             return ""
 
-    def remember(self, account: str) -> None:
-        """The password was right: from now on this browser has a name for `account`, and for no other."""
-        name = self.name(account) or secrets.token_urlsafe(16)
-        signed = self._signer(account).sign(name).decode("ascii")
+    def write(self, account: str) -> None:
+        """Give this browser a name for `account`, whose password was right, and for no other."""
+        signed = self._signer(account).sign(self.read(account) or secrets.token_urlsafe(16)).decode("ascii")
+        secure = current_app.config["SESSION_COOKIE_SECURE"]
 
         @after_this_request
-        def keep(response: Response) -> Response:
-            response.set_cookie(
-                _cookie(),
-                signed,
-                max_age=LIFE,
-                secure=current_app.config["SESSION_COOKIE_SECURE"],
-                httponly=True,
-                samesite="Lax",
-            )
+        def write(response: Response) -> Response:
+            response.set_cookie(_cookie(), signed, max_age=LIFE, secure=secure, httponly=True, samesite="Lax")
             return response
 
     def _signer(self, account: str) -> TimestampSigner:
