@@ -69,6 +69,7 @@ class PeriodicTask(ABC):
     def start(self) -> None:
         """Begin to wait for the first run."""
         if self._interval:
+            self._guard.drift(self._now())
             self._task = asyncio.create_task(self._run(), name=self._name)
 
     async def stop(self) -> None:
@@ -86,7 +87,6 @@ class PeriodicTask(ABC):
         return self.once()
 
     async def _run(self) -> None:
-        await asyncio.to_thread(lambda: self._guard.drift(self._now()))
         wait = FIRST_RUN
         while not await self._wait(wait):
             wait = self._interval

@@ -40,7 +40,9 @@ def catch_in(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _connection_ended(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    if "transport" in context:
-        log.event("http.trouble", logging.INFO, error=type(context.get("exception")).__name__)
+    error = context.get("exception")
+    # A task that is cancelled at a stop has been given up on purpose.
+    if "transport" in context or isinstance(error, asyncio.CancelledError):
+        log.event("http.trouble", logging.INFO, error=type(error).__name__)
     else:
         loop.default_exception_handler(context)

@@ -34,6 +34,8 @@ from tests.support.server_process import run_program
 
 # As a server that keeps its promises is set up: with fsync.
 POSTGRES = "-c listen_addresses='' -c max_connections=200"
+# Each client has an address of its own.
+BEHIND_A_PROXY = ("--trusted-proxy", "127.0.0.0/8")
 KINDS = ("sqlite", "postgresql")
 # Seconds of load before the server ends, and how long a stop may take by its own settings.
 BEFORE_THE_END, GRACE = 3.0, 20.0
@@ -76,7 +78,7 @@ def place(kind: str) -> Iterator[tuple[Path, Path | None]]:
 def steady(kind: str, given: argparse.Namespace, report: Report) -> None:
     """So many clients for so long: no error, no lost write."""
     with place(kind) as (data, _):
-        server = start(data, launch=run_program)
+        server = start(data, *BEHIND_A_PROXY, launch=run_program)
         try:
             with load.crowd(server, given.clients, given.seconds, pace=given.pace) as crowd:
                 crowd.begin()
@@ -143,7 +145,7 @@ def ended(
 ) -> None:
     """Load, an end in the middle of it, a new start, and a look at what is there."""
     with place(kind) as (data, sockets):
-        server = start(data, launch=run_program)
+        server = start(data, *BEHIND_A_PROXY, launch=run_program)
         try:
             options = {"synced": True, "mortal": True}
             with load.crowd(server, MORTAL_CLIENTS, 60, pace=0.1, **options) as crowd:
