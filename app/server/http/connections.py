@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-SEND_BUFFER = 128 * 1024
+BACKLOG, SEND_BUFFER = 128, 128 * 1024
 Address = tuple[str, int]
 
 
@@ -103,9 +103,7 @@ class Connection(socket.socket):
 class Listener(socket.socket):
     """A socket that listens on `host` and `port`, and counts what it accepts. Raises OSError."""
 
-    def __init__(
-        self, host: str, port: int, backlog: int, connections: Connections, *, shared: bool = False
-    ) -> None:
+    def __init__(self, host: str, port: int, connections: Connections, *, shared: bool = False) -> None:
         """`shared` with other processes that say so."""
         super().__init__(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         self._connections = connections
@@ -117,11 +115,15 @@ class Listener(socket.socket):
                 self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             self.bind((host, port))
             # At once: until then another server could bind the same port.
-            self.listen(backlog)
+            self.listen()
         except OSError:
             self.close()
             raise
         self.setblocking(False)
+
+    def listen(self, _backlog: int = BACKLOG) -> None:
+        """Listen. The event loop gives the number of those that it accepts in a row, which is smaller."""
+        super().listen(BACKLOG)
 
     def accept(self) -> tuple[Connection, object]:
         """Accept the next connection."""

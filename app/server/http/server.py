@@ -23,7 +23,9 @@ from app.server.settings import ServerSettings
 from app.server.tls import Certificate
 
 WORKERS = 16
-MAX_CONNECTIONS, BACKLOG = 400, 128
+MAX_CONNECTIONS = 400
+# So many are accepted in a row. Were it hundreds, a new one could be the oldest before its request is read.
+ACCEPTED_AT_ONCE = 16
 # Seconds for a handshake, for a head from the first moment on, and without a request that is being answered.
 HANDSHAKE, HEAD, IDLE = 5.0, 10.0, 15.0
 # Seconds between two looks at idle connections; at a stop, the time in which nothing new has arrived, and the
@@ -36,7 +38,7 @@ class _Config(Config):
 
     include_server_header = False
     errorlog = logging.getLogger("hypercorn.error")
-    backlog = BACKLOG
+    backlog = ACCEPTED_AT_ONCE
     h11_max_incomplete_size = MAX_HEADER
     # Over HTTP/2 nothing is served (application.py); until the first request it has little to fill.
     h2_max_concurrent_streams = 1
@@ -71,7 +73,7 @@ class HttpServer:
         self._pool = ThreadPoolExecutor(share(WORKERS), thread_name_prefix="http")
         self._stopping = asyncio.Event()
         try:
-            listener = Listener(host, port, BACKLOG, self._connections, shared=settings.workers > 1)
+            listener = Listener(host, port, self._connections, shared=settings.workers > 1)
         except OSError as error:
             raise Failed(
                 f"the HTTP port {port} on {host} cannot be opened", hint="choose another with --http-port"

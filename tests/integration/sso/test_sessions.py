@@ -15,7 +15,7 @@ from tests.integration.server.callers import Caller, refusal
 from tests.support.databases import ago
 from tests.support.http_client import http_client
 from tests.support.provider import DISCOVERY, Provider, new_person
-from tests.support.server import AccountServer, ServerFactory, csrf_of, sign_in
+from tests.support.server import AccountServer, ServerFactory, csrf_of, own_address, sign_in
 from tests.support.sso import ACCOUNT, LOGIN, Browser, browser_at, flags, told
 
 pytestmark = pytest.mark.slow
@@ -175,16 +175,18 @@ def test_a_provider_that_is_gone_leaves_the_password_working(
 
 
 def test_a_provider_that_hangs_does_not_hold_the_whole_server(
-    other_server: Callable[..., AccountServer], provider: Provider
+    fresh_server: ServerFactory, provider: Provider, tmp_path: Path
 ) -> None:
-    server = other_server()
+    server = fresh_server(*flags(provider, tmp_path, "--trusted-proxy", "127.0.0.0/8"))
     provider.held = {DISCOVERY}
     with browser_at(server.http) as browser, ThreadPoolExecutor(20) as pool:
         form = {"csrf_token": csrf_of(browser.http.get(LOGIN).text), "place": LOGIN}
         cookies = dict(browser.http.cookies)
 
         def begin(_: int) -> int:
-            with http_client(server.http, cookies=cookies) as client:
+            # From one address, most of them would wait for the others.
+            headers = {"X-Forwarded-For": own_address()}
+            with http_client(server.http, cookies=cookies, headers=headers) as client:
                 return client.post("/auth/sso", data=form).status_code
 
         begun = [pool.submit(begin, number) for number in range(20)]

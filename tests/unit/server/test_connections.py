@@ -35,7 +35,7 @@ def connections(clock: FakeClock) -> Connections:
 def connect(connections: Connections) -> Iterator[Open]:
     """Opens a connection and returns both of its ends."""
     with ExitStack() as stack:
-        listener = stack.enter_context(Listener("127.0.0.1", 0, 5, connections))
+        listener = stack.enter_context(Listener("127.0.0.1", 0, connections))
         listener.setblocking(True)
 
         def one() -> tuple[socket.socket, Connection]:
