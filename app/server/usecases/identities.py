@@ -72,8 +72,7 @@ class Identify:
     def _person(self, token: Verified, organization: str, address: str) -> PersonActor:
         names = {"organization": organization} if organization else {}
         values = {"session": token.id, "user": token.user_id, "now": self._clock(), **names}
-        with self._database.read() as session:
-            row = session.execute(_IN_NAMED if organization else _IN_CURRENT, values).one_or_none()
+        row = self._database.read_row(_IN_NAMED if organization else _IN_CURRENT, values)
         if row is None:
             raise SessionEnded(INVALID)
         user, membership, owner = row
@@ -87,8 +86,7 @@ class Identify:
 
     def _token(self, token_id: UUID, address: str) -> TokenActor:
         now = self._clock()
-        with self._database.read() as session:
-            found = session.execute(_API_TOKEN, {"token": token_id}).one_or_none()
+        found = self._database.read_row(_API_TOKEN, {"token": token_id})
         if found is None:
             raise NotSignedIn(TOKEN_UNKNOWN)
         row, name = found
