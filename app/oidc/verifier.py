@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 from app.domain.errors import LoopinError, TokenRejected, Unreachable
-from app.domain.event_loop import run_to_end
 from app.domain.keyless import AUDIENCE
 from app.domain.secret import Secret
 from app.domain.text import clean
@@ -23,8 +22,6 @@ from app.oidc.verify import Outline
 LIFE, REFRESH, REST = 3600.0, 30.0, 10.0
 # Keys that could not be read again are good for a day: an issuer may be down for a while.
 STALE = 24 * 3600.0
-# How many threads may wait for one issuer: one that does not answer must not hold all of them.
-THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +35,10 @@ class _Known:
 
 
 class Verifier:
-    """One for a process. `verify` is for an event loop, `verify_blocking` for threads.
+    """One for a process, also for event loops in several threads.
 
-    Of all calls that need the keys of one issuer, one reads them and the others wait for it. Both raise
-    TokenRejected for the token, and what `fetch` raises for the issuer. `issuer` is the one that is trusted,
-    never taken from the token. `ticks` is in seconds and never goes back.
+    Of all calls that need the keys of one issuer, one reads them and the others wait for it. `ticks` is in
+    seconds and never goes back.
     """
 
     def __init__(self, fetch: Fetch, ticks: Callable[[], float] = time.monotonic) -> None:
@@ -51,30 +47,17 @@ class Verifier:
         self._known: dict[str, _Known] = {}
         self._reads: dict[str, Future[None]] = {}
         self._lock = threading.Lock()
-        self._threads: dict[str, threading.BoundedSemaphore] = {}
 
     async def verify(
         self, token: Secret, issuer: str, audiences: Collection[str] = (AUDIENCE,), *, now: datetime
     ) -> Mapping[str, Any]:
-        """Return the claims of a valid token."""
+        """Return the claims of a valid token. `issuer` is trusted, and never taken from the token.
+
+        Raises TokenRejected for the token, and what `fetch` raises for the issuer.
+        """
         outline = _outline(token, issuer)
         key = self._find(issuer, outline) or await self._read_or_stale(issuer, outline)
         return verify.check(token, key, issuer, audiences, now)
-
-    def verify_blocking(
-        self, token: Secret, issuer: str, audiences: Collection[str] = (AUDIENCE,), *, now: datetime
-    ) -> Mapping[str, Any]:
-        """The same, from a thread; up to THREADS of them wait for one issuer, others get Unreachable."""
-        outline = _outline(token, issuer)
-        if key := self._find(issuer, outline):
-            return verify.check(token, key, issuer, audiences, now)
-        waiting = self._threads.setdefault(issuer, threading.BoundedSemaphore(THREADS))
-        if not waiting.acquire(blocking=False):
-            raise _being_asked(issuer)
-        try:
-            return run_to_end(self.verify(token, issuer, audiences, now=now))
-        finally:
-            waiting.release()
 
     async def _read_or_stale(self, issuer: str, outline: Outline) -> keys.PublicKey:
         """The key as the issuer has it now, or as it had it while it cannot be asked."""
@@ -98,7 +81,9 @@ class Verifier:
             await asyncio.shield(asyncio.create_task(self._read(issuer, read)))
             return
         if not wait:
-            raise _being_asked(issuer)
+            raise Unreachable(
+                f"{clean(issuer, 120)} is being asked for its keys", hint="try again in a moment"
+            )
         await asyncio.shield(asyncio.wrap_future(read))
         self._check_known(issuer)
 
@@ -159,7 +144,3 @@ def _outline(token: Secret, issuer: str) -> Outline:
     if outline.issuer != issuer:
         raise verify.wrong_issuer(outline.issuer, issuer)
     return outline
-
-
-def _being_asked(issuer: str) -> Unreachable:
-    return Unreachable(f"{clean(issuer, 120)} is being asked for its keys", hint="try again in a moment")

@@ -1,8 +1,7 @@
 """From a CI system's token to the organization that trusts the job."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from sqlalchemy import select
 
 from app.domain import names
 from app.domain.errors import LoopinError, TokenRejected, Unreachable
+from app.domain.event_loop import run_to_end
 from app.domain.keyless import repository_of
 from app.domain.loopback import is_loopback_host
 from app.domain.secret import Secret
@@ -27,11 +27,14 @@ from app.server.database.engine import Database
 from app.server.database.models import Organization, Project
 from app.server.federation import rules
 from app.server.federation.models import TrustedIssuer
+from app.server.limits import Limit
 from app.server.settings import ServerSettings
 from app.server.usecases.actors import FederatedActor
 
+# How many threads may verify at once, and for how many seconds the next one waits.
+AT_ONCE, PATIENCE = 8, 1.0
 RunBlocking = Callable[..., Awaitable[Any]]
-"""Runs a function that blocks, with its arguments, in another thread."""
+"""Runs a function that blocks, with its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class VerifyFederated:
     def __init__(self, database: Database, settings: ServerSettings, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._threads = Limit(AT_ONCE, PATIENCE, _busy)
         development = is_development(settings)
         self._verifiers = {
             private: Verifier(Fetcher(server_reach(development=development, private=private)))
@@ -72,24 +76,31 @@ class VerifyFederated:
         self, token: Secret, organization: str, address: str = "", *, run: RunBlocking
     ) -> FederatedActor:
         """Who the job is, for one call. The database is read by `run`, the issuer on the event loop."""
-        issuer = _issuer(token, organization)
-        found = await run(self._rules, issuer, organization)
-        with _issuer_errors(issuer):
-            claims = await self._verifier(found).verify(token, issuer, _audiences(found), now=self._clock())
-        return _job(found, claims, issuer, address)
+        issuer = outline(token).issuer
+        # Nobody vouched for either text yet, and a database does not take every one.
+        nameable = issuer.isascii() and issuer.isprintable() and not names.problem(organization or "any")
+        found = await run(self._rules, issuer, organization) if nameable else []
+        if not found:
+            raise _untrusted(issuer, organization)
+        claims = await self._claims(token, issuer, found)
+        rule = _chosen(found, claims)
+        who = repository_of(claims)
+        log.event("federation.accepted", issuer=issuer, job=clean(who, 320), organization=rule.organization)
+        return FederatedActor(
+            issuer=issuer,
+            subject=str(claims.get("sub", ""))[:320],
+            repository=who,
+            organization_id=rule.issuer.organization_id,
+            organization_name=rule.organization,
+            project_id=rule.issuer.project_id,
+            project_name=rule.project or "",
+            address=address,
+        )
 
     def verify_blocking(self, token: Secret, organization: str) -> FederatedActor:
-        """The same, from a thread."""
-        issuer = _issuer(token, organization)
-        found = self._rules(issuer, organization)
-        with _issuer_errors(issuer):
-            claims = self._verifier(found).verify_blocking(
-                token, issuer, _audiences(found), now=self._clock()
-            )
-        return _job(found, claims, issuer)
-
-    def _verifier(self, found: Sequence[_Rule]) -> Verifier:
-        return self._verifiers[any(rule.issuer.allow_private for rule in found)]
+        """The same in this thread, for AT_ONCE of them: an issuer that does not answer must not hold all."""
+        with self._threads.hold():
+            return run_to_end(self.verify(token, organization, run=_run_here))
 
     def _rules(self, issuer: str, organization: str) -> list[_Rule]:
         query = (
@@ -102,49 +113,26 @@ class VerifyFederated:
         if organization:
             query = query.where(Organization.name == organization)
         with self._database.read() as session:
-            found = [_Rule(*row) for row in session.execute(query)]
-        if not found:
-            raise _untrusted(issuer, organization)
-        return found
+            return [_Rule(*row) for row in session.execute(query)]
+
+    async def _claims(self, token: Secret, issuer: str, found: Sequence[_Rule]) -> Mapping[str, Any]:
+        verifier = self._verifiers[any(rule.issuer.allow_private for rule in found)]
+        audiences = {rule.issuer.audience for rule in found}
+        try:
+            return await verifier.verify(token, issuer, audiences, now=self._clock())
+        except TokenRejected:
+            raise
+        except LoopinError as error:
+            log.event("federation.issuer_trouble", issuer=issuer, reason=error.message)
+            raise Unreachable(f"the keys of the issuer cannot be read: {error.message}") from error
 
 
-def _issuer(token: Secret, organization: str) -> str:
-    issuer = outline(token).issuer
-    # Nobody vouched for either text yet, and a database does not take every one.
-    if not issuer.isascii() or not issuer.isprintable() or names.problem(organization or "any"):
-        raise _untrusted(issuer, organization)
-    return issuer
+async def _run_here(work: Callable[..., Any], *args: Any) -> Any:
+    return work(*args)
 
 
-def _audiences(found: Sequence[_Rule]) -> set[str]:
-    return {rule.issuer.audience for rule in found}
-
-
-@contextmanager
-def _issuer_errors(issuer: str) -> Iterator[None]:
-    """Whatever keeps the keys of an issuer from being read, as Unreachable."""
-    try:
-        yield
-    except TokenRejected:
-        raise
-    except LoopinError as error:
-        log.event("federation.issuer_trouble", issuer=issuer, reason=error.message)
-        raise Unreachable(f"the keys of the issuer cannot be read: {error.message}") from error
-
-
-def _job(found: Sequence[_Rule], claims: Mapping[str, Any], issuer: str, address: str = "") -> FederatedActor:
-    rule, who = _chosen(found, claims), repository_of(claims)
-    log.event("federation.accepted", issuer=issuer, job=clean(who, 320), organization=rule.organization)
-    return FederatedActor(
-        issuer=issuer,
-        subject=str(claims.get("sub", ""))[:320],
-        repository=who,
-        organization_id=rule.issuer.organization_id,
-        organization_name=rule.organization,
-        project_id=rule.issuer.project_id,
-        project_name=rule.project or "",
-        address=address,
-    )
+def _busy() -> Unreachable:
+    return Unreachable("many CI tokens are being verified at this moment", hint="try again in a moment")
 
 
 def _untrusted(issuer: str, organization: str) -> TokenRejected:

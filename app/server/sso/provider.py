@@ -130,8 +130,8 @@ class Provider:
         if not isinstance(value, str) or not value:
             raise BadReply(f"{settings.host} sent no ID token", hint=_OPERATOR)
         try:
-            claims = self._verifier.verify_blocking(
-                Secret(value), settings.issuer, {settings.client_id}, now=self._clock()
+            claims = run_to_end(
+                self._verifier.verify(Secret(value), settings.issuer, {settings.client_id}, now=self._clock())
             )
         except TokenRejected as error:
             raise TokenRejected(f"{settings.host}: {error.message}", hint=_AGAIN, code=error.code) from None

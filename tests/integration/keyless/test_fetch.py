@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from app.domain.errors import BadReply, LoopinError, Refused, TLSFailed, Unreachable, UsageError
-from app.oidc import verifier as verifiers
+from app.domain.event_loop import run_to_end
+from app.domain.secret import Secret
 from app.oidc.addresses import CLIENT, Reach, server_reach
 from app.oidc.fetch import MAX_DOCUMENT, Fetcher
 from app.oidc.verifier import REFRESH, Verifier
@@ -219,6 +220,10 @@ async def test_what_was_checked_is_what_is_connected_to(
     assert next(answers) == "169.254.169.254"
 
 
+def verify_here(verifier: Verifier, token: Secret, issuer: Issuer) -> None:
+    run_to_end(verifier.verify(token, issuer.name, now=datetime.now(UTC)))
+
+
 def test_good_tokens_pass_while_a_made_up_key_id_makes_us_wait_for_a_slow_issuer(
     issuer: Issuer,
 ) -> None:
@@ -226,20 +231,20 @@ def test_good_tokens_pass_while_a_made_up_key_id_makes_us_wait_for_a_slow_issuer
     tick = 0.0
     verifier = Verifier(Fetcher(DEVELOPMENT, patience=60), lambda: tick)
     good = issuer.token()
-    verifier.verify_blocking(good, issuer.name, now=datetime.now(UTC))
+    verify_here(verifier, good, issuer)
     issuer.key, issuer.held_paths, tick = rsa_key(1), {DISCOVERY}, REFRESH
     made_up, told = issuer.token(), SimpleQueue[str]()
 
     def work() -> None:
         try:
-            verifier.verify_blocking(made_up, issuer.name, now=datetime.now(UTC))
+            verify_here(verifier, made_up, issuer)
         except LoopinError as error:
             told.put(error.message)
 
     threads = [threading.Thread(target=work) for _ in range(3)]
     for thread in threads:
         thread.start()
-    assert verifier.verify_blocking(good, issuer.name, now=datetime.now(UTC))
+    verify_here(verifier, good, issuer)
     assert told.empty()
     issuer.hold.set()
     for thread in threads:
@@ -250,17 +255,16 @@ def test_good_tokens_pass_while_a_made_up_key_id_makes_us_wait_for_a_slow_issuer
 
 
 def test_many_threads_ask_once(issuer: Issuer) -> None:
-    """As many as may wait for an issuer arrive together, with an empty memory."""
     verifier, errors = Verifier(Fetcher(DEVELOPMENT)), []
     token = issuer.token()
 
     def work() -> None:
         try:
-            verifier.verify_blocking(token, issuer.name, now=datetime.now(UTC))
+            verify_here(verifier, token, issuer)
         except LoopinError as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=work) for _ in range(verifiers.THREADS)]
+    threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

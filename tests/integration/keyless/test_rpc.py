@@ -224,6 +224,24 @@ def test_a_silent_issuer_is_given_up_and_then_left_alone(
     assert issuer.asked == [DISCOVERY]
 
 
+def test_an_issuer_that_does_not_answer_holds_few_threads(
+    organization: Organization, issuer: Issuer, trust: Trust, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over HTTP, where each request has one."""
+    monkeypatch.setattr(federation, "AT_ONCE", 1)
+    monkeypatch.setattr(federation, "PATIENCE", 0.0)
+    verify = federation.VerifyFederated(organization.database, ServerSettings(tmp_path), utc_now)
+    trust()
+    issuer.held_paths = {DISCOVERY}
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(verify.verify_blocking, issuer.token(), organization.name)
+        assert issuer.was_asked.wait(PATIENCE)
+        with pytest.raises(Unreachable, match="many CI tokens are being verified"):
+            verify.verify_blocking(issuer.token(), organization.name)
+        issuer.hold.set()
+        assert waiting.result(PATIENCE).organization_name == organization.name
+
+
 def test_an_issuer_that_does_not_answer_holds_no_worker(fresh_server: ServerFactory, issuer: Issuer) -> None:
     server = fresh_server(constants={"app.server.rpc.server.WORKERS": 1})
     with closing(Database(databases.url_of(server.data))) as database:

@@ -10,6 +10,7 @@ import pytest
 from joserfc.jwk import ECKey, RSAKey
 
 from app.domain.errors import BadReply, LoopinError, TokenRejected, Unreachable
+from app.domain.event_loop import run_to_end
 from app.oidc import verifier as module
 from app.oidc.verifier import Verifier
 from tests.support.issuer import Issuer, rsa_key
@@ -147,7 +148,7 @@ async def test_calls_that_need_the_same_keys_wait_for_one_read() -> None:
     first = asyncio.create_task(world.verify())
     await asyncio.to_thread(issuer.begun.wait, PATIENCE)
     others = [asyncio.create_task(world.verify()) for _ in range(20)]
-    thread = asyncio.create_task(asyncio.to_thread(verify_blocking, world))
+    thread = asyncio.create_task(asyncio.to_thread(run_to_end, world.verify()))
     first.cancel()
     await asyncio.gather(first, return_exceptions=True)
     issuer.answer.set()
@@ -157,10 +158,13 @@ async def test_calls_that_need_the_same_keys_wait_for_one_read() -> None:
 
 async def test_while_old_keys_are_read_again_only_one_call_waits() -> None:
     world = World()
+    issuer = Blocking(URL, world.published.keys)
+    world.verifier = Verifier(issuer, lambda: world.tick)
+    issuer.answer.set()
     await world.verify()
     world.tick += module.LIFE
-    issuer = Blocking(URL, world.published.keys)
-    world.verifier._fetch = issuer
+    issuer.begun.clear()
+    issuer.answer.clear()
     first = asyncio.create_task(world.verify())
     await asyncio.to_thread(issuer.begun.wait, PATIENCE)
     for _ in range(3):
@@ -170,53 +174,21 @@ async def test_while_old_keys_are_read_again_only_one_call_waits() -> None:
     await first
 
 
-def verify_blocking(world: World) -> Mapping[str, Any]:
-    return world.verifier.verify_blocking(world.issuer.token(), URL, now=datetime.now(UTC))
-
-
-def test_an_issuer_that_does_not_answer_holds_few_threads() -> None:
-    """One asks, some wait for what it finds, and the others are told at once."""
+async def test_keys_that_cannot_be_read_again_are_good_for_a_day() -> None:
     world = World()
-    issuer = Blocking(URL, world.published.keys)
-    world.verifier = Verifier(issuer, lambda: world.tick)
-    done: list[str] = []
-    told = threading.Semaphore(0)
-
-    def call() -> None:
-        try:
-            verify_blocking(world)
-            done.append("verified")
-        except Unreachable:
-            done.append("refused")
-            told.release()
-
-    threads = [threading.Thread(target=call) for _ in range(20)]
-    for thread in threads:
-        thread.start()
-    for _ in range(20 - module.THREADS):
-        assert told.acquire(timeout=PATIENCE)
-    assert done.count("verified") == 0
-    issuer.answer.set()
-    for thread in threads:
-        thread.join(PATIENCE)
-    assert done.count("verified") == module.THREADS
-
-
-def test_keys_that_cannot_be_read_again_are_good_for_a_day() -> None:
-    world = World()
-    verify_blocking(world)
+    await world.verify()
     world.tick += module.LIFE
     world.published.fails = Unreachable("it is down")
-    assert verify_blocking(world)["iss"] == URL
+    await world.verify()
     world.tick += module.STALE
     with pytest.raises(Unreachable):
-        verify_blocking(world)
+        await world.verify()
 
 
-def test_a_key_that_was_taken_back_is_not_served_stale() -> None:
+async def test_a_key_that_was_taken_back_is_not_served_stale() -> None:
     world = World()
-    verify_blocking(world)
+    await world.verify()
     world.tick += module.LIFE
     world.published.keys = [rsa_key(1)]
     with pytest.raises(TokenRejected):
-        verify_blocking(world)
+        await world.verify()
