@@ -12,6 +12,7 @@ from app.server.http import callbacks
 from app.server.http.callbacks import Callback
 from app.server.http.errors import answer_errors, json_object, problem
 from app.server.http.headers import allow_form_target
+from app.server.http.pages import problem_page
 from app.server.http.sign_in_form import WRONG, LoginForm, passwords_off, retry_after, too_many
 from app.server.http.visitor import Visitor
 from app.server.parts import Parts
@@ -115,10 +116,10 @@ def finish(
 
 
 def _refused_callback() -> ResponseReturnValue:
-    return render_template(
-        "problem.html",
-        title="This sign-in link leads elsewhere",
-        text="A sign-in may only end in a program on your own computer. This link would have sent your "
-        "token to another place, so nothing was sent.",
-        step="Start the sign-in again from the program you want to use.",
-    ), 400
+    return problem_page(
+        "This sign-in link leads elsewhere",
+        "A sign-in may only end in a program on your own computer. This link would have sent your token to "
+        "another place, so nothing was sent.",
+        "Start the sign-in again from the program you want to use.",
+        400,
+    )

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from flask import Flask, make_response, render_template, request
+from flask import Flask, make_response, request
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -19,13 +19,13 @@ from app.server.http import (
     api,
     auth,
     errors,
-    front,
     headers,
-    metrics,
     oauth,
     oauth_pages,
     openapi,
+    pages,
 )
+from app.server.http.pages import problem_page
 from app.server.http.request_checks import MAX_BODY
 from app.server.keys import Secrets
 from app.server.oauth.server import OAuthServer
@@ -101,9 +101,8 @@ def make_app(parts: Parts, public_url: str, grpc: str = "") -> Flask:
 def _add_routes(app: Flask, parts: Parts, way: Directions) -> None:
     csrf, settings, public_url = CSRFProtect(app), parts.settings, way.http
     server = OAuthServer(parts, public_url)
-    app.register_blueprint(metrics.make_blueprint(parts.metrics))
     app.register_blueprint(openapi.make_blueprint(public_url, settings.provider is not None))
-    app.register_blueprint(front.make_blueprint(parts, way))
+    app.register_blueprint(pages.make_blueprint(parts, way))
     app.register_blueprint(auth.make_blueprint(parts))
     app.register_blueprint(account.make_blueprint(parts))
     app.register_blueprint(oauth_pages.make_blueprint(parts, server))
@@ -121,12 +120,12 @@ def _add_routes(app: Flask, parts: Parts, way: Directions) -> None:
 def _answer_errors(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def stale(error: CSRFError) -> ResponseReturnValue:
-        return render_template(
-            "problem.html",
-            title="This page was open too long",
-            text="The form is no longer valid, or your browser did not send its cookie back.",
-            step="Go back, reload the page and sign in again.",
-        ), 400
+        return problem_page(
+            "This page was open too long",
+            "The form is no longer valid, or your browser did not send its cookie back.",
+            "Go back, reload the page and sign in again.",
+            400,
+        )
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> ResponseReturnValue:
@@ -139,30 +138,26 @@ def _answer_errors(app: Flask) -> None:
 
     @app.errorhandler(NoDatabase)
     def not_now(error: NoDatabase) -> ResponseReturnValue:
-        return (
-            render_template(
-                "problem.html",
-                title="This server cannot do it now",
-                text="It cannot use its database at this moment. It is not your fault.",
-                step="Try again in a moment.",
-            ),
+        page = problem_page(
+            "This server cannot do it now",
+            "It cannot use its database at this moment. It is not your fault.",
+            "Try again in a moment.",
             503,
-            {"Retry-After": str(RETRY_AFTER)},
         )
+        return *page, {"Retry-After": str(RETRY_AFTER)}
 
     # The boundary: whatever else a page raises is logged here and shown as one sentence.
     @app.errorhandler(Exception)
     def failed(error: Exception) -> ResponseReturnValue:
         log.failure("http.failed", error)
-        return render_template(
-            "problem.html",
-            title="Something went wrong here",
-            text="The server could not finish this. It is not your fault.",
-            step="Try again in a moment. If it happens again, tell the operator of this server:"
-            f" request {log.current_request()}.",
-        ), 500
+        return problem_page(
+            "Something went wrong here",
+            "The server could not finish this. It is not your fault.",
+            "Try again in a moment. If it happens again, tell the operator of this server: request "
+            f"{log.current_request()}.",
+            500,
+        )
 
 
 def _page(error: HTTPException) -> ResponseReturnValue:
-    title, text, step = _PROBLEMS.get(error.code or 500, _REFUSED)
-    return render_template("problem.html", title=title, text=text, step=step), error.code or 500
+    return problem_page(*_PROBLEMS.get(error.code or 500, _REFUSED), error.code or 500)

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from app.domain.errors import SessionEnded
 from app.domain.text import clean
 from app.server.http.headers import allow_form_target, can_name
+from app.server.http.pages import problem_page
 from app.server.http.visitor import Visitor
 from app.server.oauth import rules
 from app.server.oauth.server import OAuthServer
@@ -29,6 +30,7 @@ def make_blueprint(parts: Parts, server: OAuthServer) -> Blueprint:
     consent = _Consent(parts, server)
     pages.add_url_rule("/authorize", "authorize", consent.show, methods=["GET"])
     pages.add_url_rule("/authorize", "decide", consent.decide, methods=["POST"])
+    pages.register_error_handler(SessionEnded, _to_sign_in)
     return pages
 
 
@@ -48,15 +50,12 @@ class _Consent:
         except OAuth2Error as error:
             return self._refused(error)
         except ValueError:
-            return _problem(_UNREADABLE)
-        browser = self._visitor.current()
-        return self._page(grant, browser) if browser else _to_sign_in()
+            return _unanswerable(_UNREADABLE)
+        return self._page(grant, self._visitor.require())
 
     def decide(self) -> ResponseReturnValue:
         """Send the browser back with a code, or with access_denied."""
-        browser = self._visitor.current()
-        if browser is None:
-            return _to_sign_in()
+        browser = self._visitor.require()
         try:
             with self._server.transaction(self._visitor.address) as store:
                 store.recheck(browser.person.id, browser.session_id)
@@ -66,12 +65,10 @@ class _Consent:
                     return self._page(grant, browser)
                 person = browser.person if request.form.get("decision") == "allow" else None
                 answer = self._server.create_authorization_response(grant.request, person, grant=grant)
-        except SessionEnded:
-            return _to_sign_in()
         except OAuth2Error as error:
             return self._refused(error)
         except ValueError:
-            return _problem(_UNREADABLE)
+            return _unanswerable(_UNREADABLE)
         return _leave(answer.location)
 
     def _page(self, grant: Any, browser: SignedInBrowser) -> str:
@@ -80,7 +77,7 @@ class _Consent:
     def _refused(self, error: OAuth2Error) -> ResponseReturnValue:
         """Back to the client when it is known who that is, else a page (RFC 6749 §4.1.2.1)."""
         if not error.redirect_uri:
-            return _problem(self._why(error))
+            return _unanswerable(self._why(error))
         if isinstance(error, UnsupportedResponseTypeError) and not request.args.get("response_type"):
             error = InvalidRequestError(
                 "Missing 'response_type' in request.", state=error.state, redirect_uri=error.redirect_uri
@@ -126,7 +123,7 @@ def _leave(location: str) -> ResponseReturnValue:
     return render_template("oauth/handover.html", target=location, place=origin.partition("://")[2])
 
 
-def _to_sign_in() -> Response:
+def _to_sign_in(_error: SessionEnded) -> Response:
     return redirect(url_for("account.sign_in", next=_here()), 303)
 
 
@@ -134,10 +131,6 @@ def _here() -> str:
     return f"{url_for('oauth_pages.authorize')}?{request.query_string.decode('ascii', 'replace')}"
 
 
-def _problem(text: str) -> ResponseReturnValue:
-    return render_template(
-        "problem.html",
-        title="This request cannot be answered",
-        text=clean(text),
-        step="Nothing was sent. Start the sign-in again from the program you want to use.",
-    ), 400
+def _unanswerable(text: str) -> ResponseReturnValue:
+    step = "Nothing was sent. Start the sign-in again from the program you want to use."
+    return problem_page("This request cannot be answered", clean(text), step, 400)

@@ -3,13 +3,14 @@
 import math
 from datetime import datetime, timedelta
 
-from flask import Response, render_template
+from flask import Response
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from app.domain.errors import RateLimited
+from app.server.http.pages import problem_page
 from app.server.limits import Busy
 
 WRONG = "That e-mail address and password do not match."
@@ -45,9 +46,9 @@ def retry_after(page: Response, seconds: float) -> Response:
 
 def passwords_off() -> ResponseReturnValue:
     """For a form that is not shown any more."""
-    return render_template(
-        "problem.html",
-        title="Passwords are switched off here",
-        text="Nobody signs in with a password here, so it was not looked at.",
-        step="Go back, reload the page and sign in through your identity provider.",
-    ), 403
+    return problem_page(
+        "Passwords are switched off here",
+        "Nobody signs in with a password here, so it was not looked at.",
+        "Go back, reload the page and sign in through your identity provider.",
+        403,
+    )

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from flask import request, session
 
+from app.domain.errors import SessionEnded
 from app.server.addresses import client_address
 from app.server.http.device_cookies import DeviceCookies
 from app.server.parts import Parts
@@ -35,6 +36,13 @@ class Visitor:
         """Who is signed in, if anybody."""
         secret = session.get(_KEY)
         return self._sessions.find(secret) if isinstance(secret, str) else None
+
+    def require(self) -> SignedInBrowser:
+        """Who is signed in. Raises SessionEnded for nobody."""
+        browser = self.current()
+        if browser is None:
+            raise SessionEnded("nobody is signed in")
+        return browser
 
     def sign_in(self, email: str, password: str, life: timedelta | None = None) -> SignedIn:
         """Begin a session with a password. Raises NotSignedIn or RateLimited."""

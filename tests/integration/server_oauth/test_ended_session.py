@@ -1,0 +1,40 @@
+"""A session that ends while a page of the account changes something: on to the sign-in, and back."""
+
+from urllib.parse import unquote
+
+import pytest
+
+from app.domain.errors import SessionEnded
+from app.server.http.factory import make_app
+from app.server.parts import Parts
+from app.server.usecases.api_keys import CreateKey, DeleteKey
+from app.server.usecases.own_access import OwnAccess
+from app.server.usecases.own_password import ChangePassword
+from tests.support import oauth
+from tests.support.server import csrf_of
+
+NEW = {"new": "four-random-words-1", "again": "four-random-words-1", "current": "not-real"}
+CHANGES = {
+    "/account/keys": (CreateKey, "do", {}, "/account/keys"),
+    "/account/keys/delete": (DeleteKey, "do", {}, "/account/keys"),
+    "/account/sessions": (OwnAccess, "end_others", {"others": "all"}, "/account/sessions"),
+    "/account/password": (ChangePassword, "do", NEW, "/account/password"),
+}
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_a_session_that_ends_during_a_change_leads_to_the_sign_in(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    use_case, method, form, place = CHANGES[path]
+
+    def ended(*_: object, **__: object) -> None:
+        raise SessionEnded("Token is invalid")
+
+    monkeypatch.setattr(use_case, method, ended)
+    browser = make_app(parts, "http://127.0.0.1:1").test_client()
+    oauth.sign_in(browser)
+    token = csrf_of(browser.get("/account/sign-in").text)
+    answer = browser.post(path, data={"csrf_token": token, **form})
+    assert answer.status_code == 303
+    assert unquote(answer.headers["Location"]) == f"/account/sign-in?next={place}"
