@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited, SessionEnded
 from app.server.http import account_access
 from app.server.http.pages import problem_page
-from app.server.http.sign_in_form import WRONG, LoginForm, passwords_off, retry_after, too_many
+from app.server.http.sign_in_form import LoginForm, passwords_off, refusal
 from app.server.http.visitor import Visitor, next_place
 from app.server.parts import Parts
 from app.server.usecases.api_keys import CreateKey, DeleteKey, ReadKeys
@@ -53,11 +53,8 @@ class _SignIn:
             return self._page(form, status=400)
         try:
             self._visitor.keep(self._visitor.sign_in(*form.typed))
-        except NotSignedIn:
-            return self._page(form, WRONG, 401)
-        except RateLimited as error:
-            seconds = error.retry_after or 60
-            return retry_after(self._page(form, too_many(error, self._clock()), 429), seconds)
+        except (NotSignedIn, RateLimited) as error:
+            return self._page(form, *refusal(error, self._clock()))
         return redirect(next_place(request.args.get("next", "")), 303)
 
     def leave(self) -> ResponseReturnValue:
@@ -65,7 +62,9 @@ class _SignIn:
         self._visitor.sign_out()
         return redirect(url_for("account.sign_in", next=next_place(request.args.get("next", ""))), 303)
 
-    def _page(self, form: LoginForm, problem: str = "", status: int = 200) -> Response:
+    def _page(
+        self, form: LoginForm, problem: str = "", status: int = 200, headers: dict[str, str] | None = None
+    ) -> Response:
         place = next_place(request.args.get("next", ""))
         html = render_template(
             "account/sign_in.html",
@@ -74,7 +73,7 @@ class _SignIn:
             asked=place.startswith("/oauth/"),
             target=url_for("account.enter", next=place),
         )
-        return Response(html, status)
+        return Response(html, status, headers)
 
 
 class _Keys:

@@ -11,7 +11,7 @@ from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited, SessionEnded
 from app.domain.text import plural
 from app.server.http.pages import problem_page
-from app.server.http.sign_in_form import retry_after, too_many
+from app.server.http.sign_in_form import refusal
 from app.server.http.visitor import Visitor
 from app.server.parts import Parts
 from app.server.usecases.access import Ended
@@ -137,22 +137,22 @@ class _Password:
         except SessionEnded:
             # No wrong password: on to the sign-in.
             raise
-        except NotSignedIn:
-            return _password_page(browser, form, WRONG, 403)
-        except RateLimited as error:
-            page = _password_page(browser, form, too_many(error, self._clock()), 429)
-            return retry_after(page, error.retry_after or 60)
+        except (NotSignedIn, RateLimited) as error:
+            return _password_page(browser, form, *refusal(error, self._clock(), WRONG, 403))
         self._visitor.renew(secret)
         flash(f"Your password is changed. {_describe(ended)}")
         return redirect(url_for("account.sessions"), 303)
 
 
 def _password_page(
-    browser: SignedInBrowser, form: PasswordForm, wrong: str = "", status: int = 200
+    browser: SignedInBrowser,
+    form: PasswordForm,
+    problem: str = "",
+    status: int = 200,
+    headers: dict[str, str] | None = None,
 ) -> Response:
-    return Response(
-        render_template("account/password.html", browser=browser, form=form, problem=wrong), status
-    )
+    html = render_template("account/password.html", browser=browser, form=form, problem=problem)
+    return Response(html, status, headers)
 
 
 def _no_password() -> ResponseReturnValue:

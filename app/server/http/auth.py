@@ -13,7 +13,7 @@ from app.server.http.callbacks import Callback
 from app.server.http.errors import answer_errors, json_object, problem
 from app.server.http.headers import allow_form_target
 from app.server.http.pages import problem_page
-from app.server.http.sign_in_form import WRONG, LoginForm, passwords_off, retry_after, too_many
+from app.server.http.sign_in_form import LoginForm, passwords_off, refusal
 from app.server.http.visitor import Visitor
 from app.server.parts import Parts
 from app.server.usecases.accounts import SignedIn
@@ -84,21 +84,23 @@ class _Login:
         try:
             life = self._settings.login_life(request.args.get("long-lived", ""))
             done = self._visitor.sign_in(*form.typed, life)
-        except NotSignedIn:
-            return self._page(form, callback, WRONG, 401)
-        except RateLimited as error:
-            seconds = error.retry_after or 60
-            return retry_after(self._page(form, callback, too_many(error, self._clock()), 429), seconds)
+        except (NotSignedIn, RateLimited) as error:
+            return self._page(form, callback, *refusal(error, self._clock()))
         return finish(done, callback, self._clock())
 
     def _page(
-        self, form: LoginForm, callback: Callback | None, problem: str = "", status: int = 200
+        self,
+        form: LoginForm,
+        callback: Callback | None,
+        problem: str = "",
+        status: int = 200,
+        headers: dict[str, str] | None = None,
     ) -> Response:
         allow_form_target(callback.origin if callback and callback.follows_form else "")
         # The query goes along unchanged, so that what the client put there is still there at the end.
         target = f"{url_for('auth.sign_in')}?{request.query_string.decode('ascii', 'replace')}"
         html = render_template("login.html", form=form, callback=callback, problem=problem, target=target)
-        return Response(html, status)
+        return Response(html, status, headers)
 
 
 def finish(

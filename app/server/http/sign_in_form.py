@@ -3,13 +3,12 @@
 import math
 from datetime import datetime, timedelta
 
-from flask import Response
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
-from app.domain.errors import RateLimited
+from app.domain.errors import NotSignedIn, RateLimited
 from app.server.http.pages import problem_page
 from app.server.limits import Busy
 
@@ -28,20 +27,20 @@ class LoginForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types
         return self.email.data or "", self.password.data or ""
 
 
-def too_many(error: RateLimited, now: datetime) -> str:
-    """The sentence for somebody who may try again later."""
-    if isinstance(error, Busy):
-        return "Many people are signing in at this moment. Try again in a few seconds."
+def refusal(
+    error: NotSignedIn | RateLimited, now: datetime, wrong: str = WRONG, status: int = 401
+) -> tuple[str, int, dict[str, str]]:
+    """What the page with the form says then, its status and its headers; `wrong` is for a wrong password."""
+    if not isinstance(error, RateLimited):
+        return wrong, status, {}
     seconds = error.retry_after or 60
     minutes = math.ceil(seconds / 60)
     wait = "1 minute" if minutes == 1 else f"{minutes} minutes"
-    return f"Too many attempts. Try again in {wait}, at {now + timedelta(seconds=seconds):%H:%M} UTC."
-
-
-def retry_after(page: Response, seconds: float) -> Response:
-    """The same for a program (RFC 9110 §10.2.3)."""
-    page.headers["Retry-After"] = str(math.ceil(seconds))
-    return page
+    text = f"Too many attempts. Try again in {wait}, at {now + timedelta(seconds=seconds):%H:%M} UTC."
+    if isinstance(error, Busy):
+        text = "Many people are signing in at this moment. Try again in a few seconds."
+    # The same for a program (RFC 9110 §10.2.3).
+    return text, 429, {"Retry-After": str(math.ceil(seconds))}
 
 
 def passwords_off() -> ResponseReturnValue:

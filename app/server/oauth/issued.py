@@ -56,7 +56,6 @@ class IssuedToken(TokenMixin):
     user_id: UUID
     client_id: str
     scope: str
-    created_at: datetime
     expires_at: datetime
     revoked: bool
     now: datetime
@@ -71,7 +70,6 @@ class IssuedToken(TokenMixin):
             user_id=grant.user_id,
             client_id=grant.client_id,
             scope=row.scope,
-            created_at=row.created_at,
             expires_at=row.expires_at,
             revoked=row.revoked_at is not None or grant.ended_at is not None,
             now=now,
@@ -92,10 +90,6 @@ class IssuedToken(TokenMixin):
     def get_scope(self) -> str:
         """The scopes, separated by spaces."""
         return self.scope
-
-    def get_expires_in(self) -> int:
-        """Its whole life in seconds."""
-        return int((self.expires_at - self.created_at).total_seconds())
 
     def is_expired(self) -> bool:
         """True from its last second on."""
