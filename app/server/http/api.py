@@ -91,7 +91,7 @@ def _server_error(code: str, message: str) -> dict[str, Any]:
 
 
 def _answer_errors(routes: Blueprint) -> None:
-    answer_errors(routes, "api.failed", _server_error, no_such_call)
+    answer_errors(routes, _server_error, no_such_call)
 
     @routes.errorhandler(LoopinError)
     def refused(error: LoopinError) -> ResponseReturnValue:

@@ -27,11 +27,10 @@ def no_such_call(error: HTTPException) -> ResponseReturnValue:
 
 def answer_errors(
     routes: Blueprint,
-    event: str = "http.failed",
     form: Form = lambda code, message: {"code": code, "message": message},
     no_such_call: Callable[[HTTPException], ResponseReturnValue] = no_such_call,
 ) -> None:
-    """Answer what `routes` raise in their own form; the unexpected is logged as `event`."""
+    """Answer what `routes` raise in their own form; the unexpected is logged."""
     routes.register_error_handler(HTTPException, no_such_call)
 
     @routes.errorhandler(NoDatabase)
@@ -42,7 +41,7 @@ def answer_errors(
     # The boundary of these routes.
     @routes.errorhandler(Exception)
     def broken(error: Exception) -> ResponseReturnValue:
-        log.failure(event, error)
+        log.failure("http.failed", error)
         return form(INTERNAL, "The server could not finish this. Try again in a moment."), 500
 
 

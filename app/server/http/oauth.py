@@ -89,7 +89,7 @@ def _challenge(answer: Response) -> Response:
 
 
 def _answer_errors(routes: Blueprint) -> None:
-    answer_errors(routes, "oauth.failed", _error, no_such_call)
+    answer_errors(routes, _error, no_such_call)
 
     @routes.errorhandler(OAuth2Error)
     def refused(error: OAuth2Error) -> ResponseReturnValue:
