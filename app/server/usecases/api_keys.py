@@ -74,7 +74,7 @@ class ReadKeys:
                 .outerjoin(APIKey, (APIKey.team_id == Team.id) & APIKey.ended_at.is_(None))
                 .where(Membership.user_id == person.id)
                 .order_by(Organization.name, Team.name)
-            ).tuples()
+            )
             return Overview(
                 key_info(personal),
                 [

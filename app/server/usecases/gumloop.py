@@ -145,7 +145,7 @@ class ListCallerTeams:
         if caller.team_key is not None:
             query = query.where(Team.id == caller.team_key)
         with self._database.read() as session:
-            return [Named(id, name) for id, name in session.execute(query).tuples()]
+            return [Named(id, name) for id, name in session.execute(query)]
 
 
 class ListCallerOrganizations:
@@ -164,7 +164,7 @@ class ListCallerOrganizations:
                 .join(Membership, Membership.organization_id == Organization.id)
                 .where(Membership.user_id == caller.user_id)
                 .order_by(Organization.name)
-            ).tuples()
+            )
             return [Named(id, name) for id, name in rows]
 
 

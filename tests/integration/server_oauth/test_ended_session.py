@@ -34,7 +34,7 @@ def test_a_session_that_ends_during_a_change_leads_to_the_sign_in(
     monkeypatch.setattr(use_case, method, ended)
     browser = make_app(parts, "http://127.0.0.1:1").test_client()
     oauth.sign_in(browser)
-    token = csrf_of(browser.get("/account/sign-in").text)
+    token = csrf_of(browser.get("/account/keys").text)
     answer = browser.post(path, data={"csrf_token": token, **form})
     assert answer.status_code == 303
     assert unquote(answer.headers["Location"]) == f"/account/sign-in?next={place}"
