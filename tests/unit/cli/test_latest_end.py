@@ -1,9 +1,11 @@
 """Commands under an API token that ends: nothing is created that would outlive it."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
+from app.domain.rotation import NewLife
 from app.domain.secret import Secret
 from tests.support import app as fakes
 from tests.support.rooms import limited
@@ -47,3 +49,29 @@ def test_a_rotation_past_the_latest_end_is_refused() -> None:
     box.plane.accepted.add(Secret("not-a-real-token-of-web-preview-2026-03-0042"))
     loopin(box, *rotate, "--expiration", "39d").works()
     assert box.plane.tokens[-1].expires_at == fakes.NOW + timedelta(days=39)
+
+
+@pytest.mark.parametrize("expiration", [(), ("--expiration", "60d")])
+def test_a_refused_rotation_leaves_what_an_interrupted_one_created(expiration: tuple[str, ...]) -> None:
+    """Its successor is not revoked, and the journal still knows it: the next rotation can clear up."""
+    box = limited(40)
+
+    async def interrupt() -> None:
+        listing = await box.list_tokens.do()
+        old = next(token for token in listing.tokens if token.id == WEB_PREVIEW)
+        await box.rotate_token.begin(old, listing, NewLife(timedelta(days=39)))
+
+    asyncio.run(interrupt())
+    box.start_again()
+    before, journal = list(box.plane.tokens), list(box.fake_activity.lines)
+    successor = before[-1]
+    rotate = ("rotate", "--id", WEB_PREVIEW, "--keep-old", "--yes")
+    loopin(box, *rotate, *expiration).fails(2, "the latest end allowed is")
+    assert box.plane.tokens == before
+    assert box.fake_activity.lines == journal
+    left = f"its new token {successor.name} ({successor.id}) is active; its secret was not saved"
+    assert left in loopin(box, "list").works().err
+    box.plane.accepted.add(Secret(f"not-a-real-token-of-{successor.name}-0042"))
+    done = loopin(box, *rotate, "--expiration", "39d").works()
+    assert "its secret was not saved: it is revoked first" in done.err
+    assert successor.id not in {token.id for token in box.plane.tokens if token.revoked_at is None}
