@@ -311,7 +311,7 @@ class Container(Adapters):
         """A new browser sign-in; each can be run once."""
         from app.services.login.chainloop_browser import ChainloopBrowserLogin
 
-        load_ahead("app.services.chainloop_identity", "joserfc.util")
+        load_ahead("app.services.chainloop_identity")
         return ChainloopBrowserLogin(
             self.chainloop_saver, self.gateways, self.listeners, self.browser, self.clock
         )
