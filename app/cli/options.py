@@ -5,7 +5,8 @@ it, so every group and every leaf declares them; the value given last, nearest t
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import click
@@ -128,7 +129,8 @@ def read_only_option(hidden: bool = False) -> SharedOption:
     )  # fmt: skip
 
 
-def chainloop_options(hidden: bool = False) -> list[click.Parameter]:
+@cache
+def chainloop_options(hidden: bool = False) -> Sequence[click.Parameter]:
     """What every Chainloop command takes, as the vendor's command line names it."""
     return [
         _option(
@@ -211,7 +213,7 @@ def gumloop_shared(function: F) -> F:
     return _with(function, gumloop_options())
 
 
-def _with(function: F, options: list[click.Parameter]) -> F:
+def _with(function: F, options: Sequence[click.Parameter]) -> F:
     # Click collects parameters in reverse, as decorators are applied from the bottom up.
     gathered: list[click.Parameter] = function.__dict__.setdefault("__click_params__", [])
     gathered.extend(reversed(options))
