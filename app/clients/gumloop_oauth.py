@@ -6,7 +6,6 @@ The endpoints hang under the root of the base URL: /oauth/authorize, /oauth/toke
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -73,7 +72,7 @@ class AuthlibGumloopOAuth:
             token = await client.refresh_token(_token_url(endpoint), refresh_token=refresh_token.reveal())
         tokens = _tokens(token)
         # Authlib fills in the old refresh token where the answer has none.
-        return replace(tokens, refresh_token=None) if tokens.refresh_token == refresh_token else tokens
+        return tokens._replace(refresh_token=None) if tokens.refresh_token == refresh_token else tokens
 
     async def revoke(self, endpoint: Endpoint, token: Secret) -> None:
         """End the token (RFC 7009 §2); any 2xx counts, also with an empty body."""

@@ -1,8 +1,8 @@
 """What this program did, for the local trail. No secrets."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 from app.domain.credentials import Provider
 
@@ -29,8 +29,7 @@ class Outcome(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class ActivityEntry:
+class ActivityEntry(NamedTuple):
     """One line of the trail: when, what, who, where, on what, how it ended.
 
     `subject` is a name a person reads (a token's name, "90 days"); `subject_id` the server's id;
@@ -48,4 +47,4 @@ class ActivityEntry:
     subject_id: str = ""
     detail: str = ""
     operation: str = ""
-    extra: tuple[tuple[str, str], ...] = field(default=())
+    extra: tuple[tuple[str, str], ...] = ()

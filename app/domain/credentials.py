@@ -3,7 +3,7 @@
 A credential always travels with its source, and a stored one belongs to the endpoint that issued it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -198,8 +198,7 @@ def profile_words(profile: str) -> tuple[str, str]:
     return f" with the profile {profile}", f" --profile {quote(profile)}"
 
 
-@dataclass(frozen=True, slots=True)
-class ChainloopTarget:
+class ChainloopTarget(NamedTuple):
     """What flags and environment say about Chainloop for this run.
 
     `endpoint` is None when neither names one: then the stored login's own endpoint counts, else
@@ -214,5 +213,5 @@ class ChainloopTarget:
     organization: str = ""
     flag: Secret | None = None
     environment: Secret | None = None
-    read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode)
+    read_only: ReadOnlyMode = ReadOnlyMode()
     organization_source: str = ""

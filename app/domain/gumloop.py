@@ -1,6 +1,6 @@
 """Gumloop: where it is, what flags and environment say about it, and what a login there consists of."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from app.domain import inputs
@@ -21,8 +21,7 @@ API_KEY_PAGE = "https://www.gumloop.com/personal/connectors"
 USER_ID_PAGE = "https://www.gumloop.com/settings/profile/general"
 
 
-@dataclass(frozen=True, slots=True)
-class GumloopTarget:
+class GumloopTarget(NamedTuple):
     """What flags and environment say about Gumloop for this run.
 
     `endpoint` is None when neither names one: then the stored login's own counts, else `default`.
@@ -37,11 +36,10 @@ class GumloopTarget:
     access_token: Secret | None = None
     api_key: Secret | None = None
     user_id: str = ""
-    read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode)
+    read_only: ReadOnlyMode = ReadOnlyMode()
 
 
-@dataclass(frozen=True, slots=True)
-class GumloopLogin:
+class GumloopLogin(NamedTuple):
     """A login as the keychain holds it. `user_id` goes with an API key, `refresh_token` with OAuth."""
 
     method: Method
@@ -51,8 +49,7 @@ class GumloopLogin:
     refresh_token: Secret | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GumloopTokens:
+class GumloopTokens(NamedTuple):
     """What the token endpoint gave (RFC 6749 §5.1). `expires_in` is in seconds, None when not told."""
 
     access_token: Secret

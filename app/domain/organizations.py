@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 from app.domain.errors import PermissionDenied
 from app.domain.request_context import OrganizationRef
@@ -38,8 +39,7 @@ ADMINISTRATORS = frozenset({Role.OWNER, Role.ADMIN})
 PROJECT_SCOPED = frozenset({Role.MEMBER, Role.CONTRIBUTOR})
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationSettings:
+class OrganizationSettings(NamedTuple):
     """What the server tells of an organization and Loopin only prints; the vendor's command line changes it.
 
     `enforces_policies`: a violated policy blocks, else it is advice.
@@ -53,19 +53,20 @@ class OrganizationSettings:
     skips_runner_variables: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Organization:
+NO_SETTINGS = OrganizationSettings()
+
+
+class Organization(NamedTuple):
     """An organization. `threshold` is in days, 0 = auto-revocation is off."""
 
     id: str
     name: str
     created_at: datetime | None = None
     threshold: int = 0
-    settings: OrganizationSettings = OrganizationSettings()
+    settings: OrganizationSettings = NO_SETTINGS
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """Who is signed in; under an API token `id` is the token's id, and the rest stands for nobody."""
 
     id: str
@@ -89,8 +90,7 @@ class Membership:
     person: Person | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CASBackend:
+class CASBackend(NamedTuple):
     """Where an organization stores artifacts (content-addressable storage). Loopin only prints it.
 
     `max_bytes` is the limit of one artifact, `valid` what the last check found; None where the server says
@@ -112,8 +112,7 @@ class CASBackend:
     validated_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What the control plane says of the credential in use.
 
     `membership` is None under an API token and for a person without an organization. `cas_backend` is None

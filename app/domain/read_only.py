@@ -1,10 +1,9 @@
 """Read-only mode: for looking at an account without being able to change it."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class ReadOnlyMode:
+class ReadOnlyMode(NamedTuple):
     """Which logins change nothing: all of them (`everything`), or those of the named `profiles`.
 
     `by` names what said so of all of them: a flag, a variable, the configuration file. Signing in stays

@@ -93,12 +93,15 @@ class Redactor:
 
 
 def _words(value: object) -> Iterator[tuple[str, str]]:
-    if isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from _words(item)
-    elif is_dataclass(value) and not isinstance(value, type):
+    if is_dataclass(value) and not isinstance(value, type):
         for field in fields(value):
             yield from _field(value, field.name)
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        for name in value._fields:
+            yield from _field(value, name)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _words(item)
 
 
 def _field(owner: object, name: str) -> Iterator[tuple[str, str]]:

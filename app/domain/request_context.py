@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from app.domain.credentials import Credential
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationRef:
+class OrganizationRef(NamedTuple):
     """An organization: the name that calls send, and the id that tells it from a later one of that name.
 
     `id` is empty where no server has told it yet; both are empty for a person without an organization.
@@ -29,8 +27,7 @@ class OrganizationRef:
 NO_ORGANIZATION = OrganizationRef()
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(NamedTuple):
     """The credential with its endpoint, the organization, and whose credential it is.
 
     `principal` is the id of the person, or of the API token, as the server or the token itself tells it.

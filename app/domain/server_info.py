@@ -1,6 +1,6 @@
 """What a control plane says about itself before anyone signs in."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 TOKEN_PERMISSIONS = "token_permissions"
@@ -8,8 +8,7 @@ SIGN_OUT = "sign_out"
 KEYLESS = "keyless"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerInfo:
+class ServerInfo(NamedTuple):
     """The answer of Infoz. `capabilities` is empty on a stock control plane.
 
     With `restricted` people do not make organizations themselves.

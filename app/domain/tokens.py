@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import NamedTuple
 
 from app.domain import names
 from app.domain.errors import UsageError
@@ -87,8 +88,7 @@ class APIToken:
         return TokenState.ACTIVE
 
 
-@dataclass(frozen=True, slots=True)
-class TokenDraft:
+class TokenDraft(NamedTuple):
     """What a person asks for. `expires_in` None means never; `project` empty means the organization."""
 
     name: str
@@ -105,8 +105,7 @@ class TokenDraft:
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class CreatedToken:
+class CreatedToken(NamedTuple):
     """A new token and its secret, which no server will tell again."""
 
     token: APIToken

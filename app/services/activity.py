@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -83,7 +82,7 @@ class Trail:
     async def end(self, begun: ActivityEntry, outcome: Outcome, detail: str) -> None:
         """Append the end of what `begun` began, for one who was not there."""
         extra = tuple(pair for pair in begun.extra if pair[0] != PROCESS)
-        await self._append(replace(begun, at=self._clock.now(), outcome=outcome, detail=detail, extra=extra))
+        await self._append(begun._replace(at=self._clock.now(), outcome=outcome, detail=detail, extra=extra))
 
     async def _append(self, entry: ActivityEntry) -> None:
         try:

@@ -324,7 +324,7 @@ class ChainloopSession:
             )
         if not identity.is_token and not identity.organization_ref.is_same(shown.organization):
             raise replaced_organization(shown.organization.name)
-        return replace(shown, credential=credential), identity
+        return shown._replace(credential=credential), identity
 
     async def _renewed(self, shown: Credential) -> Credential:
         """The stored login as it is now, when `shown` is an earlier one of the same profile and endpoint."""

@@ -140,8 +140,8 @@ class GumloopRefresh:
 
     async def _store(self, used: GumloopLogin, tokens: GumloopTokens, ended: Credential) -> Credential:
         profile = ended.profile
-        successor = replace(
-            used, secret=tokens.access_token, refresh_token=tokens.refresh_token or used.refresh_token
+        successor = used._replace(
+            secret=tokens.access_token, refresh_token=tokens.refresh_token or used.refresh_token
         )
         predecessor = self._unsaved.get(profile, (used.secret, used))[0]
         try:

@@ -1,7 +1,7 @@
 """Profiles: which logins there are by name, and which one this run works with."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from app.domain.credentials import DEFAULT_PROFILE, Method, Provider
@@ -36,7 +36,7 @@ def choice_of(session: Callable[[], Session]) -> Choice:
 
     def choose(name: str = "") -> str:
         if name:
-            session().target = replace(session().target, profile=name)
+            session().target = session().target._replace(profile=name)
         return session().target.profile
 
     return choose

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import dataclasses
 import errno
 import json
 import os
@@ -112,9 +111,7 @@ def _entry(line: bytes) -> ActivityEntry | None:
             return None
         texts: dict[str, Any] = {name: str(fields.get(name, "")) for name in _TEXTS}
         extra = tuple((str(key), str(value)) for key, value in fields.get("extra", ()))
-        entry = ActivityEntry(
-            at, Action(fields["action"]), Outcome(fields["outcome"]), Provider(fields["provider"]), **texts
-        )
-        return dataclasses.replace(entry, extra=extra)
+        action, outcome = Action(fields["action"]), Outcome(fields["outcome"])
+        return ActivityEntry(at, action, outcome, Provider(fields["provider"]), extra=extra, **texts)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None

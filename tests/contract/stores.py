@@ -1,6 +1,5 @@
 """What every account store and every activity store must do. Classes of tests inherit these."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -89,7 +88,7 @@ class ActivityStoreConformance:
         assert list(await store.entries()) == written
 
     async def test_the_entries_of_operations_can_be_had_alone(self, store: ActivityStore) -> None:
-        begun = replace(entry(1, operation="one"), outcome=Outcome.STARTED)
+        begun = entry(1, operation="one")._replace(outcome=Outcome.STARTED)
         for one in (begun, entry(2, detail='"operation": "two"'), entry(3, operation="one")):
             await store.append(one)
         assert list(await store.operations()) == [begun, entry(3, operation="one")]

@@ -58,7 +58,7 @@ def _off(box: fakes.FakeContainer) -> None:
 
 
 def _read_only(box: fakes.FakeContainer) -> None:
-    chainloop = replace(box.settings.chainloop, read_only=ReadOnlyMode(everything=True))
+    chainloop = box.settings.chainloop._replace(read_only=ReadOnlyMode(everything=True))
     box.settings = replace(box.settings, chainloop=chainloop)
 
 

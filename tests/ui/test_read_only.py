@@ -16,7 +16,7 @@ CHANGES = {"create_token", "revoke_token", "set_threshold", "select_membership",
 def locked(mode: ReadOnlyMode) -> fakes.FakeContainer:
     """The story, under a read-only mode."""
     box = story()
-    chainloop = replace(box.settings.chainloop, read_only=mode)
+    chainloop = box.settings.chainloop._replace(read_only=mode)
     box.settings = replace(box.settings, chainloop=chainloop)
     return box
 

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from app.domain import text
+from app.domain.organizations import Person
 from app.domain.redact import Redactor
+from app.domain.tokens import Project
 from app.main import LoopinApp
 from tests.support import app as fakes
 from tests.support import idle, scenes, scenes_rooms
@@ -68,6 +70,14 @@ async def test_what_is_done_is_done_to_the_real_thing() -> None:
         question = await tokens.revoke()
         await question.yes()
         await tokens.until(lambda: any(line.subject == "ci-legacy" for line in box.fake_activity.lines))
+
+
+def test_the_fields_of_a_named_tuple_are_learnt_by_name() -> None:
+    redactor = Redactor()
+    redactor.learn([Project("some-id", "checkout"), Person("p-1", "person@example", last_name="Sample")])
+    assert re.fullmatch(r"name-\d", redactor.mask("checkout"))
+    assert re.fullmatch(r"id-\d", redactor.mask("some-id"))
+    assert re.fullmatch(r"name-\d", redactor.mask("Sample"))
 
 
 def test_stand_ins_stay_the_same_and_sentences_keep_their_words() -> None:

@@ -11,6 +11,7 @@ from app.cli.groups import Entry, LazyGroup
 from app.cli.root import tree
 from tests.support.cli import bearer_of
 from tests.support.server import ROOT, AccountServer
+from tests.support.vaults import Bus
 
 ADAPTERS = {"grpc", "keyring", "authlib", "flask", "sqlalchemy", "httpx", "textual", "joserfc", "google"}
 
@@ -85,6 +86,13 @@ def test_the_offline_status_loads_nothing_of_the_network() -> None:
     assert found & unused == set()
 
 
+def test_the_secret_service_is_read_without_keyring(secret_service: Bus) -> None:
+    """Importing keyring takes longer than reading the entries."""
+    found = packages(modules("status", "--offline", "--json"))
+    assert "secretstorage" in found
+    assert found & {"keyring", "jaraco", "importlib_metadata"} == set()
+
+
 def test_the_end_of_a_command_does_not_look_for_garbage() -> None:
     program = (
         "import atexit, gc\n"
@@ -152,7 +160,7 @@ def test_a_call_at_chainloop_loads_what_it_takes(
     assert "grpc" in found
     # Of urllib.request no more than its parent may be there: it brings HTTP, e-mail and archives with it.
     unused = {
-        "urllib.request", "http.client", "email", "hashlib", "keyring", "httpx",
+        "urllib.request", "http.client", "email", "hashlib", "keyring", "httpx", "joserfc",
         "app.domain.keyless", "app.domain.preview", "app.domain.inactivity", "app.domain.status",
         "app.services.threshold", "app.services.tokens",
     }  # fmt: skip

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -17,11 +16,11 @@ from tests.support.server import PATIENCE, ROOT
 
 pytestmark = pytest.mark.slow
 
-HALF_RENEWED = replace(OAUTH, refresh_token=RENEWED.refresh_token)
+HALF_RENEWED = OAUTH._replace(refresh_token=RENEWED.refresh_token)
 WORK: dict[str, tuple[GumloopLogin, int, list[GumloopLogin | None]]] = {
     "sign in with a key": (OAUTH, 6, [OAUTH, None, None, None, None, KEY]),
     "sign in with oauth": (KEY, 6, [None, None, None, None, None, OAUTH]),
-    "renew": (OAUTH, 2, [HALF_RENEWED, replace(HALF_RENEWED, secret=RENEWED.access_token)]),
+    "renew": (OAUTH, 2, [HALF_RENEWED, HALF_RENEWED._replace(secret=RENEWED.access_token)]),
     "sign out": (OAUTH, 5, [OAUTH, None, None, None, None]),
 }
 

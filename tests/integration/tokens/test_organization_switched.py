@@ -309,7 +309,7 @@ async def test_another_organization_under_the_same_name_is_not_changed(machine: 
     """Names of deleted organizations can be taken again: the id that was shown decides."""
     box = machine.container()
     listing = await box.list_tokens.do()
-    gone = replace(listing.context, organization=OrganizationRef(machine.mine.name, "00000000-dead"))
+    gone = listing.context._replace(organization=OrganizationRef(machine.mine.name, "00000000-dead"))
     token = listing.tokens[0]
     review = await box.update_threshold.review(77)
     for change in (

@@ -86,7 +86,7 @@ BACKEND = CASBackend(
 def test_describe_tells_the_backend_of_artifacts_where_there_is_one(answers: Plane) -> None:
     described = answers("describe")
     assert list(described) == ["currentUser", "currentMembership"]
-    answers.box.plane.cas_backend = replace(BACKEND, created_at=NOW, validated_at=NOW)
+    answers.box.plane.cas_backend = BACKEND._replace(created_at=NOW, validated_at=NOW)
     described = answers("describe")
     at = described["currentCASBackend"]["createdAt"]
     assert described["currentCASBackend"] == {
@@ -103,7 +103,7 @@ def test_describe_tells_the_backend_of_artifacts_where_there_is_one(answers: Pla
         "createdAt": at,
         "validatedAt": at,
     }
-    bare = replace(BACKEND, max_bytes=None, valid=False, problem="no route to host")
+    bare = BACKEND._replace(max_bytes=None, valid=False, problem="no route to host")
     answers.box.plane.cas_backend = bare
     described = answers("describe")
     shape = described["currentCASBackend"]
@@ -114,5 +114,5 @@ def test_describe_tells_the_backend_of_artifacts_where_there_is_one(answers: Pla
 def test_an_instance_admin_is_told_as_one(answers: Plane) -> None:
     membership = answers.box.plane.membership("acme")
     assert "instanceAdmin" not in shapes.membership(membership)["user"]
-    admin = replace(membership, person=replace(ADA, instance_admin=True))
+    admin = replace(membership, person=ADA._replace(instance_admin=True))
     assert shapes.membership(admin)["user"]["instanceAdmin"] is True

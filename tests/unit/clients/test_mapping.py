@@ -36,6 +36,16 @@ def test_absent_fields_are_none_and_not_the_epoch() -> None:
     assert (token.expires_at, token.revoked_at, token.last_used_at, token.project) == (None,) * 4
 
 
+async def test_a_project_is_a_project_whatever_the_permissions_are_called() -> None:
+    """Equal values of a list are shared: a project and a permission list must never be equal."""
+    item = api_token_pb2.APITokenItem(id="1", name="n", permissions=["web-id", "web"])
+    item.scoped_entity.id, item.scoped_entity.name = "web-id", "web"
+    answer = api_token_pb2.APITokenServiceListResponse(result=[item, item]).SerializeToString()
+    for token in await mapping.listed(answer):
+        assert token.scope == "project/web"
+        assert type(token.permissions) is tuple
+
+
 def test_an_unknown_role_is_told_as_unknown() -> None:
     item = organization_pb2.OrgMembershipItem.FromString(b"\x30\x63")
     assert mapping.membership(item).role is Role.UNKNOWN

@@ -245,7 +245,7 @@ async def test_an_authority_alone_goes_with_the_stored_login() -> None:
     """--control-plane-ca without an address: whom to trust, at the server that is stored."""
     stored = endpoint_of("home.example:443", insecure=False, ca="/old.pem")
     account = await session(stored_at=stored)
-    account.target = replace(account.target, default=replace(account.target.default, ca="/new.pem"))
+    account.target = account.target._replace(default=replace(account.target.default, ca="/new.pem"))
     credential = await account.credential()
     assert (credential.endpoint.address, credential.endpoint.ca) == ("home.example:443", "/new.pem")
 
