@@ -73,6 +73,7 @@ class FakeControlPlane:
     organizations: tuple[str, ...] = ("acme", "globex")
     current_name: str = "acme"
     capabilities: frozenset[str] = frozenset({SIGN_OUT})
+    login_url: str = "https://login.acme.example/auth/login"
     dashboard: str = ""
     restricted: bool = False
     accepted: set[Secret] = field(default_factory=lambda: {USER_TOKEN, CI_TOKEN})
@@ -128,7 +129,7 @@ class FakeGateway:
         """Where to sign in."""
         plane = await self._enter("server_info", open_to_all=True)
         return ServerInfo(
-            "https://login.acme.example/auth/login",
+            plane.login_url,
             "v1.106",
             plane.dashboard,
             plane.capabilities,
