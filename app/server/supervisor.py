@@ -42,6 +42,7 @@ class Worker:
         self._process = _PROCESSES.Process(target=_work, args=arguments, name="loopin server")
         self._process.start()
         theirs.close()
+        self._end = asyncio.create_task(self._wait())
 
     async def ready(self) -> Running:
         """What it serves, as soon as it does. Raises Failed when it ends before."""
@@ -55,6 +56,9 @@ class Worker:
 
     async def ended(self) -> int:
         """Wait for its end; return its exit status, negative for a signal."""
+        return await asyncio.shield(self._end)
+
+    async def _wait(self) -> int:
         await _readable(self._process.sentinel)
         self._process.join()
         return self._process.exitcode or 0
@@ -76,16 +80,25 @@ class Supervisor:
     async def run(self, announce: Callable[[Running], None]) -> None:
         """Start all, say where they serve, and return when the last one has ended."""
         ends = runner.end_signals(lambda: self._send(signal.SIGHUP))
-        running = await self._start(0)
-        await asyncio.gather(*(self._start(index) for index in range(1, self._settings.workers)))
+        starting, stop = asyncio.create_task(self._start_all()), asyncio.create_task(ends.get())
+        await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            announce(starting.result())
+        # A signal while one of them does not come up.
+        starting.cancel()
         keepers = [asyncio.create_task(self._keep(index)) for index in self._workers]
-        announce(running)
-        log.event("server.stopping", reason=await ends.get())
+        log.event("server.stopping", reason=await stop)
         self._stopping = True
         self._send(signal.SIGTERM)
         await self._wait_for_all(ends)
         for keeper in keepers:
             keeper.cancel()
+
+    async def _start_all(self) -> Running:
+        # The first one prepares what the others use.
+        running = await self._start(0)
+        await asyncio.gather(*(self._start(index) for index in range(1, self._settings.workers)))
+        return running
 
     async def _start(self, index: int) -> Running:
         worker = Worker(self._settings, first=index == 0)
