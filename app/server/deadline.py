@@ -1,6 +1,6 @@
 """How long the request under way may still take, and whether somebody still waits for its answer.
 
-A database transaction waits for locks no longer than that, and is rolled back when nobody waits any more.
+A database transaction waits for locks no longer than that, and is rolled back when its caller has gone.
 """
 
 import threading

@@ -118,7 +118,7 @@ class Server:
 
 def run(settings: ServerSettings, as_json: bool) -> None:
     """Start, say where, and serve until SIGTERM or SIGINT; with `control_stdin`, until its end too."""
-    # Before the signals are taken over: whoever has waited long enough ends it as any program.
+    # Before the signal handlers are installed: until then a signal ends it like any program.
     await_database(settings.check())
 
     def announce(running: Running) -> None:

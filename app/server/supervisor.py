@@ -156,7 +156,7 @@ def supervise(settings: ServerSettings, announce: Callable[[Running], None]) -> 
 
 @contextmanager
 def _reserved(host: str, port: int, side: str) -> Iterator[int]:
-    """A port that nobody else has, kept during the block for processes that share it; 0 takes any.
+    """A port that no other process has, kept during the block for processes that share it; 0 takes any.
 
     It is bound alone first: two servers that both share ports would share them with each other, in silence.
     """

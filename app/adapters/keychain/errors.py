@@ -12,7 +12,7 @@ WITHOUT = "or sign in for one run with GUMLOOP_ACCESS_TOKEN or CHAINLOOP_TOKEN"
 
 
 def locked(label: str) -> VaultLocked:
-    """It is locked, and nobody was asked."""
+    """It is locked, and no prompt was shown."""
     return VaultLocked(f"{label} is locked", hint=UNLOCK)
 
 

@@ -96,7 +96,7 @@ class KeychainVault:
     async def unlock(self) -> None:
         """Ask the service to unlock itself, and wait while a person answers its prompt.
 
-        Raise VaultLocked when it stays locked: the prompt was dismissed, cannot be shown, or nobody answered
+        Raise VaultLocked when it stays locked: the prompt was dismissed, cannot be shown, or was not answered
         it for UNLOCK_SECONDS. Cancelling takes the prompt away.
         """
         seconds, cancelled = UNLOCK_SECONDS, threading.Event()
@@ -152,7 +152,7 @@ class KeychainVault:
                 self._backend.close()
 
     async def _read_batch(self) -> Sequence[_Answer]:
-        # A task starts after all that was ready to run when it was created, so nobody is waited for.
+        # A task starts after all that was ready to run when it was created, so nothing waits for it.
         questions, self._questions, self._batch = self._questions, [], None
 
         def read_all(backend: Backend) -> Sequence[_Answer]:
@@ -198,9 +198,9 @@ class Worker:
     """Runs one call at a time on a daemon thread, and waits no longer than `timeout` seconds for any.
 
     The threads of `asyncio.to_thread` are joined when the program ends, so a keychain that never answers
-    would hang the quit; nobody joins a daemon. While a call is stuck, later ones fail at once instead of
-    piling up behind it; when it comes back after all, they work again. `label` names the keychain in
-    VaultSilent.
+    would hang the quit; a daemon thread is not joined. While a call is stuck, later ones fail at once
+    instead of piling up behind it; when it comes back after all, they work again. `label` names the
+    keychain in VaultSilent.
     """
 
     def __init__(self, timeout: float, label: Callable[[], str]) -> None:
@@ -231,7 +231,7 @@ class Worker:
         """Wait for the last call, at most so long."""
         if not self._last.done():
             future = asyncio.wrap_future(self._last)
-            # Its error may be for nobody any more; asyncio would report that.
+            # Its caller may be gone; asyncio would report the error as never retrieved.
             future.add_done_callback(lambda done: done.cancelled() or done.exception())
             await asyncio.wait([future], timeout=seconds)
 

@@ -75,7 +75,7 @@ class SecretService:
         """
         self.label = NAME
         self._keep_open = keep_open
-        # Whoever takes the connection has it alone: a call that is stuck keeps it from nobody.
+        # A thread takes the connection for itself: a call that is stuck does not keep others from connecting.
         self._lock = threading.Lock()
         self._kept: secretstorage.Collection | None = None
         self._attributes = (service, account)

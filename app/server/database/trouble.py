@@ -37,7 +37,7 @@ class NoDatabase(Unreachable):
 
 
 class NotWritable(NoDatabase):
-    """Nothing can be written, by anybody; what is read still can."""
+    """Nothing can be written at all; reads still work."""
 
 
 class TooManyWriters(NoDatabase):

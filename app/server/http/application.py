@@ -6,6 +6,7 @@ those of the same caller. A worker gets a whole request and returns a whole answ
 
 import asyncio
 import hashlib
+import logging
 import time
 from contextlib import suppress
 from http import HTTPStatus
@@ -70,7 +71,7 @@ class Application:
             await self._serve(scope, scope["client"], _Body(receive), send)
 
     async def _end(self, client: Address, receive: ASGIReceiveCallable) -> None:
-        """End a connection with HTTP/2, which hypercorn begins with whoever asks; none is served."""
+        """End a connection with HTTP/2, which hypercorn begins when a client asks; none is served."""
         self._connections.end(client)
         # Until it has noticed, hypercorn would wait for ever to send an answer.
         while not (await receive())["type"].endswith("disconnect"):
@@ -113,7 +114,7 @@ class Application:
                 return self._own(Response.of(500, "Something went wrong here. Try again in a moment.\n"))
 
     def _principal(self, scope: HTTPScope) -> str:
-        """Whose request it is, before anybody has looked at the bearer; without one, where it comes from."""
+        """Whose request it is, before the bearer has been verified; without one, where it comes from."""
         bearer = bearer_in(_field(scope, b"authorization"))
         principal = bearer or counted_network(self._address(scope))
         return hashlib.sha256(principal.encode("utf-8", "replace")).hexdigest()
@@ -154,6 +155,8 @@ class Application:
         """The line of the access log. Of the address only the path: a query may hold a secret."""
         log.event(
             "http.request",
+            # A load balancer asks every few seconds.
+            logging.DEBUG if scope["path"] in health.PATHS else logging.INFO,
             method=clean(scope["method"], 20),
             path=log.shown_path(scope["path"]),
             status=status,

@@ -1,6 +1,6 @@
 """Device cookies: the browser in which somebody signed in before has tries of its own.
 
-Wrong guesses use up the tries of strangers: nobody locks a person out of their own browser (OWASP: Slow Down
+Wrong guesses use up the tries of strangers: a person is not locked out of their own browser (OWASP: Slow Down
 Online Guessing Attacks with Device Cookies). The cookie is a random name, signed for one account.
 """
 

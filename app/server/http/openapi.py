@@ -102,7 +102,7 @@ def _operation(statuses: str, request: str, security: str, summary: str) -> _Jso
         media = "application/x-www-form-urlencoded" if form else "application/json"
         content = {media: {"schema": _object(form or names)}}
         operation["requestBody"] = {"required": bool(form), "content": content}
-        # Said by the listener, before anybody reads the body.
+        # Answered by the listener, before the body is read.
         answers |= {status: _answer(status, "") for status in ("411", "413")}
     if security:
         operation["security"] = _SECURITY.get(security, [{security: []}])

@@ -12,7 +12,7 @@ from app.server.parts import Parts
 
 
 def make_blueprint(parts: Parts, way: Directions) -> Blueprint:
-    """The routes; the front page shows `way` to whoever asks."""
+    """The routes; the front page shows `way`."""
     pages = Blueprint("pages", __name__)
     visitor = Visitor(parts)
 

@@ -38,7 +38,7 @@ class Visitor:
         return self._sessions.find(secret) if isinstance(secret, str) else None
 
     def require(self) -> SignedInBrowser:
-        """Who is signed in. Raises SessionEnded for nobody."""
+        """Who is signed in. Raises SessionEnded when nobody is."""
         browser = self.current()
         if browser is None:
             raise SessionEnded("nobody is signed in")

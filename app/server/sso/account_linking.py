@@ -41,7 +41,7 @@ class VerifiedIdentity:
 
 
 def subject_of(claims: Mapping[str, Any], host: str) -> str:
-    """The name that the provider never gives to anybody else (OpenID Connect Core 1.0 §2)."""
+    """The identifier that the provider never reassigns (OpenID Connect Core 1.0 §2)."""
     subject = claims.get("sub")
     if isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT and "\x00" not in subject:
         return subject

@@ -70,7 +70,7 @@ class Pending:
             session.add(PendingSignIn(key=authorization.key, place=place, address=network, created_at=now))
 
     def take(self, cookie: Secret | None, state: str) -> tuple[AuthorizationRequest, str]:
-        """The request and the place, once. Raises StateMismatch for anybody else, and when it is too late."""
+        """The request and the place, once. Raises StateMismatch for another browser, or too late."""
         authorization = AuthorizationRequest(state[:MAX_STATE], cookie) if cookie else None
         place = self._remove(authorization) if authorization else None
         if authorization is None or place is None:

@@ -46,7 +46,7 @@ class TidyUp:
 
 
 def _delete(session: Session, key: Any, ended: ColumnElement[bool]) -> int:
-    # Skip what another process is deleting: two that wait for each other help nobody.
+    # Skip what another process is deleting: two that wait for each other would deadlock.
     some = select(key).where(ended).limit(BATCH_SIZE).with_for_update(skip_locked=True)
     statement = delete(key.class_).where(key.in_(some)).execution_options(synchronize_session=False)
     return cast("CursorResult[Any]", session.execute(statement)).rowcount

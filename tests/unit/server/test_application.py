@@ -104,6 +104,16 @@ async def test_what_could_be_read_in_two_ways_reaches_nobody(
     assert side.program.calls == []
 
 
+@pytest.mark.parametrize(("path", "level"), [(b"/livez", "DEBUG"), (b"/readyz", "DEBUG"), (b"/page", "INFO")])
+async def test_probes_of_health_do_not_fill_the_access_log(
+    side: Side, path: bytes, level: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "loopin.server"):
+        await side.ask(path)
+    (line,) = [record for record in caplog.records if record.getMessage() == "http.request"]
+    assert line.levelname == level
+
+
 async def test_a_body_is_not_kept_beyond_its_limit(side: Side) -> None:
     status, headers, _ = await side.ask(b"/", [], b"a" * MAX_BODY, b"a")
     assert (status, headers[b"connection"]) == (413, b"close")
