@@ -92,12 +92,9 @@ def audit(
 
 
 def _check_no_options(ctx: click.Context) -> None:
-    given = [
-        name
-        for name in ctx.params
-        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    ]
-    if given:
+    # Not `ctx.params`: an option whose value goes nowhere, such as --config, is not among them.
+    sources = [ctx.get_parameter_source(param.name) for param in ctx.command.params if param.name]
+    if click.core.ParameterSource.COMMANDLINE in sources:
         raise UsageError(
             f"options of {ctx.invoked_subcommand} go after it",
             hint=f"write: loopin server audit {ctx.invoked_subcommand} --before 365d --to FILE",

@@ -111,7 +111,12 @@ def _fits(option: click.Option, value: object) -> bool:
         return isinstance(value, list) and all(isinstance(one, str) for one in value)
     if option.is_flag:
         return isinstance(value, bool)
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+    if isinstance(option.type, click.Path):
+        return isinstance(value, str) and "\0" not in value
+    if isinstance(option.type, click.Choice):
+        return isinstance(value, str)
+    # Spans are text to click, and may be written as a number.
+    return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 def _example(option: click.Option, key: str) -> str:

@@ -51,7 +51,7 @@ def descendants(
     active = [token for token in tokens if token.state(now) is TokenState.ACTIVE and token.id not in chosen]
     return Descendants(
         tuple(token for token in active if token.id in found),
-        tuple(token for token in active if token.id in successors and token.id not in found),
+        tuple(token for token in active if token.id in successors),
     )
 
 

@@ -92,8 +92,8 @@ class CreateTokenDialog(Dialog[CreatedToken]):
             yield Static("", id="create-life-note", classes="note", markup=False)
             if self._permissions:
                 yield _label("May")
-                first_project = self._projects[1] if barred else ""
-                yield ChoiceBar(_MAY, _CUSTOM if self._beyond((), first_project) else 0, id="create-may")
+                beyond = self._beyond((), in_project=bool(barred))
+                yield ChoiceBar(_MAY, _CUSTOM if beyond else 0, id="create-may")
                 yield SelectionList[str](
                     *((name, name, name in allowed.READ_ONLY) for name in self._grantable),
                     id="create-permissions",
@@ -160,15 +160,15 @@ class CreateTokenDialog(Dialog[CreatedToken]):
         custom, wanted = self._may == _CUSTOM, self._wanted()
         self.query_one("#create-permissions").display = custom
         problem = "choose at least one" if custom and not wanted else ""
-        if beyond := self._beyond(wanted, self._project()):
+        if not problem and (beyond := self._beyond(wanted, in_project=bool(self._project()))):
             problem = f"the API token that you use may not: {', '.join(beyond)}"
         shown = wanted or allowed.default(bool(self._project()))
         self._say("create-may-note", problem or ", ".join(shown), wrong=bool(problem))
         return problem
 
-    def _beyond(self, permissions: tuple[str, ...], project: str) -> tuple[str, ...]:
+    def _beyond(self, permissions: tuple[str, ...], *, in_project: bool) -> tuple[str, ...]:
         """Which of `permissions`, or of the default set, the API token in use does not have itself."""
-        granted = permissions or allowed.default(bool(project))
+        granted = permissions or allowed.default(in_project)
         return tuple(name for name in granted if name not in self._grantable)
 
     def _name_problem(self) -> str:

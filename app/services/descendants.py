@@ -27,8 +27,9 @@ class FindDescendants:
     async def do(self, chosen: Collection[str], listing: Listing) -> Descendants:
         """Find the active tokens that those in `chosen` (ids) have created, see `domain.lineage`.
 
-        A `listing` that is older than FRESH is read again, and one without revoked tokens where a token may
-        have a parent among those. Where it cannot be read again, what there is counts.
+        A `listing` that is older than FRESH is read again; where that fails, the old one counts. One without
+        revoked tokens is read again where a token may have a parent among those: without them children would
+        be missed, so a failure is raised.
         """
         listing = await self._current(listing)
         if not any(token.parent_id for token in listing.tokens):
@@ -43,7 +44,9 @@ class FindDescendants:
     async def _current(self, listing: Listing) -> Listing:
         old = self._clock.now() - listing.as_of > FRESH
         lacks = listing.status is not StatusFilter.ALL and any(token.parent_id for token in listing.tokens)
-        if old or lacks:
+        if lacks:
+            return await self._list.list_again(listing)
+        if old:
             with suppress(LoopinError):
                 return await self._list.list_again(listing)
         return listing

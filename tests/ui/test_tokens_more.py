@@ -5,6 +5,7 @@ from pathlib import Path
 
 from app.domain.activity import Action
 from app.domain.errors import Failed
+from app.domain.organizations import Role
 from app.domain.permissions import READ_ONLY
 from app.domain.server_info import TOKEN_PERMISSIONS
 from app.screens.tokens import TokensScreen
@@ -96,6 +97,31 @@ async def test_a_token_cannot_give_what_it_does_not_have_itself() -> None:
         assert await form.may("right", "right") == "custom"
         await form.save()
         assert box.plane.tokens[-1].permissions == ("api_token:list",)
+
+
+async def test_a_form_opens_before_any_project_is_known() -> None:
+    """A new member must name a project, and sees no token of one yet."""
+    box = with_permissions()
+    box.plane.role = Role.MEMBER
+    box.plane.tokens[:] = [token for token in box.plane.tokens if token.project is None]
+    async with at_tokens(box) as tokens:
+        form = await tokens.new()
+        await form.write("ci-look")
+        await form.reads("type the name of a project")
+        await form.project("data-lake")
+        await form.reads("organization:read")
+        assert form.can_create()
+
+
+async def test_a_token_that_reads_nothing_is_asked_to_choose() -> None:
+    box = fakes.container(environment=fakes.CI_TOKEN)
+    box.plane.capabilities |= {TOKEN_PERMISSIONS}
+    box.plane.tokens[1] = replace(box.plane.tokens[1], permissions=("api_token:create",))
+    async with at_tokens(box) as tokens:
+        form = await tokens.new()
+        await form.write("ci-look")
+        await form.reads("choose at least one")
+        assert not form.can_create()
 
 
 async def test_a_stock_control_plane_offers_none_and_the_pane_says_so() -> None:

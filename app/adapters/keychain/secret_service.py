@@ -167,13 +167,19 @@ class SecretService:
         """
         try:
             connection = secretstorage.dbus_init()
-        except (ConnectionError, FileNotFoundError, EOFError, secretstorage.SecretStorageException):
+        except (
+            ConnectionError,
+            FileNotFoundError,
+            EOFError,
+            RuntimeError,
+            secretstorage.SecretStorageException,
+        ):
             raise errors.not_found() from None
         bus = Proxy(message_bus, connection)
         # The first call to the service starts it too, and a sandbox may let us call nothing else.
         with suppress(OSError, EOFError, DBusErrorResponse):
             bus.StartServiceByName(_SERVICE.bus_name)
-        with suppress(OSError, EOFError, DBusErrorResponse):
+        with suppress(OSError, EOFError, ValueError, DBusErrorResponse):
             (process,) = bus.GetConnectionUnixProcessID(_SERVICE.bus_name)
             self.label = _LABELS.get(Path(f"/proc/{process}/comm").read_text().strip(), NAME)
         return connection

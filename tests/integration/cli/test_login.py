@@ -13,6 +13,7 @@ from app.domain.secret import Secret
 from app.server.clock import utc_now
 from app.server.usecases.places import SetMembership
 from tests.support.cli import Clerk, FormBrowser, Loopin, NoBrowser, secrets_in, signed_in
+from tests.support.http_client import http_client
 from tests.support.oauth import tokens_at
 from tests.support.organizations import OPERATOR, Organization, add_organization
 from tests.support.server import AccountServer, ServerFactory, sign_in
@@ -103,6 +104,19 @@ def test_everywhere_ends_the_other_sessions_too(clerk: Clerk, organization: Orga
     clerk(*LOGIN, "--token", sign_in(organization.server, *organization.owner.login)).works()
     gone = clerk(*LOGOUT, "--everywhere", "-o", "json").works().json
     assert (gone["sessions"], gone["programs"]) == (1, 0)
+
+
+def test_everywhere_with_a_login_that_is_over_says_that_nothing_else_was_ended(
+    clerk: Clerk, account_server: AccountServer
+) -> None:
+    token = sign_in(account_server, *account_server.owner)
+    clerk(*LOGIN, "--token", token)
+    with http_client(account_server.http) as client:
+        client.post("/auth/logout", headers={"authorization": f"Bearer {token}"})
+    done = clerk(*LOGOUT, "--everywhere")
+    assert done.code == 6
+    assert "no other session and no allowed program was ended" in done.out + done.err
+    clerk("status").fails(3)
 
 
 def test_profiles_do_not_mix(clerk: Clerk, account_server: AccountServer) -> None:

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from app.cli import shapes
-from app.domain.errors import PermissionDenied
+from app.domain.errors import PermissionDenied, Unreachable
+from app.services.tokens import ListTokens
 from tests.support import app as fakes
 from tests.support.cli import Result, in_process
 from tests.support.rooms import children, story
@@ -107,6 +108,20 @@ def test_the_token_in_use_is_no_child_of_what_a_filter_selects() -> None:
     done = loopin(box, "revoke", "--filter", f"name:{project.name}", "--with-children", "--yes").works()
     assert "Left out: the token that you are signed in with." in done.err
     assert next(token for token in box.plane.tokens if token.name == "ci-release").revoked_at is None
+
+
+def test_a_filter_revokes_nothing_when_the_revoked_tokens_cannot_be_listed(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may be what joins a child to its parent."""
+
+    async def unreachable(*_: object) -> None:
+        raise Unreachable("the server does not answer")
+
+    monkeypatch.setattr(ListTokens, "list_again", unreachable)
+    done = loopin(box, "revoke", "--filter", "name:ops-backup idle>90d", "--with-children", "--yes")
+    assert done.code == 5
+    assert living(box) == FAMILY
 
 
 def test_children_that_cannot_be_listed_are_not_left_in_silence(box: Box, parent: str) -> None:

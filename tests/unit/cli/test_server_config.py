@@ -105,6 +105,12 @@ def test_a_variable_holds_several_values_between_spaces(monkeypatch: pytest.Monk
         ("http-port = true", "http-port in", 'http-port = "…"'),
         ("no-passwords = 1", "no-passwords in", "no-passwords = true"),
         ('trusted-proxy = "10.0.0.0/8"', "trusted-proxy in", 'trusted-proxy = ["…"]'),
+        ("http-port = 8080.9", "http-port in", 'http-port = "…"'),
+        ("http-port = inf", "http-port in", 'http-port = "…"'),
+        ("data = 5", "data in", 'data = "…"'),
+        ("tls-cert = 1.5", "tls-cert in", 'tls-cert = "…"'),
+        ('data = "a\\u0000b"', "data in", 'data = "…"'),
+        ("log-level = 1", "log-level in", 'log-level = "…"'),
         ("http-port 8080", "is not TOML", "http-port = 8080"),
         ("database-url = 'postgresql://u:not-real@h/d'", "has a password", "--database-url-file"),
     ],
@@ -130,6 +136,14 @@ def test_one_file_serves_all_commands(config: Path, tmp_path: Path) -> None:
     write(config, "http-prot = 8080\n")
     with pytest.raises(UsageError, match="http-prot"):
         parsed("--config", str(config), command=list_users)
+
+
+def test_a_file_before_the_name_of_a_subcommand_is_refused(config: Path, tmp_path: Path) -> None:
+    """It would not reach the command, which would act on another server."""
+    arguments = ["server", "audit", "--config", str(config), "prune", "--before", "1d", "--to", "x"]
+    run = in_process(arguments, {**NULL, "HOME": str(tmp_path)})
+    assert run.code == 2
+    assert "options of prune go after it" in run.err
 
 
 @pytest.mark.parametrize(

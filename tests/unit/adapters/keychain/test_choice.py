@@ -144,6 +144,7 @@ SERVICE, LIBRARY, NOTHING = "SecretService", "KeyringLibrary", ""
         (_plain, {"PYTHON_KEYRING_BACKEND": SECRET_SERVICE}, SECRET_SERVICE, SERVICE, False),
         (_plain, {"KEYRING_PROPERTY_SCHEME": "KeePassXC"}, SECRET_SERVICE, SERVICE, True),
         (_plain, {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nobody"}, FAIL, SERVICE, False),
+        (_plain, {"DBUS_SESSION_BUS_ADDRESS": "tcp:host=127.0.0.1,port=1"}, FAIL, SERVICE, False),
         (_preferred_other, NONE, CHAINER, NOTHING, True),
         (_unusable_other, NONE, SECRET_SERVICE, SERVICE, True),
         (_package_in_an_archive, NONE, SECRET_SERVICE, SERVICE, True),
