@@ -12,6 +12,8 @@ from app.server.limits import FairShare
 
 # How many workers one principal may have at once, how many requests with those that wait, and all of them.
 SHARE, MAX_OF_ONE, MAX_WAITING = 6, 60, 400
+# A gRPC connection is on one process, and carries up to 20 calls.
+LEAST_OF_ONE = 20
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -24,7 +26,7 @@ class FairExecutor:
 
     def __init__(self, pool: Executor, share: Callable[[int], int] = int) -> None:
         self._pool = pool
-        self._shares = FairShare(share(SHARE), share(MAX_OF_ONE), share(MAX_WAITING))
+        self._shares = FairShare(share(SHARE), max(share(MAX_OF_ONE), LEAST_OF_ONE), share(MAX_WAITING))
 
     async def run(self, principal: str, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """What `work` returns. Raises Busy where too many requests of `principal` wait already."""

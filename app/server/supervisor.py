@@ -13,7 +13,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from multiprocessing.connection import Connection
@@ -43,16 +43,25 @@ class Worker:
         self._process.start()
         theirs.close()
         self._end = asyncio.create_task(self._wait())
+        self._reload_later = False
+        self._running: Running | None = None
+        self._starting = asyncio.create_task(self._start())
 
     async def ready(self) -> Running:
         """What it serves, as soon as it does. Raises Failed when it ends before."""
-        await _readable(self._ready.fileno())
-        try:
-            running: Running = self._ready.recv()
-        except EOFError:
+        await asyncio.shield(self._starting)
+        if self._running is None:
             await self.ended()
-            raise Failed("a server process did not start", hint="its log says why") from None
-        return running
+            raise Failed("a server process did not start", hint="its log says why")
+        return self._running
+
+    async def _start(self) -> None:
+        await _readable(self._ready.fileno())
+        with suppress(EOFError):
+            self._running = self._ready.recv()
+        self._ready.close()
+        if self._reload_later:
+            self.reload()
 
     async def ended(self) -> int:
         """Wait for its end; return its exit status, negative for a signal."""
@@ -62,6 +71,12 @@ class Worker:
         await _readable(self._process.sentinel)
         self._process.join()
         return self._process.exitcode or 0
+
+    def reload(self) -> None:
+        """Send SIGHUP, which would end a process that does not serve yet: then as soon as it does."""
+        self._reload_later = not self._starting.done() and self._running is None
+        if not self._reload_later:
+            self.send(signal.SIGHUP)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal, unless it has ended."""
@@ -79,7 +94,7 @@ class Supervisor:
 
     async def run(self, announce: Callable[[Running], None]) -> None:
         """Start all, say where they serve, and return when the last one has ended."""
-        ends = runner.end_signals(lambda: self._send(signal.SIGHUP))
+        ends = runner.end_signals(self._reload)
         starting, stop = asyncio.create_task(self._start_all()), asyncio.create_task(ends.get())
         await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
@@ -106,7 +121,8 @@ class Supervisor:
         try:
             return await worker.ready()
         except Failed:
-            self._send(signal.SIGTERM)
+            # None of them was announced: nobody is kept waiting for the drain.
+            self._send(signal.SIGKILL)
             raise
 
     async def _keep(self, index: int) -> None:
@@ -116,9 +132,19 @@ class Supervisor:
             if self._stopping:
                 return
             log.event("worker.ended", logging.ERROR, status=status)
+            await self._replace(index)
+
+    async def _replace(self, index: int) -> None:
+        """Start another one, and try again while the system has no process or descriptor left."""
+        while True:
             await asyncio.sleep(RESTART)
-            if not self._stopping:
+            if self._stopping:
+                return
+            try:
                 self._workers[index] = Worker(self._settings, first=index == 0)
+                return
+            except OSError as error:
+                log.failure("worker.failed", error)
 
     async def _wait_for_all(self, ends: "asyncio.Queue[str]") -> None:
         """One more signal is passed on, too: it cuts the drain delay short."""
@@ -135,6 +161,10 @@ class Supervisor:
     async def _pass_on(self, ends: "asyncio.Queue[str]") -> None:
         while await ends.get():
             self._send(signal.SIGTERM)
+
+    def _reload(self) -> None:
+        for worker in self._workers.values():
+            worker.reload()
 
     def _send(self, number: signal.Signals) -> None:
         for worker in self._workers.values():

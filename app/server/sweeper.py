@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from app.server import log, metrics
 from app.server.clock import utc_now
+from app.server.database.trouble import NoDatabase
 from app.server.metrics import Metrics
 from app.server.usecases.sweep import Sweep
 from app.server.usecases.tidying import TidyUp
@@ -69,7 +70,6 @@ class PeriodicTask(ABC):
     def start(self) -> None:
         """Begin to wait for the first run."""
         if self._interval:
-            self._guard.drift(self._now())
             self._task = asyncio.create_task(self._run(), name=self._name)
 
     async def stop(self) -> None:
@@ -87,6 +87,9 @@ class PeriodicTask(ABC):
         return self.once()
 
     async def _run(self) -> None:
+        # A clock that cannot be read yet counts from the first round on.
+        with suppress(NoDatabase):
+            await asyncio.to_thread(lambda: self._guard.drift(self._now()))
         wait = FIRST_RUN
         while not await self._wait(wait):
             wait = self._interval

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # Seconds for a body to arrive, for a client to take its answer, and for the rest of a refused request.
 ARRIVAL, WRITE_TIMEOUT, LINGER = 10.0, 5.0, 2.0
+# Paths whose caller is named by a bearer.
+TAKES_BEARER = ("/api/", "/auth/logout", "/federated/", "/oauth/userinfo")
 _MAX_IGNORED = 4 * 1024 * 1024
 _BUSY = "Too many requests are under way. Try again in a moment.\n"
 
@@ -114,8 +116,12 @@ class Application:
                 return self._own(Response.of(500, "Something went wrong here. Try again in a moment.\n"))
 
     def _principal(self, scope: HTTPScope) -> str:
-        """Whose request it is, before the bearer has been verified; without one, where it comes from."""
-        bearer = bearer_in(_field(scope, b"authorization"))
+        """Whose request it is, before the bearer has been verified; without one, where it comes from.
+
+        Where no bearer is asked for, one that is made up would be a share of its own.
+        """
+        takes_bearer = scope["path"].startswith(TAKES_BEARER)
+        bearer = bearer_in(_field(scope, b"authorization")) if takes_bearer else ""
         principal = bearer or counted_network(self._address(scope))
         return hashlib.sha256(principal.encode("utf-8", "replace")).hexdigest()
 

@@ -29,10 +29,12 @@ class Connections:
 
     def add(self, connection: "Connection") -> None:
         """Count a new connection."""
-        if len(self._idle) + len(self._busy) >= self._most:
-            self.end(next(iter(self._idle), None))
+        is_full = len(self._idle) + len(self._busy) >= self._most
         self.accepted += 1
         self._wait(connection)
+        if is_full:
+            # The one that has been idle the longest; where all others are busy, that is the new one.
+            self.end(next(iter(self._idle)))
 
     def remove(self, connection: "Connection") -> None:
         """Forget a connection that is closed."""

@@ -27,7 +27,8 @@ MAX_CONNECTIONS = 400
 # So many are accepted in a row. Were it hundreds, a new one could be the oldest before its request is read.
 ACCEPTED_AT_ONCE = 16
 # Seconds for a handshake, for a head from the first moment on, and without a request that is being answered.
-HANDSHAKE, HEAD, IDLE = 5.0, 10.0, 15.0
+# The last is longer than the first two and the time for a body together: it runs meanwhile.
+HANDSHAKE, HEAD, IDLE = 5.0, 10.0, 30.0
 # Seconds between two looks at idle connections; at a stop, the time in which nothing new has arrived, and the
 # longest time to wait for that.
 _INTERVAL, _QUIET, _LAST_LOOK = 1.0, 0.05, 1.0
@@ -99,8 +100,9 @@ class HttpServer:
         """Close the port, answer what has arrived, and return within about `grace`."""
         await self._settle()
         self._stopping.set()
-        # hypercorn cancels itself when the time is over.
-        await asyncio.wait({self._serving})
+        # From Python 3.12 on hypercorn waits for every connection before its own limit counts.
+        await asyncio.wait({self._serving}, timeout=self._config.graceful_timeout)
+        self._serving.cancel()
         self._ending_idle.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
 

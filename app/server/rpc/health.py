@@ -1,7 +1,5 @@
-"""grpc.health.v1: SERVING while the database can be used, as /healthz says it."""
+"""grpc.health.v1: SERVING while the database can be used, as /readyz says it."""
 
-import asyncio
-from concurrent.futures import Executor
 from typing import Any
 
 from grpc_health.v1 import health, health_pb2
@@ -14,10 +12,9 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 class HealthService(health.aio.HealthServicer):
     """Check asks the database as well. A watch tells of the stop only."""
 
-    def __init__(self, readiness: Readiness, pool: Executor) -> None:
+    def __init__(self, readiness: Readiness) -> None:
         super().__init__()
         self._readiness = readiness
-        self._pool = pool
 
     async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> Any:
         """NOT_FOUND for a service that there is none of."""
@@ -28,4 +25,4 @@ class HealthService(health.aio.HealthServicer):
 
     async def is_ready(self) -> bool:
         """Whether requests can be served, and should come here."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._readiness.check)
+        return await self._readiness.ready()

@@ -73,9 +73,7 @@ class RpcServer:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._pool = ThreadPoolExecutor(parts.settings.share(WORKERS), thread_name_prefix="rpc")
-        # Of its own: a worker that waits must not make the server look dead.
-        self._health_pool = ThreadPoolExecutor(1, thread_name_prefix="health")
-        self._health = HealthService(parts.readiness, self._health_pool)
+        self._health = HealthService(parts.readiness)
         self.port = 0
 
     async def open(self, host: str, port: int, certificate: Certificate | None = None) -> None:
@@ -108,8 +106,7 @@ class RpcServer:
         # Those who watch the health are told first.
         asyncio.get_running_loop().call_later(_FAREWELL, self._interceptor.end_streams)
         await self._server.stop(grace.total_seconds())
-        for pool in (self._pool, self._health_pool):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _open(self, address: str, certificate: Certificate | None) -> int:
         parts = self._parts

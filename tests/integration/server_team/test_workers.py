@@ -77,6 +77,24 @@ def test_sighup_reaches_all(shared: AccountServer, operate: Operate) -> None:
     assert refusal(Caller(shared, bearer).current)[0] == "OK"
 
 
+def test_a_reload_while_they_start_ends_none_of_them(tmp_path: Path, postgres_folder: Path) -> None:
+    data = tmp_path / "data"
+    databases.on_postgres(postgres_folder, data)
+    place = ["--data", str(data), *databases.flags(data)]
+    errors = data / "stderr"
+    arguments = ["start", "--json", *place, "--workers", "2", "--log-level", "info"]
+    process = ServerProcess(arguments, errors)
+    try:
+        wait_until(lambda: bool(workers_of(process.pid)))
+        process.send_signal(signal.SIGHUP)
+        assert process.stdout.readline()
+        wait_until(lambda: "keys.loaded" in errors.read_text())
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    finally:
+        release(process)
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_ports_are_not_shared_with_another_server(shared: AccountServer, workers: str) -> None:
     port = shared.http.rpartition(":")[2]

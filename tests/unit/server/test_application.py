@@ -136,17 +136,28 @@ async def test_what_the_application_did_not_catch_is_logged_without_its_words(
 async def test_each_caller_has_its_share_and_waits_for_nobody_else(side: Side) -> None:
     greedy: Headers = [(b"authorization", b"Bearer greedy-not-real")]
     side.program.may_answer.clear()
-    asked = [asyncio.create_task(side.ask(headers=greedy)) for _ in range(MAX_OF_ONE)]
+    path = b"/api/v1/models"
+    asked = [asyncio.create_task(side.ask(path, greedy)) for _ in range(MAX_OF_ONE)]
     async with asyncio.timeout(PATIENCE):
         await side.program.is_called(SHARE)
-        refused, headers, _ = await side.ask(headers=greedy)
+        refused, headers, _ = await side.ask(path, greedy)
         assert (refused, headers[b"retry-after"]) == (429, b"2")
         assert (await side.ask(b"/livez", greedy, method="GET"))[0] == 200
         other = asyncio.create_task(side.ask())
         await side.program.is_called(1)
         side.program.may_answer.set()
         assert {(await task)[0] for task in (*asked, other)} == {200}
-        assert (await side.ask(headers=greedy))[0] == 200
+        assert (await side.ask(path, greedy))[0] == 200
+
+
+async def test_a_bearer_that_is_not_asked_for_is_no_share_of_its_own(side: Side) -> None:
+    """The sign-in takes none: whoever makes one up for each request is one address all the same."""
+
+    def principal(path: bytes, number: int) -> str:
+        return side.app._principal(scope_of(path, [(b"authorization", b"Bearer made-up-%d" % number)]))
+
+    assert principal(b"/account/sign-in", 1) == principal(b"/account/sign-in", 2)
+    assert principal(b"/api/v1/models", 1) != principal(b"/api/v1/models", 2)
 
 
 async def test_a_network_is_one_caller(side: Side) -> None:

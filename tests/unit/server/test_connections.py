@@ -66,6 +66,14 @@ def test_the_one_that_was_idle_the_longest_goes_for_a_new_one(
     assert [is_ended(client) for client in (first, second, third)] == [False, True, False]
 
 
+def test_where_all_others_are_busy_the_new_one_goes(connections: Connections, connect: Open) -> None:
+    first, first_accepted = connect()
+    second, second_accepted = connect()
+    with connections.busy(first_accepted.client), connections.busy(second_accepted.client):
+        third, _ = connect()
+        assert [is_ended(client) for client in (first, second, third)] == [False, False, True]
+
+
 def test_one_that_is_being_answered_is_not_idle(
     connections: Connections, connect: Open, clock: FakeClock
 ) -> None:
