@@ -158,7 +158,7 @@ class Tidier(PeriodicTask):
 
     def once(self) -> None:
         """Tidy up now."""
-        self._tidy_up.run()
+        self._tidy_up.run(self._stop.is_set)
 
     def held(self, drift: timedelta) -> None:
         """Warn: a clock that is set forward would end every session."""

@@ -9,7 +9,7 @@ import hashlib
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,7 @@ from app.domain.text import clean
 from app.server import deadline, log
 from app.server.addresses import Network, client_address
 from app.server.bearer import bearer_in
-from app.server.deadline import Deadline
+from app.server.deadline import Deadline, DeadlineExceeded
 from app.server.executor import FairExecutor
 from app.server.federation.verify import VerifyFederated, is_foreign
 from app.server.limits import Busy
@@ -43,17 +43,14 @@ EVERY_ORGANIZATION = frozenset(
 PURPOSE = "this server signs people in, and manages organizations and API tokens; it does not serve"
 # Of two values one reader takes the first and another the last.
 _ONCE = frozenset({"authorization", ORGANIZATION_KEY})
+# Seconds for the message of a call.
+ARRIVAL = 10.0
 # How many streams may be open. Each ends with its connection at the latest.
 MAX_STREAMS = 100
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 Context = grpc.aio.ServicerContext[Any, Any]
 _Serve = Callable[[Any, Any], Any]
-_MAKE: dict[tuple[bool, bool], Any] = {
-    (False, False): grpc.unary_unary_rpc_method_handler,
-    (False, True): grpc.unary_stream_rpc_method_handler,
-    (True, True): grpc.stream_stream_rpc_method_handler,
-}
 
 
 class Run(Protocol):
@@ -117,16 +114,21 @@ class Interceptor(grpc.aio.ServerInterceptor):
             # Refused before its message arrives.
             refuse = partial(self._serve, method, partial(self._refuse, method))
             return grpc.stream_unary_rpc_method_handler(partial(self._observe, method, refuse))
-        kind = handler.request_streaming, handler.response_streaming
         serve = handler.unary_unary or handler.unary_stream or handler.stream_stream
         read = handler.request_deserializer
         if not handler.request_streaming:
-            serve, read = _parsed(read, serve), None
+            # As a stream, which is the same on the wire: else gRPC waits for the message without a limit.
+            serve, read = _first_message(read, serve), None
         if handler.response_streaming:
             serve = partial(self._stream, serve)
         elif method.startswith(PREFIX):
             serve = partial(self._serve, method, serve)
-        return _MAKE[kind](
+        make = (
+            grpc.stream_stream_rpc_method_handler
+            if handler.response_streaming
+            else grpc.stream_unary_rpc_method_handler
+        )
+        return make(
             partial(self._observe, method, serve),
             request_deserializer=read,
             response_serializer=partial(_serialize, handler.response_serializer),
@@ -216,13 +218,20 @@ class Interceptor(grpc.aio.ServerInterceptor):
         return client_address(address_of(context.peer()), str(forwarded), self._proxies)
 
 
-def _parsed(read: Callable[[bytes], Any], serve: _Serve) -> _Serve:
-    """`serve` for the bytes of a request: where gRPC reads them, an error of theirs cannot be caught."""
+def _first_message(read: Callable[[bytes], Any], serve: _Serve) -> _Serve:
+    """`serve` for the bytes of its message: where gRPC reads them, an error of theirs cannot be caught."""
 
-    async def parse(data: bytes, context: Any) -> Any:
+    async def receive(messages: AsyncIterator[bytes], context: Any) -> Any:
+        try:
+            async with asyncio.timeout(ARRIVAL):
+                data = await anext(messages, None)
+        except TimeoutError:
+            raise DeadlineExceeded(f"the request did not arrive within {ARRIVAL:g} seconds") from None
+        if data is None:
+            raise InvalidInput("this call takes one message")
         return await serve(read(data), context)
 
-    return parse
+    return receive
 
 
 def _serialize(serializer: Callable[[Any], bytes], answer: Any) -> bytes:

@@ -1,5 +1,6 @@
 """Deletes rows that nothing asks for any more: what has ended is refused by its own dates, deleted or not."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -28,8 +29,8 @@ class TidyUp:
         with self._database.read() as session:
             return self._database.now(session)
 
-    def run(self) -> None:
-        """Delete what has ended, in small transactions."""
+    def run(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Delete what has ended, in small transactions, until `stopped` says yes."""
         now = self.now()
         before = now - REUSE_KNOWN
         for key, ended in (
@@ -40,7 +41,7 @@ class TidyUp:
             (OAuthGrant.id, or_(OAuthGrant.expires_at < before, OAuthGrant.ended_at < before)),
         ):
             deleted = BATCH_SIZE
-            while deleted == BATCH_SIZE:
+            while deleted == BATCH_SIZE and not stopped():
                 with self._database.write() as session:
                     deleted = _delete(session, key, ended)
 

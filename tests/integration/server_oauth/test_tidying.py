@@ -85,3 +85,17 @@ def test_one_request_reads_a_person_once(parts: Parts) -> None:
         people = [store.person(owner) for _ in range(3)]
     assert [person.email if person else "" for person in people] == [seed.OWNER] * 3
     assert len([text for text in asked if "FROM users" in text]) == 1
+
+
+def test_a_stop_ends_it_after_the_batch_under_way(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left is deleted by the next round."""
+    monkeypatch.setattr(tidying, "BATCH_SIZE", 2)
+    ended(parts, 6)
+    asked: list[bool] = []
+
+    def stopped() -> bool:
+        asked.append(left(parts) < 6)
+        return asked[-1]
+
+    parts.tidy_up.run(stopped)
+    assert left(parts) == 4

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -159,7 +160,8 @@ async def test_the_end_of_a_call_reaches_the_worker(ending: str) -> None:
     def work(_actor: Actor) -> None:
         until = deadline.current()
         begun.set()
-        while until.left(1.0) > 0:
+        give_up = time.monotonic() + PATIENCE
+        while until.left(1.0) > 0 and time.monotonic() < give_up:
             over.wait(0.01)
         try:
             until.check()
@@ -167,7 +169,8 @@ async def test_the_end_of_a_call_reaches_the_worker(ending: str) -> None:
             noticed.append(ending)
 
     async with Sample(work).serve() as call:
-        calling = call(timeout=0.5 if ending == "deadline" else PATIENCE)
+        # Without a deadline of its own only the cancellation can end the work.
+        calling = call(timeout=0.5 if ending == "deadline" else None)
         running = asyncio.ensure_future(calling)
         assert await asyncio.to_thread(begun.wait, PATIENCE)
         if ending == "cancel":
@@ -175,6 +178,10 @@ async def test_the_end_of_a_call_reaches_the_worker(ending: str) -> None:
         await asyncio.gather(running, return_exceptions=True)
     # The pool has been shut down: its work is done.
     assert noticed == [ending]
+
+
+async def one_message() -> AsyncIterator[bytes]:
+    yield b""
 
 
 async def test_a_connection_that_broke_is_the_end_of_a_call_and_no_failure(logged: Log) -> None:
@@ -196,6 +203,6 @@ async def test_a_connection_that_broke_is_the_end_of_a_call_and_no_failure(logge
     )
     handler = await interceptor.intercept_service(found, cast("Any", SimpleNamespace(method="/x.Y/Z")))
     with pytest.raises(asyncio.CancelledError):
-        await handler.unary_unary(b"", context)
+        await handler.stream_unary(one_message(), context)
     assert logged[-1][0] == "rpc.request"
     assert logged[-1][1]["status"] == "CANCELLED"
