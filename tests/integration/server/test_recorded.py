@@ -62,6 +62,10 @@ MORE = {"permissions", "capabilities", "updated_at", "user"}
 """Fields, with what is in them, that this server sets and the recorded answer has not."""
 
 
+# One process makes them all, in their order: some change what later ones see.
+pytestmark = pytest.mark.xdist_group("recorded calls")
+
+
 class Cast:
     """The callers of the recording, in two organizations of a test's own."""
 
@@ -162,16 +166,9 @@ def casts() -> dict[str, Cast]:
 
 
 @pytest.fixture
-def callers(
-    organization: Organization,
-    other_organization: Organization,
-    database_kind: str,
-    casts: dict[str, Cast],
-) -> Cast:
-    """The callers on the database of the test."""
-    if database_kind not in casts:
-        casts[database_kind] = Cast(organization, other_organization)
-    return casts[database_kind]
+def callers(organization: Organization, other_organization: Organization) -> Cast:
+    """A cast of the test's own: what random calls change is seen by no other test."""
+    return Cast(organization, other_organization)
 
 
 @ON_BOTH
