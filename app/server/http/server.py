@@ -32,6 +32,8 @@ HANDSHAKE, HEAD, IDLE = 5.0, 10.0, 30.0
 # Seconds between two looks at idle connections; at a stop, the time in which nothing new has arrived, and the
 # longest time to wait for that.
 _INTERVAL, _QUIET, _LAST_LOOK = 1.0, 0.05, 1.0
+# Seconds after its own limit before the listener is cancelled.
+_OVERDUE = 0.5
 
 
 class _Config(Config):
@@ -100,8 +102,8 @@ class HttpServer:
         """Close the port, answer what has arrived, and return within about `grace`."""
         await self._settle()
         self._stopping.set()
-        # From Python 3.12 on hypercorn waits for every connection before its own limit counts.
-        await asyncio.wait({self._serving}, timeout=self._config.graceful_timeout)
+        # hypercorn ends by itself within the grace. From Python 3.12 on it waits for every connection first.
+        await asyncio.wait({self._serving}, timeout=self._config.graceful_timeout + _OVERDUE)
         self._serving.cancel()
         self._ending_idle.cancel()
         self._pool.shutdown(wait=False, cancel_futures=True)
