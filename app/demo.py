@@ -5,7 +5,6 @@ input closes, which happens however this process ends.
 """
 
 import asyncio
-import json
 import os
 import re
 import select
@@ -24,6 +23,7 @@ from app.domain.credentials import Method
 from app.domain.errors import BadReply, Failed, LoopinError, UsageError
 from app.domain.event_loop import run_to_end
 from app.domain.gumloop import API_PATH
+from app.domain.json_text import read_json
 from app.domain.secret import Secret
 from app.sample_folder import sample_folder
 from app.settings import Settings, load
@@ -174,7 +174,7 @@ def _read_line(process: "subprocess.Popen[bytes]", seconds: float) -> Mapping[st
             raise Failed("the sample server has ended", hint="run the demo again")
         line += chunk
     try:
-        said = json.loads(line)
+        said = read_json(line)
     except ValueError:
         raise BadReply("the sample server said something unreadable", hint="run the demo again") from None
     return said if isinstance(said, dict) else {}

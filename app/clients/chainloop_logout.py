@@ -1,7 +1,6 @@
 """The account server's sign-out call: the one thing of Chainloop that goes over HTTP."""
 
 import asyncio
-import json
 from urllib.parse import urlsplit
 
 import httpx
@@ -9,6 +8,7 @@ import httpx
 from app.clients import tls
 from app.domain.credentials import Endpoint
 from app.domain.errors import Failed, SessionEnded, TLSFailed, Unreachable
+from app.domain.json_text import read_json
 from app.domain.login import EndedThere
 from app.domain.loopback import is_loopback_host
 from app.domain.secret import Secret
@@ -68,8 +68,8 @@ async def _beginning(answer: httpx.Response) -> bytes:
 def _read(body: bytes) -> EndedThere:
     """The counts, where the answer has them in the documented form."""
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+        answer = read_json(body)
+    except ValueError:
         answer = None
     fields = answer if isinstance(answer, dict) else {}
     return EndedThere(*(_count(fields.get(name)) for name in ("sessions", "programs")))

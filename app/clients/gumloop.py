@@ -1,7 +1,6 @@
 """The Gumloop API over httpx: the few reads that an account manager needs."""
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from app.clients.gumloop_http import Wire, options, translated
 from app.clients.sendable import sendable
 from app.domain.credentials import Credential, Method
 from app.domain.gumloop import Team
+from app.domain.json_text import read_json
 from app.domain.secret import Secret
 from app.oidc.web import made
 
@@ -90,8 +90,8 @@ class HttpGumloopAPI:
         if not response.is_success:
             raise explain(response, self._secrets)
         try:
-            body = json.loads(response.content)
-        except (ValueError, RecursionError):
+            body = read_json(response.content)
+        except ValueError:
             raise not_the_api(response) from None
         if not isinstance(body, Mapping):
             raise not_the_api(response)

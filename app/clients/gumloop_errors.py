@@ -4,7 +4,6 @@ Shapes: {"error": {"code", "message", …}} · {"error": code, "message", …} �
 {"error", "error_description"} · a bare text · a page of HTML · nothing.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from app.domain.errors import (
     Refused,
     SessionEnded,
 )
+from app.domain.json_text import read_json
 from app.domain.secret import Secret
 from app.domain.text import clean
 
@@ -45,8 +45,8 @@ class Said:
 def read(response: httpx.Response, secrets: Iterable[Secret] = ()) -> Said:
     """Read an error body. Secrets that the server repeats are taken out."""
     try:
-        body: Any = json.loads(response.content)
-    except (ValueError, RecursionError):
+        body: Any = read_json(response.content)
+    except ValueError:
         return Said(words=_safe(_bare(response), secrets))
     if not isinstance(body, Mapping):
         return Said(words=_safe(body if isinstance(body, str) else "", secrets))

@@ -3,7 +3,6 @@
 The endpoints hang under the root of the base URL: /oauth/authorize, /oauth/token, /oauth/revoke.
 """
 
-import json
 import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -25,6 +24,7 @@ from app.domain.gumloop import (
     root_of,
     same_origin,
 )
+from app.domain.json_text import read_json
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.authlib_client import client_class
@@ -131,8 +131,8 @@ class AuthlibGumloopOAuth:
             return response.content
 
         try:
-            body = json.loads(await again(ask, wire.timeout))
-        except (LoopinError, ValueError, RecursionError, httpx.InvalidURL):
+            body = read_json(await again(ask, wire.timeout))
+        except (LoopinError, ValueError, httpx.InvalidURL):
             return {}
         return body if isinstance(body, Mapping) else {}
 
@@ -158,8 +158,8 @@ def _granted(response: httpx.Response, known: tuple[Secret, ...], no_grant: Any)
         said = read(response, known)
         raise no_grant(said) if said.code == "invalid_grant" else _refused(explain(response, known))
     try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
+        body = read_json(response.content)
+    except ValueError:
         raise not_the_api(response) from None
     host = response.url.netloc.decode()
     if not isinstance(body, Mapping) or not _is_token(body.get("access_token")):

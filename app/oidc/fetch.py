@@ -1,7 +1,6 @@
 """Reads from an issuer or identity provider, within limits of size, time and place."""
 
 import asyncio
-import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 import httpx
 
 from app.domain.errors import BadReply, Refused, TLSFailed, Unreachable
+from app.domain.json_text import read_json
 from app.domain.text import clean
 from app.oidc.addresses import AGAIN, Reach, check_url, objection
 from app.oidc.web import made
@@ -182,9 +182,8 @@ def _accepted(response: httpx.Response, host: str) -> bytes:
 
 def _parsed(body: bytes, host: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(body)
-    # RecursionError: brackets nested by the thousand are a way to break a JSON reader.
-    except (ValueError, RecursionError):
+        found = read_json(body)
+    except ValueError:
         found = None
     if isinstance(found, dict):
         return found

@@ -22,6 +22,7 @@ from joserfc.errors import (
 from joserfc.util import urlsafe_b64decode
 
 from app.domain.errors import TokenRejected
+from app.domain.json_text import read_json
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.keys import ALGORITHMS, PublicKey
@@ -95,16 +96,15 @@ def _signed_claims(token: Secret, key: PublicKey) -> dict[str, Any]:
     except BadSignatureError:
         changed = "the signature does not fit: the token was changed, or somebody else signed it"
         raise _rejected("bad_signature", changed, _COPY) from None
-    # RecursionError: brackets nested by the thousand are a way to break a JSON reader.
-    except (JoseError, ValueError, TypeError, RecursionError) as error:
+    except (JoseError, ValueError, TypeError) as error:
         kind = error.error if isinstance(error, JoseError) else "unreadable"
         raise _rejected("malformed", f"the token cannot be verified ({clean(kind, 40)})", _COPY) from None
 
 
 def _object(segment: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(urlsafe_b64decode(segment.encode("ascii")))
-    except (ValueError, binascii.Error, RecursionError):
+        found = read_json(urlsafe_b64decode(segment.encode("ascii")))
+    except (ValueError, binascii.Error):
         found = None
     if not isinstance(found, dict):
         raise _rejected("malformed", "this is not a signed JWT", _COPY)

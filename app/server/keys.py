@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from joserfc.jwk import OctKey
 
 from app.domain.errors import AlreadyExists, Failed, NotFound, UsageError
+from app.domain.json_text import read_json
 from app.server import log, secret_files
 
 FILE_NAME = "signing-keys.json"
@@ -297,7 +298,7 @@ def _draft(path: Path, text: str) -> Path:
 def read(path: Path) -> KeyRing:
     """The ring in a file. Raises Failed when it cannot be read, is readable by others or is damaged."""
     try:
-        content: dict[str, Any] = json.loads(secret_files.read(path, "the signing keys"))
+        content: dict[str, Any] = read_json(secret_files.read(path, "the signing keys"))
         keys = tuple(OctKey.import_key(entry) for entry in content["keys"])
         id = str(content.get("id", ""))
     except (OSError, ValueError, KeyError, TypeError) as error:

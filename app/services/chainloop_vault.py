@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.errors import UsageError, VaultError
 from app.domain.inputs import origin_of, read_secret
+from app.domain.json_text import read_json
 from app.domain.secret import Secret
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _encode(login: StoredLogin) -> Secret:
 
 def _decode(entry: Secret, profile: str) -> StoredLogin:
     try:
-        fields = json.loads(entry.reveal())
+        fields = read_json(entry.reveal())
         if not all(isinstance(fields[name], str) for name in ("token", "endpoint", "method")):
             raise TypeError
         address, ca = origin_of(fields["endpoint"]), str(fields.get("ca", ""))
@@ -69,8 +70,7 @@ def _decode(entry: Secret, profile: str) -> StoredLogin:
         if token is None:
             raise ValueError
         return StoredLogin(token, Method(fields["method"]), endpoint)
-    # RecursionError: brackets nested by the thousand are a way to break a JSON reader.
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError):
+    except (ValueError, TypeError, KeyError, AttributeError, UsageError):
         # The cause would carry the entry, which may be a secret that somebody else put there.
         raise VaultError(
             f"the keychain entry {SERVICE}/{profile} is not one that Loopin wrote",

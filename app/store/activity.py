@@ -13,6 +13,7 @@ from typing import Any
 from app.domain.activity import Action, ActivityEntry, Outcome
 from app.domain.credentials import Provider
 from app.domain.errors import Failed
+from app.domain.json_text import read_json
 from app.store.files import exclusive, replace
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -105,7 +106,7 @@ def _line(entry: ActivityEntry) -> bytes:
 
 def _entry(line: bytes) -> ActivityEntry | None:
     try:
-        fields = json.loads(line)
+        fields = read_json(line)
         at = datetime.fromisoformat(fields["at"])
         if at.tzinfo is None:
             return None
@@ -113,5 +114,5 @@ def _entry(line: bytes) -> ActivityEntry | None:
         extra = tuple((str(key), str(value)) for key, value in fields.get("extra", ()))
         action, outcome = Action(fields["action"]), Outcome(fields["outcome"])
         return ActivityEntry(at, action, outcome, Provider(fields["provider"]), extra=extra, **texts)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -7,6 +7,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
+from app.domain.json_text import read_json
 from app.server import log
 from app.server.database.trouble import RETRY_AFTER, NoDatabase
 
@@ -48,8 +49,7 @@ def answer_errors(
 def json_object() -> dict[str, Any] | None:
     """The object in the request's body, whatever type the body says it has; None for anything else."""
     try:
-        body = request.get_json(silent=True, force=True)
-    # Python's reader gives up on a thousand brackets in this way; Flask expects ValueError only.
-    except RecursionError:
+        body = read_json(request.get_data())
+    except ValueError:
         return None
     return body if isinstance(body, dict) else None

@@ -1,6 +1,5 @@
 """The conversation with the provider: the code flow with PKCE (OpenID Connect Core 1.0 §3.1, RFC 7636)."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from joserfc.errors import ClaimError
 
 from app.domain.errors import AccessDenied, BadReply, Failed, TokenRejected, UsageError
 from app.domain.event_loop import run_to_end
+from app.domain.json_text import read_json
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.addresses import Reach, check_url
@@ -114,7 +114,7 @@ class Provider:
                 )
         except OAuthError as error:
             raise _refusal(host, str(error.error)) from None
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise BadReply(f"{host} answered with something that is not a token", hint=_OPERATOR) from error
         return token
 
@@ -176,7 +176,7 @@ def _method(found: Discovery) -> str:
 
 def _readable(response: httpx.Response) -> httpx.Response:
     """Pass on a JSON object with an answer in it; Authlib would take an error page for an empty token."""
-    body = json.loads(response.content)
+    body = read_json(response.content)
     if not isinstance(body, dict) or not (response.is_success or isinstance(body.get("error"), str)):
         raise ValueError("not a token response")
     return response

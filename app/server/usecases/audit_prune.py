@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import delete
 
 from app.domain.errors import UsageError
+from app.domain.json_text import read_json
 from app.domain.times import iso_exact
 from app.server.archive_file import new_archive
 from app.server.clock import Clock
@@ -89,7 +90,7 @@ def _ids(file: Path) -> Iterator[int]:
     """The ids of the events that the file has."""
     with file.open(encoding="utf-8") as lines:
         for line in lines:
-            yield int(json.loads(line)["id"])
+            yield int(read_json(line)["id"])
 
 
 def _digest(file: Path) -> str:

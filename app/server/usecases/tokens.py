@@ -1,6 +1,5 @@
 """Creating, listing and revoking API tokens."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain import names, permissions
 from app.domain.errors import AlreadyExists, InvalidInput, LoopinError, NotFound, PermissionDenied, Refused
+from app.domain.json_text import read_json
 from app.domain.organizations import ProjectRole
 from app.domain.tokens import ScopeFilter, StatusFilter
 from app.server.clock import Clock
@@ -307,7 +307,7 @@ _Columns = tuple[
 @lru_cache
 def _permissions(stored: str) -> tuple[str, ...]:
     """Of its JSON; most tokens have the same."""
-    return tuple(json.loads(stored))
+    return tuple(read_json(stored))
 
 
 def _select(reach: Reach) -> Select[*_Columns]:
