@@ -20,7 +20,7 @@ from app.domain.text import clean, plural
 from app.domain.times import shift, utc
 
 if TYPE_CHECKING:
-    from app.server.usecases.audit_trail import Entry as Event
+    from app.server.core.audit_trail import Entry as Event
 
 _COLUMNS = (
     *("id", "at", "actor kind", "actor id", "actor", "address", "action", "organization"),
@@ -85,7 +85,10 @@ def audit(
         raise UsageError("--json, --json-lines and --csv exclude each other", hint="choose one of them")
     write = _write_list if as_json else _write_lines if as_lines else _write_csv if as_csv else _write_text
     with open_database(data, database_url, database_url_file) as database:
-        from app.server.usecases.audit_trail import Filter, ReadAudit
+        from app.server.core.audit_trail import (
+            Filter,
+            ReadAudit,
+        )
 
         # Printed as it is read: years of it do not fit into memory.
         write(ReadAudit(database).do(Filter(**wanted)))
@@ -179,7 +182,7 @@ def prune(before: datetime, file: str, as_json: bool, **place: Any) -> None:
         raise UsageError("--to is empty", hint="name a file that does not exist")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.audit_prune import PruneAudit
+        from app.server.core.audit_prune import PruneAudit
 
         done = PruneAudit(database, utc_now).do(operator(), before, path)
     written = {"file": str(path), "sha256": done.sha256} if done.events else {}

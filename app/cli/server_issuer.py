@@ -13,7 +13,7 @@ from app.domain.keyless import AUDIENCE
 
 if TYPE_CHECKING:
     # At run time it is imported when a command runs: it belongs to the extra `server`.
-    from app.server.federation.issuers import Trusted
+    from app.server.core.trusted_issuers import Trusted
 
 
 # The commands of Chainloop call it so.
@@ -64,10 +64,13 @@ def add(
     """Trust jobs of a CI system. Running servers use it at once."""
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.federation import rules
-        from app.server.federation.issuers import AddIssuer, Draft
+        from app.server.core import issuer_rules
+        from app.server.core.trusted_issuers import (
+            AddIssuer,
+            Draft,
+        )
 
-        draft = Draft(organization, url, audience, rules.parse(claims), project, private_network)
+        draft = Draft(organization, url, audience, issuer_rules.parse(claims), project, private_network)
         if not no_check:
             _probe(url, private_network)
         added = AddIssuer(database, utc_now).do(operator(), draft)
@@ -85,7 +88,7 @@ def add(
 def list_(organization: str, as_json: bool, output: str, **place: Any) -> None:
     """List the trusted issuers."""
     with open_database(**place) as database:
-        from app.server.federation.issuers import ListIssuers
+        from app.server.core.trusted_issuers import ListIssuers
 
         found = ListIssuers(database).do(organization)
     if as_json or output == "json":
@@ -110,7 +113,7 @@ def remove(issuer_id: str, as_json: bool, output: str, **place: Any) -> None:
     """Trust a CI system no longer, from the next call on."""
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.federation.issuers import RemoveIssuer
+        from app.server.core.trusted_issuers import RemoveIssuer
 
         RemoveIssuer(database, utc_now).do(operator(), issuer_id)
     if as_json or output == "json":

@@ -23,7 +23,7 @@ from app.domain.errors import UsageError
 from app.domain.text import plural
 
 if TYPE_CHECKING:
-    from app.server.keys import KeyRing
+    from app.server.core.key_ring import KeyRing
 
     Record = Callable[[str, str], None]
 
@@ -44,7 +44,7 @@ _kid = click.option("--kid", default="", metavar="KEY", help="The key, as listed
 def create(path: Path) -> None:
     """Make a ring with one key in a new file that only its owner can read."""
     with the_extra():
-        from app.server import keys as rings
+        from app.server.core import key_ring as rings
 
         rings.create(path)
     show(f"Made {path}. Keep a copy: without it nobody stays signed in and no API token works.")
@@ -59,8 +59,8 @@ def add(
     """Add a key that verifies and does not sign yet, so that all hosts know it before one signs with it."""
     path = _path(data, file)
     with the_extra(), _trail(file, data, database_url, database_url_file) as record:
-        from app.server import keys as rings
-        from app.server.usecases import audit
+        from app.server.core import audit
+        from app.server.core import key_ring as rings
 
         _, key = rings.add(path)
         record(audit.SIGNING_KEY_ADD, str(key.kid))
@@ -82,8 +82,8 @@ def rotate(
     """Put a new key in front, or one that was added: it signs from now on, the others still verify."""
     path = _path(data, file)
     with the_extra(), _trail(file, data, database_url, database_url_file) as record:
-        from app.server import keys as rings
-        from app.server.usecases import audit
+        from app.server.core import audit
+        from app.server.core import key_ring as rings
 
         ring = rings.rotate(path, kid)
         record(audit.SIGNING_KEY_ROTATE, str(ring.signing.kid))
@@ -105,8 +105,8 @@ def retire(
     """Take an old key out: sessions and API tokens that it signed end."""
     path = _path(data, file)
     with the_extra(), _trail(file, data, database_url, database_url_file) as record:
-        from app.server import keys as rings
-        from app.server.usecases import audit
+        from app.server.core import audit
+        from app.server.core import key_ring as rings
 
         rings.retire(path, kid)
         record(audit.SIGNING_KEY_RETIRE, kid)
@@ -121,7 +121,7 @@ def list_(data: Path | None, file: Path | None, as_json: bool) -> None:
     """List the keys by their ids, the one that signs first; never the keys themselves."""
     path = _path(data, file)
     with the_extra():
-        from app.server import keys as rings
+        from app.server.core import key_ring as rings
 
         _print(rings.read(path), as_json)
 
@@ -158,7 +158,7 @@ def _trail(
         return
     with open_database(data, database_url, database_url_file) as database, database.write() as session:
         from app.server.clock import utc_now
-        from app.server.usecases import audit
+        from app.server.core import audit
 
         database.now(session)
         yield lambda action, kid: audit.record(

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     # At run time they are imported when a command runs: they belong to the extra `server`.
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.server.database.engine import Database
-    from app.server.usecases.audit import Who
+    from app.server.core.audit import Who
+    from app.server.persistence.engine import Database
 
 DATABASE_VARIABLE = "LOOPIN_DATABASE_URL"
 _FILE_HINT = f"put it into a file for --database-url-file, or into {DATABASE_VARIABLE}"
@@ -187,7 +187,7 @@ def _told(error: "SQLAlchemyError") -> LoopinError:
 @contextmanager
 def naming_the_database(**place: Any) -> Iterator[None]:
     """Complete the command that an error about the schema names, so that it is for the same database."""
-    from app.server.database.migrate import NotMigrated
+    from app.server.persistence.migrate import NotMigrated
 
     try:
         yield
@@ -210,8 +210,11 @@ def open_database(
     """
     url = chosen_url(database_url, database_url_file)
     with the_extra():
-        from app.server.database.engine import Database
-        from app.server.database.migrate import check, migrate
+        from app.server.persistence.engine import Database
+        from app.server.persistence.migrate import (
+            check,
+            migrate,
+        )
         from app.server.settings import ServerSettings, check_database_url
 
         settings = ServerSettings(data=(data or default_data()).absolute(), database_url=url)
@@ -241,7 +244,7 @@ def named(positional: str | None, option: str | None, what: str) -> str:
 
 def operator() -> "Who":
     """Whoever runs this command, for the audit trail: their account and machine."""
-    from app.server.usecases.audit import Who
+    from app.server.core.audit import Who
 
     try:
         name = getpass.getuser()

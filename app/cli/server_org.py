@@ -19,7 +19,10 @@ from app.cli.server_options import (
 from app.domain.organizations import PROJECT_SCOPED, Role
 
 if TYPE_CHECKING:
-    from app.server.usecases.places import OrganizationRow, ProjectRow
+    from app.server.core.memberships import (
+        OrganizationRow,
+        ProjectRow,
+    )
 
 _ROLES = [role.value for role in Role if role is not Role.UNKNOWN]
 _PROJECT_SCOPED = {role.value for role in PROJECT_SCOPED}
@@ -38,7 +41,7 @@ def add_org(name: str | None, name_option: str | None, as_json: bool, **place: A
     wanted = named(name, name_option, "NAME")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.places import AddOrganization
+        from app.server.core.memberships import AddOrganization
 
         made = AddOrganization(database, utc_now).do(operator(), wanted)
     if as_json:
@@ -54,7 +57,7 @@ def add_org(name: str | None, name_option: str | None, as_json: bool, **place: A
 def list_orgs(as_json: bool, **place: Any) -> None:
     """List the organizations."""
     with open_database(**place) as database:
-        from app.server.usecases.places import ListOrganizations
+        from app.server.core.memberships import ListOrganizations
 
         found = ListOrganizations(database).do()
     if as_json:
@@ -94,7 +97,7 @@ def add_project(
     wanted = named(name, name_option, "NAME")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.places import AddProject
+        from app.server.core.memberships import AddProject
 
         made = AddProject(database, utc_now).do(operator(), organization, wanted)
     if as_json:
@@ -110,7 +113,7 @@ def add_project(
 def list_projects(organization: str, as_json: bool, **place: Any) -> None:
     """List the projects."""
     with open_database(**place) as database:
-        from app.server.usecases.places import ListProjects
+        from app.server.core.memberships import ListProjects
 
         found = ListProjects(database).do(organization)
     if as_json:
@@ -145,7 +148,7 @@ def set_(
     who = named(email, email_option, "EMAIL")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.places import SetMembership
+        from app.server.core.memberships import SetMembership
 
         change = SetMembership(database, utc_now).do(operator(), who, organization, Role(role))
     if as_json:
@@ -173,7 +176,7 @@ def remove(
     who = named(email, email_option, "EMAIL")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.places import RemoveMembership
+        from app.server.core.memberships import RemoveMembership
 
         RemoveMembership(database, utc_now).do(operator(), who, organization)
     if as_json:

@@ -19,7 +19,7 @@ from app.domain.organizations import ProjectRole
 
 if TYPE_CHECKING:
     # At run time it is imported when a command runs: it belongs to the extra `server`.
-    from app.server.usecases.project_members import ProjectMemberRow
+    from app.server.core.project_members import ProjectMemberRow
 
 _org = click.option("--org", "organization", required=True, metavar="ORG", help="The project's organization.")
 _project = click.option("--project", required=True, metavar="PROJECT", help="The project.")
@@ -52,7 +52,10 @@ def add(
     who = named(email, email_option, "EMAIL")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.project_members import AddProjectMember, ProjectRef
+        from app.server.core.project_members import (
+            AddProjectMember,
+            ProjectRef,
+        )
 
         there = ProjectRef(organization, project)
         before = AddProjectMember(database, utc_now).do(operator(), who, there, ProjectRole(role))
@@ -72,7 +75,7 @@ def add(
 def list_(organization: str, project: str, as_json: bool, **place: Any) -> None:
     """List who has which role in a project. Owners and admins of the organization need none."""
     with open_database(**place) as database:
-        from app.server.usecases.project_members import ListProjectMembers
+        from app.server.core.project_members import ListProjectMembers
 
         found = ListProjectMembers(database).do(organization, project)
     if as_json:
@@ -99,7 +102,10 @@ def remove(
     who = named(email, email_option, "EMAIL")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.project_members import ProjectRef, RemoveProjectMember
+        from app.server.core.project_members import (
+            ProjectRef,
+            RemoveProjectMember,
+        )
 
         there = ProjectRef(organization, project)
         RemoveProjectMember(database, utc_now).do(operator(), who, there)

@@ -22,7 +22,7 @@ from app.domain.text import clean
 
 if TYPE_CHECKING:
     # At run time it is imported when a command runs: it belongs to the extra `server`.
-    from app.server.usecases.removals import RemovalPreview
+    from app.server.core.removal import RemovalPreview
 
 _name = click.argument("name", required=False, metavar="NAME")
 _name_option = click.option("--name", "name_option", hidden=True)
@@ -51,7 +51,7 @@ def remove_user(email: str | None, email_option: str | None, yes: bool, as_json:
     who = named(email, email_option, "EMAIL")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.removals import RemoveUser
+        from app.server.core.removal import RemoveUser
 
         act = RemoveUser(database, utc_now)
         shown = act.preview(who)
@@ -74,7 +74,7 @@ def remove_org(name: str | None, name_option: str | None, yes: bool, as_json: bo
     wanted = named(name, name_option, "NAME")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.removals import RemoveOrganization
+        from app.server.core.removal import RemoveOrganization
 
         act = RemoveOrganization(database, utc_now)
         shown = act.preview(wanted)
@@ -100,7 +100,7 @@ def remove_project(
     wanted = named(name, name_option, "NAME")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.removals import RemoveProject
+        from app.server.core.removal import RemoveProject
 
         act = RemoveProject(database, utc_now)
         shown = act.preview(organization, wanted)
@@ -112,7 +112,7 @@ def remove_project(
 
 def _confirm(what: str, shown: "RemovalPreview", yes: bool) -> None:
     """Show on standard error what would end; raise Cancelled unless the name is typed."""
-    from app.server.usecases.removals import describe_counts
+    from app.server.core.removal import describe_counts
 
     show(f"Removing {what} ends: {describe_counts(shown.counts)}.", err=True)
     if any(shown.kept.values()):
@@ -133,7 +133,7 @@ def _report(where: dict[str, str], done: str, shown: "RemovalPreview", as_json: 
         left = {"left": _shape(shown.kept)} if shown.kept else {}
         show_json(where | {"removed": True, "ended": _shape(shown.counts)} | left)
         return
-    from app.server.usecases.removals import describe_counts
+    from app.server.core.removal import describe_counts
 
     show(f"{done}. Ended: {describe_counts(shown.counts)}.")
 

@@ -12,7 +12,7 @@ from app.domain.errors import UsageError
 
 if TYPE_CHECKING:
     # At run time it is imported when a server starts: it belongs to the extra `server`.
-    from app.server.sso.settings import ProviderSettings
+    from app.server.provider_settings import ProviderSettings
 
 _OPTIONS = (
     click.option(
@@ -61,7 +61,11 @@ class ProviderFlags:
 
     def read(self) -> "ProviderSettings | None":
         """None without an issuer; UsageError for options that do not go together."""
-        from app.server.sso.settings import ProviderSettings, parse_domains, parse_join
+        from app.server.provider_settings import (
+            ProviderSettings,
+            parse_domains,
+            parse_join,
+        )
 
         if not self.issuer:
             if self.client_id or self.secret_file or self.domains or self.join or self.trust_emails:

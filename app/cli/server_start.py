@@ -164,7 +164,7 @@ def start(
 ) -> None:
     """Start the server; it runs until SIGTERM or ctrl+c and finishes what it has begun."""
     with the_extra():
-        from app.server import log, runner
+        from app.server import log, main
         from app.server.settings import ServerSettings, parse_networks
     settings = ServerSettings(
         data=(data or default_data()).absolute(),
@@ -196,4 +196,4 @@ def start(
     log.configure(log_level, log_format)
     place = {"data": data, "database_url": database_url, "database_url_file": database_url_file}
     with the_extra(), naming_the_database(**place):
-        runner.run(settings, as_json)
+        main.run(settings, as_json)

@@ -11,7 +11,7 @@ from app.cli.server_options import database_options, open_database
 from app.domain.text import plural
 
 if TYPE_CHECKING:
-    from app.server.usecases.sweep import Swept
+    from app.server.core.sweep import Swept
 
 
 @click.command("sweep", cls=Leaf)
@@ -30,7 +30,7 @@ def sweep(
     It may run beside servers, which do the same every hour.
     """
     with open_database(data, database_url, database_url_file) as database:
-        from app.server.usecases.sweep import Sweep
+        from app.server.core.sweep import Sweep
 
         found = Sweep(database).preview() if dry_run else Sweep(database).run()
     if as_json:
@@ -65,6 +65,6 @@ def migrate(data: Path | None, database_url: str | None, database_url_file: Path
     A server does the same when it starts on an empty database or on SQLite. Nothing else does.
     """
     with open_database(data, database_url, database_url_file, migrating=True) as database:
-        from app.server.database.migrate import version
+        from app.server.persistence.migrate import version
 
         show(f"The database is up to date: version {version(database.engine)}.")

@@ -17,7 +17,7 @@ from app.cli.server_options import (
 
 if TYPE_CHECKING:
     # At run time it is imported when a command runs: it belongs to the extra `server`.
-    from app.server.usecases.teams import TeamRow
+    from app.server.core.teams import TeamRow
 
 _name = click.argument("name", required=False, metavar="NAME")
 _name_option = click.option("--name", "name_option", hidden=True)
@@ -35,7 +35,7 @@ def add(name: str | None, name_option: str | None, organization: str, as_json: b
     wanted = named(name, name_option, "NAME")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.teams import AddTeam
+        from app.server.core.teams import AddTeam
 
         team_id = AddTeam(database, utc_now).do(operator(), organization, wanted)
     if as_json:
@@ -52,7 +52,7 @@ def add(name: str | None, name_option: str | None, organization: str, as_json: b
 def list_(organization: str, as_json: bool, **place: Any) -> None:
     """List the teams, with the last four characters of their keys."""
     with open_database(**place) as database:
-        from app.server.usecases.teams import ListTeams
+        from app.server.core.teams import ListTeams
 
         found = ListTeams(database).do(organization)
     if as_json:
@@ -78,7 +78,7 @@ def key(name: str | None, name_option: str | None, organization: str, as_json: b
     wanted = named(name, name_option, "NAME")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.teams import CreateTeamKey
+        from app.server.core.teams import CreateTeamKey
 
         created = CreateTeamKey(database, utc_now).do(operator(), organization, wanted)
     if as_json:

@@ -20,8 +20,8 @@ from app.cli.server_options import (
 from app.domain.text import plural
 
 if TYPE_CHECKING:
-    from app.server.usecases.access import Ended
-    from app.server.usecases.people import PersonRow
+    from app.server.core.access import Ended
+    from app.server.core.accounts import PersonRow
 
 
 @click.command("add", cls=Leaf)
@@ -42,8 +42,11 @@ def add(
     """Add a person. The password is asked for, or read from standard input; it is never an argument."""
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.passwords import Passwords
-        from app.server.usecases.people import AddUser, NewPerson
+        from app.server.core.accounts import (
+            AddUser,
+            NewPerson,
+        )
+        from app.server.core.passwords import Passwords
 
         person = NewPerson(named(email, email_option, "EMAIL"), first_name, last_name).check()
         made = AddUser(database, Passwords(), utc_now).do(operator(), person, new_password())
@@ -65,7 +68,7 @@ def list_(as_json: bool, **place: Any) -> None:
     """
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.people import ListUsers
+        from app.server.core.accounts import ListUsers
 
         found = ListUsers(database, utc_now).do()
     if as_json:
@@ -118,8 +121,8 @@ def reset_password(email: str | None, email_option: str | None, as_json: bool, *
     """Give a person a new password and sign them out everywhere. It is asked for, or read from a pipe."""
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.passwords import Passwords
-        from app.server.usecases.people import ResetPassword
+        from app.server.core.accounts import ResetPassword
+        from app.server.core.passwords import Passwords
 
         reset = ResetPassword(database, Passwords(), utc_now)
         ended = reset.do(operator(), named(email, email_option, "EMAIL"), new_password())
@@ -135,7 +138,7 @@ def unlock(email: str | None, email_option: str | None, as_json: bool, **place: 
     """Let a person try again after too many wrong passwords. Limits per address stay."""
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.people import Unlock
+        from app.server.core.accounts import Unlock
 
         cleared = Unlock(database, utc_now).do(operator(), named(email, email_option, "EMAIL"))
     if as_json:
@@ -146,7 +149,7 @@ def unlock(email: str | None, email_option: str | None, as_json: bool, **place: 
 
 def _set_access(database: Any, email: str, *, allowed: bool) -> "Ended":
     from app.server.clock import utc_now
-    from app.server.usecases.people import SetAccess
+    from app.server.core.accounts import SetAccess
 
     return SetAccess(database, utc_now).do(operator(), email, allowed)
 

@@ -23,8 +23,16 @@ from app.domain.errors import UsageError
 from app.domain.text import plural
 
 if TYPE_CHECKING:
-    from app.server.usecases.access import Ended, GrantRow, KeyRow, SessionRow
-    from app.server.usecases.user_access import CreatedToken, PersonAccess
+    from app.server.core.access import (
+        Ended,
+        GrantRow,
+        KeyRow,
+        SessionRow,
+    )
+    from app.server.core.user_access import (
+        CreatedToken,
+        PersonAccess,
+    )
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -216,7 +224,7 @@ def _list_or_end(
 def _read(email: str, place: dict[str, Any]) -> "PersonAccess":
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.user_access import ReadUserAccess
+        from app.server.core.user_access import ReadUserAccess
 
         return ReadUserAccess(database, utc_now).do(email)
 
@@ -224,7 +232,7 @@ def _read(email: str, place: dict[str, Any]) -> "PersonAccess":
 def _end(kind: _Kind, email: str, only: UUID | None, place: dict[str, Any]) -> "Ended":
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.usecases.user_access import EndUserAccess
+        from app.server.core.user_access import EndUserAccess
 
         access = EndUserAccess(database, utc_now)
         end = {"sessions": access.sessions, "grants": access.grants, "keys": access.keys}[kind.name]

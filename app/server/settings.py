@@ -12,8 +12,8 @@ from app.domain.errors import UsageError
 from app.domain.inactivity import SWEEP_INTERVAL
 from app.domain.loopback import is_loopback_host
 from app.server import secret_files
-from app.server.oauth.rules import GRANT_LIFE
-from app.server.sso.settings import ProviderSettings
+from app.server.core.oauth_rules import GRANT_LIFE
+from app.server.provider_settings import ProviderSettings
 
 SEEDS = ("demo",)
 MAX_SESSION_LIFE = timedelta(days=365)

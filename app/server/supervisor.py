@@ -20,9 +20,9 @@ from multiprocessing.connection import Connection
 
 from app.domain.errors import Failed
 from app.domain.event_loop import run_to_end
-from app.server import log, runner
+from app.server import log, main
+from app.server.main import Running
 from app.server.metrics import METRICS_FOLDER
-from app.server.runner import Running
 from app.server.settings import ServerSettings
 
 # Seconds before a process that ended by itself is replaced, and those that one gets after the drain.
@@ -94,7 +94,7 @@ class Supervisor:
 
     async def run(self, announce: Callable[[Running], None]) -> None:
         """Start all, say where they serve, and return when the last one has ended."""
-        ends = runner.end_signals(self._reload)
+        ends = main.end_signals(self._reload)
         starting, stop = asyncio.create_task(self._start_all()), asyncio.create_task(ends.get())
         await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
@@ -176,7 +176,7 @@ def supervise(settings: ServerSettings, announce: Callable[[Running], None]) -> 
 
     What is wrong with the settings, the files, the database and the ports is raised as with one process.
     """
-    runner.check(settings)
+    main.check(settings)
     with ExitStack() as held:
         http = held.enter_context(_reserved(settings.host, settings.http_port, "HTTP"))
         grpc = held.enter_context(_reserved(settings.host, settings.grpc_port, "gRPC"))
@@ -213,7 +213,7 @@ def _work(settings: ServerSettings, first: bool, ready: Connection, logging_as: 
     log.configure(*logging_as)
     parent = multiprocessing.parent_process()
     try:
-        runner.serve(settings, ready.send, first=first, parent=parent.sentinel if parent else None)
+        main.serve(settings, ready.send, first=first, parent=parent.sentinel if parent else None)
     # The boundary of this process: Python would print it with its text.
     except Exception as error:
         log.failure("worker.failed", error)

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from sqlalchemy import text
 
-from app.server.database.engine import Database
+from app.server.persistence.engine import Database
 from tests.integration.server.callers import Caller
 from tests.support import databases, postgres
 from tests.support.server import AccountServer, release, sign_in, start

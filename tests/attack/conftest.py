@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.server.database.engine import Database
+from app.server.persistence.engine import Database
 from tests.support import databases
 from tests.support.organizations import Organization, add_organization
 from tests.support.server import (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.server.usecases import passwords
+from app.server.core import passwords
 from tests.support import passwords as cheap
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,13 @@ import httpx
 import pytest
 
 from app.server.addresses import counted_network
-from app.server.http.request_checks import MAX_BODY, MAX_FIELDS, MAX_HEADER, MAX_LINE
-from app.server.http.server import MAX_CONNECTIONS
+from app.server.web.request_checks import (
+    MAX_BODY,
+    MAX_FIELDS,
+    MAX_HEADER,
+    MAX_LINE,
+)
+from app.server.web.server import MAX_CONNECTIONS
 from tests.attack.conftest import SECRETS
 from tests.attack.wire import PATIENCE, SETTINGS, begin, connect, frame, rest, say, status
 from tests.support.server import AccountServer, ServerFactory, csrf_of, own_address
@@ -24,7 +29,7 @@ POST = b"POST /oauth/revoke HTTP/1.1\r\n" + FORM
 NEXT = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 HALF = b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "
 
-APPLICATION, SERVER = "app.server.http.application", "app.server.http.server"
+APPLICATION, SERVER = "app.server.web.asgi", "app.server.web.server"
 # Far longer than anybody here waits: whoever held a worker would hold it to the end.
 LONG = 20 * PATIENCE
 SILENCE_IS_FINE = dict.fromkeys((f"{APPLICATION}.ARRIVAL", f"{SERVER}.HEAD", f"{SERVER}.IDLE"), LONG)

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from app.server.http.openapi import describe
+from app.server.web.openapi import describe
 from tests.support.oauth import tokens_at
 from tests.support.organizations import Organization
 from tests.support.server import FEDERATION_SECRET, AccountServer

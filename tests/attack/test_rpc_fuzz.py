@@ -19,7 +19,7 @@ from app.proto.controlplane.v1 import (
     status_pb2,
     user_pb2,
 )
-from app.server.database.engine import Database
+from app.server.persistence.engine import Database
 from tests.attack.messages import ORGANIZATION, messages
 from tests.attack.wire import call
 from tests.integration.server.callers import Caller

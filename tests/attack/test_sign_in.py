@@ -12,13 +12,16 @@ import pytest
 from sqlalchemy import event
 
 from app.domain.errors import NotSignedIn
-from app.server.http.factory import make_app
-from app.server.parts import build
+from app.server.core.accounts import (
+    AddUser,
+    NewPerson,
+)
+from app.server.core.audit import Who
+from app.server.core.passwords import Passwords
+from app.server.core.rate_limit import PER_ACCOUNT
+from app.server.core.services import build
 from app.server.settings import ServerSettings
-from app.server.usecases.attempts import PER_ACCOUNT
-from app.server.usecases.audit import Who
-from app.server.usecases.passwords import Passwords
-from app.server.usecases.people import AddUser, NewPerson
+from app.server.web.app import make_app
 from tests.attack.conftest import SECRETS
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, csrf_of, own_address

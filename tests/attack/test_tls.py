@@ -24,7 +24,7 @@ def test_rfc4732_half_a_handshake_and_half_a_request_delay_nobody(
     own = certificate()
     cert, key = own.files(tmp_path / "tls")
     # None of them is closed for its silence while this test runs.
-    constants = {f"app.server.http.server.{name}": 20 * PATIENCE for name in ("HANDSHAKE", "HEAD", "IDLE")}
+    constants = {f"app.server.web.server.{name}": 20 * PATIENCE for name in ("HANDSHAKE", "HEAD", "IDLE")}
     server = own_target("--tls-cert", str(cert), "--tls-key", str(key), constants=constants)
     trusted = ssl.create_default_context(cadata=own.pem)
     with ExitStack() as stack:

@@ -100,8 +100,8 @@ def test_the_wheel_carries_what_is_not_python(built: Built) -> None:
     names = contents(built.wheel)
     for part in ("app/screens/tokens.tcss", "app/proto/controlplane/v1/api_token.proto", "app/py.typed"):
         assert part in names
-    assert any(n.startswith("app/server/database/versions/") and n.endswith(".py") for n in names)
-    assert any(n.startswith("app/server/http/") and n.endswith(".html") for n in names)
+    assert any(n.startswith("app/server/persistence/versions/") and n.endswith(".py") for n in names)
+    assert any(n.startswith("app/server/web/") and n.endswith(".html") for n in names)
     # Where `man` finds it beside the command, and where pipx looks for it.
     assert f"loopin-{__version__}.data/data/share/man/man1/loopin.1" in names
     assert not [n for n in names if not n.startswith(("app/", "widgets/", "loopin-"))]

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from app.server.addresses import Network
 from app.server.executor import FairExecutor
-from app.server.http.application import Application
-from app.server.http.connections import Connections
+from app.server.web.asgi import Application
+from app.server.web.connections import Connections
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

@@ -14,8 +14,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from app.domain.organizations import Role
-from app.server import parts
-from app.server.database.models import LoginSession, Membership, Organization, User
+from app.server.core import services
+from app.server.persistence.models import (
+    LoginSession,
+    Membership,
+    Organization,
+    User,
+)
 from app.server.settings import ServerSettings
 from tests.support import databases
 from tests.support.load_client import Plan
@@ -52,7 +57,7 @@ def people(server: AccountServer, count: int) -> list[tuple[str, str]]:
     """Add so many owners, ten to an organization; return (e-mail address, JWT)."""
     url = databases.url_of(server.data)
     shared = "" if url.startswith("sqlite") else url
-    made = parts.build(ServerSettings(data=server.data, database_url=shared))
+    made = services.build(ServerSettings(data=server.data, database_url=shared))
     now, hashed, found = datetime.now(UTC), made.passwords.hash(PASSWORD), []
     with made.database.write() as session:
         for number in range(count):

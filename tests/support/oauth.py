@@ -15,11 +15,14 @@ from uuid import UUID
 import httpx
 from flask.testing import FlaskClient
 
-from app.server import seed
+from app.server import sample_data
 from app.server.clock import utc_now
-from app.server.database.engine import Database
-from app.server.database.oauth_models import OAuthClient, Team
-from app.server.oauth import opaque
+from app.server.core import opaque_tokens
+from app.server.persistence.engine import Database
+from app.server.persistence.oauth_models import (
+    OAuthClient,
+    Team,
+)
 from tests.support.http_client import http_client
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, csrf_of
@@ -63,10 +66,10 @@ def answer_of(location: str) -> dict[str, str]:
     return {name: values[0] for name, values in found.items()}
 
 
-def sign_in(browser: FlaskClient, email: str = seed.OWNER) -> None:
+def sign_in(browser: FlaskClient, email: str = sample_data.OWNER) -> None:
     """Sign in to the server's pages with the sample password."""
     form = {"csrf_token": csrf_of(browser.get("/account/sign-in").text)}
-    browser.post("/account/sign-in", data=form | {"email": email, "password": seed.PASSWORD})
+    browser.post("/account/sign-in", data=form | {"email": email, "password": sample_data.PASSWORD})
 
 
 def consent_form(browser: FlaskClient, proof: Proof) -> dict[str, str]:
@@ -234,7 +237,7 @@ def add_client(database: Database, redirect_uri: str, secret: str = "") -> str:
     """Add a client of another program, as version 1.0 registered them; return its ID."""
     client = OAuthClient(
         client_id=f"client-{secrets.token_hex(8)}",
-        client_secret=opaque.digest(secret) if secret else None,
+        client_secret=opaque_tokens.digest(secret) if secret else None,
         client_id_issued_at=0,
         client_secret_expires_at=0,
     )

@@ -4,7 +4,7 @@ from functools import partial
 
 import argon2
 
-from app.server.usecases import passwords
+from app.server.core import passwords
 
 REAL = argon2.PasswordHasher
 

@@ -1,7 +1,7 @@
 """Who calls, as the server sees it."""
 
-from app.server.parts import Parts
-from app.server.usecases.actors import Actor
+from app.server.core.principals import Actor
+from app.server.core.services import Parts
 
 
 def identify(parts: Parts, bearer: str, organization: str = "") -> Actor:

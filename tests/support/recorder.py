@@ -19,7 +19,10 @@ from textual.widgets import Input
 from app.domain.tokens import APIToken, Project
 from app.screens.login_progress import LoginProgressScreen
 from app.screens.revoke_many import Countdown
-from app.server.seed import SAMPLES, Sample
+from app.server.sample_data import (
+    SAMPLES,
+    Sample,
+)
 from app.tour.player import TourApp
 from app.tour.player import keys_of as pairs
 from app.tour.script import CHAPTERS, Beat

@@ -7,8 +7,13 @@ from tests.support import passwords
 # By name, since ruff removes an import that nothing here uses.
 for module in (
     *("app.__main__", "app.clients.protection", "app.cli.root", "app.cli.server", "app.cli.server_start"),
-    *("app.server.runner", "app.server.seed", "app.server.seed_gumloop", "app.server.database.migrate"),
-    *("app.server.http.server", "app.server.rpc.server", "alembic.command", "alembic.ddl.sqlite"),
+    *(
+        "app.server.main",
+        "app.server.sample_data",
+        "app.server.sample_gumloop",
+        "app.server.persistence.migrate",
+    ),
+    *("app.server.web.server", "app.server.rpc.server", "alembic.command", "alembic.ddl.sqlite"),
     *("sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql.psycopg", "psycopg", "encodings.idna"),
 ):
     import_module(module)

@@ -31,7 +31,7 @@ class ServerProcess:
     ) -> None:
         """Start `loopin server ARGUMENTS`; standard error is appended to the file `errors`.
 
-        `constants` replaces values of modules, such as {"app.server.http.application.ARRIVAL": 0.5}, so that
+        `constants` replaces values of modules, such as {"app.server.web.asgi.ARRIVAL": 0.5}, so that
         a test of a time-out need not wait as long as a person's server does.
         """
         theirs_in, ours_in = _forkserver.Pipe(duplex=False)

@@ -11,7 +11,17 @@ import httpx
 from app.domain import permissions
 from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
-from app.server.database.models import (
+from app.server.core.api_keys import add_key
+from app.server.core.audit import Who
+from app.server.core.services import (
+    Parts,
+    build,
+)
+from app.server.core.trusted_issuers import (
+    AddIssuer,
+    Draft,
+)
+from app.server.persistence.models import (
     LoginSession,
     Membership,
     Organization,
@@ -19,12 +29,8 @@ from app.server.database.models import (
     ProjectMembership,
     User,
 )
-from app.server.database.oauth_models import Team
-from app.server.federation.issuers import AddIssuer, Draft
-from app.server.parts import Parts, build
+from app.server.persistence.oauth_models import Team
 from app.server.settings import ServerSettings
-from app.server.usecases.api_keys import add_key
-from app.server.usecases.audit import Who
 from tests.integration.server.callers import Caller
 from tests.support.issuer import Issuer
 from tests.support.oauth import Person, Program, Proof

@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.server.http import health
-from app.server.http.factory import make_app
-from app.server.parts import build
+from app.server.core.services import build
 from app.server.settings import ServerSettings
+from app.server.web import health
+from app.server.web.app import make_app
 from tests.support.oauth import Person, Proof, request_for
 from tests.support.server import AccountServer, csrf_of
 from tests.tenants.http_rows import LAST, ROWS, Ask

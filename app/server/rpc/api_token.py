@@ -8,10 +8,8 @@ from app.domain.errors import InvalidInput
 from app.domain.tokens import ScopeFilter, StatusFilter
 from app.proto.controlplane.v1 import api_token_pb2 as pb
 from app.proto.controlplane.v1 import api_token_pb2_grpc
-from app.server.rpc import messages
-from app.server.rpc.interceptor import Context, Run
-from app.server.usecases.actors import Actor
-from app.server.usecases.tokens import (
+from app.server.core.principals import Actor
+from app.server.core.tokens import (
     LIFE,
     MAX_LIFE,
     CreateToken,
@@ -20,6 +18,8 @@ from app.server.usecases.tokens import (
     RevokeToken,
     Wish,
 )
+from app.server.rpc import messages
+from app.server.rpc.interceptor import Context, Run
 
 _SCOPES = {
     pb.APITokenServiceListRequest.SCOPE_UNSPECIFIED: ScopeFilter.ANY,

@@ -14,9 +14,12 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from app.domain import errors
-from app.server.database.trouble import TooManyWriters
+from app.server.core.principals import (
+    NoOrganization,
+    NotAMember,
+)
 from app.server.deadline import DeadlineExceeded
-from app.server.usecases.actors import NoOrganization, NotAMember
+from app.server.persistence.errors import TooManyWriters
 
 _DOMAIN = "loopin"
 _NO_MESSAGE = "the request is no message of this call"

@@ -4,7 +4,7 @@ from typing import Any
 
 from grpc_health.v1 import health, health_pb2
 
-from app.server.health import Readiness
+from app.server.core.health import Readiness
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 

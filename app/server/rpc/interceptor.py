@@ -24,13 +24,19 @@ from app.domain.text import clean
 from app.server import deadline, log
 from app.server.addresses import Network, client_address
 from app.server.bearer import bearer_in
+from app.server.core.authentication import Identify
+from app.server.core.federated_tokens import (
+    VerifyFederated,
+    is_foreign,
+)
+from app.server.core.principals import (
+    DENIED,
+    Actor,
+)
 from app.server.deadline import Deadline, DeadlineExceeded
 from app.server.executor import FairExecutor
-from app.server.federation.verify import VerifyFederated, is_foreign
 from app.server.limits import Busy
 from app.server.rpc.errors import Unserved, abort, status_of
-from app.server.usecases.actors import DENIED, Actor
-from app.server.usecases.identities import Identify
 
 PREFIX = "/controlplane.v1."
 OPEN = frozenset({"/controlplane.v1.StatusService/Infoz", "/controlplane.v1.StatusService/Statusz"})

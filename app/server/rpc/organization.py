@@ -1,9 +1,13 @@
 """OrganizationService."""
 
 from app.proto.controlplane.v1 import organization_pb2, organization_pb2_grpc
+from app.server.core.organizations import (
+    CreateOrganization,
+    Settings,
+    UpdateOrganization,
+)
 from app.server.rpc import messages
 from app.server.rpc.interceptor import Context, Run
-from app.server.usecases.organizations import CreateOrganization, Settings, UpdateOrganization
 
 _OPTIONAL = (
     "api_token_max_days_inactive",

@@ -29,8 +29,8 @@ from app.proto.controlplane.v1 import (
     user_pb2_grpc,
 )
 from app.server import descriptors
+from app.server.core.services import Parts
 from app.server.executor import FairExecutor
-from app.server.parts import Parts
 from app.server.rpc.api_token import APITokenService
 from app.server.rpc.context import ContextService
 from app.server.rpc.health import HealthService

@@ -1,9 +1,12 @@
 """UserService."""
 
 from app.proto.controlplane.v1 import user_pb2, user_pb2_grpc
+from app.server.core.organizations import (
+    ListMemberships,
+    SelectMembership,
+)
 from app.server.rpc import messages
 from app.server.rpc.interceptor import Context, Run
-from app.server.usecases.organizations import ListMemberships, SelectMembership
 
 
 class UserService(user_pb2_grpc.UserServiceServicer):

@@ -26,7 +26,7 @@ from app.domain.organizations import Role
 from app.domain.tokens import ScopeFilter, StatusFilter, TokenDraft
 from app.proto.controlplane.v1 import status_pb2
 from app.server.clock import utc_now
-from app.server.usecases.places import SetMembership
+from app.server.core.memberships import SetMembership
 from app.services.chainloop_vault import SERVICE
 from app.services.login.round_trip import BrowserLogin
 from tests.integration.chainloop.test_login import begin, result_of, run, until

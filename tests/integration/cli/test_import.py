@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.organizations import Role
 from app.server.clock import utc_now
-from app.server.usecases.places import SetMembership
+from app.server.core.memberships import SetMembership
 from app.services.chainloop_vault import ChainloopVault
 from tests.support.cli import Clerk, Loopin, secrets_in
 from tests.support.organizations import OPERATOR, Organization, add_organization

@@ -11,7 +11,7 @@ from app.domain.login import LoginStep
 from app.domain.organizations import Role
 from app.domain.secret import Secret
 from app.server.clock import utc_now
-from app.server.usecases.places import SetMembership
+from app.server.core.memberships import SetMembership
 from tests.support.cli import Clerk, FormBrowser, Loopin, NoBrowser, secrets_in, signed_in
 from tests.support.http_client import http_client
 from tests.support.oauth import tokens_at

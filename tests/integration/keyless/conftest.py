@@ -5,9 +5,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from app.server.clock import utc_now
-from app.server.database.engine import Database
-from app.server.federation.issuers import AddIssuer, Draft, ListIssuers, RemoveIssuer, Trusted
-from app.server.usecases.audit import Who
+from app.server.core.audit import Who
+from app.server.core.trusted_issuers import (
+    AddIssuer,
+    Draft,
+    ListIssuers,
+    RemoveIssuer,
+    Trusted,
+)
+from app.server.persistence.engine import Database
 from tests.support.issuer import Issuer, issuer
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, SharedServers

@@ -13,9 +13,9 @@ from app.domain.errors import Unreachable
 from app.domain.secret import Secret
 from app.oidc.fetch import Fetcher
 from app.server.clock import utc_now
-from app.server.database.engine import Database
-from app.server.federation import verify as federation
-from app.server.federation.issuers import RemoveIssuer
+from app.server.core import federated_tokens as federation
+from app.server.core.trusted_issuers import RemoveIssuer
+from app.server.persistence.engine import Database
 from app.server.settings import ServerSettings
 from tests.integration.keyless.conftest import OPERATOR, Trust, add_issuer
 from tests.integration.server.callers import Caller, refusal

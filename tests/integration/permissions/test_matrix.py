@@ -11,9 +11,9 @@ import pytest
 from app.domain import permissions
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.database.engine import Database
-from app.server.federation.issuers import RemoveIssuer
-from app.server.usecases.tokens import TOO_MUCH
+from app.server.core.tokens import TOO_MUCH
+from app.server.core.trusted_issuers import RemoveIssuer
+from app.server.persistence.engine import Database
 from tests.integration.keyless.conftest import add_issuer
 from tests.integration.server.callers import Caller, refusal
 from tests.support import databases

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
-from app.server.database.engine import Database
+from app.server.persistence.engine import Database
 from tests.integration.server.callers import Caller
 from tests.support import databases
 from tests.support.databases import Prepare

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.server.usecases.organizations import MOST
+from app.server.core.organizations import MOST
 from tests.integration.server.callers import Caller, refusal
 from tests.support.databases import ON_BOTH
 from tests.support.organizations import Organization

@@ -15,12 +15,18 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, update
 
 from app.domain import inactivity
-from app.server import parts, seed
-from app.server.database.engine import Database
-from app.server.database.migrate import migrate
-from app.server.database.models import APIToken, AuditEvent, Base, Organization
+from app.server import sample_data
+from app.server.core import services
+from app.server.core.sweep import Sweep
+from app.server.persistence.engine import Database
+from app.server.persistence.migrate import migrate
+from app.server.persistence.models import (
+    APIToken,
+    AuditEvent,
+    Base,
+    Organization,
+)
 from app.server.settings import ServerSettings
-from app.server.usecases.sweep import Sweep
 from tests.integration.server.together import PROCESSES, WRITES, count_up, migrate_one, run_together
 from tests.support import databases
 from tests.support.databases import ON_BOTH, Prepare
@@ -99,20 +105,20 @@ def test_a_failed_write_leaves_nothing(database: Database) -> None:
 
 
 @pytest.fixture
-def demo(tmp_path: Path, prepare_data: Prepare) -> Iterator[parts.Parts]:
+def demo(tmp_path: Path, prepare_data: Prepare) -> Iterator[services.Parts]:
     prepare_data(tmp_path)
     url = databases.url_of(tmp_path)
     shared = url if url.startswith("postgresql") else ""
-    made = parts.build(ServerSettings(data=tmp_path, database_url=shared, seed="demo"), lambda: NOW)
-    seed.seed(made)
+    made = services.build(ServerSettings(data=tmp_path, database_url=shared, seed="demo"), lambda: NOW)
+    sample_data.seed(made)
     yield made
     made.database.close()
 
 
 @ON_BOTH
-def test_the_sample_data_tells_its_story(demo: parts.Parts) -> None:
+def test_the_sample_data_tells_its_story(demo: services.Parts) -> None:
     made = demo
-    seed.seed(made)
+    sample_data.seed(made)
     with made.database.read() as session:
         tokens = session.scalars(select(APIToken)).all()
     alive = [token for token in tokens if token.revoked_at is None]
@@ -125,7 +131,7 @@ def test_the_sample_data_tells_its_story(demo: parts.Parts) -> None:
 
 
 @ON_BOTH
-def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(demo: parts.Parts) -> None:
+def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(demo: services.Parts) -> None:
     made = demo
     swept = made.sweep.run()
     assert {token.name for token in swept} == {
@@ -145,7 +151,7 @@ def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(demo: parts.Parts)
 
 
 @ON_BOTH
-def test_without_a_threshold_nothing_is_swept(demo: parts.Parts) -> None:
+def test_without_a_threshold_nothing_is_swept(demo: services.Parts) -> None:
     made = demo
     with made.database.write() as session:
         session.execute(update(Organization).values(api_token_max_days_inactive=None))

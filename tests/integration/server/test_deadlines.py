@@ -13,10 +13,10 @@ from sqlalchemy import func, select, text
 from app.proto.controlplane.v1 import api_token_pb2 as pb
 from app.proto.controlplane.v1 import api_token_pb2_grpc
 from app.server import deadline
-from app.server.database.engine import Database
-from app.server.database.migrate import migrate
-from app.server.database.models import Organization
 from app.server.deadline import Deadline, DeadlineExceeded
+from app.server.persistence.engine import Database
+from app.server.persistence.migrate import migrate
+from app.server.persistence.models import Organization
 from tests.integration.server.callers import Caller
 from tests.integration.server.test_life import PATIENCE, nobody_writes, wait_for
 from tests.support import databases

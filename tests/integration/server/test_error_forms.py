@@ -19,12 +19,15 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.server.database import engine
-from app.server.http import health
-from app.server.http.factory import make_app
-from app.server.parts import Parts, build
+from app.server.core.services import (
+    Parts,
+    build,
+)
+from app.server.persistence import engine
+from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings
-from app.server.sso.settings import ProviderSettings
+from app.server.web import health
+from app.server.web.app import make_app
 from tests.support.provider import running_provider
 from tests.support.server import csrf_of
 from tests.unit.keyless.tokens import raw

@@ -14,18 +14,24 @@ from argon2 import PasswordHasher
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sqlalchemy import func, select, update
 
-from app.server import deadline, seed
-from app.server.database.models import LoginAttempt, User
-from app.server.database.trouble import NoDatabase, TooManyWriters
+from app.server import deadline, sample_data
+from app.server.core.passwords import Passwords
+from app.server.core.services import Parts
+from app.server.core.sign_in import SignIn
+from app.server.core.tokens import Wish
 from app.server.deadline import Deadline
 from app.server.executor import MAX_OF_ONE, SHARE
-from app.server.http.server import WORKERS as HTTP_WORKERS
 from app.server.limits import Busy
-from app.server.parts import Parts
+from app.server.persistence.errors import (
+    NoDatabase,
+    TooManyWriters,
+)
+from app.server.persistence.models import (
+    LoginAttempt,
+    User,
+)
 from app.server.rpc.server import WORKERS
-from app.server.usecases.accounts import SignIn
-from app.server.usecases.passwords import Passwords
-from app.server.usecases.tokens import Wish
+from app.server.web.server import WORKERS as HTTP_WORKERS
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server.test_in_flight import parts as parts
 from tests.integration.server.test_life import nobody_writes, wait_for
@@ -121,32 +127,32 @@ def test_requests_of_one_caller_that_wait_leave_workers_for_others(fresh_server:
 def test_a_sign_in_that_reached_the_limit_does_not_count_as_a_failure(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.server.usecases.passwords.PATIENCE", 0.0)
+    monkeypatch.setattr("app.server.core.passwords.PATIENCE", 0.0)
     passwords = Passwords(at_once=1)
     sign_in = SignIn(parts.database, passwords, parts.tokens, parts.clock, parts.settings.session_life)
     with passwords._limit.hold(), pytest.raises(Busy):
-        sign_in.do(seed.OWNER, seed.PASSWORD, "192.0.2.1")
+        sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "192.0.2.1")
     with parts.database.read() as session:
         failed = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.succeeded.is_(False))
         assert session.scalar(failed) == 0
-    assert sign_in.do(seed.OWNER, seed.PASSWORD, "192.0.2.1").email == seed.OWNER
+    assert sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "192.0.2.1").email == sample_data.OWNER
 
 
 @ON_BOTH
 def test_a_hash_that_found_no_room_to_be_renewed_does_not_keep_anybody_out(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    dated = PasswordHasher(time_cost=1, memory_cost=8192).hash(seed.PASSWORD)
+    dated = PasswordHasher(time_cost=1, memory_cost=8192).hash(sample_data.PASSWORD)
     with parts.database.write() as session:
-        session.execute(update(User).where(User.email == seed.OWNER).values(password_hash=dated))
+        session.execute(update(User).where(User.email == sample_data.OWNER).values(password_hash=dated))
 
     def busy(_self: Passwords, _password: str) -> str:
         raise Busy
 
     monkeypatch.setattr(Passwords, "hash", busy)
-    assert parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").email == seed.OWNER
+    assert parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "").email == sample_data.OWNER
     with parts.database.read() as session:
-        assert session.scalar(select(User.password_hash).where(User.email == seed.OWNER)) == dated
+        assert session.scalar(select(User.password_hash).where(User.email == sample_data.OWNER)) == dated
         failed = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.succeeded.is_(False))
         assert session.scalar(failed) == 0
 
@@ -156,7 +162,7 @@ def test_a_token_whose_use_cannot_be_noted_is_not_served(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a sweep could revoke it a moment later, as one that nobody uses."""
-    owner = identify(parts, parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").jwt, "acme")
+    owner = identify(parts, parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "").jwt, "acme")
     _, jwt = parts.create_token.do(owner, Wish("ci"))
     monkeypatch.setattr(type(parts.database), "write", lambda _self: (_ for _ in ()).throw(TooManyWriters()))
     with pytest.raises(TooManyWriters):

@@ -16,32 +16,65 @@ from sqlalchemy import event, func, select, update
 
 from app.domain.errors import LoopinError, NotFound, NotSignedIn, PermissionDenied, Refused
 from app.domain.organizations import Role
-from app.server import parts as server_parts
-from app.server import seed, seed_gumloop
-from app.server.database.models import APIToken, AuditEvent, LoginSession, User
-from app.server.database.oauth_models import OAuthGrant
-from app.server.http.factory import make_app
-from app.server.http.visitor import Visitor
-from app.server.keys import FILE_NAME, load_or_make
+from app.server import sample_data, sample_gumloop
+from app.server.core import audit
+from app.server.core import services as server_parts
+from app.server.core.accounts import (
+    ResetPassword,
+    SetAccess,
+)
+from app.server.core.api_keys import (
+    CreateKey,
+    DeleteKey,
+)
+from app.server.core.browser_sessions import (
+    BrowserSessions,
+    SignedInBrowser,
+)
+from app.server.core.grants import Store
+from app.server.core.issued import Person
+from app.server.core.key_ring import (
+    FILE_NAME,
+    load_or_make,
+)
+from app.server.core.memberships import (
+    RemoveMembership,
+    SetMembership,
+)
+from app.server.core.organizations import Settings
+from app.server.core.own_access import OwnAccess
+from app.server.core.own_password import ChangePassword
+from app.server.core.passwords import Passwords
+from app.server.core.principals import (
+    Actor,
+    FederatedActor,
+    PersonActor,
+)
+from app.server.core.rate_limit import PER_ACCOUNT
+from app.server.core.removal import (
+    RemoveOrganization,
+    RemoveProject,
+    RemoveUser,
+)
+from app.server.core.services import Parts
+from app.server.core.sign_in import SignIn
+from app.server.core.tokens import (
+    CreateToken,
+    ProjectRef,
+    RevokeToken,
+    Wish,
+)
 from app.server.limits import Busy
-from app.server.oauth.issued import Person
-from app.server.oauth.store import Store
-from app.server.parts import Parts
+from app.server.persistence.models import (
+    APIToken,
+    AuditEvent,
+    LoginSession,
+    User,
+)
+from app.server.persistence.oauth_models import OAuthGrant
 from app.server.settings import ServerSettings
-from app.server.usecases import audit
-from app.server.usecases.accounts import SignIn
-from app.server.usecases.actors import Actor, FederatedActor, PersonActor
-from app.server.usecases.api_keys import CreateKey, DeleteKey
-from app.server.usecases.attempts import PER_ACCOUNT
-from app.server.usecases.browser_sessions import BrowserSessions, SignedInBrowser
-from app.server.usecases.organizations import Settings
-from app.server.usecases.own_access import OwnAccess
-from app.server.usecases.own_password import ChangePassword
-from app.server.usecases.passwords import Passwords
-from app.server.usecases.people import ResetPassword, SetAccess
-from app.server.usecases.places import RemoveMembership, SetMembership
-from app.server.usecases.removals import RemoveOrganization, RemoveProject, RemoveUser
-from app.server.usecases.tokens import CreateToken, ProjectRef, RevokeToken, Wish
+from app.server.web.app import make_app
+from app.server.web.browser_session import Visitor
 from tests.support import databases, oauth
 from tests.support.databases import ON_BOTH, Prepare
 from tests.support.oauth import (
@@ -57,7 +90,7 @@ from tests.support.principals import identify
 pytestmark = pytest.mark.slow
 
 OPERATOR = audit.Who("operator")
-EMAIL, PASSWORD, NEW_PASSWORD = seed.OWNER, seed.PASSWORD, "another-password-not-real"
+EMAIL, PASSWORD, NEW_PASSWORD = sample_data.OWNER, sample_data.PASSWORD, "another-password-not-real"
 URL = "http://127.0.0.1:1"
 PATIENCE = 30.0
 
@@ -71,8 +104,8 @@ def parts(tmp_path: Path, prepare_data: Prepare) -> Iterator[Parts]:
     if not url.startswith("sqlite"):
         settings = replace(settings, database_url=url, signing_key_file=tmp_path / FILE_NAME)
     made = server_parts.build(settings)
-    seed.seed(made)
-    seed_gumloop.add(made)
+    sample_data.seed(made)
+    sample_gumloop.add(made)
     yield made
     made.database.close()
 
@@ -129,7 +162,7 @@ def become_a_viewer(parts: Parts) -> None:
 
 
 def keep_an_owner(parts: Parts) -> None:
-    SetMembership(parts.database, parts.clock).do(OPERATOR, seed.VIEWER, "acme", Role.OWNER)
+    SetMembership(parts.database, parts.clock).do(OPERATOR, sample_data.VIEWER, "acme", Role.OWNER)
 
 
 def stored_hash(parts: Parts) -> str | None:
@@ -444,7 +477,7 @@ def test_of_two_owners_only_one_can_be_removed(parts: Parts) -> None:
     keep_an_owner(parts)
     clock = Held()
     acts = RemoveUser(parts.database, clock), RemoveUser(parts.database, parts.clock)
-    shown = [RemoveUser(parts.database, parts.clock).preview(email) for email in (EMAIL, seed.VIEWER)]
+    shown = [RemoveUser(parts.database, parts.clock).preview(email) for email in (EMAIL, sample_data.VIEWER)]
     [error] = beside(lambda: acts[0].do(OPERATOR, shown[0]), lambda: acts[1].do(OPERATOR, shown[1]), clock)
     assert isinstance(error, Refused)
     assert "last owner of acme" in error.message

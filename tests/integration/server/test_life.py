@@ -207,7 +207,7 @@ def test_requests_that_nobody_has_accepted_yet_are_answered_too(fresh_server: Se
 
 def test_silent_connections_hold_nobody_up(fresh_server: ServerFactory) -> None:
     # None of them is closed for its silence while this test runs.
-    constants = {f"app.server.http.server.{name}": 10 * PATIENCE for name in ("HEAD", "IDLE")}
+    constants = {f"app.server.web.server.{name}": 10 * PATIENCE for name in ("HEAD", "IDLE")}
     server = fresh_server(constants={**constants, **no_drain_limit()})
     host, _, port = server.http.removeprefix("http://").rpartition(":")
     silent = [socket.create_connection((host, int(port))) for _ in range(40)]
@@ -256,7 +256,7 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 def test_a_lock_of_the_database_does_not_hold_up_its_end(fresh_server: ServerFactory) -> None:
     # Whoever waits for the lock waits longer than this test does.
     constants = {
-        "app.server.database.engine.BUSY_TIMEOUT_MS": 3_600_000,
+        "app.server.persistence.engine.BUSY_TIMEOUT_MS": 3_600_000,
         "app.server.settings.ServerSettings": partial(ServerSettings, drain=timedelta(seconds=2)),
     }
     server = fresh_server("--log-level", "debug", constants=constants)
@@ -311,7 +311,7 @@ def test_before_it_stops_it_says_that_it_is_not_ready_and_serves(fresh_server: S
 
 @ON_BOTH
 def test_it_tidies_up_also_when_it_does_not_sweep(fresh_server: ServerFactory) -> None:
-    constants = {"app.server.sweeper.FIRST_RUN": timedelta(0)}
+    constants = {"app.server.scheduler.FIRST_RUN": timedelta(0)}
     server = fresh_server()
     sign_in(server, *server.owner)
     server.stop()

@@ -11,8 +11,8 @@ from grpc_health.v1 import health_pb2
 from sqlalchemy.exc import IntegrityError
 
 from app.proto.controlplane.v1 import context_pb2
-from app.server.database.engine import Database
 from app.server.error_report import report
+from app.server.persistence.engine import Database
 from tests.integration.server.callers import TIMEOUT, Caller
 from tests.support import databases
 from tests.support.databases import ON_BOTH
@@ -77,7 +77,7 @@ def test_what_nobody_expected_is_found_by_the_id_of_the_call(
         file, _, rest = place.partition(":")
         assert file.startswith("app/server/")
         assert rest.partition(" ")[0].isdigit()
-    assert any(place.startswith("app/server/usecases/") for place in failed["at"])
+    assert any(place.startswith("app/server/core/") for place in failed["at"])
     code = {"sqlite": ("sqlite_error", "SQLITE_ERROR"), "postgresql": ("sqlstate", "42P01")}[database_kind]
     assert failed[code[0]] == code[1]
     assert "memberships" not in json.dumps(failed), "the text of an exception may quote what was sent"

@@ -29,9 +29,12 @@ from app.proto.controlplane.v1 import (
 )
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.usecases.passwords import Passwords
-from app.server.usecases.people import AddUser, NewPerson
-from app.server.usecases.places import SetMembership
+from app.server.core.accounts import (
+    AddUser,
+    NewPerson,
+)
+from app.server.core.memberships import SetMembership
+from app.server.core.passwords import Passwords
 from tests.integration.server.callers import TIMEOUT, Caller
 from tests.support.databases import ON_BOTH, ago
 from tests.support.organizations import OPERATOR, PASSWORD, Organization

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from app.server import seed
-from app.server.parts import Parts
-from app.server.usecases.organizations import read_context
-from app.server.usecases.tokens import Wish
+from app.server import sample_data
+from app.server.core.organizations import read_context
+from app.server.core.services import Parts
+from app.server.core.tokens import Wish
 from tests.integration.server.test_in_flight import parts as parts
 from tests.support.databases import ON_BOTH
 from tests.support.principals import identify
@@ -17,7 +17,7 @@ from tests.support.principals import identify
 
 @pytest.fixture
 def jwt(parts: Parts) -> str:
-    return parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").jwt
+    return parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "").jwt
 
 
 def statements(parts: Parts, work: Callable[[], object]) -> list[str]:
@@ -41,7 +41,7 @@ def test_current_is_one_statement(parts: Parts, jwt: str, organization: str) -> 
         "SELECT"
     ]
     ((user, belonging),) = found
-    assert user.email == belonging.user.email == seed.OWNER
+    assert user.email == belonging.user.email == sample_data.OWNER
     assert belonging.organization.name == "acme"
     assert belonging.membership.role == "owner"
 

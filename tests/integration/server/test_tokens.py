@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.domain import names
 from app.proto.controlplane.v1 import api_token_pb2 as pb
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
-from app.server.usecases import tokens
+from app.server.core import tokens
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server.conftest import WEB, Cast
 from tests.support.databases import ON_BOTH

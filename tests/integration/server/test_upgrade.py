@@ -18,12 +18,16 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import Failed, Unreachable
-from app.server.database import engine, migrate
-from app.server.database.engine import Database
-from app.server.database.models import Base, Organization, ProjectMembership
-from app.server.database.trouble import NoDatabase
-from app.server.usecases.passwords import Passwords
-from app.server.usecases.project_members import ListProjectMembers
+from app.server.core.passwords import Passwords
+from app.server.core.project_members import ListProjectMembers
+from app.server.persistence import engine, migrate
+from app.server.persistence.engine import Database
+from app.server.persistence.errors import NoDatabase
+from app.server.persistence.models import (
+    Base,
+    Organization,
+    ProjectMembership,
+)
 from tests.integration.server.callers import Caller
 from tests.support import databases
 from tests.support import server as servers

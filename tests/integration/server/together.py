@@ -6,9 +6,9 @@ from multiprocessing.synchronize import Barrier
 
 from sqlalchemy import select
 
-from app.server.database.engine import Database
-from app.server.database.migrate import migrate
-from app.server.database.models import Organization
+from app.server.persistence.engine import Database
+from app.server.persistence.migrate import migrate
+from app.server.persistence.models import Organization
 
 PROCESSES, WRITES = 3, 200
 PATIENCE = 60.0

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from app.server import seed, seed_gumloop
+from app.server import sample_data, sample_gumloop
 from app.server.clock import Clock
-from app.server.parts import Parts, build
+from app.server.core.services import (
+    Parts,
+    build,
+)
 from app.server.settings import ServerSettings
 from tests.support import databases
 from tests.support.databases import Prepare
@@ -75,7 +78,7 @@ def settings(tmp_path: Path, database_url: str) -> ServerSettings:
 def parts(settings: ServerSettings, clock: Clock | None) -> Iterator[Parts]:
     """The parts of a server in this process, with the sample data."""
     built = build(settings, clock)
-    seed.seed(built)
-    seed_gumloop.add(built)
+    sample_data.seed(built)
+    sample_gumloop.add(built)
     yield built
     built.database.close()

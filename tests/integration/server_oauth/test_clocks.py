@@ -8,12 +8,18 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from app.server import seed
+from app.server import sample_data
 from app.server.clock import utc_now
-from app.server.database.oauth_models import OAuthCode, OAuthToken
-from app.server.http.factory import make_app
-from app.server.oauth import opaque
-from app.server.parts import Parts, build
+from app.server.core import opaque_tokens
+from app.server.core.services import (
+    Parts,
+    build,
+)
+from app.server.persistence.oauth_models import (
+    OAuthCode,
+    OAuthToken,
+)
+from app.server.web.app import make_app
 from tests.support.databases import ON_BOTH
 from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in
 from tests.support.server import csrf_of
@@ -32,7 +38,7 @@ def replica(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replica]:
 
         def make(off: timedelta = timedelta(0)) -> FlaskClient:
             with monkeypatch.context() as patch:
-                patch.setattr("app.server.parts.utc_now", lambda: utc_now() + off)
+                patch.setattr("app.server.core.services.utc_now", lambda: utc_now() + off)
                 made = build(parts.settings)
             stack.callback(made.database.close)
             return make_app(made, URL).test_client()
@@ -57,7 +63,7 @@ def test_a_code_is_good_for_a_minute_at_every_replica(parts: Parts, replica: Rep
     assert wrong.post("/oauth/token", data=code_at(right, Proof())).status_code == 200
     late = code_at(right, Proof())
     with parts.database.write() as session:
-        of_code = update(OAuthCode).where(OAuthCode.code_hash == opaque.digest(late["code"]))
+        of_code = update(OAuthCode).where(OAuthCode.code_hash == opaque_tokens.digest(late["code"]))
         session.execute(of_code.values(expires_at=utc_now() - timedelta(seconds=1)))
     answer = wrong.post("/oauth/token", data=late)
     assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_grant")
@@ -72,7 +78,7 @@ def test_a_refresh_token_is_repeated_for_ten_seconds_at_every_replica(
     first = refresh(right, token)
     assert refresh(wrong, token)["refresh_token"] == first["refresh_token"]
     with parts.database.write() as session:
-        used = update(OAuthToken).where(OAuthToken.token_hash == opaque.digest(token))
+        used = update(OAuthToken).where(OAuthToken.token_hash == opaque_tokens.digest(token))
         session.execute(used.values(rotated_at=utc_now() - timedelta(seconds=11)))
     assert refresh(wrong, token)["error"] == "invalid_grant"
     assert refresh(right, first["refresh_token"])["error"] == "invalid_grant"
@@ -80,7 +86,11 @@ def test_a_refresh_token_is_repeated_for_ten_seconds_at_every_replica(
 
 def test_wrong_passwords_count_at_every_replica(replica: Replica) -> None:
     def tried(at: FlaskClient) -> int:
-        form = {"csrf_token": csrf_of(at.get("/account/sign-in").text), "email": seed.VIEWER, "password": "x"}
+        form = {
+            "csrf_token": csrf_of(at.get("/account/sign-in").text),
+            "email": sample_data.VIEWER,
+            "password": "x",
+        }
         return at.post("/account/sign-in", data=form).status_code
 
     right = replica()

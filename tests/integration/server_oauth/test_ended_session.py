@@ -5,11 +5,14 @@ from urllib.parse import unquote
 import pytest
 
 from app.domain.errors import SessionEnded
-from app.server.http.factory import make_app
-from app.server.parts import Parts
-from app.server.usecases.api_keys import CreateKey, DeleteKey
-from app.server.usecases.own_access import OwnAccess
-from app.server.usecases.own_password import ChangePassword
+from app.server.core.api_keys import (
+    CreateKey,
+    DeleteKey,
+)
+from app.server.core.own_access import OwnAccess
+from app.server.core.own_password import ChangePassword
+from app.server.core.services import Parts
+from app.server.web.app import make_app
 from tests.support import oauth
 from tests.support.server import csrf_of
 

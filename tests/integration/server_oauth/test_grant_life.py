@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.server.http.factory import make_app
-from app.server.oauth import opaque, rules
-from app.server.oauth.store import Store
-from app.server.parts import Parts
+from app.server.core import oauth_rules, opaque_tokens
+from app.server.core.grants import Store
+from app.server.core.services import Parts
 from app.server.settings import ServerSettings
+from app.server.web.app import make_app
 from tests.support import oauth
 from tests.support.databases import ON_BOTH
 from tests.support.oauth import Proof
@@ -67,7 +67,7 @@ def works(client: FlaskClient, token: str) -> bool:
 
 def expiry(parts: Parts, token: str, now: datetime) -> datetime:
     with parts.database.read() as session:
-        store = Store(session, lambda: now, opaque.Successors(parts.ring))
+        store = Store(session, lambda: now, opaque_tokens.Successors(parts.ring))
         found = store.find_token(token)
     assert found is not None
     return found.expires_at
@@ -81,7 +81,9 @@ def test_refreshing_all_the_time_does_not_move_the_end_of_a_grant(
     assert expiry(parts, tokens["refresh_token"], clock.now) == START + LIFE
     while clock.now < START + LIFE - timedelta(minutes=30):
         clock.now += (
-            timedelta(hours=1) if clock.now < START + LIFE - rules.ACCESS_LIFE else rules.ACCESS_LIFE / 2
+            timedelta(hours=1)
+            if clock.now < START + LIFE - oauth_rules.ACCESS_LIFE
+            else oauth_rules.ACCESS_LIFE / 2
         )
         status, tokens = refresh(client, tokens["refresh_token"])
         assert status == 200

@@ -8,9 +8,9 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.server.http.factory import make_app
-from app.server.parts import build
+from app.server.core.services import build
 from app.server.settings import ServerSettings
+from app.server.web.app import make_app
 from tests.support.oauth import CLIENT, REDIRECT
 
 pytestmark = pytest.mark.slow

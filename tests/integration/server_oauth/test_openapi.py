@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.server.http import health
-from app.server.http.factory import make_app
-from app.server.parts import build
+from app.server.core.services import build
+from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings
-from app.server.sso.settings import ProviderSettings
+from app.server.web import health
+from app.server.web.app import make_app
 
 URL = "http://127.0.0.1:1"
 

@@ -10,15 +10,23 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select
 
-from app.server import seed
-from app.server.database.models import Base, User
-from app.server.database.oauth_models import APIKey, OAuthGrant, OAuthToken, Team
-from app.server.http.factory import make_app
-from app.server.oauth import opaque
-from app.server.oauth.issued import Person
-from app.server.parts import Parts
-from app.server.usecases.api_keys import CreateKey
-from app.server.usecases.browser_sessions import SignedInBrowser
+from app.server import sample_data
+from app.server.core import opaque_tokens
+from app.server.core.api_keys import CreateKey
+from app.server.core.browser_sessions import SignedInBrowser
+from app.server.core.issued import Person
+from app.server.core.services import Parts
+from app.server.persistence.models import (
+    Base,
+    User,
+)
+from app.server.persistence.oauth_models import (
+    APIKey,
+    OAuthGrant,
+    OAuthToken,
+    Team,
+)
+from app.server.web.app import make_app
 from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in
 from tests.support.server import ROOT
 
@@ -68,18 +76,18 @@ def test_twenty_uses_of_one_code_at_once_give_tokens_once_and_then_end_them(part
     assert len(good) == 1
     assert {body["error"] for status, body in answers if status != 200} == {"invalid_grant"}
     with parts.database.read() as session:
-        token = session.get_one(OAuthToken, opaque.digest(good[0]["access_token"]))
+        token = session.get_one(OAuthToken, opaque_tokens.digest(good[0]["access_token"]))
         assert session.get_one(OAuthGrant, token.grant_id).ended_at is not None
 
 
 @pytest.mark.parametrize("whose", ["person", "team"])
 def test_twenty_keys_made_at_once_leave_one_that_works(parts: Parts, whose: str) -> None:
     with parts.database.read() as session:
-        person = Person.of(session.scalars(select(User).where(User.email == seed.OWNER)).one())
+        person = Person.of(session.scalars(select(User).where(User.email == sample_data.OWNER)).one())
         team = (
             session.scalars(select(Team.id).where(Team.name == "growth")).one() if whose == "team" else None
         )
-    jwt = parts.sign_in.do(seed.OWNER, seed.PASSWORD, "")
+    jwt = parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "")
     browser = SignedInBrowser(person, parts.tokens.verify(jwt.jwt).id)
     make = CreateKey(parts.database, parts.clock)
     with ThreadPoolExecutor(20) as pool:
@@ -88,7 +96,7 @@ def test_twenty_keys_made_at_once_leave_one_that_works(parts: Parts, whose: str)
     with parts.database.read() as session:
         live = select(APIKey.key_hash).where(APIKey.ended_at.is_(None), APIKey.team_id == team)
         [left] = session.scalars(live).all()
-    assert left in {opaque.digest(key) for key in made}
+    assert left in {opaque_tokens.digest(key) for key in made}
 
 
 def test_the_tables_are_what_the_models_say(parts: Parts) -> None:

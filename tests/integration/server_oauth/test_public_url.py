@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from app.server.http.factory import make_app
-from app.server.parts import build
+from app.server.core.services import build
 from app.server.settings import ServerSettings, parse_networks
+from app.server.web.app import make_app
 from tests.support.oauth import CLIENT, Proof, answer_of, request_for
 
 REFRESH = {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": "ort_unknown"}

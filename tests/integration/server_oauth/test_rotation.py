@@ -7,10 +7,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.server import keys
-from app.server.http.factory import make_app
-from app.server.parts import Parts, build
+from app.server.core import key_ring
+from app.server.core.services import (
+    Parts,
+    build,
+)
 from app.server.settings import ServerSettings
+from app.server.web.app import make_app
 from tests.support.server import csrf_of
 
 STALE, READ = 400, 401
@@ -46,12 +49,12 @@ class Page:
 def test_pages_are_signed_with_the_newest_key_and_open_ones_stay_good(parts: Parts, app: Flask) -> None:
     path, old = parts.ring.path, str(parts.ring.signing.kid)
     before, forgotten = Page(app), Page(app)
-    keys.rotate(path)
+    key_ring.rotate(path)
     parts.ring.reload()
     after = Page(app)
     assert before.send() == READ
     assert after.send() == READ
-    keys.retire(path, old)
+    key_ring.retire(path, old)
     parts.ring.reload()
     assert forgotten.send() == STALE
     assert after.send() == READ
@@ -59,8 +62,8 @@ def test_pages_are_signed_with_the_newest_key_and_open_ones_stay_good(parts: Par
 
 def test_a_cookie_keeps_its_name_through_a_rotation_and_a_restart(parts: Parts, app: Flask) -> None:
     path, old = parts.ring.path, str(parts.ring.signing.kid)
-    keys.rotate(path)
-    keys.retire(path, old)
+    key_ring.rotate(path)
+    key_ring.retire(path, old)
     again = build(parts.settings)
     try:
         names = [made.config["SESSION_COOKIE_NAME"] for made in (app, make_app(again, "http://127.0.0.1:1"))]

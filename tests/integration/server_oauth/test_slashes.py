@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app.server.http.factory import make_app
-from app.server.parts import build
+from app.server.core.services import build
 from app.server.settings import ServerSettings
+from app.server.web.app import make_app
 
 EVIL = "http://evil.example"
 

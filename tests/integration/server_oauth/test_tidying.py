@@ -5,15 +5,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event, func, select
 
-from app.server import seed
+from app.server import sample_data
 from app.server.clock import Clock
-from app.server.database.models import User
-from app.server.database.oauth_models import OAuthCode, OAuthGrant, OAuthToken
-from app.server.oauth import opaque
-from app.server.oauth.store import Store
-from app.server.parts import Parts
-from app.server.usecases import tidying
-from app.server.usecases.tidying import REUSE_KNOWN
+from app.server.core import opaque_tokens, tidying
+from app.server.core.grants import Store
+from app.server.core.services import Parts
+from app.server.core.tidying import REUSE_KNOWN
+from app.server.persistence.models import User
+from app.server.persistence.oauth_models import (
+    OAuthCode,
+    OAuthGrant,
+    OAuthToken,
+)
 from tests.support.databases import ON_BOTH
 from tests.support.oauth import CLIENT, REDIRECT
 
@@ -30,7 +33,7 @@ def clock() -> Clock:
 def ended(parts: Parts, count: int) -> None:
     """Grants that ended so long ago that nothing asks for them."""
     with parts.database.write() as session:
-        owner = session.scalars(select(User.id).where(User.email == seed.OWNER)).one()
+        owner = session.scalars(select(User.id).where(User.email == sample_data.OWNER)).one()
         session.add_all(
             OAuthGrant(
                 client_id=CLIENT, user_id=owner, scope="userinfo", created_at=LONG_AGO, expires_at=LONG_AGO
@@ -42,7 +45,7 @@ def ended(parts: Parts, count: int) -> None:
 def add_ends(parts: Parts, ends: dict[str, timedelta]) -> None:
     """A code and a token for each name, with its end so long from now."""
     with parts.database.write() as session:
-        owner = session.scalars(select(User.id).where(User.email == seed.OWNER)).one()
+        owner = session.scalars(select(User.id).where(User.email == sample_data.OWNER)).one()
         grant = OAuthGrant(
             client_id=CLIENT, user_id=owner, scope="userinfo", created_at=NOW, expires_at=NOW + SECOND
         )
@@ -78,12 +81,12 @@ def test_tidying_deletes_what_ended_long_ago_and_nothing_else(
 def test_one_request_reads_a_person_once(parts: Parts) -> None:
     asked: list[str] = []
     with parts.database.read() as session:
-        owner = session.scalars(select(User.id).where(User.email == seed.OWNER)).one()
+        owner = session.scalars(select(User.id).where(User.email == sample_data.OWNER)).one()
     event.listen(parts.database.engine, "before_cursor_execute", lambda *how: asked.append(how[2]))
     with parts.database.read() as session:
-        store = Store(session, lambda: NOW, opaque.Successors(parts.ring))
+        store = Store(session, lambda: NOW, opaque_tokens.Successors(parts.ring))
         people = [store.person(owner) for _ in range(3)]
-    assert [person.email if person else "" for person in people] == [seed.OWNER] * 3
+    assert [person.email if person else "" for person in people] == [sample_data.OWNER] * 3
     assert len([text for text in asked if "FROM users" in text]) == 1
 
 

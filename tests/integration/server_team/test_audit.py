@@ -19,19 +19,31 @@ from sqlalchemy import text
 
 from app.domain.errors import AlreadyExists, Failed, UsageError
 from app.domain.organizations import Role
-from app.server import keys
-from app.server.database.engine import Database
-from app.server.database.migrate import migrate
-from app.server.database.models import AuditArchive, Organization
-from app.server.database.trouble import NoDatabase
-from app.server.jwts import Tokens
-from app.server.sso.account_linking import SignInVerified, VerifiedIdentity
-from app.server.sso.settings import Join
-from app.server.usecases import audit, audit_prune
-from app.server.usecases.audit_prune import PruneAudit, Pruned
-from app.server.usecases.audit_trail import Filter, ReadAudit, query_of
-from app.server.usecases.places import AddOrganization
-from app.server.usecases.removals import RemoveOrganization
+from app.server.core import audit, audit_prune, key_ring
+from app.server.core.account_linking import (
+    SignInVerified,
+    VerifiedIdentity,
+)
+from app.server.core.audit_prune import (
+    PruneAudit,
+    Pruned,
+)
+from app.server.core.audit_trail import (
+    Filter,
+    ReadAudit,
+    query_of,
+)
+from app.server.core.memberships import AddOrganization
+from app.server.core.removal import RemoveOrganization
+from app.server.core.token_signing import Tokens
+from app.server.persistence.engine import Database
+from app.server.persistence.errors import NoDatabase
+from app.server.persistence.migrate import migrate
+from app.server.persistence.models import (
+    AuditArchive,
+    Organization,
+)
+from app.server.provider_settings import Join
 from tests.integration.server_team.conftest import Command
 from tests.support import databases
 from tests.support.cli import Result
@@ -52,7 +64,7 @@ def data(tmp_path: Path, prepare_data: Prepare) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
     prepare_data(folder)
-    keys.load_or_make(folder)
+    key_ring.load_or_make(folder)
     return folder
 
 
@@ -163,7 +175,7 @@ def test_pieces_fit_together_whatever_the_order_of_writing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many events of one moment, and one that was written later and is older."""
-    monkeypatch.setattr("app.server.usecases.audit_trail._AT_ONCE", 3)
+    monkeypatch.setattr("app.server.core.audit_trail._AT_ONCE", 3)
     for number in range(7):
         add(database, f"same-{number}")
     add(database, "older", at=OLD - timedelta(days=1))
@@ -369,12 +381,12 @@ def test_an_id_is_not_given_twice(database: Database, tmp_path: Path) -> None:
 
 
 def test_a_rotation_and_a_retirement_of_keys_are_in_the_trail(run: Run, data: Path, place: list[str]) -> None:
-    ring = data / keys.FILE_NAME
-    old = str(keys.read(ring).signing.kid)
+    ring = data / key_ring.FILE_NAME
+    old = str(key_ring.read(ring).signing.kid)
     where = [] if place[0] == "--data" else ["--signing-key-file", str(ring)]
     assert run("keys", "rotate", *where).works().err == ""
     run("keys", "retire", "--kid", old, *where).works()
-    new = str(keys.read(ring).signing.kid)
+    new = str(key_ring.read(ring).signing.kid)
     run("keys", "retire", "--kid", new, *where).fails(2, "signs new tokens")
     events = run("audit", "--json", "--since", "1h").works().json
     assert [(event["actor"]["kind"], event["action"], event["target"]["name"]) for event in events] == [
@@ -386,24 +398,24 @@ def test_a_rotation_and_a_retirement_of_keys_are_in_the_trail(run: Run, data: Pa
 def test_keys_that_are_far_from_a_database_say_that_the_trail_does_not_have_it(
     command: Command, data: Path
 ) -> None:
-    ring = data / keys.FILE_NAME
+    ring = data / key_ring.FILE_NAME
     said = command("server", "keys", "rotate", "--signing-key-file", str(ring)).works()
     assert "The audit trail does not have this" in said.err
-    assert len(keys.read(ring).keys) == 2
+    assert len(key_ring.read(ring).keys) == 2
     assert not (data / "loopin.db").exists(), "no database was made"
 
 
 def test_keys_stay_when_the_database_that_was_named_cannot_be_used(command: Command, data: Path) -> None:
-    ring, url = data / keys.FILE_NAME, data / "unreachable"
+    ring, url = data / key_ring.FILE_NAME, data / "unreachable"
     url.touch(0o600)
     url.write_text("postgresql://loopin@127.0.0.1:1/loopin")
     place = ("--signing-key-file", str(ring), "--database-url-file", str(url))
     command("server", "keys", "rotate", *place).fails(5, "does not answer")
-    assert len(keys.read(ring).keys) == 1
+    assert len(key_ring.read(ring).keys) == 1
 
 
 def test_a_role_that_a_provider_brings_is_in_the_trail(database: Database, data: Path) -> None:
-    tokens = Tokens(keys.load_or_make(data), lambda: NOW)
+    tokens = Tokens(key_ring.load_or_make(data), lambda: NOW)
     join = Join("acme", Role.VIEWER)
     sign_in = SignInVerified(database, tokens, lambda: NOW, timedelta(hours=1), join)
     sign_in.do(VerifiedIdentity("https://sso.example", "subject", LEO, "Leo", ""), "192.0.2.7")

@@ -14,18 +14,24 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.domain.errors import UsageError
-from app.server import parts as server_parts
-from app.server import seed
-from app.server.database.engine import Database
-from app.server.database.models import User
-from app.server.database.trouble import Conflict, NoDatabase
-from app.server.health import Readiness
-from app.server.keys import FILE_NAME, load_or_make
-from app.server.parts import Parts
-from app.server.runner import await_database
+from app.server import sample_data
+from app.server.core import services as server_parts
+from app.server.core.health import Readiness
+from app.server.core.key_ring import (
+    FILE_NAME,
+    load_or_make,
+)
+from app.server.core.principals import Actor
+from app.server.core.services import Parts
+from app.server.core.tokens import Wish
+from app.server.main import await_database
+from app.server.persistence.engine import Database
+from app.server.persistence.errors import (
+    Conflict,
+    NoDatabase,
+)
+from app.server.persistence.models import User
 from app.server.settings import ServerSettings
-from app.server.usecases.actors import Actor
-from app.server.usecases.tokens import Wish
 from tests.support import pgbouncer, postgres
 from tests.support.principals import identify
 from tests.support.server import release
@@ -42,7 +48,7 @@ def build(folder: Path, url: str, connections: int = 48) -> Parts:
             data=folder, database_url=url, database_connections=connections, organization_creation=True
         )
     )
-    seed.seed(made)
+    sample_data.seed(made)
     return made
 
 
@@ -55,7 +61,7 @@ def parts(tmp_path: Path, postgres_url: str) -> Iterator[Parts]:
 
 def work(parts: Parts) -> None:
     """What people do, often enough for a driver that prepares statements to prepare them."""
-    jwt = parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").jwt
+    jwt = parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "").jwt
     owner = identify(parts, jwt, "acme")
 
     def change(number: int) -> None:
@@ -96,7 +102,7 @@ def test_a_count_of_connections_that_is_no_use_is_refused(tmp_path: Path, count:
 
 
 def test_of_two_transactions_that_wait_for_each_other_one_is_tried_again(parts: Parts) -> None:
-    names = [seed.OWNER, seed.VIEWER]
+    names = [sample_data.OWNER, sample_data.VIEWER]
     together = threading.Barrier(2)
     tries: list[str] = []
 
@@ -117,7 +123,7 @@ def test_of_two_transactions_that_wait_for_each_other_one_is_tried_again(parts: 
     assert len(tries) == 3
     with parts.database.read() as session:
         found = {row.email: row.first_name for row in session.execute(select(User.email, User.first_name))}
-    assert [found[name] for name in names] == [seed.VIEWER, seed.OWNER]
+    assert [found[name] for name in names] == [sample_data.VIEWER, sample_data.OWNER]
 
 
 def test_a_transaction_that_gives_way_twice_says_that_nothing_was_changed(parts: Parts) -> None:
@@ -130,7 +136,7 @@ def test_a_transaction_that_gives_way_twice_says_that_nothing_was_changed(parts:
 
 
 def test_many_who_choose_their_organization_at_once_all_succeed(parts: Parts) -> None:
-    jwt = parts.sign_in.do(seed.OWNER, seed.PASSWORD, "").jwt
+    jwt = parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "").jwt
     owner = identify(parts, jwt, "acme")
     parts.create_organization.do(owner, "second")
     ids = [str(row.membership.id) for row in parts.list_memberships.do(owner)]

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from app.server.keys import load_or_make
+from app.server.core.key_ring import load_or_make
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Command
 from tests.support import databases

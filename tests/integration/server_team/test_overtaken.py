@@ -10,20 +10,38 @@ from sqlalchemy import delete, func, select, update
 
 from app.domain.errors import NotFound, Refused
 from app.domain.organizations import ProjectRole, Role
-from app.server import seed
+from app.server import sample_data
 from app.server.clock import utc_now
-from app.server.database.models import APIToken, AuditEvent, Organization, User
-from app.server.database.oauth_models import OAuthGrant
-from app.server.database.trouble import Conflict
-from app.server.federation.issuers import AddIssuer, Draft, ListIssuers, RemoveIssuer
-from app.server.federation.models import TrustedIssuer
+from app.server.core import audit, sweep
+from app.server.core.memberships import (
+    AddProject,
+    ListProjects,
+    SetMembership,
+)
+from app.server.core.project_members import (
+    AddProjectMember,
+    ListProjectMembers,
+    ProjectRef,
+)
+from app.server.core.removal import RemoveUser
+from app.server.core.services import Parts
+from app.server.core.trusted_issuers import (
+    AddIssuer,
+    Draft,
+    ListIssuers,
+    RemoveIssuer,
+)
 from app.server.metrics import Metrics
-from app.server.parts import Parts
-from app.server.sweeper import Sweeper
-from app.server.usecases import audit, sweep
-from app.server.usecases.places import AddProject, ListProjects, SetMembership
-from app.server.usecases.project_members import AddProjectMember, ListProjectMembers, ProjectRef
-from app.server.usecases.removals import RemoveUser
+from app.server.persistence.errors import Conflict
+from app.server.persistence.issuer_models import TrustedIssuer
+from app.server.persistence.models import (
+    APIToken,
+    AuditEvent,
+    Organization,
+    User,
+)
+from app.server.persistence.oauth_models import OAuthGrant
+from app.server.scheduler import Sweeper
 from tests.integration.server.test_in_flight import parts as parts
 from tests.support.databases import ON_BOTH, Prepare, on_kind
 
@@ -70,10 +88,10 @@ def add_issuer(parts: Parts) -> TrustedIssuer:
 
 @ON_BOTH
 def test_a_program_that_is_ended_meanwhile_is_counted_again(parts: Parts) -> None:
-    SetMembership(parts.database, utc_now).do(OPERATOR, seed.VIEWER, "acme", Role.OWNER)
+    SetMembership(parts.database, utc_now).do(OPERATOR, sample_data.VIEWER, "acme", Role.OWNER)
     now = datetime.now(UTC)
     with parts.database.write() as session:
-        person = session.scalars(select(User).where(User.email == seed.OWNER)).one()
+        person = session.scalars(select(User).where(User.email == sample_data.OWNER)).one()
         session.add(
             OAuthGrant(
                 client_id="gumloop_cli",
@@ -84,14 +102,14 @@ def test_a_program_that_is_ended_meanwhile_is_counted_again(parts: Parts) -> Non
             )
         )
     remove = RemoveUser(parts.database, utc_now)
-    shown = remove.preview(seed.OWNER)
+    shown = remove.preview(sample_data.OWNER)
     assert shown.counts["grants"] == 1
     with parts.database.write() as session:
         session.execute(update(OAuthGrant).values(ended_at=now))
         removing = Run(lambda: remove.do(OPERATOR, shown))
         assert removing.waits()
     assert isinstance(removing.end(), Refused)
-    assert remove.preview(seed.OWNER).counts["grants"] == 0
+    assert remove.preview(sample_data.OWNER).counts["grants"] == 0
 
 
 @ON_BOTH

@@ -9,8 +9,12 @@ from app.cli import exits, server_remove
 from app.domain.errors import NotFound, Refused
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.usecases.places import AddProject
-from app.server.usecases.removals import RemoveOrganization, RemoveProject, RemoveUser
+from app.server.core.memberships import AddProject
+from app.server.core.removal import (
+    RemoveOrganization,
+    RemoveProject,
+    RemoveUser,
+)
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Operate
 from tests.integration.server_team.test_teams import teams_with

@@ -14,8 +14,11 @@ import pytest
 from app.domain.errors import RateLimited
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.usecases import attempts
-from app.server.usecases.attempts import PER_ACCOUNT, Attempt
+from app.server.core import rate_limit
+from app.server.core.rate_limit import (
+    PER_ACCOUNT,
+    Attempt,
+)
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Operate
 from tests.support import databases, postgres
@@ -138,7 +141,7 @@ def try_password(organization: Organization, *tries: Attempt) -> bool:
     try:
         with organization.database.write() as session:
             for attempt in tries:
-                attempts.begin(session, attempt, utc_now())
+                rate_limit.begin(session, attempt, utc_now())
     except RateLimited:
         return False
     return True

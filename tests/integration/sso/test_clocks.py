@@ -10,11 +10,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from app.server.clock import utc_now
-from app.server.http.factory import make_app
-from app.server.parts import build
+from app.server.core.services import build
+from app.server.persistence.sign_in_models import PendingSignIn
+from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings
-from app.server.sso.models import PendingSignIn
-from app.server.sso.settings import ProviderSettings
+from app.server.web.app import make_app
 from tests.support.databases import ON_BOTH
 from tests.support.http_client import http_client
 from tests.support.provider import CLIENT, SECRET, Provider
@@ -52,7 +52,7 @@ def way_back(browser: FlaskClient) -> str:
 def test_ten_minutes_are_ten_minutes_of_the_database(
     settings: ServerSettings, monkeypatch: pytest.MonkeyPatch, off: int, age: int, status: int
 ) -> None:
-    monkeypatch.setattr("app.server.parts.utc_now", lambda: utc_now() + timedelta(minutes=off))
+    monkeypatch.setattr("app.server.core.services.utc_now", lambda: utc_now() + timedelta(minutes=off))
     parts = build(settings)
     with closing(parts.database):
         browser = make_app(parts, URL).test_client()

@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.secret import Secret
 from app.oidc.claims import read_claims
-from app.server.jwts import PERSON_AUDIENCE
+from app.server.core.token_signing import PERSON_AUDIENCE
 from tests.integration.server.callers import Caller, refusal
 from tests.support.databases import ago
 from tests.support.http_client import http_client

@@ -25,7 +25,10 @@ from app.domain.tokens import APIToken, TokenDraft
 from app.main import LoopinApp
 from app.screens.organization import OrganizationDialog
 from app.server.clock import utc_now
-from app.server.usecases.places import RemoveMembership, SetMembership
+from app.server.core.memberships import (
+    RemoveMembership,
+    SetMembership,
+)
 from app.settings import load
 from tests.integration.chainloop.test_login import result_of, run
 from tests.support.between import Between

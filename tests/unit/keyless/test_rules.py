@@ -5,7 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import UsageError
-from app.server.federation.rules import mismatch, parse
+from app.server.core.issuer_rules import (
+    mismatch,
+    parse,
+)
 
 TEXT = st.text(st.sampled_from("ab/*.?[]!-\n"), min_size=1, max_size=8)
 

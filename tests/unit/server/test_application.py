@@ -11,9 +11,14 @@ import pytest
 
 from app.server import log
 from app.server.executor import MAX_OF_ONE, SHARE
-from app.server.http import application
-from app.server.http.connections import Connections
-from app.server.http.request_checks import MAX_BODY, MAX_FIELDS, MAX_HEADER, MAX_LINE
+from app.server.web import asgi
+from app.server.web.connections import Connections
+from app.server.web.request_checks import (
+    MAX_BODY,
+    MAX_FIELDS,
+    MAX_HEADER,
+    MAX_LINE,
+)
 from tests.support.http_application import Headers, HttpApplication, scope_of
 
 if TYPE_CHECKING:
@@ -168,7 +173,7 @@ async def test_a_network_is_one_caller(side: Side) -> None:
 
 
 async def test_a_client_that_takes_no_answer_is_given_up(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(application, "WRITE_TIMEOUT", 0.01)
+    monkeypatch.setattr(asgi, "WRITE_TIMEOUT", 0.01)
     ended: list[object] = []
     monkeypatch.setattr(Connections, "end", lambda _self, client: ended.append(client))
 

@@ -6,7 +6,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from app.server.http.connections import Connection, Connections, Listener
+from app.server.web.connections import (
+    Connection,
+    Connections,
+    Listener,
+)
 
 
 class FakeClock:

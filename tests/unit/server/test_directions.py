@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.errors import UsageError
 from app.server.directions import Directions, directions
-from app.server.runner import Running
+from app.server.main import Running
 from app.server.settings import ServerSettings, parse_networks
 
 HTTP, GRPC = "http://127.0.0.1:8080", "127.0.0.1:9090"

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from app.server import health
-from app.server.health import Readiness
+from app.server.core import health
+from app.server.core.health import Readiness
 
 PATIENCE = 30.0
 

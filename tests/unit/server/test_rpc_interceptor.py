@@ -16,12 +16,12 @@ import pytest
 from app.domain.errors import NotFound, NotSignedIn
 from app.server import deadline, log
 from app.server.addresses import Network
+from app.server.core.authentication import Identify
+from app.server.core.federated_tokens import VerifyFederated
+from app.server.core.principals import Actor
 from app.server.deadline import DeadlineExceeded
 from app.server.executor import FairExecutor
-from app.server.federation.verify import VerifyFederated
 from app.server.rpc.interceptor import Interceptor
-from app.server.usecases.actors import Actor
-from app.server.usecases.identities import Identify
 
 PATIENCE = 30.0
 SERVICE, METHOD = "controlplane.v1.Sample", "/controlplane.v1.Sample/Call"

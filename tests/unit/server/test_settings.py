@@ -14,10 +14,19 @@ from joserfc.jwk import OctKey
 
 from app.domain.errors import Failed, NotSignedIn, SessionEnded, UsageError
 from app.domain.loopback import is_loopback_host
-from app.server import keys
 from app.server.addresses import client_address, counted_network
-from app.server.jwts import PERSON_AUDIENCE, TOKEN_AUDIENCE, Tokens, TokenSubject
-from app.server.keys import KeyRing, load_or_make, new_key
+from app.server.core import key_ring
+from app.server.core.key_ring import (
+    KeyRing,
+    load_or_make,
+    new_key,
+)
+from app.server.core.token_signing import (
+    PERSON_AUDIENCE,
+    TOKEN_AUDIENCE,
+    Tokens,
+    TokenSubject,
+)
 from app.server.rpc.interceptor import address_of
 from app.server.settings import ServerSettings, parse_networks
 
@@ -151,16 +160,16 @@ def test_grpc_names_of_peers_are_read(peer: str, address: str) -> None:
 
 def test_keys_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
     ring = load_or_make(tmp_path / "new")
-    path = tmp_path / "new" / keys.FILE_NAME
+    path = tmp_path / "new" / key_ring.FILE_NAME
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert load_or_make(tmp_path / "new").signing.raw_value == ring.signing.raw_value
-    assert [p.name for p in path.parent.iterdir()] == [keys.FILE_NAME]
+    assert [p.name for p in path.parent.iterdir()] == [key_ring.FILE_NAME]
     assert ring.derive("a") != ring.derive("b") != (ring.signing.raw_value,)
 
 
 def test_keys_that_others_can_read_are_refused(tmp_path: Path) -> None:
     load_or_make(tmp_path)
-    (tmp_path / keys.FILE_NAME).chmod(0o644)
+    (tmp_path / key_ring.FILE_NAME).chmod(0o644)
     with pytest.raises(Failed, match="can be read by others"):
         load_or_make(tmp_path)
 
@@ -169,7 +178,7 @@ def test_keys_that_others_can_read_are_refused(tmp_path: Path) -> None:
     "text", ["", "[]", "{}", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "MDEyMzQ1Njc4OWFiY2RlZg"}]}']
 )
 def test_keys_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / keys.FILE_NAME
+    path = tmp_path / key_ring.FILE_NAME
     path.write_text(text)
     path.chmod(0o600)
     with pytest.raises(Failed):

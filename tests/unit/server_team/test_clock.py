@@ -8,11 +8,22 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from app.server import seed
-from app.server.database.models import APIToken, LoginSession, User
-from app.server.parts import Parts, build
+from app.server import sample_data
+from app.server.core.services import (
+    Parts,
+    build,
+)
+from app.server.persistence.models import (
+    APIToken,
+    LoginSession,
+    User,
+)
+from app.server.scheduler import (
+    ClockGuard,
+    Sweeper,
+    Tidier,
+)
 from app.server.settings import ServerSettings
-from app.server.sweeper import ClockGuard, Sweeper, Tidier
 
 NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -43,7 +54,7 @@ def clocks() -> Clocks:
 @pytest.fixture
 def parts(tmp_path: Path, clocks: Clocks) -> Iterator[Parts]:
     made = build(ServerSettings(data=tmp_path), clocks.now)
-    seed.seed(made)
+    sample_data.seed(made)
     yield made
     made.database.close()
 

@@ -13,9 +13,9 @@ from app.domain.errors import AccessDenied, BadReply, Failed, Refused, Unreachab
 from app.domain.secret import Secret
 from app.oidc.addresses import server_reach
 from app.server.clock import utc_now
-from app.server.sso.pending import AuthorizationRequest
-from app.server.sso.provider import Provider
-from app.server.sso.settings import ProviderSettings
+from app.server.core.pending_sign_ins import AuthorizationRequest
+from app.server.provider_settings import ProviderSettings
+from app.server.web.sign_in_provider import Provider
 from tests.support import provider as peers
 
 REDIRECT = "http://127.0.0.1:9/auth/sso/callback"

@@ -1,1 +1,0 @@
-"""Federated tokens: CI systems that an organization trusts, and what their jobs may do."""

@@ -1,0 +1,207 @@
+"""The conversation with the provider: the code flow with PKCE (OpenID Connect Core 1.0 §3.1, RFC 7636)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from authlib.integrations.base_client import OAuthError
+from authlib.oidc.core import CodeIDToken
+from joserfc.errors import ClaimError
+
+from app.domain.errors import AccessDenied, BadReply, Failed, TokenRejected, UsageError
+from app.domain.event_loop import run_to_end
+from app.domain.json_text import read_json
+from app.domain.secret import Secret
+from app.domain.text import clean
+from app.oidc.addresses import Reach, check_url
+from app.oidc.authlib_client import client_class
+from app.oidc.discovery import Discovery, DiscoveryCache, discover
+from app.oidc.fetch import HEADERS, PATIENCE, Fetcher
+from app.oidc.verifier import Verifier
+from app.server.clock import Clock
+from app.server.core.account_linking import subject_of
+from app.server.core.pending_sign_ins import AuthorizationRequest
+from app.server.provider_settings import ProviderSettings
+
+SCOPE = "openid email profile"
+_AGAIN = "start the sign-in again"
+_OPERATOR = "tell the operator of this server"
+
+
+class Provider:
+    """Speaks to one provider. `patience` is in seconds, for each answer.
+
+    Raises Unreachable and BadReply for a provider that is down, slow or unreadable, TokenRejected for an ID
+    token that does not hold, AccessDenied where it takes the code back.
+    """
+
+    def __init__(
+        self,
+        settings: ProviderSettings,
+        reach: Reach,
+        clock: Clock,
+        redirect_uri: str,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.settings = settings
+        self._redirect_uri = redirect_uri
+        self._fetch = Fetcher(reach, patience)
+        self._verifier = Verifier(self._fetch)
+        self._description = DiscoveryCache(self._describe)
+        self._clock = clock
+
+    def authorization_url(self, request: AuthorizationRequest) -> str:
+        """Where to send the browser."""
+        found = self._description.get()
+        client = client_class()(
+            client_id=self.settings.client_id,
+            redirect_uri=self._redirect_uri,
+            scope=SCOPE,
+            code_challenge_method="S256",
+        )
+        url, _ = client.create_authorization_url(
+            self._endpoint(found, "authorization_endpoint"),
+            state=request.state,
+            nonce=request.nonce,
+            code_verifier=request.verifier.reveal(),
+        )
+        return str(url)
+
+    def redeem(self, request: AuthorizationRequest, code: str, iss: str | None) -> Mapping[str, Any]:
+        """The person's claims. `iss` is what came with the code (RFC 9207)."""
+        found = self._description.get()
+        promised = found.document.get("authorization_response_iss_parameter_supported") is True
+        if iss != self.settings.issuer and (iss is not None or promised):
+            raise TokenRejected(
+                f"the answer does not come from {self.settings.host}", hint=_AGAIN, code="wrong_issuer"
+            )
+        token = run_to_end(self._exchange(found, request, code))
+        claims = self._verified(token, request.nonce)
+        if "email" in claims:
+            return claims
+        # Where an access token is issued too, the claims may be at the userinfo endpoint (§5.4).
+        return run_to_end(self._userinfo(found, claims, token))
+
+    async def _describe(self) -> Discovery:
+        found = await discover(self.settings.issuer, self._fetch)
+        # Before it is remembered, and before a browser leaves for nothing.
+        for name in ("authorization_endpoint", "token_endpoint"):
+            self._endpoint(found, name)
+        return found
+
+    async def _exchange(
+        self, found: Discovery, request: AuthorizationRequest, code: str
+    ) -> Mapping[str, Any]:
+        url, host = self._endpoint(found, "token_endpoint"), self.settings.host
+        client = client_class()(
+            client_id=self.settings.client_id,
+            client_secret=self._secret(),
+            token_endpoint_auth_method=_method(found),
+            transport=self._fetch.transport,
+            timeout=self._fetch.patience,
+            trust_env=False,
+            headers=HEADERS,
+        )
+        client.register_compliance_hook("access_token_response", _readable)
+        try:
+            async with self._fetch.bounded(host), client:
+                token: Mapping[str, Any] = await client.fetch_token(
+                    url,
+                    grant_type="authorization_code",
+                    code=code,
+                    redirect_uri=self._redirect_uri,
+                    code_verifier=request.verifier.reveal(),
+                )
+        except OAuthError as error:
+            raise _refusal(host, str(error.error)) from None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise BadReply(f"{host} answered with something that is not a token", hint=_OPERATOR) from error
+        return token
+
+    def _secret(self) -> str:
+        # Read each time, so that it can be replaced; its place is no visitor's business.
+        try:
+            return self.settings.secret()
+        except (UsageError, Failed) as error:
+            raise Failed("this server cannot read its client secret", hint=_OPERATOR) from error
+
+    def _verified(self, token: Mapping[str, Any], nonce: str) -> Mapping[str, Any]:
+        settings, value = self.settings, token.get("id_token")
+        if not isinstance(value, str) or not value:
+            raise BadReply(f"{settings.host} sent no ID token", hint=_OPERATOR)
+        try:
+            claims = run_to_end(
+                self._verifier.verify(Secret(value), settings.issuer, {settings.client_id}, now=self._clock())
+            )
+        except TokenRejected as error:
+            raise TokenRejected(f"{settings.host}: {error.message}", hint=_AGAIN, code=error.code) from None
+        _check_binding(claims, token, nonce, settings)
+        return claims
+
+    async def _userinfo(
+        self, found: Discovery, claims: Mapping[str, Any], token: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        access = token.get("access_token")
+        if "userinfo_endpoint" not in found.document or not isinstance(access, str):
+            return claims
+        url = self._endpoint(found, "userinfo_endpoint")
+        told = await self._fetch.document(url, {"Authorization": f"Bearer {access}"})
+        # Without this, another person's answer could be put in its place (§5.3.2).
+        if told.get("sub") != subject_of(claims, self.settings.host):
+            raise TokenRejected(
+                f"{self.settings.host} spoke of two different people", hint=_AGAIN, code="wrong_subject"
+            )
+        return {**told, **claims}
+
+    def _endpoint(self, found: Discovery, name: str) -> str:
+        url = found.document.get(name)
+        try:
+            scheme = check_url(url if isinstance(url, str) else "", self._fetch.reach).scheme
+        except UsageError as error:
+            raise BadReply(
+                f"{self.settings.host} names no {name} that can be used", hint=_OPERATOR
+            ) from error
+        if self.settings.issuer.startswith("https:") and scheme != "https":
+            raise BadReply(f"{self.settings.host} keeps its {name} where https does not protect it")
+        return str(url)
+
+
+def _method(found: Discovery) -> str:
+    """client_secret_basic unless the provider does not list it (OpenID Connect Discovery 1.0 §3)."""
+    listed = found.document.get("token_endpoint_auth_methods_supported")
+    offered = listed if isinstance(listed, list) else []
+    only_post = "client_secret_post" in offered and "client_secret_basic" not in offered
+    return "client_secret_post" if only_post else "client_secret_basic"
+
+
+def _readable(response: httpx.Response) -> httpx.Response:
+    """Pass on a JSON object with an answer in it; Authlib would take an error page for an empty token."""
+    body = read_json(response.content)
+    if not isinstance(body, dict) or not (response.is_success or isinstance(body.get("error"), str)):
+        raise ValueError("not a token response")
+    return response
+
+
+def _refusal(host: str, code: str) -> AccessDenied | BadReply:
+    if code in {"invalid_client", "unauthorized_client"}:
+        return BadReply(f"{host} does not accept this server's client id and secret", hint=_OPERATOR)
+    return AccessDenied(f"{host} took back its answer: {clean(code, 60)}", hint=_AGAIN)
+
+
+def _check_binding(
+    claims: Mapping[str, Any], token: Mapping[str, Any], nonce: str, settings: ProviderSettings
+) -> None:
+    """Nonce, authorized party and access token must belong together (§3.1.3.7, §3.1.3.8)."""
+    params = {"nonce": nonce, "client_id": settings.client_id, "access_token": token.get("access_token")}
+    # Both algorithms that are accepted hash with SHA-256.
+    bound = CodeIDToken(dict(claims), {"alg": "RS256"}, params=params)
+    checks = (
+        (bound.validate_nonce, "wrong_nonce", "the ID token was made for another sign-in (nonce)"),
+        (bound.validate_azp, "wrong_audience", "the ID token was made for another program (azp)"),
+        (bound.validate_at_hash, "malformed", "ID token and access token do not belong together (at_hash)"),
+    )
+    for check, code, sentence in checks:
+        try:
+            check()
+        except (ClaimError, TypeError, ValueError):
+            raise TokenRejected(f"{settings.host}: {sentence}", hint=_AGAIN, code=code) from None
