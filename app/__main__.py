@@ -24,17 +24,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Importing makes tens of thousands of objects that stay; after each 700 new ones, as is usual, the
         # garbage collector would look at many of them again.
         gc.set_threshold(GARBAGE)
-    from app.cli import exits
-    from app.clients import protection
+    from app.adapters.system import hardening
+    from app.cli import exit_codes
 
-    protection.protect()
-    exits.prepare_streams()
+    hardening.protect()
+    exit_codes.prepare_streams()
     if bare:
         from app.cli import start
 
-        return exits.guarded(start.open_app)
+        return exit_codes.guarded(start.open_app)
     # Within the gate: even a broken installation is one sentence.
-    return exits.guarded(lambda: _command(given))
+    return exit_codes.guarded(lambda: _command(given))
 
 
 def _command(given: Sequence[str]) -> int:

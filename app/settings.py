@@ -287,9 +287,9 @@ def _vendor_file(given: Mapping[str, str]) -> Mapping[str, Given]:
     if "chainloop_config" not in given:
         return {}
     # Few runs name one.
-    from app import vendor_file
+    from app import vendor_config
 
-    return {name: Given(*found) for name, found in vendor_file.read(given["chainloop_config"]).items()}
+    return {name: Given(*found) for name, found in vendor_config.read(given["chainloop_config"]).items()}
 
 
 def _first(

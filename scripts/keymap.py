@@ -7,13 +7,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from app.commands.command import Command, Room  # noqa: E402 - the path comes first
-from app.commands.registry import commands  # noqa: E402
+from app.tui.commands.command import Command, Room  # noqa: E402 - the path comes first
+from app.tui.commands.registry import commands  # noqa: E402
 from widgets.key_names import readable_all  # noqa: E402
 
 HEAD = """# Keys
 
-Made by `scripts/keymap.py` from the registry in `app/commands/`; a test compares.
+Made by `scripts/keymap.py` from the registry in `app/tui/commands/`; a test compares.
 
 While an input has the focus every printable key is a letter. Any command can have other keys: write
 them into `config.toml`, by the command's id. Two commands that work in the same place cannot share a

@@ -75,7 +75,10 @@ CASES = (
         "processes that renew one session at the same time",
         ["tests/integration/gumloop/test_refresh_race.py", "tests/integration/gumloop/test_refresh.py"],
     ),
-    Case("files on a full disk, half written, by three processes", ["tests/unit/store/test_files.py"]),
+    Case(
+        "files on a full disk, half written, by three processes",
+        ["tests/unit/adapters/storage/test_files.py"],
+    ),
     Case("a keychain in each of its states", ["tests/integration/keychain/test_states.py"]),
     Case("marked secrets through every flow", ["tests/hygiene/test_marked_secrets.py"], leaks=True),
     Case(

@@ -11,7 +11,7 @@ from textual.widgets import Button
 
 from app.domain.credentials import Provider
 from app.domain.text import clean
-from widgets.lines import Paragraph, Paragraphs
+from widgets.wrapped_text import Paragraph, Paragraphs
 
 
 @dataclass(frozen=True, slots=True)

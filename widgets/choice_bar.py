@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from widgets.action_line import Piece, width_of
+from widgets.links import Piece, width_of
 
 
 class ChoiceBar(Widget, can_focus=True):

@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from app.domain.credentials import Source
 from app.domain.errors import VaultError
 from app.domain.text import clean
-from widgets.lines import Lines, hang, pad
+from widgets.wrapped_text import Lines, hang, pad
 
 if TYPE_CHECKING:
     # The first frame waits for none of these values.

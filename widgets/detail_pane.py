@@ -7,12 +7,12 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widget import Widget
 
-from app.domain import spans
+from app.domain import durations
 from app.domain.inactivity import Reason, idle
 from app.domain.keyless import likely_system, looks_like_ci_token
-from app.domain.listing import Row
 from app.domain.text import clean
 from app.domain.times import local
+from app.domain.token_row import Row
 from app.domain.tokens import TokenState
 from widgets.containers import VerticalScroll
 from widgets.idle_bar import idle_bar
@@ -190,14 +190,14 @@ def _deadline(detail: Detail) -> Content:
         return Content.assemble(("next sweep (≤ 1 h)", "$text-error"))
     why = "when nobody uses it" if end.reason is Reason.IDLE else "it expires"
     style = "$text-warning" if row.at_risk or row.expiring else ""
-    return Content.assemble((f"in {spans.short(end.at - detail.now)}, {why}", style))
+    return Content.assemble((f"in {durations.short(end.at - detail.now)}, {why}", style))
 
 
 def _moment(moment: datetime | None, now: datetime) -> Content:
     if moment is None:
         return Content.assemble(("never", "$text-warning"))
     ahead = moment > now
-    relative = f"in {spans.short(moment - now)}" if ahead else spans.ago(moment, now)
+    relative = f"in {durations.short(moment - now)}" if ahead else durations.ago(moment, now)
     return Content.assemble(relative, (f"\n{local(moment):%Y-%m-%d %H:%M:%S %Z}", "$text-muted"))
 
 

@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from widgets.key_bar import KeyHint
+from widgets.footer import KeyHint
 
 SIGN = 3
 """Cells before the input."""

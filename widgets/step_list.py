@@ -8,8 +8,8 @@ from textual.reactive import reactive
 
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.text import clean
-from widgets.lines import Lines, Part
 from widgets.virtual_table_columns import fit
+from widgets.wrapped_text import Lines, Part
 
 _GLYPHS = {
     StepState.DONE: ("✓", "$text-success"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from textual.reactive import reactive
 
-from widgets.action_line import ActionLine, Piece, width_of
+from widgets.links import ActionLine, Piece, width_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from app.domain import filter as filters
-from app.domain.book import Book
-from app.domain.listing import Row, Sort, SortKey, Tab
 from app.domain.organizations import Identity
 from app.domain.text import clean
+from app.domain.token_index import Book
+from app.domain.token_row import Row, Sort, SortKey, Tab
 from app.domain.tokens import APIToken, TokenState
 from widgets.containers import Horizontal, Vertical
 from widgets.detail_pane import Detail, DetailPane
 from widgets.filter_bar import FilterBar
-from widgets.key_bar import KeyHint
+from widgets.footer import KeyHint
 from widgets.tabs_with_counts import CountedTab, TabsWithCounts
 from widgets.token_table import TokenTable
 from widgets.virtual_table import VirtualTable

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from datetime import datetime
 from operator import attrgetter
 
-from app.domain import spans
-from app.domain.book import Rows
+from app.domain import durations
 from app.domain.inactivity import Reason
-from app.domain.listing import Row, SortKey
 from app.domain.text import clean
+from app.domain.token_index import Rows
+from app.domain.token_row import Row, SortKey
 from app.domain.tokens import TokenState
 from widgets.virtual_table import VirtualTable
 from widgets.virtual_table_columns import Cell, Column
@@ -44,7 +44,7 @@ def columns(now: datetime, you: str, threshold_known: bool) -> tuple[Column[Row]
         Column(SortKey.LAST_USED.value, "last used", 11, _last_used(now)),
         Column(SortKey.DEADLINE.value, "deadline" if threshold_known else "expiry only", 14, _deadline(now)),
         Column(SortKey.EXPIRES.value, "expires", 10, _expires(now)),
-        Column(SortKey.CREATED.value, "created", 10, lambda r: Cell(spans.ago(r.token.created_at, now))),
+        Column(SortKey.CREATED.value, "created", 10, lambda r: Cell(durations.ago(r.token.created_at, now))),
         Column(SortKey.DESCRIPTION.value, "description", 16, _description, grow=6, most=80),
     )
 
@@ -77,7 +77,7 @@ def _scope(row: Row) -> Cell:
 def _last_used(now: datetime) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         used = row.token.last_used_at
-        return Cell(spans.ago(used, now), "" if used else "warning")
+        return Cell(durations.ago(used, now), "" if used else "warning")
 
     return cell
 
@@ -92,14 +92,16 @@ def _deadline(now: datetime) -> Callable[[Row], Cell]:
             return Cell("next sweep", "bad")
         why = "idle" if row.deadline.reason is Reason.IDLE else "expiry"
         near = row.at_risk or row.expiring
-        return Cell(f"{spans.short(row.deadline.at - now)} · {why}", "warning" if near else "")
+        return Cell(f"{durations.short(row.deadline.at - now)} · {why}", "warning" if near else "")
 
     return cell
 
 
 def _expires(now: datetime) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
-        return Cell(spans.until(row.token.expires_at, now), "muted" if row.token.expires_at is None else "")
+        return Cell(
+            durations.until(row.token.expires_at, now), "muted" if row.token.expires_at is None else ""
+        )
 
     return cell
 

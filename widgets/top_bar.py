@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from textual.reactive import reactive
 
 from app.domain.text import clean
-from widgets.action_line import ActionLine, Piece, width_of
+from widgets.links import ActionLine, Piece, width_of
 
 WARNING_AT = timedelta(minutes=15)
 _LONGEST, _SHORTEST = 40, 16

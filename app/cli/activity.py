@@ -8,8 +8,8 @@ import click
 from app.cli.groups import Leaf
 from app.cli.options import shared
 from app.cli.output import fitted, in_table, show, show_json
-from app.cli.running import run
-from app.domain import spans
+from app.cli.runtime import run
+from app.domain import durations
 from app.domain.activity_export import ending, has_words, render, shape
 from app.domain.errors import UsageError
 from app.domain.export import Format
@@ -18,7 +18,7 @@ from app.domain.times import at_time, shift
 
 if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
-    from app.container import Container
+    from app.bootstrap import Container
     from app.domain.activity import ActivityEntry
 
 
@@ -69,7 +69,7 @@ def _moment(text: str, now: datetime) -> datetime:
         return at_time(date.fromisoformat(text.strip()), time())
     except ValueError:
         pass
-    if (span := spans.parse(text)) is None:
+    if (span := durations.parse(text)) is None:
         raise UsageError(
             f"--since {clean(text, 80)!r} is neither a length of time nor a day",
             hint="write 24h, 7d or 2026-03-01",

@@ -5,15 +5,15 @@ from contextlib import suppress
 
 import click
 
-from app.cli import debug, exits, shapes
+from app.bootstrap import Container
+from app.cli import debug, exit_codes, serializers
 from app.cli.groups import Leaf
-from app.cli.login_view import LoginView, overruled, paste_from
+from app.cli.login_output import LoginView, overruled, paste_from
 from app.cli.options import flags, output_option, shared
 from app.cli.output import moment, show, show_json
-from app.cli.running import run
-from app.cli.sign_out_view import conclude, nothing_forgotten
+from app.cli.runtime import run
+from app.cli.sign_out_output import conclude, nothing_forgotten
 from app.cli.terminal import can_ask
-from app.container import Container
 from app.domain.errors import LoopinError, UsageError
 from app.domain.login import EndedThere, SignedIn, SignedOut
 from app.domain.text import clean, plural
@@ -66,7 +66,7 @@ def login(
     view = LoginView(quiet=output == "json", attended=can_ask() or bool(callback_port))
     how = BrowserLogin(callback_port, not skip_browser, skip_browser)
     run(ctx, lambda container: _told(container, _sign_in(container, view, token, how), output == "json"))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 def _import(ctx: click.Context, as_json: bool, excluded: Mapping[str, bool]) -> int:
@@ -81,7 +81,7 @@ def _import(ctx: click.Context, as_json: bool, excluded: Mapping[str, bool]) -> 
         await _told(container, view.watch(container.chainloop_import_login().do(path)), as_json)
 
     run(ctx, take_over)
-    return exits.DONE
+    return exit_codes.DONE
 
 
 async def _sign_in(container: Container, view: LoginView, token: str | None, how: BrowserLogin) -> SignedIn:
@@ -96,7 +96,7 @@ async def _told(container: Container, signing_in: Awaitable[SignedIn], as_json: 
     """Tell how it ended before the container is closed, which waits for the browser's last page."""
     done = await signing_in
     if as_json:
-        show_json(shapes.signed_in(done))
+        show_json(serializers.signed_in(done))
     else:
         show(_welcome(done))
     if done.problem:
@@ -139,7 +139,7 @@ def logout(ctx: click.Context, everywhere: bool, output: str) -> int:
     """Sign out: forget the stored login here, and end it at the server where the server can."""
     done = run(ctx, lambda container: container.chainloop_sign_out.do(everywhere=everywhere))
     if output == "json":
-        show_json(shapes.signed_out(done))
+        show_json(serializers.signed_out(done))
     else:
         for line in _farewell(done, everywhere):
             show(line)

@@ -2,11 +2,11 @@
 
 import click
 
-from app.cli import shapes
+from app.cli import serializers
 from app.cli.groups import Entry, LazyGroup, Leaf
 from app.cli.options import group_options, output_option, shared
 from app.cli.output import fitted, in_table, moment, show, show_json
-from app.cli.running import run
+from app.cli.runtime import run
 from app.domain.inactivity import Deadline, Fate, Reason, auto_revoked_at, fate, idle
 from app.domain.text import plural
 from app.domain.tokens import APIToken
@@ -66,9 +66,9 @@ def _print(found: Forecast) -> None:
 _SOON = {Fate.DUE: "next sweep", Fate.WITHIN_HOUR: "within the hour"}
 
 
-def _shape(token: APIToken, found: Forecast) -> shapes.Shape:
+def _shape(token: APIToken, found: Forecast) -> serializers.Shape:
     end = Deadline(auto_revoked_at(token, found.partition.threshold) or found.as_of, Reason.IDLE)
-    return shapes.token(token) | {"deadline": shapes.deadline(end)}
+    return serializers.token(token) | {"deadline": serializers.deadline(end)}
 
 
 def _rows(found: Forecast) -> list[tuple[str, ...]]:

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from app.cli import exits
+from app.cli import exit_codes
 from app.cli.groups import Leaf
-from app.cli.login_view import LoginView
+from app.cli.login_output import LoginView
 from app.cli.options import flags, output_option, shared
 from app.cli.output import moment, pairs, show, show_json, stamp
-from app.cli.running import run
+from app.cli.runtime import run
 from app.domain.ci import CISystem
 from app.domain.errors import TokenRejected, UsageError
 from app.domain.keyless import AUDIENCE, MAY, MAY_NOT, NOT_STORED, CIIdentity, job_snippet
@@ -31,10 +31,10 @@ def inspect(ctx: click.Context, output: str) -> int:
     elif found.identity is not None:
         show(_described(found.identity, now))
     if found.error is None:
-        return exits.DONE
+        return exit_codes.DONE
     if output == "json":
         # The reason is in the JSON; the code says it to a script that does not read it.
-        return exits.code_of(found.error)
+        return exit_codes.code_of(found.error)
     raise found.error
 
 
@@ -64,14 +64,14 @@ def log_in(ctx: click.Context, output: str, excluded: dict[str, bool]) -> int:
     if given := [name for name, is_given in excluded.items() if is_given]:
         raise UsageError(f"--keyless and {given[0]} exclude each other", hint="give one of them")
     view = LoginView(quiet=output == "json")
-    from app.cli import shapes
+    from app.cli import serializers
 
     result = run(ctx, lambda container: view.watch(container.chainloop_keyless_login().do()))
     if output == "json":
-        show_json(shapes.signed_in(result))
+        show_json(serializers.signed_in(result))
     else:
         show(_welcome(result))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 def _welcome(done: SignedIn) -> str:

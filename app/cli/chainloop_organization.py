@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli import shapes
+from app.cli import serializers
 from app.cli.groups import Leaf
 from app.cli.interrupted import interrupted_thresholds
 from app.cli.options import output_option, said_yes, shared
 from app.cli.output import in_table, moment, pairs, show, show_json, table
-from app.cli.running import run
+from app.cli.runtime import run
 from app.cli.terminal import ask, can_ask
 from app.domain.errors import Cancelled, LoopinError, UsageError
 from app.domain.text import clean, plural
 
 if TYPE_CHECKING:
     # What changes a threshold is loaded by the command that does.
-    from app.container import Container
+    from app.bootstrap import Container
     from app.domain.organizations import Identity, Organization
     from app.services.organizations import ListedMembership, Switched
     from app.services.threshold import ThresholdReview
@@ -34,7 +34,7 @@ def describe(ctx: click.Context, output: str) -> None:
     for line in left:
         show(f"loopin: {line}", err=True)
     if output == "json":
-        show_json(shapes.context(identity))
+        show_json(serializers.context(identity))
     else:
         show(pairs(_facts(identity)))
 
@@ -82,7 +82,7 @@ def list_(ctx: click.Context, output: str) -> None:
     """List the organizations that you belong to."""
     found = run(ctx, lambda container: container.list_organizations.do())
     if output == "json":
-        show_json([shapes.listed_membership(item) for item in found])
+        show_json([serializers.listed_membership(item) for item in found])
     elif found:
         show(table(_COLUMNS, [_row(item) for item in found]))
     else:
@@ -123,7 +123,7 @@ def set_(ctx: click.Context, organization: str | None, name: str | None, default
     switched = run(ctx, lambda container: _switch(container, wanted, default))
     chosen = switched.membership
     if output == "json":
-        show_json([shapes.membership(chosen)])
+        show_json([serializers.membership(chosen)])
     else:
         show(table(("ORGANIZATION", "ROLE"), [(chosen.organization.name, chosen.role.value)]))
     _tell_stored(switched)
@@ -154,7 +154,7 @@ def create(ctx: click.Context, name: str, output: str) -> None:
     switched = run(ctx, lambda container: _create(container, name))
     made = switched.membership.organization
     if output == "json":
-        show_json(shapes.organization(made))
+        show_json(serializers.organization(made))
     else:
         show(table(("ORGANIZATION", "ROLE"), [(made.name, switched.membership.role.value)]))
     _tell_stored(switched)
@@ -196,7 +196,7 @@ def update(ctx: click.Context, name: str | None, days: int | None, output: str) 
         _warn(shown)
     changed = _save(ctx, days, shown, flags)
     if output == "json":
-        show_json(shapes.organization(changed))
+        show_json(serializers.organization(changed))
     else:
         show(pairs([("Organization", changed.name), (_THRESHOLD, in_words(changed.threshold))]))
 

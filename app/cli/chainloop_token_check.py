@@ -4,15 +4,15 @@ from datetime import datetime, timedelta
 
 import click
 
-from app.cli import exits, shapes
-from app.cli.chainloop_token_shared import news, span, tell, threshold_option
+from app.bootstrap import Container
+from app.cli import exit_codes, serializers
 from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
 from app.cli.output import fitted, in_table, show, show_json, stamp
-from app.cli.running import run
-from app.container import Container
+from app.cli.runtime import run
+from app.cli.token_options import news, span, tell, threshold_option
+from app.domain.durations import until
 from app.domain.inactivity import SWEEP_INTERVAL, Deadline, Reason
-from app.domain.spans import until
 from app.domain.text import plural
 from app.services.check_tokens import Checked, Near
 
@@ -50,7 +50,7 @@ def check(ctx: click.Context, within: str, idle_within: str, threshold: int | No
         show(fitted(_COLUMNS, _rows(found), _AT_TERMINAL, short="NAME"))
     else:
         show(f"Nothing is near: {plural(found.looked_at, 'API token')} looked at.", err=True)
-    return exits.FOUND if found.near else exits.DONE
+    return exit_codes.FOUND if found.near else exit_codes.DONE
 
 
 async def _check(
@@ -83,7 +83,7 @@ def _left(deadline: Deadline, now: datetime) -> str:
     return until(deadline.at, now)
 
 
-def _shape(found: Checked) -> shapes.Shape:
+def _shape(found: Checked) -> serializers.Shape:
     return {
         "asOf": stamp(found.listing.as_of),
         "organization": found.listing.identity.organization,
@@ -94,5 +94,5 @@ def _shape(found: Checked) -> shapes.Shape:
     }
 
 
-def _near(near: Near) -> shapes.Shape:
-    return shapes.token(near.token) | {"deadline": shapes.deadline(near.deadline)}
+def _near(near: Near) -> serializers.Shape:
+    return serializers.token(near.token) | {"deadline": serializers.deadline(near.deadline)}

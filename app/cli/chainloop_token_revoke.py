@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 
 import click
 
-from app.cli import exits, shapes
-from app.cli.chainloop_token_shared import LIST, news, pointing, tell, threshold_option
+from app.bootstrap import Container
+from app.cli import exit_codes, serializers
 from app.cli.groups import Leaf
 from app.cli.options import output_option, said_yes, shared
 from app.cli.output import fitted, in_table, moment, show, show_json, table
 from app.cli.revoke_progress import NotKnown, Progress
-from app.cli.running import advising, run
+from app.cli.runtime import advising, run
 from app.cli.terminal import ask, can_ask
-from app.container import Container
+from app.cli.token_options import LIST, news, pointing, tell, threshold_option
 from app.domain import filter as filters
 from app.domain.errors import Cancelled, Failed, LoopinError, PermissionDenied, UsageError
 from app.domain.request_context import RequestContext
@@ -134,8 +134,8 @@ def revoke(
             results = run(ctx, lambda container: _revoke(container, progress, known, reason.strip(), retries))
     except KeyboardInterrupt:
         raise _broken_off(progress, output) from None
-    except exits.Stopped:
-        exits.tell(_broken_off(progress, output))
+    except exit_codes.Stopped:
+        exit_codes.tell(_broken_off(progress, output))
         raise
     with advising(f"{LIST} shows the ids"):
         _report(results, output, rest)
@@ -267,7 +267,7 @@ def _confirm(known: Known) -> None:
 
 def _print(results: Sequence[Revocation], output: str) -> None:
     if output == "json":
-        show_json([shapes.revocation(result) for result in results])
+        show_json([serializers.revocation(result) for result in results])
     else:
         rows = [(result.token_id, result.name, _became(result)) for result in results]
         show(table(("ID", "NAME", "RESULT"), rows))
@@ -282,7 +282,7 @@ def _report(results: Sequence[Revocation], output: str, rest: str) -> None:
     _print(results, output)
     failed = [result for result in results if result.error]
     if failed and len(failed) < len(results):
-        raise exits.PartlyDone(
+        raise exit_codes.PartlyDone(
             f"{len(failed)} of {len(results)} API tokens were not revoked",
             hint=f"the reasons stand beside them; the others are revoked. {rest or _AGAIN}",
         )

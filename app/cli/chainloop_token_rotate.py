@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 import click
 
-from app.cli import exits, shapes
-from app.cli.chainloop_token_shared import LIST
+from app.bootstrap import Container
+from app.cli import exit_codes, serializers
 from app.cli.groups import Leaf
 from app.cli.options import output_option, said_yes, shared
 from app.cli.output import moment, show, show_json
-from app.cli.running import advising, run
+from app.cli.runtime import advising, run
 from app.cli.terminal import ask, can_ask
-from app.container import Container
+from app.cli.token_options import LIST
 from app.domain.errors import Cancelled, Failed, LoopinError, NotFound, UsageError
 from app.domain.expiry import read_life
 from app.domain.rotation import NewLife, successor
@@ -68,7 +68,7 @@ def rotate(ctx: click.Context, token_id: str, expiration: str | None, keep_old: 
         run(ctx, lambda container: _take_back(container, rotation, why))
     problem = run(ctx, lambda container: _try(container, rotation))
     if problem is not None:
-        raise exits.PartlyDone(
+        raise exit_codes.PartlyDone(
             f"{rotation.created.token.name} was created, but does not work: {problem.message}",
             hint="both tokens live; the old one was not touched",
         )
@@ -133,7 +133,7 @@ async def _take_back(container: Container, rotation: Rotation, why: str) -> None
     try:
         await container.rotate_token.take_back(rotation)
     except LoopinError as error:
-        raise exits.PartlyDone(
+        raise exit_codes.PartlyDone(
             f"{name} was created, but could not be written out ({why}) nor revoked: {error.message}",
             hint=f"loopin chainloop organization api-token revoke --id {rotation.created.token.id}",
         ) from None
@@ -148,7 +148,7 @@ def _print(rotation: Rotation, output: str) -> None:
     if output == "token":
         click.echo(new.secret.reveal(), nl=False)
     elif output == "json":
-        show_json(shapes.created(new))
+        show_json(serializers.created(new))
     else:
         show(f"{new.token.name} ({new.token.id}) replaces {clean(rotation.old.name)}.")
         show("Save this token now: it is told only this once.")
@@ -175,7 +175,7 @@ async def _finish(container: Container, rotation: Rotation, *, revoke_old: bool)
     try:
         return await container.rotate_token.finish(rotation, revoke_old=revoke_old)
     except LoopinError as error:
-        raise exits.PartlyDone(
+        raise exit_codes.PartlyDone(
             f"the new token works; {rotation.old.name} was not revoked: {error.message}",
             hint=f"loopin chainloop organization api-token revoke --id {rotation.old.id}",
         ) from None

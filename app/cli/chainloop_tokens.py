@@ -4,13 +4,13 @@ import sys
 
 import click
 
-from app.cli import exits, shapes
-from app.cli.chainloop_token_shared import news, pointing, tell, threshold_option
+from app.bootstrap import Container
+from app.cli import exit_codes, serializers
 from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
 from app.cli.output import fitted, in_table, show, show_json
-from app.cli.running import advising, run
-from app.container import Container
+from app.cli.runtime import advising, run
+from app.cli.token_options import news, pointing, tell, threshold_option
 from app.domain import permissions
 from app.domain.expiry import read_life
 from app.domain.export import Format, render
@@ -87,7 +87,7 @@ async def _create(container: Container, draft: TokenDraft, output: str) -> None:
         _print_created(new, output)
         sys.stdout.flush()
     except OSError as error:
-        raise exits.PartlyDone(
+        raise exit_codes.PartlyDone(
             f"the token {new.token.name} was created, but could not be written out: {error.strerror}",
             hint=f"revoke it: loopin chainloop organization api-token revoke --id {new.token.id}",
         ) from None
@@ -99,7 +99,7 @@ def _print_created(new: CreatedToken, output: str) -> None:
         click.echo(new.secret.reveal(), nl=False)
         return
     if output == "json":
-        show_json(shapes.created(new))
+        show_json(serializers.created(new))
         return
     columns = ("ID", "NAME", "SCOPE", "CREATED (UTC)", "EXPIRES (UTC)")
     order = ("NAME", "ID", "EXPIRES (UTC)", "SCOPE", "CREATED (UTC)")
@@ -177,7 +177,7 @@ async def _find(container: Container, query: Query) -> tuple[Found, tuple[str, .
 
 def _print(found: Found, output: str, none: str) -> None:
     if output == "json":
-        show_json([shapes.token(row.token) for row in found.rows])
+        show_json([serializers.token(row.token) for row in found.rows])
     elif output in _FORMATS:
         text = render(found.rows, _FORMATS[output], found.listing.as_of, found.threshold)
         show(text.removesuffix("\n"))

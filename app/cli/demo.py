@@ -4,7 +4,7 @@ import click
 
 from app.cli.groups import Leaf
 from app.cli.options import app_shared, flags
-from app.commands.everywhere import MODES
+from app.tui.commands.global_commands import MODES
 
 SCREENS = tuple(mode.replace("_", "-") for mode in MODES)
 
@@ -45,16 +45,16 @@ def demo(ctx: click.Context, screen: str, tour: bool, speed: float, web: bool, p
     the network is touched.
     """
     from app.cli.start import need_terminal
-    from app.demo import need_server, start
+    from app.demo.sample_server import need_server, start
 
     need_server()
     if web:
-        from app.web import serve
+        from app.demo.browser import serve
 
         return serve(port, ("--tour", "--speed", str(speed)) if tour else ("--screen", screen))
     need_terminal()
     if tour:
-        from app.tour.start import start as start_tour
+        from app.demo.tour.start import start as start_tour
 
         return start_tour(speed, flags(ctx))
     return start(screen.replace("-", "_"), flags(ctx))

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import click
 
-from app.cli import debug, exits
+from app.bootstrap import Container
+from app.cli import debug, exit_codes
 from app.cli.groups import Leaf
 from app.cli.options import settings_flags, shared
 from app.cli.output import DIM, GREEN, RED, YELLOW, paint, show, show_json
-from app.cli.running import run, tell_slips
-from app.container import Container
+from app.cli.runtime import run, tell_slips
 from app.domain import secret
 from app.domain.doctor import Finding, Verdict
 from app.domain.errors import UsageError
@@ -56,7 +56,7 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
         show_json({"ok": not failures, "checks": [_shape(finding) for finding in found]})
     else:
         show(_summary(failures, sum(finding.verdict is Verdict.WARN for finding in found)))
-    return exits.FOUND if failures else exits.DONE
+    return exit_codes.FOUND if failures else exit_codes.DONE
 
 
 def _slips(settings: Settings) -> list[str]:
@@ -64,7 +64,7 @@ def _slips(settings: Settings) -> list[str]:
     if settings.theme == TABLE["theme"].default and not settings.keys:
         return list(settings.ignored)
     # The app's themes and keys take Textual to know.
-    from app.slips import slips
+    from app.settings_warnings import slips
 
     return list(slips(settings))
 

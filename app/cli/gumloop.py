@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli import exits, shapes
+from app.cli import exit_codes, serializers
 from app.cli.groups import Entry, LazyGroup, Leaf
 from app.cli.options import gumloop_options, gumloop_shared
 from app.cli.output import show, show_json, table
-from app.cli.running import run
-from app.cli.sign_out_view import conclude, nothing_forgotten
+from app.cli.runtime import run
+from app.cli.sign_out_output import conclude, nothing_forgotten
 
 if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
-    from app.container import Container
+    from app.bootstrap import Container
     from app.domain.login import SignedOut
     from app.services.gumloop_teams import TeamList
 
@@ -61,8 +61,11 @@ def _farewell(done: "SignedOut", who: str) -> str:
     return f"{who}Here: forgotten. Server: {server}."
 
 
-def _farewell_json(found: "dict[str, SignedOut]", all_profiles: bool) -> shapes.Shape:
-    shape: shapes.Shape = {"status": "ok", "oauth_revoked": any(d.ended_at_server for d in found.values())}
+def _farewell_json(found: "dict[str, SignedOut]", all_profiles: bool) -> serializers.Shape:
+    shape: serializers.Shape = {
+        "status": "ok",
+        "oauth_revoked": any(d.ended_at_server for d in found.values()),
+    }
     if any(done.warning for done in found.values()):
         shape["oauth_revoke_failed"] = True
     if all_profiles:
@@ -81,14 +84,14 @@ def status(ctx: click.Context, as_json: bool) -> int:
     """
     found = run(ctx, lambda container: container.gumloop_status.do())
     if as_json:
-        show_json(shapes.status(found))
+        show_json(serializers.status(found))
     else:
         from app.cli.status import candidates, describe
 
         show(describe(found, datetime.now(UTC)))
         if found.candidates:
             show(f"\n{candidates([found])}")
-    return exits.DONE if shapes.is_signed_in(found) else exits.SIGNED_OUT
+    return exit_codes.DONE if serializers.is_signed_in(found) else exit_codes.SIGNED_OUT
 
 
 @click.command("teams", cls=Leaf)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import click
 
+from app.bootstrap import Container
 from app.cli import debug
 from app.cli.groups import Leaf
-from app.cli.login_view import LoginView, overruled, paste_from
+from app.cli.login_output import LoginView, overruled, paste_from
 from app.cli.options import gumloop_shared, settings_flags
 from app.cli.output import moment, pairs, show, show_json
-from app.cli.running import run
+from app.cli.runtime import run
 from app.cli.terminal import ask, ask_hidden, can_ask, read_piped
-from app.container import Container
 from app.domain import inputs
 from app.domain.credentials import Method
 from app.domain.errors import UsageError

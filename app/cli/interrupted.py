@@ -10,7 +10,7 @@ from app.domain.text import clean
 from app.domain.tokens import StatusFilter
 
 if TYPE_CHECKING:
-    from app.container import Container
+    from app.bootstrap import Container
     from app.domain.organizations import Identity
     from app.domain.request_context import RequestContext
     from app.services.tokens import Listing

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from app import __version__
-from app.cli import debug, exits
+from app.cli import debug, exit_codes
 from app.cli.groups import SharedOption
 from app.domain import inputs, secret
 from app.domain.errors import UsageError
@@ -56,7 +56,7 @@ def _token(ctx: click.Context, param: click.Parameter, value: str | None) -> Non
     flags(ctx)["chainloop_flag_token"] = token.reveal()
     if value != "-" and not ctx.meta.get(_SEEN):
         ctx.meta[_SEEN] = True
-        exits.say(
+        exit_codes.say(
             "A token on the command line stays in the shell's history and shows in the list of processes; "
             "--token - reads it from standard input."
         )

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
-from app.cli.exits import PartlyDone, say
+from app.cli.exit_codes import PartlyDone, say
 from app.cli.output import width
 from app.domain.errors import Cancelled, Failed, LoopinError
 from app.domain.text import clean

@@ -8,16 +8,16 @@ import click
 from click.core import ParameterSource
 
 from app import __version__
-from app.cli import exits
+from app.cli import exit_codes
 from app.cli.groups import Entry, LazyGroup
 from app.cli.options import app_options, debug_option, settings_flags
-from app.cli.running import Runtime, real_container
+from app.cli.runtime import Runtime, real_container
 from app.domain import inputs
 from app.domain.errors import Cancelled, LoopinError, UsageError
 from app.settings import Settings
 
 if TYPE_CHECKING:
-    from app.container import Container
+    from app.bootstrap import Container
 
 _ACCOUNTS, _APP = "Accounts", "App and server"
 
@@ -89,7 +89,7 @@ def _open_app() -> int | None:
 
 def run(arguments: Sequence[str], containers: "Callable[[Settings], Container]" = real_container) -> int:
     """Run one command and return its exit code; `containers` lets tests bring their own adapters."""
-    return exits.guarded(lambda: _invoke(list(arguments), Runtime(containers)))
+    return exit_codes.guarded(lambda: _invoke(list(arguments), Runtime(containers)))
 
 
 def _invoke(arguments: list[str], runtime: Runtime) -> int:
@@ -98,14 +98,14 @@ def _invoke(arguments: list[str], runtime: Runtime) -> int:
         result = _call(arguments, runtime)
     except click.exceptions.NoArgsIsHelpError as asked:
         click.echo(asked.message)
-        return exits.DONE
+        return exit_codes.DONE
     except (click.Abort, EOFError):
         raise Cancelled("cancelled") from None
     except click.UsageError as error:
         raise _usage(error, arguments) from None
     except click.ClickException as error:
         raise LoopinError(error.format_message().rstrip(".")) from None
-    return result if isinstance(result, int) else exits.DONE
+    return result if isinstance(result, int) else exit_codes.DONE
 
 
 def _call(arguments: list[str], runtime: Runtime) -> object:
@@ -119,7 +119,7 @@ def _call(arguments: list[str], runtime: Runtime) -> object:
         return ended.exit_code
     except KeyboardInterrupt:
         # The terminal has written ^C.
-        exits.say("")
+        exit_codes.say("")
         raise
 
 

@@ -4,10 +4,10 @@ import os
 
 import click
 
-from app.cli import child, debug, exits
+from app.cli import child_process, debug, exit_codes
 from app.cli.groups import Leaf
 from app.cli.options import debuggable
-from app.cli.running import run as with_container
+from app.cli.runtime import run as with_container
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
 from app.domain.secret import VARIABLES
@@ -56,10 +56,10 @@ def run(
         )
     except LoopinError as error:
         debug.note(error)
-        exits.tell(error)
-        return child.NOT_STARTED
+        exit_codes.tell(error)
+        return child_process.NOT_STARTED
     secrets = [secret.reveal() for secret in variables.secrets]
     # What the job was given beside them passes on to the command, and is masked too.
     given = [os.environ.get(name, "") for name in VARIABLES]
     secrets += [text for value in given for text in {value, value.strip()} if len(text) >= debug.SHORTEST]
-    return child.run(command, variables.over(os.environ), [] if no_masking else secrets)
+    return child_process.run(command, variables.over(os.environ), [] if no_masking else secrets)

@@ -13,7 +13,7 @@ import click
 from app.cli.groups import Entry, LazyGroup, Leaf
 from app.cli.output import show, show_json, stamp
 from app.cli.server_options import database_options, json_option, open_database, operator
-from app.domain import inputs, spans
+from app.domain import durations, inputs
 from app.domain.errors import UsageError
 from app.domain.export import neutral
 from app.domain.text import clean, plural
@@ -39,7 +39,7 @@ def _moment(ctx: click.Context, param: click.Parameter, value: str | None) -> da
 
 
 def _span(option: str, value: str) -> timedelta:
-    if (span := spans.parse(value)) is None:
+    if (span := durations.parse(value)) is None:
         raise UsageError(
             f"{option} {value[:80]!r} is no time", hint="write 24h, 7d, 2026-03-10 or 2026-03-10T12:00:00Z"
         )
@@ -85,10 +85,7 @@ def audit(
         raise UsageError("--json, --json-lines and --csv exclude each other", hint="choose one of them")
     write = _write_list if as_json else _write_lines if as_lines else _write_csv if as_csv else _write_text
     with open_database(data, database_url, database_url_file) as database:
-        from app.server.core.audit_trail import (
-            Filter,
-            ReadAudit,
-        )
+        from app.server.core.audit_trail import Filter, ReadAudit
 
         # Printed as it is read: years of it do not fit into memory.
         write(ReadAudit(database).do(Filter(**wanted)))

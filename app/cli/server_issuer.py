@@ -65,10 +65,7 @@ def add(
     with open_database(**place) as database:
         from app.server.clock import utc_now
         from app.server.core import issuer_rules
-        from app.server.core.trusted_issuers import (
-            AddIssuer,
-            Draft,
-        )
+        from app.server.core.trusted_issuers import AddIssuer, Draft
 
         draft = Draft(organization, url, audience, issuer_rules.parse(claims), project, private_network)
         if not no_check:
@@ -123,9 +120,9 @@ def remove(issuer_id: str, as_json: bool, output: str, **place: Any) -> None:
 
 
 def _probe(url: str, private: bool) -> None:
-    from app.oidc.addresses import server_reach
     from app.oidc.discovery import read_keys
     from app.oidc.fetch import Fetcher
+    from app.oidc.url_policy import server_reach
 
     try:
         run_to_end(read_keys(url, Fetcher(server_reach(development=True, private=private))))

@@ -19,7 +19,7 @@ from click.core import ParameterSource
 
 from app.cli import server_config
 from app.cli.options import debug_option
-from app.domain import spans
+from app.domain import durations
 from app.domain.errors import Cancelled, Failed, LoopinError, Unreachable, UsageError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def span_in(unit: str) -> Callable[[click.Context, click.Parameter, str], timede
         try:
             return timedelta(**{unit: float(value)})
         except (ValueError, OverflowError):
-            span = spans.parse(value)
+            span = durations.parse(value)
         if span is None:
             raise click.BadParameter(f"{value[:80]!r} is no time: write {unit}, or one like 12h")
         return span
@@ -211,10 +211,7 @@ def open_database(
     url = chosen_url(database_url, database_url_file)
     with the_extra():
         from app.server.persistence.engine import Database
-        from app.server.persistence.migrate import (
-            check,
-            migrate,
-        )
+        from app.server.persistence.migrate import check, migrate
         from app.server.settings import ServerSettings, check_database_url
 
         settings = ServerSettings(data=(data or default_data()).absolute(), database_url=url)

@@ -19,10 +19,7 @@ from app.cli.server_options import (
 from app.domain.organizations import PROJECT_SCOPED, Role
 
 if TYPE_CHECKING:
-    from app.server.core.memberships import (
-        OrganizationRow,
-        ProjectRow,
-    )
+    from app.server.core.memberships import OrganizationRow, ProjectRow
 
 _ROLES = [role.value for role in Role if role is not Role.UNKNOWN]
 _PROJECT_SCOPED = {role.value for role in PROJECT_SCOPED}

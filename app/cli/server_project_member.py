@@ -52,10 +52,7 @@ def add(
     who = named(email, email_option, "EMAIL")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.core.project_members import (
-            AddProjectMember,
-            ProjectRef,
-        )
+        from app.server.core.project_members import AddProjectMember, ProjectRef
 
         there = ProjectRef(organization, project)
         before = AddProjectMember(database, utc_now).do(operator(), who, there, ProjectRole(role))
@@ -102,10 +99,7 @@ def remove(
     who = named(email, email_option, "EMAIL")
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.core.project_members import (
-            ProjectRef,
-            RemoveProjectMember,
-        )
+        from app.server.core.project_members import ProjectRef, RemoveProjectMember
 
         there = ProjectRef(organization, project)
         RemoveProjectMember(database, utc_now).do(operator(), who, there)

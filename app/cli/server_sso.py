@@ -61,11 +61,7 @@ class ProviderFlags:
 
     def read(self) -> "ProviderSettings | None":
         """None without an issuer; UsageError for options that do not go together."""
-        from app.server.provider_settings import (
-            ProviderSettings,
-            parse_domains,
-            parse_join,
-        )
+        from app.server.provider_settings import ProviderSettings, parse_domains, parse_join
 
         if not self.issuer:
             if self.client_id or self.secret_file or self.domains or self.join or self.trust_emails:

@@ -6,14 +6,7 @@ import click
 
 from app.cli.groups import Leaf
 from app.cli.output import in_table, show, show_json, stamp, table
-from app.cli.server_options import (
-    database_options,
-    json_option,
-    named,
-    open_database,
-    operator,
-    place_words,
-)
+from app.cli.server_options import database_options, json_option, named, open_database, operator, place_words
 
 if TYPE_CHECKING:
     # At run time it is imported when a command runs: it belongs to the extra `server`.

@@ -42,10 +42,7 @@ def add(
     """Add a person. The password is asked for, or read from standard input; it is never an argument."""
     with open_database(**place) as database:
         from app.server.clock import utc_now
-        from app.server.core.accounts import (
-            AddUser,
-            NewPerson,
-        )
+        from app.server.core.accounts import AddUser, NewPerson
         from app.server.core.passwords import Passwords
 
         person = NewPerson(named(email, email_option, "EMAIL"), first_name, last_name).check()

@@ -23,16 +23,8 @@ from app.domain.errors import UsageError
 from app.domain.text import plural
 
 if TYPE_CHECKING:
-    from app.server.core.access import (
-        Ended,
-        GrantRow,
-        KeyRow,
-        SessionRow,
-    )
-    from app.server.core.user_access import (
-        CreatedToken,
-        PersonAccess,
-    )
+    from app.server.core.access import Ended, GrantRow, KeyRow, SessionRow
+    from app.server.core.user_access import CreatedToken, PersonAccess
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from app.cli.exits import CANCELLED, DONE
+from app.cli.exit_codes import CANCELLED, DONE
 from app.domain.errors import UsageError
 
 
@@ -26,20 +26,20 @@ def need_terminal() -> None:
 def open_app(flags: Mapping[str, str | None] | None = None, screen: str = "accounts") -> int:
     """Open the app on this machine's own accounts and return its exit code; `flags` as for `load`.
 
-    `screen` as for `app.main.run`; who was to sign in and went to the demo has cancelled.
+    `screen` as for `app.tui.app.run`; who was to sign in and went to the demo has cancelled.
     """
     need_terminal()
     # What is loaded here stays until the end: the garbage collector need not look at it, now or later.
     gc.disable()
-    from app.container import Container
-    from app.main import OPEN_DEMO, run
+    from app.bootstrap import Container
     from app.settings import load
+    from app.tui.app import OPEN_DEMO, run
 
     gc.freeze()
     gc.enable()
     code = run(Container(load(flags=flags)), screen=screen)
     if code != OPEN_DEMO:
         return code
-    from app.demo import start
+    from app.demo.sample_server import start
 
     return start("accounts") or (CANCELLED if screen != "accounts" else DONE)

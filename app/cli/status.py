@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli import exits, shapes
+from app.cli import exit_codes, serializers
 from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
 from app.cli.output import DIM, GREEN, YELLOW, columns, fitted, moment, paint, show, show_json
-from app.cli.running import run
+from app.cli.runtime import run
 from app.domain.credentials import profile_words
 from app.domain.errors import LoopinError
 from app.domain.status import ProviderStatus
@@ -19,7 +19,7 @@ from app.domain.vendor_login import IMPORT
 
 if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
-    from app.container import Container
+    from app.bootstrap import Container
 
 
 @click.command("status", cls=Leaf)
@@ -35,14 +35,14 @@ def status(ctx: click.Context, as_json: bool, offline: bool, output: str) -> int
     """
     found, left = run(ctx, lambda container: _look(container, online=not offline))
     if as_json or output == "json":
-        show_json({"providers": [shapes.status(item) for item in found]})
+        show_json({"providers": [serializers.status(item) for item in found]})
     else:
         show("\n\n".join(describe(item, datetime.now(UTC)) for item in found))
         if any(item.candidates for item in found):
             show(f"\n{candidates(found)}")
     for line in left:
         show(f"loopin: {line}", err=True)
-    return exits.DONE if any(shapes.is_signed_in(item) for item in found) else exits.SIGNED_OUT
+    return exit_codes.DONE if any(serializers.is_signed_in(item) for item in found) else exit_codes.SIGNED_OUT
 
 
 async def _look(container: "Container", *, online: bool) -> tuple[Sequence[ProviderStatus], tuple[str, ...]]:
@@ -64,7 +64,7 @@ async def _look(container: "Container", *, online: bool) -> tuple[Sequence[Provi
 
 def describe(item: ProviderStatus, now: datetime) -> str:
     """A few lines about one provider, as it is `now`."""
-    signed_in = shapes.is_signed_in(item)
+    signed_in = serializers.is_signed_in(item)
     glyph = paint("●", GREEN) if signed_in else paint("○", DIM)
     lines = [f"{glyph} {item.provider.title}  {_headline(item, signed_in)}"]
     lines += [f"    {line}" for line in columns(_facts(item, signed_in, now))]

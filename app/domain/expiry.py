@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 
-from app.domain import spans
+from app.domain import durations
 from app.domain.errors import UsageError
 from app.domain.text import clean
 from app.domain.times import at_time, iso, shift
@@ -61,18 +61,18 @@ def check_end(life: timedelta | None, now: datetime, latest: datetime | None) ->
     """Raise UsageError for a life that goes on after `latest`, the end of the API token in effect."""
     if latest is not None and is_too_long(life, now, latest):
         message = f"it would outlive the API token in effect: the latest end allowed is {iso(latest)}"
-        raise UsageError(message, hint=f"choose {spans.typed(longest(now, latest))} or less")
+        raise UsageError(message, hint=f"choose {durations.typed(longest(now, latest))} or less")
 
 
 def read_life(text: str, source: str) -> timedelta | None:
-    """Return how long a token lives, as one types it (see `app.domain.spans.parse`); None for `never` and 0.
+    """Return how long a token lives, as `app.domain.durations.parse` reads it; None for `never` and 0.
 
     No time at all means no end, as for the vendor's command, of which 0 is the default. Raise UsageError for
     what is no length of time or is over 100 years.
     """
     if text.strip().lower() in {NEVER, "0"}:
         return None
-    span = spans.parse(text)
+    span = durations.parse(text)
     if span is None:
         raise UsageError(f"{source} {clean(text, 80)!r} is not a length of time", hint=_HINT)
     if not span and not any(digit in text for digit in "123456789"):

@@ -11,11 +11,11 @@ from datetime import datetime
 from enum import Enum
 
 from app.domain.inactivity import idle
-from app.domain.listing import Row
 
 # A file is no screen: it holds what is there, whatever is masked.
 from app.domain.text import safe as clean
 from app.domain.times import iso
+from app.domain.token_row import Row
 
 COLUMNS = (
     "name",

@@ -5,7 +5,7 @@
     field     = ( "scope" | "project" | "status" | "name" | "description" | "id" ) ":" text
     compare   = ( "idle" | "expires" ) ( "<" | ">" ) duration
     word      = text                                        in name, scope, id or description
-    duration  = as app.domain.spans.parse reads it          30m, 12h, 7d, 6w, 1y, 1h30m
+    duration  = as app.domain.durations.parse reads it          30m, 12h, 7d, 6w, 1y, 1h30m
     text      = bare | '"' { character | '\\"' | '\\\\' } '"'
 
 Case does not count. In a bare text `*` stands for any characters and `?` for one; a quoted text is taken
@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import and_
 
-from app.domain import spans
+from app.domain import durations
 from app.domain.errors import UsageError
 from app.domain.inactivity import idle
-from app.domain.listing import Row
 from app.domain.times import shift
+from app.domain.token_row import Row
 from app.domain.tokens import TokenState
 
 Predicate = Callable[[Row], bool]
@@ -199,7 +199,7 @@ def _is_one_project(field: str, text: Text) -> bool:
 def _compare(field: str, rest: str, written: str, start: int) -> Text:
     if field not in COMPARED:
         raise FilterProblem(written, start, "only idle and expires can be compared", hint="idle>30d")
-    if spans.parse(rest) is None:
+    if durations.parse(rest) is None:
         raise FilterProblem(
             written, start, "a duration must follow: 30m, 12h, 7d, 6w or 1y", hint=f"{field}>30d"
         )
@@ -257,7 +257,7 @@ def _word(text: Text) -> Predicate:
 
 
 def _comparison(term: Term, now: datetime) -> Predicate:
-    span = spans.parse(term.text.value) or timedelta(0)
+    span = durations.parse(term.text.value) or timedelta(0)
     less = term.sign == "<"
     if term.field == "idle":
         return lambda row: (idle(row.token, now) < span) if less else (idle(row.token, now) > span)

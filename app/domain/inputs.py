@@ -4,7 +4,7 @@ Flags, variables, config.toml, form fields, prompts, pastes, standard input and 
 readers. Each returns a value, or raises UsageError with a message that begins with `source`: the flag, the
 variable, the key in config.toml or the field that the text came from. No error quotes a secret.
 
-Spans of time are read by `app.domain.spans` and `app.domain.expiry`, moments by `app.domain.times`.
+Spans of time are read by `app.domain.durations` and `app.domain.expiry`, moments by `app.domain.times`.
 """
 
 import base64

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from app.domain.errors import BadReply, LoopinError, Unreachable, UsageError
 from app.domain.event_loop import run_to_end
 from app.domain.text import clean
-from app.oidc.addresses import AGAIN, Reach, check_url
+from app.oidc.url_policy import AGAIN, Reach, check_url
 
 PATH = "/.well-known/openid-configuration"
 MAX_KEYS = 200

@@ -13,8 +13,8 @@ import httpx
 from app.domain.errors import BadReply, Refused, TLSFailed, Unreachable
 from app.domain.json_text import read_json
 from app.domain.text import clean
-from app.oidc.addresses import AGAIN, Reach, check_url, objection
-from app.oidc.web import made
+from app.oidc.http_client import made
+from app.oidc.url_policy import AGAIN, Reach, check_url, objection
 
 MAX_DOCUMENT = 1024 * 1024
 MAX_REDIRECTS = 3

@@ -14,21 +14,12 @@ from datetime import timedelta
 from typing import Any
 
 from app.domain.event_loop import run_to_end
-from app.server import (
-    descriptors,
-    log,
-    sample_data,
-    sample_gumloop,
-    unexpected,
-)
+from app.server import descriptors, log, sample_data, sample_gumloop, unexpected
 from app.server.core.services import build
 from app.server.directions import Directions, directions
 from app.server.persistence.engine import Database
 from app.server.rpc.server import RpcServer
-from app.server.scheduler import (
-    Sweeper,
-    Tidier,
-)
+from app.server.scheduler import Sweeper, Tidier
 from app.server.settings import ServerSettings
 from app.server.tls import certificate
 from app.server.web.app import make_app

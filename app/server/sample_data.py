@@ -13,14 +13,7 @@ from app.domain import permissions
 from app.domain.organizations import ProjectRole, Role
 from app.server.core.services import Parts
 from app.server.core.token_signing import TokenSubject
-from app.server.persistence.models import (
-    APIToken,
-    Membership,
-    Organization,
-    Project,
-    ProjectMembership,
-    User,
-)
+from app.server.persistence.models import APIToken, Membership, Organization, Project, ProjectMembership, User
 
 PASSWORD = "demo-password-not-real"
 ORGANIZATION, OTHER_ORGANIZATION = "acme", "globex"

@@ -8,14 +8,8 @@ from sqlalchemy import select
 from app.server import sample_data
 from app.server.core.api_keys import add_key
 from app.server.core.services import Parts
-from app.server.persistence.models import (
-    Organization,
-    User,
-)
-from app.server.persistence.oauth_models import (
-    APIKey,
-    Team,
-)
+from app.server.persistence.models import Organization, User
+from app.server.persistence.oauth_models import APIKey, Team
 
 API_KEY = "gum_demo_not_a_real_key_ada"
 TEAMS = ((sample_data.ORGANIZATION, ("growth", "support")), (sample_data.OTHER_ORGANIZATION, ("research",)))

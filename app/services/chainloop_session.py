@@ -31,7 +31,7 @@ from app.domain.errors import (
     VaultError,
 )
 from app.domain.request_context import NO_ORGANIZATION, OrganizationRef, RequestContext
-from app.services.chainloop_memory import ChainloopMemory
+from app.services.chainloop_accounts import ChainloopMemory
 from app.services.chainloop_vault import ChainloopVault
 
 if TYPE_CHECKING:

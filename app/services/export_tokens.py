@@ -6,8 +6,8 @@ from datetime import datetime
 
 from app.domain.errors import UsageError
 from app.domain.export import Format, render
-from app.domain.listing import Row
 from app.domain.ports import PrivateFiles
+from app.domain.token_row import Row
 
 
 class ExportTokens:

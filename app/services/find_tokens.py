@@ -7,7 +7,7 @@ from app.domain import filter as filters
 from app.domain.calm import calm
 from app.domain.filter import Filter
 from app.domain.inactivity import check_threshold
-from app.domain.listing import Row, row
+from app.domain.token_row import Row, row
 from app.domain.tokens import ScopeFilter, StatusFilter
 from app.services.tokens import Listing, ListTokens
 

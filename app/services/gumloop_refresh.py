@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.domain.ports import Clock, GumloopOAuth, ProcessLock
     from app.domain.secret import Secret
     from app.services.changes import Changes
-    from app.services.gumloop_facts import GumloopMemory
+    from app.services.gumloop_accounts import GumloopMemory
 
 LOOKS = (0.1, 0.3, 0.6, 1.0)
 """Seconds between two looks at the keychain before a session counts as ended."""

@@ -31,7 +31,7 @@ from app.domain.errors import (
 from app.domain.gumloop import GumloopLogin, GumloopTarget, same_issuer
 from app.domain.rejection import rejected
 from app.domain.text import clean
-from app.services.gumloop_facts import GumloopFacts, GumloopMemory
+from app.services.gumloop_accounts import GumloopFacts, GumloopMemory
 from app.services.gumloop_refresh import GumloopRefresh, sign_in
 from app.services.gumloop_vault import StoredGumloop
 

@@ -11,7 +11,7 @@ from app.domain.login import SignedOut
 from app.domain.ports import GumloopOAuth, ProcessLock
 from app.services.activity import Trail
 from app.services.changes import Changes
-from app.services.gumloop_facts import GumloopMemory
+from app.services.gumloop_accounts import GumloopMemory
 from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import KEY, TOKEN, GumloopSession
 from app.services.gumloop_vault import GumloopVault, StoredGumloop

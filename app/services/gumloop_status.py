@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.domain.credentials import Credential, Provider
 from app.domain.errors import LoopinError
 from app.domain.status import ProviderStatus
-from app.services.gumloop_facts import GumloopFacts
+from app.services.gumloop_accounts import GumloopFacts
 from app.services.gumloop_session import GumloopSession, organization_of
 
 if TYPE_CHECKING:

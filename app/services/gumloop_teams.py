@@ -9,7 +9,7 @@ from app.domain.errors import NotFound, UsageError
 from app.domain.gumloop import Team
 from app.domain.ports import GumloopAPI
 from app.services.activity import Trail
-from app.services.gumloop_facts import GumloopMemory
+from app.services.gumloop_accounts import GumloopMemory
 from app.services.gumloop_session import GumloopSession
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from app.domain.credentials import Credential
     from app.domain.ports import Clock, Vault
     from app.domain.vendor_login import VendorLogin, VendorLogins
-    from app.services.chainloop_memory import ChainloopMemory
+    from app.services.chainloop_accounts import ChainloopMemory
 
 
 class VendorCopies:

@@ -15,7 +15,7 @@ from pathlib import Path
 from common import ROOT, environment, folder
 from status import signed_in
 
-FRAME = ["-c", "import app.__main__, app.cli.start, app.container, app.main, app.settings"]
+FRAME = ["-c", "import app.__main__, app.cli.start, app.bootstrap, app.tui.app, app.settings"]
 STATUS = ["-m", "app", "status", "--offline", "--json"]
 SHOWN = 12
 _LINE = re.compile(r"^import time: +(\d+) \| +\d+ \| +(\S+)$", re.MULTILINE)

@@ -19,11 +19,11 @@ from tokens import SIZE, container_for, until
 
 from app.domain.inactivity import fate
 from app.domain.preview import Partition
-from app.main import LoopinApp
-from app.screens.auto_revoke import AutoRevokeScreen
+from app.tui.app import LoopinApp
+from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
 from tests.support.server import AccountServer, bulk_tokens, release, sign_in, start
 from tests.support.server_process import run_program
-from widgets.partition_view import PartitionView
+from widgets.threshold_preview import PartitionView
 
 COUNT, TIMES = 100_000, 9
 

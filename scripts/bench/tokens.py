@@ -33,14 +33,14 @@ from textual.widgets import DataTable, OptionList
 from token_server import filled_server
 
 from app.adapters.keychain.memory import MemoryVault
-from app.container import Container
+from app.bootstrap import Container
 from app.domain import filter as filters
-from app.domain.book import Book
-from app.domain.listing import Sort, Tab
+from app.domain.token_index import Book
+from app.domain.token_row import Sort, Tab
 from app.domain.tokens import StatusFilter
-from app.main import LoopinApp
-from app.screens.tokens import TokensScreen
 from app.settings import load
+from app.tui.app import LoopinApp
+from app.tui.screens.tokens.screen import TokensScreen
 from tests.support.server import AccountServer
 from widgets.detail_pane import DetailText
 from widgets.token_browser import TokenBrowser

@@ -124,7 +124,7 @@ def test_paths_in_the_tour_of_the_code_exist(page: str) -> None:
 def test_the_newcomers_first_change_can_be_made() -> None:
     """The title is where CONTRIBUTING says, and the scene has the name that it says."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    found = re.search(r"In `(app/screens/\w+\.py)`, change `(TITLE = [^`]+)`", text)
+    found = re.search(r"In `(app/tui/screens/\w+/\w+\.py)`, change `(TITLE = [^`]+)`", text)
     drawn = re.search(r"scripts/screenshots\.py (\w+)$", text, re.M)
     assert found is not None
     assert drawn is not None

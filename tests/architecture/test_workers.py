@@ -36,7 +36,7 @@ def exclusive_groups(tree: ast.AST) -> Iterator[str]:
 
 
 def test_only_what_reads_is_cancelled_for_a_newer_one() -> None:
-    """What changes something is a `change` (app/screens/changes.py): one at a time, to its end."""
+    """What changes something is a `change` (app/tui/screens/workers.py): one at a time, to its end."""
     found = {
         f"{path.relative_to(ROOT)}: {group}"
         for folder in ("app", "widgets")

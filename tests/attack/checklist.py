@@ -103,15 +103,15 @@ CHECKLIST: Mapping[str, tuple[str, ...] | str] = {
         f"{_JWT}::test_rfc8725_3_a_bent_header_opens_nothing",
         f"{_JWT}::test_rfc8725_3_1_another_hash_with_the_right_key_is_refused",
         f"{_SSO}::test_a_token_that_the_client_could_have_made_is_refused",
-        "tests/unit/keyless/test_verify.py::test_the_public_key_is_never_taken_for_a_shared_secret",
+        "tests/unit/oidc/test_verify.py::test_the_public_key_is_never_taken_for_a_shared_secret",
     ),
     "RFC 8725 §3.4 size and shape": (
         f"{_JWT}::test_rfc8725_3_4_what_is_no_token_is_refused",
-        "tests/unit/keyless/test_verify.py::test_size_and_depth_are_limited",
+        "tests/unit/oidc/test_verify.py::test_size_and_depth_are_limited",
     ),
     "RFC 8725 §3.5 strength of keys": (
         f"{_JWT}::test_rfc8725_3_5_the_key_has_as_many_bits_as_the_hash",
-        "tests/unit/keyless/test_verify.py::test_small_huge_foreign_and_broken_keys_are_not_used",
+        "tests/unit/oidc/test_verify.py::test_small_huge_foreign_and_broken_keys_are_not_used",
     ),
     "RFC 8725 §3.8, §3.9 issuer and audience": (
         f"{_JWT}::test_rfc8725_3_a_good_signature_over_wrong_claims_opens_nothing",

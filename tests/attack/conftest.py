@@ -8,12 +8,7 @@ import pytest
 from app.server.persistence.engine import Database
 from tests.support import databases
 from tests.support.organizations import Organization, add_organization
-from tests.support.server import (
-    FEDERATION_SECRET,
-    AccountServer,
-    ServerFactory,
-    no_drain_limit,
-)
+from tests.support.server import FEDERATION_SECRET, AccountServer, ServerFactory, no_drain_limit
 from tests.support.server_process import NO_CONSTANTS
 
 SECRETS = {"/federated/verify": FEDERATION_SECRET}

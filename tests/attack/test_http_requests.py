@@ -10,12 +10,7 @@ import httpx
 import pytest
 
 from app.server.addresses import counted_network
-from app.server.web.request_checks import (
-    MAX_BODY,
-    MAX_FIELDS,
-    MAX_HEADER,
-    MAX_LINE,
-)
+from app.server.web.request_checks import MAX_BODY, MAX_FIELDS, MAX_HEADER, MAX_LINE
 from app.server.web.server import MAX_CONNECTIONS
 from tests.attack.conftest import SECRETS
 from tests.attack.wire import PATIENCE, SETTINGS, begin, connect, frame, rest, say, status

@@ -12,10 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from app.domain.errors import NotSignedIn
-from app.server.core.accounts import (
-    AddUser,
-    NewPerson,
-)
+from app.server.core.accounts import AddUser, NewPerson
 from app.server.core.audit import Who
 from app.server.core.passwords import Passwords
 from app.server.core.rate_limit import PER_ACCOUNT

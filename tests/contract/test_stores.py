@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from app.adapters.storage.accounts import TomlAccounts
+from app.adapters.storage.activity import JsonLinesActivity
 from app.domain.ports import AccountStore, ActivityStore
-from app.store.accounts import TomlAccounts
-from app.store.activity import JsonLinesActivity
 from tests.contract.stores import AccountStoreConformance, ActivityStoreConformance
 
 

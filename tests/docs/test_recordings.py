@@ -8,7 +8,7 @@ from pathlib import Path
 import pyte
 import pytest
 
-from app.tour.script import CHAPTERS
+from app.demo.tour.script import CHAPTERS
 from tests.support import recorder
 
 pytestmark = pytest.mark.slow

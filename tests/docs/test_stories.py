@@ -18,8 +18,8 @@ import click
 import httpx
 import pytest
 
+from app.bootstrap import Container
 from app.cli.root import tree
-from app.container import Container
 from app.settings import Settings
 from tests.support.callbacks import on_a_free_port
 from tests.support.cli import Result, in_process, ran

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from app.cli import exits
+from app.cli import exit_codes
 from tests.support.cli import Loopin
 from tests.support.gumloop_stub import API_KEY, USER_ID
 from tests.support.server import ROOT
@@ -24,7 +24,7 @@ PROXIES = ("http://someone:word@[::1", "socks5://127.0.0.1:1", "ftp://127.0.0.1"
 def test_a_proxy_that_cannot_be_used_is_told(loopin: Loopin, proxy: str) -> None:
     """httpx raises three kinds of errors of its own for these, while a client is made."""
     done = loopin("gumloop", "teams", **KEY, https_proxy=proxy)
-    done.fails(exits.UNREACHABLE, "proxy", "HTTPS_PROXY")
+    done.fails(exit_codes.UNREACHABLE, "proxy", "HTTPS_PROXY")
     assert "someone:word" not in done.err
 
 
@@ -33,13 +33,13 @@ def test_a_proxy_that_cannot_be_used_is_told(loopin: Loopin, proxy: str) -> None
 )
 def test_a_bundle_of_authorities_that_is_none_is_told(loopin: Loopin, path: str, words: str) -> None:
     done = loopin("gumloop", "teams", **KEY, SSL_CERT_FILE=path)
-    done.fails(exits.UNREACHABLE, "SSL_CERT_FILE", words)
+    done.fails(exit_codes.UNREACHABLE, "SSL_CERT_FILE", words)
 
 
 def test_an_authority_that_names_no_file_is_a_mistake_in_the_command(loopin: Loopin) -> None:
     where = ("--control-plane", "127.0.0.1:1", "--control-plane-ca", "/nowhere/at/all.pem")
     done = loopin("chainloop", "organization", "describe", *where, CHAINLOOP_TOKEN="not-a-real-token")
-    done.fails(exits.USAGE, "--control-plane-ca", "/nowhere/at/all.pem")
+    done.fails(exit_codes.USAGE, "--control-plane-ca", "/nowhere/at/all.pem")
 
 
 def _jwt(**claims: object) -> str:
@@ -87,7 +87,7 @@ def test_where_nothing_can_be_stored_a_sign_out_says_what_still_signs_in(loopin:
 def test_without_a_keychain_and_without_anything_else_a_sign_out_fails(
     loopin: Loopin, command: tuple[str, ...]
 ) -> None:
-    loopin(*command).fails(exits.NO_KEYCHAIN, "no keychain", "next: ")
+    loopin(*command).fails(exit_codes.NO_KEYCHAIN, "no keychain", "next: ")
 
 
 GITLAB = {
@@ -111,7 +111,7 @@ def test_a_ci_job_is_told_of_its_proxy_and_authorities(
 ) -> None:
     """`gitlab.example` is not asked: the client cannot even be made."""
     done = loopin("chainloop", "auth", "login", "--keyless", **GITLAB, **variables)
-    done.fails(exits.UNREACHABLE, words)
+    done.fails(exit_codes.UNREACHABLE, words)
     assert "someone:word" not in done.err
 
 
@@ -131,7 +131,7 @@ def test_a_dumb_terminal_gets_a_sentence_and_no_screen(loopin: Loopin) -> None:
     )
     os.close(theirs)
     os.close(ours)
-    assert done.returncode == exits.USAGE
+    assert done.returncode == exit_codes.USAGE
     assert "TERM is dumb" in done.stderr
 
 

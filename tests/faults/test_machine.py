@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.adapters.keychain.memory import MemoryVault
-from app.container import Container
+from app.bootstrap import Container
 from app.domain.errors import (
     BrowserUnavailable,
     PortBusy,

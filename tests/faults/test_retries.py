@@ -12,19 +12,19 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from app.clients import again as module
-from app.clients.again import FIRST, LONGEST, TRIES, again
-from app.clients.chainloop import ChainloopGateway, ChainloopGateways
-from app.clients.ci_identity import _Patient
-from app.clients.gumloop import HttpGumloopAPI, HttpGumloopAPIs
-from app.clients.gumloop_oauth import AuthlibGumloopOAuth
+from app.adapters.chainloop.client import ChainloopGateway, ChainloopGateways
+from app.adapters.gumloop.client import HttpGumloopAPI, HttpGumloopAPIs
+from app.adapters.gumloop.oauth import AuthlibGumloopOAuth
+from app.adapters.http import retry as module
+from app.adapters.http.retry import FIRST, LONGEST, TRIES, again
+from app.adapters.system.ci_identity import _Patient
 from app.domain.credentials import Credential, Method, Provider, Source
 from app.domain.errors import BadReply, Failed, LoopinError, RateLimited, TLSFailed, Unreachable
 from app.domain.gumloop import AuthorizationRequest, IssuerFacts, endpoint_of
 from app.domain.secret import Secret
 from app.domain.tokens import StatusFilter, TokenDraft
-from app.oidc.addresses import CLIENT
 from app.oidc.fetch import Fetcher
+from app.oidc.url_policy import CLIENT
 from tests.support.between import Between, between
 from tests.support.chainloop import credential_at
 from tests.support.cli import Loopin, signed_in

@@ -2,11 +2,11 @@
 
 import pytest
 
-from app.clients import again
+from app.adapters.http import retry
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands that run in process ask again at once where a try may help."""
-    monkeypatch.setattr(again, "FIRST", 0.0)
-    monkeypatch.setattr(again, "LONGEST", 0.0)
+    monkeypatch.setattr(retry, "FIRST", 0.0)
+    monkeypatch.setattr(retry, "LONGEST", 0.0)

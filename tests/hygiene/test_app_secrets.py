@@ -72,10 +72,10 @@ def test_textuals_camera_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_command_takes_a_picture() -> None:
     """Textual's own palette offers one; ours is made from the registry."""
-    from app.commands.command import Room as Rooms
-    from app.commands.palette import LoopinCommands
-    from app.commands.registry import commands
-    from app.main import LoopinApp
+    from app.tui.app import LoopinApp
+    from app.tui.commands.command import Room as Rooms
+    from app.tui.commands.palette import LoopinCommands
+    from app.tui.commands.registry import commands
 
     assert set(LoopinApp.COMMANDS) == {LoopinCommands}
     assert [one.id for room in Rooms for one in commands(room) if "screenshot" in one.action] == []

@@ -10,11 +10,11 @@ from unittest.mock import patch
 
 import pytest
 
+from app.adapters.chainloop import sign_out as sign_out_call
+from app.adapters.chainloop.client import ChainloopGateways
+from app.adapters.gumloop.client import HttpGumloopAPIs
+from app.adapters.gumloop.oauth import AuthlibGumloopOAuth
 from app.adapters.keychain.memory import MemoryVault
-from app.clients import chainloop_logout
-from app.clients.chainloop import ChainloopGateways
-from app.clients.gumloop import HttpGumloopAPIs
-from app.clients.gumloop_oauth import AuthlibGumloopOAuth
 from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
 from app.domain.errors import BadReply, Failed, LoopinError, ReplyTooLarge, Unreachable
 from app.domain.gumloop import IssuerFacts, endpoint_of
@@ -108,8 +108,8 @@ async def revoke(base: str, within: float = TIMEOUT) -> object:
 async def sign_out(base: str, within: float = TIMEOUT, everywhere: bool = False) -> object:
     endpoint = Endpoint(Provider.CHAINLOOP, "127.0.0.1:1", True)
     # There is no setting for this.
-    with patch.object(chainloop_logout, "TIMEOUT", within):
-        return await chainloop_logout.log_out(base, TOKEN, endpoint, everywhere=everywhere)
+    with patch.object(sign_out_call, "TIMEOUT", within):
+        return await sign_out_call.log_out(base, TOKEN, endpoint, everywhere=everywhere)
 
 
 CALLS: dict[str, Callable[..., Awaitable[object]]] = {

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.cli import exits
+from app.cli import exit_codes
 from tests.support.gumloop_stub import API_KEY, USER_ID, Fault, Gumloop
 from tests.support.house import House, traces
 from tests.support.server import AccountServer
@@ -110,8 +110,8 @@ def test_gumloop_with_keys_and_tokens(house: House, gumloop: Gumloop) -> None:
     login = ("gumloop", "login", "--debug")
     with_key = (*login, "--user-id", USER_ID, "--api-key", "-")
     with house.watched():
-        house.loopin(*with_key, stdin=WRONG_KEY).fails(exits.FAILED)
-        house.loopin(*login, "--access-token", "-", stdin=WRONG_TOKEN).fails(exits.FAILED)
+        house.loopin(*with_key, stdin=WRONG_KEY).fails(exit_codes.FAILED)
+        house.loopin(*login, "--access-token", "-", stdin=WRONG_TOKEN).fails(exit_codes.FAILED)
         house.loopin(*login, "--access-token", "-", stdin=token).works()
         house.loopin(
             *login, "--user-id", USER_ID, "--api-key", "-", "--profile", "work", stdin=API_KEY
@@ -148,10 +148,10 @@ def test_chainloop_in_the_browser_and_its_api_tokens(house: House, gumloop: Guml
         house.loopin("status", "--profile", "ci", "--debug").works()
         house.loopin(*TOKEN, "revoke", "-y", "--id", made["id"], "--debug").works()
         house.loopin("chainloop", "organization", "describe", "--profile", "ci", "--debug").fails(
-            exits.SIGNED_OUT
+            exit_codes.SIGNED_OUT
         )
         house.loopin("chainloop", "auth", "login", "--token", "-", "--debug", stdin=SHAPELESS).fails(
-            exits.FAILED
+            exit_codes.FAILED
         )
         house.loopin("chainloop", "auth", "logout", "--debug").works()
     (visit,) = house.visits()
@@ -177,7 +177,7 @@ def test_secrets_of_the_environment(house: House, gumloop: Gumloop) -> None:
         house.loopin("gumloop", "login", "--method", "oauth", "--callback-port", "0", "--debug").works()
         house.loopin("chainloop", "auth", "login", "--debug").works()
         house.process("run", "--debug", "--", sys.executable, "-c", _ENVIRONMENT).works()
-        house.loopin("chainloop", "organization", "describe", "--debug").fails(exits.SIGNED_OUT)
+        house.loopin("chainloop", "organization", "describe", "--debug").fails(exit_codes.SIGNED_OUT)
     assert len(house.visits()) == 2
     for visit in house.visits():
         kept = set(visit["started"]["environment"])

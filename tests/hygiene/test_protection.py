@@ -84,7 +84,7 @@ def test_a_browser_makes_files_as_its_person_wants_them(tmp_path: Path) -> None:
     browser.chmod(0o755)
     program = (
         "import asyncio\n"
-        "from app.clients import browser, protection\n"
+        "from app.adapters.system import browser, hardening as protection\n"
         "protection.protect()\n"
         f"opening = browser.SystemBrowser({{'BROWSER': {str(browser)!r}, 'PATH': '/bin:/usr/bin'}})\n"
         "asyncio.run(opening.open('http://127.0.0.1:1/'))"
@@ -96,7 +96,7 @@ def test_a_browser_makes_files_as_its_person_wants_them(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("loose")
 def test_a_program_that_cannot_be_started_leaves_the_protection_in_force() -> None:
     program = (
-        "from app.clients import protection\n"
+        "from app.adapters.system import hardening as protection\n"
         "protection.protect()\n"
         "try:\n"
         "    with protection.lifted(): raise OSError\n"

@@ -98,7 +98,11 @@ def contents(wheel: Path) -> dict[str, int]:
 def test_the_wheel_carries_what_is_not_python(built: Built) -> None:
     """Styles, migrations, templates, .proto files, the man page."""
     names = contents(built.wheel)
-    for part in ("app/screens/tokens.tcss", "app/proto/controlplane/v1/api_token.proto", "app/py.typed"):
+    for part in (
+        "app/tui/screens/tokens/screen.tcss",
+        "app/proto/controlplane/v1/api_token.proto",
+        "app/py.typed",
+    ):
         assert part in names
     assert any(n.startswith("app/server/persistence/versions/") and n.endswith(".py") for n in names)
     assert any(n.startswith("app/server/web/") and n.endswith(".html") for n in names)

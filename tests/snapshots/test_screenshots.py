@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from textual.screen import Screen
 
-import app.screens
+import app.tui.screens
 from tests.support import pictures
 
 pytestmark = pytest.mark.slow
@@ -39,9 +39,9 @@ def test_there_are_no_others() -> None:
 
 
 def test_every_screen_and_every_dialog_is_there() -> None:
-    for module in pkgutil.iter_modules(app.screens.__path__):
-        importlib.import_module(f"app.screens.{module.name}")
-    ours = {screen for screen in below(Screen) if screen.__module__.startswith("app.screens.")}
+    for module in pkgutil.walk_packages(app.tui.screens.__path__, "app.tui.screens."):
+        importlib.import_module(module.name)
+    ours = {screen for screen in below(Screen) if screen.__module__.startswith("app.tui.screens.")}
     shown = {picture.shows for picture in pictures.PICTURES.values()}
     # What others are made of, nobody sees as it is.
     bases = {base for screen in ours for base in screen.__mro__[1:]}

@@ -8,15 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from app.container import Container
+from app.bootstrap import Container
 from app.domain.claims import USER_AUDIENCE
 from app.domain.credentials import ChainloopTarget, Method
 from app.domain.gumloop import GumloopLogin
 from app.domain.secret import Secret
-from app.main import LoopinApp
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
-from app.services.gumloop_facts import GumloopFacts
+from app.services.gumloop_accounts import GumloopFacts
 from app.settings import Settings
+from app.tui.app import LoopinApp
 from tests.support.fake_desk import (
     FakeBrowser,
     FakeCallback,

@@ -18,8 +18,8 @@ import httpx
 import pytest
 from filelock import FileLock
 
-from app.clients.listener import LoopbackListener, LoopbackListeners
-from app.container import Container
+from app.adapters.http.callback_server import LoopbackListener, LoopbackListeners
+from app.bootstrap import Container
 from app.domain.errors import BrowserUnavailable
 from app.domain.gumloop import CALLBACK_PORT
 from app.domain.ports import Browser

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from app.adapters.chainloop.client import ChainloopGateways
 from app.adapters.keychain.memory import MemoryVault
-from app.clients.chainloop import ChainloopGateways
-from app.container import Container
+from app.bootstrap import Container
 from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
 from app.domain.secret import Secret
 from app.domain.tokens import CreatedToken, TokenDraft

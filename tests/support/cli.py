@@ -21,9 +21,9 @@ import httpx
 import pytest
 
 from app.adapters.keychain.memory import MemoryVault
-from app.cli import exits, root
-from app.cli.running import real_container
-from app.container import Container
+from app.bootstrap import Container
+from app.cli import exit_codes, root
+from app.cli.runtime import real_container
 from app.domain.errors import BrowserUnavailable
 from app.settings import Settings
 from tests.support.process_state import isolated
@@ -55,7 +55,7 @@ class Result:
 
     def works(self) -> "Result":
         """Check that it was done."""
-        return self.fails(exits.DONE)
+        return self.fails(exit_codes.DONE)
 
 
 def ran(
@@ -108,7 +108,7 @@ def in_process(
     def work() -> int:
         with isolated(environment, cwd or Path.cwd()), _not_replaced():
             sys.stdin, sys.stdout, sys.stderr = streams
-            exits.prepare_streams()
+            exit_codes.prepare_streams()
             return root.run(arguments, containers)
 
     try:

@@ -22,7 +22,7 @@ class Contained(logging.Handler):
 @pytest.fixture(autouse=True)
 def contained() -> Iterator[list[BaseException]]:
     """What was contained so far; a test that expects an error takes it out."""
-    handler, logger = Contained(), logging.getLogger("app.terminal")
+    handler, logger = Contained(), logging.getLogger("app.tui.terminal")
     logger.addHandler(handler)
     yield handler.errors
     logger.removeHandler(handler)

@@ -12,11 +12,21 @@ from pathlib import Path
 
 # What `loopin gumloop …` imports on its way; a name too few costs time only.
 _MODULES = (
-    *("app.cli.root", "app.cli.gumloop", "app.cli.running", "app.container", "app.settings"),
-    *("app.clients.gumloop", "app.clients.gumloop_oauth", "app.clients.process_lock", "tenacity"),
+    *("app.cli.root", "app.cli.gumloop", "app.cli.runtime", "app.bootstrap", "app.settings"),
+    *(
+        "app.adapters.gumloop.client",
+        "app.adapters.gumloop.oauth",
+        "app.adapters.system.process_lock",
+        "tenacity",
+    ),
     *("app.services.gumloop_session", "app.services.gumloop_refresh", "app.services.gumloop_teams"),
     *("app.adapters.keychain.keychain", "app.adapters.keychain.secret_service"),
-    *("app.clients.gumloop_http", "app.clients.gumloop_late", "app.store.accounts", "app.clients.clock"),
+    *(
+        "app.adapters.gumloop.exchange",
+        "app.adapters.gumloop.late",
+        "app.adapters.storage.accounts",
+        "app.adapters.system.clock",
+    ),
     *("secretstorage", "filelock", "httpcore", "anyio._backends._asyncio"),
 )
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from app.adapters.keychain.memory import MemoryVault
-from app.container import Container
+from app.bootstrap import Container
 from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.errors import BrowserUnavailable, VaultError
 from app.domain.gumloop import GumloopLogin
@@ -179,7 +179,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         pauses.append(seconds)
         await asyncio.sleep(0)
 
-    monkeypatch.setattr("app.clients.again.asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr("app.adapters.http.retry.asyncio", SimpleNamespace(sleep=sleep))
     return pauses
 
 

@@ -15,12 +15,7 @@ from uuid import UUID, uuid4
 
 from app.domain.organizations import Role
 from app.server.core import services
-from app.server.persistence.models import (
-    LoginSession,
-    Membership,
-    Organization,
-    User,
-)
+from app.server.persistence.models import LoginSession, Membership, Organization, User
 from app.server.settings import ServerSettings
 from tests.support import databases
 from tests.support.load_client import Plan

@@ -19,10 +19,7 @@ from app.server import sample_data
 from app.server.clock import utc_now
 from app.server.core import opaque_tokens
 from app.server.persistence.engine import Database
-from app.server.persistence.oauth_models import (
-    OAuthClient,
-    Team,
-)
+from app.server.persistence.oauth_models import OAuthClient, Team
 from tests.support.http_client import http_client
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, csrf_of

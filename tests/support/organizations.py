@@ -11,21 +11,11 @@ import pytest
 
 from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 from app.server.clock import utc_now
-from app.server.core.accounts import (
-    AddUser,
-    NewPerson,
-)
+from app.server.core.accounts import AddUser, NewPerson
 from app.server.core.audit import Who
-from app.server.core.memberships import (
-    AddOrganization,
-    AddProject,
-    SetMembership,
-)
+from app.server.core.memberships import AddOrganization, AddProject, SetMembership
 from app.server.core.passwords import Passwords
-from app.server.core.project_members import (
-    AddProjectMember,
-    ProjectRef,
-)
+from app.server.core.project_members import AddProjectMember, ProjectRef
 from app.server.persistence.engine import Database
 from tests.support import databases
 from tests.support.server import AccountServer, sign_in

@@ -14,33 +14,33 @@ from unittest.mock import patch
 
 from textual.screen import Screen
 
-from app import themes
-from app.screens.accounts import AccountsScreen
-from app.screens.activity import ActivityScreen
-from app.screens.auto_revoke import AutoRevokeScreen
-from app.screens.auto_revoke_save import ConfirmThreshold
-from app.screens.create_organization import CreateOrganizationDialog
-from app.screens.create_token import CreateTokenDialog
-from app.screens.dialog import Confirm
-from app.screens.export_activity import ExportActivityDialog
-from app.screens.export_tokens import ExportTokensDialog
-from app.screens.help import HelpScreen
-from app.screens.keyless import KeylessDialog
-from app.screens.keyless_way import KeylessWayDialog
-from app.screens.login import LoginScreen
-from app.screens.login_form import LoginFormScreen
-from app.screens.login_progress import LoginProgressScreen
-from app.screens.organization import OrganizationDialog
-from app.screens.palette import Palette
-from app.screens.profile import ProfileDialog
-from app.screens.reveal import RevealDialog
-from app.screens.revoke_many import Countdown, RevokeMany
-from app.screens.revoke_tokens import ConfirmRevoke
-from app.screens.saved_filters import SavedFiltersDialog
-from app.screens.team import TeamDialog
-from app.screens.token_dialogs import SortDialog, TokenDialog
-from app.screens.tokens import TokensScreen
-from app.screens.why import WhyDialog
+from app.tui import themes
+from app.tui.screens.accounts.screen import AccountsScreen
+from app.tui.screens.activity.export_activity import ExportActivityDialog
+from app.tui.screens.activity.screen import ActivityScreen
+from app.tui.screens.auto_revoke.save_dialog import ConfirmThreshold
+from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
+from app.tui.screens.dialogs.ci_identity import KeylessDialog
+from app.tui.screens.dialogs.create_organization import CreateOrganizationDialog
+from app.tui.screens.dialogs.credential_dialog import WhyDialog
+from app.tui.screens.dialogs.dialog import Confirm
+from app.tui.screens.dialogs.help import HelpScreen
+from app.tui.screens.dialogs.organizations import OrganizationDialog
+from app.tui.screens.dialogs.palette import Palette
+from app.tui.screens.dialogs.profiles import ProfileDialog
+from app.tui.screens.dialogs.teams import TeamDialog
+from app.tui.screens.login.form import LoginFormScreen
+from app.tui.screens.login.progress import LoginProgressScreen
+from app.tui.screens.login.screen import LoginScreen
+from app.tui.screens.tokens.ci_job_dialog import KeylessWayDialog
+from app.tui.screens.tokens.create_token import CreateTokenDialog
+from app.tui.screens.tokens.dialogs import SortDialog, TokenDialog
+from app.tui.screens.tokens.export_tokens import ExportTokensDialog
+from app.tui.screens.tokens.reveal import RevealDialog
+from app.tui.screens.tokens.revoke_many import Countdown, RevokeMany
+from app.tui.screens.tokens.revoke_tokens import ConfirmRevoke
+from app.tui.screens.tokens.saved_filters import SavedFiltersDialog
+from app.tui.screens.tokens.screen import TokensScreen
 from tests.support import scenes, scenes_rooms
 from tests.support.idle import exact, settle
 from tests.support.scenes import LARGE, SMALL, Pilots, Scene, Size

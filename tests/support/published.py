@@ -5,7 +5,7 @@ from typing import Any
 
 from joserfc.jwk import ECKey, RSAKey
 
-from app.oidc.addresses import CLIENT, Reach
+from app.oidc.url_policy import CLIENT, Reach
 
 
 class Published:

@@ -16,16 +16,13 @@ from rich.console import Console
 from textual._compositor import LayoutUpdate
 from textual.widgets import Input
 
+from app.demo.tour.player import TourApp
+from app.demo.tour.player import keys_of as pairs
+from app.demo.tour.script import CHAPTERS, Beat
 from app.domain.tokens import APIToken, Project
-from app.screens.login_progress import LoginProgressScreen
-from app.screens.revoke_many import Countdown
-from app.server.sample_data import (
-    SAMPLES,
-    Sample,
-)
-from app.tour.player import TourApp
-from app.tour.player import keys_of as pairs
-from app.tour.script import CHAPTERS, Beat
+from app.server.sample_data import SAMPLES, Sample
+from app.tui.screens.login.progress import LoginProgressScreen
+from app.tui.screens.tokens.revoke_many import Countdown
 from tests.support import app as fakes
 from tests.support import scenes
 from tests.support.scenes import Pilots, Size

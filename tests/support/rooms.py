@@ -8,7 +8,7 @@ from typing import Any
 
 from app.domain.claims import ACCOUNT_SERVER
 from app.domain.secret import Secret
-from app.main import LoopinApp
+from app.tui.app import LoopinApp
 from tests.support import app as fakes
 from tests.support.pages.page import SIZE, opened
 from tests.support.pages.rooms import AutoRevokePage

@@ -7,7 +7,7 @@ from app.domain.errors import AlreadyExists, Unreachable
 from app.domain.organizations import Role
 from app.domain.read_only import ReadOnlyMode
 from app.domain.server_info import TOKEN_PERMISSIONS
-from app.main import LoopinApp
+from app.tui.app import LoopinApp
 from tests.support import app as fakes
 from tests.support.rooms import children, limited
 from tests.support.sample_tokens import tokens

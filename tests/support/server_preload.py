@@ -6,7 +6,13 @@ from tests.support import passwords
 
 # By name, since ruff removes an import that nothing here uses.
 for module in (
-    *("app.__main__", "app.clients.protection", "app.cli.root", "app.cli.server", "app.cli.server_start"),
+    *(
+        "app.__main__",
+        "app.adapters.system.hardening",
+        "app.cli.root",
+        "app.cli.server",
+        "app.cli.server_start",
+    ),
     *(
         "app.server.main",
         "app.server.sample_data",

@@ -5,7 +5,7 @@ from typing import Any
 
 from textual.cache import LRUCache
 
-from app.sheet import SOURCES, Sheet
+from app.tui.style_sheet import SOURCES, Sheet
 
 # What was parsed, for each set of variables: a theme is nothing else.
 _parsed: defaultdict[frozenset[tuple[str, str]], LRUCache[Any, Any]] = defaultdict(lambda: LRUCache(SOURCES))
@@ -30,8 +30,8 @@ class SharedSheet(Sheet):
 
 def pytest_collection_finish() -> None:
     """Let every app of this process use it."""
-    import app.main
+    import app.tui.app
 
-    main: Any = app.main
+    main: Any = app.tui.app
     assert main.Sheet is Sheet
     main.Sheet = SharedSheet

@@ -21,7 +21,7 @@ APP = textwrap.dedent(
     from textual import events
     from textual.app import App
     from textual.widgets import Label
-    from app.driver import SteadyDriver
+    from app.tui.driver import SteadyDriver
 
     read = os.read
 

@@ -18,9 +18,9 @@ from app.domain.errors import (
 )
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
-from app.screens.accounts import AccountsScreen
-from app.screens.login import LoginScreen
-from app.screens.organization import OrganizationDialog
+from app.tui.screens.accounts.screen import AccountsScreen
+from app.tui.screens.dialogs.organizations import OrganizationDialog
+from app.tui.screens.login.screen import LoginScreen
 from tests.support import app as fakes
 from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.login import LoginPage

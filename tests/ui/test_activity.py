@@ -8,7 +8,7 @@ from textual.widgets import OptionList
 
 from app.domain.activity import Action
 from app.domain.errors import Failed
-from app.screens.export_activity import ExportActivityDialog
+from app.tui.screens.activity.export_activity import ExportActivityDialog
 from tests.support import app as fakes
 from tests.support.pages.page import SIZE, opened
 from tests.support.pages.rooms import ActivityPage

@@ -7,7 +7,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.widgets import Button, Static
 
-from app.screens.changes import change, under_way
+from app.tui.screens.workers import change, under_way
 from tests.support.pilot import settle, until
 
 

@@ -11,12 +11,12 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from app.domain.status import VaultStatus
-from app.screens.auto_revoke import AutoRevokeScreen
-from app.screens.create_token import CreateTokenDialog
-from app.screens.login import LoginScreen
-from app.screens.reveal import RevealDialog
-from app.screens.tokens import TokensScreen
-from app.terminal import MOST_ERRORS, TerminalApp, place_of
+from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
+from app.tui.screens.login.screen import LoginScreen
+from app.tui.screens.tokens.create_token import CreateTokenDialog
+from app.tui.screens.tokens.reveal import RevealDialog
+from app.tui.screens.tokens.screen import TokensScreen
+from app.tui.terminal import MOST_ERRORS, TerminalApp, place_of
 from tests.support.pages.login import at_the_choice, signed_out
 from tests.support.pages.page import Page
 from tests.support.rooms import at_threshold, at_tokens

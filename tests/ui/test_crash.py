@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 from tests.support import app as fakes
-from app.main import LoopinApp
+from app.tui.app import LoopinApp
 
 class Breaking(LoopinApp):
     async def on_ready(self) -> None:

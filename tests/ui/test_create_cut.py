@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.activity import Action, Outcome
 from app.domain.errors import Failed, LoopinError, PermissionDenied, SessionEnded, Unreachable, UsageError
-from app.screens.help import HelpScreen
+from app.tui.screens.dialogs.help import HelpScreen
 from tests.support import app as fakes
 from tests.support.pages.create import CreatePage, RevealPage
 from tests.support.pages.page import Question

@@ -3,14 +3,14 @@
 from textual.widgets import Input
 
 from app.domain.organizations import Role
-from app.main import LoopinApp
+from app.tui.app import LoopinApp
 from tests.support import app as fakes
 from tests.support.pages.frame import FramePage
 from tests.support.pages.login import GUMLOOP_KEY, at_the_choice, signed_out
 from tests.support.pages.page import SMALL, opened
 from tests.support.pages.tokens import TokensPage
 from tests.support.rooms import at_threshold, at_tokens, stage, story
-from widgets.key_bar import KeyBar
+from widgets.footer import KeyBar
 from widgets.token_table import TokenTable
 
 

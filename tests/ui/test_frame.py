@@ -9,12 +9,12 @@ import pytest
 from textual import work
 
 from app.domain.errors import Unreachable
-from app.main import OPEN_DEMO, LoopinApp
-from app.screens.accounts import AccountsScreen
-from app.screens.activity import ActivityScreen
-from app.screens.auto_revoke import AutoRevokeScreen
-from app.screens.room import RoomScreen
-from app.screens.tokens import TokensScreen
+from app.tui.app import OPEN_DEMO, LoopinApp
+from app.tui.screens.accounts.screen import AccountsScreen
+from app.tui.screens.activity.screen import ActivityScreen
+from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
+from app.tui.screens.base_screen import RoomScreen
+from app.tui.screens.tokens.screen import TokensScreen
 from tests.support import app as fakes
 from tests.support.pages.frame import FramePage
 from tests.support.pages.login import GUMLOOP_KEY, LoginPage

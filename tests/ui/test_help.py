@@ -1,6 +1,6 @@
 """Help and palette come from the registry."""
 
-from app.commands.registry import COMMANDS
+from app.tui.commands.registry import COMMANDS
 from tests.support import app as fakes
 from tests.support.pages.frame import FramePage
 from tests.support.pages.page import SMALL, opened

@@ -9,12 +9,12 @@ from textual.widgets import Input, OptionList
 
 from app.domain.errors import BrowserUnavailable, PortBusy, Unreachable, VaultLocked, VaultMissing
 from app.domain.login import Step, StepState
-from app.screens.accounts import AccountsScreen
-from app.screens.login import LoginScreen
-from app.screens.login_form import LoginFormScreen
-from app.screens.login_progress import LoginProgressScreen
-from app.screens.profile import ProfileDialog
 from app.services.chainloop_vault import ChainloopVault
+from app.tui.screens.accounts.screen import AccountsScreen
+from app.tui.screens.dialogs.profiles import ProfileDialog
+from app.tui.screens.login.form import LoginFormScreen
+from app.tui.screens.login.progress import LoginProgressScreen
+from app.tui.screens.login.screen import LoginScreen
 from tests.support import app as fakes
 from tests.support.pages.login import (
     CHAINLOOP_BROWSER,

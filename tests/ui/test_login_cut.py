@@ -6,13 +6,13 @@ import signal
 import pytest
 from textual import events
 
-from app.clients.listener import LINGER
+from app.adapters.http.callback_server import LINGER
 from app.domain.errors import Unreachable
 from app.domain.login import Step, StepState
 from app.domain.secret import Secret
-from app.main import LAST_PAGE
 from app.services.changes import End
 from app.services.login.round_trip import BrowserLogin
+from app.tui.app import LAST_PAGE
 from tests.support import app as fakes
 from tests.support.fake_gumloop import ACCESS, REFRESH, STATE
 from tests.support.pages.accounts import AccountsPage

@@ -4,8 +4,8 @@ import pytest
 
 from app.domain.credentials import Provider
 from app.domain.errors import Cancelled
-from app.screens.accounts import AccountsScreen
-from app.screens.login import LoginScreen
+from app.tui.screens.accounts.screen import AccountsScreen
+from app.tui.screens.login.screen import LoginScreen
 from tests.support import app as fakes
 from tests.support.pages.login import CHAINLOOP_BROWSER, LoginPage, signed_out
 from tests.support.pages.page import Page, opened

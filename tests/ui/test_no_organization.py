@@ -7,7 +7,7 @@ import pytest
 from app.domain.activity import Action
 from app.domain.errors import PermissionDenied
 from app.domain.organizations import Role
-from app.screens.create_organization import CreateOrganizationDialog
+from app.tui.screens.dialogs.create_organization import CreateOrganizationDialog
 from tests.support import app as fakes
 from tests.support.pages.page import DialogPage, Page, opened
 from tests.support.pages.rooms import AutoRevokePage

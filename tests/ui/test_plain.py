@@ -7,8 +7,8 @@ import pytest
 from rich.style import Style
 from textual.theme import Theme
 
-from app import themes
-from app.main import LoopinApp
+from app.tui import themes
+from app.tui.app import LoopinApp
 from tests.support import idle, scenes, scenes_rooms
 
 pytestmark = pytest.mark.slow

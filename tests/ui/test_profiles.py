@@ -4,11 +4,11 @@ from app.domain.credentials import Method, Provider
 from app.domain.errors import LoopinError, NotFound, Unreachable
 from app.domain.gumloop import GumloopLogin, Team
 from app.domain.secret import Secret
-from app.screens.profile import ProfileDialog
-from app.screens.team import TeamDialog
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.services.gumloop_teams import TeamList
 from app.services.gumloop_vault import GumloopVault
+from app.tui.screens.dialogs.profiles import ProfileDialog
+from app.tui.screens.dialogs.teams import TeamDialog
 from tests.support import app as fakes
 from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.page import opened

@@ -10,7 +10,7 @@ from app.domain import text
 from app.domain.organizations import Person
 from app.domain.redact import Redactor
 from app.domain.tokens import Project
-from app.main import LoopinApp
+from app.tui.app import LoopinApp
 from tests.support import app as fakes
 from tests.support import idle, scenes, scenes_rooms
 from tests.support.pages.page import SIZE, Page

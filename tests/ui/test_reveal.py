@@ -11,7 +11,7 @@ from textual import events
 from textual.widgets import Button, Input
 
 from app.domain.activity import Action, Outcome
-from app.screens.reveal import SECONDS
+from app.tui.screens.tokens.reveal import SECONDS
 from tests.support import app as fakes
 from tests.support.pages.create import RevealPage
 from tests.support.pages.page import SMALL, Question

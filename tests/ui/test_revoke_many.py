@@ -10,8 +10,8 @@ import pytest
 from app.domain.activity import Outcome
 from app.domain.credentials import Provider
 from app.domain.errors import Failed, Refused, SessionEnded
-from app.main import LoopinApp
-from app.screens.help import HelpScreen
+from app.tui.app import LoopinApp
+from app.tui.screens.dialogs.help import HelpScreen
 from tests.support import app as fakes
 from tests.support.fake_desk import FakeClock
 from tests.support.pages.login import LoginPage

@@ -5,15 +5,16 @@ from datetime import timedelta
 import grpc
 import httpx
 
-from app.clients import chainloop_errors, gumloop_errors
+from app.adapters.chainloop import errors as chainloop_errors
+from app.adapters.gumloop import errors as gumloop_errors
 from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.errors import APITokenGone, SessionEnded
 from app.domain.gumloop import GumloopLogin
-from app.main import LoopinApp
-from app.screens.login import LoginScreen
-from app.screens.room import Trouble
-from app.screens.tokens import TokensScreen
 from app.services.gumloop_vault import GumloopVault
+from app.tui.app import LoopinApp
+from app.tui.screens.base_screen import Trouble
+from app.tui.screens.login.screen import LoginScreen
+from app.tui.screens.tokens.screen import TokensScreen
 from tests.support import app as fakes
 from tests.support.fake_gumloop import ACCESS
 from tests.support.pages.accounts import AccountsPage

@@ -7,9 +7,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Button
 
-from app.main import LoopinApp
-from app.screens.dialog import ENLARGE, Dialog
-from app.screens.revoke_many import Countdown
+from app.tui.app import LoopinApp
+from app.tui.screens.dialogs.dialog import ENLARGE, Dialog
+from app.tui.screens.tokens.revoke_many import Countdown
 from tests.support import scenes, scenes_rooms
 from tests.support.app import FakeContainer
 from tests.support.idle import exact, settle

@@ -8,7 +8,7 @@ from rich.color import ColorSystem
 from textual.color import Color
 from textual.theme import Theme
 
-from app import themes
+from app.tui import themes
 from tests.support import app as fakes
 from tests.support.pages.page import Page, opened
 

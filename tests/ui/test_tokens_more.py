@@ -3,13 +3,13 @@
 from dataclasses import replace
 from pathlib import Path
 
+from app.adapters.storage.saved_filters import TomlFilters
 from app.domain.activity import Action
 from app.domain.errors import Failed
 from app.domain.organizations import Role
 from app.domain.permissions import READ_ONLY
 from app.domain.server_info import TOKEN_PERMISSIONS
-from app.screens.tokens import TokensScreen
-from app.store.saved_filters import TomlFilters
+from app.tui.screens.tokens.screen import TokensScreen
 from tests.support import app as fakes
 from tests.support.rooms import at_tokens, story
 

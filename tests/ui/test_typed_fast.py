@@ -3,8 +3,8 @@
 from textual import events
 from textual.widgets import Input
 
-from app.main import LoopinApp
-from app.screens.create_token import CreateTokenDialog
+from app.tui.app import LoopinApp
+from app.tui.screens.tokens.create_token import CreateTokenDialog
 from tests.support.pages.login import GUMLOOP_KEY, at_the_choice, signed_out
 from tests.support.pages.page import opened
 from tests.support.pages.rooms import ActivityPage

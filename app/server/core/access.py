@@ -13,16 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.domain.text import clean
 from app.server.core import audit
-from app.server.persistence.models import (
-    LoginSession,
-    Organization,
-)
-from app.server.persistence.oauth_models import (
-    APIKey,
-    OAuthClient,
-    OAuthGrant,
-    Team,
-)
+from app.server.persistence.models import LoginSession, Organization
+from app.server.persistence.oauth_models import APIKey, OAuthClient, OAuthGrant, Team
 
 SESSION_END, GRANT_END, KEY_DELETE = "session.end", "oauth.end", "api_key.delete"
 

@@ -17,22 +17,12 @@ from app.server.clock import Clock
 from app.server.core import audit
 from app.server.core.memberships import MEMBERSHIP_SET
 from app.server.core.recheck import locked
-from app.server.core.sign_in import (
-    SignedIn,
-    open_session,
-)
+from app.server.core.sign_in import SignedIn, open_session
 from app.server.core.token_signing import Tokens
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    Membership,
-    Organization,
-    User,
-)
+from app.server.persistence.models import Membership, Organization, User
 from app.server.persistence.sign_in_models import ExternalIdentity
-from app.server.provider_settings import (
-    Join,
-    ProviderSettings,
-)
+from app.server.provider_settings import Join, ProviderSettings
 
 MAX_SUBJECT, MAX_EMAIL, MAX_NAME = 255, 320, 200
 _ASK = "ask the operator of this server"

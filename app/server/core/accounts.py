@@ -13,25 +13,11 @@ from app.domain.errors import AlreadyExists, NotFound, UsageError
 from app.domain.text import clean
 from app.server.clock import Clock
 from app.server.core import audit, rate_limit
-from app.server.core.access import (
-    Ended,
-    end_grants,
-    end_keys,
-    end_sessions,
-    own_key,
-)
-from app.server.core.passwords import (
-    MAX_LENGTH,
-    Passwords,
-)
+from app.server.core.access import Ended, end_grants, end_keys, end_sessions, own_key
+from app.server.core.passwords import MAX_LENGTH, Passwords
 from app.server.core.recheck import locked
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    APIToken,
-    Membership,
-    Organization,
-    User,
-)
+from app.server.persistence.models import APIToken, Membership, Organization, User
 
 MIN_PASSWORD = 12
 MAX_EMAIL, MAX_NAME = 320, 200

@@ -12,28 +12,14 @@ from app.domain.errors import NotFound, PermissionDenied
 from app.domain.organizations import ADMINISTRATORS, Role
 from app.server.clock import Clock
 from app.server.core import audit, opaque_tokens
-from app.server.core.access import (
-    KEY_DELETE,
-    end_keys,
-    own_key,
-)
+from app.server.core.access import KEY_DELETE, end_keys, own_key
 from app.server.core.browser_sessions import SignedInBrowser
 from app.server.core.issued import Person
 from app.server.core.principals import DENIED
-from app.server.core.recheck import (
-    locked,
-    recheck_session,
-)
+from app.server.core.recheck import locked, recheck_session
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    Membership,
-    Organization,
-    User,
-)
-from app.server.persistence.oauth_models import (
-    APIKey,
-    Team,
-)
+from app.server.persistence.models import Membership, Organization, User
+from app.server.persistence.oauth_models import APIKey, Team
 
 KEY_CREATE = "api_key.create"
 

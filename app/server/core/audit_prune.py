@@ -17,15 +17,9 @@ from app.domain.times import iso_exact
 from app.server.archive_file import new_archive
 from app.server.clock import Clock
 from app.server.core import audit
-from app.server.core.audit_trail import (
-    Filter,
-    ReadAudit,
-)
+from app.server.core.audit_trail import Filter, ReadAudit
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    AuditArchive,
-    AuditEvent,
-)
+from app.server.persistence.models import AuditArchive, AuditEvent
 
 AUDIT_PRUNE = "audit.prune"
 KEPT = (audit.ORGANIZATION_ADD, audit.ORGANIZATION_REMOVE)

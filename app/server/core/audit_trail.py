@@ -13,10 +13,7 @@ from app.domain.errors import NotFound
 from app.domain.times import iso_exact
 from app.server.core import audit
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    AuditEvent,
-    Organization,
-)
+from app.server.persistence.models import AuditEvent, Organization
 from app.server.persistence.types import UTCDateTime
 
 _AT_ONCE = 1000

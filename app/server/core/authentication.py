@@ -9,33 +9,12 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, upda
 from app.domain.errors import NotSignedIn, SessionEnded
 from app.domain.organizations import Role
 from app.server.clock import Clock
-from app.server.core.principals import (
-    Actor,
-    Belonging,
-    NotAMember,
-    PersonActor,
-    Place,
-    TokenActor,
-)
-from app.server.core.recheck import (
-    REVOKED,
-    TOKEN_UNKNOWN,
-    check_alive,
-)
-from app.server.core.token_signing import (
-    INVALID,
-    Tokens,
-    Verified,
-)
+from app.server.core.principals import Actor, Belonging, NotAMember, PersonActor, Place, TokenActor
+from app.server.core.recheck import REVOKED, TOKEN_UNKNOWN, check_alive
+from app.server.core.token_signing import INVALID, Tokens, Verified
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import NotWritable
-from app.server.persistence.models import (
-    APIToken,
-    LoginSession,
-    Membership,
-    Organization,
-    User,
-)
+from app.server.persistence.models import APIToken, LoginSession, Membership, Organization, User
 
 STAMP_EVERY = timedelta(minutes=1)
 

@@ -12,10 +12,7 @@ from app.server.core.recheck import locked
 from app.server.core.sign_in import SignedIn
 from app.server.core.token_signing import Tokens
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    LoginSession,
-    User,
-)
+from app.server.persistence.models import LoginSession, User
 from app.server.persistence.oauth_models import BrowserSession
 
 PREFIX = "web_"

@@ -17,8 +17,8 @@ from app.domain.keyless import repository_of
 from app.domain.loopback import is_loopback_host
 from app.domain.secret import Secret
 from app.domain.text import clean
-from app.oidc.addresses import server_reach
 from app.oidc.fetch import Fetcher
+from app.oidc.url_policy import server_reach
 from app.oidc.verifier import Verifier
 from app.oidc.verify import outline
 from app.server import log
@@ -28,10 +28,7 @@ from app.server.core.principals import FederatedActor
 from app.server.limits import Limit
 from app.server.persistence.engine import Database
 from app.server.persistence.issuer_models import TrustedIssuer
-from app.server.persistence.models import (
-    Organization,
-    Project,
-)
+from app.server.persistence.models import Organization, Project
 from app.server.settings import ServerSettings
 
 # How many threads may verify at once, and for how many seconds the next one waits.

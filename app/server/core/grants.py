@@ -16,22 +16,10 @@ from sqlalchemy.orm import Session
 from app.server.clock import Clock
 from app.server.core import audit, oauth_rules, opaque_tokens
 from app.server.core.access import GRANT_END
-from app.server.core.issued import (
-    IssuedCode,
-    IssuedToken,
-    Person,
-)
-from app.server.core.recheck import (
-    locked,
-    recheck_session,
-)
+from app.server.core.issued import IssuedCode, IssuedToken, Person
+from app.server.core.recheck import locked, recheck_session
 from app.server.persistence.models import User
-from app.server.persistence.oauth_models import (
-    OAuthClient,
-    OAuthCode,
-    OAuthGrant,
-    OAuthToken,
-)
+from app.server.persistence.oauth_models import OAuthClient, OAuthCode, OAuthGrant, OAuthToken
 
 GRANTED, REPLAYED = "oauth.grant", "oauth.replay"
 _CLIENT_ID = re.compile(r"[!-~]{1,48}")

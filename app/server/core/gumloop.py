@@ -15,17 +15,8 @@ from app.server.core.authentication import STAMP_EVERY
 from app.server.core.ids import read_id
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import NoDatabase
-from app.server.persistence.models import (
-    Membership,
-    Organization,
-    User,
-)
-from app.server.persistence.oauth_models import (
-    APIKey,
-    OAuthGrant,
-    OAuthToken,
-    Team,
-)
+from app.server.persistence.models import Membership, Organization, User
+from app.server.persistence.oauth_models import APIKey, OAuthGrant, OAuthToken, Team
 
 MISSING = "Send a bearer token in the Authorization header."
 INVALID = "The access token or API key is not valid."

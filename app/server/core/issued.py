@@ -9,11 +9,7 @@ from uuid import UUID
 from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, TokenMixin
 
 from app.server.persistence.models import User
-from app.server.persistence.oauth_models import (
-    OAuthClient,
-    OAuthGrant,
-    OAuthToken,
-)
+from app.server.persistence.oauth_models import OAuthClient, OAuthGrant, OAuthToken
 
 
 @dataclass(frozen=True, slots=True)

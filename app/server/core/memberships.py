@@ -18,14 +18,7 @@ from app.server.core import accounts, audit
 from app.server.core.organizations import was_used
 from app.server.core.recheck import locked
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    APIToken,
-    Membership,
-    Organization,
-    Project,
-    ProjectMembership,
-    User,
-)
+from app.server.persistence.models import APIToken, Membership, Organization, Project, ProjectMembership, User
 
 PROJECT_ADD = "project.add"
 MEMBERSHIP_SET, MEMBERSHIP_REMOVE = "membership.set", "membership.remove"

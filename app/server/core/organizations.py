@@ -10,13 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain import names
-from app.domain.errors import (
-    AlreadyExists,
-    InvalidInput,
-    NotFound,
-    PermissionDenied,
-    UsageError,
-)
+from app.domain.errors import AlreadyExists, InvalidInput, NotFound, PermissionDenied, UsageError
 from app.domain.inactivity import check_threshold
 from app.domain.organizations import Role
 from app.server.clock import Clock
@@ -33,17 +27,9 @@ from app.server.core.principals import (
     require_person,
     require_place,
 )
-from app.server.core.recheck import (
-    locked,
-    recheck,
-)
+from app.server.core.recheck import locked, recheck
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    AuditEvent,
-    Membership,
-    Organization,
-    User,
-)
+from app.server.persistence.models import AuditEvent, Membership, Organization, User
 
 MAX_HOSTNAMES, MAX_HOSTNAME = 200, 253
 MOST = 5

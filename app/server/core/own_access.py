@@ -11,11 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotFound
 from app.server.clock import Clock
 from app.server.core import access, audit
-from app.server.core.access import (
-    Ended,
-    GrantRow,
-    SessionRow,
-)
+from app.server.core.access import Ended, GrantRow, SessionRow
 from app.server.core.browser_sessions import SignedInBrowser
 from app.server.core.recheck import recheck_session
 from app.server.persistence.engine import Database

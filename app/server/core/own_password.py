@@ -8,16 +8,9 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotSignedIn, PermissionDenied
 from app.server.clock import Clock
 from app.server.core import audit, opaque_tokens, rate_limit
-from app.server.core.access import (
-    Ended,
-    end_grants,
-    end_sessions,
-)
+from app.server.core.access import Ended, end_grants, end_sessions
 from app.server.core.accounts import check_password
-from app.server.core.browser_sessions import (
-    PREFIX,
-    SignedInBrowser,
-)
+from app.server.core.browser_sessions import PREFIX, SignedInBrowser
 from app.server.core.passwords import Passwords
 from app.server.core.recheck import recheck_session
 from app.server.core.sign_in import WRONG

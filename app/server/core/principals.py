@@ -8,11 +8,7 @@ from app.domain import permissions
 from app.domain.errors import NotFound, PermissionDenied
 from app.domain.organizations import ADMINISTRATORS, PROJECT_SCOPED, ProjectRole, Role
 from app.server.core.audit import Who
-from app.server.persistence.models import (
-    Membership,
-    Organization,
-    User,
-)
+from app.server.persistence.models import Membership, Organization, User
 
 DENIED = "operation not allowed"
 NO_PERSON = "logged in user not found"

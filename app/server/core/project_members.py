@@ -12,13 +12,7 @@ from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 from app.server.clock import Clock
 from app.server.core import audit, memberships
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    Membership,
-    Organization,
-    Project,
-    ProjectMembership,
-    User,
-)
+from app.server.persistence.models import Membership, Organization, Project, ProjectMembership, User
 
 PROJECT_MEMBER_ADD, PROJECT_MEMBER_REMOVE = "project_member.add", "project_member.remove"
 

@@ -23,23 +23,9 @@ from sqlalchemy.sql.expression import GenerativeSelect
 from app.domain.errors import NotSignedIn, SessionEnded
 from app.domain.organizations import Role
 from app.server.clock import Clock
-from app.server.core.principals import (
-    Actor,
-    NotAMember,
-    PersonActor,
-    Place,
-    TokenActor,
-)
-from app.server.core.token_signing import (
-    EXPIRED,
-    INVALID,
-)
-from app.server.persistence.models import (
-    APIToken,
-    LoginSession,
-    Membership,
-    User,
-)
+from app.server.core.principals import Actor, NotAMember, PersonActor, Place, TokenActor
+from app.server.core.token_signing import EXPIRED, INVALID
+from app.server.persistence.models import APIToken, LoginSession, Membership, User
 
 REVOKED = "API token revoked"
 TOKEN_UNKNOWN = "API token not found"

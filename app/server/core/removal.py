@@ -20,34 +20,14 @@ from app.domain.text import plural
 from app.domain.times import iso_exact
 from app.server.clock import Clock
 from app.server.core import access, accounts, audit, memberships
-from app.server.core.project_members import (
-    PROJECT_MEMBER_REMOVE,
-    find_project,
-)
-from app.server.core.recheck import (
-    locked,
-    to_remove,
-)
+from app.server.core.project_members import PROJECT_MEMBER_REMOVE, find_project
+from app.server.core.recheck import locked, to_remove
 from app.server.core.trusted_issuers import ISSUER_REMOVE
-from app.server.core.user_access import (
-    CreatedToken,
-    created_tokens,
-)
+from app.server.core.user_access import CreatedToken, created_tokens
 from app.server.persistence.engine import Database
 from app.server.persistence.issuer_models import TrustedIssuer
-from app.server.persistence.models import (
-    APIToken,
-    Membership,
-    Organization,
-    Project,
-    ProjectMembership,
-    User,
-)
-from app.server.persistence.oauth_models import (
-    APIKey,
-    OAuthGrant,
-    Team,
-)
+from app.server.persistence.models import APIToken, Membership, Organization, Project, ProjectMembership, User
+from app.server.persistence.oauth_models import APIKey, OAuthGrant, Team
 
 USER_REMOVE, PROJECT_REMOVE = "user.remove", "project.remove"
 _NOUNS = {

@@ -6,10 +6,7 @@ from app.server.clock import Clock, utc_now
 from app.server.core.authentication import Identify
 from app.server.core.federated_tokens import VerifyFederated
 from app.server.core.health import Readiness
-from app.server.core.key_ring import (
-    KeyFile,
-    key_file,
-)
+from app.server.core.key_ring import KeyFile, key_file
 from app.server.core.organizations import (
     CreateOrganization,
     ListMemberships,
@@ -17,27 +14,14 @@ from app.server.core.organizations import (
     SelectMembership,
     UpdateOrganization,
 )
-from app.server.core.passwords import (
-    HASHES,
-    Passwords,
-)
-from app.server.core.sign_in import (
-    SignIn,
-    SignOut,
-)
+from app.server.core.passwords import HASHES, Passwords
+from app.server.core.sign_in import SignIn, SignOut
 from app.server.core.sweep import Sweep
 from app.server.core.tidying import TidyUp
 from app.server.core.token_signing import Tokens
-from app.server.core.tokens import (
-    CreateToken,
-    ListTokens,
-    RevokeToken,
-)
+from app.server.core.tokens import CreateToken, ListTokens, RevokeToken
 from app.server.metrics import Metrics
-from app.server.persistence.engine import (
-    WRITERS,
-    Database,
-)
+from app.server.persistence.engine import WRITERS, Database
 from app.server.persistence.migrate import prepare
 from app.server.settings import ServerSettings
 

@@ -11,24 +11,13 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotSignedIn, PermissionDenied
 from app.server.clock import Clock
 from app.server.core import audit, rate_limit
-from app.server.core.access import (
-    Ended,
-    end_grants,
-    end_sessions,
-)
+from app.server.core.access import Ended, end_grants, end_sessions
 from app.server.core.passwords import Passwords
 from app.server.core.recheck import locked
-from app.server.core.token_signing import (
-    INVALID,
-    PERSON_AUDIENCE,
-    Tokens,
-)
+from app.server.core.token_signing import INVALID, PERSON_AUDIENCE, Tokens
 from app.server.limits import Busy
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    LoginSession,
-    User,
-)
+from app.server.persistence.models import LoginSession, User
 
 WRONG = "the e-mail address or the password is not right"
 PASSWORDS_OFF = "nobody signs in with a password here"

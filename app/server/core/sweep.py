@@ -8,27 +8,13 @@ from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import (
-    JSON,
-    ColumnElement,
-    CursorResult,
-    Uuid,
-    exists,
-    insert,
-    literal,
-    select,
-    update,
-)
+from sqlalchemy import JSON, ColumnElement, CursorResult, Uuid, exists, insert, literal, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain import inactivity
 from app.server.core import audit
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    APIToken,
-    AuditEvent,
-    Organization,
-)
+from app.server.persistence.models import APIToken, AuditEvent, Organization
 from app.server.persistence.types import UTCDateTime
 
 # Tokens in a transaction: on a busy machine with two processors it takes less than 100 ms.

@@ -13,19 +13,11 @@ from app.domain.errors import AlreadyExists, NotFound
 from app.server.clock import Clock
 from app.server.core import audit, memberships, opaque_tokens
 from app.server.core.access import end_keys
-from app.server.core.api_keys import (
-    KEY_CREATE,
-    KeyInfo,
-    add_key,
-    key_info,
-)
+from app.server.core.api_keys import KEY_CREATE, KeyInfo, add_key, key_info
 from app.server.core.recheck import locked
 from app.server.persistence.engine import Database
 from app.server.persistence.models import Organization
-from app.server.persistence.oauth_models import (
-    APIKey,
-    Team,
-)
+from app.server.persistence.oauth_models import APIKey, Team
 
 TEAM_ADD = "team.add"
 

@@ -9,15 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.server.core import rate_limit
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    LoginAttempt,
-    LoginSession,
-)
-from app.server.persistence.oauth_models import (
-    OAuthCode,
-    OAuthGrant,
-    OAuthToken,
-)
+from app.server.persistence.models import LoginAttempt, LoginSession
+from app.server.persistence.oauth_models import OAuthCode, OAuthGrant, OAuthToken
 
 # How long codes and tokens stay after their end, so that a second use is recognised.
 REUSE_KNOWN = timedelta(days=1)

@@ -19,26 +19,11 @@ from app.domain.tokens import ScopeFilter, StatusFilter
 from app.server.clock import Clock
 from app.server.core import audit
 from app.server.core.ids import parse_id
-from app.server.core.principals import (
-    Actor,
-    Reach,
-    TokenActor,
-    require,
-)
-from app.server.core.recheck import (
-    locked,
-    recheck,
-)
-from app.server.core.token_signing import (
-    Tokens,
-    TokenSubject,
-)
+from app.server.core.principals import Actor, Reach, TokenActor, require
+from app.server.core.recheck import locked, recheck
+from app.server.core.token_signing import Tokens, TokenSubject
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    APIToken,
-    Project,
-    ProjectMembership,
-)
+from app.server.persistence.models import APIToken, Project, ProjectMembership
 
 MAX_DESCRIPTION = 4000
 MAX_LIFE = timedelta(days=365_000)

@@ -9,17 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import AlreadyExists, InvalidInput, NotFound, UsageError
-from app.oidc.addresses import check_url, server_reach
+from app.oidc.url_policy import check_url, server_reach
 from app.server.clock import Clock
 from app.server.core import audit, memberships
 from app.server.core.audit import Who
 from app.server.core.recheck import to_remove
 from app.server.persistence.engine import Database
 from app.server.persistence.issuer_models import TrustedIssuer
-from app.server.persistence.models import (
-    Organization,
-    Project,
-)
+from app.server.persistence.models import Organization, Project
 
 ISSUER_ADD, ISSUER_REMOVE = "issuer.add", "issuer.remove"
 MAX_URL, MAX_AUDIENCE = 500, 255

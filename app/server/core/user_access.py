@@ -11,25 +11,10 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotFound
 from app.server.clock import Clock
 from app.server.core import access, audit
-from app.server.core.access import (
-    Ended,
-    GrantRow,
-    KeyRow,
-    SessionRow,
-)
-from app.server.core.accounts import (
-    PersonRow,
-    find,
-    lives_on,
-    person_rows,
-)
+from app.server.core.access import Ended, GrantRow, KeyRow, SessionRow
+from app.server.core.accounts import PersonRow, find, lives_on, person_rows
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    APIToken,
-    Organization,
-    Project,
-    User,
-)
+from app.server.persistence.models import APIToken, Organization, Project, User
 from app.server.persistence.oauth_models import APIKey
 
 

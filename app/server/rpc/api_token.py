@@ -9,15 +9,7 @@ from app.domain.tokens import ScopeFilter, StatusFilter
 from app.proto.controlplane.v1 import api_token_pb2 as pb
 from app.proto.controlplane.v1 import api_token_pb2_grpc
 from app.server.core.principals import Actor
-from app.server.core.tokens import (
-    LIFE,
-    MAX_LIFE,
-    CreateToken,
-    ListTokens,
-    ProjectRef,
-    RevokeToken,
-    Wish,
-)
+from app.server.core.tokens import LIFE, MAX_LIFE, CreateToken, ListTokens, ProjectRef, RevokeToken, Wish
 from app.server.rpc import messages
 from app.server.rpc.interceptor import Context, Run
 

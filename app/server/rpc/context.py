@@ -1,14 +1,8 @@
 """ContextService."""
 
 from app.proto.controlplane.v1 import context_pb2, context_pb2_grpc, organization_pb2
-from app.server.core.organizations import (
-    ReadOrganization,
-    read_context,
-)
-from app.server.core.principals import (
-    Actor,
-    FederatedActor,
-)
+from app.server.core.organizations import ReadOrganization, read_context
+from app.server.core.principals import Actor, FederatedActor
 from app.server.rpc import messages
 from app.server.rpc.interceptor import Context, Run
 

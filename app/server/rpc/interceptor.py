@@ -25,14 +25,8 @@ from app.server import deadline, log
 from app.server.addresses import Network, client_address
 from app.server.bearer import bearer_in
 from app.server.core.authentication import Identify
-from app.server.core.federated_tokens import (
-    VerifyFederated,
-    is_foreign,
-)
-from app.server.core.principals import (
-    DENIED,
-    Actor,
-)
+from app.server.core.federated_tokens import VerifyFederated, is_foreign
+from app.server.core.principals import DENIED, Actor
 from app.server.deadline import Deadline, DeadlineExceeded
 from app.server.executor import FairExecutor
 from app.server.limits import Busy

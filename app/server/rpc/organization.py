@@ -1,11 +1,7 @@
 """OrganizationService."""
 
 from app.proto.controlplane.v1 import organization_pb2, organization_pb2_grpc
-from app.server.core.organizations import (
-    CreateOrganization,
-    Settings,
-    UpdateOrganization,
-)
+from app.server.core.organizations import CreateOrganization, Settings, UpdateOrganization
 from app.server.rpc import messages
 from app.server.rpc.interceptor import Context, Run
 

@@ -1,10 +1,7 @@
 """UserService."""
 
 from app.proto.controlplane.v1 import user_pb2, user_pb2_grpc
-from app.server.core.organizations import (
-    ListMemberships,
-    SelectMembership,
-)
+from app.server.core.organizations import ListMemberships, SelectMembership
 from app.server.rpc import messages
 from app.server.rpc.interceptor import Context, Run
 

@@ -6,24 +6,13 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited, SessionEnded
-from app.server.core.api_keys import (
-    CreateKey,
-    DeleteKey,
-    ReadKeys,
-)
+from app.server.core.api_keys import CreateKey, DeleteKey, ReadKeys
 from app.server.core.browser_sessions import SignedInBrowser
 from app.server.core.services import Parts
 from app.server.web import account_access
-from app.server.web.browser_session import (
-    Visitor,
-    next_place,
-)
+from app.server.web.browser_session import Visitor, next_place
 from app.server.web.pages import problem_page
-from app.server.web.sign_in_form import (
-    LoginForm,
-    passwords_off,
-    refusal,
-)
+from app.server.web.sign_in_form import LoginForm, passwords_off, refusal
 
 
 def make_blueprint(parts: Parts) -> Blueprint:

@@ -18,10 +18,7 @@ from app.server.core.gumloop import (
     Named,
 )
 from app.server.core.services import Parts
-from app.server.web.errors import (
-    INTERNAL,
-    answer_errors,
-)
+from app.server.web.errors import INTERNAL, answer_errors
 
 PREFIX = "/api/"
 _KINDS: tuple[tuple[type[LoopinError], int, str, str], ...] = (

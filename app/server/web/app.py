@@ -14,10 +14,7 @@ from app.server import log
 from app.server.core.key_ring import Secrets
 from app.server.core.services import Parts
 from app.server.directions import Directions
-from app.server.persistence.errors import (
-    RETRY_AFTER,
-    NoDatabase,
-)
+from app.server.persistence.errors import RETRY_AFTER, NoDatabase
 from app.server.web import account, api, auth, errors, headers, oauth, oauth_pages, openapi, pages
 from app.server.web import federated as federation
 from app.server.web import sign_in_provider_pages as sso

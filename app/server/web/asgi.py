@@ -22,15 +22,8 @@ from app.server.core.health import Readiness
 from app.server.executor import FairExecutor
 from app.server.limits import RETRY_AFTER, Busy
 from app.server.web import health, wsgi
-from app.server.web.connections import (
-    Address,
-    Connections,
-)
-from app.server.web.request_checks import (
-    MAX_BODY,
-    Refused,
-    check_head,
-)
+from app.server.web.connections import Address, Connections
+from app.server.web.request_checks import MAX_BODY, Refused, check_head
 from app.server.web.wsgi import Response
 
 if TYPE_CHECKING:

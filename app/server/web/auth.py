@@ -13,18 +13,10 @@ from app.server.core.sign_in import SignedIn
 from app.server.web import callbacks
 from app.server.web.browser_session import Visitor
 from app.server.web.callbacks import Callback
-from app.server.web.errors import (
-    answer_errors,
-    json_object,
-    problem,
-)
+from app.server.web.errors import answer_errors, json_object, problem
 from app.server.web.headers import allow_form_target
 from app.server.web.pages import problem_page
-from app.server.web.sign_in_form import (
-    LoginForm,
-    passwords_off,
-    refusal,
-)
+from app.server.web.sign_in_form import LoginForm, passwords_off, refusal
 
 LOGOUT = "/auth/logout"
 

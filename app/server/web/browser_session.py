@@ -6,15 +6,9 @@ from flask import request, session
 
 from app.domain.errors import SessionEnded
 from app.server.addresses import client_address
-from app.server.core.browser_sessions import (
-    BrowserSessions,
-    SignedInBrowser,
-)
+from app.server.core.browser_sessions import BrowserSessions, SignedInBrowser
 from app.server.core.services import Parts
-from app.server.core.sign_in import (
-    SignedIn,
-    account_of,
-)
+from app.server.core.sign_in import SignedIn, account_of
 from app.server.web.device_cookies import DeviceCookies
 
 _KEY = "browser"

@@ -9,10 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.domain.json_text import read_json
 from app.server import log
-from app.server.persistence.errors import (
-    RETRY_AFTER,
-    NoDatabase,
-)
+from app.server.persistence.errors import RETRY_AFTER, NoDatabase
 
 UNAVAILABLE, INTERNAL = "unavailable", "internal"
 Form = Callable[[str, str], dict[str, Any]]

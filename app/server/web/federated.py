@@ -8,11 +8,7 @@ from app.domain.secret import Secret
 from app.server.bearer import bearer_in, challenge, same
 from app.server.core.federated_tokens import VerifyFederated
 from app.server.persistence.errors import NoDatabase
-from app.server.web.errors import (
-    answer_errors,
-    json_object,
-    problem,
-)
+from app.server.web.errors import answer_errors, json_object, problem
 
 PATH = "/federated/verify"
 MAX_NAME = 63

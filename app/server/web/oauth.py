@@ -12,11 +12,7 @@ from app.server.bearer import challenge
 from app.server.core import oauth_rules
 from app.server.core.services import Parts
 from app.server.web.browser_session import Visitor
-from app.server.web.errors import (
-    INTERNAL,
-    UNAVAILABLE,
-    answer_errors,
-)
+from app.server.web.errors import INTERNAL, UNAVAILABLE, answer_errors
 from app.server.web.oauth_server import OAuthServer
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"

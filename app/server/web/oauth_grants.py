@@ -10,15 +10,8 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from flask import g
 
 from app.server.core import oauth_rules, opaque_tokens
-from app.server.core.grants import (
-    Consent,
-    Store,
-)
-from app.server.core.issued import (
-    IssuedCode,
-    IssuedToken,
-    Person,
-)
+from app.server.core.grants import Consent, Store
+from app.server.core.issued import IssuedCode, IssuedToken, Person
 from app.server.persistence.oauth_models import OAuthClient
 
 

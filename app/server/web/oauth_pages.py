@@ -16,10 +16,7 @@ from app.server.core import oauth_rules
 from app.server.core.browser_sessions import SignedInBrowser
 from app.server.core.services import Parts
 from app.server.web.browser_session import Visitor
-from app.server.web.headers import (
-    allow_form_target,
-    can_name,
-)
+from app.server.web.headers import allow_form_target, can_name
 from app.server.web.oauth_server import OAuthServer
 from app.server.web.pages import problem_page
 

@@ -25,13 +25,7 @@ from app.server.core.issued import IssuedToken
 from app.server.core.opaque_tokens import Successors
 from app.server.core.services import Parts
 from app.server.persistence.oauth_models import OAuthClient
-from app.server.web.oauth_grants import (
-    CodeGrant,
-    RefreshGrant,
-    RequireS256,
-    save_token,
-    store,
-)
+from app.server.web.oauth_grants import CodeGrant, RefreshGrant, RequireS256, save_token, store
 
 # At debug level Authlib writes whole tokens.
 logging.getLogger("authlib").setLevel(logging.INFO)

@@ -18,10 +18,7 @@ from app.server.executor import FairExecutor
 from app.server.settings import ServerSettings
 from app.server.tls import Certificate
 from app.server.web.asgi import Application
-from app.server.web.connections import (
-    Connections,
-    Listener,
-)
+from app.server.web.connections import Connections, Listener
 from app.server.web.headers import common
 from app.server.web.request_checks import MAX_HEADER
 

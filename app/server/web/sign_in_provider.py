@@ -13,10 +13,10 @@ from app.domain.event_loop import run_to_end
 from app.domain.json_text import read_json
 from app.domain.secret import Secret
 from app.domain.text import clean
-from app.oidc.addresses import Reach, check_url
 from app.oidc.authlib_client import client_class
 from app.oidc.discovery import Discovery, DiscoveryCache, discover
 from app.oidc.fetch import HEADERS, PATIENCE, Fetcher
+from app.oidc.url_policy import Reach, check_url
 from app.oidc.verifier import Verifier
 from app.server.clock import Clock
 from app.server.core.account_linking import subject_of

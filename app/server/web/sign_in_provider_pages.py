@@ -21,30 +21,18 @@ from app.domain.errors import (
 )
 from app.domain.secret import Secret
 from app.domain.text import clean
-from app.oidc.addresses import Reach, check_url
+from app.oidc.url_policy import Reach, check_url
 from app.server import log
-from app.server.core.account_linking import (
-    SignInVerified,
-    read_identity,
-)
+from app.server.core.account_linking import SignInVerified, read_identity
 from app.server.core.federated_tokens import is_development
-from app.server.core.pending_sign_ins import (
-    AuthorizationRequest,
-    Pending,
-)
+from app.server.core.pending_sign_ins import AuthorizationRequest, Pending
 from app.server.core.services import Parts
 from app.server.core.sign_in import SignedIn
 from app.server.limits import Limit
-from app.server.persistence.errors import (
-    RETRY_AFTER,
-    NoDatabase,
-)
+from app.server.persistence.errors import RETRY_AFTER, NoDatabase
 from app.server.provider_settings import ProviderSettings
 from app.server.web import auth, callbacks
-from app.server.web.browser_session import (
-    Visitor,
-    next_place,
-)
+from app.server.web.browser_session import Visitor, next_place
 from app.server.web.sign_in_provider import Provider
 
 LOGIN, ACCOUNT = "/auth/login", "/account/sign-in"

@@ -9,10 +9,10 @@ from typing import Any, Generic, TypeVar
 from app.domain.errors import LoopinError
 from app.domain.login import LoginStep, Step
 from app.domain.ports import Browser, Clock, Listeners
-from app.services.login.inbox import Arrival, Inbox
+from app.services.login.callback_answers import Arrival, Inbox
+from app.services.login.progress import Progress, to_the_end, told
 from app.services.login.round_trip import MAY_PASS, PATIENCE, BrowserLogin, RoundTrip
-from app.services.login.saver import Saver
-from app.services.login.steps import Progress, to_the_end, told
+from app.services.login.storing import Saver
 
 New = TypeVar("New")
 

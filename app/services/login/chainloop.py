@@ -27,7 +27,7 @@ from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.services.changes import Changes
-from app.services.login.saver import Earlier, Saver
+from app.services.login.storing import Earlier, Saver
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from app.domain.secret import Secret
 from app.domain.server_info import is_page
 from app.domain.text import clean
 from app.services.login.browser import InBrowser, Visit
+from app.services.login.callback_answers import Arrival
 from app.services.login.chainloop import ChainloopSaver
-from app.services.login.inbox import Arrival
+from app.services.login.progress import Progress
 from app.services.login.round_trip import BrowserLogin
-from app.services.login.steps import Progress
 
 CALLBACK_PATH = "/auth/callback"
 

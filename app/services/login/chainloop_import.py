@@ -23,8 +23,8 @@ from app.domain.vendor_login import VendorLogin, VendorLogins
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import StoredLogin
 from app.services.login.chainloop import Accepted, ChainloopSaver
-from app.services.login.saver import Earlier
-from app.services.login.steps import Progress, told
+from app.services.login.progress import Progress, told
+from app.services.login.storing import Earlier
 
 _SIGN_IN = "sign in with: loopin chainloop auth login"
 

@@ -12,7 +12,7 @@ from app.domain.ports import Clock
 from app.domain.server_info import KEYLESS
 from app.services.activity import Trail
 from app.services.chainloop_session import ChainloopSession
-from app.services.login.steps import Progress, told
+from app.services.login.progress import Progress, told
 
 
 class ChainloopKeylessLogin:

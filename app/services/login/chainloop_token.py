@@ -7,7 +7,7 @@ from app.domain.inputs import read_secret
 from app.domain.login import LoginStep, Step
 from app.domain.ports import Clock
 from app.services.login.chainloop import ChainloopSaver
-from app.services.login.steps import Progress, told
+from app.services.login.progress import Progress, told
 
 
 class ChainloopTokenLogin:

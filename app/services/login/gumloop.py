@@ -15,11 +15,11 @@ from app.domain.organizations import Identity
 from app.domain.ports import GumloopAPIs, GumloopOAuth, ProcessLock, Vault
 from app.services.activity import Trail
 from app.services.changes import Changes
-from app.services.gumloop_facts import GumloopFacts, GumloopMemory
+from app.services.gumloop_accounts import GumloopFacts, GumloopMemory
 from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import GumloopSession, organization_of
 from app.services.gumloop_vault import GumloopVault
-from app.services.login.saver import Earlier, Saver
+from app.services.login.storing import Earlier, Saver
 from app.services.read_only import check
 
 

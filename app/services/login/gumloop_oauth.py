@@ -21,10 +21,10 @@ from app.domain.login import LoginStep, Step
 from app.domain.ports import Browser, Clock, GumloopOAuth, Listeners
 from app.domain.text import clean
 from app.services.login.browser import InBrowser, Visit
+from app.services.login.callback_answers import Arrival
 from app.services.login.gumloop import GumloopSaver, NewLogin
-from app.services.login.inbox import Arrival
+from app.services.login.progress import Progress
 from app.services.login.round_trip import BrowserLogin
-from app.services.login.steps import Progress
 
 
 class GumloopOAuthLogin(InBrowser[NewLogin]):

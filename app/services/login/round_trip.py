@@ -15,8 +15,8 @@ from app.domain.errors import (
 )
 from app.domain.login import BrowserPage, LoginStep, Step, StepState
 from app.domain.ports import Browser, Listener
-from app.services.login.inbox import Arrival, Inbox, failure_page
-from app.services.login.steps import Progress
+from app.services.login.callback_answers import Arrival, Inbox, failure_page
+from app.services.login.progress import Progress
 
 PATIENCE = timedelta(seconds=300)
 MAY_PASS = (Unreachable, Failed, RateLimited, VaultError)

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 
 LOOK = """
 import asyncio, json, sys
-from app.container import Container
-from app.main import LoopinApp
+from app.bootstrap import Container
+from app.tui.app import LoopinApp
 from app.settings import load
 from textual.containers import Container as Box, Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
@@ -44,17 +44,44 @@ async def look():
 asyncio.run(look())
 """
 DIALOGS = {
-    "choice", "create_token", "export_tokens", "help", "keyless", "keyless_way", "login", "profile",
-    "reveal", "revoke_many", "revoke_tokens", "rotate_words", "saved_filters", "team", "why",
-}  # fmt: skip
+    "dialogs.ci_identity",
+    "dialogs.credential_dialog",
+    "dialogs.help",
+    "dialogs.list_dialog",
+    "dialogs.profiles",
+    "dialogs.teams",
+    "login.screen",
+    "tokens.ci_job_dialog",
+    "tokens.create_token",
+    "tokens.export_tokens",
+    "tokens.reveal",
+    "tokens.revoke_many",
+    "tokens.revoke_tokens",
+    "tokens.rotate_messages",
+    "tokens.saved_filters",
+}
 USES = {
-    "copying", "export_tokens", "interrupted", "keep_token", "open_dashboard", "revoke_tokens",
-    "rotate_token", "saved_filters", "sign_out",
-}  # fmt: skip
+    "clipboard",
+    "export_tokens",
+    "interrupted",
+    "open_dashboard",
+    "revoke_tokens",
+    "rotate_token",
+    "saved_filters",
+    "sign_out",
+    "token_storage",
+}
 UNUSED = (
-    {f"app.screens.{name}" for name in DIALOGS}
+    {f"app.tui.screens.{name}" for name in DIALOGS}
     | {f"app.services.{name}" for name in USES}
-    | {"app.domain.ports", "app.clients.browser", "app.clients.clipboard", "httpx", "authlib", "click"}
+    | {
+        "app.domain.ports",
+        "app.adapters.system.browser",
+        "app.adapters.system.clipboard",
+        "httpx",
+        "authlib",
+        "click",
+    }
 )
 
 

@@ -19,8 +19,8 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from app.clients.chainloop import ChainloopGateways
-from app.clients.chainloop_errors import translated
+from app.adapters.chainloop.client import ChainloopGateways
+from app.adapters.chainloop.errors import translated
 from app.domain.credentials import Endpoint
 from app.domain.errors import (
     AlreadyExists,
@@ -472,7 +472,7 @@ async def test_an_answer_that_is_cut_half_way_is_a_bad_reply(
 def test_the_library_writes_nothing_on_the_screen(authority: Certificate) -> None:
     script = (
         "import asyncio\n"
-        "from app.clients.chainloop import ChainloopGateways\n"
+        "from app.adapters.chainloop.client import ChainloopGateways\n"
         "from tests.support.chainloop import endpoint_of\n"
         "async def main():\n"
         "    gateways = ChainloopGateways(max_receive=1000, timeout=60)\n"

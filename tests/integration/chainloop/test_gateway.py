@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.clients.chainloop import ChainloopGateway, ChainloopGateways
+from app.adapters.chainloop.client import ChainloopGateway, ChainloopGateways
 from app.domain.credentials import Credential
 from app.domain.errors import (
     AlreadyExists,

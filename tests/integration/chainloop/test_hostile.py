@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app.clients.chainloop import ChainloopGateways
-from app.clients.chainloop_logout import log_out
+from app.adapters.chainloop.client import ChainloopGateways
+from app.adapters.chainloop.sign_out import log_out
 from app.domain.errors import Failed, LoginFailed, LoopinError, SessionEnded, TLSFailed, Unreachable
 from app.domain.login import EndedThere, Step
 from app.domain.secret import Secret

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.adapters.keychain.memory import MemoryVault
-from app.container import Container
+from app.bootstrap import Container
 from app.domain.credentials import Method, Provider
 from app.domain.errors import (
     LoginFailed,
@@ -26,8 +26,8 @@ from app.domain.request_context import NO_ORGANIZATION
 from app.domain.secret import Secret
 from app.domain.tokens import TokenDraft
 from app.services.chainloop_vault import SERVICE
+from app.services.login.callback_answers import Arrival
 from app.services.login.chainloop_browser import ChainloopBrowserLogin
-from app.services.login.inbox import Arrival
 from app.services.login.round_trip import BrowserLogin
 from tests.support.callbacks import ForbiddenBrowser, FormBrowser, NoBrowser, callback_of, redirected_to
 from tests.support.chainloop import ContainerFactory, person

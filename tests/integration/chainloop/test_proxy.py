@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from app.clients.chainloop import ChainloopGateways
+from app.adapters.chainloop.client import ChainloopGateways
 from app.domain.credentials import Endpoint, Provider
 from tests.support.server import AccountServer
 

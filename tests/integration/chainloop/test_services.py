@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from app.adapters.chainloop.mapping import server_info
 from app.adapters.keychain.memory import MemoryVault
-from app.clients.chainloop_mapping import server_info
-from app.container import Container
+from app.bootstrap import Container
 from app.domain.activity import Action, Outcome
 from app.domain.credentials import Method, Source
 from app.domain.errors import (
@@ -311,7 +311,7 @@ async def test_a_stock_control_plane_has_no_sign_out_and_no_permissions(
         return server_info(answer)
 
     # What a stock server sends: the same answer without the extension's field.
-    monkeypatch.setattr("app.clients.chainloop_mapping.server_info", stock)
+    monkeypatch.setattr("app.adapters.chainloop.mapping.server_info", stock)
     with pytest.raises(UsageError, match="cannot limit"):
         await container.create_token.do(TokenDraft("limited", permissions=("organization:read",)))
     credential = await container.chainloop_session.credential()

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 import pytest
 
-from app.cli import exits
-from app.cli.running import run
-from app.container import Container
+from app.adapters.storage.activity import JsonLinesActivity
+from app.bootstrap import Container
+from app.cli import exit_codes
+from app.cli.runtime import run
 from app.domain.activity import Action, ActivityEntry, Outcome
 from app.domain.credentials import Provider
-from app.store.activity import JsonLinesActivity
 from tests.support.cli import Loopin
 
 
@@ -55,8 +55,10 @@ def test_csv_is_safe_in_a_spreadsheet(used: Loopin) -> None:
 
 
 def test_a_since_that_is_none_is_one_sentence(used: Loopin) -> None:
-    used("activity", "--since", "yesterday").fails(exits.USAGE, "neither a length of time nor a day", "7d")
-    used("activity", "--json", "--csv").fails(exits.USAGE, "exclude each other")
+    used("activity", "--since", "yesterday").fails(
+        exit_codes.USAGE, "neither a length of time nor a day", "7d"
+    )
+    used("activity", "--json", "--csv").fails(exit_codes.USAGE, "exclude each other")
 
 
 def test_nothing_done_yet_is_said(loopin: Loopin) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app import demo
-from app.container import Container
+from app.bootstrap import Container
+from app.demo import sample_server
 from app.domain.credentials import Method
 from app.domain.errors import Failed, UsageError
 from app.domain.tokens import StatusFilter
@@ -32,11 +32,11 @@ def tokens_of(container: Container, status: StatusFilter) -> int:
 
 
 def test_sample_server_serves_sweeps_and_ends(tmp_path: Path) -> None:
-    with demo.sample_server(tmp_path) as server:
+    with sample_server.sample_server(tmp_path) as server:
         assert server.email == "ada@acme.example"
         assert server.password
-        container = demo.sample_container(tmp_path, server)
-        asyncio.run(demo.sign_in(container, server))
+        container = sample_server.sample_container(tmp_path, server)
+        asyncio.run(sample_server.sign_in(container, server))
         before = tokens_of(container, StatusFilter.ACTIVE)
         assert before > 15
         assert asyncio.run(server.sweep()) == 4
@@ -55,8 +55,8 @@ def test_a_demo_beside_the_persons_own_variables_signs_in_to_the_sample_server(
     monkeypatch.setenv("CHAINLOOP_TOKEN", "fake-token-of-somebody")
     monkeypatch.setenv("CHAINLOOP_CONTROL_PLANE_API", "127.0.0.1:1")
     monkeypatch.setenv("LOOPIN_STATE_DIR", "/nonexistent")
-    with demo.sample_server(tmp_path) as server:
-        container = demo.sample_container(tmp_path, server)
+    with sample_server.sample_server(tmp_path) as server:
+        container = sample_server.sample_container(tmp_path, server)
         settings = container.settings
         sample = server.samples[Method.API_KEY]
 
@@ -107,14 +107,14 @@ def test_a_server_that_does_not_start_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = "import sys; print('loopin: no such thing', '  next: go home', sep=chr(10), file=sys.stderr)"
-    monkeypatch.setattr(demo, "_COMMAND", ("-c", program))
-    with pytest.raises(Failed, match="did not start: no such thing"), demo.sample_server(tmp_path):
+    monkeypatch.setattr(sample_server, "_COMMAND", ("-c", program))
+    with pytest.raises(Failed, match="did not start: no such thing"), sample_server.sample_server(tmp_path):
         pass
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "hypercorn" else object())
+    monkeypatch.setattr(sample_server, "find_spec", lambda name: None if name == "hypercorn" else object())
     with pytest.raises(UsageError) as told:
-        demo.start("accounts")
+        sample_server.start("accounts")
     assert "loopin[server]" in told.value.hint
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -19,7 +19,7 @@ from typing import IO, cast
 import pytest
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
-from app.driver import Window
+from app.tui.driver import Window
 from tests.support.between import Between, between
 from tests.support.cli import Loopin, signed_in
 from tests.support.server import AccountServer

@@ -80,7 +80,7 @@ def test_the_offline_status_loads_nothing_of_the_network() -> None:
     assert found & {"httpx", "grpc", "google", "authlib", "filelock", "humanize", "difflib"} == set()
     unused = {
         "app.domain.tokens", "app.domain.organizations", "app.domain.keyless", "app.domain.ports",
-        "app.clients.chainloop", "app.clients.ci_identity",
+        "app.adapters.chainloop.client", "app.adapters.system.ci_identity",
         "app.services.interrupted", "app.services.tokens", "app.services.chainloop_identity",
     }  # fmt: skip
     assert found & unused == set()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.login_view import LoginView
+from app.cli.login_output import LoginView
 from app.domain.login import LoginStep
 from app.domain.organizations import Role
 from app.domain.secret import Secret

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.adapters.keychain.memory import MemoryVault
-from app.container import Container
+from app.bootstrap import Container
 from tests.support.cli import Loopin, Result, in_process, secrets_in, signed_in
 from tests.support.server import ROOT, AccountServer, ServerFactory, sign_in
 from tests.support.terminal import Terminal
@@ -109,7 +109,7 @@ def login(tmp_path: Path) -> Path:
     program.write_text(
         "import sys\n"
         "from app.cli import exits, root\n"
-        "from app.container import Container\n"
+        "from app.bootstrap import Container\n"
         "from app.adapters.keychain.memory import MemoryVault\n"
         "exits.prepare_streams()\n"
         "vault = MemoryVault()\n"

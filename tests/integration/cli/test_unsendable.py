@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.clients.sendable import sendable
+from app.adapters.http.header_values import sendable
 from app.domain.errors import NotSignedIn
 from app.domain.secret import Secret
 from tests.support.cli import Clerk, Loopin

@@ -14,10 +14,10 @@ import pytest
 
 from app.adapters.keychain.keychain import KeychainVault
 from app.adapters.keychain.memory import MemoryVault
-from app.cli import exits
-from app.cli.running import real_container
-from app.clients.probe_net import NetProbe
-from app.container import Container
+from app.adapters.system.network_probe import NetProbe
+from app.bootstrap import Container
+from app.cli import exit_codes
+from app.cli.runtime import real_container
 from app.domain.doctor import Finding, Verdict
 from app.domain.errors import TLSFailed, Unreachable
 from app.domain.secret import Secret
@@ -75,7 +75,7 @@ def test_where_everything_works_it_says_so_and_exits_0(command: Loopin, secret_s
 
 
 def test_people_read_lines_and_the_next_step(command: Loopin) -> None:
-    done = command("doctor").fails(exits.FOUND)
+    done = command("doctor").fails(exit_codes.FOUND)
     assert "✗ keychain     no keychain was found\n               → install" in done.out
     assert "✓ versions     loopin " in done.out
     assert done.out.endswith(".\n")
@@ -92,7 +92,7 @@ async def test_the_probe_leaves_nothing_in_the_keychain(secret_service: Bus, tmp
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_a_locked_keychain_fails_with_its_fix(command: Loopin, secret_service: Bus) -> None:
     secret_service.lock()
-    done = command("doctor", "--json", **secret_service.environment).fails(exits.FOUND)
+    done = command("doctor", "--json", **secret_service.environment).fails(exit_codes.FOUND)
     assert worst(done, "keychain")["verdict"] == "fail"
     assert worst(done, "keychain")["detail"] == "GNOME Keyring is locked"
     assert "unlock it" in worst(done, "keychain")["fix"]
@@ -190,14 +190,14 @@ def test_no_browser_is_a_warning_with_the_way_around(command: Loopin) -> None:
 def test_what_is_set_and_gets_in_the_way_is_named(command: Loopin, secret_service: Bus) -> None:
     login = ("gumloop", "login", "--user-id", "u_sample", "--access-token", "-")
     stored = command(*login, stdin="not-a-real-token", **secret_service.environment)
-    assert stored.code == exits.FAILED  # the sample server knows no such token
+    assert stored.code == exit_codes.FAILED  # the sample server knows no such token
     done = command(
         "doctor",
         "--json",
         GUMLOOP_API_KEY=API_KEY,
         LOOPIN_THEMES="dark",
         SSL_CERT_FILE="/nowhere/at/all.pem",
-    ).fails(exits.FOUND)
+    ).fails(exit_codes.FOUND)
     told = {line["detail"] for line in lines(done, "environment")}
     assert "LOOPIN_THEMES is set and means nothing here" in told
     assert "SSL_CERT_FILE names no readable file" in told
@@ -216,7 +216,7 @@ def test_a_stored_login_that_the_environment_outdoes_is_named(
 
 
 def test_settings_that_cannot_be_read_are_the_finding(command: Loopin) -> None:
-    done = command("doctor", "--json", LOOPIN_NEAR_DAYS="soon").fails(exits.FOUND)
+    done = command("doctor", "--json", LOOPIN_NEAR_DAYS="soon").fails(exit_codes.FOUND)
     assert [line["check"] for line in done.json["checks"]] == ["settings"]
     assert "LOOPIN_NEAR_DAYS" in done.json["checks"][0]["detail"]
 
@@ -224,7 +224,7 @@ def test_settings_that_cannot_be_read_are_the_finding(command: Loopin) -> None:
 def test_a_proxy_that_is_none_is_a_line_and_not_a_crash(command: Loopin) -> None:
     done = command(
         "doctor", "--json", GUMLOOP_BASE_URL="https://gumloop.example/api/v1", https_proxy="ftp://x"
-    ).fails(exits.FOUND)
+    ).fails(exit_codes.FOUND)
     assert "proxy" in worst(done, "gumloop")["detail"]
 
 
@@ -233,7 +233,7 @@ def test_the_proxy_in_effect_is_named(command: Loopin) -> None:
     named = {"HTTPS_PROXY": "http://someone:marked-4714@127.0.0.1:9", "NO_PROXY": "elsewhere.example"}
     plane = {"CHAINLOOP_CONTROL_PLANE_API": "plane.example:443", "CHAINLOOP_API_INSECURE": ""}
     done = command("doctor", "--json", GUMLOOP_BASE_URL="https://gumloop.example/api/v1", **plane, **named)
-    said = [line["detail"] for line in done.fails(exits.FOUND).json["checks"]]
+    said = [line["detail"] for line in done.fails(exit_codes.FOUND).json["checks"]]
     for host in ("gumloop.example", "plane.example"):
         assert f"{host} is reached through the proxy http://127.0.0.1:9 (HTTPS_PROXY)" in said
     assert "marked-4714" not in done.out
@@ -442,7 +442,9 @@ def test_a_base_url_with_a_wrong_path_fails(
     command: Loopin, account_server: AccountServer, path: str
 ) -> None:
     """Something answers there, and it is not the API."""
-    done = command("doctor", "--json", GUMLOOP_BASE_URL=f"{account_server.http}{path}").fails(exits.FOUND)
+    done = command("doctor", "--json", GUMLOOP_BASE_URL=f"{account_server.http}{path}").fails(
+        exit_codes.FOUND
+    )
     assert worst(done, "gumloop")["verdict"] == "fail"
     assert "there is no Gumloop API at" in worst(done, "gumloop")["detail"]
     assert "/api/v1" in worst(done, "gumloop")["fix"]
@@ -474,7 +476,7 @@ def test_in_a_broken_environment_it_tells_and_does_not_die(command: Loopin, case
     """It is what people start when nothing else does."""
     arguments = ("--profile", "a:b") if case == "a profile that is none" else ()
     done = command("doctor", "--json", *arguments, **BROKEN[case])
-    assert done.code in {exits.DONE, exits.FOUND}
+    assert done.code in {exit_codes.DONE, exit_codes.FOUND}
     assert any(line["verdict"] != "pass" for line in done.json["checks"])
 
 
@@ -484,5 +486,5 @@ def test_a_home_folder_that_is_not_known_is_told(command: Loopin) -> None:
     with patch("os.path.expanduser", lambda path: path), patch.dict(os.environ):
         for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
             os.environ.pop(name, None)
-        done = command("doctor", "--json").fails(exits.FOUND)
+        done = command("doctor", "--json").fails(exit_codes.FOUND)
     assert "no home folder" in worst(done, "settings")["detail"]

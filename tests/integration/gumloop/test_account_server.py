@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.container import Container
+from app.bootstrap import Container
 from app.domain.credentials import Method
 from app.domain.errors import AccessDenied, SessionEnded
 from app.services.login.round_trip import BrowserLogin

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.clients.again import TRIES
+from app.adapters.http.retry import TRIES
 from app.domain.credentials import Method
 from app.domain.errors import LoginFailed, LoopinError, RateLimited
 from tests.support.gumloop import Desk, follow, result_of, told

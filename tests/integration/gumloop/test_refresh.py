@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.clients.gumloop_oauth import AuthlibGumloopOAuth
+from app.adapters.gumloop.oauth import AuthlibGumloopOAuth
 from app.domain.credentials import Endpoint, Method
 from app.domain.errors import Failed, LoopinError, NotSignedIn, SessionEnded, Unreachable
 from app.domain.gumloop import GumloopLogin, GumloopTokens

@@ -8,7 +8,7 @@ import pytest
 
 from app.adapters.keychain import keychain
 from app.adapters.keychain.keychain import KeychainVault
-from app.cli import exits
+from app.cli import exit_codes
 from app.domain.errors import VaultLocked, VaultMissing
 from app.domain.login import Step, StepState
 from app.domain.secret import Secret
@@ -109,7 +109,7 @@ def test_a_service_without_a_default_keyring_is_named_as_such(
     done = loopin(*arguments, stdin=API_KEY)
     assert "GNOME Keyring has no default keyring yet" in done.out + done.err
     if arguments[0] not in {"run", "doctor", "status"}:
-        done.fails(exits.NO_KEYCHAIN, "Seahorse")
+        done.fails(exit_codes.NO_KEYCHAIN, "Seahorse")
 
 
 async def test_nothing_is_made_where_there_is_no_default_keyring(bus: Bus) -> None:

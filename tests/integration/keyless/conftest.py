@@ -6,13 +6,7 @@ import pytest
 
 from app.server.clock import utc_now
 from app.server.core.audit import Who
-from app.server.core.trusted_issuers import (
-    AddIssuer,
-    Draft,
-    ListIssuers,
-    RemoveIssuer,
-    Trusted,
-)
+from app.server.core.trusted_issuers import AddIssuer, Draft, ListIssuers, RemoveIssuer, Trusted
 from app.server.persistence.engine import Database
 from tests.support.issuer import Issuer, issuer
 from tests.support.organizations import Organization

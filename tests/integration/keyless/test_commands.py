@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from app.adapters.keychain.memory import MemoryVault
+from app.bootstrap import Container
 from app.cli import root
-from app.container import Container
 from app.domain.credentials import Source
 from app.settings import load
 from tests.integration.keyless.conftest import Trust

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.clients.ci_identity import CIEnvironment
-from app.clients.clock import SystemClock
+from app.adapters.system.ci_identity import CIEnvironment
+from app.adapters.system.clock import SystemClock
 from app.domain.ci import CISystem
 from app.domain.errors import LoopinError, NotSignedIn, TokenRejected
 from app.domain.secret import Secret

@@ -9,7 +9,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from app.cli import exits
+from app.cli import exit_codes
 from app.proto.controlplane.v1 import status_pb2
 from tests.support.cli import Loopin, secrets_in, signed_in
 from tests.support.organizations import Organization
@@ -88,7 +88,7 @@ def test_a_token_made_this_way_may_do_that_and_no_more(owner: Loopin, name: str)
     )
     owner(*TOKENS, "list", "-o", "json", CHAINLOOP_TOKEN=jwt).works()
     refused = owner(*TOKENS, "create", "--name", f"{name}-b", "--project", "web", CHAINLOOP_TOKEN=jwt)
-    refused.fails(exits.FAILED, "operation not allowed")
+    refused.fails(exit_codes.FAILED, "operation not allowed")
 
 
 def test_a_token_that_may_not_read_its_context_is_named_by_what_it_says_of_itself(
@@ -111,7 +111,7 @@ def test_the_table_says_what_it_may(owner: Loopin, name: str) -> None:
 def test_an_unknown_permission_is_refused_and_nothing_is_made(owner: Loopin, name: str, wanted: str) -> None:
     asked = ("--permission", "organization:read", "--permission", wanted)
     refused = owner(*TOKENS, "create", "--name", name, *asked)
-    refused.fails(exits.USAGE, f"{wanted!r} is not a permission", "api_token:revoke")
+    refused.fails(exit_codes.USAGE, f"{wanted!r} is not a permission", "api_token:revoke")
     assert secrets_in(refused.out + refused.err) == []
     assert name not in owner(*TOKENS, "list", "-o", "json").works().out
 
@@ -124,7 +124,7 @@ def test_a_stock_control_plane_is_not_asked_for_a_limited_token(
         there = {"CHAINLOOP_CONTROL_PLANE_API": address, "CHAINLOOP_TOKEN": bearer}
         make = (*TOKENS, "create", "--name", f"{name}-b", "--project", "web")
         refused = owner(*make, "--permission", "organization:read", **there)
-        refused.fails(exits.USAGE, "this control plane cannot limit what a token may do")
+        refused.fails(exit_codes.USAGE, "this control plane cannot limit what a token may do")
         assert CREATE not in seen
         owner(*make, **there).works()
         assert CREATE in seen

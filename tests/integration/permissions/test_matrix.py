@@ -177,13 +177,7 @@ def test_a_token_hands_out_only_what_it_holds(
 
 
 def test_every_method_of_our_services_is_in_the_table() -> None:
-    from app.proto.controlplane.v1 import (
-        api_token_pb2,
-        context_pb2,
-        organization_pb2,
-        status_pb2,
-        user_pb2,
-    )
+    from app.proto.controlplane.v1 import api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2
 
     files = (api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2)
     methods = {

@@ -5,9 +5,7 @@ from typing import Any, cast
 
 import grpc
 
-from app.proto.controlplane.v1 import (
-    api_token_pb2 as tokens,
-)
+from app.proto.controlplane.v1 import api_token_pb2 as tokens
 from app.proto.controlplane.v1 import (
     api_token_pb2_grpc,
     context_pb2,

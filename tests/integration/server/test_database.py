@@ -20,12 +20,7 @@ from app.server.core import services
 from app.server.core.sweep import Sweep
 from app.server.persistence.engine import Database
 from app.server.persistence.migrate import migrate
-from app.server.persistence.models import (
-    APIToken,
-    AuditEvent,
-    Base,
-    Organization,
-)
+from app.server.persistence.models import APIToken, AuditEvent, Base, Organization
 from app.server.settings import ServerSettings
 from tests.integration.server.together import PROCESSES, WRITES, count_up, migrate_one, run_together
 from tests.support import databases

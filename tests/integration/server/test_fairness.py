@@ -22,14 +22,8 @@ from app.server.core.tokens import Wish
 from app.server.deadline import Deadline
 from app.server.executor import MAX_OF_ONE, SHARE
 from app.server.limits import Busy
-from app.server.persistence.errors import (
-    NoDatabase,
-    TooManyWriters,
-)
-from app.server.persistence.models import (
-    LoginAttempt,
-    User,
-)
+from app.server.persistence.errors import NoDatabase, TooManyWriters
+from app.server.persistence.models import LoginAttempt, User
 from app.server.rpc.server import WORKERS
 from app.server.web.server import WORKERS as HTTP_WORKERS
 from tests.integration.server.callers import Caller, refusal

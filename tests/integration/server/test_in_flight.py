@@ -19,72 +19,32 @@ from app.domain.organizations import Role
 from app.server import sample_data, sample_gumloop
 from app.server.core import audit
 from app.server.core import services as server_parts
-from app.server.core.accounts import (
-    ResetPassword,
-    SetAccess,
-)
-from app.server.core.api_keys import (
-    CreateKey,
-    DeleteKey,
-)
-from app.server.core.browser_sessions import (
-    BrowserSessions,
-    SignedInBrowser,
-)
+from app.server.core.accounts import ResetPassword, SetAccess
+from app.server.core.api_keys import CreateKey, DeleteKey
+from app.server.core.browser_sessions import BrowserSessions, SignedInBrowser
 from app.server.core.grants import Store
 from app.server.core.issued import Person
-from app.server.core.key_ring import (
-    FILE_NAME,
-    load_or_make,
-)
-from app.server.core.memberships import (
-    RemoveMembership,
-    SetMembership,
-)
+from app.server.core.key_ring import FILE_NAME, load_or_make
+from app.server.core.memberships import RemoveMembership, SetMembership
 from app.server.core.organizations import Settings
 from app.server.core.own_access import OwnAccess
 from app.server.core.own_password import ChangePassword
 from app.server.core.passwords import Passwords
-from app.server.core.principals import (
-    Actor,
-    FederatedActor,
-    PersonActor,
-)
+from app.server.core.principals import Actor, FederatedActor, PersonActor
 from app.server.core.rate_limit import PER_ACCOUNT
-from app.server.core.removal import (
-    RemoveOrganization,
-    RemoveProject,
-    RemoveUser,
-)
+from app.server.core.removal import RemoveOrganization, RemoveProject, RemoveUser
 from app.server.core.services import Parts
 from app.server.core.sign_in import SignIn
-from app.server.core.tokens import (
-    CreateToken,
-    ProjectRef,
-    RevokeToken,
-    Wish,
-)
+from app.server.core.tokens import CreateToken, ProjectRef, RevokeToken, Wish
 from app.server.limits import Busy
-from app.server.persistence.models import (
-    APIToken,
-    AuditEvent,
-    LoginSession,
-    User,
-)
+from app.server.persistence.models import APIToken, AuditEvent, LoginSession, User
 from app.server.persistence.oauth_models import OAuthGrant
 from app.server.settings import ServerSettings
 from app.server.web.app import make_app
 from app.server.web.browser_session import Visitor
 from tests.support import databases, oauth
 from tests.support.databases import ON_BOTH, Prepare
-from tests.support.oauth import (
-    Proof,
-    allow,
-    code_request,
-    consent_form,
-    refresh_request,
-    request_for,
-)
+from tests.support.oauth import Proof, allow, code_request, consent_form, refresh_request, request_for
 from tests.support.principals import identify
 
 pytestmark = pytest.mark.slow

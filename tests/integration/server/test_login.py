@@ -15,10 +15,7 @@ from app.domain.errors import RateLimited
 from app.server.addresses import counted_network
 from app.server.clock import utc_now
 from app.server.core import rate_limit
-from app.server.core.rate_limit import (
-    PER_ADDRESS,
-    Attempt,
-)
+from app.server.core.rate_limit import PER_ADDRESS, Attempt
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server.conftest import Cast, client_of
 from tests.integration.server.test_tokens import claims_of

@@ -14,31 +14,13 @@ from app.domain.tokens import ScopeFilter, StatusFilter
 from app.proto.controlplane.v1 import api_token_pb2 as tokens
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.core.memberships import (
-    RemoveMembership,
-    SetMembership,
-)
-from app.server.core.principals import (
-    PersonActor,
-    Place,
-)
-from app.server.core.project_members import (
-    ListProjectMembers,
-    ProjectRef,
-    RemoveProjectMember,
-)
+from app.server.core.memberships import RemoveMembership, SetMembership
+from app.server.core.principals import PersonActor, Place
+from app.server.core.project_members import ListProjectMembers, ProjectRef, RemoveProjectMember
 from app.server.core.sign_in import open_session
-from app.server.core.tokens import (
-    ListTokens,
-    RevokeToken,
-)
+from app.server.core.tokens import ListTokens, RevokeToken
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    Membership,
-    Project,
-    ProjectMembership,
-    User,
-)
+from app.server.persistence.models import Membership, Project, ProjectMembership, User
 from tests.integration.server.callers import Caller, refusal
 from tests.support.databases import ON_BOTH
 from tests.support.organizations import OPERATOR, Member, Organization

@@ -20,19 +20,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.domain.organizations import Role
-from app.proto.controlplane.v1 import (
-    api_token_pb2,
-    context_pb2,
-    organization_pb2,
-    status_pb2,
-    user_pb2,
-)
+from app.proto.controlplane.v1 import api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.core.accounts import (
-    AddUser,
-    NewPerson,
-)
+from app.server.core.accounts import AddUser, NewPerson
 from app.server.core.memberships import SetMembership
 from app.server.core.passwords import Passwords
 from tests.integration.server.callers import TIMEOUT, Caller

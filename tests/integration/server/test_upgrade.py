@@ -23,11 +23,7 @@ from app.server.core.project_members import ListProjectMembers
 from app.server.persistence import engine, migrate
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import NoDatabase
-from app.server.persistence.models import (
-    Base,
-    Organization,
-    ProjectMembership,
-)
+from app.server.persistence.models import Base, Organization, ProjectMembership
 from tests.integration.server.callers import Caller
 from tests.support import databases
 from tests.support import server as servers

@@ -11,14 +11,8 @@ from sqlalchemy import update
 from app.server import sample_data
 from app.server.clock import utc_now
 from app.server.core import opaque_tokens
-from app.server.core.services import (
-    Parts,
-    build,
-)
-from app.server.persistence.oauth_models import (
-    OAuthCode,
-    OAuthToken,
-)
+from app.server.core.services import Parts, build
+from app.server.persistence.oauth_models import OAuthCode, OAuthToken
 from app.server.web.app import make_app
 from tests.support.databases import ON_BOTH
 from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in

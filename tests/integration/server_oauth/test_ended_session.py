@@ -5,10 +5,7 @@ from urllib.parse import unquote
 import pytest
 
 from app.domain.errors import SessionEnded
-from app.server.core.api_keys import (
-    CreateKey,
-    DeleteKey,
-)
+from app.server.core.api_keys import CreateKey, DeleteKey
 from app.server.core.own_access import OwnAccess
 from app.server.core.own_password import ChangePassword
 from app.server.core.services import Parts

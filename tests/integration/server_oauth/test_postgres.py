@@ -16,16 +16,8 @@ from app.server.core.api_keys import CreateKey
 from app.server.core.browser_sessions import SignedInBrowser
 from app.server.core.issued import Person
 from app.server.core.services import Parts
-from app.server.persistence.models import (
-    Base,
-    User,
-)
-from app.server.persistence.oauth_models import (
-    APIKey,
-    OAuthGrant,
-    OAuthToken,
-    Team,
-)
+from app.server.persistence.models import Base, User
+from app.server.persistence.oauth_models import APIKey, OAuthGrant, OAuthToken, Team
 from app.server.web.app import make_app
 from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in
 from tests.support.server import ROOT

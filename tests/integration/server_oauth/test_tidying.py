@@ -12,11 +12,7 @@ from app.server.core.grants import Store
 from app.server.core.services import Parts
 from app.server.core.tidying import REUSE_KNOWN
 from app.server.persistence.models import User
-from app.server.persistence.oauth_models import (
-    OAuthCode,
-    OAuthGrant,
-    OAuthToken,
-)
+from app.server.persistence.oauth_models import OAuthCode, OAuthGrant, OAuthToken
 from tests.support.databases import ON_BOTH
 from tests.support.oauth import CLIENT, REDIRECT
 

@@ -20,29 +20,16 @@ from sqlalchemy import text
 from app.domain.errors import AlreadyExists, Failed, UsageError
 from app.domain.organizations import Role
 from app.server.core import audit, audit_prune, key_ring
-from app.server.core.account_linking import (
-    SignInVerified,
-    VerifiedIdentity,
-)
-from app.server.core.audit_prune import (
-    PruneAudit,
-    Pruned,
-)
-from app.server.core.audit_trail import (
-    Filter,
-    ReadAudit,
-    query_of,
-)
+from app.server.core.account_linking import SignInVerified, VerifiedIdentity
+from app.server.core.audit_prune import PruneAudit, Pruned
+from app.server.core.audit_trail import Filter, ReadAudit, query_of
 from app.server.core.memberships import AddOrganization
 from app.server.core.removal import RemoveOrganization
 from app.server.core.token_signing import Tokens
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import NoDatabase
 from app.server.persistence.migrate import migrate
-from app.server.persistence.models import (
-    AuditArchive,
-    Organization,
-)
+from app.server.persistence.models import AuditArchive, Organization
 from app.server.provider_settings import Join
 from tests.integration.server_team.conftest import Command
 from tests.support import databases

@@ -17,19 +17,13 @@ from app.domain.errors import UsageError
 from app.server import sample_data
 from app.server.core import services as server_parts
 from app.server.core.health import Readiness
-from app.server.core.key_ring import (
-    FILE_NAME,
-    load_or_make,
-)
+from app.server.core.key_ring import FILE_NAME, load_or_make
 from app.server.core.principals import Actor
 from app.server.core.services import Parts
 from app.server.core.tokens import Wish
 from app.server.main import await_database
 from app.server.persistence.engine import Database
-from app.server.persistence.errors import (
-    Conflict,
-    NoDatabase,
-)
+from app.server.persistence.errors import Conflict, NoDatabase
 from app.server.persistence.models import User
 from app.server.settings import ServerSettings
 from tests.support import pgbouncer, postgres

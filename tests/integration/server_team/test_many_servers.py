@@ -15,15 +15,7 @@ from tests.integration.server.callers import Caller, refusal
 from tests.support import databases
 from tests.support.databases import moment
 from tests.support.http_client import http_client
-from tests.support.server import (
-    AccountServer,
-    bulk_tokens,
-    csrf_of,
-    release,
-    sign_in,
-    start,
-    submit_login,
-)
+from tests.support.server import AccountServer, bulk_tokens, csrf_of, release, sign_in, start, submit_login
 
 pytestmark = pytest.mark.slow
 

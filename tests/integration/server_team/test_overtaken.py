@@ -13,33 +13,15 @@ from app.domain.organizations import ProjectRole, Role
 from app.server import sample_data
 from app.server.clock import utc_now
 from app.server.core import audit, sweep
-from app.server.core.memberships import (
-    AddProject,
-    ListProjects,
-    SetMembership,
-)
-from app.server.core.project_members import (
-    AddProjectMember,
-    ListProjectMembers,
-    ProjectRef,
-)
+from app.server.core.memberships import AddProject, ListProjects, SetMembership
+from app.server.core.project_members import AddProjectMember, ListProjectMembers, ProjectRef
 from app.server.core.removal import RemoveUser
 from app.server.core.services import Parts
-from app.server.core.trusted_issuers import (
-    AddIssuer,
-    Draft,
-    ListIssuers,
-    RemoveIssuer,
-)
+from app.server.core.trusted_issuers import AddIssuer, Draft, ListIssuers, RemoveIssuer
 from app.server.metrics import Metrics
 from app.server.persistence.errors import Conflict
 from app.server.persistence.issuer_models import TrustedIssuer
-from app.server.persistence.models import (
-    APIToken,
-    AuditEvent,
-    Organization,
-    User,
-)
+from app.server.persistence.models import APIToken, AuditEvent, Organization, User
 from app.server.persistence.oauth_models import OAuthGrant
 from app.server.scheduler import Sweeper
 from tests.integration.server.test_in_flight import parts as parts

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.cli import exits
+from app.cli import exit_codes
 from tests.integration.server_team.conftest import Operate
 from tests.support.databases import ON_BOTH
 from tests.support.organizations import Organization
@@ -120,7 +120,7 @@ def test_what_cannot_be_found_is_named_with_the_next_step(
 
     def refused(email: str, org: str, project: str, *words: str) -> None:
         place = ("--org", org, "--project", project)
-        told = operate(server, *MEMBER, action, email, *place, *role).fails(exits.FAILED, *words)
+        told = operate(server, *MEMBER, action, email, *place, *role).fails(exit_codes.FAILED, *words)
         assert told.out == ""
 
     refused(f"nobody@{name}.example", name, "web", "nobody here is called", "loopin server user list")
@@ -144,19 +144,23 @@ def test_a_role_that_would_change_nothing_is_refused(
     server, name = organization.server, organization.name
     email = organization.member(role).email
     add = operate(server, *MEMBER, "add", email, *at(organization), "--role", "admin")
-    add.fails(exits.FAILED, f"{email} is {role} of {name} and {why}", "for members and contributors")
+    add.fails(exit_codes.FAILED, f"{email} is {role} of {name} and {why}", "for members and contributors")
     assert operate(server, *MEMBER, "list", "--org", name, "--json").works().json == []
 
 
 def test_other_slips_are_refused_too(organization: Organization, operate: Operate, leo: str) -> None:
     server, name, web = organization.server, organization.name, at(organization)
-    operate(server, *MEMBER, "remove", leo, *web).fails(exits.FAILED, f"{leo} has no role in the project web")
-    operate(server, *MEMBER, "add", leo, *web, "--role", "owner").fails(exits.USAGE, "'admin', 'viewer'")
-    operate(server, *MEMBER, "add", leo, *web).fails(exits.USAGE, "--role")
-    operate(server, *MEMBER, "add", *web, "--role", "admin").fails(exits.USAGE, "exactly one EMAIL")
-    operate(server, *MEMBER, "list", "--project", "web").fails(exits.USAGE, "name it with --org")
-    operate(server, *MEMBER, "list", "--org", name, "--project", "x").fails(exits.FAILED, "no project 'x'")
-    operate(server, *MEMBER, "list", "--org", "nowhere").fails(exits.FAILED, "no organization")
+    operate(server, *MEMBER, "remove", leo, *web).fails(
+        exit_codes.FAILED, f"{leo} has no role in the project web"
+    )
+    operate(server, *MEMBER, "add", leo, *web, "--role", "owner").fails(exit_codes.USAGE, "'admin', 'viewer'")
+    operate(server, *MEMBER, "add", leo, *web).fails(exit_codes.USAGE, "--role")
+    operate(server, *MEMBER, "add", *web, "--role", "admin").fails(exit_codes.USAGE, "exactly one EMAIL")
+    operate(server, *MEMBER, "list", "--project", "web").fails(exit_codes.USAGE, "name it with --org")
+    operate(server, *MEMBER, "list", "--org", name, "--project", "x").fails(
+        exit_codes.FAILED, "no project 'x'"
+    )
+    operate(server, *MEMBER, "list", "--org", "nowhere").fails(exit_codes.FAILED, "no organization")
     # The hidden spelling of the siblings, and a capital letter.
     operate(server, *MEMBER, "add", "--email", leo.upper(), *web, "--role", "admin").works()
     assert operate(server, *MEMBER, "list", *web, "--json").works().json[0]["email"] == leo

@@ -5,16 +5,12 @@ from typing import Any
 
 import pytest
 
-from app.cli import exits, server_remove
+from app.cli import exit_codes, server_remove
 from app.domain.errors import NotFound, Refused
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
 from app.server.core.memberships import AddProject
-from app.server.core.removal import (
-    RemoveOrganization,
-    RemoveProject,
-    RemoveUser,
-)
+from app.server.core.removal import RemoveOrganization, RemoveProject, RemoveUser
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Operate
 from tests.integration.server_team.test_teams import teams_with
@@ -75,7 +71,9 @@ def test_a_person_ends_with_all_that_is_theirs_alone(filled: Organization, opera
     assert key_works(filled, mo, key)
     sessions = len(operate(server, "user", "sessions", mo.email, "--json").works().json)
     told = operate(server, "user", "remove", mo.email)
-    told.fails(exits.USAGE, f"Removing the person {mo.email} ends: {sessions} sessions, 1 allowed program,")
+    told.fails(
+        exit_codes.USAGE, f"Removing the person {mo.email} ends: {sessions} sessions, 1 allowed program,"
+    )
     assert "1 API key, 1 membership, 1 project role." in told.err
     assert "Created by them, and stays valid: 1 API token." in told.err
     assert f"API token made-by-mo in {name}/web" in told.err
@@ -95,7 +93,7 @@ def test_a_person_ends_with_all_that_is_theirs_alone(filled: Organization, opera
     assert (org["members"], org["apiTokens"]) == (2, 3)
     owner = Caller(server, filled.owner.bearer)
     assert "made-by-mo" in {row.name for row in owner.list()}
-    operate(server, "user", "remove", mo.email, "--yes").fails(exits.FAILED, "nobody here is called")
+    operate(server, "user", "remove", mo.email, "--yes").fails(exit_codes.FAILED, "nobody here is called")
     operate(server, "user", "add", mo.email, stdin="another-password-not-real\n").works()
     assert refusal(Caller(server, bearer).current)[0] == "UNAUTHENTICATED"
     everything = operate(server, "audit", "--json", "--action", "user.remove").works().json
@@ -127,17 +125,17 @@ def test_the_last_owner_is_not_removed(organization: Organization, operate: Oper
     server, name, owner = organization.server, organization.name, organization.owner
     alone = operate(server, "user", "remove", owner.email, "--yes")
     alone.fails(
-        exits.FAILED, f"{owner.email} is the last owner of {name}", f"loopin server org remove {name}"
+        exit_codes.FAILED, f"{owner.email} is the last owner of {name}", f"loopin server org remove {name}"
     )
     organization.member("viewer")
     vera = organization.member("admin")
     told = operate(server, "user", "remove", owner.email, "--yes")
     heir = f"loopin server membership set {vera.email} --org {name} --role owner"
-    told.fails(exits.FAILED, f"{owner.email} is the last owner of {name}", heir)
+    told.fails(exit_codes.FAILED, f"{owner.email} is the last owner of {name}", heir)
     operate(server, "membership", "set", vera.email, "--org", name, "--role", "owner").works()
     # One who is kept out does not count.
     operate(server, "user", "disable", vera.email).works()
-    operate(server, "user", "remove", owner.email, "--yes").fails(exits.FAILED, "is the last owner")
+    operate(server, "user", "remove", owner.email, "--yes").fails(exit_codes.FAILED, "is the last owner")
     operate(server, "user", "enable", vera.email).works()
     operate(server, "user", "remove", owner.email, "--yes").works()
 
@@ -150,7 +148,7 @@ def test_an_organization_ends_with_all_that_is_in_it(filled: Organization, opera
     ends = (
         "3 memberships, 2 projects, 1 project role, 3 API tokens, 1 team, 1 team key, 2 trusted CI issuers."
     )
-    told.fails(exits.USAGE, f"Removing the organization {name} ends: {ends}", "add --yes")
+    told.fails(exit_codes.USAGE, f"Removing the organization {name} ends: {ends}", "add --yes")
     gone = operate(server, "org", "remove", name, "--yes", "--json").works().json
     ended = {"memberships": 3, "projects": 2, "projectRoles": 1, "apiTokens": 3, "teams": 1, "teamKeys": 1}
     assert gone == {"organization": name, "removed": True, "ended": ended | {"issuers": 2}}
@@ -161,9 +159,11 @@ def test_an_organization_ends_with_all_that_is_in_it(filled: Organization, opera
         assert name not in operate(server, *words).works().out
     people = {row["email"]: row for row in operate(server, "user", "list", "--json").works().json}
     assert (people[owner.email]["memberships"], people[owner.email]["apiTokens"]) == ([], 0)
-    operate(server, "project", "list", "--org", name).fails(exits.FAILED, "there is no organization")
-    operate(server, "org", "remove", name, "--yes").fails(exits.FAILED, "there is no organization")
-    operate(server, "org", "add", name).fails(exits.FAILED, "its name is not used again", "choose another")
+    operate(server, "project", "list", "--org", name).fails(exit_codes.FAILED, "there is no organization")
+    operate(server, "org", "remove", name, "--yes").fails(exit_codes.FAILED, "there is no organization")
+    operate(server, "org", "add", name).fails(
+        exit_codes.FAILED, "its name is not used again", "choose another"
+    )
     acts = trail(operate, filled, before)
     assert [(action, target) for action, target, _ in acts] == [
         *(("membership.remove", filled.member(role).email) for role in ("admin", "member", "owner")),
@@ -201,7 +201,7 @@ def test_a_project_ends_with_its_tokens(filled: Organization, operate: Operate) 
     before = len(trail(operate, filled))
     told = operate(server, "project", "remove", "web", "--org", name)
     ends = "1 project role, 2 API tokens, 1 trusted CI issuer."
-    told.fails(exits.USAGE, f"Removing the project web of {name} ends: {ends}", "add --yes")
+    told.fails(exit_codes.USAGE, f"Removing the project web of {name} ends: {ends}", "add --yes")
     gone = operate(server, "project", "remove", "web", "--org", name, "--yes", "--json").works().json
     ended = {"projectRoles": 1, "apiTokens": 2, "issuers": 1}
     assert gone == {"organization": name, "project": "web", "removed": True, "ended": ended}
@@ -220,8 +220,10 @@ def test_a_project_ends_with_its_tokens(filled: Organization, operate: Operate) 
         ("project.remove", "web", {"project_roles": 1, "tokens": 2, "issuers": 1}),
     ]
     again = operate(server, "project", "remove", "web", "--org", name, "--yes")
-    again.fails(exits.FAILED, "there is no project 'web'")
-    operate(server, "project", "remove", "web", "--org", "nowhere").fails(exits.FAILED, "no organization")
+    again.fails(exit_codes.FAILED, "there is no project 'web'")
+    operate(server, "project", "remove", "web", "--org", "nowhere").fails(
+        exit_codes.FAILED, "no organization"
+    )
     # A project's name may be given again; nothing of the old one comes back.
     operate(server, "project", "add", "web", "--org", name).works()
     assert refusal(Caller(server, jwt).list) == ("UNAUTHENTICATED", "API token not found")
@@ -232,7 +234,7 @@ def test_the_name_is_typed_or_nothing_happens(
 ) -> None:
     server, name = organization.server, organization.name
     answer(lambda _question: "yes")
-    operate(server, "org", "remove", name).fails(exits.CANCELLED, "nothing was removed")
+    operate(server, "org", "remove", name).fails(exit_codes.CANCELLED, "nothing was removed")
     asked: list[str] = []
 
     def typed(question: str) -> str:
@@ -257,7 +259,7 @@ def test_what_changed_while_it_was_asked_is_shown_anew(
 
     answer(meanwhile)
     told = operate(server, "project", "remove", "web", "--org", name)
-    told.fails(exits.FAILED, "web changed after it was shown: its removal would now end 1 API token")
+    told.fails(exit_codes.FAILED, "web changed after it was shown: its removal would now end 1 API token")
     assert "nothing was removed; run it again" in told.err
     assert [row.name for row in owner.list()] == ["late"]
     assert "project.remove" not in {action for action, *_ in trail(operate, organization)}

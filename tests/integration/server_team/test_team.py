@@ -15,10 +15,7 @@ from app.domain.errors import RateLimited
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
 from app.server.core import rate_limit
-from app.server.core.rate_limit import (
-    PER_ACCOUNT,
-    Attempt,
-)
+from app.server.core.rate_limit import PER_ACCOUNT, Attempt
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Operate
 from tests.support import databases, postgres

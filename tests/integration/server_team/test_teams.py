@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.cli import exits
+from app.cli import exit_codes
 from tests.integration.server_team.conftest import Operate
 from tests.support.databases import ON_BOTH
 from tests.support.http_client import http_client
@@ -86,12 +86,20 @@ def test_nothing_of_a_key_but_its_end_is_kept(organization: Organization, operat
 def test_what_cannot_be_done_is_refused_in_a_sentence(organization: Organization, operate: Operate) -> None:
     server, name = organization.server, organization.name
     operate(server, "team", "add", "ops", "--org", name).works()
-    operate(server, "team", "add", "ops", "--org", name).fails(exits.FAILED, f"{name} has a team ops already")
-    operate(server, "team", "add", "Ops", "--org", name).fails(exits.USAGE, "cannot be a name")
-    operate(server, "team", "add", "ops", "--org", "nowhere").fails(exits.FAILED, "no organization 'nowhere'")
-    operate(server, "team", "add", "ops").fails(exits.USAGE, "--org")
-    operate(server, "team", "key", "ops", "--org", "nowhere").fails(exits.FAILED, "no organization 'nowhere'")
-    operate(server, "team", "list", "--org", "nowhere").fails(exits.FAILED, "no organization 'nowhere'")
+    operate(server, "team", "add", "ops", "--org", name).fails(
+        exit_codes.FAILED, f"{name} has a team ops already"
+    )
+    operate(server, "team", "add", "Ops", "--org", name).fails(exit_codes.USAGE, "cannot be a name")
+    operate(server, "team", "add", "ops", "--org", "nowhere").fails(
+        exit_codes.FAILED, "no organization 'nowhere'"
+    )
+    operate(server, "team", "add", "ops").fails(exit_codes.USAGE, "--org")
+    operate(server, "team", "key", "ops", "--org", "nowhere").fails(
+        exit_codes.FAILED, "no organization 'nowhere'"
+    )
+    operate(server, "team", "list", "--org", "nowhere").fails(exit_codes.FAILED, "no organization 'nowhere'")
     told = operate(server, "team", "key", "sales", "--org", name)
-    told.fails(exits.FAILED, f"there is no team 'sales' in {name}", f"loopin server team list --org {name}")
+    told.fails(
+        exit_codes.FAILED, f"there is no team 'sales' in {name}", f"loopin server team list --org {name}"
+    )
     assert told.out == ""

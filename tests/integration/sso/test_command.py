@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.adapters.keychain.memory import MemoryVault
+from app.bootstrap import Container
 from app.cli import root
-from app.container import Container
 from app.settings import Settings
 from tests.support.cli import Result, secrets_in
 from tests.support.http_client import http_client

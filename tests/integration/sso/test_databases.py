@@ -8,11 +8,7 @@ import pytest
 
 from app.domain.errors import RateLimited
 from app.domain.secret import Secret
-from app.server.core.pending_sign_ins import (
-    PER_ADDRESS,
-    AuthorizationRequest,
-    Pending,
-)
+from app.server.core.pending_sign_ins import PER_ADDRESS, AuthorizationRequest, Pending
 from app.server.persistence.engine import Database
 from tests.integration.server.callers import Caller
 from tests.support import databases

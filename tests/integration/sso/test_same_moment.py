@@ -9,10 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from app.server.clock import utc_now
-from app.server.core.account_linking import (
-    SignInVerified,
-    VerifiedIdentity,
-)
+from app.server.core.account_linking import SignInVerified, VerifiedIdentity
 from app.server.core.key_ring import load_or_make
 from app.server.core.token_signing import Tokens
 from app.server.persistence.engine import Database

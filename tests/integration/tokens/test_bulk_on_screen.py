@@ -7,9 +7,9 @@ import grpc
 import pytest
 
 from app.adapters.keychain.memory import MemoryVault
-from app.container import Container
-from app.main import LoopinApp
+from app.bootstrap import Container
 from app.settings import load
+from app.tui.app import LoopinApp
 from tests.support.between import Between
 from tests.support.pages.page import opened
 from tests.support.pages.tokens import TokensPage

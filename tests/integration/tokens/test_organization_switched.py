@@ -17,19 +17,16 @@ import pytest
 from textual.widgets import OptionList
 
 from app.adapters.keychain.memory import MemoryVault
-from app.container import Container
+from app.bootstrap import Container
 from app.domain.errors import OrganizationLost, PermissionDenied
 from app.domain.organizations import Role
 from app.domain.request_context import OrganizationRef
 from app.domain.tokens import APIToken, TokenDraft
-from app.main import LoopinApp
-from app.screens.organization import OrganizationDialog
 from app.server.clock import utc_now
-from app.server.core.memberships import (
-    RemoveMembership,
-    SetMembership,
-)
+from app.server.core.memberships import RemoveMembership, SetMembership
 from app.settings import load
+from app.tui.app import LoopinApp
+from app.tui.screens.dialogs.organizations import OrganizationDialog
 from tests.integration.chainloop.test_login import result_of, run
 from tests.support.between import Between
 from tests.support.cli import Loopin

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from app import demo
+from app.demo import sample_server
+from app.demo.tour.player import TourApp, keys_of
+from app.demo.tour.script import CHAPTERS, SCRIPT, SIGN_IN, Beat
+from app.demo.tour.start import container
 from app.domain.tokens import StatusFilter
-from app.tour.player import TourApp, keys_of
-from app.tour.script import CHAPTERS, SCRIPT, SIGN_IN, Beat
-from app.tour.start import container
 from tests.support.pages.page import SIZE
 from tests.support.pages.tour import TourPage
 
@@ -35,7 +35,7 @@ class Notes:
 
 async def test_the_tour_signs_in_revokes_what_nobody_uses_and_moves_the_threshold(tmp_path: Path) -> None:
     notes = Notes()
-    with demo.sample_server(tmp_path) as server:
+    with sample_server.sample_server(tmp_path) as server:
         box = container(tmp_path, server, SPEED)
         app = TourApp(box, server, speed=SPEED, seen=notes)
         async with app.run_test(size=SIZE) as pilot:
@@ -59,7 +59,7 @@ async def test_the_tour_signs_in_revokes_what_nobody_uses_and_moves_the_threshol
 
 
 async def test_a_key_pauses_another_goes_on_and_escape_takes_over(tmp_path: Path) -> None:
-    with demo.sample_server(tmp_path) as server:
+    with sample_server.sample_server(tmp_path) as server:
         box = container(tmp_path, server, 1.0)
         app = TourApp(box, server, script=SIGN_IN[:1])
         async with app.run_test(size=SIZE) as pilot:

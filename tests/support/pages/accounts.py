@@ -6,16 +6,16 @@ from textual.screen import Screen
 from textual.widgets import Button, Input
 
 from app.domain.credentials import Provider
-from app.screens.accounts import AccountsScreen
-from app.screens.organization import OrganizationDialog
-from app.screens.profile import ProfileDialog
-from app.screens.team import TeamDialog
-from app.screens.why import WhyDialog
+from app.tui.screens.accounts.screen import AccountsScreen
+from app.tui.screens.dialogs.credential_dialog import WhyDialog
+from app.tui.screens.dialogs.organizations import OrganizationDialog
+from app.tui.screens.dialogs.profiles import ProfileDialog
+from app.tui.screens.dialogs.teams import TeamDialog
 from tests.support.pages.page import DialogPage, Page, Question
 from widgets.account_card import AccountCard, CardFacts
+from widgets.content_state import StateView
 from widgets.credential_panel import CredentialPanel
-from widgets.lines import Paragraphs
-from widgets.state_view import StateView
+from widgets.wrapped_text import Paragraphs
 
 
 class WhyPage(DialogPage):

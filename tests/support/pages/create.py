@@ -3,8 +3,8 @@
 from textual.containers import Vertical
 from textual.widgets import Input
 
-from app.screens.create_token import CreateTokenDialog
-from app.screens.reveal import RevealDialog
+from app.tui.screens.tokens.create_token import CreateTokenDialog
+from app.tui.screens.tokens.reveal import RevealDialog
 from tests.support.pages.page import DialogPage, Question
 from widgets.choice_bar import ChoiceBar
 

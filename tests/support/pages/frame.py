@@ -6,11 +6,11 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 from textual.widgets import Input
 
-from app.screens.help import HelpScreen
+from app.tui.screens.dialogs.help import HelpScreen
 from tests.support.pages.page import DialogPage, Page
 from tests.support.pilot import settle
-from widgets.lines import Paragraphs
 from widgets.top_bar import TopBar
+from widgets.wrapped_text import Paragraphs
 
 
 class HelpPage(DialogPage):

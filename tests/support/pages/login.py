@@ -5,19 +5,19 @@ from contextlib import AbstractAsyncContextManager
 from textual.widgets import Button, Input, OptionList, Static
 
 from app.domain.login import SignedIn, Step, StepState
-from app.screens.keyless import KeylessDialog
-from app.screens.login import LoginScreen
-from app.screens.login_form import LoginFormScreen
-from app.screens.login_progress import LoginProgressScreen
+from app.tui.screens.dialogs.ci_identity import KeylessDialog
+from app.tui.screens.login.form import LoginFormScreen
+from app.tui.screens.login.progress import LoginProgressScreen
+from app.tui.screens.login.screen import LoginScreen
 from tests.support import app as fakes
 from tests.support import scenes
 from tests.support.pages.page import DialogPage, Page, opened
 from tests.support.pilot import settle
-from widgets.lines import Paragraphs
+from widgets.checkbox import Tick
+from widgets.content_state import StateView
 from widgets.signed_in_panel import SignedInPanel
-from widgets.state_view import StateView
 from widgets.step_list import StepList
-from widgets.tick import Tick
+from widgets.wrapped_text import Paragraphs
 
 GUMLOOP_OAUTH, GUMLOOP_KEY = "OAuth", "API key"
 CHAINLOOP_BROWSER, CHAINLOOP_TOKEN = "Browser login", "API token"

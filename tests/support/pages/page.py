@@ -10,10 +10,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Button, Input, OptionList, Static
 
-from app.main import LoopinApp
-from app.screens.dialog import Confirm
+from app.tui.app import LoopinApp
+from app.tui.screens.dialogs.dialog import Confirm
 from tests.support import pilot
-from widgets.key_bar import KeyBar
+from widgets.footer import KeyBar
 from widgets.top_bar import TopBar
 
 W = TypeVar("W", bound=Widget)

@@ -2,10 +2,10 @@
 
 from textual.widgets import Input
 
-from app.screens.revoke_many import Countdown, RevokeMany
-from app.screens.revoke_tokens import ConfirmRevoke
+from app.tui.screens.tokens.revoke_many import Countdown, RevokeMany
+from app.tui.screens.tokens.revoke_tokens import ConfirmRevoke
 from tests.support.pages.page import DialogPage
-from widgets.tick import Tick
+from widgets.checkbox import Tick
 from widgets.virtual_table import VirtualTable
 
 

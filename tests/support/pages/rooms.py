@@ -5,15 +5,15 @@ from typing import Any, ClassVar
 from textual.screen import Screen
 from textual.widgets import Button, Input, OptionList, Static
 
-from app.screens.activity import ActivityScreen
-from app.screens.auto_revoke import AutoRevokeScreen
-from app.screens.auto_revoke_save import ConfirmThreshold
+from app.tui.screens.activity.screen import ActivityScreen
+from app.tui.screens.auto_revoke.save_dialog import ConfirmThreshold
+from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
 from tests.support.pages.page import DialogPage, Page
 from tests.support.pages.token_dialogs import ExportActivityPage
 from tests.support.pilot import settle
 from widgets.choice_bar import ChoiceBar
+from widgets.content_state import StateView
 from widgets.histogram import Histogram
-from widgets.state_view import StateView
 from widgets.threshold_picker import ThresholdPicker
 from widgets.virtual_table import VirtualTable
 

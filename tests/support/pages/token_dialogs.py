@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 from textual.screen import Screen
 from textual.widgets import Input
 
-from app.screens.export_activity import ExportActivityDialog
-from app.screens.export_tokens import ExportTokensDialog
-from app.screens.keyless_way import KeylessWayDialog
-from app.screens.saved_filters import SavedFiltersDialog
-from app.screens.token_dialogs import SortDialog, TokenDialog
+from app.tui.screens.activity.export_activity import ExportActivityDialog
+from app.tui.screens.tokens.ci_job_dialog import KeylessWayDialog
+from app.tui.screens.tokens.dialogs import SortDialog, TokenDialog
+from app.tui.screens.tokens.export_tokens import ExportTokensDialog
+from app.tui.screens.tokens.saved_filters import SavedFiltersDialog
 from tests.support.pages.page import DialogPage
 
 

@@ -1,6 +1,6 @@
 """The Tokens room: the list, its tabs, its filter line, the pane beside it."""
 
-from app.screens.tokens import TokensScreen
+from app.tui.screens.tokens.screen import TokensScreen
 from tests.support.pages.create import CreatePage
 from tests.support.pages.page import Question
 from tests.support.pages.revoke import CountdownPage, RevokePage

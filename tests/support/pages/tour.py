@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.tour.player import Caption, TourApp
+from app.demo.tour.player import Caption, TourApp
 from tests.support.pages.page import Page
 from tests.support.pages.rooms import AutoRevokePage
 from tests.support.pages.tokens import TokensPage

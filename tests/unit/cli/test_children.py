@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.cli import shapes
+from app.cli import serializers
 from app.domain.errors import PermissionDenied, Unreachable
 from app.services.tokens import ListTokens
 from tests.support import app as fakes
@@ -46,7 +46,7 @@ def test_lists_say_which_token_created_a_token(box: Box, parent: str) -> None:
     listed = {item["name"]: item for item in loopin(box, "list", "-o", "json").works().json}
     assert listed["backup-nas"]["parentId"] == parent
     assert "parentId" not in listed["ops-backup"]
-    assert list(shapes.token(box.plane.tokens[-1]))[-1] == "parentId"
+    assert list(serializers.token(box.plane.tokens[-1]))[-1] == "parentId"
 
 
 def test_children_stay_and_their_number_is_told(box: Box, parent: str) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 import keyring.core
 import pytest
 
-from app.cli import exits
-from app.cli.running import real_container
-from app.container import Container
+from app.bootstrap import Container
+from app.cli import exit_codes
+from app.cli.runtime import real_container
 from app.settings import Settings
 from tests.support.cli import Loopin, Result, in_process
 
@@ -70,7 +70,7 @@ def test_everything_is_put_back(tmp_path: Path, arguments: tuple[str, ...]) -> N
     before = state()
     done = run(tmp_path, *arguments, containers=disturbed)
     assert state() == before
-    assert done.code in {exits.SIGNED_OUT, exits.USAGE}
+    assert done.code in {exit_codes.SIGNED_OUT, exit_codes.USAGE}
     if "--nonsense" not in arguments and arguments:
         assert done.out.startswith("printed\n")
         assert done.err.startswith("an error\n")
@@ -106,7 +106,7 @@ def test_a_command_sees_its_own_environment_and_folder(tmp_path: Path) -> None:
 
 async def test_a_command_can_be_run_while_an_event_loop_runs(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
-    assert run(tmp_path, "status", "--offline").code == exits.SIGNED_OUT
+    assert run(tmp_path, "status", "--offline").code == exit_codes.SIGNED_OUT
     assert asyncio.get_running_loop() is loop
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.cli.exits import PartlyDone
+from app.cli.exit_codes import PartlyDone
 from app.cli.revoke_progress import NotKnown, Progress
 from app.domain.errors import Cancelled, Unreachable
 from app.services.revoke_tokens import Revocation

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from app.sample_folder import OWNED, clear_up, sample_folder
+from app.demo.sample_folder import OWNED, clear_up, sample_folder
 
 HOLD = """
 import sys
 from pathlib import Path
-from app.sample_folder import sample_folder
+from app.demo.sample_folder import sample_folder
 with sample_folder() as folder:
     (folder / "server").mkdir()
     print(folder, flush=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.cli import shapes
+from app.cli import serializers
 from app.domain.organizations import CASBackend, OrganizationSettings, Role
 from tests.support.cli import in_process
 from tests.support.rooms import story
@@ -39,7 +39,7 @@ EVERYTHING = OrganizationSettings(True, ("policies.example",), True, True, True,
 
 
 def test_an_organization_has_the_vendors_keys_in_their_order(answers: Plane) -> None:
-    plain = shapes.organization(answers.box.plane.organization("acme"))
+    plain = serializers.organization(answers.box.plane.organization("acme"))
     assert plain == {
         "id": "id-acme",
         "name": "acme",
@@ -52,7 +52,7 @@ def test_an_organization_has_the_vendors_keys_in_their_order(answers: Plane) -> 
         "skipRunnerEnvVars": False,
     }
     answers.box.plane.settings, answers.box.plane.threshold = EVERYTHING, 0
-    full = shapes.organization(answers.box.plane.organization("acme"))
+    full = serializers.organization(answers.box.plane.organization("acme"))
     assert full["policyViolationBlockingStrategy"] == "ENFORCED"
     assert full["policyAllowedHostnames"] == ["policies.example"]
     assert list(full)[3:] == [
@@ -64,11 +64,11 @@ def test_an_organization_has_the_vendors_keys_in_their_order(answers: Plane) -> 
 
 def test_a_membership_has_the_vendors_keys_in_their_order(answers: Plane) -> None:
     membership = answers.box.plane.membership("acme")
-    shape = shapes.membership(membership)
+    shape = serializers.membership(membership)
     assert list(shape) == ["id", "current", "joinedAt", "updatedAt", "org", "user", "role"]
     assert shape["user"]["email"] == ADA.email
-    assert shapes.membership(replace(membership, person=None))["user"] is None
-    assert shapes.membership(replace(membership, role=Role.UNKNOWN))["role"] == ""
+    assert serializers.membership(replace(membership, person=None))["user"] is None
+    assert serializers.membership(replace(membership, role=Role.UNKNOWN))["role"] == ""
 
 
 def test_set_prints_a_list_as_list_does(answers: Plane) -> None:
@@ -113,6 +113,6 @@ def test_describe_tells_the_backend_of_artifacts_where_there_is_one(answers: Pla
 
 def test_an_instance_admin_is_told_as_one(answers: Plane) -> None:
     membership = answers.box.plane.membership("acme")
-    assert "instanceAdmin" not in shapes.membership(membership)["user"]
+    assert "instanceAdmin" not in serializers.membership(membership)["user"]
     admin = replace(membership, person=ADA._replace(instance_admin=True))
-    assert shapes.membership(admin)["user"]["instanceAdmin"] is True
+    assert serializers.membership(admin)["user"]["instanceAdmin"] is True

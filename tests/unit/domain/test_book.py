@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain import book as module
-from app.domain.book import Book, Rows
+from app.domain import token_index as module
 from app.domain.filter import parse
-from app.domain.listing import Row, Sort, SortKey, Tab, row
+from app.domain.token_index import Book, Rows
+from app.domain.token_row import Row, Sort, SortKey, Tab, row
 from app.domain.tokens import APIToken, Project, TokenState
 from tests.support.sample_tokens import NOW
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from app.cli.running import Runtime, run
-from app.container import Container
+from app.bootstrap import Container
+from app.cli.runtime import Runtime, run
 from app.domain.event_loop import run_to_end
 from app.settings import Settings
 from tests.support.app import FakeContainer

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.book import Book
 from app.domain.export import COLUMNS, Format, neutral, render
-from app.domain.listing import Sort, Tab
+from app.domain.token_index import Book
+from app.domain.token_row import Sort, Tab
 from tests.support.sample_tokens import NOW, tokens
 
 BOOK = Book(tokens(), NOW, 90, timedelta(days=14))

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain import durations
 from app.domain import filter as filters
-from app.domain import spans
-from app.domain.book import Book
 from app.domain.filter import COMPARED, FIELDS, SCOPES, STATUSES, Filter, FilterProblem, Term, Text
-from app.domain.listing import Sort, Tab, row
+from app.domain.token_index import Book
+from app.domain.token_row import Sort, Tab, row
 from tests.support.sample_tokens import NOW, token_id, tokens
 
 BOOK = Book(tokens(), NOW, 90, timedelta(days=14))
@@ -94,8 +94,8 @@ def test_nothing_lets_everything_through() -> None:
 )
 def test_durations(text: str, span: timedelta) -> None:
     """One number, one unit."""
-    assert spans.parse(text) == span
-    assert spans.parse(f"{text} 1d") is None
+    assert durations.parse(text) == span
+    assert durations.parse(f"{text} 1d") is None
     assert filters.parse(f"idle>{text}")
 
 

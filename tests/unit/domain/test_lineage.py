@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.domain.book import Book
 from app.domain.lineage import Descendants, descendants
 from app.domain.rotation import next_name, resembles_rotation
+from app.domain.token_index import Book
 from app.domain.tokens import APIToken, Project
 from tests.support.sample import NOW
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.book import Book
-from app.domain.listing import Sort, SortKey, Tab
+from app.domain.token_index import Book
+from app.domain.token_row import Sort, SortKey, Tab
 from app.domain.tokens import TokenState
 from tests.support.sample_tokens import NOW, tokens
 

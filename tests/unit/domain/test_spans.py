@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain import spans
+from app.domain import durations
 
 NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 
@@ -23,15 +23,15 @@ NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 )
 def test_one_unit_rounded_down(span: timedelta, said: str) -> None:
     """A deadline is never shown later than it is."""
-    assert spans.short(span) == said
+    assert durations.short(span) == said
 
 
 def test_ago_and_until_speak_of_both_directions() -> None:
     """What is over says so, and what never was says never."""
     day = timedelta(days=94)
-    assert spans.ago(NOW - day, NOW) == "94 d ago"
-    assert spans.ago(NOW, NOW) == "just now"
-    assert spans.ago(None, NOW) == "never"
-    assert spans.until(NOW + day, NOW) == "94 d"
-    assert spans.until(NOW - day, NOW) == "94 d ago"
-    assert spans.until(None, NOW) == "never"
+    assert durations.ago(NOW - day, NOW) == "94 d ago"
+    assert durations.ago(NOW, NOW) == "just now"
+    assert durations.ago(None, NOW) == "never"
+    assert durations.until(NOW + day, NOW) == "94 d"
+    assert durations.until(NOW - day, NOW) == "94 d ago"
+    assert durations.until(None, NOW) == "never"

@@ -2,13 +2,13 @@
 
 import pytest
 
-from app.clients.ci_identity import CIEnvironment
-from app.clients.clock import SystemClock
-from app.container import Container
+from app.adapters.system.ci_identity import CIEnvironment
+from app.adapters.system.clock import SystemClock
+from app.bootstrap import Container
 from app.domain.ci import MARKS
 from app.domain.credentials import Method
-from app.screens.login_offers import chainloop_offers
 from app.settings import load
+from app.tui.screens.login.methods import chainloop_offers
 
 GITLAB = {
     "GITLAB_CI": "true",

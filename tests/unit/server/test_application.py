@@ -13,12 +13,7 @@ from app.server import log
 from app.server.executor import MAX_OF_ONE, SHARE
 from app.server.web import asgi
 from app.server.web.connections import Connections
-from app.server.web.request_checks import (
-    MAX_BODY,
-    MAX_FIELDS,
-    MAX_HEADER,
-    MAX_LINE,
-)
+from app.server.web.request_checks import MAX_BODY, MAX_FIELDS, MAX_HEADER, MAX_LINE
 from tests.support.http_application import Headers, HttpApplication, scope_of
 
 if TYPE_CHECKING:

@@ -5,10 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.server.core import oauth_rules, opaque_tokens
-from app.server.core.key_ring import (
-    KeyRing,
-    new_key,
-)
+from app.server.core.key_ring import KeyRing, new_key
 from app.server.web.browser_session import next_place
 
 REGISTERED = "http://127.0.0.1/callback"

@@ -9,20 +9,9 @@ import pytest
 from sqlalchemy import func, select
 
 from app.server import sample_data
-from app.server.core.services import (
-    Parts,
-    build,
-)
-from app.server.persistence.models import (
-    APIToken,
-    LoginSession,
-    User,
-)
-from app.server.scheduler import (
-    ClockGuard,
-    Sweeper,
-    Tidier,
-)
+from app.server.core.services import Parts, build
+from app.server.persistence.models import APIToken, LoginSession, User
+from app.server.scheduler import ClockGuard, Sweeper, Tidier
 from app.server.settings import ServerSettings
 
 NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from app.adapters.keychain.memory import MemoryVault
-from app.clients.ci_identity import CIEnvironment
-from app.clients.clock import SystemClock
+from app.adapters.system.ci_identity import CIEnvironment
+from app.adapters.system.clock import SystemClock
 from app.domain.claims import expiry_of, method_of
 from app.domain.credentials import ChainloopTarget, Endpoint, Method, Provider, Source, Standing
 from app.domain.errors import NotSignedIn, TokenRejected, VaultError, VaultLocked, VaultMissing
 from app.domain.keyless import CIIdentities
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
-from app.services.chainloop_memory import ChainloopMemory
+from app.services.chainloop_accounts import ChainloopMemory
 from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import SERVICE, ChainloopVault, StoredLogin
 from app.services.status import ChainloopStatus

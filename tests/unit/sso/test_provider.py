@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import AccessDenied, BadReply, Failed, Refused, Unreachable, UsageError
 from app.domain.secret import Secret
-from app.oidc.addresses import server_reach
+from app.oidc.url_policy import server_reach
 from app.server.clock import utc_now
 from app.server.core.pending_sign_ins import AuthorizationRequest
 from app.server.provider_settings import ProviderSettings

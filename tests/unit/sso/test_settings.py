@@ -7,12 +7,7 @@ import pytest
 from app.cli.server_sso import ProviderFlags
 from app.domain.errors import UsageError
 from app.domain.organizations import Role
-from app.server.provider_settings import (
-    Join,
-    ProviderSettings,
-    parse_domains,
-    parse_join,
-)
+from app.server.provider_settings import Join, ProviderSettings, parse_domains, parse_join
 from app.server.settings import ServerSettings
 from app.server.web.sign_in_provider_pages import sentence
 

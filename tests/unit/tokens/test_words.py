@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.clients.processes import is_running
+from app.adapters.system.processes import is_running
 from app.domain import filter as filters
 from app.domain.export import Format, render
 from app.domain.filter import FilterProblem
-from app.domain.listing import row
+from app.domain.token_row import row
 from tests.support.hostile import unsafe
 from tests.support.sample_tokens import NOW, tokens
 

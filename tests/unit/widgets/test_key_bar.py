@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from widgets.key_bar import KeyBar, KeyHint
+from widgets.footer import KeyBar, KeyHint
 
 NOW = datetime(2026, 3, 14, 12, 4, 31, tzinfo=UTC)
 HINTS = (KeyHint("l", "log in", "login"), KeyHint("r", "refresh", "refresh"), KeyHint("?", "help", "help"))

@@ -12,8 +12,8 @@ from app.domain.credentials import Provider
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.text import clean
 from widgets import activity_lines
-from widgets.lines import hang, pad, wrap
 from widgets.step_list import StepList
+from widgets.wrapped_text import hang, pad, wrap
 
 WIDE = "\u6f22\u5b57" * 30
 PIECES = ["a", "b ", "\u6f22", "\u5b57 ", "e\u0301", "\U0001f600"]

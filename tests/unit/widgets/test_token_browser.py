@@ -9,9 +9,9 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from app.domain.book import SOON, Book, done
-from app.domain.listing import Sort, SortKey, Tab
 from app.domain.organizations import Identity, Role
+from app.domain.token_index import SOON, Book, done
+from app.domain.token_row import Sort, SortKey, Tab
 from app.domain.tokens import APIToken
 from tests.support.sample_tokens import NOW, tokens
 from widgets.detail_pane import Detail, DetailPane

@@ -1,0 +1,1 @@
+"""Gumloop: the API and the OAuth endpoints, over httpx."""

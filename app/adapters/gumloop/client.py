@@ -1,0 +1,107 @@
+"""The Gumloop API over httpx: the few reads that an account manager needs."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from app.adapters.gumloop.errors import explain, not_the_api
+from app.adapters.gumloop.exchange import Wire, options, translated
+from app.adapters.http.header_values import sendable
+from app.adapters.http.retry import again
+from app.domain.credentials import Credential, Method
+from app.domain.gumloop import Team
+from app.domain.json_text import read_json
+from app.domain.secret import Secret
+from app.oidc.http_client import made
+
+
+class HttpGumloopAPIs:
+    """Opens the API. One httpx client a base URL, made on first use in the running loop."""
+
+    def __init__(self, *, timeout: float, agent: str) -> None:
+        self._wire = Wire(timeout, agent)
+        self._clients: dict[str, httpx.AsyncClient] = {}
+
+    def open(self, credential: Credential, team_id: str = "") -> "HttpGumloopAPI":
+        """The API with `credential`.
+
+        Raise UsageError where it may not be sent, NotSignedIn where it cannot be.
+        """
+        base_url = credential.endpoint.address
+        if base_url not in self._clients:
+            self._clients[base_url] = made(httpx.AsyncClient, base_url, **options(self._wire, base_url))
+        return HttpGumloopAPI(self._clients[base_url], self._wire, credential, team_id)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        clients = list(self._clients.values())
+        self._clients.clear()
+        await asyncio.gather(*(client.aclose() for client in clients))
+
+
+class HttpGumloopAPI:
+    """The API as one credential sees it."""
+
+    def __init__(self, client: httpx.AsyncClient, wire: Wire, credential: Credential, team_id: str) -> None:
+        self._client = client
+        self._wire = wire
+        self._base_url = credential.endpoint.address
+        self._secrets = (credential.secret,)
+        self._headers = auth_headers(credential)
+        self._team_id = team_id
+
+    @property
+    def team_id(self) -> str:
+        """The team that every request is scoped to; empty for none."""
+        return self._team_id
+
+    async def verify(self) -> None:
+        """GET models: a 2xx that looks like the list of models."""
+        body, response = await self._get("models")
+        if not isinstance(body.get("model_groups"), list):
+            raise not_the_api(response)
+
+    async def teams(self) -> Sequence[Team]:
+        """GET teams."""
+        return tuple(Team(str(row["id"]), str(row.get("name") or "")) for row in await self._rows("teams"))
+
+    async def organizations(self) -> Sequence[str]:
+        """GET organizations: their names."""
+        return tuple(str(row.get("name") or row["id"]) for row in await self._rows("organizations"))
+
+    async def _rows(self, what: str) -> list[Mapping[str, Any]]:
+        body, response = await self._get(what)
+        rows = body.get(what)
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) and "id" in row for row in rows):
+            raise not_the_api(response)
+        return rows
+
+    async def _get(self, what: str) -> tuple[Mapping[str, Any], httpx.Response]:
+        return await again(lambda: self._ask(what), self._wire.timeout)
+
+    async def _ask(self, what: str) -> tuple[Mapping[str, Any], httpx.Response]:
+        params = {"team_id": self._team_id} if self._team_id else {}
+        async with translated(self._wire, self._base_url):
+            response = await self._client.get(
+                f"{self._base_url}/{what}", headers=self._headers, params=params
+            )
+        if not response.is_success:
+            raise explain(response, self._secrets)
+        try:
+            body = read_json(response.content)
+        except ValueError:
+            raise not_the_api(response) from None
+        if not isinstance(body, Mapping):
+            raise not_the_api(response)
+        return body, response
+
+
+def auth_headers(credential: Credential) -> dict[str, str]:
+    """The headers that sign a request. `x-auth-key` goes with an API key and never with OAuth."""
+    what = "API key" if credential.method is Method.API_KEY else "access token"
+    headers = {"Authorization": f"Bearer {sendable(credential.secret, what, credential)}"}
+    if credential.method is Method.API_KEY and credential.user_id:
+        headers["x-auth-key"] = sendable(Secret(credential.user_id), "user ID", credential)
+    return headers

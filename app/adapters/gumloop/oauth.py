@@ -1,0 +1,212 @@
+"""Gumloop's OAuth endpoints with Authlib's httpx client, as a public client: PKCE S256, no secret.
+
+The endpoints hang under the root of the base URL: /oauth/authorize, /oauth/token, /oauth/revoke.
+"""
+
+import secrets
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from app.adapters.gumloop.errors import Said, explain, not_the_api, read
+from app.adapters.gumloop.exchange import Wire, options, translated
+from app.adapters.http.retry import again
+from app.domain.credentials import Endpoint, Provider
+from app.domain.errors import BadReply, Failed, LoginFailed, LoopinError, SessionEnded
+from app.domain.gumloop import (
+    CLIENT_ID,
+    SCOPE,
+    AuthorizationRequest,
+    GumloopTokens,
+    IssuerFacts,
+    root_of,
+    same_origin,
+)
+from app.domain.json_text import read_json
+from app.domain.secret import Secret
+from app.domain.text import clean
+from app.oidc.authlib_client import client_class
+from app.oidc.http_client import made
+
+DISCOVERY_PATIENCE = 5.0
+"""Seconds for what is only good to know."""
+
+
+class AuthlibGumloopOAuth:
+    """Authorization request, code exchange, refresh and revocation."""
+
+    def __init__(self, *, timeout: float, agent: str) -> None:
+        self._wire = Wire(timeout, agent)
+
+    def authorization(self, endpoint: Endpoint, redirect_uri: str) -> AuthorizationRequest:
+        """Make a fresh request: 256 bits of state, a verifier of 64 bytes (RFC 7636 §4.1)."""
+        state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
+        client = self._client(endpoint, redirect_uri=redirect_uri, scope=SCOPE, code_challenge_method="S256")
+        url, _ = client.create_authorization_url(
+            f"{root_of(endpoint.address)}/oauth/authorize", state=state, code_verifier=verifier
+        )
+        return AuthorizationRequest(url, redirect_uri, state, Secret(verifier))
+
+    async def exchange(self, endpoint: Endpoint, request: AuthorizationRequest, code: str) -> GumloopTokens:
+        """Turn the code into tokens (RFC 6749 §4.1.3)."""
+        known = (request.verifier, Secret(code))
+        async with self._client(endpoint) as client, translated(self._wire, endpoint.address):
+            client.register_compliance_hook("access_token_response", lambda r: _granted(r, known, _no_code))
+            token = await client.fetch_token(
+                _token_url(endpoint),
+                grant_type="authorization_code",
+                code=code,
+                redirect_uri=request.redirect_uri,
+                code_verifier=request.verifier.reveal(),
+            )
+        return _tokens(token)
+
+    async def refresh(self, endpoint: Endpoint, refresh_token: Secret) -> GumloopTokens:
+        """Turn the refresh token into new tokens (RFC 6749 §6)."""
+        async with self._client(endpoint, token={}) as client, translated(self._wire, endpoint.address):
+            client.register_compliance_hook(
+                "refresh_token_response", lambda r: _granted(r, (refresh_token,), _no_refresh)
+            )
+            token = await client.refresh_token(_token_url(endpoint), refresh_token=refresh_token.reveal())
+        tokens = _tokens(token)
+        # Authlib fills in the old refresh token where the answer has none.
+        return tokens._replace(refresh_token=None) if tokens.refresh_token == refresh_token else tokens
+
+    async def revoke(self, endpoint: Endpoint, token: Secret) -> None:
+        """End the token (RFC 7009 §2); any 2xx counts, also with an empty body."""
+        url = f"{root_of(endpoint.address)}/oauth/revoke"
+        async with self._client(endpoint) as client, translated(self._wire, endpoint.address):
+            response = await client.revoke_token(url, token=token.reveal())
+        if not response.is_success:
+            raise explain(response, (token,))
+
+    async def discover(self, endpoint: Endpoint) -> IssuerFacts:
+        """Read /.well-known/oauth-authorization-server (RFC 8414), if there is one."""
+        found = await self._optional(
+            endpoint, f"{root_of(endpoint.address)}/.well-known/oauth-authorization-server"
+        )
+        issuer, userinfo = found.get("issuer"), found.get("userinfo_endpoint")
+        return IssuerFacts(
+            issuer if isinstance(issuer, str) else "",
+            found.get("authorization_response_iss_parameter_supported") is True,
+            userinfo if isinstance(userinfo, str) and same_origin(endpoint.address, userinfo) else "",
+        )
+
+    async def serves_api(self, endpoint: Endpoint) -> bool:
+        """Ask for the models without a credential: 404 means that they are not there."""
+        wire = Wire(min(DISCOVERY_PATIENCE, self._wire.timeout), self._wire.agent)
+        try:
+            async with (
+                made(httpx.AsyncClient, endpoint.address, **options(wire, endpoint.address)) as client,
+                translated(wire, endpoint.address),
+            ):
+                return (await client.get(f"{endpoint.address}/models")).status_code != HTTPStatus.NOT_FOUND
+        except LoopinError:
+            return True
+
+    async def person(self, endpoint: Endpoint, facts: IssuerFacts, access_token: Secret) -> str:
+        """The e-mail address or name at the userinfo endpoint, where the server has published one."""
+        if not facts.userinfo_url:
+            return ""
+        bearer = {"Authorization": f"Bearer {access_token.reveal()}"}
+        found = await self._optional(endpoint, facts.userinfo_url, bearer)
+        names = (found.get(name) for name in ("email", "preferred_username", "name", "sub"))
+        return clean(next((name for name in names if isinstance(name, str) and name), ""), 200)
+
+    async def _optional(
+        self, endpoint: Endpoint, url: str, headers: Mapping[str, str] | None = None
+    ) -> Mapping[str, Any]:
+        wire = Wire(min(DISCOVERY_PATIENCE, self._wire.timeout), self._wire.agent)
+
+        async def ask() -> bytes:
+            async with (
+                made(httpx.AsyncClient, endpoint.address, **options(wire, endpoint.address)) as client,
+                translated(wire, endpoint.address),
+            ):
+                response = await client.get(url, headers=headers)
+            if not response.is_success:
+                raise explain(response)
+            return response.content
+
+        try:
+            body = read_json(await again(ask, wire.timeout))
+        except (LoopinError, ValueError, httpx.InvalidURL):
+            return {}
+        return body if isinstance(body, Mapping) else {}
+
+    def _client(self, endpoint: Endpoint, **more: Any) -> Any:
+        return made(
+            client_class(),
+            endpoint.address,
+            client_id=CLIENT_ID,
+            token_endpoint_auth_method="none",
+            revocation_endpoint_auth_method="none",
+            **options(self._wire, endpoint.address),
+            **more,
+        )
+
+
+def _token_url(endpoint: Endpoint) -> str:
+    return f"{root_of(endpoint.address)}/oauth/token"
+
+
+def _granted(response: httpx.Response, known: tuple[Secret, ...], no_grant: Any) -> httpx.Response:
+    """Pass on a token answer that is one; Authlib would take an error page for an empty token."""
+    if not response.is_success:
+        said = read(response, known)
+        raise no_grant(said) if said.code == "invalid_grant" else _refused(explain(response, known))
+    try:
+        body = read_json(response.content)
+    except ValueError:
+        raise not_the_api(response) from None
+    host = response.url.netloc.decode()
+    if not isinstance(body, Mapping) or not _is_token(body.get("access_token")):
+        raise BadReply(f"{host} answered without an access token", hint="start the sign-in again")
+    if not _is_bearer(body) or not _is_life(body.get("expires_in")):
+        raise BadReply(f"{host} answered with a token of a kind that is not known", hint="update Loopin")
+    return response
+
+
+def _refused(error: LoopinError) -> LoopinError:
+    """A 401 of the token endpoint means the client (RFC 6749 §5.2), not the person's session."""
+    if isinstance(error, SessionEnded):
+        return Failed(error.message, hint="the server does not take Loopin as a client")
+    return error
+
+
+def _no_code(said: Said) -> LoopinError:
+    because = f": {said.words}" if said.words else ""
+    return LoginFailed(f"the code is used up, expired or not ours{because}", hint="start the sign-in again")
+
+
+def _no_refresh(said: Said) -> LoopinError:
+    words = said.words or "the server does not know it any more"
+    return SessionEnded(words, hint="sign in again", provider=Provider.GUMLOOP)
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable()
+
+
+def _is_bearer(body: Mapping[str, Any]) -> bool:
+    kind = body.get("token_type", "Bearer")
+    return isinstance(kind, str) and kind.lower() == "bearer" and body.get("expires_at") is None
+
+
+def _is_life(value: object) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return value.isdigit() and len(value) < 10
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
+
+
+def _tokens(token: Mapping[str, Any]) -> GumloopTokens:
+    refresh, life = token.get("refresh_token"), token.get("expires_in")
+    return GumloopTokens(
+        Secret(token["access_token"]),
+        Secret(refresh) if isinstance(refresh, str) and _is_token(refresh) else None,
+        float(life) if life is not None else None,
+    )

@@ -1,0 +1,1 @@
+"""This machine: browser, clipboard, clock, processes, network."""

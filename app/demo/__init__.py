@@ -1,0 +1,1 @@
+"""The demo: the app on a sample account server."""

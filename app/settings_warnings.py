@@ -1,0 +1,17 @@
+"""What is set and cannot be used: told by the app when it opens, and by `loopin doctor`."""
+
+from collections.abc import Iterator
+
+from app.domain.text import clean
+from app.settings import Settings
+from app.tui import themes
+from app.tui.commands.bindings import keymap
+
+
+def slips(settings: Settings) -> Iterator[str]:
+    """One sentence each."""
+    yield from settings.ignored
+    if settings.theme not in themes.names():
+        yield f"there is no theme called {clean(settings.theme, 40)}"
+    for problem in keymap(settings.keys)[1]:
+        yield f"{problem}; the default keys are in use until it is mended in config.toml"

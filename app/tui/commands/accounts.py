@@ -1,0 +1,66 @@
+"""Commands of the Accounts screen."""
+
+from app.tui.commands.command import Command, Room
+
+COMMANDS: tuple[Command, ...] = (
+    Command(
+        "accounts.login",
+        Room.ACCOUNTS,
+        "l",
+        "login",
+        "Sign in",
+        "Choose how to sign in.",
+        "sign in",
+        "loopin chainloop auth login",
+    ),
+    Command(
+        "accounts.logout",
+        Room.ACCOUNTS,
+        "L",
+        "logout",
+        "Sign out",
+        "Forget the stored login, and end it at the server where it can be.",
+        "sign out",
+        "loopin chainloop auth logout",
+    ),
+    Command(
+        "accounts.profile",
+        Room.ACCOUNTS,
+        "p",
+        "profile",
+        "Profile",
+        "Work with another named login, at either provider.",
+        "profile",
+        "loopin gumloop login --profile NAME",
+    ),
+    Command(
+        "accounts.team",
+        Room.ACCOUNTS,
+        "T",
+        "team",
+        "Team",
+        "Choose the Gumloop team that requests are scoped to.",
+        "team",
+        "loopin gumloop teams --use ID",
+    ),
+    Command(
+        "accounts.why",
+        Room.ACCOUNTS,
+        "w",
+        "why",
+        "Why this credential",
+        "Every source of a credential, and why it counts or not.",
+        "why",
+        "loopin status",
+    ),
+    Command(
+        "accounts.refresh",
+        Room.ACCOUNTS,
+        "r",
+        "refresh",
+        "Refresh",
+        "Ask the servers again.",
+        "refresh",
+        "loopin status",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Accounts: who is signed in at each provider, and with which credential."""

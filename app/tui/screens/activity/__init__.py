@@ -1,0 +1,1 @@
+"""Activity: what Loopin did on this machine."""

@@ -1,0 +1,1 @@
+"""Auto-revoke: how many days a token may go unused."""

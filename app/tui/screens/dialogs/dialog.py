@@ -1,0 +1,208 @@
+"""Dialogs over a screen."""
+
+from typing import ClassVar, Generic, TypeVar
+
+from rich.cells import cell_len
+from rich.console import RenderableType
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Button, Static
+from textual.worker import Worker, WorkerState
+
+from app.domain.errors import SessionEnded
+from app.domain.text import clean
+from app.tui.screens.base_screen import TAB_AT_ONCE, SessionOver, Trouble
+from widgets.backdrop import behind
+
+Result = TypeVar("Result")
+CRAMPED = (80, 24)
+"""Columns and rows from which on every dialog shows all of itself."""
+LEAST = (40, 10)
+"""Columns and rows under which a dialog cannot be read."""
+ENLARGE = f"Enlarge the terminal to {LEAST[0]}×{LEAST[1]} or more"
+_EDGES = 8
+"""Cells around a button's label: its padding, and the distance to the next one."""
+
+
+class Dialog(ModalScreen[Result | None], Generic[Result]):
+    """A box in the middle: title, body, buttons. `escape` and `q` leave it with None.
+
+    `TITLE` is the heading; compose the inside in `compose_dialog`. While an input has the focus, `q`
+    is a letter.
+    """
+
+    TITLE: ClassVar[str] = ""
+    HINT: ClassVar[str] = ""
+    """How to leave, on the edge, where no button says it."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Cancel", show=False),
+        Binding("q", "leave", "Cancel", show=False),
+        Binding("ctrl+l", "app.sign_in", "Sign in again", show=False, id="app.sign_in"),
+        *TAB_AT_ONCE,
+        Binding("up", "scroll_dialog(0, -1)", "Scroll up", show=False),
+        Binding("down", "scroll_dialog(0, 1)", "Scroll down", show=False),
+        Binding("pageup", "scroll_dialog(-1, 0)", "Page up", show=False),
+        Binding("pagedown", "scroll_dialog(1, 0)", "Page down", show=False),
+    ]
+    _concluded: tuple[Result | None] | None = None
+    session_over = False
+    """True once a server told it that the session has ended: then one can sign in above it."""
+
+    _focused_before: Widget | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as box:
+            box.border_subtitle = self.HINT
+            yield Static(self.heading(), classes="dialog-title", markup=False)
+            yield from self.compose_dialog()
+        yield Static(ENLARGE, classes="dialog-enlarge", markup=False)
+
+    # ── a terminal with little room ──
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Under CRAMPED all scrolls but the buttons; under LEAST nothing is shown, nor can be done."""
+        width, height = event.size
+        self.set_class(width < CRAMPED[0] or height < CRAMPED[1], "-cramped")
+        tiny = width < LEAST[0] or height < LEAST[1]
+        if tiny and not self.has_class("-tiny"):
+            self._focused_before = self.focused
+            self.set_focus(None)
+        elif not tiny and self.has_class("-tiny"):
+            self.call_after_refresh(self._focus_again)
+        self.set_class(tiny, "-tiny")
+        self.call_after_refresh(self._place_buttons)
+
+    def set_focus(
+        self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False
+    ) -> None:
+        """Focus `widget`; where nothing can be seen, once it can be."""
+        if widget is not None and self.has_class("-tiny"):
+            self._focused_before = widget
+            return
+        super().set_focus(widget, scroll_visible, from_app_focus)
+
+    def _focus_again(self) -> None:
+        first = self.query(self.AUTO_FOCUS) if self.AUTO_FOCUS else ()
+        self.set_focus(self._focused_before or next(iter(first), None))
+
+    def _place_buttons(self) -> None:
+        """In columns, where they do not fit on one line."""
+        cramped = self.has_class("-cramped")
+        for row in self.query(".dialog-buttons"):
+            widths = [cell_len(str(button.label)) + _EDGES for button in row.query(Button) if button.display]
+            fits = sum(widths) <= row.size.width
+            row.set_class(cramped and not fits, "-columns")
+            if widths and not fits:
+                row.styles.grid_size_columns = max(1, min(len(widths), row.size.width // max(widths)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Of what cannot be seen, nothing can be done but leave."""
+        if self.has_class("-tiny") and action != "leave":
+            return False
+        if action == "scroll_dialog" and not self.has_class("-cramped"):
+            return False
+        return super().check_action(action, parameters)
+
+    def action_scroll_dialog(self, pages: int, lines: int) -> None:
+        """Scroll what stands above the buttons."""
+        box = self.query_one(".dialog")
+        box.scroll_relative(y=pages * max(1, box.size.height // 2) + lines, animate=False)
+
+    def render(self) -> RenderableType:
+        """What stands behind: darkened by the style sheet where colours can be mixed, else dim."""
+        return behind(self.app, super().render())
+
+    def heading(self) -> str:
+        """The title."""
+        return self.TITLE
+
+    def compose_dialog(self) -> ComposeResult:
+        """What stands under the title."""
+        yield from ()
+
+    def action_leave(self) -> None:
+        """Cancel."""
+        self.dismiss(None)
+
+    def conclude(self, result: Result | None) -> None:
+        """Dismiss it with a result that must not get lost; below another screen, once that has gone."""
+        if self._concluded is not None:
+            return
+        self._concluded = (result,)
+        # Textual takes the screen on top away, whichever was to be dismissed.
+        if self.app.screen is self:
+            self.dismiss(result)
+
+    @property
+    def concluded(self) -> bool:
+        """True once it has its result."""
+        return self._concluded is not None
+
+    def on_screen_resume(self) -> None:
+        """Leave now when that could not be done before."""
+        if self._concluded is not None:
+            self.dismiss(self._concluded[0])
+
+    def holds_on(self) -> bool:
+        """The app is to quit: ask first and return True, where something would be lost."""
+        return False
+
+    def cancel_running(self) -> bool:
+        """Cancel what runs in this dialog (ctrl+c); False when nothing does."""
+        return False
+
+    def call_off(self, why: str) -> bool:
+        """Cancel what would happen by itself, such as a countdown, and say why; False when nothing would."""
+        return False
+
+    def last_words(self) -> str:
+        """What the terminal is to say when the app ends above this dialog, whatever ends it."""
+        return ""
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None:
+            event.stop()
+            if isinstance(error, SessionEnded):
+                self.hear_session_over(error)
+            if not self.show_failure(error, event.worker):
+                self.app.post_message(Trouble(error, event.worker.description))
+
+    def hear_session_over(self, error: SessionEnded) -> None:
+        """The session has ended: let one sign in above this dialog."""
+        self.session_over = error.stored
+        self.post_message(SessionOver(error))
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """Show a worker's error in the dialog itself; False leaves it to the app."""
+        return False
+
+
+class Confirm(Dialog[bool]):
+    """Asks before something that cannot be taken back. Cancel has the focus; True = do it."""
+
+    AUTO_FOCUS = "#cancel"
+
+    def __init__(self, title: str, text: str, *, yes: str, no: str = "Cancel", danger: bool = True) -> None:
+        super().__init__()
+        self._title, self._text, self._yes, self._no = clean(title), text, yes, no
+        self._danger = danger
+
+    def heading(self) -> str:
+        """The question."""
+        return self._title
+
+    def compose_dialog(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog-body", can_focus=False):
+            for line in self._text.splitlines():
+                yield Static(clean(line), markup=False)
+        with Horizontal(classes="dialog-buttons"):
+            yield Button(self._no, id="cancel")
+            yield Button(self._yes, id="yes", variant="error" if self._danger else "primary")
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes" or None)

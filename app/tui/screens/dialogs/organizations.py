@@ -1,0 +1,45 @@
+"""Choose the organization to work in."""
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from app.domain.text import clean
+from app.services.changes import Changes
+from app.services.organizations import ListedMembership, ListOrganizations, Switched, SwitchOrganization
+from app.tui.screens.dialogs.list_dialog import ChoiceDialog
+
+
+class OrganizationDialog(ChoiceDialog[Switched, ListedMembership]):
+    """Lists the person's organizations; the result is what the switch came to, None = none."""
+
+    TITLE = "Switch organization"
+    LOADING = "asking for your organizations …"
+    EMPTY = ("you belong to no organization yet", "create one, or ask an owner to invite you")
+
+    def __init__(self, listing: ListOrganizations, switch: SwitchOrganization, changes: Changes) -> None:
+        super().__init__()
+        self._changes = changes
+        self._listing = listing
+        self._switch = switch
+
+    async def list_rows(self) -> Sequence[ListedMembership]:
+        """The person's memberships."""
+        return await self._listing.do()
+
+    async def take(self, row: ListedMembership) -> Switched:
+        """Switch there."""
+        name = row.membership.organization.name
+        return await self._changes.run(f"switching to {name}", self._switch.do(name))
+
+    def in_effect(self, row: ListedMembership) -> bool:
+        """The one that this profile works in."""
+        return row.in_use
+
+    def line(self, row: ListedMembership) -> Content:
+        """Name and role."""
+        membership = row.membership
+        mark = ("● ", "$text-success") if row.in_use else "  "
+        about = f"{membership.role.value}  in use" if row.in_use else membership.role.value
+        name = clean(membership.organization.name, 40)
+        return Content.assemble(mark, name, (f"  {about}", "$text-muted"))

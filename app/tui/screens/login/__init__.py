@@ -1,0 +1,1 @@
+"""Sign-in: choose a method, then follow each step."""

@@ -1,0 +1,1 @@
+"""Tokens: list, create, rotate and revoke API tokens."""

@@ -1,0 +1,268 @@
+"""Revoking several tokens: a countdown that can still be stopped, then each result as it comes."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Button, Static
+from textual.worker import Worker
+
+from app.domain.errors import Cancelled, LoopinError, SessionEnded
+from app.domain.ports import Clock
+from app.domain.text import clean
+from app.domain.times import local
+from app.domain.tokens import APIToken
+from app.services.revoke_tokens import Revocation
+from app.tui.screens.dialogs.dialog import Dialog
+from app.tui.screens.messages import sentence, sign_in_key
+from app.tui.screens.workers import change
+from widgets.button_label import relabel
+from widgets.virtual_table import VirtualTable
+from widgets.virtual_table_columns import Cell, Column
+
+SECONDS = 10
+LONGEST_SECOND = 3.0
+"""Seconds that a second may take on a busy machine; a longer one was not counted by anybody."""
+MOST_REASONS = 4
+Revoke = Callable[..., Awaitable[Sequence[Revocation]]]
+"""`RevokeTokens.do`, bound to the listing that the tokens are from."""
+
+
+class Countdown(Dialog[bool]):
+    """The last moment to change one's mind: there is no un-revoke. True = nobody stopped it.
+
+    It counts only while it can be seen: what suspends the app or hides the dialog calls it off.
+    """
+
+    CSS_PATH = "revoke_tokens.tcss"
+    AUTO_FOCUS = "#cancel"
+
+    def __init__(self, count: int, clock: Clock) -> None:
+        super().__init__()
+        self._count, self._clock = count, clock
+
+    def heading(self) -> str:
+        """What is about to happen."""
+        return f"Revoking {self._count:,} tokens"
+
+    def compose_dialog(self) -> ComposeResult:
+        yield Static("", id="countdown", markup=False)
+        with Horizontal(classes="dialog-buttons"):
+            yield Button("Stop", id="cancel")
+            yield Button("Now", id="yes", variant="error")
+
+    def on_mount(self) -> None:
+        self._count_down()
+
+    @work(exclusive=True, group="countdown", description="count down", exit_on_error=False)
+    async def _count_down(self) -> None:
+        for left in range(SECONDS, 0, -1):
+            bar = "▓" * left + "░" * (SECONDS - left)
+            self.query_one("#countdown", Static).update(Content(f"in {left:>2} s  {bar}"))
+            begun = self._clock.now(), self._clock.monotonic()
+            await self._clock.sleep(1)
+            if self._stood_still(*begun):
+                self.call_off("the process had been stopped")
+                return
+        self.conclude(True)
+
+    def _stood_still(self, now: datetime, monotonic: float) -> bool:
+        """True when a second took much longer: the process was stopped, or the machine asleep."""
+        by_wall_clock = (self._clock.now() - now).total_seconds()
+        return max(by_wall_clock, self._clock.monotonic() - monotonic) > LONGEST_SECOND
+
+    def call_off(self, why: str) -> bool:
+        """Stop counting, and leave with nothing done."""
+        if self.concluded:
+            return False
+        self.workers.cancel_group(self, "countdown")
+        self.app.notify(f"Nothing was revoked: {why}.", severity="warning", timeout=10, markup=False)
+        self.conclude(None)
+        return True
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.conclude(event.button.id == "yes" or None)
+
+
+class One(Message):
+    """One token's call was answered."""
+
+    def __init__(self, result: Revocation) -> None:
+        super().__init__()
+        self.result = result
+
+
+class Finished(Message):
+    """All are done, and the list was read again."""
+
+    def __init__(self, results: Sequence[Revocation]) -> None:
+        super().__init__()
+        self.results = results
+
+
+class RevokeMany(Dialog[bool]):
+    """One line a token. While it works, escape begins no further call; afterwards failures can be tried
+    again."""
+
+    CSS_PATH = "revoke_tokens.tcss"
+    AUTO_FOCUS = "#close"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("r", "retry", "Try again", show=False)]
+
+    def __init__(self, tokens: Sequence[APIToken], revoke: Revoke, reason: str = "") -> None:
+        super().__init__()
+        self._tokens, self._reason = tokens, reason
+        self._names = {token.id: token.name for token in tokens}
+        self._revoke = revoke
+        self._results: dict[str, Revocation] = {}
+        self._working, self._stopped = True, False
+
+    def compose_dialog(self) -> ComposeResult:
+        columns = (
+            Column("name", "name", 20, _name_of, grow=1, most=40, sortable=False),
+            Column("result", "result", 24, self._result_cell, grow=2, sortable=False),
+        )
+        table = VirtualTable[APIToken](columns, lambda token: token.id, id="many-list")
+        table.styles.height = len(self._tokens) + 1
+        yield table
+        yield Static("", id="many-note", classes="muted", markup=False)
+        with Horizontal(classes="dialog-buttons"):
+            yield Button("Try again", id="retry")
+            yield Button("Stop", id="close")
+
+    def on_mount(self) -> None:
+        self.query_one(VirtualTable).show(self._tokens)
+        self._go(dict(self._names))
+
+    def _result_cell(self, token: APIToken) -> Cell:
+        return _cell_of(self._results.get(token.id))
+
+    @change("revoke tokens", quiet=True)
+    async def _go(self, names: dict[str, str]) -> None:
+        self._working, self._stopped = True, False
+        for token_id in names:
+            self._results.pop(token_id, None)
+        self._show()
+        results = await self._revoke(
+            list(names.items()), self._reason, told=self._tell, stopped=lambda: self._stopped
+        )
+        self.post_message(Finished(results))
+
+    def _tell(self, result: Revocation) -> None:
+        self.post_message(One(result))
+
+    @on(One)
+    def _answered(self, event: One) -> None:
+        self._results[event.result.token_id] = event.result
+        self._show()
+
+    @on(Finished)
+    def _finished(self, event: Finished) -> None:
+        self._working = False
+        self._results |= {result.token_id: result for result in event.results}
+        ended = (result.error for result in event.results if isinstance(result.error, SessionEnded))
+        if (error := next(ended, None)) is not None:
+            self.hear_session_over(error)
+        self._failures_first()
+        self._show()
+        self.query_one("#close", Button).focus()
+
+    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
+        """What failed as a whole: the credential ended, the network is gone. Each line keeps its state."""
+        self._working = False
+        if not isinstance(error, LoopinError):
+            return False
+        for token_id, name in self._names.items():
+            self._results.setdefault(token_id, Revocation(token_id, name, error))
+        self._failures_first()
+        self._show()
+        return True
+
+    # ── showing ──
+
+    def _failed(self) -> dict[str, str]:
+        return {i: r.name for i, r in self._results.items() if r.error is not None}
+
+    def _show(self) -> None:
+        done = sum(result.error is None for result in self._results.values())
+        title = f"{done:,} of {len(self._names):,} tokens are revoked"
+        self.query_one(".dialog-title", Static).update(Content(title))
+        self.query_one(VirtualTable).refresh()
+        self.query_one("#many-note", Static).update(self._note())
+        self.query_one("#retry", Button).display = not self._working and bool(self._failed())
+        relabel(self.query_one("#close", Button), "Stop" if self._working else "Close")
+
+    def _failures_first(self) -> None:
+        ranked = sorted(self._tokens, key=lambda token: _rank(self._results.get(token.id)))
+        self.query_one(VirtualTable).show(ranked)
+
+    def _note(self) -> str:
+        """What goes on; afterwards each reason in full, for a cell may be too narrow for it."""
+        if self._working:
+            return "no further call is made …" if self._stopped else "working …"
+        results = self._results.values()
+        errors = [r.error for r in results if r.error is not None and not isinstance(r.error, Cancelled)]
+        said = [f"✗ {sentence(error, sign_in_key(self))}" for error in errors]
+        read_back = any(result.revoked_at for result in results)
+        lines = [*dict.fromkeys(said), *(["Times are read back from the server."] if read_back else [])]
+        # A reason for every token would push the buttons off the screen.
+        return "\n".join([*lines[:MOST_REASONS], *(["…"] if len(lines) > MOST_REASONS else [])])
+
+    # ── actions ──
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        if event.button.id == "retry":
+            self.action_retry()
+        else:
+            self.action_leave()
+
+    def action_retry(self) -> None:
+        """Try those again that failed."""
+        if not self._working and (failed := self._failed()):
+            self._go(failed)
+
+    def cancel_running(self) -> bool:
+        """Ctrl+c begins no further call."""
+        if not self._working or self._stopped:
+            return False
+        self.action_leave()
+        return True
+
+    def action_leave(self) -> None:
+        """Stop what is not begun; leave when nothing is under way."""
+        if self._working:
+            self._stopped = True
+            self._show()
+        else:
+            self.dismiss(True)
+
+
+def _rank(result: Revocation | None) -> int:
+    """What needs somebody comes first: failed, then not begun, then revoked."""
+    if result is None or isinstance(result.error, Cancelled):
+        return 1
+    return 2 if result.error is None else 0
+
+
+def _name_of(token: APIToken) -> Cell:
+    return Cell(clean(token.name, 80))
+
+
+def _cell_of(result: Revocation | None) -> Cell:
+    """A glyph and what became of one token."""
+    if result is None:
+        return Cell("○ waiting", "muted")
+    if isinstance(result.error, Cancelled):
+        return Cell("– not begun", "muted")
+    if result.error is not None:
+        return Cell(f"✗ {clean(result.error.message)}", "bad")
+    at = f"revoked at {local(result.revoked_at):%H:%M:%S}" if result.revoked_at else "revoked"
+    return Cell(f"✓ {at}{', by somebody else' if result.already else ''}", "good")
