@@ -1,5 +1,6 @@
 """JSON from outside (RFC 8259): one reader, which refuses what is nested too deeply before it parses."""
 
+import codecs
 import json
 import re
 from typing import Any
@@ -17,7 +18,7 @@ def read_json(data: bytes | str) -> Any:
     the thread is used up. A collector or a signal handler that runs at that moment fails as well, so the
     depth is measured first.
     """
-    text = data if isinstance(data, str) else data.decode("utf-8-sig")
+    text = data if isinstance(data, str) else data.removeprefix(codecs.BOM_UTF8).decode()
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(text)
     return json.loads(text)

@@ -82,8 +82,8 @@ def test_a_demo_beside_the_persons_own_variables_signs_in_to_the_sample_server(
 HOLDER = """
 import sys
 from pathlib import Path
-from app import demo
-with demo.sample_server(Path(sys.argv[1])) as server:
+from app.demo import sample_server
+with sample_server.sample_server(Path(sys.argv[1])) as server:
     print(server._process.pid, flush=True)
     sys.stdin.read()
 """

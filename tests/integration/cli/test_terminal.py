@@ -108,7 +108,7 @@ def login(tmp_path: Path) -> Path:
     program = tmp_path / "login.py"
     program.write_text(
         "import sys\n"
-        "from app.cli import exits, root\n"
+        "from app.cli import exit_codes as exits, root\n"
         "from app.bootstrap import Container\n"
         "from app.adapters.keychain.memory import MemoryVault\n"
         "exits.prepare_streams()\n"

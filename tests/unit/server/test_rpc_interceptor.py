@@ -154,7 +154,7 @@ async def test_the_log_has_the_address_behind_every_trusted_proxy(logged: Log) -
 
 @pytest.mark.parametrize("ending", ["deadline", "cancel"])
 async def test_the_end_of_a_call_reaches_the_worker(ending: str) -> None:
-    begun, over = threading.Event(), threading.Event()
+    begun, over, ended = threading.Event(), threading.Event(), threading.Event()
     noticed = []
 
     def work(_actor: Actor) -> None:
@@ -167,6 +167,7 @@ async def test_the_end_of_a_call_reaches_the_worker(ending: str) -> None:
             until.check()
         except DeadlineExceeded:
             noticed.append(ending)
+        ended.set()
 
     async with Sample(work).serve() as call:
         # Without a deadline of its own only the cancellation can end the work.
