@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Network = IPv4Network | IPv6Network
@@ -37,6 +38,8 @@ def counted_network(address: str) -> str:
     return str(IPv6Network((parsed, _PREFIX), strict=False))
 
 
+# A client comes back: most addresses have been read before.
+@lru_cache(maxsize=4096)
 def _parse(value: str) -> IPv4Address | IPv6Address | None:
     if match := _WITH_PORT.fullmatch(value):
         value = match["v6"] or match["v4"]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
@@ -31,18 +31,39 @@ class FairExecutor:
     async def run(self, principal: str, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """What `work` returns. Raises Busy where too many requests of `principal` wait already."""
         await self._shares.enter(principal)
-        # The end of the work gives the share back, not that of the request: else one principal that sends and
-        # cancels would have every worker.
-        leave = partial(self._leave, asyncio.get_running_loop(), principal)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_T] = loop.create_future()
+
+        def finish(job: Future[_T]) -> None:
+            # The end of the work gives the share back, not that of the request: else one principal that sends
+            # and cancels would have every worker.
+            self._shares.leave(principal)
+            error = None if job.cancelled() else job.exception()
+            if answer.done():
+                return
+            if job.cancelled():
+                answer.cancel()
+            elif error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(job.result())
+
         try:
             job = self._pool.submit(copy_context().run, partial(work, *args, **kwargs))
         except BaseException:
-            leave()
+            self._shares.leave(principal)
             raise
-        job.add_done_callback(leave)
-        return await asyncio.wrap_future(job)
+        job.add_done_callback(partial(_call_soon, loop, finish))
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            job.cancel()
+            raise
 
-    def _leave(self, loop: asyncio.AbstractEventLoop, principal: str, _job: object = None) -> None:
-        # A loop that is closed belongs to a server that has stopped.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._shares.leave, principal)
+
+def _call_soon(
+    loop: asyncio.AbstractEventLoop, finish: Callable[[Future[_T]], None], job: Future[_T]
+) -> None:
+    # A loop that is closed belongs to a server that has stopped.
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(finish, job)

@@ -14,12 +14,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
+from select import POLLIN, poll
 from typing import Any, TypeVar, TypeVarTuple
 
-from sqlalchemy import Connection, Engine, Row, Select, create_engine, event, func, select, text
+from sqlalchemy import Connection, Dialect, Engine, Row, Select, create_engine, event, func, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DisconnectionError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.server import deadline, log
 from app.server.clock import Clock
@@ -42,6 +46,8 @@ CONNECTIONS = 48
 # So many stay open while nobody uses them.
 _KEPT = 24
 _WAIT_STEP = 0.5
+# Seconds after which a connection that nobody used is asked whether it still works.
+_PING_AFTER, _LAST_USE = 10.0, "last use"
 # How many may change something at once, and for how many seconds the next one waits for its turn: whoever
 # waits for the lock of a row holds a worker.
 WRITERS, WRITERS_PATIENCE = 8, 5.0
@@ -211,7 +217,6 @@ def _make_engine(url: str, connections: int) -> Engine:
     kept = min(_KEPT, connections)
     options: dict[str, Any] = {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": 30}
     if not _is_sqlite(parsed.drivername):
-        options["pool_pre_ping"] = True
         network = {k: v for k, v in _NETWORK.items() if k not in parsed.query}
         options["connect_args"] = {"prepare_threshold": None, **network}
     engine = create_engine(parsed, hide_parameters=True, **options)
@@ -220,6 +225,9 @@ def _make_engine(url: str, connections: int) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
     elif "lock_timeout" not in str(parsed.query.get("options", "")):
         event.listen(engine, "begin", _begin_postgresql)
+    if not _is_sqlite(parsed.drivername):
+        event.listen(engine, "checkin", _note_use)
+        event.listen(engine, "checkout", partial(_check_connection, engine.dialect))
     return engine
 
 
@@ -237,6 +245,33 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_LAST_USE] = time.monotonic()
+
+
+def _check_connection(
+    dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Replace a connection that the server has closed; who raises here is given another one.
+
+    A round trip before each use would cost as much as most statements. One that was used a moment ago and has
+    nothing to read is still open: a server that ends closes its connections.
+    """
+    last_use = record.info.pop(_LAST_USE, None)
+    if last_use is None:
+        # It has just been opened.
+        return
+    driver: Any = connection
+    readable = poll()
+    readable.register(driver.fileno(), POLLIN)
+    if time.monotonic() - last_use < _PING_AFTER and not readable.poll(0):
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError from error
 
 
 def _begin_postgresql(connection: Connection) -> None:
