@@ -34,8 +34,12 @@ def logged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Logged]:
             log.configure("info", form)
         return lambda: stream.getvalue().splitlines()
 
+    before = log.logger.handlers[:], log.logger.level, log.logger.propagate
     with isolated({}, tmp_path):
         yield begin
+    # One logger for the whole process: other tests read it, too.
+    log.logger.handlers[:], level, log.logger.propagate = before
+    log.logger.setLevel(level)
 
 
 @pytest.fixture
