@@ -8,6 +8,7 @@ statements, so that a pooler such as pgbouncer may give each transaction another
 """
 
 import logging
+import random
 import sqlite3
 import threading
 import time
@@ -46,6 +47,8 @@ CONNECTIONS = 48
 # So many stay open while nobody uses them.
 _KEPT = 24
 _WAIT_STEP = 0.5
+# Seconds, from and to, before a transaction that gave way is tried again.
+_BACK_OFF = 0.02, 0.05
 # Seconds after which a connection that nobody used is asked whether it still works.
 _PING_AFTER, _LAST_USE = 10.0, "last use"
 # How many may change something at once, and for how many seconds the next one waits for its turn: whoever
@@ -145,6 +148,8 @@ class Database:
             with self.write() as session:
                 return work(session)
         except Conflict:
+            # Whoever waits for the rows that were given up must have them before they are taken again.
+            time.sleep(random.uniform(*_BACK_OFF))  # noqa: S311 - no secret
             with self.write() as session:
                 return work(session)
 
