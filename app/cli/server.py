@@ -25,10 +25,10 @@ user = LazyGroup(
     entries=(
         Entry("add", "app.cli.server_user:add", "Add a person"),
         Entry("list", "app.cli.server_user:list_", "List everybody, with their organizations and roles"),
-        Entry("show", "app.cli.server_user_access:show_user", "Show a person and what is open in their name"),
-        Entry("sessions", "app.cli.server_user_access:sessions", "List where they are signed in, or end it"),
-        Entry("grants", "app.cli.server_user_access:grants", "List the programs they allowed, or end that"),
-        Entry("keys", "app.cli.server_user_access:keys", "List their API keys, or delete them"),
+        Entry("show", "app.cli.server_user:show_user", "Show a person and what is open in their name"),
+        Entry("sessions", "app.cli.server_user:sessions", "List where they are signed in, or end it"),
+        Entry("grants", "app.cli.server_user:grants", "List the programs they allowed, or end that"),
+        Entry("keys", "app.cli.server_user:keys", "List their API keys, or delete them"),
         Entry("disable", "app.cli.server_user:disable", "Keep a person out"),
         Entry("enable", "app.cli.server_user:enable", "Let a person in again"),
         Entry("reset-password", "app.cli.server_user:reset_password", "Give a person a new password"),
@@ -42,9 +42,9 @@ org = LazyGroup(
     help="Organizations.",
     params=[debug_option(hidden=True)],
     entries=(
-        Entry("add", "app.cli.server_org:add_org", "Add an organization"),
-        Entry("list", "app.cli.server_org:list_orgs", "List the organizations"),
-        Entry("remove", "app.cli.server_remove:remove_org", "Remove an organization for good"),
+        Entry("add", "app.cli.server_organization:add_organization", "Add an organization"),
+        Entry("list", "app.cli.server_organization:list_organizations", "List the organizations"),
+        Entry("remove", "app.cli.server_remove:remove_organization", "Remove an organization for good"),
     ),
 )
 
@@ -53,9 +53,9 @@ project_member = LazyGroup(
     help="Which members and contributors manage or see the API tokens of a project.",
     params=[debug_option(hidden=True)],
     entries=(
-        Entry("add", "app.cli.server_project_member:add", "Give a person a role, or change it"),
-        Entry("list", "app.cli.server_project_member:list_", "List who has which role"),
-        Entry("remove", "app.cli.server_project_member:remove", "Take a person's role away"),
+        Entry("add", "app.cli.server_organization:add_member", "Give a person a role, or change it"),
+        Entry("list", "app.cli.server_organization:list_members", "List who has which role"),
+        Entry("remove", "app.cli.server_organization:remove_member", "Take a person's role away"),
     ),
 )
 
@@ -64,8 +64,8 @@ project = LazyGroup(
     help="Projects of an organization.",
     params=[debug_option(hidden=True)],
     entries=(
-        Entry("add", "app.cli.server_org:add_project", "Add a project to an organization"),
-        Entry("list", "app.cli.server_org:list_projects", "List the projects"),
+        Entry("add", "app.cli.server_organization:add_project", "Add a project to an organization"),
+        Entry("list", "app.cli.server_organization:list_projects", "List the projects"),
         Entry("remove", "app.cli.server_remove:remove_project", "Remove a project for good"),
         Entry("member", "app.cli.server:project_member", "Who has which role in a project"),
     ),
@@ -76,9 +76,13 @@ team = LazyGroup(
     help="Gumloop teams of an organization, and their API keys.",
     params=[debug_option(hidden=True)],
     entries=(
-        Entry("add", "app.cli.server_team:add", "Add a team to an organization"),
-        Entry("list", "app.cli.server_team:list_", "List the teams"),
-        Entry("key", "app.cli.server_team:key", "Create a team's API key; the previous one ends"),
+        Entry("add", "app.cli.server_organization:add_team", "Add a team to an organization"),
+        Entry("list", "app.cli.server_organization:list_teams", "List the teams"),
+        Entry(
+            "key",
+            "app.cli.server_organization:create_team_key",
+            "Create a team's API key; the previous one ends",
+        ),
     ),
 )
 
@@ -87,8 +91,14 @@ membership = LazyGroup(
     help="Who belongs to which organization, in which role.",
     params=[debug_option(hidden=True)],
     entries=(
-        Entry("set", "app.cli.server_org:set_", "Add a person to an organization, or change their role"),
-        Entry("remove", "app.cli.server_org:remove", "Take a person out of an organization"),
+        Entry(
+            "set",
+            "app.cli.server_organization:set_membership",
+            "Add a person to an organization, or change their role",
+        ),
+        Entry(
+            "remove", "app.cli.server_organization:remove_membership", "Take a person out of an organization"
+        ),
     ),
 )
 

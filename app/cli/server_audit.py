@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.groups import Entry, LazyGroup, Leaf
-from app.cli.output import show, show_json, stamp
-from app.cli.server_options import database_options, json_option, open_database, operator
+from app.cli.groups import Entry, LazyGroup
+from app.cli.output import show, stamp
+from app.cli.server_options import Output, database_command, database_options, open_database, operator
 from app.domain import durations, inputs
 from app.domain.errors import UsageError
 from app.domain.export import neutral
@@ -20,7 +20,9 @@ from app.domain.text import clean, plural
 from app.domain.times import shift, utc
 
 if TYPE_CHECKING:
-    from app.server.core.audit_trail import Entry as Event
+    # At run time they are imported when a command runs: they belong to the extra `server`.
+    from app.server.core.audit import Entry as Event
+    from app.server.persistence.engine import Database
 
 _COLUMNS = (
     *("id", "at", "actor kind", "actor id", "actor", "address", "action", "organization"),
@@ -75,7 +77,7 @@ def audit(
     data: Path | None,
     database_url: str | None,
     database_url_file: Path | None,
-    **wanted: Any,
+    **criteria: Any,
 ) -> None:
     """Print who did what, when and from where: sign-ins, tokens, organizations, people, keys, the sweep."""
     if ctx.invoked_subcommand is not None:
@@ -85,10 +87,10 @@ def audit(
         raise UsageError("--json, --json-lines and --csv exclude each other", hint="choose one of them")
     write = _write_list if as_json else _write_lines if as_lines else _write_csv if as_csv else _write_text
     with open_database(data, database_url, database_url_file) as database:
-        from app.server.core.audit_trail import Filter, ReadAudit
+        from app.server.core.audit import AuditTrail, Filter
 
         # Printed as it is read: years of it do not fit into memory.
-        write(ReadAudit(database).do(Filter(**wanted)))
+        write(AuditTrail(database).read_events(Filter(**criteria)))
 
 
 def _check_no_options(ctx: click.Context) -> None:
@@ -140,11 +142,10 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _write_text(events: "Iterator[Event]") -> None:
-    found = False
+    entry = None
     for entry in events:
-        found = True
         show(_line(entry))
-    if not found:
+    if entry is None:
         show("No event matches.", err=True)
 
 
@@ -158,7 +159,7 @@ def _line(entry: "Event") -> str:
     return clean(f"{stamp(event.at)} {who}{source}: {what}{where}{details}")
 
 
-@click.command("prune", cls=Leaf)
+@database_command("prune")
 @click.option(
     "--before",
     metavar="TIME",
@@ -167,25 +168,21 @@ def _line(entry: "Event") -> str:
     help="Older than that: 365d, or a date in UTC.",
 )
 @click.option("--to", "file", metavar="FILE", required=True, help="A new file for the events, as JSON lines.")
-@json_option
-@database_options
-def prune(before: datetime, file: str, as_json: bool, **place: Any) -> None:
+def prune(database: "Database", before: datetime, file: str) -> Output:
     """Move old events into a file that only its owner can read.
 
     Exactly the events in the file are deleted, once it is complete and on the disk.
     """
+    from app.server.core.audit import AuditTrail
+
     path = inputs.read_path(file, "--to")
     if path is None:
         raise UsageError("--to is empty", hint="name a file that does not exist")
-    with open_database(**place) as database:
-        from app.server.clock import utc_now
-        from app.server.core.audit_prune import PruneAudit
-
-        done = PruneAudit(database, utc_now).do(operator(), before, path)
-    written = {"file": str(path), "sha256": done.sha256} if done.events else {}
-    if as_json:
-        show_json({"before": stamp(before), "events": done.events} | written)
-    elif done.events:
-        show(f"Moved {plural(done.events, 'event')} from before {stamp(before)} to {path}.")
-    else:
-        show(f"No event is older than {stamp(before)}; nothing was written.", err=True)
+    archive = AuditTrail(database).archive_events(operator(), before, path)
+    fields: dict[str, Any] = {"before": stamp(before), "events": archive.events}
+    if not archive.events:
+        return Output(fields, "", f"No event is older than {stamp(before)}; nothing was written.")
+    return Output(
+        fields | {"file": str(path), "sha256": archive.sha256},
+        f"Moved {plural(archive.events, 'event')} from before {stamp(before)} to {path}.",
+    )

@@ -4,24 +4,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.groups import Leaf
-from app.cli.output import in_table, show, show_json, stamp, table
-from app.cli.server_options import database_options, json_option, open_database, operator
+from app.cli.output import in_table, stamp
+from app.cli.server_options import (
+    Output,
+    database_command,
+    list_output,
+    operator,
+    organization_filter,
+    organization_option,
+    output_option,
+)
 from app.domain.errors import Refused, UsageError
 from app.domain.event_loop import run_to_end
 from app.domain.keyless import AUDIENCE
 
 if TYPE_CHECKING:
-    # At run time it is imported when a command runs: it belongs to the extra `server`.
-    from app.server.core.trusted_issuers import Trusted
+    # At run time they are imported when a command runs: they belong to the extra `server`.
+    from app.server.core.trusted_issuers import IssuerDetails
+    from app.server.persistence.engine import Database
 
 
-# The commands of Chainloop call it so.
-_output = click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", hidden=True)
-
-
-@click.command("add", cls=Leaf)
-@click.option("--org", "organization", required=True, metavar="ORG", help="The organization that trusts it.")
+@database_command("add")
+@organization_option("The organization that trusts it.")
 @click.option(
     "--url",
     required=True,
@@ -46,10 +50,9 @@ _output = click.option("-o", "--output", type=click.Choice(["table", "json"]), d
     "--private-network", is_flag=True, help="The issuer lives in a private network, and may be asked there."
 )
 @click.option("--no-check", is_flag=True, help="Do not ask the issuer now whether it is one.")
-@database_options
-@json_option
-@_output
+@output_option
 def add(
+    database: "Database",
     organization: str,
     url: str,
     audience: str,
@@ -57,69 +60,55 @@ def add(
     project: str,
     private_network: bool,
     no_check: bool,
-    as_json: bool,
-    output: str,
-    **place: Any,
-) -> None:
+) -> Output:
     """Trust jobs of a CI system. Running servers use it at once."""
-    with open_database(**place) as database:
-        from app.server.clock import utc_now
-        from app.server.core import issuer_rules
-        from app.server.core.trusted_issuers import AddIssuer, Draft
+    from app.server.core.trusted_issuers import NewIssuer, TrustedIssuers, parse_conditions
 
-        draft = Draft(organization, url, audience, issuer_rules.parse(claims), project, private_network)
-        if not no_check:
-            _probe(url, private_network)
-        added = AddIssuer(database, utc_now).do(operator(), draft)
-    if as_json or output == "json":
-        show_json(_shape(added))
-    else:
-        show(f"{added.organization} trusts {added.url}: {_conditions(added)}. Its id is {added.id}.")
+    new = NewIssuer(organization, url, audience, parse_conditions(claims), project, private_network)
+    if not no_check:
+        _check_discovery(url, private_network)
+    added = TrustedIssuers(database).add_issuer(operator(), new)
+    return Output(
+        _issuer_json(added),
+        f"{organization} trusts {url}: {_describe_conditions(added)}. Its id is {added.issuer.id}.",
+    )
 
 
-@click.command("list", cls=Leaf)
-@click.option("--org", "organization", default="", metavar="ORG", help="Only those of this organization.")
-@database_options
-@json_option
-@_output
-def list_(organization: str, as_json: bool, output: str, **place: Any) -> None:
+@database_command("list")
+@organization_filter()
+@output_option
+def list_(database: "Database", organization: str) -> Output:
     """List the trusted issuers."""
-    with open_database(**place) as database:
-        from app.server.core.trusted_issuers import ListIssuers
+    from app.server.core.trusted_issuers import TrustedIssuers
 
-        found = ListIssuers(database).do(organization)
-    if as_json or output == "json":
-        show_json([_shape(item) for item in found])
-    elif found:
-        headers = ("ID", "ORGANIZATION", "ISSUER", "AUDIENCE", "CONDITIONS", "ADDED (UTC)")
-        rows = [
-            (str(i.id), i.organization, i.url, i.audience, _conditions(i), in_table(i.created_at))
-            for i in found
-        ]
-        show(table(headers, rows))
-    else:
-        show("No CI system is trusted. Add one with: loopin server issuer add")
+    return list_output(
+        TrustedIssuers(database).list_issuers(organization),
+        _issuer_json,
+        ("ID", "ORGANIZATION", "ISSUER", "AUDIENCE", "CONDITIONS", "ADDED (UTC)"),
+        lambda details: (
+            str(details.issuer.id),
+            details.organization,
+            details.issuer.url,
+            details.issuer.audience,
+            _describe_conditions(details),
+            in_table(details.issuer.created_at),
+        ),
+        "No CI system is trusted. Add one with: loopin server issuer add",
+    )
 
 
-@click.command("remove", cls=Leaf)
+@database_command("remove")
 @click.option("--id", "issuer_id", required=True, metavar="ID", help="Its id, as listed.")
-@database_options
-@json_option
-@_output
-def remove(issuer_id: str, as_json: bool, output: str, **place: Any) -> None:
+@output_option
+def remove(database: "Database", issuer_id: str) -> Output:
     """Trust a CI system no longer, from the next call on."""
-    with open_database(**place) as database:
-        from app.server.clock import utc_now
-        from app.server.core.trusted_issuers import RemoveIssuer
+    from app.server.core.trusted_issuers import TrustedIssuers
 
-        RemoveIssuer(database, utc_now).do(operator(), issuer_id)
-    if as_json or output == "json":
-        show_json({"id": issuer_id, "removed": True})
-    else:
-        show("Removed. Its jobs are refused from now on.")
+    TrustedIssuers(database).remove_issuer(operator(), issuer_id)
+    return Output({"id": issuer_id, "removed": True}, "Removed. Its jobs are refused from now on.")
 
 
-def _probe(url: str, private: bool) -> None:
+def _check_discovery(url: str, private: bool) -> None:
     from app.oidc.discovery import read_keys
     from app.oidc.fetch import Fetcher
     from app.oidc.url_policy import server_reach
@@ -130,19 +119,20 @@ def _probe(url: str, private: bool) -> None:
         raise UsageError(error.message, hint="if that is your own network: --private-network") from error
 
 
-def _conditions(item: "Trusted") -> str:
-    said = ", ".join(f"{name}={pattern}" for name, pattern in item.claims.items())
-    return f"{said}, project {item.project}" if item.project else said
+def _describe_conditions(details: "IssuerDetails") -> str:
+    conditions = ", ".join(f"{name}={pattern}" for name, pattern in details.issuer.claims.items())
+    return f"{conditions}, project {details.project}" if details.project else conditions
 
 
-def _shape(item: "Trusted") -> dict[str, Any]:
+def _issuer_json(details: "IssuerDetails") -> dict[str, Any]:
+    issuer = details.issuer
     return {
-        "id": str(item.id),
-        "organization": item.organization,
-        "url": item.url,
-        "audience": item.audience,
-        "claims": dict(item.claims),
-        "project": item.project or None,
-        "private_network": item.allow_private,
-        "created_at": stamp(item.created_at),
+        "id": str(issuer.id),
+        "organization": details.organization,
+        "url": issuer.url,
+        "audience": issuer.audience,
+        "claims": dict(issuer.claims),
+        "project": details.project or None,
+        "private_network": issuer.allow_private,
+        "created_at": stamp(issuer.created_at),
     }

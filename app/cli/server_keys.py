@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,25 +44,22 @@ _kid = click.option("--kid", default="", metavar="KEY", help="The key, as listed
 def create(path: Path) -> None:
     """Make a ring with one key in a new file that only its owner can read."""
     with the_extra():
-        from app.server.core import key_ring as rings
+        from app.server.core import key_ring
 
-        rings.create(path)
+        key_ring.create(path)
     show(f"Made {path}. Keep a copy: without it nobody stays signed in and no API token works.")
 
 
 @click.command("add", cls=Leaf)
 @_file
 @database_options
-def add(
-    file: Path | None, data: Path | None, database_url: str | None, database_url_file: Path | None
-) -> None:
+def add(file: Path | None, **place: Any) -> None:
     """Add a key that verifies and does not sign yet, so that all hosts know it before one signs with it."""
-    path = _path(data, file)
-    with the_extra(), _trail(file, data, database_url, database_url_file) as record:
-        from app.server.core import audit
-        from app.server.core import key_ring as rings
+    path = _path(place["data"], file)
+    with the_extra(), _audit_trail(file, place) as record:
+        from app.server.core import audit, key_ring
 
-        _, key = rings.add(path)
+        _, key = key_ring.add(path)
         record(audit.SIGNING_KEY_ADD, str(key.kid))
     show(f"Key {key.kid} verifies. {_AFTERWARDS}")
     show(f"When all of them have read it, let it sign: loopin server keys rotate --kid {key.kid}")
@@ -72,20 +69,13 @@ def add(
 @_kid
 @_file
 @database_options
-def rotate(
-    kid: str,
-    file: Path | None,
-    data: Path | None,
-    database_url: str | None,
-    database_url_file: Path | None,
-) -> None:
+def rotate(kid: str, file: Path | None, **place: Any) -> None:
     """Put a new key in front, or one that was added: it signs from now on, the others still verify."""
-    path = _path(data, file)
-    with the_extra(), _trail(file, data, database_url, database_url_file) as record:
-        from app.server.core import audit
-        from app.server.core import key_ring as rings
+    path = _path(place["data"], file)
+    with the_extra(), _audit_trail(file, place) as record:
+        from app.server.core import audit, key_ring
 
-        ring = rings.rotate(path, kid)
+        ring = key_ring.rotate(path, kid)
         record(audit.SIGNING_KEY_ROTATE, str(ring.signing.kid))
     show(f"Key {ring.signing.kid} signs, {plural(len(ring.keys) - 1, 'other key')} in {path} verify.")
     show(_AFTERWARDS)
@@ -95,20 +85,13 @@ def rotate(
 @click.option("--kid", required=True, metavar="KEY", help="The key, as listed.")
 @_file
 @database_options
-def retire(
-    kid: str,
-    file: Path | None,
-    data: Path | None,
-    database_url: str | None,
-    database_url_file: Path | None,
-) -> None:
+def retire(kid: str, file: Path | None, **place: Any) -> None:
     """Take an old key out: sessions and API tokens that it signed end."""
-    path = _path(data, file)
-    with the_extra(), _trail(file, data, database_url, database_url_file) as record:
-        from app.server.core import audit
-        from app.server.core import key_ring as rings
+    path = _path(place["data"], file)
+    with the_extra(), _audit_trail(file, place) as record:
+        from app.server.core import audit, key_ring
 
-        rings.retire(path, kid)
+        key_ring.retire(path, kid)
         record(audit.SIGNING_KEY_RETIRE, kid)
     show(f"Key {kid} is out of {path}. {_AFTERWARDS}")
 
@@ -121,48 +104,43 @@ def list_(data: Path | None, file: Path | None, as_json: bool) -> None:
     """List the keys by their ids, the one that signs first; never the keys themselves."""
     path = _path(data, file)
     with the_extra():
-        from app.server.core import key_ring as rings
+        from app.server.core import key_ring
 
-        _print(rings.read(path), as_json)
+        _print(key_ring.read(path), as_json)
 
 
 def _print(ring: "KeyRing", as_json: bool) -> None:
-    found = [(str(key.kid), key is ring.signing) for key in ring.keys]
+    keys = [(str(key.kid), key is ring.signing) for key in ring.keys]
     if as_json:
-        show_json([{"kid": kid, "signs": signs} for kid, signs in found])
+        show_json([{"kid": kid, "signs": signs} for kid, signs in keys])
     else:
-        show(
-            table(
-                ("KEY", "USE"), [(kid, "signs and verifies" if signs else "verifies") for kid, signs in found]
-            )
-        )
+        rows = [(kid, "signs and verifies" if signs else "verifies") for kid, signs in keys]
+        show(table(("KEY", "USE"), rows))
 
 
 @contextmanager
-def _trail(
-    file: Path | None, data: Path | None, database_url: str | None, database_url_file: Path | None
-) -> "Iterator[Record]":
-    """Write what is done in the block into the audit trail, or say that it is not there.
+def _audit_trail(file: Path | None, place: dict[str, Any]) -> "Iterator[Record]":
+    """Record in the audit trail what the block does, or say that it is not there.
 
     The keys are in a file and may be changed where no database is. One that is named must be usable before
     they are.
     """
-    folder = (data or default_data()).absolute()
+    data = place["data"]
     # Keys that were named alone may be those of any server.
-    named = chosen_url(database_url, database_url_file) or (
-        (data or file is None) and (folder / "loopin.db").exists()
+    has_database = chosen_url(place["database_url"], place["database_url_file"]) or (
+        (data or file is None) and ((data or default_data()).absolute() / "loopin.db").exists()
     )
-    if not named:
+    if not has_database:
         yield lambda _action, _kid: None
         show("The audit trail does not have this: no database was named (--database-url-file).", err=True)
         return
-    with open_database(data, database_url, database_url_file) as database, database.write() as session:
+    with open_database(**place) as database, database.write() as session:
         from app.server.clock import utc_now
         from app.server.core import audit
 
         database.now(session)
         yield lambda action, kid: audit.record(
-            session, operator(), [audit.What(action, target_name=kid)], utc_now()
+            session, operator(), utc_now(), audit.Event(action, target_name=kid)
         )
 
 

@@ -6,19 +6,24 @@ import shlex
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import click
 from click.core import ParameterSource
 
 from app.cli import server_config
+from app.cli.groups import Leaf
 from app.cli.options import debug_option
+from app.cli.output import show, show_json, stamp, table
 from app.domain import durations
 from app.domain.errors import Cancelled, Failed, LoopinError, Unreachable, UsageError
 
@@ -26,12 +31,14 @@ if TYPE_CHECKING:
     # At run time they are imported when a command runs: they belong to the extra `server`.
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.server.core.audit import Who
+    from app.server.core.audit import Actor
     from app.server.persistence.engine import Database
 
 DATABASE_VARIABLE = "LOOPIN_DATABASE_URL"
 _FILE_HINT = f"put it into a file for --database-url-file, or into {DATABASE_VARIABLE}"
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+_ALIAS, _AS_JSON = "_alias", "app.cli.server_options.as_json"
 
 
 def span_in(unit: str) -> Callable[[click.Context, click.Parameter, str], timedelta]:
@@ -107,17 +114,126 @@ def _add_options(function: F, from_outside: Collection[str] | None) -> F:
     return function
 
 
-def place_words(
-    data: Path | None, database_url: str | None = None, database_url_file: Path | None = None
-) -> str:
-    """The options that name the same place again, for a command to paste."""
-    given = (("--data", data), ("--database-url", database_url), ("--database-url-file", database_url_file))
-    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in given if value)
+@dataclass(frozen=True, slots=True, repr=False)
+class Output:
+    """What a command prints: JSON where that is asked for, else text. `note` goes to standard error."""
+
+    json: Any
+    text: str
+    note: str = ""
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-email_argument = click.argument("email", required=False, metavar="EMAIL")
-email_option = click.option("--email", "--user", "email_option", hidden=True)
+def list_output(
+    rows: Sequence[T],
+    to_json: Callable[[T], Any],
+    headers: Sequence[str],
+    to_cells: Callable[[T], Sequence[str]],
+    empty: str,
+) -> Output:
+    """A list and a table, or the sentence `empty`."""
+    return Output(
+        [to_json(row) for row in rows], table(headers, [to_cells(row) for row in rows]) if rows else empty
+    )
+
+
+def json_object(row: object, *names: str) -> dict[str, Any]:
+    """These attributes as JSON: camelCase, ids as text, times as RFC 3339."""
+    return {_camel_case(name): _json_value(getattr(row, name)) for name in names}
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, datetime):
+        return stamp(value)
+    return str(value) if isinstance(value, UUID) else value
+
+
+def database_command(
+    name: str, json_help: str = "Print JSON."
+) -> Callable[[Callable[..., Output]], click.Command]:
+    """Make a command of a function from a database and its own options to what is printed."""
+
+    def decorate(function: Callable[..., Output]) -> click.Command:
+        @wraps(function)
+        def run(
+            *,
+            as_json: bool,
+            data: Path | None,
+            database_url: str | None,
+            database_url_file: Path | None,
+            **options: Any,
+        ) -> None:
+            for alias in [option for option in options if option.endswith(_ALIAS)]:
+                argument, value = alias.removesuffix(_ALIAS), options.pop(alias)
+                if bool(options[argument]) == bool(value):
+                    raise UsageError(f"exactly one {argument.upper()} is needed", hint="see --help")
+                options[argument] = options[argument] or value
+            with open_database(data, database_url, database_url_file) as database:
+                output = function(database, **options)
+            if as_json or click.get_current_context().meta.get(_AS_JSON):
+                show_json(output.json)
+                return
+            if output.note:
+                show(output.note, err=True)
+            if output.text:
+                show(output.text)
+
+        command = click.command(name, cls=Leaf)(run)
+        command.params.append(click.Option(["--json", "as_json"], is_flag=True, help=json_help))
+        place = _params()
+        server_config.add_sources(place, server_config.SHARED)
+        command.params += [*place, server_config.config_option(), debug_option()]
+        return command
+
+    return decorate
+
+
+def email_argument(function: F) -> F:
+    """Give a command `email`, as an argument or as a hidden option."""
+    option = click.option("--email", "--user", f"email{_ALIAS}", hidden=True)
+    return click.argument("email", required=False, metavar="EMAIL")(option(function))
+
+
+def name_argument(function: F) -> F:
+    """Give a command `name`, as an argument or as a hidden option."""
+    option = click.option("--name", f"name{_ALIAS}", hidden=True)
+    return click.argument("name", required=False, metavar="NAME")(option(function))
+
+
+def output_option(function: F) -> F:
+    """The commands of Chainloop call `--json` so."""
+
+    def read(ctx: click.Context, param: click.Parameter, value: str) -> None:
+        ctx.meta[_AS_JSON] = value == "json"
+
+    formats = click.Choice(["table", "json"])
+    option = click.option(
+        "-o", "--output", type=formats, default="table", hidden=True, expose_value=False, callback=read
+    )
+    return option(function)
+
+
+def organization_option(text: str) -> Callable[[F], F]:
+    """Give a command `organization`; it is required."""
+    return click.option("--org", "organization", required=True, metavar="ORG", help=text)
+
+
+def organization_filter(text: str = "Only those of this organization.") -> Callable[[F], F]:
+    """Give a command `organization`, empty for all."""
+    return click.option("--org", "organization", default="", metavar="ORG", help=text)
+
+
+def place_words(**place: Any) -> str:
+    """The options that name the same database again, for a command to paste."""
+    given = place or click.get_current_context().params
+    named = {name: given.get(name) for name in ("data", "database_url", "database_url_file")}
+    return "".join(
+        f" --{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in named.items() if value
+    )
 
 
 def default_data() -> Path:
@@ -167,10 +283,10 @@ def the_extra() -> Iterator[None]:
     except ArgumentError as error:
         raise UsageError("the database URL cannot be read", hint=_FILE_HINT) from error
     except SQLAlchemyError as error:
-        raise _told(error) from error
+        raise _describe(error) from error
 
 
-def _told(error: "SQLAlchemyError") -> LoopinError:
+def _describe(error: "SQLAlchemyError") -> LoopinError:
     from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
     cause = error.orig if isinstance(error, DBAPIError) else None
@@ -232,22 +348,15 @@ def open_database(
             database.close()
 
 
-def named(positional: str | None, option: str | None, what: str) -> str:
-    """The one that was given; raise UsageError when neither or both are."""
-    if bool(positional) == bool(option):
-        raise UsageError(f"exactly one {what} is needed", hint="see --help")
-    return positional or option or ""
-
-
-def operator() -> "Who":
+def operator() -> "Actor":
     """Whoever runs this command, for the audit trail: their account and machine."""
-    from app.server.core.audit import Who
+    from app.server.core.audit import Actor
 
     try:
         name = getpass.getuser()
     except (KeyError, OSError):
         name = str(os.getuid())
-    return Who("operator", None, name, socket.gethostname())
+    return Actor("operator", None, name, socket.gethostname())
 
 
 def new_password() -> str:

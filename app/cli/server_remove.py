@@ -1,34 +1,30 @@
 """`loopin server user remove`, `server org remove` and `server project remove`."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.groups import Leaf
-from app.cli.output import show, show_json
+from app.cli.output import show
 from app.cli.server_options import (
-    database_options,
+    Output,
+    database_command,
     email_argument,
-    email_option,
-    json_option,
-    named,
-    open_database,
+    name_argument,
     operator,
+    organization_option,
 )
 from app.cli.terminal import ask, can_ask
 from app.domain.errors import Cancelled, UsageError
 from app.domain.text import clean
 
 if TYPE_CHECKING:
-    # At run time it is imported when a command runs: it belongs to the extra `server`.
+    # At run time they are imported when a command runs: they belong to the extra `server`.
     from app.server.core.removal import RemovalPreview
+    from app.server.persistence.engine import Database
 
-_name = click.argument("name", required=False, metavar="NAME")
-_name_option = click.option("--name", "name_option", hidden=True)
-_org = click.option("--org", "organization", required=True, metavar="ORG", help="The project's organization.")
 _yes = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
-_JSON = {
+_JSON_NAMES = {
     "grants": "programs",
     "project_roles": "projectRoles",
     "tokens": "apiTokens",
@@ -36,78 +32,58 @@ _JSON = {
 }
 
 
-@click.command("remove", cls=Leaf)
+@database_command("remove")
 @email_argument
-@email_option
 @_yes
-@json_option
-@database_options
-def remove_user(email: str | None, email_option: str | None, yes: bool, as_json: bool, **place: Any) -> None:
+def remove_user(database: "Database", email: str, yes: bool) -> Output:
     """Remove a person for good. Shows what ends and asks first; without a terminal, --yes is needed.
 
     API tokens that they created and keys that they created for teams stay valid. The last owner of an
     organization cannot be removed. To keep somebody out, `disable` is enough.
     """
-    who = named(email, email_option, "EMAIL")
-    with open_database(**place) as database:
-        from app.server.clock import utc_now
-        from app.server.core.removal import RemoveUser
+    from app.server.core.removal import Removal
 
-        act = RemoveUser(database, utc_now)
-        shown = act.preview(who)
-        _confirm(f"the person {shown.name}", shown, yes)
-        act.do(operator(), shown)
-    _report({"email": shown.name}, f"Removed {shown.name}", shown, as_json)
+    removal = Removal(database)
+    shown = removal.preview_user(email)
+    _confirm(f"the person {shown.name}", shown, yes)
+    removal.remove_user(operator(), shown)
+    return _output({"email": shown.name}, f"Removed {shown.name}", shown)
 
 
-@click.command("remove", cls=Leaf)
-@_name
-@_name_option
+@database_command("remove")
+@name_argument
 @_yes
-@json_option
-@database_options
-def remove_org(name: str | None, name_option: str | None, yes: bool, as_json: bool, **place: Any) -> None:
+def remove_organization(database: "Database", name: str, yes: bool) -> Output:
     """Remove an organization for good. Shows what ends and asks first; without a terminal, --yes is needed.
 
     Its members keep their accounts on this server. Its name cannot be used again.
     """
-    wanted = named(name, name_option, "NAME")
-    with open_database(**place) as database:
-        from app.server.clock import utc_now
-        from app.server.core.removal import RemoveOrganization
+    from app.server.core.removal import Removal
 
-        act = RemoveOrganization(database, utc_now)
-        shown = act.preview(wanted)
-        _confirm(f"the organization {shown.name}", shown, yes)
-        act.do(operator(), shown)
-    _report({"organization": shown.name}, f"Removed {shown.name}", shown, as_json)
+    removal = Removal(database)
+    shown = removal.preview_organization(name)
+    _confirm(f"the organization {shown.name}", shown, yes)
+    removal.remove_organization(operator(), shown)
+    return _output({"organization": shown.name}, f"Removed {shown.name}", shown)
 
 
-@click.command("remove", cls=Leaf)
-@_name
-@_name_option
-@_org
+@database_command("remove")
+@name_argument
+@organization_option("The project's organization.")
 @_yes
-@json_option
-@database_options
-def remove_project(
-    name: str | None, name_option: str | None, organization: str, yes: bool, as_json: bool, **place: Any
-) -> None:
+def remove_project(database: "Database", name: str, organization: str, yes: bool) -> Output:
     """Remove a project for good. Shows what ends and asks first; without a terminal, --yes is needed.
 
     Its API tokens end with it.
     """
-    wanted = named(name, name_option, "NAME")
-    with open_database(**place) as database:
-        from app.server.clock import utc_now
-        from app.server.core.removal import RemoveProject
+    from app.server.core.removal import Removal
 
-        act = RemoveProject(database, utc_now)
-        shown = act.preview(organization, wanted)
-        _confirm(f"the project {shown.name} of {organization}", shown, yes)
-        act.do(operator(), shown)
-    where = {"organization": organization, "project": shown.name}
-    _report(where, f"Removed project {shown.name} of {organization}", shown, as_json)
+    removal = Removal(database)
+    shown = removal.preview_project(organization, name)
+    _confirm(f"the project {shown.name} of {organization}", shown, yes)
+    removal.remove_project(operator(), shown)
+    fields = {"organization": organization, "project": shown.name}
+    return _output(fields, f"Removed project {shown.name} of {organization}", shown)
 
 
 def _confirm(what: str, shown: "RemovalPreview", yes: bool) -> None:
@@ -128,15 +104,15 @@ def _confirm(what: str, shown: "RemovalPreview", yes: bool) -> None:
         raise Cancelled("nothing was removed")
 
 
-def _report(where: dict[str, str], done: str, shown: "RemovalPreview", as_json: bool) -> None:
-    if as_json:
-        left = {"left": _shape(shown.kept)} if shown.kept else {}
-        show_json(where | {"removed": True, "ended": _shape(shown.counts)} | left)
-        return
+def _output(fields: dict[str, str], text: str, shown: "RemovalPreview") -> Output:
     from app.server.core.removal import describe_counts
 
-    show(f"{done}. Ended: {describe_counts(shown.counts)}.")
+    left = {"left": _counts_json(shown.kept)} if shown.kept else {}
+    return Output(
+        fields | {"removed": True, "ended": _counts_json(shown.counts)} | left,
+        f"{text}. Ended: {describe_counts(shown.counts)}.",
+    )
 
 
-def _shape(counts: Mapping[str, int]) -> dict[str, int]:
-    return {_JSON.get(name, name): count for name, count in counts.items()}
+def _counts_json(counts: Mapping[str, int]) -> dict[str, int]:
+    return {_JSON_NAMES.get(name, name): count for name, count in counts.items()}

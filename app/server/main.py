@@ -15,7 +15,7 @@ from typing import Any
 
 from app.domain.event_loop import run_to_end
 from app.server import descriptors, log, sample_data, sample_gumloop, unexpected
-from app.server.core.services import build
+from app.server.core.services import build_services
 from app.server.directions import Directions, directions
 from app.server.persistence.engine import Database
 from app.server.rpc.server import RpcServer
@@ -61,7 +61,7 @@ class Server:
         self._settings = settings.check()
         self._first = first
         self._certificate = certificate(settings.tls_cert, settings.tls_key)
-        self._parts = parts = build(settings)
+        self._parts = parts = build_services(settings)
         if settings.seed:
             sample_data.seed(parts)
             sample_gumloop.add(parts)
@@ -70,7 +70,7 @@ class Server:
         self._rpc = RpcServer(parts)
         self._http = HttpServer(settings, self._certificate, self._grace)
         self.sweeper = Sweeper(parts.sweep, settings.sweep_interval, parts.metrics)
-        self._tidier = Tidier(parts.tidy_up)
+        self._tidier = Tidier(parts.cleanup)
 
     async def start(self) -> Running:
         """Serve, and return when both ports answer."""
@@ -93,7 +93,7 @@ class Server:
 
     def reload(self) -> None:
         """Read keys and certificate again; what is no good is logged, and what is in use stays."""
-        self._parts.ring.reload()
+        self._parts.key_ring.reload()
         if self._certificate:
             self._certificate.reload()
 
@@ -137,7 +137,7 @@ def check(settings: ServerSettings) -> None:
     """Read certificate and keys and prepare the database; raise what a start would raise."""
     os.umask(0o077)
     certificate(settings.tls_cert, settings.tls_key)
-    build(settings).database.close()
+    build_services(settings).database.close()
 
 
 def serve(

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from app.domain import permissions
 from app.domain.organizations import ProjectRole, Role
-from app.server.core.services import Parts
-from app.server.core.token_signing import TokenSubject
+from app.server.core.services import Services
+from app.server.core.token_signing import APITokenClaims
 from app.server.persistence.models import APIToken, Membership, Organization, Project, ProjectMembership, User
 
 PASSWORD = "demo-password-not-real"
@@ -105,7 +105,7 @@ SAMPLES = (*_NEVER_USED, *_SOON_EXPIRED, *_IDLE, *_IN_USE, *_REVOKED)
 _MARGIN = 2 * _HOUR
 
 
-def seed(parts: Parts) -> None:
+def seed(parts: Services) -> None:
     """Add the sample data; nothing happens when it is already there."""
     now = parts.clock()
     with parts.database.write() as session:
@@ -139,7 +139,7 @@ def logins() -> dict[str, Any]:
     }
 
 
-def api_token(parts: Parts) -> dict[str, Any]:
+def api_token(parts: Services) -> dict[str, Any]:
     """The sample API token to sign in with, as long as nobody revoked it.
 
     A JWT is never stored, but whoever has the signing key can issue the same one again.
@@ -155,8 +155,10 @@ def api_token(parts: Parts) -> dict[str, Any]:
     if row is None:
         return {}
     token, organization = row
-    subject = TokenSubject(token.id, token.name, (organization.id, organization.name), None, token.expires_at)
-    return {"api_token": {"name": token.name, "jwt": parts.tokens.for_api_token(subject)}}
+    subject = APITokenClaims(
+        token.id, token.name, (organization.id, organization.name), None, token.expires_at
+    )
+    return {"api_token": {"name": token.name, "jwt": parts.signer.sign_api_token(subject)}}
 
 
 def _organization(session: Session, name: str, now: datetime, threshold: int | None) -> UUID:

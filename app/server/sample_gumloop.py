@@ -7,15 +7,19 @@ from sqlalchemy import select
 
 from app.server import sample_data
 from app.server.core.api_keys import add_key
-from app.server.core.services import Parts
-from app.server.persistence.models import Organization, User
-from app.server.persistence.oauth_models import APIKey, Team
+from app.server.core.services import Services
+from app.server.persistence.models import (
+    APIKey,
+    Organization,
+    Team,
+    User,
+)
 
 API_KEY = "gum_demo_not_a_real_key_ada"
 TEAMS = ((sample_data.ORGANIZATION, ("growth", "support")), (sample_data.OTHER_ORGANIZATION, ("research",)))
 
 
-def add(parts: Parts) -> None:
+def add(parts: Services) -> None:
     """Add teams and the owner's key; nothing happens when the teams are already there."""
     now = parts.clock()
     with parts.database.write() as session:
@@ -30,7 +34,7 @@ def add(parts: Parts) -> None:
             add_key(session, API_KEY, owner, None, now)
 
 
-def logins(parts: Parts) -> dict[str, Any]:
+def logins(parts: Services) -> dict[str, Any]:
     """What the line at the start shows: user ID and key of the sample owner."""
     with parts.database.read() as session:
         owner: UUID = session.scalars(select(User.id).where(User.email == sample_data.OWNER)).one()

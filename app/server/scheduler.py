@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 
 from app.server import log, metrics
 from app.server.clock import utc_now
-from app.server.core.sweep import Sweep
-from app.server.core.tidying import TidyUp
+from app.server.core.sweep import Cleanup, Sweep
 from app.server.metrics import Metrics
 from app.server.persistence.errors import NoDatabase
 
@@ -152,7 +151,7 @@ class Sweeper(PeriodicTask):
 class Tidier(PeriodicTask):
     """Drops what nothing asks for any more, whether or not this server sweeps."""
 
-    def __init__(self, tidy_up: TidyUp, guard: ClockGuard | None = None) -> None:
+    def __init__(self, tidy_up: Cleanup, guard: ClockGuard | None = None) -> None:
         super().__init__("tidier", TIDY_INTERVAL, tidy_up.now, guard)
         self._tidy_up = tidy_up
 

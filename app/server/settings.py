@@ -12,11 +12,12 @@ from app.domain.errors import UsageError
 from app.domain.inactivity import SWEEP_INTERVAL
 from app.domain.loopback import is_loopback_host
 from app.server import secret_files
-from app.server.core.oauth_rules import GRANT_LIFE
 from app.server.provider_settings import ProviderSettings
 
 SEEDS = ("demo",)
 MAX_SESSION_LIFE = timedelta(days=365)
+# From a person's consent on: no refresh makes a grant live longer.
+GRANT_LIFE = timedelta(days=30)
 MIN_GRANT_LIFE = timedelta(hours=1)
 LOGIN_LIFE, BRIEF_LIFE = timedelta(days=7), timedelta(seconds=10)
 """Of a browser login for programs, as with the vendor: with `long-lived=true`, and without."""

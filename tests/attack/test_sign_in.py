@@ -12,11 +12,14 @@ import pytest
 from sqlalchemy import event
 
 from app.domain.errors import NotSignedIn
-from app.server.core.accounts import AddUser, NewPerson
-from app.server.core.audit import Who
+from app.server.core.accounts import (
+    Accounts,
+    NewUser,
+)
+from app.server.core.audit import Actor
 from app.server.core.passwords import Passwords
 from app.server.core.rate_limit import PER_ACCOUNT
-from app.server.core.services import build
+from app.server.core.services import build_services
 from app.server.settings import ServerSettings
 from app.server.web.app import make_app
 from tests.attack.conftest import SECRETS
@@ -82,7 +85,7 @@ def test_rfc6265bis_8_4_a_cookie_from_before_the_sign_in_is_worth_nothing_after_
 
 def test_rfc6265bis_4_1_3_2_behind_tls_the_cookie_is_bound_to_this_host(tmp_path: Path) -> None:
     settings = ServerSettings(data=tmp_path, public_url="https://accounts.example")
-    client = make_app(build(settings), "https://accounts.example").test_client()
+    client = make_app(build_services(settings), "https://accounts.example").test_client()
     cookie = client.get("/account/sign-in").headers["Set-Cookie"]
     assert cookie.startswith("__Host-")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
@@ -127,21 +130,21 @@ def test_owasp_an_unknown_person_costs_the_same_hash(monkeypatch: pytest.MonkeyP
 
 def test_owasp_an_unknown_person_costs_as_many_writes(tmp_path: Path) -> None:
     """The other thing that a stopwatch would see: what is stored for good while the caller waits."""
-    parts = build(ServerSettings(data=tmp_path))
+    parts = build_services(ServerSettings(data=tmp_path))
     writes = list[str]()
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         if statement.startswith(("INSERT", "UPDATE")):
             writes.append(statement.partition(" ")[0])
 
-    person = NewPerson("known@acme.example")
-    AddUser(parts.database, parts.passwords, parts.clock).do(Who("system"), person, "right and long")
+    person = NewUser("known@acme.example")
+    Accounts(parts.database, parts.clock).add_user(Actor("system"), person, "right and long")
     event.listen(parts.database.engine, "before_cursor_execute", note)
     counts = []
     for email in ("known@acme.example", "unknown@acme.example"):
         writes.clear()
         with pytest.raises(NotSignedIn):
-            parts.sign_in.do(email, "wrong", "203.0.113.1")
+            parts.sessions.sign_in(email, "wrong", "203.0.113.1")
         counts.append(len(writes))
     parts.database.close()
     assert counts == [2, 2]

@@ -52,7 +52,7 @@ def people(server: AccountServer, count: int) -> list[tuple[str, str]]:
     """Add so many owners, ten to an organization; return (e-mail address, JWT)."""
     url = databases.url_of(server.data)
     shared = "" if url.startswith("sqlite") else url
-    made = services.build(ServerSettings(data=server.data, database_url=shared))
+    made = services.build_services(ServerSettings(data=server.data, database_url=shared))
     now, hashed, found = datetime.now(UTC), made.passwords.hash(PASSWORD), []
     with made.database.write() as session:
         for number in range(count):
@@ -68,7 +68,9 @@ def people(server: AccountServer, count: int) -> list[tuple[str, str]]:
             entered = LoginSession(user_id=user.id, created_at=now, expires_at=now + timedelta(days=1))
             session.add_all([entered, _owner(user.id, place.id, now)])
             session.flush()
-            found.append((user.email, made.tokens.for_person(user.id, entered.id, entered.expires_at)))
+            found.append(
+                (user.email, made.signer.sign_session_token(user.id, entered.id, entered.expires_at))
+            )
     made.database.close()
     return found
 

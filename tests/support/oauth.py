@@ -15,11 +15,13 @@ from uuid import UUID
 import httpx
 from flask.testing import FlaskClient
 
-from app.server import sample_data
+from app.server import opaque_tokens, sample_data
 from app.server.clock import utc_now
-from app.server.core import opaque_tokens
 from app.server.persistence.engine import Database
-from app.server.persistence.oauth_models import OAuthClient, Team
+from app.server.persistence.models import (
+    OAuthClient,
+    Team,
+)
 from tests.support.http_client import http_client
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, csrf_of
@@ -234,7 +236,7 @@ def add_client(database: Database, redirect_uri: str, secret: str = "") -> str:
     """Add a client of another program, as version 1.0 registered them; return its ID."""
     client = OAuthClient(
         client_id=f"client-{secrets.token_hex(8)}",
-        client_secret=opaque_tokens.digest(secret) if secret else None,
+        client_secret=opaque_tokens.hash_secret(secret) if secret else None,
         client_id_issued_at=0,
         client_secret_expires_at=0,
     )

@@ -11,16 +11,21 @@ import pytest
 
 from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 from app.server.clock import utc_now
-from app.server.core.accounts import AddUser, NewPerson
-from app.server.core.audit import Who
-from app.server.core.memberships import AddOrganization, AddProject, SetMembership
-from app.server.core.passwords import Passwords
-from app.server.core.project_members import AddProjectMember, ProjectRef
+from app.server.core.accounts import (
+    Accounts,
+    NewUser,
+)
+from app.server.core.audit import Actor
+from app.server.core.memberships import Memberships
+from app.server.core.organizations import Organizations
+from app.server.core.projects import (
+    Projects,
+)
 from app.server.persistence.engine import Database
 from tests.support import databases
 from tests.support.server import AccountServer, sign_in
 
-OPERATOR = Who("operator", name="test")
+OPERATOR = Actor("operator", name="test")
 PASSWORD = "member-password-not-real"
 PROJECTS = ("web", "ml")
 
@@ -76,15 +81,15 @@ class Organization:
 
     def add_member(self, email: str, role: str) -> Member:
         """Add a person who is in no other organization; without a role they are in none."""
-        AddUser(self.database, Passwords(), utc_now).do(OPERATOR, NewPerson(email), PASSWORD)
+        Accounts(self.database, utc_now).add_user(OPERATOR, NewUser(email), PASSWORD)
         if role:
-            SetMembership(self.database, utc_now).do(OPERATOR, email, self.name, Role(role))
+            Memberships(self.database, utc_now).set_membership(OPERATOR, email, self.name, Role(role))
         return Member(self.server, email)
 
     def join_project(self, member: Member, project: str, role: str) -> None:
         """Give a member or contributor a role ("admin", "viewer") in a project."""
-        where = ProjectRef(self.name, project)
-        AddProjectMember(self.database, utc_now).do(OPERATOR, member.email, where, ProjectRole(role))
+        projects = Projects(self.database, utc_now)
+        projects.set_member(OPERATOR, member.email, self.name, project, ProjectRole(role))
 
 
 def add_organization(
@@ -92,9 +97,9 @@ def add_organization(
 ) -> Organization:
     """Add an organization with a name that no other has, unless one is given."""
     name = name or f"org-{uuid4().hex[:12]}"
-    made = AddOrganization(database, utc_now).do(OPERATOR, name)
+    made = Organizations(database, utc_now).add_organization(OPERATOR, name)
     for project in projects:
-        AddProject(database, utc_now).do(OPERATOR, name, project)
+        Projects(database, utc_now).add_project(OPERATOR, name, project)
     return Organization(server, database, name, made)
 
 

@@ -1,9 +1,9 @@
 """Who calls, as the server sees it."""
 
-from app.server.core.principals import Actor
-from app.server.core.services import Parts
+from app.server.core.principals import Principal
+from app.server.core.services import Services
 
 
-def identify(parts: Parts, bearer: str, organization: str = "") -> Actor:
+def identify(parts: Services, bearer: str, organization: str = "") -> Principal:
     """The principal of a call with this bearer, about that organization."""
-    return parts.identify.load(parts.identify.verify(bearer), organization)
+    return parts.authentication.load_principal(parts.authentication.verify_token(bearer), organization)

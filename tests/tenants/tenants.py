@@ -12,18 +12,24 @@ from app.domain import permissions
 from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.core.api_keys import add_key
-from app.server.core.audit import Who
-from app.server.core.services import Parts, build
-from app.server.core.trusted_issuers import AddIssuer, Draft
+from app.server.core.audit import Actor
+from app.server.core.services import (
+    Services,
+    build_services,
+)
+from app.server.core.trusted_issuers import (
+    NewIssuer,
+    TrustedIssuers,
+)
 from app.server.persistence.models import (
     LoginSession,
     Membership,
     Organization,
     Project,
     ProjectMembership,
+    Team,
     User,
 )
-from app.server.persistence.oauth_models import Team
 from app.server.settings import ServerSettings
 from tests.integration.server.callers import Caller
 from tests.support.issuer import Issuer
@@ -96,7 +102,7 @@ def _is_id(word: str) -> bool:
 @contextmanager
 def tenants(server: AccountServer, issuer: Issuer) -> Iterator[Mapping[str, Tenant]]:
     """Both, with names that nobody else on the server has."""
-    made = build(ServerSettings(data=server.data))
+    made = build_services(ServerSettings(data=server.data))
     hashed = made.passwords.hash(PASSWORD)
     with ExitStack() as stack:
         yield {name: _tenant(server, made, issuer, name, hashed, stack) for name in NAMES}
@@ -104,7 +110,7 @@ def tenants(server: AccountServer, issuer: Issuer) -> Iterator[Mapping[str, Tena
 
 
 def _tenant(
-    server: AccountServer, made: Parts, issuer: Issuer, side: str, hashed: str, stack: ExitStack
+    server: AccountServer, made: Services, issuer: Issuer, side: str, hashed: str, stack: ExitStack
 ) -> Tenant:
     name = f"{side}-{uuid4().hex[:8]}"
     now, place, project, team, spare = datetime.now(UTC), uuid4(), uuid4(), uuid4(), uuid4()
@@ -121,8 +127,9 @@ def _tenant(
     with made.database.write() as session:
         add_key(session, keys["person"], UUID(staff["owner"].user_id), None, now)
         add_key(session, keys["team"], UUID(staff["owner"].user_id), team, now)
-    AddIssuer(made.database, made.clock).do(
-        Who("operator", name="test"), Draft(name, issuer.name, "chainloop", {"project_path": f"{name}/*"})
+    TrustedIssuers(made.database, made.clock).add_issuer(
+        Actor("operator", name="test"),
+        NewIssuer(name, issuer.name, "chainloop", {"project_path": f"{name}/*"}),
     )
     tokens, bearers = _tokens(server, staff["owner"].jwt, f"{name}-web")
     bearers["CI job"] = issuer.gitlab(project_path=f"{name}/web").reveal()
@@ -141,7 +148,7 @@ def _tenant(
 
 def _staff(
     server: AccountServer,
-    made: Parts,
+    made: Services,
     role: str,
     place: tuple[str, UUID],
     project: UUID,
@@ -168,7 +175,7 @@ def _staff(
         session.flush()
         if Role(belongs.role) in PROJECT_SCOPED:
             session.add(_joined(membership, project, now))
-        jwt = made.tokens.for_person(user.id, entered.id, entered.expires_at)
+        jwt = made.signer.sign_session_token(user.id, entered.id, entered.expires_at)
     browser = stack.enter_context(httpx.Client(base_url=server.http, trust_env=False, timeout=30))
     person, proof = Person(browser), Proof()
     assert person.sign_in(email, PASSWORD).status_code == 303

@@ -1,39 +1,43 @@
-"""People, as the operator of the server manages them."""
+"""People and their access, as the operator of the server manages them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.errors import AlreadyExists, NotFound, UsageError
 from app.domain.text import clean
-from app.server.clock import Clock
-from app.server.core import audit, rate_limit
-from app.server.core.access import Ended, end_grants, end_keys, end_sessions, own_key
-from app.server.core.passwords import MAX_LENGTH, Passwords
-from app.server.core.recheck import locked
+from app.server.clock import Clock, utc_now
+from app.server.core import access, audit, rate_limit
+from app.server.core.access import (
+    AllowedProgram,
+    CreatedToken,
+    EndedAccess,
+    KeyDetails,
+)
+from app.server.core.passwords import check_password, hash_password
+from app.server.core.principals import with_lock
 from app.server.persistence.engine import Database
-from app.server.persistence.models import APIToken, Membership, Organization, User
+from app.server.persistence.models import APIToken, LoginSession, Membership, Organization, User
 
-MIN_PASSWORD = 12
 MAX_EMAIL, MAX_NAME = 320, 200
 USER_ADD, USER_DISABLE, USER_ENABLE = "user.add", "user.disable", "user.enable"
 USER_RESET, USER_UNLOCK = "user.reset_password", "user.unlock"
 
 
 @dataclass(frozen=True, slots=True)
-class NewPerson:
+class NewUser:
     """Who is added."""
 
     email: str
     first_name: str = ""
     last_name: str = ""
 
-    def check(self) -> "NewPerson":
+    def check(self) -> "NewUser":
         """Return self with the address in lower case, or raise UsageError."""
         email = self.email.strip().lower()
         local, _, host = email.rpartition("@")
@@ -41,12 +45,12 @@ class NewPerson:
             raise UsageError(f"{self.email[:80]!r} is not an e-mail address", hint="write ada@acme.example")
         if clean(email) != email or max(len(self.first_name), len(self.last_name)) > MAX_NAME:
             raise UsageError("that name cannot be stored", hint=f"use up to {MAX_NAME} plain characters")
-        return NewPerson(email, clean(self.first_name.strip()), clean(self.last_name.strip()))
+        return NewUser(email, clean(self.first_name.strip()), clean(self.last_name.strip()))
 
 
 @dataclass(frozen=True, slots=True)
-class PersonRow:
-    """One person and the places they have, as (organization, role).
+class UserSummary:
+    """One person and their memberships, as (organization, role).
 
     `tokens` is how many of the API tokens that work they created; these outlive their access.
     """
@@ -56,184 +60,187 @@ class PersonRow:
     name: str
     created_at: datetime
     disabled_at: datetime | None
-    places: Sequence[tuple[str, str]]
+    memberships: Sequence[tuple[str, str]]
     tokens: int = 0
 
 
-def check_password(password: str) -> str:
-    """Return `password`, or raise UsageError for one that is too short or too long."""
-    if not MIN_PASSWORD <= len(password) <= MAX_LENGTH:
-        raise UsageError(
-            f"a password has {MIN_PASSWORD} to {MAX_LENGTH} characters", hint="four random words will do"
-        )
-    return password
+@dataclass(frozen=True, slots=True)
+class UserDetails:
+    """A person with what is open in their name.
+
+    Without `has_password` they sign in through the identity provider only.
+    """
+
+    summary: UserSummary
+    has_password: bool
+    sessions: Sequence[LoginSession]
+    grants: Sequence[AllowedProgram]
+    keys: Sequence[KeyDetails]
+    tokens: Sequence[CreatedToken]
 
 
-class AddUser:
-    """Add a person, who belongs to no organization yet. Raises UsageError, AlreadyExists."""
+class Accounts:
+    """Everybody who may sign in. Raises NotFound for an e-mail address that nobody has."""
 
-    def __init__(self, database: Database, passwords: Passwords, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
-        self._passwords = passwords
         self._clock = clock
 
-    def do(self, by: audit.Who, person: NewPerson, password: str) -> UUID:
-        """Return the new person's id."""
-        person = person.check()
-        hashed = self._passwords.hash(check_password(password))
+    def add_user(self, by: audit.Actor, user: NewUser, password: str) -> UUID:
+        """Add a person, who belongs to no organization yet. Raises UsageError, AlreadyExists."""
+        user = user.check()
+        password_hash = hash_password(check_password(password))
         try:
             with self._database.write() as session:
                 now = self._clock()
                 row = User(
-                    email=person.email,
-                    first_name=person.first_name,
-                    last_name=person.last_name,
-                    password_hash=hashed,
+                    email=user.email,
+                    first_name=user.first_name,
+                    last_name=user.last_name,
+                    password_hash=password_hash,
                     created_at=now,
                     updated_at=now,
                 )
                 session.add(row)
                 session.flush()
-                what = audit.What(USER_ADD, target_id=row.id, target_name=row.email)
-                audit.record(session, by, [what], now)
+                audit.record(session, by, now, _event(USER_ADD, row))
         except IntegrityError as error:
-            raise AlreadyExists(f"{person.email} is here already") from error
+            raise AlreadyExists(f"{user.email} is here already") from error
         return row.id
 
-
-class ListUsers:
-    """Everybody, by e-mail address."""
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    def do(self) -> list[PersonRow]:
-        """List them."""
+    def list_users(self) -> Sequence[UserSummary]:
+        """Everybody, by e-mail address."""
         with self._database.read() as session:
-            return person_rows(session, self._clock())
+            return _read_summaries(session, self._clock())
 
+    def read_user(self, email: str) -> UserDetails:
+        """One person with what is open now; what has expired is left out."""
+        with self._database.read() as session:
+            user, now = find_user(session, email, lock=False), self._clock()
+            [summary] = _read_summaries(session, now, user.id)
+            return UserDetails(
+                summary,
+                bool(user.password_hash),
+                access.read_sessions(session, user.id, now),
+                access.read_grants(session, user.id, now),
+                access.read_keys(session, user.id),
+                access.read_created_tokens(session, user.id, now),
+            )
 
-class Unlock:
-    """Let a person try again after too many wrong passwords, whoever typed them. Raises NotFound."""
+    def disable_user(self, by: audit.Actor, email: str) -> EndedAccess:
+        """Keep a person out; return what ended."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
+        def disable(session: Session) -> EndedAccess:
+            user, now = find_user(session, email), self._clock()
+            user.disabled_at, user.updated_at = user.disabled_at or now, now
+            ended = access.end_all_access(session, user.id, now)
+            audit.record(session, by, now, _event(USER_DISABLE, user, ended))
+            return ended
 
-    def do(self, by: audit.Who, email: str) -> int:
-        """Return how many failures no longer count."""
+        return self._database.transact(disable)
+
+    def enable_user(self, by: audit.Actor, email: str) -> EndedAccess:
+        """Let a person in again; nothing ends."""
+
+        def enable(session: Session) -> EndedAccess:
+            user, now = find_user(session, email), self._clock()
+            user.disabled_at, user.updated_at = None, now
+            audit.record(session, by, now, _event(USER_ENABLE, user, EndedAccess()))
+            return EndedAccess()
+
+        return self._database.transact(enable)
+
+    def reset_password(self, by: audit.Actor, email: str, password: str) -> EndedAccess:
+        """Give a person a new password; return what ended. Raises UsageError."""
+        password_hash = hash_password(check_password(password))
+
+        def reset(session: Session) -> EndedAccess:
+            user, now = find_user(session, email), self._clock()
+            user.password_hash, user.updated_at = password_hash, now
+            ended = access.end_all_access(session, user.id, now)
+            rate_limit.clear(session, user.email)
+            audit.record(session, by, now, _event(USER_RESET, user, ended))
+            return ended
+
+        return self._database.transact(reset)
+
+    def unlock_user(self, by: audit.Actor, email: str) -> int:
+        """Let a person try again after too many wrong passwords; return how many failures no longer count."""
         with self._database.write() as session:
-            user = find(session, email)
+            user = find_user(session, email)
             cleared = rate_limit.clear(session, user.email)
             details = {"failures": cleared}
-            what = audit.What(USER_UNLOCK, target_id=user.id, target_name=user.email, details=details)
-            audit.record(session, by, [what], self._clock())
+            event = audit.Event(USER_UNLOCK, target_id=user.id, target_name=user.email, details=details)
+            audit.record(session, by, self._clock(), event)
         return cleared
 
+    def end_sessions(self, by: audit.Actor, email: str, only: UUID | None = None) -> EndedAccess:
+        """End sessions, or `only` one; browsers and programs that used them are signed out."""
+        return EndedAccess(sessions=self._end(by, email, only, access.end_and_list_sessions))
 
-class SetAccess:
-    """Keep a person out, or let them in again. Raises NotFound.
+    def end_grants(self, by: audit.Actor, email: str, only: UUID | None = None) -> EndedAccess:
+        """End what the person allowed programs, with all of their tokens."""
+        return EndedAccess(grants=self._end(by, email, only, access.end_and_list_grants))
 
-    Whoever is kept out is signed out everywhere in the same moment: their sessions, the programs they
-    allowed and their own keys end. API tokens belong to the organization and stay valid.
-    """
+    def delete_keys(self, by: audit.Actor, email: str, only: UUID | None = None) -> EndedAccess:
+        """Delete the person's own API key, and those that they created for teams."""
+        return EndedAccess(keys=self._end(by, email, only, access.end_and_list_keys))
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
+    def _end(
+        self,
+        by: audit.Actor,
+        email: str,
+        only: UUID | None,
+        end_and_list: Callable[[Session, User, datetime, UUID | None], list[audit.Event]],
+    ) -> int:
+        def end(session: Session) -> int:
+            user, now = find_user(session, email), self._clock()
+            events = end_and_list(session, user, now, only)
+            if only is not None and not events:
+                raise NotFound(f"{user.email} has none with the ID {only}", hint="leave it out to list them")
+            audit.record(session, by, now, *events)
+            return len(events)
 
-    def do(self, by: audit.Who, email: str, allowed: bool) -> Ended:
-        """Return what ended."""
-        return self._database.transact(lambda session: self._set(session, by, email, allowed))
-
-    def _set(self, session: Session, by: audit.Who, email: str, allowed: bool) -> Ended:
-        user = find(session, email)
-        now = self._clock()
-        if allowed:
-            user.disabled_at = None
-        else:
-            user.disabled_at = user.disabled_at or now
-        user.updated_at = now
-        ended = Ended() if allowed else _end(session, user.id, now)
-        action = USER_ENABLE if allowed else USER_DISABLE
-        audit.record(session, by, [_about(action, user, ended)], now)
-        return ended
-
-
-class ResetPassword:
-    """Give a person a new password and end every session that began with the old one. Raises NotFound."""
-
-    def __init__(self, database: Database, passwords: Passwords, clock: Clock) -> None:
-        self._database = database
-        self._passwords = passwords
-        self._clock = clock
-
-    def do(self, by: audit.Who, email: str, password: str) -> Ended:
-        """Return what ended."""
-        hashed = self._passwords.hash(check_password(password))
-        return self._database.transact(lambda session: self._reset(session, by, email, hashed))
-
-    def _reset(self, session: Session, by: audit.Who, email: str, hashed: str) -> Ended:
-        user = find(session, email)
-        now = self._clock()
-        user.password_hash, user.updated_at = hashed, now
-        ended = _end(session, user.id, now)
-        rate_limit.clear(session, user.email)
-        audit.record(session, by, [_about(USER_RESET, user, ended)], now)
-        return ended
+        return self._database.transact(end)
 
 
-def person_rows(session: Session, now: datetime, only: UUID | None = None) -> list[PersonRow]:
-    """Everybody, or one person."""
-    places: dict[UUID, list[tuple[str, str]]] = {}
-    joined = select(Membership.user_id, Organization.name, Membership.role)
-    joined = joined.join(Organization, Organization.id == Membership.organization_id)
-    counted = select(APIToken.created_by, func.count()).where(*lives_on(now)).group_by(APIToken.created_by)
-    people = select(User).order_by(User.email)
-    if only is not None:
-        joined, people = joined.where(Membership.user_id == only), people.where(User.id == only)
-        counted = counted.where(APIToken.created_by == only)
-    for user_id, name, role in session.execute(joined.order_by(Organization.name)):
-        places.setdefault(user_id, []).append((name, role))
-    tokens = dict(session.execute(counted).all())
-    return [
-        PersonRow(
-            user.id,
-            user.email,
-            f"{user.first_name} {user.last_name}".strip(),
-            user.created_at,
-            user.disabled_at,
-            places.get(user.id, ()),
-            tokens.get(user.id, 0),
-        )
-        for user in session.scalars(people)
-    ]
-
-
-def find(session: Session, email: str, hold: bool = True) -> User:
-    """The person with this address, held until the transaction ends unless told not to; raise NotFound."""
+def find_user(session: Session, email: str, lock: bool = True) -> User:
+    """The person with this address, locked for writing unless told not to; raise NotFound."""
     query = select(User).where(User.email == email.strip().lower())
-    user = session.scalar(locked(query, write=True) if hold else query)
+    user = session.scalar(with_lock(query, write=True) if lock else query)
     if user is None:
         raise NotFound(f"nobody here is called {email[:80]}", hint="see: loopin server user list")
     return user
 
 
-def _about(action: str, user: User, ended: Ended) -> audit.What:
-    return audit.What(action, target_id=user.id, target_name=user.email, details=ended.counts)
+def _read_summaries(session: Session, now: datetime, only: UUID | None = None) -> list[UserSummary]:
+    """Everybody, or one person."""
+    users = select(User).order_by(User.email)
+    joined = select(Membership.user_id, Organization.name, Membership.role)
+    joined = joined.join(Organization, Organization.id == Membership.organization_id)
+    counted = select(APIToken.created_by, func.count()).where(*access.is_active_token(now))
+    if only is not None:
+        users, joined = users.where(User.id == only), joined.where(Membership.user_id == only)
+        counted = counted.where(APIToken.created_by == only)
+    memberships: dict[UUID, list[tuple[str, str]]] = {}
+    for user_id, name, role in session.execute(joined.order_by(Organization.name)):
+        memberships.setdefault(user_id, []).append((name, role))
+    tokens = dict(session.execute(counted.group_by(APIToken.created_by)).all())
+    return [
+        UserSummary(
+            user.id,
+            user.email,
+            f"{user.first_name} {user.last_name}".strip(),
+            user.created_at,
+            user.disabled_at,
+            memberships.get(user.id, ()),
+            tokens.get(user.id, 0),
+        )
+        for user in session.scalars(users)
+    ]
 
 
-def _end(session: Session, user_id: UUID, now: datetime) -> Ended:
-    alive = select(func.count()).where(*lives_on(now), APIToken.created_by == user_id)
-    return Ended(
-        len(end_sessions(session, user_id, now)),
-        len(end_grants(session, user_id, now)),
-        end_keys(session, now, own_key(user_id)),
-        session.scalar(alive) or 0,
+def _event(action: str, user: User, ended: EndedAccess | None = None) -> audit.Event:
+    return audit.Event(
+        action, target_id=user.id, target_name=user.email, details=ended.counts if ended else None
     )
-
-
-def lives_on(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    """Of API tokens, those that work."""
-    return APIToken.revoked_at.is_(None), or_(APIToken.expires_at.is_(None), APIToken.expires_at > now)

@@ -6,173 +6,242 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.domain.errors import NotFound, PermissionDenied
+from app.domain import names
+from app.domain.errors import AlreadyExists, NotFound, PermissionDenied
 from app.domain.organizations import ADMINISTRATORS, Role
-from app.server.clock import Clock
-from app.server.core import audit, opaque_tokens
-from app.server.core.access import KEY_DELETE, end_keys, own_key
-from app.server.core.browser_sessions import SignedInBrowser
-from app.server.core.issued import Person
-from app.server.core.principals import DENIED
-from app.server.core.recheck import locked, recheck_session
+from app.server.clock import Clock, utc_now
+from app.server.core import audit
+from app.server.core.access import (
+    KEY_DELETE,
+    SignedInBrowser,
+    end_keys,
+    is_own_key,
+)
+from app.server.core.organizations import find_organization
+from app.server.core.principals import (
+    DENIED,
+    Person,
+    lock_signed_in_user,
+    with_lock,
+)
+from app.server.opaque_tokens import KEY_PREFIX, hash_secret, new_secret
 from app.server.persistence.engine import Database
-from app.server.persistence.models import Membership, Organization, User
-from app.server.persistence.oauth_models import APIKey, Team
+from app.server.persistence.models import APIKey, Membership, Organization, Team
 
-KEY_CREATE = "api_key.create"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyInfo:
-    """What may be shown of a key: its last four characters and when it was created and used."""
-
-    hint: str
-    created_at: datetime
-    last_used_at: datetime | None
+KEY_CREATE, TEAM_ADD = "api_key.create", "team.add"
 
 
 @dataclass(frozen=True, slots=True)
-class TeamKeys:
+class TeamKey:
     """A team and its key; `manages` says whether this person may create one."""
 
     id: UUID
     name: str
     organization: str
     manages: bool
-    key: KeyInfo | None
+    key: APIKey | None
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """The keys that concern one person."""
+class KeyOverview:
+    """The keys that concern one person. Never the keys themselves: only their hashes are stored."""
 
-    personal: KeyInfo | None
-    teams: Sequence[TeamKeys]
+    personal: APIKey | None
+    teams: Sequence[TeamKey]
 
 
-class ReadKeys:
-    """What the page of keys shows."""
+class APIKeys:
+    """A person's own key and those of their teams, in a browser.
 
-    def __init__(self, database: Database) -> None:
+    Raises NotFound for an unknown team, PermissionDenied by role, SessionEnded.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
 
-    def do(self, person: Person) -> Overview:
-        """Never the keys themselves: only their hashes are stored."""
+    def read_overview(self, person: Person) -> KeyOverview:
+        """What the page of keys shows."""
+        own = select(APIKey).where(is_own_key(person.id), APIKey.ended_at.is_(None))
+        teams = (
+            select(Team, Organization.name, Membership.role, APIKey)
+            .join(Organization, Organization.id == Team.organization_id)
+            .join(Membership, Membership.organization_id == Organization.id)
+            .outerjoin(APIKey, (APIKey.team_id == Team.id) & APIKey.ended_at.is_(None))
+            .where(Membership.user_id == person.id)
+            .order_by(Organization.name, Team.name)
+        )
         with self._database.read() as session:
-            personal = session.scalar(
-                select(APIKey).where(
-                    APIKey.user_id == person.id, APIKey.team_id.is_(None), APIKey.ended_at.is_(None)
-                )
-            )
-            teams = session.execute(
-                select(Team, Organization.name, Membership.role, APIKey)
-                .join(Organization, Organization.id == Team.organization_id)
-                .join(Membership, Membership.organization_id == Organization.id)
-                .outerjoin(APIKey, (APIKey.team_id == Team.id) & APIKey.ended_at.is_(None))
-                .where(Membership.user_id == person.id)
-                .order_by(Organization.name, Team.name)
-            )
-            return Overview(
-                key_info(personal),
+            return KeyOverview(
+                session.scalar(own),
                 [
-                    TeamKeys(team.id, team.name, organization, Role(role) in ADMINISTRATORS, key_info(key))
-                    for team, organization, role, key in teams
+                    TeamKey(team.id, team.name, organization, Role(role) in ADMINISTRATORS, key)
+                    for team, organization, role, key in session.execute(teams)
                 ],
             )
 
+    def create_key(self, browser: SignedInBrowser, team_id: UUID | None, address: str) -> str:
+        """Return the new key of the person, or of a team: it is shown once and stored as a hash."""
+        key = new_secret(KEY_PREFIX)
 
-class CreateKey:
-    """Create a person's or a team's key. Raises NotFound for an unknown team, PermissionDenied by role."""
+        def create(session: Session) -> None:
+            owner = self._lock_owner(session, browser, team_id)
+            now = self._clock()
+            end_keys(session, now, owner.keys)
+            add_key(session, key, owner.user_id, team_id, now)
+            audit.record(session, owner.actor(address), now, owner.event(KEY_CREATE))
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    def do(self, browser: SignedInBrowser, team_id: UUID | None, address: str) -> str:
-        """Return the key: it is shown once and stored as a hash."""
-        key = opaque_tokens.fresh(opaque_tokens.KEY_PREFIX)
-        self._database.transact(lambda session: self._create(session, browser, team_id, address, key))
+        self._database.transact(create)
         return key
 
-    def _create(
-        self, session: Session, browser: SignedInBrowser, team_id: UUID | None, address: str, key: str
-    ) -> None:
-        held = _hold(session, browser, team_id, self._clock)
-        now = self._clock()
-        end_keys(session, now, held.whose)
-        add_key(session, key, held.user.id, team_id, now)
-        audit.record(session, held.who(address), [held.what(KEY_CREATE)], now)
+    def delete_key(self, browser: SignedInBrowser, team_id: UUID | None, address: str) -> None:
+        """From the next request on nobody can use it. Raises NotFound where there is none."""
 
+        def delete(session: Session) -> None:
+            owner = self._lock_owner(session, browser, team_id)
+            now = self._clock()
+            if not end_keys(session, now, owner.keys):
+                raise NotFound("there is no key")
+            audit.record(session, owner.actor(address), now, owner.event(KEY_DELETE))
 
-class DeleteKey:
-    """Delete a person's or a team's key. Raises NotFound for none, and what CreateKey raises."""
+        self._database.transact(delete)
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    def do(self, browser: SignedInBrowser, team_id: UUID | None, address: str) -> None:
-        """From the next request on nobody can use it."""
-        self._database.transact(lambda session: self._delete(session, browser, team_id, address))
-
-    def _delete(self, session: Session, browser: SignedInBrowser, team_id: UUID | None, address: str) -> None:
-        held = _hold(session, browser, team_id, self._clock)
-        now = self._clock()
-        if not end_keys(session, now, held.whose):
-            raise NotFound("there is no key")
-        audit.record(session, held.who(address), [held.what(KEY_DELETE)], now)
+    def _lock_owner(self, session: Session, browser: SignedInBrowser, team_id: UUID | None) -> "_KeyOwner":
+        """Two that change the same key at the same time take turns."""
+        user = lock_signed_in_user(
+            session, browser.person.id, browser.session_id, self._clock, writes_user=team_id is None
+        )
+        organization_id, name = _lock_team(session, user.id, team_id) if team_id else (None, user.email)
+        return _KeyOwner(user.id, user.email, team_id, organization_id, name)
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """Whose key is about to change. Their row is locked: two that change it at the same time take turns."""
+class _KeyOwner:
+    """Whose key is about to change: the person's, or that of a team which they manage."""
 
-    user: User
+    user_id: UUID
+    email: str
     team_id: UUID | None
     organization_id: UUID | None
     name: str
 
     @property
-    def whose(self) -> ColumnElement[bool]:
-        return own_key(self.user.id) if self.team_id is None else APIKey.team_id == self.team_id
+    def keys(self) -> ColumnElement[bool]:
+        return is_own_key(self.user_id) if self.team_id is None else APIKey.team_id == self.team_id
 
-    def who(self, address: str) -> audit.Who:
-        return audit.Who("person", self.user.id, self.user.email, address)
+    def actor(self, address: str) -> audit.Actor:
+        return audit.Actor("person", self.user_id, self.email, address)
 
-    def what(self, action: str) -> audit.What:
-        return audit.What(action, self.organization_id, self.team_id or self.user.id, self.name)
+    def event(self, action: str) -> audit.Event:
+        return audit.Event(action, self.organization_id, self.team_id or self.user_id, self.name)
 
 
-def _hold(session: Session, browser: SignedInBrowser, team_id: UUID | None, clock: Clock) -> _Held:
-    user = recheck_session(session, browser.person.id, browser.session_id, clock, writes_user=team_id is None)
-    organization_id, name = _managed(session, user.id, team_id) if team_id else (None, user.email)
-    return _Held(user, team_id, organization_id, name)
+@dataclass(frozen=True, slots=True)
+class TeamSummary:
+    """A team and its key, None without one."""
+
+    id: UUID
+    organization: str
+    name: str
+    created_at: datetime
+    key: APIKey | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTeamKey:
+    """A team's new key: it is shown once and stored as a hash. `replaced` says that it ended another one."""
+
+    key: str
+    replaced: bool
+
+    def __repr__(self) -> str:
+        return f"NewTeamKey(key=…{self.key[-4:]}, replaced={self.replaced})"
+
+
+class Teams:
+    """Gumloop teams and their keys, as the operator of the server manages them.
+
+    Raises NotFound for what is named and not there.
+    """
+
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    def add_team(self, by: audit.Actor, organization: str, name: str) -> UUID:
+        """Add a team of all members of an organization; return its id. Raises UsageError, AlreadyExists."""
+        names.check(name)
+
+        def add(session: Session) -> UUID:
+            owner, now = find_organization(session, organization), self._clock()
+            row = Team(organization_id=owner.id, name=name, created_at=now)
+            session.add(row)
+            session.flush()
+            audit.record(session, by, now, audit.Event(TEAM_ADD, owner.id, row.id, name))
+            return row.id
+
+        try:
+            return self._database.transact(add)
+        except IntegrityError as error:
+            raise AlreadyExists(f"{organization} has a team {name} already") from error
+
+    def list_teams(self, organization: str = "") -> Sequence[TeamSummary]:
+        """Teams by organization and name; of one organization when it is named."""
+        query = (
+            select(Team.id, Organization.name, Team.name, Team.created_at, APIKey)
+            .join(Organization, Organization.id == Team.organization_id)
+            .outerjoin(APIKey, (APIKey.team_id == Team.id) & APIKey.ended_at.is_(None))
+            .order_by(Organization.name, Team.name)
+        )
+        with self._database.read() as session:
+            if organization:
+                owner = find_organization(session, organization, lock=False)
+                query = query.where(Organization.id == owner.id)
+            return [TeamSummary(*row) for row in session.execute(query)]
+
+    def create_key(self, by: audit.Actor, organization: str, name: str) -> NewTeamKey:
+        """Create a team's key; the previous one ends at once."""
+        key = new_secret(KEY_PREFIX)
+
+        def create(session: Session) -> NewTeamKey:
+            owner = find_organization(session, organization)
+            query = select(Team.id).where(Team.organization_id == owner.id, Team.name == name)
+            team_id = session.scalar(with_lock(query, write=True))
+            if team_id is None:
+                raise NotFound(
+                    f"there is no team {name[:80]!r} in {owner.name}",
+                    hint=f"see: loopin server team list --org {owner.name}",
+                )
+            now = self._clock()
+            replaced = bool(end_keys(session, now, APIKey.team_id == team_id))
+            add_key(session, key, None, team_id, now)
+            event = audit.Event(KEY_CREATE, owner.id, team_id, name, {"hint": key[-4:]})
+            audit.record(session, by, now, event)
+            return NewTeamKey(key, replaced)
+
+        return self._database.transact(create)
 
 
 def add_key(session: Session, key: str, user_id: UUID | None, team_id: UUID | None, now: datetime) -> None:
     """Store `key` as a hash; a team's may have no person who created it."""
-    row = APIKey(
-        key_hash=opaque_tokens.digest(key), user_id=user_id, team_id=team_id, hint=key[-4:], created_at=now
+    session.add(
+        APIKey(key_hash=hash_secret(key), user_id=user_id, team_id=team_id, hint=key[-4:], created_at=now)
     )
-    session.add(row)
     session.flush()
 
 
-def _managed(session: Session, user_id: UUID, team_id: UUID) -> tuple[UUID, str]:
+def _lock_team(session: Session, user_id: UUID, team_id: UUID) -> tuple[UUID, str]:
+    """Organization and name of a team that the person manages."""
     team = select(Team.organization_id, Team.name).where(Team.id == team_id)
-    row = session.execute(locked(team, write=True)).one_or_none()
-    # The person is held, and every change of a membership holds the person.
-    mine = select(Membership.role).where(Membership.user_id == user_id)
-    role = session.scalar(mine.where(Membership.organization_id == row.organization_id)) if row else None
+    row = session.execute(with_lock(team, write=True)).one_or_none()
+    # The person is locked, and every change of a membership locks the person.
+    own = select(Membership.role).where(Membership.user_id == user_id)
+    role = session.scalar(own.where(Membership.organization_id == row.organization_id)) if row else None
     if row is None or role is None:
         raise NotFound("team not found")
     if Role(role) not in ADMINISTRATORS:
         raise PermissionDenied(DENIED)
     return row.organization_id, row.name
-
-
-def key_info(key: APIKey | None) -> KeyInfo | None:
-    """What may be shown of it; None for none."""
-    return KeyInfo(key.hint, key.created_at, key.last_used_at) if key else None

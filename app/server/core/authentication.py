@@ -1,4 +1,4 @@
-"""From a bearer token to the one who calls."""
+"""From a bearer token to the principal of a call."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,14 +9,27 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, upda
 from app.domain.errors import NotSignedIn, SessionEnded
 from app.domain.organizations import Role
 from app.server.clock import Clock
-from app.server.core.principals import Actor, Belonging, NotAMember, PersonActor, Place, TokenActor
-from app.server.core.recheck import REVOKED, TOKEN_UNKNOWN, check_alive
-from app.server.core.token_signing import INVALID, Tokens, Verified
+from app.server.core.principals import (
+    REVOKED,
+    TOKEN_UNKNOWN,
+    ActiveMembership,
+    MembershipDetails,
+    NotAMember,
+    Principal,
+    TokenPrincipal,
+    UserPrincipal,
+    require_active,
+)
+from app.server.core.token_signing import (
+    INVALID,
+    TokenSigner,
+    VerifiedToken,
+)
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import NotWritable
 from app.server.persistence.models import APIToken, LoginSession, Membership, Organization, User
 
-STAMP_EVERY = timedelta(minutes=1)
+RECORD_USE_EVERY = timedelta(minutes=1)
 
 
 _FROM_SESSION = (
@@ -39,7 +52,7 @@ def _in(membership: ColumnElement[bool]) -> Select[User, Membership | None, Orga
     return query.outerjoin(Organization, Organization.id == Membership.organization_id)
 
 
-# Made once: to put a query together takes as long as to run it.
+# Built once: to build a query takes as long as to run it.
 _IN_NAMED, _IN_CURRENT = _in(Membership.organization_id == _NAMED), _in(Membership.current.is_(True))
 _API_TOKEN = (
     select(APIToken, Organization.name)
@@ -48,52 +61,52 @@ _API_TOKEN = (
 )
 
 
-class Identify:
-    """Find out who a bearer is and which organization the call is about.
+class Authentication:
+    """Finds out who a bearer is and which organization the call is about.
 
-    `verify` reads no database. Raises NotSignedIn, SessionEnded, or NotAMember.
+    `verify_token` reads no database. Raises NotSignedIn, SessionEnded, or NotAMember.
     """
 
-    def __init__(self, database: Database, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, database: Database, signer: TokenSigner, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self.verify = tokens.verify
+        self.verify_token = signer.verify_token
 
-    def load(self, token: Verified, organization: str, address: str = "") -> Actor:
-        """The caller as they are now; a call with an API token is stamped on it.
+    def load_principal(self, token: VerifiedToken, organization: str, address: str = "") -> Principal:
+        """The caller as they are now; the use of an API token is recorded.
 
         `organization` is the name from the call's metadata; empty means the person's current one. An API
         token has one organization, whatever is named.
         """
         if token.user_id is not None:
-            return self._person(token, organization, address)
-        return self._token(token.id, address)
+            return self._load_user(token, organization, address)
+        return self._load_token(token.id, address)
 
-    def _person(self, token: Verified, organization: str, address: str) -> PersonActor:
+    def _load_user(self, token: VerifiedToken, organization: str, address: str) -> UserPrincipal:
         names = {"organization": organization} if organization else {}
         values = {"session": token.id, "user": token.user_id, "now": self._clock(), **names}
         row = self._database.read_row(_IN_NAMED if organization else _IN_CURRENT, values)
         if row is None:
             raise SessionEnded(INVALID)
         user, membership, owner = row
-        place, belonging = None, None
+        active, details = None, None
         if membership is not None and owner is not None:
-            place = Place(membership.id, owner.id, owner.name, Role(membership.role))
-            belonging = Belonging(membership, owner, user)
+            active = ActiveMembership(membership.id, owner.id, owner.name, Role(membership.role))
+            details = MembershipDetails(membership, owner, user)
         elif organization:
             raise NotAMember(organization)
-        return PersonActor(user.id, user.email, token.id, place, address, user, belonging)
+        return UserPrincipal(user.id, user.email, token.id, active, address, user, details)
 
-    def _token(self, token_id: UUID, address: str) -> TokenActor:
+    def _load_token(self, token_id: UUID, address: str) -> TokenPrincipal:
         now = self._clock()
-        found = self._database.read_row(_API_TOKEN, {"token": token_id})
-        if found is None:
+        result = self._database.read_row(_API_TOKEN, {"token": token_id})
+        if result is None:
             raise NotSignedIn(TOKEN_UNKNOWN)
-        row, name = found
-        check_alive(row.revoked_at, row.expires_at, now)
-        if row.last_used_at is None or row.last_used_at <= now - STAMP_EVERY:
-            self._stamp(row.id, now)
-        return TokenActor(
+        row, name = result
+        require_active(row.revoked_at, row.expires_at, now)
+        if row.last_used_at is None or row.last_used_at <= now - RECORD_USE_EVERY:
+            self._record_use(row.id, now)
+        return TokenPrincipal(
             row.id,
             row.name,
             row.organization_id,
@@ -105,10 +118,10 @@ class Identify:
             address,
         )
 
-    def _stamp(self, token_id: UUID, now: datetime) -> None:
-        # The conditions again: several replicas may have seen the same old stamp, and a sweep may have been
+    def _record_use(self, token_id: UUID, now: datetime) -> None:
+        # The conditions again: several replicas may have seen the same old time, and a sweep may have been
         # faster than this call. Revoked in between means revoked.
-        due = or_(APIToken.last_used_at.is_(None), APIToken.last_used_at <= now - STAMP_EVERY)
+        due = or_(APIToken.last_used_at.is_(None), APIToken.last_used_at <= now - RECORD_USE_EVERY)
         is_revoked = select(APIToken.revoked_at).where(APIToken.id == token_id)
         try:
             with self._database.write() as session:
@@ -119,7 +132,7 @@ class Identify:
                 )
                 revoked = session.scalar(is_revoked)
         except NotWritable:
-            # Reads go on. The next use is stamped, and nothing can be swept before: a sweep writes, too.
+            # Reads go on. The next use is recorded, and nothing can be swept before: a sweep writes, too.
             with self._database.read() as session:
                 revoked = session.scalar(is_revoked)
         if revoked is not None:

@@ -1,26 +1,53 @@
-"""What one request to the authorization server reads and writes, in one transaction.
+"""OAuth grants of the Gumloop side: consents, codes and tokens, and what Authlib needs to know of them.
 
-Rows that decide are read for update: of two requests with the same code or refresh token the second sees
-what the first did. SQLite has one writer anyway.
+A request to the authorization server is one transaction. Rows that decide are read for update: of two
+requests with the same code or refresh token the second sees what the first did. SQLite has one writer anyway.
 """
 
+# mypy: allow-subclassing-any
+# Authlib carries no types.
+
+import hashlib
+import hmac
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
+from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, TokenMixin
 from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from app.server.clock import Clock
-from app.server.core import audit, oauth_rules, opaque_tokens
+from app.server.core import audit
 from app.server.core.access import GRANT_END
-from app.server.core.issued import IssuedCode, IssuedToken, Person
-from app.server.core.recheck import locked, recheck_session
-from app.server.persistence.models import User
-from app.server.persistence.oauth_models import OAuthClient, OAuthCode, OAuthGrant, OAuthToken
+from app.server.core.key_ring import KeyRing
+from app.server.core.principals import (
+    Person,
+    lock_signed_in_user,
+    with_lock,
+)
+from app.server.opaque_tokens import REFRESH_PREFIX, hash_secret
+from app.server.persistence.models import OAuthClient, OAuthCode, OAuthGrant, OAuthToken, User
+from app.server.settings import GRANT_LIFE
 
+CODE_LIFE = timedelta(seconds=60)
+ACCESS_LIFE = timedelta(hours=1)
+REFRESH_LIFE = timedelta(days=90)
+# A client whose answer was lost, or that refreshes twice at the same time, may repeat the old token so long.
+REPEAT_WINDOW = timedelta(seconds=10)
+
+ACCESS, REFRESH = "access", "refresh"
+API_SCOPE, USERINFO_SCOPE = "gumloop_api", "userinfo"
+SCOPES = {
+    API_SCOPE: "Use the Gumloop API as you: models, teams and organizations",
+    USERINFO_SCOPE: "See your name, e-mail address and user ID",
+}
+GRANT_TYPES = ("authorization_code", "refresh_token")
+RESPONSE_TYPES = ("code",)
+AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post")
 GRANTED, REPLAYED = "oauth.grant", "oauth.replay"
 _CLIENT_ID = re.compile(r"[!-~]{1,48}")
 
@@ -36,7 +63,110 @@ class Consent:
     challenge: str
 
 
-class Store:
+@dataclass(frozen=True)
+class IssuedCode(AuthorizationCodeMixin):
+    """A code that may be redeemed once."""
+
+    grant_id: UUID
+    user_id: UUID
+    scope: str
+    redirect_uri: str
+    code_challenge: str
+    code_challenge_method: str = "S256"
+
+    def get_redirect_uri(self) -> str:
+        """The one of the authorization request; the token request must repeat it."""
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        """What was agreed to."""
+        return self.scope
+
+
+@dataclass(frozen=True)
+class IssuedToken(TokenMixin):
+    """An access or refresh token at one moment. `value` is what the client holds; it is not stored."""
+
+    value: str
+    kind: str
+    grant_id: UUID
+    user_id: UUID
+    client_id: str
+    scope: str
+    expires_at: datetime
+    revoked: bool
+    now: datetime
+
+    @classmethod
+    def of(cls, row: OAuthToken, grant: OAuthGrant, value: str, now: datetime) -> "IssuedToken":
+        """From its row and its grant; what the grant lost, the token lost."""
+        return cls(
+            value=value,
+            kind=row.kind,
+            grant_id=grant.id,
+            user_id=grant.user_id,
+            client_id=grant.client_id,
+            scope=row.scope,
+            expires_at=row.expires_at,
+            revoked=row.revoked_at is not None or grant.ended_at is not None,
+            now=now,
+        )
+
+    def __repr__(self) -> str:
+        return f"IssuedToken({self.kind}, …)"
+
+    @property
+    def is_active(self) -> bool:
+        """True when it works now."""
+        return not self.revoked and not self.is_expired()
+
+    def check_client(self, client: OAuthClient) -> bool:
+        """True when it was issued to `client`."""
+        return bool(self.client_id == client.client_id)
+
+    def get_scope(self) -> str:
+        """The scopes, separated by spaces."""
+        return self.scope
+
+    def is_expired(self) -> bool:
+        """True from its last second on."""
+        return self.expires_at <= self.now
+
+    def is_revoked(self) -> bool:
+        """True when it or its grant was ended."""
+        return self.revoked
+
+
+class SuccessorTokens:
+    """The refresh token that follows another.
+
+    It is derived from its predecessor and a key of the server, so that a repeated request can be given the
+    same one although only hashes are stored. Every key of the ring is tried for an old one.
+    """
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._ring = ring
+
+    def derive(self, token: str) -> str:
+        """The successor of `token` under today's key."""
+        return _derive(self._keys[0], token)
+
+    def find(self, token: str, successor_hash: str | None) -> str | None:
+        """The successor of `token` that has this hash, or None when its key is gone."""
+        successors = (_derive(key, token) for key in self._keys)
+        return next((value for value in successors if hash_secret(value) == successor_hash), None)
+
+    @property
+    def _keys(self) -> tuple[bytes, ...]:
+        # Each time: keys may be rotated while we run.
+        return self._ring.derive("oauth refresh successor")
+
+
+def _derive(key: bytes, token: str) -> str:
+    return REFRESH_PREFIX + hmac.digest(key, token.encode("utf-8", "replace"), hashlib.sha256).hex()
+
+
+class GrantStore:
     """Grants, codes and tokens over one session.
 
     `address` is where the request came from, `life` how long a grant lives from the consent on.
@@ -46,9 +176,9 @@ class Store:
         self,
         session: Session,
         clock: Clock,
-        successors: opaque_tokens.Successors,
+        successors: SuccessorTokens,
         address: str = "",
-        life: timedelta = oauth_rules.GRANT_LIFE,
+        life: timedelta = GRANT_LIFE,
     ) -> None:
         self._session = session
         self._clock = clock
@@ -59,19 +189,19 @@ class Store:
         self._address = address
         self._life = life
 
-    def client(self, client_id: str) -> OAuthClient | None:
+    def find_client(self, client_id: str) -> OAuthClient | None:
         """The registered client, if there is one."""
         # Nothing else can be a client's id, and PostgreSQL refuses to be asked for NUL.
         return self._session.get(OAuthClient, client_id) if _CLIENT_ID.fullmatch(client_id) else None
 
-    def recheck(self, user_id: UUID, session_id: UUID) -> None:
+    def lock_browser_session(self, user_id: UUID, session_id: UUID) -> None:
         """Hold the person and the browser's session. Raises SessionEnded where either has ended since."""
-        self._people[user_id] = recheck_session(self._session, user_id, session_id, self._clock)
+        self._people[user_id] = lock_signed_in_user(self._session, user_id, session_id, self._clock)
         self._now = self._clock()
 
-    def begin(self, consent: Consent, code: str) -> None:
+    def add_consent(self, consent: Consent, code: str) -> None:
         """Write down a consent and the code that stands for it."""
-        until = self._now + oauth_rules.CODE_LIFE
+        until = self._now + CODE_LIFE
         grant = OAuthGrant(
             client_id=consent.client_id,
             user_id=consent.person.id,
@@ -83,7 +213,7 @@ class Store:
         self._session.flush()
         self._session.add(
             OAuthCode(
-                code_hash=opaque_tokens.digest(code),
+                code_hash=hash_secret(code),
                 grant_id=grant.id,
                 redirect_uri=consent.redirect_uri,
                 code_challenge=consent.challenge,
@@ -94,8 +224,8 @@ class Store:
 
     def find_code(self, code: str, client_id: str) -> IssuedCode | None:
         """A code that may be redeemed. A second use ends everything the first gave (RFC 6749 §4.1.2)."""
-        key = opaque_tokens.digest(code)
-        grant = self._hold(select(OAuthCode.grant_id).where(OAuthCode.code_hash == key))
+        key = hash_secret(code)
+        grant = self._lock_grant(select(OAuthCode.grant_id).where(OAuthCode.code_hash == key))
         row = self._session.get(OAuthCode, key, with_for_update=True)
         if row is None or grant is None:
             return None
@@ -106,86 +236,81 @@ class Store:
             return None
         return IssuedCode(grant.id, grant.user_id, grant.scope, row.redirect_uri, row.code_challenge)
 
-    def use_code(self, code: str) -> None:
+    def spend_code(self, code: str) -> None:
         """From now on it is spent."""
-        spent = update(OAuthCode).where(OAuthCode.code_hash == opaque_tokens.digest(code))
+        spent = update(OAuthCode).where(OAuthCode.code_hash == hash_secret(code))
         self._session.execute(spent.values(used_at=self._now))
 
-    def find_refresh(self, value: str) -> IssuedToken | None:
+    def find_refresh_token(self, value: str) -> IssuedToken | None:
         """A refresh token that may be used. Reuse after the window ends its family (RFC 9700 §4.14.2)."""
-        key = opaque_tokens.digest(value)
-        grant = self._hold(select(OAuthToken.grant_id).where(OAuthToken.token_hash == key))
+        key = hash_secret(value)
+        grant = self._lock_grant(select(OAuthToken.grant_id).where(OAuthToken.token_hash == key))
         row = self._session.get(OAuthToken, key, with_for_update=True)
-        if (
-            row is None
-            or grant is None
-            or row.kind != oauth_rules.REFRESH
-            or self._end_of(grant) <= self._now
-        ):
+        if row is None or grant is None or row.kind != REFRESH or self._end_of(grant) <= self._now:
             return None
         token = self._issued(row, value)
-        if token is None or not token.live:
+        if token is None or not token.is_active:
             return None
-        if row.rotated_at is not None and self._now - row.rotated_at > oauth_rules.REPEAT_WINDOW:
+        if row.rotated_at is not None and self._now - row.rotated_at > REPEAT_WINDOW:
             self._end(grant, REPLAYED)
             return None
-        return token if self.person(token.user_id) else None
+        return token if self.find_person(token.user_id) else None
 
     def find_token(self, value: str) -> IssuedToken | None:
         """Any token by its value, live or not."""
-        row = self._session.get(OAuthToken, opaque_tokens.digest(value))
+        row = self._session.get(OAuthToken, hash_secret(value))
         return self._issued(row, value) if row else None
 
-    def add_first(self, grant_id: UUID, token: dict[str, Any]) -> None:
+    def add_first_tokens(self, grant_id: UUID, token: dict[str, Any]) -> None:
         """Store what a code gives. From now on the grant lives as long as that may be renewed."""
         grant, refresh = self._session.get_one(OAuthGrant, grant_id), token.get("refresh_token")
         end = grant.created_at + self._life
-        grant.expires_at = end if refresh else min(self._now + oauth_rules.ACCESS_LIFE, end)
-        self.add_access(grant_id, token)
+        grant.expires_at = end if refresh else min(self._now + ACCESS_LIFE, end)
+        self.add_access_token(grant_id, token)
         if refresh:
             self._add_refresh(grant, refresh, token.get("scope", ""))
 
-    def add_access(self, grant_id: UUID, token: dict[str, Any]) -> None:
+    def add_access_token(self, grant_id: UUID, token: dict[str, Any]) -> None:
         """Store the access token of a token response, and say in it how long it lives."""
         grant = self._session.get_one(OAuthGrant, grant_id)
-        until = min(self._now + oauth_rules.ACCESS_LIFE, self._end_of(grant))
+        until = min(self._now + ACCESS_LIFE, self._end_of(grant))
         token["expires_in"] = int((until - self._now).total_seconds())
-        self._add(grant_id, oauth_rules.ACCESS, token["access_token"], token.get("scope", ""), until)
+        self._add(grant_id, ACCESS, token["access_token"], token.get("scope", ""), until)
 
-    def rotate(self, token: IssuedToken) -> str | None:
+    def rotate_refresh_token(self, token: IssuedToken) -> str | None:
         """The successor of a refresh token: made the first time, the same one for a repeat."""
-        row = self._session.get_one(OAuthToken, opaque_tokens.digest(token.value))
+        row = self._session.get_one(OAuthToken, hash_secret(token.value))
         if row.rotated_at is not None:
             return self._successors.find(token.value, row.successor_hash)
-        successor = self._successors.make(token.value)
-        row.rotated_at, row.successor_hash = self._now, opaque_tokens.digest(successor)
+        successor = self._successors.derive(token.value)
+        row.rotated_at, row.successor_hash = self._now, hash_secret(successor)
         grant = self._session.get_one(OAuthGrant, row.grant_id)
         grant.expires_at = self._end_of(grant)
         self._add_refresh(grant, successor, row.scope)
         return successor
 
-    def revoke(self, token: IssuedToken) -> None:
+    def revoke_token(self, token: IssuedToken) -> None:
         """End one access token, or with a refresh token all that its grant gave (RFC 7009 §2.1)."""
-        if token.kind == oauth_rules.ACCESS:
-            one = update(OAuthToken).where(OAuthToken.token_hash == opaque_tokens.digest(token.value))
+        if token.kind == ACCESS:
+            one = update(OAuthToken).where(OAuthToken.token_hash == hash_secret(token.value))
             self._session.execute(one.values(revoked_at=self._now))
             return
         grant = self._session.get(OAuthGrant, token.grant_id, with_for_update=True, populate_existing=True)
         if grant is not None:
             self._end(grant, GRANT_END)
 
-    def person(self, user_id: UUID) -> Person | None:
+    def find_person(self, user_id: UUID) -> Person | None:
         """The person, unless disabled."""
         user = self._user(user_id)
         return Person.of(user) if user and user.disabled_at is None else None
 
-    def _hold(self, grant_id: Select[Any]) -> OAuthGrant | None:
+    def _lock_grant(self, grant_id: Select[Any]) -> OAuthGrant | None:
         """The grant, read again while its person is held: a reset or a disabling came before, or waits."""
         found = self._session.scalar(grant_id)
         grant = self._session.get(OAuthGrant, found) if found else None
         if grant is None:
             return None
-        held = locked(select(User).where(User.id == grant.user_id))
+        held = with_lock(select(User).where(User.id == grant.user_id))
         person = self._session.scalar(held.execution_options(populate_existing=True))
         if person is None:
             # Removed meanwhile, and the grant with them.
@@ -209,13 +334,13 @@ class Store:
         return IssuedToken.of(row, grant, value, self._now) if grant else None
 
     def _add_refresh(self, grant: OAuthGrant, value: str, scope: str) -> None:
-        until = min(self._now + oauth_rules.REFRESH_LIFE, self._end_of(grant))
-        self._add(grant.id, oauth_rules.REFRESH, value, scope, until)
+        until = min(self._now + REFRESH_LIFE, self._end_of(grant))
+        self._add(grant.id, REFRESH, value, scope, until)
 
     def _add(self, grant_id: UUID, kind: str, value: str, scope: str, until: datetime) -> None:
         self._session.add(
             OAuthToken(
-                token_hash=opaque_tokens.digest(value),
+                token_hash=hash_secret(value),
                 grant_id=grant_id,
                 kind=kind,
                 scope=scope,
@@ -232,6 +357,12 @@ class Store:
 
     def _record(self, action: str, grant: OAuthGrant) -> None:
         user = self._user(grant.user_id)
-        who = audit.Who("person", grant.user_id, user.email if user else "", self._address)
-        what = audit.What(action, target_id=grant.id, target_name=grant.client_id)
-        audit.record(self._session, who, [what], self._now)
+        actor = audit.Actor("person", grant.user_id, user.email if user else "", self._address)
+        event = audit.Event(action, target_id=grant.id, target_name=grant.client_id)
+        audit.record(self._session, actor, self._now, event)
+
+
+def origin_of(uri: str) -> str:
+    """Scheme, host and port of a redirect URI that was checked before."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc}"

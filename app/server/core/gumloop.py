@@ -10,19 +10,22 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import InvalidInput, NotSignedIn, PermissionDenied
 from app.server.clock import Clock
-from app.server.core import oauth_rules, opaque_tokens
-from app.server.core.authentication import STAMP_EVERY
-from app.server.core.ids import read_id
+from app.server.core.authentication import RECORD_USE_EVERY
+from app.server.core.grants import (
+    ACCESS,
+    API_SCOPE,
+)
+from app.server.core.principals import read_id
+from app.server.opaque_tokens import KEY_PREFIX, hash_secret
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import NoDatabase
-from app.server.persistence.models import Membership, Organization, User
-from app.server.persistence.oauth_models import APIKey, OAuthGrant, OAuthToken, Team
+from app.server.persistence.models import APIKey, Membership, OAuthGrant, OAuthToken, Organization, Team, User
 
 MISSING = "Send a bearer token in the Authorization header."
 INVALID = "The access token or API key is not valid."
 NO_USER = "An API key needs the x-auth-key header with the user ID it belongs to."
 OTHER_USER = "The API key does not belong to the user in x-auth-key."
-SCOPE = f"The access token lacks the scope {oauth_rules.API_SCOPE}."
+SCOPE = f"The access token lacks the scope {API_SCOPE}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,92 +53,36 @@ class Named:
     name: str
 
 
-class IdentifyCaller:
-    """From the headers to the caller.
-
-    Raises NotSignedIn for a bearer that does not work, PermissionDenied for a scope or team that it does
-    not have, InvalidInput for a `team_id` that is none.
-    """
+class Gumloop:
+    """Identifies callers and lists what they see."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    def do(self, bearer: Bearer, team_id: str) -> Caller:
-        """Check the bearer, then the team against it; a key is stamped at most once a minute."""
+    def identify_caller(self, bearer: Bearer, team_id: str) -> Caller:
+        """Check the bearer, then the team against it; the use of a key is recorded at most once a minute.
+
+        Raises NotSignedIn for a bearer that does not work, PermissionDenied for a scope or team that it does
+        not have, InvalidInput for a `team_id` that is none.
+        """
         if not bearer.value:
             raise NotSignedIn(MISSING)
+        has_key = bearer.value.startswith(KEY_PREFIX)
         with self._database.read() as session:
-            if bearer.value.startswith(opaque_tokens.KEY_PREFIX):
-                caller = self._by_key(session, bearer)
-            else:
-                caller = self._by_token(session, bearer.value)
-            wanted = _parse(team_id)
-            if wanted is not None and not _reaches(session, caller, wanted):
+            find = _find_by_key if has_key else self._find_by_token
+            caller = find(session, bearer)
+            team = _parse_team_id(team_id)
+            if team is not None and not (
+                caller.team_key in {None, team} and _is_member(session, caller.user_id, team)
+            ):
                 raise PermissionDenied("This credential has no access to that team.")
-        if bearer.value.startswith(opaque_tokens.KEY_PREFIX):
-            self._stamp(opaque_tokens.digest(bearer.value))
-        return Caller(caller.user_id, caller.team_key, wanted)
+        if has_key:
+            self._record_use(hash_secret(bearer.value))
+        return Caller(caller.user_id, caller.team_key, team)
 
-    def _by_token(self, session: Session, value: str) -> Caller:
-        row = session.execute(
-            select(OAuthGrant.user_id, OAuthToken.scope)
-            .join(OAuthToken, OAuthToken.grant_id == OAuthGrant.id)
-            .join(User, User.id == OAuthGrant.user_id)
-            .where(
-                OAuthToken.token_hash == opaque_tokens.digest(value),
-                OAuthToken.kind == oauth_rules.ACCESS,
-                OAuthToken.expires_at > self._clock(),
-                OAuthToken.revoked_at.is_(None),
-                OAuthGrant.ended_at.is_(None),
-                User.disabled_at.is_(None),
-            )
-        ).one_or_none()
-        if row is None:
-            raise NotSignedIn(INVALID)
-        if oauth_rules.API_SCOPE not in row.scope.split():
-            raise PermissionDenied(SCOPE)
-        return Caller(row.user_id)
-
-    def _by_key(self, session: Session, bearer: Bearer) -> Caller:
-        key = session.scalar(
-            select(APIKey).where(
-                APIKey.key_hash == opaque_tokens.digest(bearer.value), APIKey.ended_at.is_(None)
-            )
-        )
-        if key is None:
-            raise NotSignedIn(INVALID)
-        if not bearer.user_id:
-            raise NotSignedIn(NO_USER)
-        user_id = read_id(bearer.user_id)
-        # A person's key is theirs alone; a team's key works for everyone in the team.
-        mine = user_id == key.user_id if key.team_id is None else True
-        active = session.scalar(select(User.id).where(User.id == user_id, User.disabled_at.is_(None)))
-        if user_id is None or active is None or not mine:
-            raise NotSignedIn(OTHER_USER)
-        if key.team_id is not None and not _is_member(session, user_id, key.team_id):
-            raise NotSignedIn(OTHER_USER)
-        return Caller(user_id, key.team_id)
-
-    def _stamp(self, key_hash: str) -> None:
-        now = self._clock()
-        due = or_(APIKey.last_used_at.is_(None), APIKey.last_used_at <= now - STAMP_EVERY)
-        with self._database.read() as session:
-            if not session.scalar(select(APIKey.key_hash).where(APIKey.key_hash == key_hash, due)):
-                return
-        # On a full disk reads go on; the next use is stamped.
-        with suppress(NoDatabase), self._database.write() as session:
-            session.execute(update(APIKey).where(APIKey.key_hash == key_hash, due).values(last_used_at=now))
-
-
-class ListCallerTeams:
-    """The teams that a caller reaches. A team's key must name its team."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def do(self, caller: Caller) -> Sequence[Named]:
-        """By name. Raises InvalidInput for a team's key without `team_id`."""
+    def list_teams(self, caller: Caller) -> Sequence[Named]:
+        """The teams of a caller, by name. Raises InvalidInput for a team's key without `team_id`."""
         if caller.team_key is not None and caller.team_id is None:
             raise InvalidInput("With a team's key the parameter team_id is required.")
         query = (
@@ -147,45 +94,83 @@ class ListCallerTeams:
         if caller.team_key is not None:
             query = query.where(Team.id == caller.team_key)
         with self._database.read() as session:
-            return [Named(id, name) for id, name in session.execute(query)]
+            return [Named(*row) for row in session.execute(query)]
 
-
-class ListCallerOrganizations:
-    """The organizations of a person who calls. Raises PermissionDenied for a team's key."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def do(self, caller: Caller) -> Sequence[Named]:
-        """By name."""
+    def list_organizations(self, caller: Caller) -> Sequence[Named]:
+        """The organizations of a person who calls, by name. Raises PermissionDenied for a team's key."""
         if caller.team_key is not None:
             raise PermissionDenied("A team's key cannot list organizations.")
+        query = (
+            select(Organization.id, Organization.name)
+            .join(Membership, Membership.organization_id == Organization.id)
+            .where(Membership.user_id == caller.user_id)
+            .order_by(Organization.name)
+        )
         with self._database.read() as session:
-            rows = session.execute(
-                select(Organization.id, Organization.name)
-                .join(Membership, Membership.organization_id == Organization.id)
-                .where(Membership.user_id == caller.user_id)
-                .order_by(Organization.name)
+            return [Named(*row) for row in session.execute(query)]
+
+    def _find_by_token(self, session: Session, bearer: Bearer) -> Caller:
+        row = session.execute(
+            select(OAuthGrant.user_id, OAuthToken.scope)
+            .join(OAuthToken, OAuthToken.grant_id == OAuthGrant.id)
+            .join(User, User.id == OAuthGrant.user_id)
+            .where(
+                OAuthToken.token_hash == hash_secret(bearer.value),
+                OAuthToken.kind == ACCESS,
+                OAuthToken.expires_at > self._clock(),
+                OAuthToken.revoked_at.is_(None),
+                OAuthGrant.ended_at.is_(None),
+                User.disabled_at.is_(None),
             )
-            return [Named(id, name) for id, name in rows]
+        ).one_or_none()
+        if row is None:
+            raise NotSignedIn(INVALID)
+        if API_SCOPE not in row.scope.split():
+            raise PermissionDenied(SCOPE)
+        return Caller(row.user_id)
+
+    def _record_use(self, key_hash: str) -> None:
+        now = self._clock()
+        due = or_(APIKey.last_used_at.is_(None), APIKey.last_used_at <= now - RECORD_USE_EVERY)
+        with self._database.read() as session:
+            if not session.scalar(select(APIKey.key_hash).where(APIKey.key_hash == key_hash, due)):
+                return
+        # On a full disk reads go on; the next use is recorded.
+        with suppress(NoDatabase), self._database.write() as session:
+            session.execute(update(APIKey).where(APIKey.key_hash == key_hash, due).values(last_used_at=now))
 
 
-def _reaches(session: Session, caller: Caller, team_id: UUID) -> bool:
-    if caller.team_key is not None and team_id != caller.team_key:
-        return False
-    return _is_member(session, caller.user_id, team_id)
+def _find_by_key(session: Session, bearer: Bearer) -> Caller:
+    key = session.scalar(
+        select(APIKey).where(APIKey.key_hash == hash_secret(bearer.value), APIKey.ended_at.is_(None))
+    )
+    if key is None:
+        raise NotSignedIn(INVALID)
+    if not bearer.user_id:
+        raise NotSignedIn(NO_USER)
+    user_id = read_id(bearer.user_id)
+    active = session.scalar(select(User.id).where(User.id == user_id, User.disabled_at.is_(None)))
+    # A person's key is theirs alone; a team's key works for everyone in the team.
+    if (
+        user_id is None
+        or active is None
+        or (key.team_id is None and user_id != key.user_id)
+        or (key.team_id is not None and not _is_member(session, user_id, key.team_id))
+    ):
+        raise NotSignedIn(OTHER_USER)
+    return Caller(user_id, key.team_id)
 
 
 def _is_member(session: Session, user_id: UUID, team_id: UUID) -> bool:
-    found = session.scalar(
+    query = (
         select(Team.id)
         .join(Membership, Membership.organization_id == Team.organization_id)
         .where(Team.id == team_id, Membership.user_id == user_id)
     )
-    return found is not None
+    return session.scalar(query) is not None
 
 
-def _parse(team_id: str) -> UUID | None:
+def _parse_team_id(team_id: str) -> UUID | None:
     if not team_id:
         return None
     parsed = read_id(team_id)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from filelock import FileLock, Timeout
 from joserfc.jwk import OctKey
@@ -30,25 +30,16 @@ LOCK_SECONDS = 30
 _HINT = "restore it from a backup; without it nobody stays signed in and no API token works"
 
 
-class Ring(Protocol):
-    """What signs and verifies."""
-
-    @property
-    def keys(self) -> tuple[OctKey, ...]: ...
-    @property
-    def signing(self) -> OctKey: ...
-    @property
-    def name(self) -> str: ...
-    def find(self, kid: object) -> OctKey | None: ...
-    def derive(self, purpose: str) -> tuple[bytes, ...]: ...
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class KeyRing:
-    """Keys for HS256, the signing one first. `id` is empty in a file of a version that wrote none."""
+    """Keys for HS256, the signing one first. `id` is empty in a file of a version that wrote none.
+
+    `path` is the file that `reload` reads again.
+    """
 
     keys: tuple[OctKey, ...]
     id: str = ""
+    path: Path | None = None
 
     @property
     def signing(self) -> OctKey:
@@ -68,54 +59,25 @@ class KeyRing:
         """32 bytes from each key for another use, bound to `purpose`: the first signs, all of them verify."""
         return tuple(_derive(key, purpose) for key in self.keys)
 
-
-class KeyFile:
-    """A ring in a file, which can be read again. Raises Failed when it cannot be used."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._ring = read(path)
-
-    @property
-    def keys(self) -> tuple[OctKey, ...]:
-        """Every key, the signing one first."""
-        return self._ring.keys
-
-    @property
-    def signing(self) -> OctKey:
-        """The key that signs new tokens."""
-        return self._ring.signing
-
-    @property
-    def name(self) -> str:
-        """As the ring says."""
-        return self._ring.name
-
-    def find(self, kid: object) -> OctKey | None:
-        """As the ring does."""
-        return self._ring.find(kid)
-
-    def derive(self, purpose: str) -> tuple[bytes, ...]:
-        """As the ring does."""
-        return self._ring.derive(purpose)
-
     def reload(self) -> None:
-        """Read the file; the keys in use stay when it is no good."""
+        """Read the file again; the keys in use stay when it is no good."""
+        assert self.path is not None
         try:
-            self._ring = read(self.path)
+            ring = read(self.path)
         except Failed as error:
             log.failure("keys.not_reloaded", error)
             return
-        log.event("keys.loaded", keys=len(self._ring.keys), signing=self._ring.signing.kid)
+        self.keys, self.id = ring.keys, ring.id
+        log.event("keys.loaded", keys=len(ring.keys), signing=ring.signing.kid)
 
 
-class Secrets:
-    """The secrets of a ring for one purpose, the signing one last, as itsdangerous takes them.
+class DerivedSecrets:
+    """The secrets of a ring for one purpose, the signing one last, as itsdangerous expects them.
 
-    They are worked out whenever somebody asks: keys may be rotated while we run.
+    They are derived each time: keys may be rotated while we run.
     """
 
-    def __init__(self, ring: Ring, purpose: str) -> None:
+    def __init__(self, ring: KeyRing, purpose: str) -> None:
         self._ring = ring
         self._purpose = purpose
 
@@ -133,21 +95,20 @@ def new_key() -> OctKey:
     return OctKey.generate_key(KEY_BITS, {"kid": secrets.token_hex(8), "use": "sig", "alg": "HS256"})
 
 
-def key_file(folder: Path, path: Path | None) -> KeyFile:
+def open_ring(folder: Path, path: Path | None) -> KeyRing:
     """The ring in `path`; without one, the ring in `folder`, which is created if it does not exist."""
     if path is None:
-        load_or_make(folder)
-        return KeyFile(folder / FILE_NAME)
+        return load_or_create(folder)
     if not path.exists():
         raise UsageError(
             f"there are no signing keys in {path}", hint=f"create them: loopin server keys create {path}"
         )
-    return KeyFile(path)
+    return read(path)
 
 
 def create(path: Path) -> KeyRing:
     """Make a ring in a new file; raise AlreadyExists rather than replace one."""
-    if path.exists() or not _make(path):
+    if path.exists() or not _create(path):
         raise AlreadyExists(f"{path} is there already", hint="a new key in front: loopin server keys rotate")
     return read(path)
 
@@ -168,17 +129,17 @@ def rotate(path: Path, kid: str = "") -> KeyRing:
     """
 
     def rotated(ring: KeyRing) -> tuple[OctKey, ...]:
-        key = _named(path, ring, kid) if kid else new_key()
+        key = _find_key(path, ring, kid) if kid else new_key()
         return (key, *(other for other in ring.keys if other is not key))
 
     return _change(path, rotated)
 
 
 def retire(path: Path, kid: str) -> KeyRing:
-    """Take a key out: what it signed is refused. Raises NotFound; the key that signs cannot be retired."""
+    """Remove a key: what it signed is refused. Raises NotFound; the key that signs cannot be retired."""
 
     def without(ring: KeyRing) -> tuple[OctKey, ...]:
-        key = _named(path, ring, kid)
+        key = _find_key(path, ring, kid)
         if key is ring.signing:
             raise UsageError(
                 "that key signs new tokens", hint="put a new one in front: loopin server keys rotate"
@@ -188,14 +149,14 @@ def retire(path: Path, kid: str) -> KeyRing:
     return _change(path, without)
 
 
-def _named(path: Path, ring: KeyRing, kid: str) -> OctKey:
+def _find_key(path: Path, ring: KeyRing, kid: str) -> OctKey:
     key = ring.find(kid)
     if key is None:
         raise NotFound(f"there is no key {kid[:80]!r} in {path}", hint="see: loopin server keys list")
     return key
 
 
-def load_or_make(folder: Path) -> KeyRing:
+def load_or_create(folder: Path) -> KeyRing:
     """Read the ring in `folder`, making folder and ring first when there is none.
 
     Raises Failed when the ring cannot be created or read, is readable by others or is damaged.
@@ -204,20 +165,20 @@ def load_or_make(folder: Path) -> KeyRing:
     try:
         path.stat()
     except OSError:
-        _make(path)
+        _create(path)
     return read(path)
 
 
-def _make(path: Path) -> bool:
+def _create(path: Path) -> bool:
     """Write a ring with one key; False when somebody else was first."""
-    with _writing(path):
+    with _write_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return _write_once(path, _text(KeyRing((new_key(),))))
+        return _write_once(path, _serialize(KeyRing((new_key(),))))
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Tell in a sentence why the file cannot be written."""
+def _write_errors(path: Path) -> Iterator[None]:
+    """Raise Failed with the reason why the file cannot be written."""
     try:
         yield
     except OSError as error:
@@ -227,19 +188,19 @@ def _writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _text(ring: KeyRing) -> str:
+def _serialize(ring: KeyRing) -> str:
     keys = [key.as_dict(private=True) for key in ring.keys]
     return json.dumps({"id": ring.name, "keys": keys}, indent=1)
 
 
-def _change(path: Path, changed: Callable[[KeyRing], tuple[OctKey, ...]]) -> KeyRing:
-    """Replace the keys by what `changed` makes of them; of two at once, one waits for the other."""
-    with _writing(path), _alone(path):
+def _change(path: Path, new_keys: Callable[[KeyRing], tuple[OctKey, ...]]) -> KeyRing:
+    """Replace the keys by those that `new_keys` returns; of two at once, one waits for the other."""
+    with _write_errors(path), _lock(path):
         ring = read(path)
-        ring = replace(ring, keys=changed(ring), id=ring.name)
-        draft = _draft(path, _text(ring))
+        ring = replace(ring, keys=new_keys(ring), id=ring.name)
+        draft = _draft(path, _serialize(ring))
         try:
-            _use_like(draft, path)
+            _copy_permissions(draft, path)
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
@@ -247,30 +208,30 @@ def _change(path: Path, changed: Callable[[KeyRing], tuple[OctKey, ...]]) -> Key
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    place = path.with_name(f".{path.name}.lock")
+def _lock(path: Path) -> Iterator[None]:
+    lock = path.with_name(f".{path.name}.lock")
     try:
-        with FileLock(place, timeout=LOCK_SECONDS, mode=0o600):
-            _own_like(place, path)
+        with FileLock(lock, timeout=LOCK_SECONDS, mode=0o600):
+            _chown_like(lock, path)
             yield
     except Timeout as error:
         raise Failed(f"another command is changing {path}", hint="try again when it is done") from error
 
 
-def _use_like(draft: Path, path: Path) -> None:
+def _copy_permissions(draft: Path, path: Path) -> None:
     """Let the same accounts read it. Raises OSError where this one may not hand it to the group."""
-    _own_like(draft, path)
-    there = path.stat()
-    if there.st_mode & stat.S_IRWXG:
-        os.chown(draft, -1, there.st_gid)
-    draft.chmod(stat.S_IMODE(there.st_mode))
+    _chown_like(draft, path)
+    status = path.stat()
+    if status.st_mode & stat.S_IRWXG:
+        os.chown(draft, -1, status.st_gid)
+    draft.chmod(stat.S_IMODE(status.st_mode))
 
 
-def _own_like(draft: Path, path: Path) -> None:
+def _chown_like(draft: Path, path: Path) -> None:
     # The server may run under another account than root, who rotates its keys.
     if os.geteuid() == 0:
-        there = path.stat()
-        os.chown(draft, there.st_uid, there.st_gid)
+        status = path.stat()
+        os.chown(draft, status.st_uid, status.st_gid)
 
 
 def _write_once(path: Path, text: str) -> bool:
@@ -307,4 +268,4 @@ def read(path: Path) -> KeyRing:
     # It becomes part of a cookie's name.
     if not keys or weak or not ((id.isascii() and id.isalnum()) or not id):
         raise Failed(f"the signing keys in {path} are not usable", hint=_HINT)
-    return KeyRing(keys, id)
+    return KeyRing(keys, id, path)

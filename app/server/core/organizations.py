@@ -1,43 +1,43 @@
-"""Reading and changing organizations, memberships and which of them is the current one."""
+"""Organizations: their settings, which of them is a person's current one, and the operator's list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain import names
 from app.domain.errors import AlreadyExists, InvalidInput, NotFound, PermissionDenied, UsageError
 from app.domain.inactivity import check_threshold
 from app.domain.organizations import Role
-from app.server.clock import Clock
+from app.server.clock import Clock, utc_now
 from app.server.core import audit
-from app.server.core.ids import parse_id
 from app.server.core.principals import (
-    Actor,
-    Belonging,
-    FederatedActor,
-    PersonActor,
-    TokenActor,
+    JobPrincipal,
+    MembershipDetails,
+    Principal,
+    TokenPrincipal,
+    parse_id,
+    reload_principal,
     require_administrator,
     require_context,
-    require_person,
-    require_place,
+    require_membership,
+    require_user,
+    with_lock,
 )
-from app.server.core.recheck import locked, recheck
 from app.server.persistence.engine import Database
-from app.server.persistence.models import AuditEvent, Membership, Organization, User
+from app.server.persistence.models import APIToken, AuditEvent, Membership, Organization, User
 
 MAX_HOSTNAMES, MAX_HOSTNAME = 200, 253
-MOST = 5
+MAX_CREATED = 5
 NAME_TAKEN = "duplicated: name already taken"
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class OrganizationSettings:
     """What Update may change; None leaves a setting as it is. A threshold of 0 turns auto-revocation off."""
 
     api_token_max_days_inactive: int | None = None
@@ -50,176 +50,211 @@ class Settings:
     skip_runner_env_vars: bool | None = None
 
 
-def read_context(actor: Actor) -> tuple[User | TokenActor, Belonging | None]:
-    """The person with the membership in use, as identified a moment ago, or the API token and None."""
-    require_context(actor)
-    if isinstance(actor, TokenActor):
-        return actor, None
-    person = require_person(actor)
-    assert person.user is not None
-    return person.user, person.belonging
+@dataclass(frozen=True, slots=True)
+class OrganizationSummary:
+    """One organization; `threshold` 0 means that auto-revocation is off, `tokens` counts unrevoked ones."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    threshold: int
+    members: int
+    tokens: int
 
 
-class ReadOrganization:
-    """The organization that a CI job stands for. Raises NotFound for one that was removed meanwhile."""
+class Organizations:
+    """What people do in their organizations, and what the operator of the server does.
 
-    def __init__(self, database: Database) -> None:
+    With `creation_allowed` people create organizations of their own.
+    """
+
+    def __init__(self, database: Database, clock: Clock = utc_now, creation_allowed: bool = False) -> None:
         self._database = database
+        self._clock = clock
+        self._creation_allowed = creation_allowed
 
-    def do(self, job: FederatedActor) -> Organization:
-        """Read it."""
+    def read_organization(self, job: JobPrincipal) -> Organization:
+        """The organization that a CI job stands for. Raises NotFound for one that was removed meanwhile."""
         with self._database.read() as session:
-            found = session.get(Organization, job.organization_id)
-        if found is None:
+            organization = session.get(Organization, job.organization_id)
+        if organization is None:
             raise NotFound("organization not found")
-        return found
+        return organization
 
-
-class ListMemberships:
-    """Every organization of a person, oldest membership first. NotFound under an API token."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def do(self, actor: Actor) -> list[Belonging]:
-        """List them."""
-        person = require_person(actor)
+    def list_memberships(self, principal: Principal) -> Sequence[MembershipDetails]:
+        """Every organization of a person, oldest membership first. NotFound under an API token."""
+        user = require_user(principal)
         with self._database.read() as session:
-            return _belongings(session, person.id)
+            return _read_memberships(session, user.id)
 
+    def select_membership(self, principal: Principal, membership_id: str) -> MembershipDetails:
+        """Make another of a person's memberships the current one.
 
-class SelectMembership:
-    """Make another of a person's memberships the current one. NotFound when it is not theirs."""
+        Raises NotFound when it is not theirs, and under an API token; InvalidInput for an id that is none.
+        """
+        user, target = require_user(principal), parse_id(membership_id)
+        require_membership(user)
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
+        def change_current(session: Session) -> MembershipDetails:
+            # Two that change which one is current take turns at the person's row.
+            reload_principal(session, user, self._clock, writes_user=True)
+            if not _read_memberships(session, user.id, target):
+                raise NotFound("membership not found")
+            own = update(Membership).where(Membership.user_id == user.id)
+            # Off before on: at most one may be current at any moment.
+            session.execute(own.where(Membership.current).values(current=False))
+            session.execute(own.where(Membership.id == target).values(current=True, updated_at=self._clock()))
+            session.expire_all()
+            [details] = _read_memberships(session, user.id, target)
+            return details
 
-    def do(self, actor: Actor, membership_id: str) -> Belonging:
-        """Raises InvalidInput for an id that is none."""
-        person, wanted = require_person(actor), parse_id(membership_id)
-        require_place(person)
-        return self._database.transact(lambda session: self._select(session, person, wanted))
+        return self._database.transact(change_current)
 
-    def _select(self, session: Session, person: PersonActor, wanted: UUID) -> Belonging:
-        # Two that change which one is current take turns at the person's row.
-        recheck(session, person, self._clock, writes_user=True)
-        mine = update(Membership).where(Membership.user_id == person.id)
-        if _one(session, person.id, wanted) is None:
-            raise NotFound("membership not found")
-        # Off before on: at most one may be current at any moment.
-        session.execute(mine.where(Membership.current).values(current=False))
-        session.execute(mine.where(Membership.id == wanted).values(current=True, updated_at=self._clock()))
-        session.expire_all()
-        found = _one(session, person.id, wanted)
-        assert found is not None
-        return found
+    def create_organization(self, principal: Principal, name: str) -> Organization:
+        """Create an organization that belongs to a person, who works in it from then on.
 
-
-class CreateOrganization:
-    """Create an organization that belongs to a person, who works in it from then on.
-
-    Raises NotFound under an API token, PermissionDenied where the server does not let people do so or when
-    they have created `MOST` already, InvalidInput, and AlreadyExists, also for a name that a deleted
-    organization had: what was written down about that one would be taken for this one's.
-    """
-
-    def __init__(self, database: Database, clock: Clock, allowed: bool) -> None:
-        self._database = database
-        self._clock = clock
-        self._allowed = allowed
-
-    def do(self, actor: Actor, name: str) -> Organization:
-        """Create it; the person is its owner."""
-        person = require_person(actor)
-        if not self._allowed:
+        Raises NotFound under an API token, PermissionDenied where the server does not let people do so or
+        when they have created `MAX_CREATED` already, InvalidInput, and AlreadyExists, also for a name that a
+        deleted organization had: the audit events of that one would be taken for this one's.
+        """
+        user = require_user(principal)
+        if not self._creation_allowed:
             raise PermissionDenied("on this server only its operator creates organizations")
-        if why := names.problem(name):
-            raise InvalidInput(f"invalid name: {why}")
-        return self._database.transact(lambda session: self._create(session, person, name))
+        if problem := names.problem(name):
+            raise InvalidInput(f"invalid name: {problem}")
 
-    def _create(self, session: Session, person: PersonActor, name: str) -> Organization:
-        # Two that the same person creates at once take turns, so that both are counted.
-        recheck(session, person, self._clock, writes_user=True)
-        _check_history(session, person.id, name)
-        now = self._clock()
-        row = Organization(name=name, created_at=now, updated_at=now)
-        session.add(row)
-        try:
-            session.flush()
-        except IntegrityError as error:
-            raise AlreadyExists(NAME_TAKEN) from error
-        _make_owner(session, person.id, row.id, now)
-        what = audit.What(audit.ORGANIZATION_ADD, row.id, row.id, name)
-        audit.record(session, person.who, [what], now)
-        return row
+        def create(session: Session) -> Organization:
+            # Two that the same person creates at once take turns, so that both are counted.
+            reload_principal(session, user, self._clock, writes_user=True)
+            if audit.organization_name_was_used(session, name):
+                raise AlreadyExists(NAME_TAKEN)
+            _check_count(session, user.id)
+            now = self._clock()
+            try:
+                row = _add_organization(session, name, now)
+            except IntegrityError as error:
+                raise AlreadyExists(NAME_TAKEN) from error
+            _make_owner(session, user.id, row.id, now)
+            event = audit.Event(audit.ORGANIZATION_ADD, row.id, row.id, name)
+            audit.record(session, user.audit_actor, now, event)
+            return row
 
+        return self._database.transact(create)
 
-class UpdateOrganization:
-    """Change settings of the organization in use; owners and admins only.
+    def update_organization(
+        self, principal: Principal, name: str, settings: OrganizationSettings
+    ) -> Organization:
+        """Change settings of the organization in use, which `name` must be; owners and admins only.
 
-    Raises PermissionDenied, also under an API token, and InvalidInput for a threshold outside 0 to 365.
-    """
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    def do(self, actor: Actor, name: str, wanted: Settings) -> Organization:
-        """`name` must be the organization in use."""
+        Raises PermissionDenied, also under an API token, and InvalidInput for a threshold outside 0 to 365.
+        """
         if not name:
             raise InvalidInput("invalid name: the name of the organization in use is needed")
-        place = require_administrator(actor)
-        if place.organization_name != name:
+        if require_administrator(principal).organization_name != name:
             raise PermissionDenied(f"organization {name[:80]} is not the one in use")
-        values = _values(wanted)
-        return self._database.transact(lambda session: self._update(session, actor, values))
+        values = _column_values(settings)
 
-    def _update(self, session: Session, actor: Actor, values: Mapping[str, object]) -> Organization:
-        actor = recheck(session, actor, self._clock)
-        place = require_administrator(actor)
-        # Held: what the audit trail says was changed is true when two change it at once.
-        row = session.scalars(
-            locked(select(Organization).where(Organization.id == place.organization_id), write=True)
-        ).one()
-        now = self._clock()
-        before = {key: getattr(row, key) for key in values}
-        for key, value in values.items():
-            setattr(row, key, value)
-        row.updated_at = now
-        changed = {key: value for key, value in values.items() if before[key] != value}
-        what = audit.What(audit.ORGANIZATION_UPDATE, row.id, row.id, row.name, changed)
-        audit.record(session, actor.who, [what], now)
-        return row
+        def change(session: Session) -> Organization:
+            current = reload_principal(session, principal, self._clock)
+            membership = require_administrator(current)
+            # Locked: what the audit trail says was changed is true when two change it at once.
+            query = select(Organization).where(Organization.id == membership.organization_id)
+            row = session.scalars(with_lock(query, write=True)).one()
+            now = self._clock()
+            changes = {key: value for key, value in values.items() if getattr(row, key) != value}
+            for key, value in changes.items():
+                setattr(row, key, value)
+            row.updated_at = now
+            event = audit.Event(audit.ORGANIZATION_UPDATE, row.id, row.id, row.name, changes)
+            audit.record(session, current.audit_actor, now, event)
+            return row
+
+        return self._database.transact(change)
+
+    def add_organization(self, by: audit.Actor, name: str) -> UUID:
+        """Add an organization without members. Raises UsageError; AlreadyExists, also for a used name."""
+        names.check(name)
+        try:
+            with self._database.write() as session:
+                now = self._clock()
+                row = _add_organization(session, name, now)
+                if audit.organization_name_was_used(session, name):
+                    raise AlreadyExists(
+                        f"an organization {name} was removed: its name is not used again",
+                        hint="choose another",
+                    )
+                event = audit.Event(audit.ORGANIZATION_ADD, row.id, row.id, name)
+                audit.record(session, by, now, event)
+        except IntegrityError as error:
+            raise AlreadyExists(f"there is an organization {name} already") from error
+        return row.id
+
+    def list_organizations(self) -> Sequence[OrganizationSummary]:
+        """Every organization of the server, by name."""
+        with self._database.read() as session:
+            rows = session.scalars(select(Organization).order_by(Organization.name)).all()
+            members = _count(session, Membership.organization_id)
+            tokens = _count(session, APIToken.organization_id, APIToken.revoked_at.is_(None))
+        return [
+            OrganizationSummary(
+                row.id,
+                row.name,
+                row.created_at,
+                row.api_token_max_days_inactive or 0,
+                members.get(row.id, 0),
+                tokens.get(row.id, 0),
+            )
+            for row in rows
+        ]
 
 
-def _check_history(session: Session, person_id: UUID, name: str) -> None:
-    if was_used(session, name):
-        raise AlreadyExists(NAME_TAKEN)
-    added = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == audit.ORGANIZATION_ADD)
-    if (session.scalar(added.where(AuditEvent.actor_id == person_id)) or 0) >= MOST:
+def read_context(principal: Principal) -> tuple[User | TokenPrincipal, MembershipDetails | None]:
+    """The person with the membership in use, as identified a moment ago, or the API token and None."""
+    require_context(principal)
+    if isinstance(principal, TokenPrincipal):
+        return principal, None
+    user = require_user(principal)
+    assert user.user is not None
+    return user.user, user.details
+
+
+def find_organization(session: Session, name: str, lock: bool = True) -> Organization:
+    """The organization of that name, locked for writing unless told not to; raise NotFound.
+
+    Locked, because two that each take one of two owners away must take turns.
+    """
+    query = select(Organization).where(Organization.name == name)
+    row: Organization | None = session.scalar(with_lock(query, write=True) if lock else query)
+    if row is None:
+        raise NotFound(f"there is no organization {name[:80]!r}", hint="see: loopin server org list")
+    return row
+
+
+def _add_organization(session: Session, name: str, now: datetime) -> Organization:
+    row = Organization(name=name, created_at=now, updated_at=now)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _check_count(session: Session, user_id: UUID) -> None:
+    created = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == audit.ORGANIZATION_ADD)
+    if (session.scalar(created.where(AuditEvent.actor_id == user_id)) or 0) >= MAX_CREATED:
         raise PermissionDenied(
-            f"you have already created {MOST} organizations, the most that this server allows a person"
+            f"you have already created {MAX_CREATED} organizations, the most that this server allows a person"
         )
 
 
-def was_used(session: Session, name: str) -> bool:
-    """Whether the trail says that an organization has, or had, this name."""
-    named = (audit.ORGANIZATION_ADD, audit.ORGANIZATION_REMOVE)
-    event = select(AuditEvent.id).where(AuditEvent.action.in_(named), AuditEvent.target_name == name)
-    return session.scalar(event.limit(1)) is not None
-
-
-def _make_owner(session: Session, person_id: UUID, organization_id: UUID, now: datetime) -> None:
+def _make_owner(session: Session, user_id: UUID, organization_id: UUID, now: datetime) -> None:
     # Off before on: at most one may be current at any moment.
     session.execute(
         update(Membership)
-        .where(Membership.user_id == person_id, Membership.current.is_(True))
+        .where(Membership.user_id == user_id, Membership.current.is_(True))
         .values(current=False)
     )
     session.add(
         Membership(
-            user_id=person_id,
+            user_id=user_id,
             organization_id=organization_id,
             role=Role.OWNER.value,
             current=True,
@@ -230,29 +265,26 @@ def _make_owner(session: Session, person_id: UUID, organization_id: UUID, now: d
     session.flush()
 
 
-def _values(wanted: Settings) -> dict[str, object]:
-    values = {field.name: getattr(wanted, field.name) for field in fields(wanted)}
-    chosen = {key: value for key, value in values.items() if value is not None}
-    if wanted.api_token_max_days_inactive is not None:
+def _column_values(settings: OrganizationSettings) -> dict[str, object]:
+    given = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    values = {key: value for key, value in given.items() if value is not None}
+    if settings.api_token_max_days_inactive is not None:
         try:
-            days = check_threshold(wanted.api_token_max_days_inactive)
+            days = check_threshold(settings.api_token_max_days_inactive)
         except UsageError as error:
             raise InvalidInput("invalid api_token_max_days_inactive: use 0 to 365 days") from error
-        chosen["api_token_max_days_inactive"] = days or None
-    if wanted.policy_allowed_hostnames is not None:
-        chosen["policy_allowed_hostnames"] = _hostnames(wanted.policy_allowed_hostnames)
-    return chosen
+        values["api_token_max_days_inactive"] = days or None
+    if settings.policy_allowed_hostnames is not None:
+        hosts = list(settings.policy_allowed_hostnames)
+        if len(hosts) > MAX_HOSTNAMES or any(
+            not 0 < len(host) <= MAX_HOSTNAME or "\x00" in host for host in hosts
+        ):
+            raise InvalidInput(f"invalid policies_allowed_hostnames: up to {MAX_HOSTNAMES} host names")
+        values["policy_allowed_hostnames"] = hosts
+    return values
 
 
-def _hostnames(wanted: Sequence[str]) -> list[str]:
-    if len(wanted) > MAX_HOSTNAMES or any(
-        not 0 < len(host) <= MAX_HOSTNAME or "\x00" in host for host in wanted
-    ):
-        raise InvalidInput(f"invalid policies_allowed_hostnames: up to {MAX_HOSTNAMES} host names")
-    return list(wanted)
-
-
-def _belongings(session: Session, user_id: UUID, only: UUID | None = None) -> list[Belonging]:
+def _read_memberships(session: Session, user_id: UUID, only: UUID | None = None) -> list[MembershipDetails]:
     query = (
         select(Membership, Organization, User)
         .join(Organization, Organization.id == Membership.organization_id)
@@ -262,8 +294,11 @@ def _belongings(session: Session, user_id: UUID, only: UUID | None = None) -> li
     )
     if only is not None:
         query = query.where(Membership.id == only)
-    return [Belonging(*row) for row in session.execute(query)]
+    return [MembershipDetails(*row) for row in session.execute(query)]
 
 
-def _one(session: Session, user_id: UUID, membership_id: UUID) -> Belonging | None:
-    return next(iter(_belongings(session, user_id, membership_id)), None)
+def _count(
+    session: Session, column: InstrumentedAttribute[UUID], *conditions: ColumnElement[bool]
+) -> dict[UUID, int]:
+    query = select(column, func.count()).where(*conditions).group_by(column)
+    return {row[0]: row[1] for row in session.execute(query)}

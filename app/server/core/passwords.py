@@ -1,23 +1,38 @@
-"""Password hashes: argon2id (RFC 9106)."""
+"""Passwords: their rules, and their hashes with argon2id (RFC 9106)."""
 
 import secrets
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from app.domain.errors import UsageError
 from app.server.limits import Busy, Limit
 
-MAX_LENGTH = 1024
+MIN_LENGTH, MAX_LENGTH = 12, 1024
 # Seconds for a turn; a hash takes a tenth of one.
 PATIENCE = 2.0
 # How many at once.
 HASHES = 2
 
 
+def check_password(password: str) -> str:
+    """Return `password`, or raise UsageError for one that is too short or too long."""
+    if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
+        raise UsageError(
+            f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters", hint="four random words will do"
+        )
+    return password
+
+
+def hash_password(password: str) -> str:
+    """A new hash with a salt of its own, for commands: servers take turns, see Passwords."""
+    return PasswordHasher().hash(password)
+
+
 class Passwords:
     """Hashes and verifies. An unknown account costs the same time as a known one.
 
-    Each hash takes 64 MiB, so only a few are worked out at once. Raises Busy while many wait for that.
+    Each hash takes 64 MiB, so only a few are computed at once. Raises Busy while many wait for that.
     """
 
     def __init__(self, at_once: int = HASHES) -> None:
@@ -39,6 +54,6 @@ class Passwords:
                 return False
         return right and stored is not None
 
-    def is_dated(self, stored: str) -> bool:
-        """True when `stored` was made with other parameters than today's."""
+    def needs_rehash(self, stored: str) -> bool:
+        """True when `stored` was computed with other parameters than today's."""
         return self._hasher.check_needs_rehash(stored)

@@ -1,13 +1,14 @@
 """Removing people, organizations and projects, as the operator of the server does it; there is no way back.
 
-`preview` returns what the removal ends, and `do` ends exactly that: the counts are read again in the
+A preview says what the removal ends, and the removal ends exactly that: the counts are read again in the
 transaction that removes, and Refused is raised if they differ. The rows that belong to what is removed are
 deleted with it in the database; the audit trail keeps who had which role, and when each API token ended.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,16 +19,32 @@ from app.domain.errors import NotFound, Refused
 from app.domain.organizations import Role
 from app.domain.text import plural
 from app.domain.times import iso_exact
-from app.server.clock import Clock
-from app.server.core import access, accounts, audit, memberships
-from app.server.core.project_members import PROJECT_MEMBER_REMOVE, find_project
-from app.server.core.recheck import locked, to_remove
+from app.server.clock import Clock, utc_now
+from app.server.core import access, audit
+from app.server.core.access import CreatedToken
+from app.server.core.accounts import find_user
+from app.server.core.memberships import (
+    MEMBERSHIP_REMOVE,
+    has_owner,
+    select_oldest_as_current,
+)
+from app.server.core.organizations import find_organization
+from app.server.core.principals import with_lock
+from app.server.core.projects import MEMBER_REMOVE, find_project
 from app.server.core.trusted_issuers import ISSUER_REMOVE
-from app.server.core.user_access import CreatedToken, created_tokens
 from app.server.persistence.engine import Database
-from app.server.persistence.issuer_models import TrustedIssuer
-from app.server.persistence.models import APIToken, Membership, Organization, Project, ProjectMembership, User
-from app.server.persistence.oauth_models import APIKey, OAuthGrant, Team
+from app.server.persistence.models import (
+    APIKey,
+    APIToken,
+    Membership,
+    OAuthGrant,
+    Organization,
+    Project,
+    ProjectMembership,
+    Team,
+    TrustedIssuer,
+    User,
+)
 
 USER_REMOVE, PROJECT_REMOVE = "user.remove", "project.remove"
 _NOUNS = {
@@ -57,13 +74,13 @@ class RemovalPreview:
     kept: Mapping[str, int]
     tokens: Sequence[CreatedToken] = ()
 
-    def check(self, now: "RemovalPreview") -> None:
+    def require_same(self, current: "RemovalPreview") -> None:
         """Raise Refused where what is there now is not what was shown."""
-        if (self.counts, self.kept) != (now.counts, now.kept):
-            left = f"; it would leave {describe_counts(now.kept)}" if now.kept else ""
-            ended = describe_counts(now.counts)
+        if (self.counts, self.kept) != (current.counts, current.kept):
+            left = f"; it would leave {describe_counts(current.kept)}" if current.kept else ""
+            ended = describe_counts(current.counts)
             raise Refused(
-                f"{now.name} changed after it was shown: its removal would now end {ended}{left}",
+                f"{current.name} changed after it was shown: its removal would now end {ended}{left}",
                 hint="nothing was removed; run it again",
             )
 
@@ -78,146 +95,138 @@ def describe_counts(counts: Mapping[str, int]) -> str:
     return ", ".join(plural(count, _NOUNS[name]) for name, count in counts.items() if count) or "nothing"
 
 
-class RemoveUser:
-    """Remove a person with all that is theirs alone.
+class Removal:
+    """Previews raise NotFound; removals NotFound for what is gone, and Refused where something changed."""
 
-    API tokens that they created and keys that they created for teams stay valid. Raises NotFound; Refused
-    for the last owner of an organization, and where something changed.
-    """
-
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
         self._clock = clock
 
-    def preview(self, email: str) -> RemovalPreview:
-        """What it would end now."""
+    def preview_user(self, email: str) -> RemovalPreview:
+        """What the removal of a person would end now. Raises Refused for a last owner."""
         with self._database.read() as session:
-            user = accounts.find(session, email, hold=False)
+            user = find_user(session, email, lock=False)
             _require_other_owners(session, user)
             return _preview_user(session, user, self._clock())
 
-    def do(self, by: audit.Who, shown: RemovalPreview) -> None:
-        """End what was shown."""
-        self._database.transact(lambda session: self._remove(session, by, shown))
-
-    def _remove(self, session: Session, by: audit.Who, shown: RemovalPreview) -> None:
-        user = session.scalar(to_remove(select(User).where(User.id == shown.id)))
-        if user is None:
-            raise _already_removed(shown.name)
-        owned = select(Membership.organization_id).where(_owned_by(user.id))
-        query = select(Organization.id).where(Organization.id.in_(owned)).order_by(Organization.id)
-        session.execute(locked(query, write=True)).all()
-        # A program may end its grant without holding the person.
-        grants = select(OAuthGrant.id).where(OAuthGrant.user_id == user.id).order_by(OAuthGrant.id)
-        session.execute(to_remove(grants)).all()
-        now = self._clock()
-        _require_other_owners(session, user)
-        shown.check(_preview_user(session, user, now))
-        acts = [
-            *_memberships_removed(session, Membership.user_id == user.id),
-            audit.What(USER_REMOVE, target_id=user.id, target_name=user.email, details=shown.details),
-        ]
-        teams = update(APIKey).where(APIKey.user_id == user.id, APIKey.team_id.is_not(None))
-        session.execute(teams.values(user_id=None))
-        session.execute(delete(User).where(User.id == user.id))
-        audit.record(session, by, acts, now)
-
-
-class RemoveOrganization:
-    """Remove an organization with all that is in it; its members stay people of this server.
-
-    Its name cannot be used again. Raises NotFound, and Refused where something changed.
-    """
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    def preview(self, name: str) -> RemovalPreview:
-        """What it would end now."""
+    def preview_organization(self, name: str) -> RemovalPreview:
+        """What the removal of an organization would end now."""
         with self._database.read() as session:
-            row = memberships.find(session, name, hold=False)
+            row = find_organization(session, name, lock=False)
             return _preview_organization(session, row, self._clock())
 
-    def do(self, by: audit.Who, shown: RemovalPreview) -> None:
-        """End what was shown."""
-        self._database.transact(lambda session: self._remove(session, by, shown))
-
-    def _remove(self, session: Session, by: audit.Who, shown: RemovalPreview) -> None:
-        joined = select(Membership.user_id).where(Membership.organization_id == shown.id)
-        people_there = select(User.id).where(User.id.in_(joined)).order_by(User.id)
-        session.execute(locked(people_there, write=True)).all()
-        _hold_tokens(session, APIToken.organization_id == shown.id)
-        row = session.scalar(to_remove(select(Organization).where(Organization.id == shown.id)))
-        if row is None:
-            raise _already_removed(shown.name)
-        now = self._clock()
-        _hold_issuers(session, TrustedIssuer.organization_id == row.id)
-        shown.check(_preview_organization(session, row, now))
-        acts = [
-            *_memberships_removed(session, Membership.organization_id == row.id),
-            *_tokens_ended(session, APIToken.organization_id == row.id, audit.ORGANIZATION_REMOVE, now),
-            *_keys_ended(session, row.id),
-            *_issuers_ended(session, TrustedIssuer.organization_id == row.id),
-            audit.What(audit.ORGANIZATION_REMOVE, row.id, row.id, row.name, shown.details),
-        ]
-        without = session.scalars(joined.where(Membership.current).order_by(Membership.user_id)).all()
-        session.execute(delete(Organization).where(Organization.id == row.id))
-        for user_id in without:
-            memberships.choose_another(session, user_id)
-        audit.record(session, by, acts, now)
-
-
-class RemoveProject:
-    """Remove a project with its API tokens and the roles in it.
-
-    Raises NotFound, and Refused where something changed.
-    """
-
-    def __init__(self, database: Database, clock: Clock) -> None:
-        self._database = database
-        self._clock = clock
-
-    def preview(self, organization: str, name: str) -> RemovalPreview:
-        """What it would end now."""
+    def preview_project(self, organization: str, name: str) -> RemovalPreview:
+        """What the removal of a project would end now."""
         with self._database.read() as session:
-            owner = memberships.find(session, organization, hold=False)
+            owner = find_organization(session, organization, lock=False)
             return _preview_project(session, find_project(session, owner, name), self._clock())
 
-    def do(self, by: audit.Who, shown: RemovalPreview) -> None:
-        """End what was shown."""
-        self._database.transact(lambda session: self._remove(session, by, shown))
+    def remove_user(self, by: audit.Actor, shown: RemovalPreview) -> None:
+        """Remove a person with all that is theirs alone.
 
-    def _remove(self, session: Session, by: audit.Who, shown: RemovalPreview) -> None:
-        _hold_tokens(session, APIToken.project_id == shown.id)
-        owner = select(Project.organization_id).where(Project.id == shown.id).scalar_subquery()
-        session.execute(locked(select(Organization.id).where(Organization.id == owner), write=True)).all()
-        row = session.scalar(to_remove(select(Project).where(Project.id == shown.id)))
-        if row is None:
-            raise _already_removed(shown.name)
-        now = self._clock()
-        _hold_issuers(session, TrustedIssuer.project_id == row.id)
-        shown.check(_preview_project(session, row, now))
-        acts = [
-            *_roles_removed(session, row),
-            *_tokens_ended(session, APIToken.project_id == row.id, PROJECT_REMOVE, now),
-            *_issuers_ended(session, TrustedIssuer.project_id == row.id),
-            audit.What(PROJECT_REMOVE, row.organization_id, row.id, row.name, shown.details),
-        ]
-        session.execute(delete(Project).where(Project.id == row.id))
-        audit.record(session, by, acts, now)
+        API tokens that they created and keys that they created for teams stay valid. Raises Refused for the
+        last owner of an organization.
+        """
+        self._remove(_remove_user, by, shown)
+
+    def remove_organization(self, by: audit.Actor, shown: RemovalPreview) -> None:
+        """Remove an organization with all that is in it; its members stay people of this server.
+
+        Its name cannot be used again.
+        """
+        self._remove(_remove_organization, by, shown)
+
+    def remove_project(self, by: audit.Actor, shown: RemovalPreview) -> None:
+        """Remove a project with its API tokens and the roles in it."""
+        self._remove(_remove_project, by, shown)
+
+    def _remove(
+        self,
+        remove: Callable[[audit.Actor, RemovalPreview, Clock, Session], None],
+        by: audit.Actor,
+        shown: RemovalPreview,
+    ) -> None:
+        self._database.transact(partial(remove, by, shown, self._clock))
+
+
+def _remove_user(by: audit.Actor, shown: RemovalPreview, clock: Clock, session: Session) -> None:
+    user = session.scalar(select(User).where(User.id == shown.id).with_for_update())
+    if user is None:
+        raise _already_removed(shown.name)
+    owned = select(Membership.organization_id).where(_owned_by(user.id))
+    query = select(Organization.id).where(Organization.id.in_(owned)).order_by(Organization.id)
+    session.execute(with_lock(query, write=True)).all()
+    # A program may end its grant without locking the person.
+    grants = select(OAuthGrant.id).where(OAuthGrant.user_id == user.id).order_by(OAuthGrant.id)
+    session.execute(grants.with_for_update()).all()
+    now = clock()
+    _require_other_owners(session, user)
+    shown.require_same(_preview_user(session, user, now))
+    events = [
+        *_membership_events(session, Membership.user_id == user.id),
+        audit.Event(USER_REMOVE, target_id=user.id, target_name=user.email, details=shown.details),
+    ]
+    team_keys = update(APIKey).where(APIKey.user_id == user.id, APIKey.team_id.is_not(None))
+    session.execute(team_keys.values(user_id=None))
+    session.execute(delete(User).where(User.id == user.id))
+    audit.record(session, by, now, *events)
+
+
+def _remove_organization(by: audit.Actor, shown: RemovalPreview, clock: Clock, session: Session) -> None:
+    members = select(Membership.user_id).where(Membership.organization_id == shown.id)
+    users = select(User.id).where(User.id.in_(members)).order_by(User.id)
+    session.execute(with_lock(users, write=True)).all()
+    _lock_tokens(session, APIToken.organization_id == shown.id)
+    row = session.scalar(select(Organization).where(Organization.id == shown.id).with_for_update())
+    if row is None:
+        raise _already_removed(shown.name)
+    now = clock()
+    _lock_issuers(session, TrustedIssuer.organization_id == row.id)
+    shown.require_same(_preview_organization(session, row, now))
+    events = [
+        *_membership_events(session, Membership.organization_id == row.id),
+        *_token_events(session, APIToken.organization_id == row.id, audit.ORGANIZATION_REMOVE, now),
+        *_team_key_events(session, row.id),
+        *_issuer_events(session, TrustedIssuer.organization_id == row.id),
+        audit.Event(audit.ORGANIZATION_REMOVE, row.id, row.id, row.name, shown.details),
+    ]
+    without = session.scalars(members.where(Membership.current).order_by(Membership.user_id)).all()
+    session.execute(delete(Organization).where(Organization.id == row.id))
+    for user_id in without:
+        select_oldest_as_current(session, user_id)
+    audit.record(session, by, now, *events)
+
+
+def _remove_project(by: audit.Actor, shown: RemovalPreview, clock: Clock, session: Session) -> None:
+    _lock_tokens(session, APIToken.project_id == shown.id)
+    owner = select(Project.organization_id).where(Project.id == shown.id).scalar_subquery()
+    session.execute(with_lock(select(Organization.id).where(Organization.id == owner), write=True)).all()
+    row = session.scalar(select(Project).where(Project.id == shown.id).with_for_update())
+    if row is None:
+        raise _already_removed(shown.name)
+    now = clock()
+    _lock_issuers(session, TrustedIssuer.project_id == row.id)
+    shown.require_same(_preview_project(session, row, now))
+    events = [
+        *_project_role_events(session, row),
+        *_token_events(session, APIToken.project_id == row.id, PROJECT_REMOVE, now),
+        *_issuer_events(session, TrustedIssuer.project_id == row.id),
+        audit.Event(PROJECT_REMOVE, row.organization_id, row.id, row.name, shown.details),
+    ]
+    session.execute(delete(Project).where(Project.id == row.id))
+    audit.record(session, by, now, *events)
 
 
 def _preview_user(session: Session, user: User, now: datetime) -> RemovalPreview:
-    keys, tokens = access.read_keys(session, user.id), created_tokens(session, user.id, now)
-    mine = Membership.user_id == user.id
+    keys, tokens = access.read_keys(session, user.id), access.read_created_tokens(session, user.id, now)
+    own = Membership.user_id == user.id
     roles = select(ProjectMembership).join(Membership, Membership.id == ProjectMembership.membership_id)
     counts = {
         "sessions": len(access.read_sessions(session, user.id, now)),
         "grants": len(access.read_grants(session, user.id, now)),
         "keys": sum(not key.team for key in keys),
-        "memberships": _count(session, select(Membership).where(mine)),
-        "project_roles": _count(session, roles.where(mine)),
+        "memberships": _count(session, select(Membership).where(own)),
+        "project_roles": _count(session, roles.where(own)),
     }
     kept = {"tokens": len(tokens), "team_keys": sum(bool(key.team) for key in keys)}
     return RemovalPreview(user.id, user.email, counts, kept, tokens)
@@ -229,9 +238,9 @@ def _preview_organization(session: Session, row: Organization, now: datetime) ->
         "memberships": _count(session, select(Membership).where(Membership.organization_id == row.id)),
         "projects": _count(session, select(Project).where(Project.organization_id == row.id)),
         "project_roles": _count(session, roles.where(Project.organization_id == row.id)),
-        "tokens": _working(session, APIToken.organization_id == row.id, now),
+        "tokens": _count_active(session, APIToken.organization_id == row.id, now),
         "teams": _count(session, select(Team).where(Team.organization_id == row.id)),
-        "team_keys": _count(session, _team_keys(row.id)),
+        "team_keys": _count(session, _select_team_keys(row.id)),
         "issuers": _count(session, select(TrustedIssuer).where(TrustedIssuer.organization_id == row.id)),
     }
     return RemovalPreview(row.id, row.name, counts, {})
@@ -241,7 +250,7 @@ def _preview_project(session: Session, row: Project, now: datetime) -> RemovalPr
     roles = select(ProjectMembership).where(ProjectMembership.project_id == row.id)
     counts = {
         "project_roles": _count(session, roles),
-        "tokens": _working(session, APIToken.project_id == row.id, now),
+        "tokens": _count_active(session, APIToken.project_id == row.id, now),
         "issuers": _count(session, select(TrustedIssuer).where(TrustedIssuer.project_id == row.id)),
     }
     return RemovalPreview(row.id, row.name, counts, {})
@@ -251,26 +260,27 @@ def _count(session: Session, query: SelectBase) -> int:
     return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
-def _working(session: Session, where: ColumnElement[bool], now: datetime) -> int:
-    return _count(session, select(APIToken.id).where(where, *accounts.lives_on(now)))
+def _count_active(session: Session, where: ColumnElement[bool], now: datetime) -> int:
+    return _count(session, select(APIToken.id).where(where, *access.is_active_token(now)))
 
 
-def _team_keys(organization_id: UUID) -> Select[UUID, str]:
+def _select_team_keys(organization_id: UUID) -> Select[UUID, str]:
     joined = select(Team.id, Team.name).join(APIKey, APIKey.team_id == Team.id)
     return joined.where(Team.organization_id == organization_id, APIKey.ended_at.is_(None))
 
 
-def _hold_tokens(session: Session, where: ColumnElement[bool]) -> None:
-    alive = select(APIToken.id).where(where, APIToken.revoked_at.is_(None)).order_by(APIToken.id)
-    session.execute(to_remove(alive)).all()
+def _lock_tokens(session: Session, where: ColumnElement[bool]) -> None:
+    active = select(APIToken.id).where(where, APIToken.revoked_at.is_(None)).order_by(APIToken.id)
+    session.execute(active.with_for_update()).all()
 
 
-def _hold_issuers(session: Session, where: ColumnElement[bool]) -> None:
-    # Whoever removes one holds that alone.
-    session.execute(to_remove(select(TrustedIssuer.id).where(where).order_by(TrustedIssuer.id))).all()
+def _lock_issuers(session: Session, where: ColumnElement[bool]) -> None:
+    # Whoever removes one locks that alone.
+    issuers = select(TrustedIssuer.id).where(where).order_by(TrustedIssuer.id)
+    session.execute(issuers.with_for_update()).all()
 
 
-def _memberships_removed(session: Session, where: ColumnElement[bool]) -> list[audit.What]:
+def _membership_events(session: Session, where: ColumnElement[bool]) -> list[audit.Event]:
     roles: dict[UUID, list[str]] = {}
     named = select(ProjectMembership.membership_id, Project.name)
     named = named.join(Project, Project.id == ProjectMembership.project_id)
@@ -279,8 +289,8 @@ def _memberships_removed(session: Session, where: ColumnElement[bool]) -> list[a
         roles.setdefault(membership_id, []).append(project)
     query = select(Membership, User.email).join(User, User.id == Membership.user_id).where(where)
     return [
-        audit.What(
-            memberships.MEMBERSHIP_REMOVE,
+        audit.Event(
+            MEMBERSHIP_REMOVE,
             row.organization_id,
             row.user_id,
             email,
@@ -290,7 +300,7 @@ def _memberships_removed(session: Session, where: ColumnElement[bool]) -> list[a
     ]
 
 
-def _roles_removed(session: Session, project: Project) -> list[audit.What]:
+def _project_role_events(session: Session, project: Project) -> list[audit.Event]:
     query = (
         select(User.id, User.email, ProjectMembership.role)
         .join(Membership, Membership.user_id == User.id)
@@ -299,8 +309,8 @@ def _roles_removed(session: Session, project: Project) -> list[audit.What]:
         .order_by(User.email)
     )
     return [
-        audit.What(
-            PROJECT_MEMBER_REMOVE,
+        audit.Event(
+            MEMBER_REMOVE,
             project.organization_id,
             user_id,
             email,
@@ -310,9 +320,9 @@ def _roles_removed(session: Session, project: Project) -> list[audit.What]:
     ]
 
 
-def _tokens_ended(
+def _token_events(
     session: Session, where: ColumnElement[bool], cause: str, now: datetime
-) -> list[audit.What]:
+) -> list[audit.Event]:
     """One event for each that was not revoked; `expired` says when one ended by itself, before this."""
     query = (
         select(APIToken.organization_id, APIToken.id, APIToken.name, APIToken.expires_at, Project.name)
@@ -320,23 +330,23 @@ def _tokens_ended(
         .where(where, APIToken.revoked_at.is_(None))
         .order_by(APIToken.name, APIToken.id)
     )
-    acts = []
+    events = []
     for organization_id, token_id, name, end, project in session.execute(query):
         details = {"with": cause} | ({"project": project} if project else {})
         if end is not None and end <= now:
             details["expired"] = iso_exact(end)
-        acts.append(audit.What(audit.TOKEN_REVOKE, organization_id, token_id, name, details))
-    return acts
+        events.append(audit.Event(audit.TOKEN_REVOKE, organization_id, token_id, name, details))
+    return events
 
 
-def _keys_ended(session: Session, organization_id: UUID) -> list[audit.What]:
-    keys = session.execute(_team_keys(organization_id).order_by(Team.name))
-    return [audit.What(access.KEY_DELETE, organization_id, team_id, name) for team_id, name in keys]
+def _team_key_events(session: Session, organization_id: UUID) -> list[audit.Event]:
+    keys = session.execute(_select_team_keys(organization_id).order_by(Team.name))
+    return [audit.Event(access.KEY_DELETE, organization_id, team_id, name) for team_id, name in keys]
 
 
-def _issuers_ended(session: Session, where: ColumnElement[bool]) -> list[audit.What]:
+def _issuer_events(session: Session, where: ColumnElement[bool]) -> list[audit.Event]:
     rows = session.scalars(select(TrustedIssuer).where(where).order_by(TrustedIssuer.created_at))
-    return [audit.What(ISSUER_REMOVE, row.organization_id, row.id, row.url[:320]) for row in rows]
+    return [audit.Event(ISSUER_REMOVE, row.organization_id, row.id, row.url[:320]) for row in rows]
 
 
 def _owned_by(user_id: UUID) -> ColumnElement[bool]:
@@ -348,7 +358,7 @@ def _require_other_owners(session: Session, user: User) -> None:
     query = select(Organization.id, Organization.name)
     query = query.join(Membership, Membership.organization_id == Organization.id).where(_owned_by(user.id))
     for organization_id, name in session.execute(query.order_by(Organization.name)):
-        if not memberships.has_owner(session, organization_id, but=user.id):
+        if not has_owner(session, organization_id, other_than=user.id):
             raise Refused(
                 f"{user.email} is the last owner of {name}",
                 hint=_next_owner(session, user, organization_id, name),

@@ -1,31 +1,59 @@
-"""The sweep: revoke unused API tokens. The rule is in app.domain.inactivity; this is its form in SQL."""
+"""The sweep, which revokes unused API tokens, and the cleanup of rows that have ended.
+
+The rule of the sweep is in app.domain.inactivity; this is its form in SQL.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import JSON, ColumnElement, CursorResult, Uuid, exists, insert, literal, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    CursorResult,
+    Uuid,
+    delete,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain import inactivity
-from app.server.core import audit
+from app.server.core import audit, rate_limit
 from app.server.persistence.engine import Database
-from app.server.persistence.models import APIToken, AuditEvent, Organization
+from app.server.persistence.models import (
+    APIToken,
+    AuditEvent,
+    LoginAttempt,
+    LoginSession,
+    OAuthCode,
+    OAuthGrant,
+    OAuthToken,
+    Organization,
+)
 from app.server.persistence.types import UTCDateTime
 
-# Tokens in a transaction: on a busy machine with two processors it takes less than 100 ms.
+# Tokens in a transaction of a sweep: on a busy machine with two processors it takes less than 100 ms.
 BATCH_SIZE = 750
 # After each transaction others have their turn, for this part of the time that it took.
 REST = 0.5
+# How long codes and tokens stay after their end, so that a second use is recognised.
+REUSE_KNOWN = timedelta(days=1)
+# Rows in a transaction of a cleanup.
+CLEANUP_BATCH_SIZE = 500
 _COLUMNS = (APIToken.id, APIToken.name, APIToken.created_at, APIToken.last_used_at)
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweptToken:
     """One token that a sweep revoked, or would."""
 
     id: UUID
@@ -43,7 +71,7 @@ class Batch:
 
     revoked: int
     seconds: float
-    tokens: Sequence[Swept] = ()
+    tokens: Sequence[SweptToken] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +84,10 @@ class _Organization:
         """Conditions on a token that a sweep takes at `now`."""
         return _due(self.id, self.threshold, now)
 
-    def swept(self, row: Any) -> Swept:
+    def swept_token(self, row: Any) -> SweptToken:
         """One of its tokens, from `_COLUMNS`."""
         id, name, created_at, last_used_at = row
-        return Swept(id, name, self.id, self.name, self.threshold, created_at, last_used_at)
+        return SweptToken(id, name, self.id, self.name, self.threshold, created_at, last_used_at)
 
 
 class Sweep:
@@ -78,7 +106,7 @@ class Sweep:
         with self._database.read() as session:
             return self._database.now(session)
 
-    def run(self) -> list[Swept]:
+    def run(self) -> list[SweptToken]:
         """Sweep, and return what was revoked."""
         return [token for batch in self.batches(listed=True) for token in batch.tokens]
 
@@ -100,38 +128,38 @@ class Sweep:
                     more = revoked == BATCH_SIZE
                     time.sleep(batch.seconds * REST)
 
-    def preview(self) -> list[Swept]:
+    def preview(self) -> list[SweptToken]:
         """What a sweep would revoke now; nothing is changed."""
-        found: list[Swept] = []
+        tokens: list[SweptToken] = []
         for organization_id in self._organizations():
             with self._database.read() as session:
-                organization = _read(session, organization_id)
+                organization = _read_organization(session, organization_id)
                 if organization is not None:
                     due = organization.due(self._database.now(session))
                     query = select(*_COLUMNS).where(*due).order_by(APIToken.active_since)
-                    found += [organization.swept(row) for row in session.execute(query)]
-        return found
+                    tokens += [organization.swept_token(row) for row in session.execute(query)]
+        return tokens
 
     def _organizations(self) -> list[UUID]:
         """Those that have something to sweep."""
         threshold = Organization.api_token_max_days_inactive
         with self._database.read() as session:
             now = self._database.now(session)
-            found: list[UUID] = []
+            ids: list[UUID] = []
             for days in session.scalars(select(threshold).where(threshold > 0).distinct()).all():
                 due = exists().where(*_due(Organization.id, days or 0, now))
-                found += session.scalars(select(Organization.id).where(threshold == days, due))
-        return sorted(found)
+                ids += session.scalars(select(Organization.id).where(threshold == days, due))
+        return sorted(ids)
 
     def _revoke(
         self, organization_id: UUID, skip_locked: bool, listed: bool, session: Session
-    ) -> tuple[int, list[Swept]]:
-        # Read again, and held: somebody may have raised the threshold or turned it off since.
-        organization = _read(session, organization_id, hold=True)
+    ) -> tuple[int, list[SweptToken]]:
+        # Read again, and locked: somebody may have raised the threshold or turned it off since.
+        organization = _read_organization(session, organization_id, lock=True)
         if organization is None:
             return 0, []
         now = self._database.now(session)
-        _record(session, organization, now, skip_locked)
+        _record_events(session, organization, now, skip_locked)
         recorded = select(AuditEvent.target_id).where(
             AuditEvent.action == audit.TOKEN_SWEEP,
             AuditEvent.at == now,
@@ -142,11 +170,11 @@ class Sweep:
         revoke = revoke.values(revoked_at=now).execution_options(synchronize_session=False)
         if not listed:
             return cast("CursorResult[Any]", session.execute(revoke)).rowcount, []
-        tokens = [organization.swept(row) for row in session.execute(revoke.returning(*_COLUMNS))]
+        tokens = [organization.swept_token(row) for row in session.execute(revoke.returning(*_COLUMNS))]
         return len(tokens), tokens
 
 
-def _record(session: Session, organization: _Organization, now: datetime, skip_locked: bool) -> None:
+def _record_events(session: Session, organization: _Organization, now: datetime, skip_locked: bool) -> None:
     """Lock the tokens of one batch, the longest unused first, and write their events: no row comes here."""
     # PostgreSQL checks a row again that was changed while it waited. SQLite has one writer and no such lock.
     due = (
@@ -182,9 +210,47 @@ def _due(
     )
 
 
-def _read(session: Session, organization_id: UUID, hold: bool = False) -> _Organization | None:
+def _read_organization(session: Session, organization_id: UUID, lock: bool = False) -> _Organization | None:
     """The organization; None when it has no threshold."""
     query = select(Organization.id, Organization.name, Organization.api_token_max_days_inactive)
     query = query.where(Organization.id == organization_id)
-    row = session.execute(query.with_for_update(read=True) if hold else query).one_or_none()
+    row = session.execute(query.with_for_update(read=True) if lock else query).one_or_none()
     return _Organization(row[0], row[1], row[2]) if row and row[2] else None
+
+
+class Cleanup:
+    """Deletes rows that nothing asks for: what has ended is refused by its own dates, deleted or not.
+
+    Any number of processes may run it at once. The time is the database's.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def now(self) -> datetime:
+        """The time that decides what has ended."""
+        with self._database.read() as session:
+            return self._database.now(session)
+
+    def run(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """Delete what has ended, in small transactions, until `stopped` says yes."""
+        now = self.now()
+        before = now - REUSE_KNOWN
+        for key, ended in (
+            (LoginAttempt.id, LoginAttempt.at < now - 2 * rate_limit.WINDOW),
+            (LoginSession.id, LoginSession.expires_at < now),
+            (OAuthToken.token_hash, OAuthToken.expires_at < before),
+            (OAuthCode.code_hash, OAuthCode.expires_at < before),
+            (OAuthGrant.id, or_(OAuthGrant.expires_at < before, OAuthGrant.ended_at < before)),
+        ):
+            deleted = CLEANUP_BATCH_SIZE
+            while deleted == CLEANUP_BATCH_SIZE and not stopped():
+                with self._database.write() as session:
+                    deleted = _delete_batch(session, key, ended)
+
+
+def _delete_batch(session: Session, key: Any, ended: ColumnElement[bool]) -> int:
+    # Skip what another process is deleting: two that wait for each other would deadlock.
+    some = select(key).where(ended).limit(CLEANUP_BATCH_SIZE).with_for_update(skip_locked=True)
+    statement = delete(key.class_).where(key.in_(some)).execution_options(synchronize_session=False)
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount

@@ -16,7 +16,7 @@ from joserfc.jwk import GuestProtocol, OctKey
 
 from app.domain.errors import NotSignedIn, SessionEnded
 from app.server.clock import Clock
-from app.server.core.key_ring import Ring
+from app.server.core.key_ring import KeyRing
 
 PERSON_AUDIENCE = "user-auth.chainloop"
 TOKEN_AUDIENCE = "api-token-auth.chainloop"
@@ -27,7 +27,7 @@ _MAX_LENGTH = 8192
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedToken:
     """What a token with a good signature says: whose it is and the row it stands for."""
 
     audience: str
@@ -36,7 +36,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenSubject:
+class APITokenClaims:
     """What an API token's JWT tells about itself; organization and project as (id, name)."""
 
     id: UUID
@@ -46,14 +46,14 @@ class TokenSubject:
     expires_at: datetime | None
 
 
-class Tokens:
-    """Issues and verifies."""
+class TokenSigner:
+    """Issues and verifies both kinds of token."""
 
-    def __init__(self, ring: Ring, clock: Clock) -> None:
+    def __init__(self, ring: KeyRing, clock: Clock) -> None:
         self._ring = ring
         self._clock = clock
 
-    def for_person(
+    def sign_session_token(
         self, user_id: UUID, session_id: UUID, expires_at: datetime, issued_at: datetime | None = None
     ) -> str:
         """A person's token for one session, issued at its beginning or now."""
@@ -67,7 +67,7 @@ class Tokens:
             }
         )
 
-    def for_api_token(self, subject: TokenSubject) -> str:
+    def sign_api_token(self, subject: APITokenClaims) -> str:
         """An API token's own JWT. It is never stored; the row's id is all that is needed to check it."""
         claims: dict[str, Any] = {
             "aud": TOKEN_AUDIENCE,
@@ -84,16 +84,16 @@ class Tokens:
             claims["exp"] = ceil(subject.expires_at.timestamp())
         return self._sign(claims)
 
-    def verify(self, value: str) -> Verified:
+    def verify_token(self, value: str) -> VerifiedToken:
         """Check signature, audience and life; raise NotSignedIn or SessionEnded with the wire's words."""
         if not value:
             raise NotSignedIn(MISSING)
         if len(value) > _MAX_LENGTH:
             raise NotSignedIn(INVALID)
         try:
-            claims = jwt.decode(value, self._key_of, algorithms=_ALGORITHMS).claims
-            self._registry(claims.get("aud")).validate(claims)
-            return _verified(claims)
+            claims = jwt.decode(value, self._find_key, algorithms=_ALGORITHMS).claims
+            self._claims_registry(claims.get("aud")).validate(claims)
+            return _read_claims(claims)
         except ExpiredTokenError as error:
             raise SessionEnded(EXPIRED) from error
         except (JoseError, ValueError, TypeError, KeyError) as error:
@@ -104,7 +104,7 @@ class Tokens:
         claims = {"iss": ISSUER, "iat": int(self._clock().timestamp())} | claims
         return jwt.encode({"alg": "HS256", "typ": "JWT", "kid": key.kid}, claims, key, algorithms=_ALGORITHMS)
 
-    def _key_of(self, token: GuestProtocol) -> OctKey:
+    def _find_key(self, token: GuestProtocol) -> OctKey:
         headers = token.headers()
         key = self._ring.find(headers.get("kid"))
         # We never say that anything is critical; whoever does wants it understood (RFC 7515 §4.1.11).
@@ -112,7 +112,7 @@ class Tokens:
             raise InvalidKeyIdError("unknown key")
         return key
 
-    def _registry(self, audience: object) -> "_Claims":
+    def _claims_registry(self, audience: object) -> "_Claims":
         person = audience == PERSON_AUDIENCE
         return _Claims(
             now=lambda: int(self._clock().timestamp()),
@@ -135,10 +135,10 @@ class _Claims(jwt.JWTClaimsRegistry):
         """Nothing is decided by it."""
 
 
-def _verified(claims: dict[str, Any]) -> Verified:
+def _read_claims(claims: dict[str, Any]) -> VerifiedToken:
     audience = claims["aud"]
     if audience == PERSON_AUDIENCE:
-        return Verified(audience, UUID(claims["jti"]), UUID(claims["user_id"]))
+        return VerifiedToken(audience, UUID(claims["jti"]), UUID(claims["user_id"]))
     if audience == TOKEN_AUDIENCE:
-        return Verified(audience, UUID(claims["jti"]))
+        return VerifiedToken(audience, UUID(claims["jti"]))
     raise ValueError("not one audience")

@@ -1,7 +1,7 @@
 """What surrounds every call: who calls, how long it may take, how it ended, and a line in the access log.
 
-A servicer gets the principal through `Run`. The signature of a token is checked here, on the event loop; the
-rows behind it are read in the worker that runs the use case, which saves a second hop between threads.
+A servicer gets the principal through `RunForCaller`. The signature of a token is checked here, on the event
+loop; the rows behind it are read in the worker that runs the service, which saves a hop between threads.
 """
 
 import asyncio
@@ -24,9 +24,15 @@ from app.domain.text import clean
 from app.server import deadline, log
 from app.server.addresses import Network, client_address
 from app.server.bearer import bearer_in
-from app.server.core.authentication import Identify
-from app.server.core.federated_tokens import VerifyFederated, is_foreign
-from app.server.core.principals import DENIED, Actor
+from app.server.core.authentication import Authentication
+from app.server.core.principals import (
+    DENIED,
+    Principal,
+)
+from app.server.core.trusted_issuers import (
+    JobVerifier,
+    is_foreign,
+)
 from app.server.deadline import Deadline, DeadlineExceeded
 from app.server.executor import FairExecutor
 from app.server.limits import Busy
@@ -53,11 +59,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 _Serve = Callable[[Any, Any], Any]
 
 
-class Run(Protocol):
+class RunForCaller(Protocol):
     """Runs a use case for the principal of the call under way, in a worker."""
 
     async def __call__(
-        self, use_case: Callable[Concatenate[Actor, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+        self, use_case: Callable[Concatenate[Principal, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T: ...
 
 
@@ -66,7 +72,7 @@ class _Caller:
     """Whose token was presented. `load` reads the principal, in a worker; `key` is whose share that takes."""
 
     key: str
-    load: Callable[[], Actor]
+    load: Callable[[], Principal]
 
 
 _caller: ContextVar[_Caller] = ContextVar("caller")
@@ -77,21 +83,21 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
     def __init__(
         self,
-        identify: Identify,
-        federated: VerifyFederated,
+        authentication: Authentication,
+        job_verifier: JobVerifier,
         executor: FairExecutor,
         proxies: tuple[Network, ...] = (),
     ) -> None:
-        self._identify = identify
-        self._federated = federated
+        self._authentication = authentication
+        self._job_verifier = job_verifier
         self._executor = executor
         self._proxies = proxies
         self._streams: set[asyncio.Timeout] = set()
 
     async def run(
-        self, use_case: Callable[Concatenate[Actor, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+        self, use_case: Callable[Concatenate[Principal, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        """As Run says."""
+        """As RunForCaller says."""
         caller = _caller.get()
         return await self._executor.run(caller.key, lambda: use_case(caller.load(), *args, **kwargs))
 
@@ -177,7 +183,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
                 raise
 
     async def _refuse(self, method: str, _request: Any, _context: Any) -> NoReturn:
-        await self.run(lambda _actor: None)
+        await self.run(lambda _principal: None)
         raise Unserved(f"{PURPOSE} {clean(method, 200)}")
 
     async def _stream(self, serve: _Serve, request: Any, context: Any) -> None:
@@ -203,9 +209,9 @@ class Interceptor(grpc.aio.ServerInterceptor):
         address = self._address(context)
         key = hashlib.sha256((bearer or address).encode("utf-8", "replace")).hexdigest()
         if not is_foreign(bearer):
-            token = self._identify.verify(bearer)
-            return _Caller(key, lambda: self._identify.load(token, organization, address))
-        job = await self._federated.verify(
+            token = self._authentication.verify_token(bearer)
+            return _Caller(key, lambda: self._authentication.load_principal(token, organization, address))
+        job = await self._job_verifier.verify(
             Secret(bearer), organization, address, run=partial(self._executor.run, key)
         )
         if method != CURRENT:

@@ -8,8 +8,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from app.domain.errors import InvalidInput
 from app.domain.organizations import Role
 from app.proto.controlplane.v1 import api_token_pb2, organization_pb2, shared_pb2
-from app.server.core.principals import Belonging, TokenActor
-from app.server.core.tokens import Listing, ProjectRef, TokenRow
+from app.server.core.api_tokens import (
+    ProjectReference,
+    TokenList,
+    TokenRow,
+)
+from app.server.core.principals import (
+    MembershipDetails,
+    TokenPrincipal,
+)
 from app.server.persistence.models import Organization, User
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -35,17 +42,17 @@ def timestamp(at: datetime | None) -> Timestamp | None:
     return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
 
 
-def project_ref(reference: shared_pb2.IdentityReference) -> ProjectRef:
+def project_reference(reference: shared_pb2.IdentityReference) -> ProjectReference:
     """Which project a request names; an empty text counts as not given. InvalidInput for one with NUL."""
     # PostgreSQL refuses to be asked for it.
     if "\x00" in reference.name:
         raise InvalidInput("invalid project name")
-    return ProjectRef(reference.id or None, reference.name or None)
+    return ProjectReference(reference.id or None, reference.name or None)
 
 
-def token_items(listing: Listing, rows: Iterable[TokenRow]) -> list[api_token_pb2.APITokenItem]:
-    """These tokens of a listing."""
-    return [_token_item(row, str(listing.organization_id), listing.organization_name) for row in rows]
+def token_items(tokens: TokenList, rows: Iterable[TokenRow]) -> list[api_token_pb2.APITokenItem]:
+    """These tokens of a list."""
+    return [_token_item(row, str(tokens.organization_id), tokens.organization_name) for row in rows]
 
 
 def _token_item(row: TokenRow, organization_id: str, organization_name: str) -> api_token_pb2.APITokenItem:
@@ -68,9 +75,9 @@ def _token_item(row: TokenRow, organization_id: str, organization_name: str) -> 
     )
 
 
-def user(row: User | TokenActor) -> organization_pb2.User:
+def user(row: User | TokenPrincipal) -> organization_pb2.User:
     """A person; an API token appears as a user without a name, as on the vendor's server."""
-    if isinstance(row, TokenActor):
+    if isinstance(row, TokenPrincipal):
         return organization_pb2.User(id=str(row.id), email=TOKEN_EMAIL, created_at=timestamp(row.created_at))
     return organization_pb2.User(
         id=str(row.id),
@@ -107,15 +114,15 @@ def organization(row: Organization) -> organization_pb2.OrgItem:
     )
 
 
-def membership(found: Belonging) -> organization_pb2.OrgMembershipItem:
+def membership(details: MembershipDetails) -> organization_pb2.OrgMembershipItem:
     """A membership with its organization and person."""
-    row = found.membership
+    row = details.membership
     return organization_pb2.OrgMembershipItem(
         id=str(row.id),
-        org=organization(found.organization),
+        org=organization(details.organization),
         current=row.current,
         created_at=timestamp(row.created_at),
         updated_at=timestamp(row.updated_at),
         role=ROLES[Role(row.role)],
-        user=user(found.user),
+        user=user(details.user),
     )

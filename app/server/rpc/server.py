@@ -29,15 +29,17 @@ from app.proto.controlplane.v1 import (
     user_pb2_grpc,
 )
 from app.server import descriptors
-from app.server.core.services import Parts
+from app.server.core.services import Services
 from app.server.executor import FairExecutor
-from app.server.rpc.api_token import APITokenService
-from app.server.rpc.context import ContextService
-from app.server.rpc.health import HealthService
 from app.server.rpc.interceptor import Interceptor
-from app.server.rpc.organization import OrganizationService
-from app.server.rpc.status import StatusService
-from app.server.rpc.user import UserService
+from app.server.rpc.servicers import (
+    APITokenService,
+    ContextService,
+    HealthService,
+    OrganizationService,
+    StatusService,
+    UserService,
+)
 from app.server.tls import Certificate
 
 WORKERS = 16
@@ -70,10 +72,10 @@ _FILES = (api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2)
 class RpcServer:
     """Listens from `open()` on, and serves from `start()` to `stop()`, on the event loop that calls them."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._pool = ThreadPoolExecutor(parts.settings.share(WORKERS), thread_name_prefix="rpc")
-        self._health = HealthService(parts.readiness)
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._pool = ThreadPoolExecutor(services.settings.share(WORKERS), thread_name_prefix="rpc")
+        self._health = HealthService(services.readiness)
         self.port = 0
 
     async def open(self, host: str, port: int, certificate: Certificate | None = None) -> None:
@@ -109,10 +111,12 @@ class RpcServer:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _open(self, address: str, certificate: Certificate | None) -> int:
-        parts = self._parts
-        settings = parts.settings
+        services = self._services
+        settings = services.settings
         executor = FairExecutor(self._pool, settings.share)
-        self._interceptor = Interceptor(parts.identify, parts.federated, executor, settings.trusted_proxies)
+        self._interceptor = Interceptor(
+            services.authentication, services.job_verifier, executor, settings.trusted_proxies
+        )
         most = min(settings.share(MAX_CONNECTIONS), descriptors.half())
         here = (
             ("grpc.max_allowed_incoming_connections", most),
@@ -136,21 +140,26 @@ class RpcServer:
         self._server.add_generic_rpc_handlers((handlers,))
 
     def _add_services(self, public_url: str) -> None:
-        parts, run = self._parts, self._interceptor.run
-        status = StatusService(self._health, parts.settings, public_url)
-        context = ContextService(run, parts.read_organization)
-        user = UserService(run, parts.list_memberships, parts.select_membership)
-        organization = OrganizationService(run, parts.create_organization, parts.update_organization)
-        api_token = APITokenService(run, parts.create_token, parts.list_tokens, parts.revoke_token)
-        services: tuple[tuple[Callable[[Any, Any], None], object], ...] = (
+        services, run = self._services, self._interceptor.run
+        status = StatusService(services.readiness, services.settings, public_url)
+        servicers: tuple[tuple[Callable[[Any, Any], None], object], ...] = (
             (status_pb2_grpc.add_StatusServiceServicer_to_server, status),
-            (context_pb2_grpc.add_ContextServiceServicer_to_server, context),
-            (user_pb2_grpc.add_UserServiceServicer_to_server, user),
-            (organization_pb2_grpc.add_OrganizationServiceServicer_to_server, organization),
-            (api_token_pb2_grpc.add_APITokenServiceServicer_to_server, api_token),
+            (
+                context_pb2_grpc.add_ContextServiceServicer_to_server,
+                ContextService(run, services.organizations),
+            ),
+            (user_pb2_grpc.add_UserServiceServicer_to_server, UserService(run, services.organizations)),
+            (
+                organization_pb2_grpc.add_OrganizationServiceServicer_to_server,
+                OrganizationService(run, services.organizations),
+            ),
+            (
+                api_token_pb2_grpc.add_APITokenServiceServicer_to_server,
+                APITokenService(run, services.api_tokens),
+            ),
         )
-        for add, service in services:
-            add(service, self._server)
+        for add, servicer in servicers:
+            add(servicer, self._server)
 
 
 def _credentials(certificate: Certificate) -> grpc.ServerCredentials:

@@ -6,16 +6,15 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited, SessionEnded
-from app.server.core.api_keys import CreateKey, DeleteKey, ReadKeys
-from app.server.core.browser_sessions import SignedInBrowser
-from app.server.core.services import Parts
+from app.server.core.access import SignedInBrowser
+from app.server.core.services import Services
 from app.server.web import account_access
 from app.server.web.browser_session import Visitor, next_place
 from app.server.web.pages import problem_page
 from app.server.web.sign_in_form import LoginForm, passwords_off, refusal
 
 
-def make_blueprint(parts: Parts) -> Blueprint:
+def make_blueprint(parts: Services) -> Blueprint:
     """The routes under /account."""
     pages = Blueprint("account", __name__, url_prefix="/account")
     visitor = Visitor(parts)
@@ -35,7 +34,7 @@ def make_blueprint(parts: Parts) -> Blueprint:
 class _SignIn:
     """Signing in to these pages, and out again."""
 
-    def __init__(self, parts: Parts, visitor: Visitor) -> None:
+    def __init__(self, parts: Services, visitor: Visitor) -> None:
         self._clock = parts.clock
         self._visitor = visitor
         self._passwords = parts.settings.passwords
@@ -79,10 +78,8 @@ class _SignIn:
 class _Keys:
     """User ID and API keys."""
 
-    def __init__(self, parts: Parts, visitor: Visitor) -> None:
-        self._read = ReadKeys(parts.database)
-        self._create = CreateKey(parts.database, parts.clock)
-        self._delete = DeleteKey(parts.database, parts.clock)
+    def __init__(self, parts: Services, visitor: Visitor) -> None:
+        self._keys = parts.api_keys
         self._visitor = visitor
 
     def show(self) -> ResponseReturnValue:
@@ -94,7 +91,7 @@ class _Keys:
         browser = self._visitor.require()
         try:
             team = _team()
-            return self._page(browser, self._create.do(browser, team, self._visitor.address), team)
+            return self._page(browser, self._keys.create_key(browser, team, self._visitor.address), team)
         except (ValueError, NotFound, PermissionDenied):
             return _not_yours()
 
@@ -102,14 +99,14 @@ class _Keys:
         """Delete a key, and show what is left."""
         browser = self._visitor.require()
         try:
-            self._delete.do(browser, _team(), self._visitor.address)
+            self._keys.delete_key(browser, _team(), self._visitor.address)
         except (ValueError, NotFound, PermissionDenied):
             return _not_yours()
         flash("The key is deleted.")
         return _to_keys()
 
     def _page(self, browser: SignedInBrowser, key: str = "", team_id: UUID | None = None) -> str:
-        keys = self._read.do(browser.person)
+        keys = self._keys.read_overview(browser.person)
         return render_template("account/keys.html", browser=browser, keys=keys, new_key=key, new_for=team_id)
 
 

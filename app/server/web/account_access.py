@@ -10,13 +10,9 @@ from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited, SessionEnded
 from app.domain.text import plural
-from app.server.core.access import Ended
-from app.server.core.accounts import MIN_PASSWORD
-from app.server.core.browser_sessions import SignedInBrowser
-from app.server.core.own_access import OwnAccess
-from app.server.core.own_password import ChangePassword
-from app.server.core.passwords import MAX_LENGTH
-from app.server.core.services import Parts
+from app.server.core.access import EndedAccess, SignedInBrowser
+from app.server.core.passwords import MAX_LENGTH, MIN_LENGTH
+from app.server.core.services import Services
 from app.server.web.browser_session import Visitor
 from app.server.web.pages import problem_page
 from app.server.web.sign_in_form import refusal
@@ -25,7 +21,7 @@ MOST = 50
 WRONG = "That is not your current password."
 
 
-def add_routes(pages: Blueprint, parts: Parts, visitor: Visitor) -> None:
+def add_routes(pages: Blueprint, parts: Services, visitor: Visitor) -> None:
     """Add them to the pages of the account."""
     sessions, password = _Sessions(parts, visitor), _Password(parts, visitor)
     pages.add_url_rule("/sessions", "sessions", sessions.show, methods=["GET"])
@@ -37,14 +33,14 @@ def add_routes(pages: Blueprint, parts: Parts, visitor: Visitor) -> None:
 class _Sessions:
     """Where a person is signed in, the programs that they allowed, and the end of each."""
 
-    def __init__(self, parts: Parts, visitor: Visitor) -> None:
-        self._access = OwnAccess(parts.database, parts.clock)
+    def __init__(self, parts: Services, visitor: Visitor) -> None:
+        self._access = parts.own_access
         self._visitor = visitor
 
     def show(self) -> ResponseReturnValue:
         """What is open now."""
         browser = self._visitor.require()
-        found = self._access.read(browser)
+        found = self._access.read_overview(browser)
         return render_template("account/sessions.html", browser=browser, access=found, most=MOST)
 
     def end(self) -> ResponseReturnValue:
@@ -53,10 +49,10 @@ class _Sessions:
         try:
             if form.get("session"):
                 self._access.end_session(browser, UUID(form["session"]), address)
-                ended = Ended(sessions=1)
+                ended = EndedAccess(sessions=1)
             elif form.get("grant"):
                 self._access.end_grant(browser, UUID(form["grant"]), address)
-                ended = Ended(grants=1)
+                ended = EndedAccess(grants=1)
             elif form.get("others") == "all":
                 ended = self._access.end_others(browser, address, keys="keys" in form)
             else:
@@ -72,7 +68,7 @@ class _Sessions:
         return redirect(url_for("account.sessions"), 303)
 
 
-def _describe(ended: Ended) -> str:
+def _describe(ended: EndedAccess) -> str:
     parts = (("session", ended.sessions), ("program", ended.grants), ("API key", ended.keys))
     return f"Ended: {', '.join(plural(number, noun) for noun, number in parts if number) or 'nothing'}."
 
@@ -93,9 +89,9 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no typ
         [
             InputRequired("Enter a new password."),
             Length(
-                MIN_PASSWORD,
+                MIN_LENGTH,
                 MAX_LENGTH,
-                f"Use {MIN_PASSWORD} to {MAX_LENGTH} characters; four random words will do.",
+                f"Use {MIN_LENGTH} to {MAX_LENGTH} characters; four random words will do.",
             ),
             _other_than_now,
         ],
@@ -109,9 +105,9 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no typ
 class _Password:
     """The page of the password, and its form."""
 
-    def __init__(self, parts: Parts, visitor: Visitor) -> None:
+    def __init__(self, parts: Services, visitor: Visitor) -> None:
         self._off = not parts.settings.passwords
-        self._change = ChangePassword(parts.database, parts.passwords, parts.clock, self._off)
+        self._sessions = parts.sessions
         self._clock = parts.clock
         self._visitor = visitor
 
@@ -129,7 +125,7 @@ class _Password:
             return _password_page(browser, form, status=400)
         known = self._visitor.known(browser.person.email)
         try:
-            ended, secret = self._change.do(
+            ended, secret = self._sessions.change_password(
                 browser, form.current.data or "", form.new.data or "", self._visitor.address, known
             )
         except PermissionDenied:

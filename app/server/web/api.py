@@ -12,12 +12,9 @@ from app.server.bearer import bearer_in, challenge
 from app.server.core.gumloop import (
     Bearer,
     Caller,
-    IdentifyCaller,
-    ListCallerOrganizations,
-    ListCallerTeams,
     Named,
 )
-from app.server.core.services import Parts
+from app.server.core.services import Services
 from app.server.web.errors import INTERNAL, answer_errors
 
 PREFIX = "/api/"
@@ -41,14 +38,13 @@ _MODEL_GROUPS: list[dict[str, Any]] = [
 ]
 
 
-def make_blueprint(parts: Parts) -> Blueprint:
+def make_blueprint(parts: Services) -> Blueprint:
     """The routes; each one checks the bearer first."""
     routes = Blueprint("api", __name__, url_prefix=f"{PREFIX}v1")
-    identify = IdentifyCaller(parts.database, parts.clock)
-    list_teams, list_organizations = ListCallerTeams(parts.database), ListCallerOrganizations(parts.database)
+    gumloop = parts.gumloop
 
     def caller() -> Caller:
-        return identify.do(_bearer(), request.args.get("team_id", ""))
+        return gumloop.identify_caller(_bearer(), request.args.get("team_id", ""))
 
     @routes.get("/models")
     def models() -> ResponseReturnValue:
@@ -57,11 +53,11 @@ def make_blueprint(parts: Parts) -> Blueprint:
 
     @routes.get("/teams")
     def teams() -> ResponseReturnValue:
-        return {"teams": _items(list_teams.do(caller()))}
+        return {"teams": _items(gumloop.list_teams(caller()))}
 
     @routes.get("/organizations")
     def organizations() -> ResponseReturnValue:
-        return {"organizations": _items(list_organizations.do(caller()))}
+        return {"organizations": _items(gumloop.list_organizations(caller()))}
 
     _answer_errors(routes)
     return routes

@@ -11,8 +11,8 @@ from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import HTTPException
 
 from app.server import log
-from app.server.core.key_ring import Secrets
-from app.server.core.services import Parts
+from app.server.core.key_ring import DerivedSecrets
+from app.server.core.services import Services
 from app.server.directions import Directions
 from app.server.persistence.errors import RETRY_AFTER, NoDatabase
 from app.server.web import account, api, auth, errors, headers, oauth, oauth_pages, openapi, pages
@@ -42,7 +42,7 @@ _PROGRAMS: tuple[tuple[str | tuple[str, ...], Callable[[HTTPException], Response
 class _Sessions(SecureCookieSessionInterface):
     """Flask's own sessions, signed with secrets that may change while the server runs."""
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: DerivedSecrets) -> None:
         self._secrets = secrets
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer:
@@ -53,7 +53,7 @@ class _Sessions(SecureCookieSessionInterface):
         )
 
 
-def make_app(parts: Parts, public_url: str, grpc: str = "") -> Flask:
+def make_app(parts: Services, public_url: str, grpc: str = "") -> Flask:
     """An app whose cookies and forms are valid on every replica with the same keys.
 
     `grpc` is where programs reach the gRPC side, as the front page tells it.
@@ -61,13 +61,13 @@ def make_app(parts: Parts, public_url: str, grpc: str = "") -> Flask:
     app = Flask("app.server.web")
     # Else a path with two slashes is answered with a redirect to whatever host the request names.
     app.url_map.merge_slashes = False
-    secrets, https = Secrets(parts.ring, _SECRETS_FOR), public_url.startswith("https://")
+    secrets, https = DerivedSecrets(parts.key_ring, _SECRETS_FOR), public_url.startswith("https://")
     # With this prefix no other host or path, and nothing without TLS, can put a cookie in its place
     # (RFC 6265bis §4.1.3.2).
     prefix = "__Host-loopin" if https else "loopin"
     app.config.update(
         # Cookies do not tell ports apart; two servers on one machine must not take each other's.
-        SESSION_COOKIE_NAME=f"{prefix}_{parts.ring.name}",
+        SESSION_COOKIE_NAME=f"{prefix}_{parts.key_ring.name}",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=https,
@@ -88,7 +88,7 @@ def make_app(parts: Parts, public_url: str, grpc: str = "") -> Flask:
     return app
 
 
-def _add_routes(app: Flask, parts: Parts, way: Directions) -> None:
+def _add_routes(app: Flask, parts: Services, way: Directions) -> None:
     csrf, settings, public_url = CSRFProtect(app), parts.settings, way.http
     server = OAuthServer(parts, public_url)
     app.register_blueprint(openapi.make_blueprint(public_url, settings.provider is not None))
@@ -99,7 +99,7 @@ def _add_routes(app: Flask, parts: Parts, way: Directions) -> None:
     # What programs call: no cookie is looked at, so no other site can misuse one.
     for routes in (
         auth.make_logout(parts),
-        federation.make_blueprint(parts.federated, settings.federation_secret()),
+        federation.make_blueprint(parts.job_verifier, settings.federation_secret()),
         oauth.make_blueprint(parts, server),
         api.make_blueprint(parts),
     ):

@@ -8,8 +8,8 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.errors import InvalidInput, NotSignedIn, RateLimited
 from app.server.bearer import bearer_in, challenge
-from app.server.core.services import Parts
-from app.server.core.sign_in import SignedIn
+from app.server.core.services import Services
+from app.server.core.sessions import NewSession
 from app.server.web import callbacks
 from app.server.web.browser_session import Visitor
 from app.server.web.callbacks import Callback
@@ -21,7 +21,7 @@ from app.server.web.sign_in_form import LoginForm, passwords_off, refusal
 LOGOUT = "/auth/logout"
 
 
-def make_blueprint(parts: Parts) -> Blueprint:
+def make_blueprint(parts: Services) -> Blueprint:
     """The routes, over the use cases in `parts`."""
     pages = Blueprint("auth", __name__, url_prefix="/auth")
     login = _Login(parts, Visitor(parts))
@@ -30,7 +30,7 @@ def make_blueprint(parts: Parts) -> Blueprint:
     return pages
 
 
-def make_logout(parts: Parts) -> Blueprint:
+def make_logout(parts: Services) -> Blueprint:
     """A program ends the session of the token that it shows, or all that the person began.
 
     It takes a bearer token, not a cookie: no other site can send it.
@@ -45,7 +45,7 @@ def make_logout(parts: Parts) -> Blueprint:
             return problem("invalid", 'send {"everywhere": true} or {"everywhere": false}', 400)
         authorization = request.headers.get("Authorization", "")
         try:
-            ended = parts.sign_out.do(bearer_in(authorization), everywhere, visitor.address)
+            ended = parts.sessions.sign_out(bearer_in(authorization), everywhere, visitor.address)
         except NotSignedIn as error:
             answer = problem("unauthenticated", error.message, 401)
             return *answer, {"WWW-Authenticate": challenge(authorization)}
@@ -58,7 +58,7 @@ def make_logout(parts: Parts) -> Blueprint:
 class _Login:
     """The sign-in page and what happens when it is sent."""
 
-    def __init__(self, parts: Parts, visitor: Visitor) -> None:
+    def __init__(self, parts: Services, visitor: Visitor) -> None:
         self._settings = parts.settings
         self._clock = parts.clock
         self._visitor = visitor
@@ -104,7 +104,7 @@ class _Login:
 
 
 def finish(
-    done: SignedIn, callback: Callback | None, now: datetime, by_page: bool = False
+    done: NewSession, callback: Callback | None, now: datetime, by_page: bool = False
 ) -> ResponseReturnValue:
     """Hand the token over: on its own page, or to the callback; `by_page` never with a redirect."""
     if callback is None:

@@ -6,9 +6,12 @@ from flask import request, session
 
 from app.domain.errors import SessionEnded
 from app.server.addresses import client_address
-from app.server.core.browser_sessions import BrowserSessions, SignedInBrowser
-from app.server.core.services import Parts
-from app.server.core.sign_in import SignedIn, account_of
+from app.server.core.access import SignedInBrowser
+from app.server.core.services import Services
+from app.server.core.sessions import (
+    NewSession,
+    account_of,
+)
 from app.server.web.device_cookies import DeviceCookies
 
 _KEY = "browser"
@@ -20,11 +23,11 @@ _MAX_PLACE = 8000
 class Visitor:
     """Reads and writes cookies. They are signed, HttpOnly, SameSite=Lax, Secure behind TLS."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Services) -> None:
         self._networks = parts.settings.trusted_proxies
-        self._sessions = BrowserSessions(parts.database, parts.tokens, parts.clock)
-        self._sign_in = parts.sign_in
-        self._devices = DeviceCookies(parts.ring)
+        self._browsers = parts.browser_sessions
+        self._sessions = parts.sessions
+        self._devices = DeviceCookies(parts.key_ring)
 
     @property
     def address(self) -> str:
@@ -35,7 +38,7 @@ class Visitor:
     def current(self) -> SignedInBrowser | None:
         """Who is signed in, if anybody."""
         secret = session.get(_KEY)
-        return self._sessions.find(secret) if isinstance(secret, str) else None
+        return self._browsers.find(secret) if isinstance(secret, str) else None
 
     def require(self) -> SignedInBrowser:
         """Who is signed in. Raises SessionEnded when nobody is."""
@@ -44,9 +47,9 @@ class Visitor:
             raise SessionEnded("nobody is signed in")
         return browser
 
-    def sign_in(self, email: str, password: str, life: timedelta | None = None) -> SignedIn:
+    def sign_in(self, email: str, password: str, life: timedelta | None = None) -> NewSession:
         """Begin a session with a password. Raises NotSignedIn or RateLimited."""
-        done = self._sign_in.do(email, password, self.address, self.known(email), life)
+        done = self._sessions.sign_in(email, password, self.address, self.known(email), life)
         self._devices.write(done.email)
         return done
 
@@ -58,9 +61,9 @@ class Visitor:
         """Keep a new secret for the session that there is."""
         session[_KEY] = secret
 
-    def keep(self, done: SignedIn) -> None:
+    def keep(self, done: NewSession) -> None:
         """Keep a session that was just begun, under a new cookie (OWASP: session fixation)."""
-        secret = self._sessions.keep(done)
+        secret = self._browsers.create(done)
         self.sign_out()
         session[_KEY] = secret
 
@@ -68,7 +71,7 @@ class Visitor:
         """End what the cookie stands for, and the cookie."""
         secret = session.get(_KEY)
         if isinstance(secret, str):
-            self._sessions.end(secret, self.address)
+            self._browsers.end(secret, self.address)
         session.clear()
 
 

@@ -11,7 +11,10 @@ from datetime import timedelta
 from flask import Response, after_this_request, current_app, request
 from itsdangerous import BadSignature, TimestampSigner
 
-from app.server.core.key_ring import Ring, Secrets
+from app.server.core.key_ring import (
+    DerivedSecrets,
+    KeyRing,
+)
 
 LIFE = timedelta(days=180)
 _PURPOSE = "known browser"
@@ -20,8 +23,8 @@ _PURPOSE = "known browser"
 class DeviceCookies:
     """Reads and writes the cookie of the request under way."""
 
-    def __init__(self, ring: Ring) -> None:
-        self._secrets = Secrets(ring, _PURPOSE)
+    def __init__(self, ring: KeyRing) -> None:
+        self._secrets = DerivedSecrets(ring, _PURPOSE)
 
     def read(self, account: str) -> str:
         """The name that this browser has for `account`; empty where nobody signed in to it here before."""

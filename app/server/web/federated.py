@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from app.domain.errors import TokenRejected, Unreachable
 from app.domain.secret import Secret
 from app.server.bearer import bearer_in, challenge, same
-from app.server.core.federated_tokens import VerifyFederated
+from app.server.core.trusted_issuers import JobVerifier
 from app.server.persistence.errors import NoDatabase
 from app.server.web.errors import answer_errors, json_object, problem
 
@@ -14,7 +14,7 @@ PATH = "/federated/verify"
 MAX_NAME = 63
 
 
-def make_blueprint(verify: VerifyFederated, secret: str) -> Blueprint:
+def make_blueprint(verify: JobVerifier, secret: str) -> Blueprint:
     """The route; without a `secret` it answers 404, as if it were not there."""
     routes = Blueprint("federation", __name__)
 
@@ -36,7 +36,7 @@ def make_blueprint(verify: VerifyFederated, secret: str) -> Blueprint:
     return routes
 
 
-def _verified(verify: VerifyFederated, token: str, organization: str) -> ResponseReturnValue:
+def _verified(verify: JobVerifier, token: str, organization: str) -> ResponseReturnValue:
     if not token:
         return problem("empty", "the token is empty", 403)
     try:

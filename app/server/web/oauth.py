@@ -9,8 +9,8 @@ from werkzeug.exceptions import HTTPException
 
 from app.server import log
 from app.server.bearer import challenge
-from app.server.core import oauth_rules
-from app.server.core.services import Parts
+from app.server.core import grants
+from app.server.core.services import Services
 from app.server.web.browser_session import Visitor
 from app.server.web.errors import INTERNAL, UNAVAILABLE, answer_errors
 from app.server.web.oauth_server import OAuthServer
@@ -20,7 +20,7 @@ PATHS = ("/oauth/token", "/oauth/revoke", "/oauth/userinfo", METADATA_PATH)
 _FORM = "application/x-www-form-urlencoded"
 
 
-def make_blueprint(parts: Parts, server: OAuthServer) -> Blueprint:
+def make_blueprint(parts: Services, server: OAuthServer) -> Blueprint:
     """The routes; none of them looks at a cookie."""
     routes = Blueprint("oauth", __name__)
     calls = _Calls(server, Visitor(parts))
@@ -62,7 +62,7 @@ class _Calls:
     def userinfo(self) -> ResponseReturnValue:
         """Whose access token it is; field names as in OpenID Connect Core §5.1."""
         with self._server.transaction(write=False) as store:
-            person = store.person(self._server.protect.acquire_token(oauth_rules.USERINFO_SCOPE).user_id)
+            person = store.find_person(self._server.protect.acquire_token(grants.USERINFO_SCOPE).user_id)
         if person is None:
             raise InvalidTokenError
         return {"sub": str(person.id), "email": person.email, "name": person.name}

@@ -9,32 +9,38 @@ from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, grant
 from authlib.oauth2.rfc7636 import CodeChallenge
 from flask import g
 
-from app.server.core import oauth_rules, opaque_tokens
-from app.server.core.grants import Consent, Store
-from app.server.core.issued import IssuedCode, IssuedToken, Person
-from app.server.persistence.oauth_models import OAuthClient
+from app.server import opaque_tokens
+from app.server.core.grants import (
+    AUTH_METHODS,
+    Consent,
+    GrantStore,
+    IssuedCode,
+    IssuedToken,
+)
+from app.server.core.principals import Person
+from app.server.persistence.models import OAuthClient
 
 
-def store() -> Store:
+def store() -> GrantStore:
     """The store of the request under way; `OAuthServer.transaction` sets it."""
-    found: Store = g.oauth_store
+    found: GrantStore = g.oauth_store
     return found
 
 
 class CodeGrant(grants.AuthorizationCodeGrant):
     """Codes are single-use, live 60 s and are bound to client, redirect URI and verifier."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(oauth_rules.AUTH_METHODS)
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(AUTH_METHODS)
 
     def generate_authorization_code(self) -> str:
         """256 random bits."""
-        return opaque_tokens.fresh(opaque_tokens.CODE_PREFIX)
+        return opaque_tokens.new_secret(opaque_tokens.CODE_PREFIX)
 
     def save_authorization_code(self, code: str, request: Any) -> None:
         """Write down what the person agreed to."""
         redirect_uri = request.payload.redirect_uri or request.client.get_default_redirect_uri()
         challenge = request.payload.data["code_challenge"]
-        store().begin(
+        store().add_consent(
             Consent(request.user, request.client.client_id, request.scope, redirect_uri, challenge), code
         )
 
@@ -44,30 +50,30 @@ class CodeGrant(grants.AuthorizationCodeGrant):
 
     def delete_authorization_code(self, authorization_code: IssuedCode) -> None:
         """Spent codes stay for a day: a second use has to be recognised."""
-        store().use_code(self.request.form["code"])
+        store().spend_code(self.request.form["code"])
 
     def authenticate_user(self, authorization_code: IssuedCode) -> Person | None:
         """Who agreed, unless disabled since."""
-        return store().person(authorization_code.user_id)
+        return store().find_person(authorization_code.user_id)
 
 
 class RefreshGrant(grants.RefreshTokenGrant):
     """Each refresh token is used once; its successor can be worked out again for a lost answer."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(oauth_rules.AUTH_METHODS)
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(AUTH_METHODS)
 
     def authenticate_refresh_token(self, refresh_token: str) -> IssuedToken | None:
         """The token, if it may be used now."""
-        return store().find_refresh(refresh_token)
+        return store().find_refresh_token(refresh_token)
 
     def authenticate_user(self, refresh_token: IssuedToken) -> Person | None:
         """Whose it is."""
-        return store().person(refresh_token.user_id)
+        return store().find_person(refresh_token.user_id)
 
     def issue_token(self, user: Person, refresh_token: IssuedToken) -> dict[str, Any]:
         """A new access token and the successor."""
         token: dict[str, Any] = super().issue_token(user, refresh_token)
-        successor = store().rotate(refresh_token)
+        successor = store().rotate_refresh_token(refresh_token)
         if successor is None:
             raise InvalidGrantError("The answer to this refresh token can no longer be repeated.")
         return token | {"refresh_token": successor}
@@ -93,6 +99,6 @@ def save_token(token: dict[str, Any], request: Any) -> None:
     """Store what a token response is about to hand out."""
     code: IssuedCode | None = request.authorization_code
     if code:
-        store().add_first(code.grant_id, token)
+        store().add_first_tokens(code.grant_id, token)
     else:
-        store().add_access(request.refresh_token.grant_id, token)
+        store().add_access_token(request.refresh_token.grant_id, token)

@@ -10,11 +10,12 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from app.domain import loopback
 from app.domain.errors import SessionEnded
 from app.domain.text import clean
-from app.server.core import oauth_rules
-from app.server.core.browser_sessions import SignedInBrowser
-from app.server.core.services import Parts
+from app.server.core import grants
+from app.server.core.access import SignedInBrowser
+from app.server.core.services import Services
 from app.server.web.browser_session import Visitor
 from app.server.web.headers import allow_form_target, can_name
 from app.server.web.oauth_server import OAuthServer
@@ -24,7 +25,7 @@ from app.server.web.pages import problem_page
 _UNREADABLE = "A parameter has characters that it may not have."
 
 
-def make_blueprint(parts: Parts, server: OAuthServer) -> Blueprint:
+def make_blueprint(parts: Services, server: OAuthServer) -> Blueprint:
     """The route, protected by the form's CSRF token."""
     pages = Blueprint("oauth_pages", __name__, url_prefix="/oauth")
     consent = _Consent(parts, server)
@@ -37,7 +38,7 @@ def make_blueprint(parts: Parts, server: OAuthServer) -> Blueprint:
 class _Consent:
     """The page with Allow and Deny."""
 
-    def __init__(self, parts: Parts, server: OAuthServer) -> None:
+    def __init__(self, parts: Services, server: OAuthServer) -> None:
         self._server = server
         self._visitor = Visitor(parts)
         self._clock, self._life = parts.clock, parts.settings.grant_life
@@ -58,7 +59,7 @@ class _Consent:
         browser = self._visitor.require()
         try:
             with self._server.transaction(self._visitor.address) as store:
-                store.recheck(browser.person.id, browser.session_id)
+                store.lock_browser_session(browser.person.id, browser.session_id)
                 grant = self._server.get_consent_grant()
                 # Another tab may have changed who is signed in; consent counts for the account it named.
                 if request.form.get("account") != str(browser.person.id):
@@ -88,7 +89,7 @@ class _Consent:
     def _why(self, error: OAuth2Error) -> str:
         """In the words of the person in front of the page; their program's author reads the last case."""
         with self._server.transaction(write=False) as store:
-            client = store.client(request.args.get("client_id", ""))
+            client = store.find_client(request.args.get("client_id", ""))
             if client is None:
                 return "No program is registered here under the name that it gave."
             if not client.check_redirect_uri(request.args.get("redirect_uri", "")):
@@ -97,7 +98,7 @@ class _Consent:
 
 
 def _page(grant: Any, browser: SignedInBrowser, until: datetime) -> str:
-    target = oauth_rules.origin_of(grant.redirect_uri)
+    target = grants.origin_of(grant.redirect_uri)
     if can_name(target):
         allow_form_target(target)
     client = grant.request.client
@@ -106,8 +107,8 @@ def _page(grant: Any, browser: SignedInBrowser, until: datetime) -> str:
         "oauth/consent.html",
         name=clean(client.client_name or client.client_id, 80),
         place=clean(target.partition("://")[2], 80),
-        local=oauth_rules.is_loopback(grant.redirect_uri),
-        scopes=[oauth_rules.SCOPES[scope] for scope in grant.request.scope.split()],
+        local=loopback.is_loopback_redirect(grant.redirect_uri),
+        scopes=[grants.SCOPES[scope] for scope in grant.request.scope.split()],
         person=browser.person,
         until=until,
         target=here,
@@ -116,7 +117,7 @@ def _page(grant: Any, browser: SignedInBrowser, until: datetime) -> str:
 
 
 def _leave(location: str) -> ResponseReturnValue:
-    origin = oauth_rules.origin_of(location)
+    origin = grants.origin_of(location)
     if can_name(origin):
         # 303, so that the form is never sent on (RFC 9700 §4.12).
         return redirect(location, 303)

@@ -19,12 +19,11 @@ from flask import Request, g
 from flask import request as current_request
 from werkzeug.datastructures import MultiDict
 
-from app.server.core import oauth_rules, opaque_tokens
-from app.server.core.grants import Store
-from app.server.core.issued import IssuedToken
-from app.server.core.opaque_tokens import Successors
-from app.server.core.services import Parts
-from app.server.persistence.oauth_models import OAuthClient
+from app.server import opaque_tokens
+from app.server.core import grants
+from app.server.core.grants import GrantStore, IssuedToken, SuccessorTokens
+from app.server.core.services import Services
+from app.server.persistence.models import OAuthClient
 from app.server.web.oauth_grants import CodeGrant, RefreshGrant, RequireS256, save_token, store
 
 # At debug level Authlib writes whole tokens.
@@ -34,13 +33,13 @@ logging.getLogger("authlib").setLevel(logging.INFO)
 class OAuthServer(AuthorizationServer):
     """Built for each app. `issuer` is the public address, without a slash at its end (RFC 8414 §2)."""
 
-    def __init__(self, parts: Parts, issuer: str) -> None:
+    def __init__(self, parts: Services, issuer: str) -> None:
         super().__init__(query_client=_query_client, save_token=save_token)
         self.issuer = issuer
         self.metadata = _metadata(issuer)
-        self.scopes_supported = list(oauth_rules.SCOPES)
+        self.scopes_supported = list(grants.SCOPES)
         self._parts = parts
-        self._successors = Successors(parts.ring)
+        self._successors = SuccessorTokens(parts.key_ring)
         self.register_token_generator("default", _generator())
         self.register_grant(CodeGrant, [RequireS256(required=True)])
         self.register_grant(RefreshGrant)
@@ -56,14 +55,14 @@ class OAuthServer(AuthorizationServer):
         return _PublicRequest(current_request, self.issuer)
 
     @contextmanager
-    def transaction(self, address: str = "", write: bool = True) -> Iterator[Store]:
+    def transaction(self, address: str = "", write: bool = True) -> Iterator[GrantStore]:
         """One database transaction for what Authlib does inside; kept also when the answer is an error."""
         database = self._parts.database
         with database.write() if write else database.read() as session:
             # The database's time: a replica's own clock must not decide what was used already.
             now = partial(database.now, session)
             life = self._parts.settings.grant_life
-            g.oauth_store = Store(session, now, self._successors, address, life)
+            g.oauth_store = GrantStore(session, now, self._successors, address, life)
             try:
                 yield g.oauth_store
             finally:
@@ -73,7 +72,7 @@ class OAuthServer(AuthorizationServer):
 class _Revocation(RevocationEndpoint):
     """Open to public clients: what they revoke is their own (RFC 7009 §5)."""
 
-    CLIENT_AUTH_METHODS: ClassVar = list(oauth_rules.AUTH_METHODS)
+    CLIENT_AUTH_METHODS: ClassVar = list(grants.AUTH_METHODS)
 
     def authenticate_token(self, request: Any, client: OAuthClient) -> IssuedToken | None:
         """The client's own token, found by its value; another's is answered like an unknown one.
@@ -85,7 +84,7 @@ class _Revocation(RevocationEndpoint):
 
     def revoke_token(self, token: IssuedToken, request: Any) -> None:
         """End it."""
-        store().revoke(token)
+        store().revoke_token(token)
 
 
 class _Bearer(BearerTokenValidator):
@@ -94,9 +93,9 @@ class _Bearer(BearerTokenValidator):
     def authenticate_token(self, token_string: str) -> IssuedToken | None:
         """The access token of a person who may still sign in."""
         token = store().find_token(token_string)
-        if token is None or token.kind != oauth_rules.ACCESS:
+        if token is None or token.kind != grants.ACCESS:
             return None
-        return token if store().person(token.user_id) else None
+        return token if store().find_person(token.user_id) else None
 
 
 class _PublicRequest(FlaskOAuth2Request):
@@ -124,14 +123,14 @@ class _Issuer(IssuerParameter):
 
 
 def _query_client(client_id: str) -> OAuthClient | None:
-    return store().client(client_id)
+    return store().find_client(client_id)
 
 
 def _generator() -> BearerTokenGenerator:
     return BearerTokenGenerator(
-        lambda **_: opaque_tokens.fresh(opaque_tokens.ACCESS_PREFIX),
-        lambda **_: opaque_tokens.fresh(opaque_tokens.REFRESH_PREFIX),
-        int(oauth_rules.ACCESS_LIFE.total_seconds()),
+        lambda **_: opaque_tokens.new_secret(opaque_tokens.ACCESS_PREFIX),
+        lambda **_: opaque_tokens.new_secret(opaque_tokens.REFRESH_PREFIX),
+        int(grants.ACCESS_LIFE.total_seconds()),
     )
 
 
@@ -143,12 +142,12 @@ def _metadata(issuer: str) -> dict[str, Any]:
         "token_endpoint": f"{issuer}/oauth/token",
         "revocation_endpoint": f"{issuer}/oauth/revoke",
         "userinfo_endpoint": f"{issuer}/oauth/userinfo",
-        "scopes_supported": list(oauth_rules.SCOPES),
-        "response_types_supported": list(oauth_rules.RESPONSE_TYPES),
+        "scopes_supported": list(grants.SCOPES),
+        "response_types_supported": list(grants.RESPONSE_TYPES),
         "response_modes_supported": ["query"],
-        "grant_types_supported": list(oauth_rules.GRANT_TYPES),
-        "token_endpoint_auth_methods_supported": list(oauth_rules.AUTH_METHODS),
-        "revocation_endpoint_auth_methods_supported": list(oauth_rules.AUTH_METHODS),
+        "grant_types_supported": list(grants.GRANT_TYPES),
+        "token_endpoint_auth_methods_supported": list(grants.AUTH_METHODS),
+        "revocation_endpoint_auth_methods_supported": list(grants.AUTH_METHODS),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
     }

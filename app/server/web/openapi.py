@@ -8,12 +8,12 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from app import __version__
-from app.server.core import oauth_rules
+from app.server.core import grants
 
 _Json = dict[str, Any]
 _TABLE = Path(__file__).with_suffix(".txt")
-_READ: list[_Json] = [{"oauth": [oauth_rules.API_SCOPE]}, {"apiKey": [], "userId": []}]
-_SECURITY = {"api": _READ, "userinfo": [{"oauth": [oauth_rules.USERINFO_SCOPE]}]}
+_READ: list[_Json] = [{"oauth": [grants.API_SCOPE]}, {"apiKey": [], "userId": []}]
+_SECURITY = {"api": _READ, "userinfo": [{"oauth": [grants.USERINFO_SCOPE]}]}
 # All other properties and parameters are strings.
 _TYPES: _Json = {name: {"type": "integer"} for name in ("expires_in", "sessions", "programs")} | {
     "everywhere": {"type": "boolean"},
@@ -120,7 +120,7 @@ def _answer(status: str, schema: str) -> _Json:
 
 def _security(public_url: str) -> _Json:
     urls = {"tokenUrl": f"{public_url}/oauth/token", "refreshUrl": f"{public_url}/oauth/token"}
-    code = {"authorizationUrl": f"{public_url}/oauth/authorize", **urls, "scopes": dict(oauth_rules.SCOPES)}
+    code = {"authorizationUrl": f"{public_url}/oauth/authorize", **urls, "scopes": dict(grants.SCOPES)}
     bearer = {"type": "http", "scheme": "bearer"}
     return {
         "oauth": {"type": "oauth2", "flows": {"authorizationCode": code}},

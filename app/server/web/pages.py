@@ -5,13 +5,13 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 
-from app.server.core.services import Parts
+from app.server.core.services import Services
 from app.server.directions import Directions
 from app.server.metrics import CONTENT_TYPE
 from app.server.web.browser_session import Visitor
 
 
-def make_blueprint(parts: Parts, way: Directions) -> Blueprint:
+def make_blueprint(parts: Services, way: Directions) -> Blueprint:
     """The routes; the front page shows `way`."""
     pages = Blueprint("pages", __name__)
     visitor = Visitor(parts)

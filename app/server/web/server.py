@@ -13,7 +13,7 @@ from hypercorn.config import Config, Sockets
 
 from app.domain.errors import Failed
 from app.server import descriptors
-from app.server.core.services import Parts
+from app.server.core.services import Services
 from app.server.executor import FairExecutor
 from app.server.settings import ServerSettings
 from app.server.tls import Certificate
@@ -84,7 +84,7 @@ class HttpServer:
         self._config = _Config(listener, certificate, grace)
         self.port: int = listener.getsockname()[1]
 
-    def start(self, app: Flask, parts: Parts, public_url: str) -> None:
+    def start(self, app: Flask, parts: Services, public_url: str) -> None:
         """Serve `app`. `public_url` is where browsers reach it."""
         served = Application(
             app.wsgi_app,

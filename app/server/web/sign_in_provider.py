@@ -19,8 +19,7 @@ from app.oidc.fetch import HEADERS, PATIENCE, Fetcher
 from app.oidc.url_policy import Reach, check_url
 from app.oidc.verifier import Verifier
 from app.server.clock import Clock
-from app.server.core.account_linking import subject_of
-from app.server.core.pending_sign_ins import AuthorizationRequest
+from app.server.core.provider_sign_in import AuthorizationRequest, subject_of
 from app.server.provider_settings import ProviderSettings
 
 SCOPE = "openid email profile"

@@ -23,11 +23,15 @@ from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.url_policy import Reach, check_url
 from app.server import log
-from app.server.core.account_linking import SignInVerified, read_identity
-from app.server.core.federated_tokens import is_development
-from app.server.core.pending_sign_ins import AuthorizationRequest, Pending
-from app.server.core.services import Parts
-from app.server.core.sign_in import SignedIn
+from app.server.core.provider_sign_in import (
+    AuthorizationRequest,
+    PendingSignIns,
+    ProviderSignIn,
+    read_identity,
+)
+from app.server.core.services import Services
+from app.server.core.sessions import NewSession
+from app.server.core.trusted_issuers import is_development
 from app.server.limits import Limit
 from app.server.persistence.errors import RETRY_AFTER, NoDatabase
 from app.server.provider_settings import ProviderSettings
@@ -54,7 +58,7 @@ _KINDS: tuple[tuple[type[LoopinError], int, str], ...] = (
 )
 
 
-def install(app: Flask, parts: Parts, public_url: str) -> None:
+def install(app: Flask, parts: Services, public_url: str) -> None:
     """Add the routes where a provider is set, and tell the sign-in pages what to offer."""
     settings = parts.settings.provider
     host = settings.host if settings else ""
@@ -63,7 +67,7 @@ def install(app: Flask, parts: Parts, public_url: str) -> None:
         app.register_blueprint(_make_blueprint(parts, settings, public_url))
 
 
-def _make_blueprint(parts: Parts, settings: ProviderSettings, public_url: str) -> Blueprint:
+def _make_blueprint(parts: Services, settings: ProviderSettings, public_url: str) -> Blueprint:
     pages = Blueprint("sso", __name__, url_prefix="/auth/sso")
     # The operator named this one: it may live in the team's own network.
     reach = Reach(loopback=is_development(parts.settings), private=True, pinned=True)
@@ -78,7 +82,7 @@ def _make_blueprint(parts: Parts, settings: ProviderSettings, public_url: str) -
 class _ProviderSignIn:
     """Out with a new request; back with a code, once, in the same browser."""
 
-    def __init__(self, parts: Parts, provider: Provider) -> None:
+    def __init__(self, parts: Services, provider: Provider) -> None:
         settings = provider.settings
         self._provider = provider
         self._settings = parts.settings
@@ -86,9 +90,9 @@ class _ProviderSignIn:
         self._limit = Limit(AT_ONCE, WAIT, _too_many)
         self._clock = parts.clock
         self._visitor = Visitor(parts)
-        self._pending = Pending(parts.database)
-        self._sign_in = SignInVerified(
-            parts.database, parts.tokens, parts.clock, parts.settings.session_life, settings.join
+        self._pending = PendingSignIns(parts.database)
+        self._sign_in = ProviderSignIn(
+            parts.database, parts.signer, parts.clock, parts.settings.session_life, settings.join
         )
 
     def begin(self) -> ResponseReturnValue:
@@ -106,7 +110,7 @@ class _ProviderSignIn:
             with self._limit.hold():
                 target = self._provider.authorization_url(authorization)
             # Afterwards: a provider that cannot be asked leaves nothing behind.
-            self._pending.begin(authorization, place, self._visitor.address)
+            self._pending.add(authorization, place, self._visitor.address)
         except LoopinError as error:
             return self._refused(error, place)
         return render_template("sso/leave.html", target=target)
@@ -117,7 +121,7 @@ class _ProviderSignIn:
         state = request.args.get("state", "")
         place = ""
         try:
-            authorization, place = self._pending.take(
+            authorization, place = self._pending.redeem(
                 Secret(cookie) if isinstance(cookie, str) else None, state
             )
             done = self._person(authorization, self._life(place))
@@ -129,7 +133,7 @@ class _ProviderSignIn:
         path, _, query = place.partition("?")
         return self._settings.login_life(_first(query, "long-lived")) if path == LOGIN else None
 
-    def _person(self, authorization: AuthorizationRequest, life: timedelta | None) -> SignedIn:
+    def _person(self, authorization: AuthorizationRequest, life: timedelta | None) -> NewSession:
         settings, host = self._provider.settings, self._provider.settings.host
         if refusal := request.args.get("error"):
             declined = refusal == "access_denied"
@@ -141,9 +145,9 @@ class _ProviderSignIn:
             told = self._provider.redeem(authorization, code, request.args.get("iss"))
         address = self._visitor.address
         try:
-            return self._sign_in.do(read_identity(told, settings), address, life)
+            return self._sign_in.sign_in(read_identity(told, settings), address, life)
         except PermissionDenied as error:
-            self._sign_in.refused(str(told.get("email", "")), error.message, address)
+            self._sign_in.record_refusal(str(told.get("email", "")), error.message, address)
             raise
 
     def _refused(self, error: LoopinError, place: str) -> Response:
@@ -152,7 +156,7 @@ class _ProviderSignIn:
         log.event("sso.refused", kind=type(error).__name__, reason=reason)
         return _problem(error, place)
 
-    def _finish(self, done: SignedIn, place: str) -> ResponseReturnValue:
+    def _finish(self, done: NewSession, place: str) -> ResponseReturnValue:
         path, _, query = place.partition("?")
         if path == LOGIN:
             callback = callbacks.check(_first(query, "callback"))

@@ -26,7 +26,7 @@ from app.domain.organizations import Role
 from app.domain.tokens import ScopeFilter, StatusFilter, TokenDraft
 from app.proto.controlplane.v1 import status_pb2
 from app.server.clock import utc_now
-from app.server.core.memberships import SetMembership
+from app.server.core.memberships import Memberships
 from app.services.chainloop_vault import SERVICE
 from app.services.login.round_trip import BrowserLogin
 from tests.integration.chainloop.test_login import begin, result_of, run, until
@@ -201,7 +201,7 @@ async def two_places(
     """An owner of two organizations, signed in; the name of the current one, and of the other."""
     person, mine = organization.owner, organization.name
     other = add_organization(organization.server, organization.database).name
-    SetMembership(organization.database, utc_now).do(OPERATOR, person.email, other, Role.OWNER)
+    Memberships(organization.database, utc_now).set_membership(OPERATOR, person.email, other, Role.OWNER)
     return await signed_in(container_for, organization.server, person.login, **more), mine, other
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.organizations import Role
 from app.server.clock import utc_now
-from app.server.core.memberships import SetMembership
+from app.server.core.memberships import Memberships
 from app.services.chainloop_vault import ChainloopVault
 from tests.support.cli import Clerk, Loopin, secrets_in
 from tests.support.organizations import OPERATOR, Organization, add_organization
@@ -150,7 +150,7 @@ def test_the_organization_of_the_file_becomes_the_profiles(
 ) -> None:
     other = add_organization(organization.server, organization.database).name
     person = organization.owner
-    SetMembership(organization.database, utc_now).do(OPERATOR, person.email, other, Role.VIEWER)
+    Memberships(organization.database, utc_now).set_membership(OPERATOR, person.email, other, Role.VIEWER)
     vendor_file_of(folder, organization.server, person.bearer, other)
     assert f"Organization: {other} · viewer" in clerk(*IMPORT).works().out
     assert f"Organization: {other}" in clerk("chainloop", "organization", "describe").works().out

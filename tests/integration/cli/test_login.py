@@ -11,7 +11,7 @@ from app.domain.login import LoginStep
 from app.domain.organizations import Role
 from app.domain.secret import Secret
 from app.server.clock import utc_now
-from app.server.core.memberships import SetMembership
+from app.server.core.memberships import Memberships
 from tests.support.cli import Clerk, FormBrowser, Loopin, NoBrowser, secrets_in, signed_in
 from tests.support.http_client import http_client
 from tests.support.oauth import tokens_at
@@ -262,7 +262,7 @@ ORGANIZATION = {
 def test_organization_list_and_set(clerk: Clerk, organization: Organization) -> None:
     mine, person = organization.name, organization.owner
     other = add_organization(organization.server, organization.database).name
-    SetMembership(organization.database, utc_now).do(OPERATOR, person.email, other, Role.VIEWER)
+    Memberships(organization.database, utc_now).set_membership(OPERATOR, person.email, other, Role.VIEWER)
     clerk(*LOGIN, "--token", person.bearer).works()
     listed = clerk("chainloop", "organization", "list", "-o", "json").works().json
     assert {item["org"]["name"]: item["current"] for item in listed} == {mine: True, other: False}
@@ -308,7 +308,9 @@ def test_the_vendors_file_names_organization_and_server(
 ) -> None:
     """With nothing else that names them, as after `chainloop config save`; its token is not used."""
     other = add_organization(organization.server, organization.database).name
-    SetMembership(organization.database, utc_now).do(OPERATOR, organization.owner.email, other, Role.VIEWER)
+    Memberships(organization.database, utc_now).set_membership(
+        OPERATOR, organization.owner.email, other, Role.VIEWER
+    )
     monkeypatch.delenv("CHAINLOOP_CONTROL_PLANE_API")
     monkeypatch.delenv("CHAINLOOP_API_INSECURE")
     file = tmp_path / "vendor.toml"

@@ -5,8 +5,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from app.server.clock import utc_now
-from app.server.core.audit import Who
-from app.server.core.trusted_issuers import AddIssuer, Draft, ListIssuers, RemoveIssuer, Trusted
+from app.server.core.audit import Actor
+from app.server.core.trusted_issuers import (
+    IssuerDetails,
+    NewIssuer,
+    TrustedIssuers,
+)
 from app.server.persistence.engine import Database
 from tests.support.issuer import Issuer, issuer
 from tests.support.organizations import Organization
@@ -14,8 +18,8 @@ from tests.support.server import AccountServer, SharedServers
 
 __all__ = ["issuer"]
 
-OPERATOR = Who("operator", name="test")
-Trust = Callable[..., Trusted]
+OPERATOR = Actor("operator", name="test")
+Trust = Callable[..., IssuerDetails]
 
 
 @pytest.fixture
@@ -37,11 +41,11 @@ def add_issuer(
     project: str = "",
     audience: str = "chainloop",
     **claims: str,
-) -> Trusted:
+) -> IssuerDetails:
     """Let the organization trust `issuer`; without claims the jobs of projects below acme/."""
     wanted = claims or {"project_path": "acme/*"}
-    draft = Draft(organization, issuer.name, audience, wanted, project)
-    return AddIssuer(database, utc_now).do(OPERATOR, draft)
+    draft = NewIssuer(organization, issuer.name, audience, wanted, project)
+    return TrustedIssuers(database, utc_now).add_issuer(OPERATOR, draft)
 
 
 @pytest.fixture
@@ -50,15 +54,15 @@ def trust(organization: Organization, issuer: Issuer) -> Iterator[Trust]:
 
     It is the test's own organization unless another one is named.
     """
-    added: list[Trusted] = []
+    added: list[IssuerDetails] = []
     database = organization.database
 
-    def add(name: str = "", project: str = "", audience: str = "chainloop", **claims: str) -> Trusted:
+    def add(name: str = "", project: str = "", audience: str = "chainloop", **claims: str) -> IssuerDetails:
         added.append(add_issuer(database, issuer, name or organization.name, project, audience, **claims))
         return added[-1]
 
     yield add
-    there = {trusted.id for trusted in ListIssuers(database).do()}
+    there = {trusted.issuer.id for trusted in TrustedIssuers(database).list_issuers()}
     for trusted in added:
-        if trusted.id in there:
-            RemoveIssuer(database, utc_now).do(OPERATOR, str(trusted.id))
+        if trusted.issuer.id in there:
+            TrustedIssuers(database, utc_now).remove_issuer(OPERATOR, str(trusted.issuer.id))

@@ -13,8 +13,8 @@ from app.domain.errors import Unreachable
 from app.domain.secret import Secret
 from app.oidc.fetch import Fetcher
 from app.server.clock import utc_now
-from app.server.core import federated_tokens as federation
-from app.server.core.trusted_issuers import RemoveIssuer
+from app.server.core import trusted_issuers as federation
+from app.server.core.trusted_issuers import TrustedIssuers
 from app.server.persistence.engine import Database
 from app.server.settings import ServerSettings
 from tests.integration.keyless.conftest import OPERATOR, Trust, add_issuer
@@ -181,11 +181,11 @@ def test_a_removed_issuer_is_refused_at_once(
     """Although its keys are still remembered; and the trail knows of both acts."""
     added = trust()
     assert current(plane, issuer.token())[0] == "OK"
-    RemoveIssuer(organization.database, utc_now).do(OPERATOR, str(added.id))
+    TrustedIssuers(organization.database, utc_now).remove_issuer(OPERATOR, str(added.issuer.id))
     assert "nobody here trusts" in current(plane, issuer.token())[1]
     with plane.database() as connection:
         query = "SELECT action FROM audit_events WHERE target_id = ? ORDER BY id"
-        acts = [row[0] for row in connection.execute(query, (added.id.hex,))]
+        acts = [row[0] for row in connection.execute(query, (added.issuer.id.hex,))]
     assert acts == ["issuer.add", "issuer.remove"]
 
 
@@ -215,7 +215,7 @@ def test_a_silent_issuer_is_given_up_and_then_left_alone(
 ) -> None:
     """It is not asked again for the next token, which so waits for nobody."""
     monkeypatch.setattr(federation, "Fetcher", partial(Fetcher, patience=2))
-    verify = federation.VerifyFederated(organization.database, ServerSettings(tmp_path), utc_now)
+    verify = federation.JobVerifier(organization.database, ServerSettings(tmp_path), utc_now)
     trust()
     issuer.held_paths = {DISCOVERY}
     for _ in range(2):
@@ -230,7 +230,7 @@ def test_an_issuer_that_does_not_answer_holds_few_threads(
     """Over HTTP, where each request has one."""
     monkeypatch.setattr(federation, "AT_ONCE", 1)
     monkeypatch.setattr(federation, "PATIENCE", 0.0)
-    verify = federation.VerifyFederated(organization.database, ServerSettings(tmp_path), utc_now)
+    verify = federation.JobVerifier(organization.database, ServerSettings(tmp_path), utc_now)
     trust()
     issuer.held_paths = {DISCOVERY}
     with ThreadPoolExecutor(1) as pool:

@@ -11,8 +11,8 @@ import pytest
 from app.domain import permissions
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.core.tokens import TOO_MUCH
-from app.server.core.trusted_issuers import RemoveIssuer
+from app.server.core.api_tokens import TOO_MUCH
+from app.server.core.trusted_issuers import TrustedIssuers
 from app.server.persistence.engine import Database
 from tests.integration.keyless.conftest import add_issuer
 from tests.integration.server.callers import Caller, refusal
@@ -66,7 +66,7 @@ def people(organization: Organization) -> Iterator[Mapping[str, Caller]]:
         yield callers
         for caller in callers.values():
             caller.channel.close()
-        RemoveIssuer(organization.database, utc_now).do(OPERATOR, str(trusted.id))
+        TrustedIssuers(organization.database, utc_now).remove_issuer(OPERATOR, str(trusted.issuer.id))
 
 
 def calls(caller: Caller, owner: Caller, organization: str, held: tuple[str, ...]) -> dict[str, Made]:

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.server.core.organizations import MOST
+from app.server.core.organizations import MAX_CREATED
 from tests.integration.server.callers import Caller, refusal
 from tests.support.databases import ON_BOTH
 from tests.support.organizations import Organization
@@ -43,10 +43,10 @@ def test_whoever_makes_one_owns_it_and_works_in_it(loner: Caller, fresh: Callabl
 @ON_BOTH
 def test_a_person_makes_five_at_most_also_at_once(loner: Caller, fresh: Callable[[], str]) -> None:
     with ThreadPoolExecutor(4) as pool:
-        names = [fresh() for _ in range(MOST + 3)]
+        names = [fresh() for _ in range(MAX_CREATED + 3)]
         answers = list(pool.map(lambda name: refusal(lambda: loner.create_organization(name)), names))
-    assert sorted(code for code, _ in answers) == ["OK"] * MOST + ["PERMISSION_DENIED"] * 3
-    assert len(loner.memberships()) == MOST
+    assert sorted(code for code, _ in answers) == ["OK"] * MAX_CREATED + ["PERMISSION_DENIED"] * 3
+    assert len(loner.memberships()) == MAX_CREATED
     assert "already created 5 organizations" in refusal(lambda: loner.create_organization(fresh()))[1]
 
 

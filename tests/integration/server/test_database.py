@@ -100,18 +100,20 @@ def test_a_failed_write_leaves_nothing(database: Database) -> None:
 
 
 @pytest.fixture
-def demo(tmp_path: Path, prepare_data: Prepare) -> Iterator[services.Parts]:
+def demo(tmp_path: Path, prepare_data: Prepare) -> Iterator[services.Services]:
     prepare_data(tmp_path)
     url = databases.url_of(tmp_path)
     shared = url if url.startswith("postgresql") else ""
-    made = services.build(ServerSettings(data=tmp_path, database_url=shared, seed="demo"), lambda: NOW)
+    made = services.build_services(
+        ServerSettings(data=tmp_path, database_url=shared, seed="demo"), lambda: NOW
+    )
     sample_data.seed(made)
     yield made
     made.database.close()
 
 
 @ON_BOTH
-def test_the_sample_data_tells_its_story(demo: services.Parts) -> None:
+def test_the_sample_data_tells_its_story(demo: services.Services) -> None:
     made = demo
     sample_data.seed(made)
     with made.database.read() as session:
@@ -126,7 +128,7 @@ def test_the_sample_data_tells_its_story(demo: services.Parts) -> None:
 
 
 @ON_BOTH
-def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(demo: services.Parts) -> None:
+def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(demo: services.Services) -> None:
     made = demo
     swept = made.sweep.run()
     assert {token.name for token in swept} == {
@@ -146,7 +148,7 @@ def test_a_sweep_revokes_what_is_idle_once_with_an_event_each(demo: services.Par
 
 
 @ON_BOTH
-def test_without_a_threshold_nothing_is_swept(demo: services.Parts) -> None:
+def test_without_a_threshold_nothing_is_swept(demo: services.Services) -> None:
     made = demo
     with made.database.write() as session:
         session.execute(update(Organization).values(api_token_max_days_inactive=None))

@@ -19,7 +19,10 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.server.core.services import Parts, build
+from app.server.core.services import (
+    Services,
+    build_services,
+)
 from app.server.persistence import engine
 from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings
@@ -100,7 +103,7 @@ everywhere = pytest.mark.parametrize("route", ROUTES, ids=" ".join)
 class House:
     """A server's parts, its pages, and the file that its database is."""
 
-    parts: Parts
+    parts: Services
     app: Flask
     file: Path
 
@@ -116,7 +119,7 @@ class House:
         if path == "/auth/logout":
             later = datetime.now(UTC) + timedelta(hours=1)
             sent["headers"] = {
-                "Authorization": f"Bearer {self.parts.tokens.for_person(uuid4(), uuid4(), later)}"
+                "Authorization": f"Bearer {self.parts.signer.sign_session_token(uuid4(), uuid4(), later)}"
             }
         return client.open(path, method=method, **sent)
 
@@ -135,7 +138,7 @@ def opened(folder: Path) -> Iterator[House]:
             provider=ProviderSettings(provider.url, "loopin", secret),
         )
         patch.setattr(engine, "BUSY_TIMEOUT_MS", 1)
-        parts = build(settings)
+        parts = build_services(settings)
         yield House(parts, make_app(parts, URL), settings.data / "loopin.db")
         parts.database.close()
 

@@ -15,10 +15,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sqlalchemy import func, select, update
 
 from app.server import deadline, sample_data
+from app.server.core.api_tokens import CreateTokenRequest
 from app.server.core.passwords import Passwords
-from app.server.core.services import Parts
-from app.server.core.sign_in import SignIn
-from app.server.core.tokens import Wish
+from app.server.core.services import Services
+from app.server.core.sessions import Sessions
 from app.server.deadline import Deadline
 from app.server.executor import MAX_OF_ONE, SHARE
 from app.server.limits import Busy
@@ -119,22 +119,22 @@ def test_requests_of_one_caller_that_wait_leave_workers_for_others(fresh_server:
 
 @ON_BOTH
 def test_a_sign_in_that_reached_the_limit_does_not_count_as_a_failure(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
+    parts: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.server.core.passwords.PATIENCE", 0.0)
     passwords = Passwords(at_once=1)
-    sign_in = SignIn(parts.database, passwords, parts.tokens, parts.clock, parts.settings.session_life)
+    sign_in = Sessions(parts.database, passwords, parts.signer, parts.clock, parts.settings.session_life)
     with passwords._limit.hold(), pytest.raises(Busy):
-        sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "192.0.2.1")
+        sign_in.sign_in(sample_data.OWNER, sample_data.PASSWORD, "192.0.2.1")
     with parts.database.read() as session:
         failed = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.succeeded.is_(False))
         assert session.scalar(failed) == 0
-    assert sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "192.0.2.1").email == sample_data.OWNER
+    assert sign_in.sign_in(sample_data.OWNER, sample_data.PASSWORD, "192.0.2.1").email == sample_data.OWNER
 
 
 @ON_BOTH
 def test_a_hash_that_found_no_room_to_be_renewed_does_not_keep_anybody_out(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
+    parts: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dated = PasswordHasher(time_cost=1, memory_cost=8192).hash(sample_data.PASSWORD)
     with parts.database.write() as session:
@@ -144,7 +144,7 @@ def test_a_hash_that_found_no_room_to_be_renewed_does_not_keep_anybody_out(
         raise Busy
 
     monkeypatch.setattr(Passwords, "hash", busy)
-    assert parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "").email == sample_data.OWNER
+    assert parts.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").email == sample_data.OWNER
     with parts.database.read() as session:
         assert session.scalar(select(User.password_hash).where(User.email == sample_data.OWNER)) == dated
         failed = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.succeeded.is_(False))
@@ -153,17 +153,17 @@ def test_a_hash_that_found_no_room_to_be_renewed_does_not_keep_anybody_out(
 
 @ON_BOTH
 def test_a_token_whose_use_cannot_be_noted_is_not_served(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
+    parts: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a sweep could revoke it a moment later, as one that nobody uses."""
-    owner = identify(parts, parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "").jwt, "acme")
-    _, jwt = parts.create_token.do(owner, Wish("ci"))
+    owner = identify(parts, parts.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").jwt, "acme")
+    _, jwt = parts.api_tokens.create_token(owner, CreateTokenRequest("ci"))
     monkeypatch.setattr(type(parts.database), "write", lambda _self: (_ for _ in ()).throw(TooManyWriters()))
     with pytest.raises(TooManyWriters):
         identify(parts, jwt)
 
 
-def test_health_is_answered_while_another_program_holds_the_database(parts: Parts) -> None:
+def test_health_is_answered_while_another_program_holds_the_database(parts: Services) -> None:
     """SQLite. After a write has failed, health tries one itself."""
     with sqlite3.connect(parts.settings.database_file, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -19,26 +19,42 @@ from app.domain.organizations import Role
 from app.server import sample_data, sample_gumloop
 from app.server.core import audit
 from app.server.core import services as server_parts
-from app.server.core.accounts import ResetPassword, SetAccess
-from app.server.core.api_keys import CreateKey, DeleteKey
-from app.server.core.browser_sessions import BrowserSessions, SignedInBrowser
-from app.server.core.grants import Store
-from app.server.core.issued import Person
-from app.server.core.key_ring import FILE_NAME, load_or_make
-from app.server.core.memberships import RemoveMembership, SetMembership
-from app.server.core.organizations import Settings
-from app.server.core.own_access import OwnAccess
-from app.server.core.own_password import ChangePassword
+from app.server.core.access import OwnAccess, SignedInBrowser
+from app.server.core.accounts import (
+    Accounts,
+)
+from app.server.core.api_keys import (
+    APIKeys,
+)
+from app.server.core.api_tokens import (
+    APITokens,
+    CreateTokenRequest,
+    ProjectReference,
+)
+from app.server.core.grants import GrantStore
+from app.server.core.key_ring import (
+    FILE_NAME,
+    load_or_create,
+)
+from app.server.core.memberships import (
+    Memberships,
+)
+from app.server.core.organizations import OrganizationSettings
 from app.server.core.passwords import Passwords
-from app.server.core.principals import Actor, FederatedActor, PersonActor
+from app.server.core.principals import (
+    JobPrincipal,
+    Person,
+    Principal,
+    UserPrincipal,
+)
 from app.server.core.rate_limit import PER_ACCOUNT
-from app.server.core.removal import RemoveOrganization, RemoveProject, RemoveUser
-from app.server.core.services import Parts
-from app.server.core.sign_in import SignIn
-from app.server.core.tokens import CreateToken, ProjectRef, RevokeToken, Wish
+from app.server.core.removal import (
+    Removal,
+)
+from app.server.core.services import Services
+from app.server.core.sessions import BrowserSessions, Sessions
 from app.server.limits import Busy
-from app.server.persistence.models import APIToken, AuditEvent, LoginSession, User
-from app.server.persistence.oauth_models import OAuthGrant
+from app.server.persistence.models import APIToken, AuditEvent, LoginSession, OAuthGrant, User
 from app.server.settings import ServerSettings
 from app.server.web.app import make_app
 from app.server.web.browser_session import Visitor
@@ -49,21 +65,21 @@ from tests.support.principals import identify
 
 pytestmark = pytest.mark.slow
 
-OPERATOR = audit.Who("operator")
+OPERATOR = audit.Actor("operator")
 EMAIL, PASSWORD, NEW_PASSWORD = sample_data.OWNER, sample_data.PASSWORD, "another-password-not-real"
 URL = "http://127.0.0.1:1"
 PATIENCE = 30.0
 
 
 @pytest.fixture
-def parts(tmp_path: Path, prepare_data: Prepare) -> Iterator[Parts]:
+def parts(tmp_path: Path, prepare_data: Prepare) -> Iterator[Services]:
     prepare_data(tmp_path)
-    load_or_make(tmp_path)
+    load_or_create(tmp_path)
     url = databases.url_of(tmp_path)
     settings = ServerSettings(data=tmp_path, organization_creation=True)
     if not url.startswith("sqlite"):
         settings = replace(settings, database_url=url, signing_key_file=tmp_path / FILE_NAME)
-    made = server_parts.build(settings)
+    made = server_parts.build_services(settings)
     sample_data.seed(made)
     sample_gumloop.add(made)
     yield made
@@ -83,55 +99,55 @@ class Interrupted(Passwords):
         return matched
 
 
-def sign_in(parts: Parts, meanwhile: Callable[[], object] = lambda: None) -> SignIn:
+def sign_in(parts: Services, meanwhile: Callable[[], object] = lambda: None) -> Sessions:
     passwords = Interrupted(meanwhile)
-    return SignIn(parts.database, passwords, parts.tokens, parts.clock, parts.settings.session_life)
+    return Sessions(parts.database, passwords, parts.signer, parts.clock, parts.settings.session_life)
 
 
-def reset(parts: Parts) -> None:
-    ResetPassword(parts.database, Passwords(), parts.clock).do(OPERATOR, EMAIL, NEW_PASSWORD)
+def reset(parts: Services) -> None:
+    Accounts(parts.database, parts.clock).reset_password(OPERATOR, EMAIL, NEW_PASSWORD)
 
 
-def disable(parts: Parts) -> None:
-    SetAccess(parts.database, parts.clock).do(OPERATOR, EMAIL, allowed=False)
+def disable(parts: Services) -> None:
+    Accounts(parts.database, parts.clock).disable_user(OPERATOR, EMAIL)
 
 
-def remove(parts: Parts) -> None:
+def remove(parts: Services) -> None:
     keep_an_owner(parts)
-    act = RemoveUser(parts.database, parts.clock)
-    act.do(OPERATOR, act.preview(EMAIL))
+    act = Removal(parts.database, parts.clock)
+    act.remove_user(OPERATOR, act.preview_user(EMAIL))
 
 
-def dissolve(parts: Parts) -> None:
-    act = RemoveOrganization(parts.database, parts.clock)
-    act.do(OPERATOR, act.preview("acme"))
+def dissolve(parts: Services) -> None:
+    act = Removal(parts.database, parts.clock)
+    act.remove_organization(OPERATOR, act.preview_organization("acme"))
 
 
-def sign_out_everywhere(parts: Parts) -> None:
-    parts.sign_out.do(parts.sign_in.do(EMAIL, PASSWORD, "").jwt, True, "")
+def sign_out_everywhere(parts: Services) -> None:
+    parts.sessions.sign_out(parts.sessions.sign_in(EMAIL, PASSWORD, "").jwt, True, "")
 
 
-def leave(parts: Parts) -> None:
+def leave(parts: Services) -> None:
     keep_an_owner(parts)
-    RemoveMembership(parts.database, parts.clock).do(OPERATOR, EMAIL, "acme")
+    Memberships(parts.database, parts.clock).remove_membership(OPERATOR, EMAIL, "acme")
 
 
-def become_a_viewer(parts: Parts) -> None:
+def become_a_viewer(parts: Services) -> None:
     keep_an_owner(parts)
-    SetMembership(parts.database, parts.clock).do(OPERATOR, EMAIL, "acme", Role.VIEWER)
+    Memberships(parts.database, parts.clock).set_membership(OPERATOR, EMAIL, "acme", Role.VIEWER)
 
 
-def keep_an_owner(parts: Parts) -> None:
-    SetMembership(parts.database, parts.clock).do(OPERATOR, sample_data.VIEWER, "acme", Role.OWNER)
+def keep_an_owner(parts: Services) -> None:
+    Memberships(parts.database, parts.clock).set_membership(OPERATOR, sample_data.VIEWER, "acme", Role.OWNER)
 
 
-def stored_hash(parts: Parts) -> str | None:
+def stored_hash(parts: Services) -> str | None:
     """None for a person who was removed."""
     with parts.database.read() as session:
         return session.scalar(select(User.password_hash).where(User.email == EMAIL))
 
 
-def open_sessions(parts: Parts) -> int:
+def open_sessions(parts: Services) -> int:
     mine = select(func.count()).select_from(LoginSession).join(User, User.id == LoginSession.user_id)
     with parts.database.read() as session:
         return session.scalar(mine.where(User.email == EMAIL, LoginSession.ended_at.is_(None))) or 0
@@ -140,20 +156,20 @@ def open_sessions(parts: Parts) -> int:
 @ON_BOTH
 @pytest.mark.parametrize("ending", [reset, disable, remove])
 def test_a_sign_in_with_the_old_password_does_not_outlive_it(
-    parts: Parts, ending: Callable[[Parts], None]
+    parts: Services, ending: Callable[[Services], None]
 ) -> None:
     with pytest.raises(NotSignedIn):
-        sign_in(parts, lambda: ending(parts)).do(EMAIL, PASSWORD, "")
+        sign_in(parts, lambda: ending(parts)).sign_in(EMAIL, PASSWORD, "")
     assert open_sessions(parts) == 0
     if ending is reset:
         assert Passwords().matches(stored_hash(parts), NEW_PASSWORD)
-        assert sign_in(parts).do(EMAIL, NEW_PASSWORD, "").email == EMAIL
+        assert sign_in(parts).sign_in(EMAIL, NEW_PASSWORD, "").email == EMAIL
 
 
 @ON_BOTH
 @pytest.mark.parametrize("meanwhile", [reset, lambda _parts: None], ids=["reset", "nothing"])
 def test_a_hash_of_old_parameters_is_renewed_unless_it_was_replaced(
-    parts: Parts, meanwhile: Callable[[Parts], None]
+    parts: Services, meanwhile: Callable[[Services], None]
 ) -> None:
     dated = PasswordHasher(time_cost=1, memory_cost=8192).hash(PASSWORD)
     with parts.database.write() as session:
@@ -161,60 +177,62 @@ def test_a_hash_of_old_parameters_is_renewed_unless_it_was_replaced(
     passing = sign_in(parts, lambda: meanwhile(parts))
     if meanwhile is reset:
         with pytest.raises(NotSignedIn):
-            passing.do(EMAIL, PASSWORD, "")
+            passing.sign_in(EMAIL, PASSWORD, "")
         assert Passwords().matches(stored_hash(parts), NEW_PASSWORD)
         return
-    passing.do(EMAIL, PASSWORD, "")
+    passing.sign_in(EMAIL, PASSWORD, "")
     assert stored_hash(parts) != dated
     assert Passwords().matches(stored_hash(parts), PASSWORD)
 
 
-def test_a_sign_in_writes_no_hash_that_it_did_not_renew(parts: Parts) -> None:
+def test_a_sign_in_writes_no_hash_that_it_did_not_renew(parts: Services) -> None:
     statements: list[str] = []
     before = stored_hash(parts)
     event.listen(parts.database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    parts.sign_in.do(EMAIL, PASSWORD, "")
+    parts.sessions.sign_in(EMAIL, PASSWORD, "")
     assert stored_hash(parts) == before
     assert not [sql for sql in statements if sql.startswith("UPDATE users")]
 
 
-Act = Callable[[Parts, Actor, SignedInBrowser], object]
+Act = Callable[[Services, Principal, SignedInBrowser], object]
 
 
-def select_membership(parts: Parts, actor: Actor, _browser: SignedInBrowser) -> None:
-    assert isinstance(actor, PersonActor)
-    assert actor.place
-    parts.select_membership.do(actor, str(actor.place.membership_id))
+def select_membership(parts: Services, actor: Principal, _browser: SignedInBrowser) -> None:
+    assert isinstance(actor, UserPrincipal)
+    assert actor.membership
+    parts.organizations.select_membership(actor, str(actor.membership.membership_id))
 
 
-def some_token(parts: Parts) -> str:
+def some_token(parts: Services) -> str:
     with parts.database.read() as session:
         query = select(APIToken.id).where(APIToken.revoked_at.is_(None), APIToken.name == "renovate")
         return str(session.scalar(query) or uuid4())
 
 
-def own(parts: Parts) -> OwnAccess:
+def own(parts: Services) -> OwnAccess:
     return OwnAccess(parts.database, parts.clock)
 
 
-def change_password(parts: Parts, meanwhile: Callable[[], object] = lambda: None) -> ChangePassword:
-    return ChangePassword(parts.database, Interrupted(meanwhile), parts.clock)
+def change_password(parts: Services, meanwhile: Callable[[], object] = lambda: None) -> Sessions:
+    return sign_in(parts, meanwhile)
 
 
 ACTS: dict[str, Act] = {
-    "create token": lambda parts, actor, _: parts.create_token.do(actor, Wish("late")),
-    "revoke token": lambda parts, actor, _: parts.revoke_token.do(actor, some_token(parts)),
-    "update": lambda parts, actor, _: parts.update_organization.do(
-        actor, "acme", Settings(api_token_max_days_inactive=3)
+    "create token": lambda parts, actor, _: parts.api_tokens.create_token(actor, CreateTokenRequest("late")),
+    "revoke token": lambda parts, actor, _: parts.api_tokens.revoke_token(actor, some_token(parts)),
+    "update": lambda parts, actor, _: parts.organizations.update_organization(
+        actor, "acme", OrganizationSettings(api_token_max_days_inactive=3)
     ),
     "select membership": select_membership,
-    "create organization": lambda parts, actor, _: parts.create_organization.do(actor, "late"),
-    "make key": lambda parts, _, browser: CreateKey(parts.database, parts.clock).do(browser, None, ""),
-    "delete key": lambda parts, _, browser: DeleteKey(parts.database, parts.clock).do(browser, None, ""),
+    "create organization": lambda parts, actor, _: parts.organizations.create_organization(actor, "late"),
+    "make key": lambda parts, _, browser: APIKeys(parts.database, parts.clock).create_key(browser, None, ""),
+    "delete key": lambda parts, _, browser: APIKeys(parts.database, parts.clock).delete_key(
+        browser, None, ""
+    ),
     "end session": lambda parts, _, browser: own(parts).end_session(browser, browser.session_id, ""),
     "end program": lambda parts, _, browser: own(parts).end_grant(browser, uuid4(), ""),
     "end others": lambda parts, _, browser: own(parts).end_others(browser, "", keys=True),
-    "change password": lambda parts, _, browser: change_password(parts).do(
+    "change password": lambda parts, _, browser: change_password(parts).change_password(
         browser, PASSWORD, NEW_PASSWORD, ""
     ),
 }
@@ -225,9 +243,9 @@ ROWS = [(act, ending) for act in ACTS for ending in ALWAYS] + [
 ]
 
 
-def signed_in(parts: Parts) -> tuple[Actor, SignedInBrowser]:
-    jwt = parts.sign_in.do(EMAIL, PASSWORD, "").jwt
-    verified = parts.tokens.verify(jwt)
+def signed_in(parts: Services) -> tuple[Principal, SignedInBrowser]:
+    jwt = parts.sessions.sign_in(EMAIL, PASSWORD, "").jwt
+    verified = parts.signer.verify_token(jwt)
     with parts.database.read() as session:
         person = Person.of(session.scalars(select(User).where(User.email == EMAIL)).one())
     return identify(parts, jwt, "acme"), SignedInBrowser(person, verified.id)
@@ -236,13 +254,13 @@ def signed_in(parts: Parts) -> tuple[Actor, SignedInBrowser]:
 @ON_BOTH
 @pytest.mark.parametrize("ending", ALWAYS)
 def test_a_password_is_not_changed_by_whom_the_old_one_lets_in_no_more(
-    parts: Parts, ending: Callable[[Parts], None]
+    parts: Services, ending: Callable[[Services], None]
 ) -> None:
     """What ends between the moment at which the old one was found right and the change."""
     _, browser = signed_in(parts)
     change = change_password(parts, lambda: ending(parts))
     with pytest.raises(NotSignedIn):
-        change.do(browser, PASSWORD, "third-password-not-real", "")
+        change.change_password(browser, PASSWORD, "third-password-not-real", "")
     is_old = Passwords().matches(stored_hash(parts), PASSWORD)
     assert is_old is (ending not in {reset, remove})
     assert not Passwords().matches(stored_hash(parts), "third-password-not-real")
@@ -252,17 +270,17 @@ def busy() -> None:
     raise Busy
 
 
-def test_a_password_that_nobody_could_look_at_does_not_count(parts: Parts) -> None:
+def test_a_password_that_nobody_could_look_at_does_not_count(parts: Services) -> None:
     _, browser = signed_in(parts)
     for _ in range(PER_ACCOUNT):
         with pytest.raises(Busy):
-            change_password(parts, busy).do(browser, PASSWORD, NEW_PASSWORD, "")
-    change_password(parts).do(browser, PASSWORD, NEW_PASSWORD, "")
+            change_password(parts, busy).change_password(browser, PASSWORD, NEW_PASSWORD, "")
+    change_password(parts).change_password(browser, PASSWORD, NEW_PASSWORD, "")
     assert Passwords().matches(stored_hash(parts), NEW_PASSWORD)
 
 
 @ON_BOTH
-def test_two_browsers_that_end_each_other_do_not_wait_for_ever(parts: Parts) -> None:
+def test_two_browsers_that_end_each_other_do_not_wait_for_ever(parts: Services) -> None:
     browsers = [signed_in(parts)[1] for _ in range(2)]
     pairs = zip(browsers, reversed(browsers), strict=True)
     refused: list[LoopinError] = []
@@ -283,7 +301,7 @@ def test_two_browsers_that_end_each_other_do_not_wait_for_ever(parts: Parts) -> 
     assert open_sessions(parts) == 1
 
 
-def events(parts: Parts) -> int:
+def events(parts: Services) -> int:
     with parts.database.read() as session:
         return session.scalar(select(func.count()).select_from(AuditEvent)) or 0
 
@@ -291,7 +309,7 @@ def events(parts: Parts) -> int:
 @ON_BOTH
 @pytest.mark.parametrize(("act", "ending"), ROWS, ids=[f"{act}-{ending.__name__}" for act, ending in ROWS])
 def test_nothing_is_changed_by_whom_it_was_taken_from_meanwhile(
-    parts: Parts, act: str, ending: Callable[[Parts], None]
+    parts: Services, act: str, ending: Callable[[Services], None]
 ) -> None:
     actor, browser = signed_in(parts)
     ending(parts)
@@ -303,33 +321,33 @@ def test_nothing_is_changed_by_whom_it_was_taken_from_meanwhile(
 
 @ON_BOTH
 @pytest.mark.parametrize("act", ["create token", "revoke token"])
-def test_nothing_is_changed_by_a_token_that_was_revoked_meanwhile(parts: Parts, act: str) -> None:
+def test_nothing_is_changed_by_a_token_that_was_revoked_meanwhile(parts: Services, act: str) -> None:
     owner, browser = signed_in(parts)
     rights = ("api_token:create", "api_token:revoke")
-    listing, jwt = parts.create_token.do(owner, Wish("ci-rights", permissions=rights))
+    listing, jwt = parts.api_tokens.create_token(owner, CreateTokenRequest("ci-rights", permissions=rights))
     actor = identify(parts, jwt, "acme")
-    parts.revoke_token.do(owner, str(listing.rows[0].id))
+    parts.api_tokens.revoke_token(owner, str(listing.rows[0].id))
     before = events(parts)
     with pytest.raises(NotSignedIn, match="API token revoked"):
         ACTS[act](parts, actor, browser)
     assert events(parts) == before
 
 
-def end_project(parts: Parts) -> None:
-    act = RemoveProject(parts.database, parts.clock)
-    act.do(OPERATOR, act.preview("acme", "web"))
+def end_project(parts: Services) -> None:
+    act = Removal(parts.database, parts.clock)
+    act.remove_project(OPERATOR, act.preview_project("acme", "web"))
 
 
 @ON_BOTH
 @pytest.mark.parametrize("ending", [dissolve, end_project])
 @pytest.mark.parametrize("act", ["create token", "revoke token"])
 def test_nothing_is_changed_by_a_token_that_was_removed_meanwhile(
-    parts: Parts, act: str, ending: Callable[[Parts], None]
+    parts: Services, act: str, ending: Callable[[Services], None]
 ) -> None:
     owner, browser = signed_in(parts)
     rights = ("api_token:create", "api_token:revoke")
-    wish = Wish("ci-rights", project=ProjectRef(name="web"), permissions=rights)
-    _, jwt = parts.create_token.do(owner, wish)
+    wish = CreateTokenRequest("ci-rights", project=ProjectReference(name="web"), permissions=rights)
+    _, jwt = parts.api_tokens.create_token(owner, wish)
     actor = identify(parts, jwt, "acme")
     ending(parts)
     before = events(parts)
@@ -356,20 +374,19 @@ class Held:
 
 
 @ON_BOTH
-def test_what_a_token_creates_is_dated_before_its_revocation(parts: Parts) -> None:
+def test_what_a_token_creates_is_dated_before_its_revocation(parts: Services) -> None:
     """The revocation waits for a creation under way, so that neither is older than it looks."""
     owner, _ = signed_in(parts)
     rights = ("organization:read", "api_token:create")
-    listing, jwt = parts.create_token.do(owner, Wish("ci-rights", permissions=rights))
+    listing, jwt = parts.api_tokens.create_token(owner, CreateTokenRequest("ci-rights", permissions=rights))
     parent = listing.rows[0].id
     actor, clock = identify(parts, jwt, "acme"), Held()
-    create = CreateToken(parts.database, parts.tokens, clock)
-    wish = Wish("child", project=ProjectRef(name="web"))
-    creating = threading.Thread(target=create.do, args=(actor, wish))
+    create = APITokens(parts.database, parts.signer, clock)
+    wish = CreateTokenRequest("child", project=ProjectReference(name="web"))
+    creating = threading.Thread(target=create.create_token, args=(actor, wish))
     creating.start()
     assert clock.asked.wait(PATIENCE)
-    revoke = RevokeToken(parts.database, parts.clock)
-    revoking = threading.Thread(target=revoke.do, args=(owner, str(parent)))
+    revoking = threading.Thread(target=parts.api_tokens.revoke_token, args=(owner, str(parent)))
     revoking.start()
     revoking.join(0.3)
     assert revoking.is_alive()
@@ -409,53 +426,72 @@ def beside(first: Callable[[], object], second: Callable[[], object], clock: Hel
 
 
 @ON_BOTH
-def test_a_project_is_not_removed_with_a_token_that_was_not_shown(parts: Parts) -> None:
+def test_a_project_is_not_removed_with_a_token_that_was_not_shown(parts: Services) -> None:
     owner, _ = signed_in(parts)
     # The session is looked at first, then the project is held.
-    act, clock = RemoveProject(parts.database, parts.clock), Held(passing=1)
-    create = CreateToken(parts.database, parts.tokens, clock)
-    shown, wish = act.preview("acme", "web"), Wish("late", project=ProjectRef(name="web"))
-    [error] = beside(lambda: create.do(owner, wish), lambda: act.do(OPERATOR, shown), clock)
+    act, clock = Removal(parts.database, parts.clock), Held(passing=1)
+    create = APITokens(parts.database, parts.signer, clock)
+    shown, wish = (
+        act.preview_project("acme", "web"),
+        CreateTokenRequest("late", project=ProjectReference(name="web")),
+    )
+    [error] = beside(
+        lambda: create.create_token(owner, wish), lambda: act.remove_project(OPERATOR, shown), clock
+    )
     assert isinstance(error, Refused)
     assert f"would now end {shown.counts['tokens'] + 1} API tokens" in error.message
-    assert act.preview("acme", "web").counts["tokens"] == shown.counts["tokens"] + 1
+    assert act.preview_project("acme", "web").counts["tokens"] == shown.counts["tokens"] + 1
 
 
 @ON_BOTH
-def test_a_token_is_not_created_in_a_project_that_is_being_removed(parts: Parts) -> None:
+def test_a_token_is_not_created_in_a_project_that_is_being_removed(parts: Services) -> None:
     owner, _ = signed_in(parts)
-    shown = RemoveProject(parts.database, parts.clock).preview("acme", "web")
+    shown = Removal(parts.database, parts.clock).preview_project("acme", "web")
     clock = Held()
-    act, wish = RemoveProject(parts.database, clock), Wish("late", project=ProjectRef(name="web"))
-    [error] = beside(lambda: act.do(OPERATOR, shown), lambda: parts.create_token.do(owner, wish), clock)
+    act, wish = (
+        Removal(parts.database, clock),
+        CreateTokenRequest("late", project=ProjectReference(name="web")),
+    )
+    [error] = beside(
+        lambda: act.remove_project(OPERATOR, shown), lambda: parts.api_tokens.create_token(owner, wish), clock
+    )
     assert isinstance(error, NotFound)
     assert "project web not found" in error.message
 
 
 @ON_BOTH
-def test_of_two_owners_only_one_can_be_removed(parts: Parts) -> None:
+def test_of_two_owners_only_one_can_be_removed(parts: Services) -> None:
     keep_an_owner(parts)
     clock = Held()
-    acts = RemoveUser(parts.database, clock), RemoveUser(parts.database, parts.clock)
-    shown = [RemoveUser(parts.database, parts.clock).preview(email) for email in (EMAIL, sample_data.VIEWER)]
-    [error] = beside(lambda: acts[0].do(OPERATOR, shown[0]), lambda: acts[1].do(OPERATOR, shown[1]), clock)
+    acts = Removal(parts.database, clock), Removal(parts.database, parts.clock)
+    shown = [
+        Removal(parts.database, parts.clock).preview_user(email) for email in (EMAIL, sample_data.VIEWER)
+    ]
+    [error] = beside(
+        lambda: acts[0].remove_user(OPERATOR, shown[0]),
+        lambda: acts[1].remove_user(OPERATOR, shown[1]),
+        clock,
+    )
     assert isinstance(error, Refused)
     assert "last owner of acme" in error.message
 
 
 @ON_BOTH
-def test_two_tokens_that_revoke_each_other_do_not_wait_for_ever(parts: Parts) -> None:
+def test_two_tokens_that_revoke_each_other_do_not_wait_for_ever(parts: Services) -> None:
     owner, _ = signed_in(parts)
     rights = ("api_token:revoke",)
-    wishes = [Wish(f"ci-{n}", project=ProjectRef(name="web"), permissions=rights) for n in range(2)]
-    made = [parts.create_token.do(owner, wish) for wish in wishes]
+    wishes = [
+        CreateTokenRequest(f"ci-{n}", project=ProjectReference(name="web"), permissions=rights)
+        for n in range(2)
+    ]
+    made = [parts.api_tokens.create_token(owner, wish) for wish in wishes]
     ids = [str(listing.rows[0].id) for listing, _ in made]
     actors = [identify(parts, jwt, "acme") for _, jwt in made]
     refused: list[LoopinError] = []
 
-    def revoke(actor: Actor, target: str) -> None:
+    def revoke(actor: Principal, target: str) -> None:
         try:
-            parts.revoke_token.do(actor, target)
+            parts.api_tokens.revoke_token(actor, target)
         except LoopinError as error:
             refused.append(error)
 
@@ -473,7 +509,7 @@ def test_two_tokens_that_revoke_each_other_do_not_wait_for_ever(parts: Parts) ->
 
 
 @pytest.fixture
-def browser(parts: Parts) -> FlaskClient:
+def browser(parts: Services) -> FlaskClient:
     """A browser in which the owner is signed in."""
     client = make_app(parts, URL).test_client()
     oauth.sign_in(client)
@@ -483,7 +519,7 @@ def browser(parts: Parts) -> FlaskClient:
 @ON_BOTH
 @pytest.mark.parametrize("ending", ALWAYS)
 def test_a_consent_under_way_gives_no_code(
-    parts: Parts, browser: FlaskClient, ending: Callable[[Parts], None], monkeypatch: pytest.MonkeyPatch
+    parts: Services, browser: FlaskClient, ending: Callable[[Services], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The session ends after the page found it and before the code is written."""
     proof = Proof()
@@ -507,7 +543,7 @@ def test_a_consent_under_way_gives_no_code(
 @pytest.mark.parametrize("ending", [reset, disable, remove])
 @pytest.mark.parametrize("kind", ["code", "refresh token"])
 def test_a_code_or_refresh_token_becomes_nothing_after_a_reset(
-    parts: Parts, browser: FlaskClient, ending: Callable[[Parts], None], kind: str
+    parts: Services, browser: FlaskClient, ending: Callable[[Services], None], kind: str
 ) -> None:
     proof = Proof()
     fields = code_request(allow(browser, proof), proof)
@@ -520,43 +556,43 @@ def test_a_code_or_refresh_token_becomes_nothing_after_a_reset(
 
 
 @ON_BOTH
-def test_who_was_removed_is_not_signed_in_and_their_organization_is_not_read(parts: Parts) -> None:
+def test_who_was_removed_is_not_signed_in_and_their_organization_is_not_read(parts: Services) -> None:
     actor, _ = signed_in(parts)
-    jwt = parts.sign_in.do(EMAIL, PASSWORD, "").jwt
-    assert isinstance(actor, PersonActor)
-    assert actor.place
-    issuer = FederatedActor("https://ci.example", "job", "acme/web", actor.place.organization_id, "acme")
+    jwt = parts.sessions.sign_in(EMAIL, PASSWORD, "").jwt
+    assert isinstance(actor, UserPrincipal)
+    assert actor.membership
+    issuer = JobPrincipal("https://ci.example", "job", "acme/web", actor.membership.organization_id, "acme")
     remove(parts)
     dissolve(parts)
     with pytest.raises(NotSignedIn):
         identify(parts, jwt, "acme")
     with pytest.raises(NotFound, match="organization not found"):
-        parts.read_organization.do(issuer)
-    assert parts.list_memberships.do(actor) == []
+        parts.organizations.read_organization(issuer)
+    assert parts.organizations.list_memberships(actor) == []
 
 
 @ON_BOTH
-def test_a_browser_of_somebody_who_was_removed_is_not_signed_in(parts: Parts) -> None:
+def test_a_browser_of_somebody_who_was_removed_is_not_signed_in(parts: Services) -> None:
     """They are removed between the session and the secret that the browser gets for it."""
     done, sessions = (
-        sign_in(parts).do(EMAIL, PASSWORD, ""),
-        BrowserSessions(parts.database, parts.tokens, parts.clock),
+        sign_in(parts).sign_in(EMAIL, PASSWORD, ""),
+        BrowserSessions(parts.database, parts.signer, parts.clock),
     )
     remove(parts)
-    assert sessions.find(sessions.keep(done)) is None
+    assert sessions.find(sessions.create(done)) is None
 
 
 @ON_BOTH
-def test_a_refresh_waits_for_the_removal_of_its_person(parts: Parts, browser: FlaskClient) -> None:
+def test_a_refresh_waits_for_the_removal_of_its_person(parts: Services, browser: FlaskClient) -> None:
     proof = Proof()
     tokens = browser.post("/oauth/token", data=code_request(allow(browser, proof), proof)).get_json()
     keep_an_owner(parts)
-    shown, clock = RemoveUser(parts.database, parts.clock).preview(EMAIL), Held()
-    act, answers = RemoveUser(parts.database, clock), list[Any]()
+    shown, clock = Removal(parts.database, parts.clock).preview_user(EMAIL), Held()
+    act, answers = Removal(parts.database, clock), list[Any]()
     client = make_app(parts, URL).test_client()
     fields = refresh_request(tokens["refresh_token"])
     refused = beside(
-        lambda: act.do(OPERATOR, shown),
+        lambda: act.remove_user(OPERATOR, shown),
         lambda: answers.append(client.post("/oauth/token", data=fields)),
         clock,
     )
@@ -567,17 +603,17 @@ def test_a_refresh_waits_for_the_removal_of_its_person(parts: Parts, browser: Fl
 
 @ON_BOTH
 def test_a_reset_waits_for_a_code_that_is_being_redeemed_and_ends_what_it_gave(
-    parts: Parts, browser: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    parts: Services, browser: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proof = Proof()
     location = allow(browser, proof)
-    clock, used = Held(), Store.use_code
+    clock, used = Held(), GrantStore.spend_code
 
-    def hold_up(self: Store, code: str) -> None:
+    def hold_up(self: GrantStore, code: str) -> None:
         clock()
         used(self, code)
 
-    monkeypatch.setattr(Store, "use_code", hold_up)
+    monkeypatch.setattr(GrantStore, "spend_code", hold_up)
     answers: list[Any] = []
     client = make_app(parts, URL).test_client()
     fields = code_request(location, proof)

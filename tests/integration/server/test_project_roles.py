@@ -1,7 +1,8 @@
 """What a role in a project opens to members and contributors, on both databases."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,11 +15,22 @@ from app.domain.tokens import ScopeFilter, StatusFilter
 from app.proto.controlplane.v1 import api_token_pb2 as tokens
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.core.memberships import RemoveMembership, SetMembership
-from app.server.core.principals import PersonActor, Place
-from app.server.core.project_members import ListProjectMembers, ProjectRef, RemoveProjectMember
-from app.server.core.sign_in import open_session
-from app.server.core.tokens import ListTokens, RevokeToken
+from app.server.core.api_tokens import (
+    APITokens,
+)
+from app.server.core.key_ring import load_or_create
+from app.server.core.memberships import (
+    Memberships,
+)
+from app.server.core.principals import (
+    ActiveMembership,
+    UserPrincipal,
+)
+from app.server.core.projects import (
+    Projects,
+)
+from app.server.core.sessions import open_session
+from app.server.core.token_signing import TokenSigner
 from app.server.persistence.engine import Database
 from app.server.persistence.models import Membership, Project, ProjectMembership, User
 from tests.integration.server.callers import Caller, refusal
@@ -59,7 +71,7 @@ def names(caller: Caller, **filters: object) -> set[str]:
 
 
 def roles(organization: Organization) -> list[tuple[str, str, str]]:
-    found = ListProjectMembers(organization.database).do(organization.name)
+    found = Projects(organization.database).list_members(organization.name)
     return [(row.email, row.project, row.role) for row in found]
 
 
@@ -123,8 +135,7 @@ def test_a_role_counts_from_the_next_call_on(
     organization.join_project(person, "web", "viewer")
     assert refusal(lambda: caller.create("more", project_reference=WEB)) == DENIED
     assert names(caller) == {"in-web", "mine"}
-    where = ProjectRef(organization.name, "web")
-    RemoveProjectMember(organization.database, utc_now).do(OPERATOR, person.email, where)
+    Projects(organization.database, utc_now).remove_member(OPERATOR, person.email, organization.name, "web")
     assert names(caller) == set()
 
 
@@ -133,9 +144,11 @@ def test_who_leaves_the_organization_comes_back_without_a_role(
 ) -> None:
     owner.create("in-web", project_reference=WEB)
     organization.join_project(person, "web", "admin")
-    RemoveMembership(organization.database, utc_now).do(OPERATOR, person.email, organization.name)
+    Memberships(organization.database, utc_now).remove_membership(OPERATOR, person.email, organization.name)
     assert roles(organization) == []
-    SetMembership(organization.database, utc_now).do(OPERATOR, person.email, organization.name, Role.MEMBER)
+    Memberships(organization.database, utc_now).set_membership(
+        OPERATOR, person.email, organization.name, Role.MEMBER
+    )
     assert names(caller) == set()
 
 
@@ -146,18 +159,18 @@ def test_a_role_for_which_they_change_nothing_ends_the_roles_in_projects(
     assert organization.owner
     for project in ("web", "ml"):
         organization.join_project(person, project, "admin")
-    change = SetMembership(organization.database, utc_now)
-    assert change.do(OPERATOR, person.email, organization.name, role).projects == ["ml", "web"]
+    change = Memberships(organization.database, utc_now)
+    assert change.set_membership(OPERATOR, person.email, organization.name, role).projects == ["ml", "web"]
     assert roles(organization) == []
-    change.do(OPERATOR, person.email, organization.name, Role.MEMBER)
+    change.set_membership(OPERATOR, person.email, organization.name, Role.MEMBER)
     assert refusal(lambda: caller.create("x", project_reference=WEB)) == DENIED
 
 
 def test_between_member_and_contributor_they_stay(organization: Organization, person: Member) -> None:
     organization.join_project(person, "web", "viewer")
-    change = SetMembership(organization.database, utc_now)
+    change = Memberships(organization.database, utc_now)
     for role in (Role.CONTRIBUTOR, Role.MEMBER):
-        assert change.do(OPERATOR, person.email, organization.name, role).projects == ()
+        assert change.set_membership(OPERATOR, person.email, organization.name, role).projects == ()
     assert roles(organization) == [(person.email, "web", "viewer")]
 
 
@@ -180,7 +193,7 @@ def test_the_database_ends_a_role_with_what_it_hangs_on(
         assert session.scalars(held).all() == []
 
 
-def actor(database: Database, email: str) -> PersonActor:
+def actor(database: Database, email: str) -> UserPrincipal:
     """The person as a call has them that was identified a moment ago."""
     with database.read() as session:
         user, membership = session.execute(
@@ -190,13 +203,18 @@ def actor(database: Database, email: str) -> PersonActor:
         ).one()
     now = utc_now()
     with database.write() as session:
-        login = open_session(session, user, "", (now, now + timedelta(hours=1)))
-    place = Place(membership.id, membership.organization_id, "", Role(membership.role))
-    return PersonActor(user.id, user.email, login.id, place)
+        login = open_session(session, user, "", now, timedelta(hours=1))
+    place = ActiveMembership(membership.id, membership.organization_id, "", Role(membership.role))
+    return UserPrincipal(user.id, user.email, login.id, place)
+
+
+def api_tokens(database: Database, folder: Path) -> APITokens:
+    """The service with a key of its own, for what signs nothing."""
+    return APITokens(database, TokenSigner(load_or_create(folder), utc_now), utc_now)
 
 
 def test_however_many_projects_a_list_is_one_query(
-    organization: Organization, person: Member, database_kind: str
+    organization: Organization, person: Member, database_kind: str, tmp_path: Path
 ) -> None:
     for project in ("web", "ml"):
         organization.join_project(person, project, "viewer")
@@ -210,7 +228,7 @@ def test_however_many_projects_a_list_is_one_query(
 
     event.listen(engine, "before_cursor_execute", note)
     try:
-        ListTokens(organization.database).do(who, StatusFilter.ALL, ScopeFilter.ANY, None)
+        api_tokens(organization.database, tmp_path).list_tokens(who, StatusFilter.ALL, ScopeFilter.ANY, None)
     finally:
         event.remove(engine, "before_cursor_execute", note)
     ((sql, parameters),) = asked
@@ -222,17 +240,16 @@ def test_however_many_projects_a_list_is_one_query(
 
 
 def test_a_role_that_ended_since_the_call_was_identified_does_not_count(
-    organization: Organization, owner: Caller, person: Member
+    organization: Organization, owner: Caller, person: Member, tmp_path: Path
 ) -> None:
     made = owner.create("in-web", project_reference=WEB).item
     organization.join_project(person, "web", "admin")
     who = actor(organization.database, person.email)
-    revoke = RevokeToken(organization.database, lambda: datetime.now(UTC))
+    tokens = api_tokens(organization.database, tmp_path)
     organization.join_project(person, "web", "viewer")
     with pytest.raises(PermissionDenied):
-        revoke.do(who, made.id)
-    where = ProjectRef(organization.name, "web")
-    RemoveProjectMember(organization.database, utc_now).do(OPERATOR, person.email, where)
+        tokens.revoke_token(who, made.id)
+    Projects(organization.database, utc_now).remove_member(OPERATOR, person.email, organization.name, "web")
     with pytest.raises(NotFound):
-        revoke.do(who, str(UUID(made.id)))
+        tokens.revoke_token(who, str(UUID(made.id)))
     assert names(owner) == {"in-web"}

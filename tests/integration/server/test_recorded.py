@@ -23,9 +23,11 @@ from app.domain.organizations import Role
 from app.proto.controlplane.v1 import api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.core.accounts import AddUser, NewPerson
-from app.server.core.memberships import SetMembership
-from app.server.core.passwords import Passwords
+from app.server.core.accounts import (
+    Accounts,
+    NewUser,
+)
+from app.server.core.memberships import Memberships
 from tests.integration.server.callers import TIMEOUT, Caller
 from tests.support.databases import ON_BOTH, ago
 from tests.support.organizations import OPERATOR, PASSWORD, Organization
@@ -97,9 +99,9 @@ class Cast:
 
     def _person(self, at: Organization, name: str, **roles: str) -> str:
         email = f"{name}@{at.name}.example"
-        AddUser(at.database, Passwords(), utc_now).do(OPERATOR, NewPerson(email, "Ann", "Lee"), PASSWORD)
+        Accounts(at.database, utc_now).add_user(OPERATOR, NewUser(email, "Ann", "Lee"), PASSWORD)
         for place, role in roles.items():
-            SetMembership(at.database, utc_now).do(OPERATOR, email, self._names[place], Role(role))
+            Memberships(at.database, utc_now).set_membership(OPERATOR, email, self._names[place], Role(role))
         return sign_in(at.server, email, PASSWORD)
 
     def _said(self, value: Any) -> Any:

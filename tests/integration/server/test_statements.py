@@ -7,20 +7,20 @@ import pytest
 from sqlalchemy import event
 
 from app.server import sample_data
+from app.server.core.api_tokens import CreateTokenRequest
 from app.server.core.organizations import read_context
-from app.server.core.services import Parts
-from app.server.core.tokens import Wish
+from app.server.core.services import Services
 from tests.integration.server.test_in_flight import parts as parts
 from tests.support.databases import ON_BOTH
 from tests.support.principals import identify
 
 
 @pytest.fixture
-def jwt(parts: Parts) -> str:
-    return parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "").jwt
+def jwt(parts: Services) -> str:
+    return parts.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").jwt
 
 
-def statements(parts: Parts, work: Callable[[], object]) -> list[str]:
+def statements(parts: Services, work: Callable[[], object]) -> list[str]:
     """The first word of each; without those that begin a transaction and set its timeouts."""
     words: list[str] = []
 
@@ -35,7 +35,7 @@ def statements(parts: Parts, work: Callable[[], object]) -> list[str]:
 
 @ON_BOTH
 @pytest.mark.parametrize("organization", ["acme", ""])
-def test_current_is_one_statement(parts: Parts, jwt: str, organization: str) -> None:
+def test_current_is_one_statement(parts: Services, jwt: str, organization: str) -> None:
     found: list[Any] = []
     assert statements(parts, lambda: found.append(read_context(identify(parts, jwt, organization)))) == [
         "SELECT"
@@ -47,7 +47,7 @@ def test_current_is_one_statement(parts: Parts, jwt: str, organization: str) -> 
 
 
 @ON_BOTH
-def test_a_creation_reads_who_creates_once_more_in_one_statement(parts: Parts, jwt: str) -> None:
+def test_a_creation_reads_who_creates_once_more_in_one_statement(parts: Services, jwt: str) -> None:
     owner = identify(parts, jwt, "acme")
-    asked = statements(parts, lambda: parts.create_token.do(owner, Wish("ci")))
+    asked = statements(parts, lambda: parts.api_tokens.create_token(owner, CreateTokenRequest("ci")))
     assert asked == ["SELECT", "INSERT", "INSERT"]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.domain import names
 from app.proto.controlplane.v1 import api_token_pb2 as pb
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
-from app.server.core import tokens
+from app.server.core import api_tokens
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server.conftest import WEB, Cast
 from tests.support.databases import ON_BOTH
@@ -117,7 +117,7 @@ def test_what_a_token_makes_does_not_outlive_it(people: Cast, name: str) -> None
     for life in (0, 7200):
         wish = {"project_reference": WEB, "expires_in": Duration(seconds=life)}
         refused = refusal(partial(people(name).create, "x", **wish))
-        assert refused == ("FAILED_PRECONDITION", f"{tokens.TOO_LATE} {latest}")
+        assert refused == ("FAILED_PRECONDITION", f"{api_tokens.TOO_LATE} {latest}")
     child = people(name).create(f"{name}-c", project_reference=WEB, expires_in=Duration(seconds=60))
     assert child.item.expires_at.seconds < parent.item.expires_at.seconds
 
@@ -128,12 +128,12 @@ def test_what_a_token_makes_may_do_no_more_than_it(people: Cast, name: str) -> N
     people.bearers[name] = people("owner").create(name, permissions=rights).jwt
     wanted = partial(people(name).create, "x", project_reference=WEB)
     refused = refusal(partial(wanted, permissions=["api_token:create", "api_token:revoke"]))
-    assert refused == ("FAILED_PRECONDITION", f"{tokens.TOO_MUCH} api_token:revoke")
+    assert refused == ("FAILED_PRECONDITION", f"{api_tokens.TOO_MUCH} api_token:revoke")
     child = people(name).create(f"{name}-c", project_reference=WEB, permissions=["api_token:create"])
     people.bearers[f"{name}-c"] = child.jwt
     # What a project's token gets unasked is more than this one has.
     refused = refusal(partial(people(f"{name}-c").create, "y", project_reference=WEB))
-    assert refused == ("FAILED_PRECONDITION", f"{tokens.TOO_MUCH} organization:read")
+    assert refused == ("FAILED_PRECONDITION", f"{api_tokens.TOO_MUCH} organization:read")
 
 
 @ON_BOTH

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.errors import Failed, Unreachable
 from app.server.core.passwords import Passwords
-from app.server.core.project_members import ListProjectMembers
+from app.server.core.projects import Projects
 from app.server.persistence import engine, migrate
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import NoDatabase
@@ -303,7 +303,7 @@ def test_members_and_contributors_are_admins_of_every_project_that_was_theirs(
             user = add(door, "users", email=f"{role}@acme.example", **names, **born)
             add(door, "memberships", user_id=user, organization_id=acme, role=role, current=True, **born)
     migrate.migrate(database.engine)
-    found = ListProjectMembers(database).do()
+    found = Projects(database).list_members()
     assert [(row.organization, row.project, row.email, row.role) for row in found] == [
         ("acme", "ml", "contributor@acme.example", "admin"),
         ("acme", "ml", "member@acme.example", "admin"),
@@ -315,7 +315,7 @@ def test_members_and_contributors_are_admins_of_every_project_that_was_theirs(
     with database.write() as session:
         session.query(ProjectMembership).delete()
     migrate.migrate(database.engine)
-    assert ListProjectMembers(database).do() == []
+    assert Projects(database).list_members() == []
 
 
 def test_two_servers_that_start_at_once_both_serve_who_was_there(data: Path, database: Database) -> None:

@@ -11,7 +11,10 @@ import pytest
 
 from app.server import sample_data, sample_gumloop
 from app.server.clock import Clock
-from app.server.core.services import Parts, build
+from app.server.core.services import (
+    Services,
+    build_services,
+)
 from app.server.settings import ServerSettings
 from tests.support import databases
 from tests.support.databases import Prepare
@@ -72,9 +75,9 @@ def settings(tmp_path: Path, database_url: str) -> ServerSettings:
 
 
 @pytest.fixture
-def parts(settings: ServerSettings, clock: Clock | None) -> Iterator[Parts]:
+def parts(settings: ServerSettings, clock: Clock | None) -> Iterator[Services]:
     """The parts of a server in this process, with the sample data."""
-    built = build(settings, clock)
+    built = build_services(settings, clock)
     sample_data.seed(built)
     sample_gumloop.add(built)
     yield built

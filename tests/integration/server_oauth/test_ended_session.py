@@ -5,26 +5,28 @@ from urllib.parse import unquote
 import pytest
 
 from app.domain.errors import SessionEnded
-from app.server.core.api_keys import CreateKey, DeleteKey
-from app.server.core.own_access import OwnAccess
-from app.server.core.own_password import ChangePassword
-from app.server.core.services import Parts
+from app.server.core.access import OwnAccess
+from app.server.core.api_keys import (
+    APIKeys,
+)
+from app.server.core.services import Services
+from app.server.core.sessions import Sessions
 from app.server.web.app import make_app
 from tests.support import oauth
 from tests.support.server import csrf_of
 
 NEW = {"new": "four-random-words-1", "again": "four-random-words-1", "current": "not-real"}
 CHANGES = {
-    "/account/keys": (CreateKey, "do", {}, "/account/keys"),
-    "/account/keys/delete": (DeleteKey, "do", {}, "/account/keys"),
+    "/account/keys": (APIKeys, "do", {}, "/account/keys"),
+    "/account/keys/delete": (APIKeys, "do", {}, "/account/keys"),
     "/account/sessions": (OwnAccess, "end_others", {"others": "all"}, "/account/sessions"),
-    "/account/password": (ChangePassword, "do", NEW, "/account/password"),
+    "/account/password": (Sessions, "do", NEW, "/account/password"),
 }
 
 
 @pytest.mark.parametrize("path", CHANGES)
 def test_a_session_that_ends_during_a_change_leads_to_the_sign_in(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch, path: str
+    parts: Services, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     use_case, method, form, place = CHANGES[path]
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from app.server.core import oauth_rules, opaque_tokens
-from app.server.core.grants import Store
-from app.server.core.services import Parts
+from app.server.core import grants
+from app.server.core.grants import GrantStore
+from app.server.core.services import Services
 from app.server.settings import ServerSettings
 from app.server.web.app import make_app
 from tests.support import oauth
@@ -43,7 +43,7 @@ def settings(tmp_path: Path, database_url: str) -> ServerSettings:
 
 
 @pytest.fixture
-def client(parts: Parts) -> FlaskClient:
+def client(parts: Services) -> FlaskClient:
     return make_app(parts, URL).test_client()
 
 
@@ -65,9 +65,9 @@ def works(client: FlaskClient, token: str) -> bool:
     return client.get("/api/v1/models", headers=headers).status_code == 200
 
 
-def expiry(parts: Parts, token: str, now: datetime) -> datetime:
+def expiry(parts: Services, token: str, now: datetime) -> datetime:
     with parts.database.read() as session:
-        store = Store(session, lambda: now, opaque_tokens.Successors(parts.ring))
+        store = GrantStore(session, lambda: now, grants.SuccessorTokens(parts.key_ring))
         found = store.find_token(token)
     assert found is not None
     return found.expires_at
@@ -75,15 +75,13 @@ def expiry(parts: Parts, token: str, now: datetime) -> datetime:
 
 @ON_BOTH
 def test_refreshing_all_the_time_does_not_move_the_end_of_a_grant(
-    parts: Parts, client: FlaskClient, clock: MovableTime
+    parts: Services, client: FlaskClient, clock: MovableTime
 ) -> None:
     tokens = allow(client)
     assert expiry(parts, tokens["refresh_token"], clock.now) == START + LIFE
     while clock.now < START + LIFE - timedelta(minutes=30):
         clock.now += (
-            timedelta(hours=1)
-            if clock.now < START + LIFE - oauth_rules.ACCESS_LIFE
-            else oauth_rules.ACCESS_LIFE / 2
+            timedelta(hours=1) if clock.now < START + LIFE - grants.ACCESS_LIFE else grants.ACCESS_LIFE / 2
         )
         status, tokens = refresh(client, tokens["refresh_token"])
         assert status == 200
@@ -111,7 +109,7 @@ def test_a_repeat_within_ten_seconds_is_refused_after_the_end_too(
 
 @ON_BOTH
 def test_what_a_host_of_the_version_before_renewed_ends_all_the_same(
-    parts: Parts, client: FlaskClient, clock: MovableTime
+    parts: Services, client: FlaskClient, clock: MovableTime
 ) -> None:
     tokens = allow(client)
     late = START + timedelta(days=90)

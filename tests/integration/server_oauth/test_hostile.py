@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.server.core.services import build
+from app.server.core.services import build_services
 from app.server.settings import ServerSettings
 from app.server.web.app import make_app
 from tests.support.oauth import CLIENT, REDIRECT
@@ -31,7 +31,7 @@ _fields = st.lists(st.tuples(_names | st.text(max_size=5), _text), max_size=9)
 
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
-    parts = build(ServerSettings(data=tmp_path_factory.mktemp("hostile")))
+    parts = build_services(ServerSettings(data=tmp_path_factory.mktemp("hostile")))
     yield make_app(parts, "http://127.0.0.1:1").test_client()
     parts.database.close()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.server.core.services import build
+from app.server.core.services import build_services
 from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings
 from app.server.web import health
@@ -26,7 +26,9 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Flask:
     (tmp_path / "secret").write_text("provider-secret-not-real")
     there = ProviderSettings("https://login.example", "loopin", tmp_path / "secret")
     provider = there if request.param == "identity provider" else None
-    return make_app(build(ServerSettings(tmp_path, sweep_interval=timedelta(0), provider=provider)), URL)
+    return make_app(
+        build_services(ServerSettings(tmp_path, sweep_interval=timedelta(0), provider=provider)), URL
+    )
 
 
 @pytest.fixture

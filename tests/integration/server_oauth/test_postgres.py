@@ -10,14 +10,19 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, select
 
-from app.server import sample_data
-from app.server.core import opaque_tokens
-from app.server.core.api_keys import CreateKey
-from app.server.core.browser_sessions import SignedInBrowser
-from app.server.core.issued import Person
-from app.server.core.services import Parts
-from app.server.persistence.models import Base, User
-from app.server.persistence.oauth_models import APIKey, OAuthGrant, OAuthToken, Team
+from app.server import opaque_tokens, sample_data
+from app.server.core.access import SignedInBrowser
+from app.server.core.api_keys import APIKeys
+from app.server.core.principals import Person
+from app.server.core.services import Services
+from app.server.persistence.models import (
+    APIKey,
+    Base,
+    OAuthGrant,
+    OAuthToken,
+    Team,
+    User,
+)
 from app.server.web.app import make_app
 from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in
 from tests.support.server import ROOT
@@ -29,7 +34,7 @@ Post = Callable[[dict[str, str]], Any]
 
 
 @pytest.fixture
-def post(parts: Parts) -> Post:
+def post(parts: Services) -> Post:
     """Send a token request from any thread; return status and JSON."""
     app = make_app(parts, URL)
 
@@ -40,14 +45,14 @@ def post(parts: Parts) -> Post:
     return send
 
 
-def redeem(parts: Parts, proof: Proof) -> dict[str, str]:
+def redeem(parts: Services, proof: Proof) -> dict[str, str]:
     """Sign in and allow; the fields of the token request."""
     browser = make_app(parts, URL).test_client()
     sign_in(browser)
     return code_request(allow(browser, proof), proof)
 
 
-def test_twenty_refreshes_at_once_agree_on_one_successor(parts: Parts, post: Post) -> None:
+def test_twenty_refreshes_at_once_agree_on_one_successor(parts: Services, post: Post) -> None:
     status, tokens = post(redeem(parts, Proof()))
     assert status == 200
     fields = refresh_request(tokens["refresh_token"])
@@ -60,7 +65,9 @@ def test_twenty_refreshes_at_once_agree_on_one_successor(parts: Parts, post: Pos
         assert session.scalar(refresh) == 2
 
 
-def test_twenty_uses_of_one_code_at_once_give_tokens_once_and_then_end_them(parts: Parts, post: Post) -> None:
+def test_twenty_uses_of_one_code_at_once_give_tokens_once_and_then_end_them(
+    parts: Services, post: Post
+) -> None:
     fields = redeem(parts, Proof())
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: post(fields), range(20)))
@@ -68,30 +75,30 @@ def test_twenty_uses_of_one_code_at_once_give_tokens_once_and_then_end_them(part
     assert len(good) == 1
     assert {body["error"] for status, body in answers if status != 200} == {"invalid_grant"}
     with parts.database.read() as session:
-        token = session.get_one(OAuthToken, opaque_tokens.digest(good[0]["access_token"]))
+        token = session.get_one(OAuthToken, opaque_tokens.hash_secret(good[0]["access_token"]))
         assert session.get_one(OAuthGrant, token.grant_id).ended_at is not None
 
 
 @pytest.mark.parametrize("whose", ["person", "team"])
-def test_twenty_keys_made_at_once_leave_one_that_works(parts: Parts, whose: str) -> None:
+def test_twenty_keys_made_at_once_leave_one_that_works(parts: Services, whose: str) -> None:
     with parts.database.read() as session:
         person = Person.of(session.scalars(select(User).where(User.email == sample_data.OWNER)).one())
         team = (
             session.scalars(select(Team.id).where(Team.name == "growth")).one() if whose == "team" else None
         )
-    jwt = parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "")
-    browser = SignedInBrowser(person, parts.tokens.verify(jwt.jwt).id)
-    make = CreateKey(parts.database, parts.clock)
+    jwt = parts.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "")
+    browser = SignedInBrowser(person, parts.signer.verify_token(jwt.jwt).id)
+    make = APIKeys(parts.database, parts.clock)
     with ThreadPoolExecutor(20) as pool:
-        made = set(pool.map(lambda _: make.do(browser, team, ""), range(20)))
+        made = set(pool.map(lambda _: make.create_key(browser, team, ""), range(20)))
     assert len(made) == 20
     with parts.database.read() as session:
         live = select(APIKey.key_hash).where(APIKey.ended_at.is_(None), APIKey.team_id == team)
         [left] = session.scalars(live).all()
-    assert left in {opaque_tokens.digest(key) for key in made}
+    assert left in {opaque_tokens.hash_secret(key) for key in made}
 
 
-def test_the_tables_are_what_the_models_say(parts: Parts) -> None:
+def test_the_tables_are_what_the_models_say(parts: Services) -> None:
     for path in ROOT.glob("app/server/**/*models.py"):
         import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     with parts.database.engine.connect() as connection:

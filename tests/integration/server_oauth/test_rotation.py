@@ -8,7 +8,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.server.core import key_ring
-from app.server.core.services import Parts, build
+from app.server.core.services import (
+    Services,
+    build_services,
+)
 from app.server.settings import ServerSettings
 from app.server.web.app import make_app
 from tests.support.server import csrf_of
@@ -17,15 +20,15 @@ STALE, READ = 400, 401
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
+def parts(tmp_path: Path) -> Iterator[Services]:
     """A server's parts, in this process."""
-    made = build(ServerSettings(tmp_path))
+    made = build_services(ServerSettings(tmp_path))
     yield made
     made.database.close()
 
 
 @pytest.fixture
-def app(parts: Parts) -> Flask:
+def app(parts: Services) -> Flask:
     """Its pages."""
     return make_app(parts, "http://127.0.0.1:1")
 
@@ -43,25 +46,27 @@ class Page:
         return self._client.post("/auth/login", data=fields).status_code
 
 
-def test_pages_are_signed_with_the_newest_key_and_open_ones_stay_good(parts: Parts, app: Flask) -> None:
-    path, old = parts.ring.path, str(parts.ring.signing.kid)
+def test_pages_are_signed_with_the_newest_key_and_open_ones_stay_good(parts: Services, app: Flask) -> None:
+    path, old = parts.key_ring.path, str(parts.key_ring.signing.kid)
+    assert path is not None
     before, forgotten = Page(app), Page(app)
     key_ring.rotate(path)
-    parts.ring.reload()
+    parts.key_ring.reload()
     after = Page(app)
     assert before.send() == READ
     assert after.send() == READ
     key_ring.retire(path, old)
-    parts.ring.reload()
+    parts.key_ring.reload()
     assert forgotten.send() == STALE
     assert after.send() == READ
 
 
-def test_a_cookie_keeps_its_name_through_a_rotation_and_a_restart(parts: Parts, app: Flask) -> None:
-    path, old = parts.ring.path, str(parts.ring.signing.kid)
+def test_a_cookie_keeps_its_name_through_a_rotation_and_a_restart(parts: Services, app: Flask) -> None:
+    path, old = parts.key_ring.path, str(parts.key_ring.signing.kid)
+    assert path is not None
     key_ring.rotate(path)
     key_ring.retire(path, old)
-    again = build(parts.settings)
+    again = build_services(parts.settings)
     try:
         names = [made.config["SESSION_COOKIE_NAME"] for made in (app, make_app(again, "http://127.0.0.1:1"))]
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app.server.core.services import build
+from app.server.core.services import build_services
 from app.server.settings import ServerSettings
 from app.server.web.app import make_app
 
@@ -15,7 +15,7 @@ EVIL = "http://evil.example"
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
-    parts = build(ServerSettings(data=tmp_path))
+    parts = build_services(ServerSettings(data=tmp_path))
     yield make_app(parts, "http://127.0.0.1:1")
     parts.database.close()
 

@@ -7,12 +7,16 @@ from sqlalchemy import event, func, select
 
 from app.server import sample_data
 from app.server.clock import Clock
-from app.server.core import opaque_tokens, tidying
-from app.server.core.grants import Store
-from app.server.core.services import Parts
-from app.server.core.tidying import REUSE_KNOWN
-from app.server.persistence.models import User
-from app.server.persistence.oauth_models import OAuthCode, OAuthGrant, OAuthToken
+from app.server.core import grants, sweep
+from app.server.core.grants import GrantStore
+from app.server.core.services import Services
+from app.server.core.sweep import REUSE_KNOWN
+from app.server.persistence.models import (
+    OAuthCode,
+    OAuthGrant,
+    OAuthToken,
+    User,
+)
 from tests.support.databases import ON_BOTH
 from tests.support.oauth import CLIENT, REDIRECT
 
@@ -26,7 +30,7 @@ def clock() -> Clock:
     return lambda: NOW
 
 
-def ended(parts: Parts, count: int) -> None:
+def ended(parts: Services, count: int) -> None:
     """Grants that ended so long ago that nothing asks for them."""
     with parts.database.write() as session:
         owner = session.scalars(select(User.id).where(User.email == sample_data.OWNER)).one()
@@ -38,7 +42,7 @@ def ended(parts: Parts, count: int) -> None:
         )
 
 
-def add_ends(parts: Parts, ends: dict[str, timedelta]) -> None:
+def add_ends(parts: Services, ends: dict[str, timedelta]) -> None:
     """A code and a token for each name, with its end so long from now."""
     with parts.database.write() as session:
         owner = session.scalars(select(User.id).where(User.email == sample_data.OWNER)).one()
@@ -53,7 +57,7 @@ def add_ends(parts: Parts, ends: dict[str, timedelta]) -> None:
             session.add(OAuthToken(token_hash=name, kind="access", scope="userinfo", created_at=NOW, **until))
 
 
-def left(parts: Parts) -> int:
+def left(parts: Services) -> int:
     """How many of those grants there are."""
     with parts.database.read() as session:
         grants = select(func.count()).select_from(OAuthGrant).where(OAuthGrant.expires_at == LONG_AGO)
@@ -62,33 +66,33 @@ def left(parts: Parts) -> int:
 
 @ON_BOTH
 def test_tidying_deletes_what_ended_long_ago_and_nothing_else(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
+    parts: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tidying, "BATCH_SIZE", 2)
+    monkeypatch.setattr(sweep, "CLEANUP_BATCH_SIZE", 2)
     add_ends(parts, {"gone": -REUSE_KNOWN - SECOND, "known": -REUSE_KNOWN + SECOND, "alive": SECOND})
     ended(parts, 5)
-    parts.tidy_up.run()
+    parts.cleanup.run()
     assert left(parts) == 0
     with parts.database.read() as session:
         assert set(session.scalars(select(OAuthToken.token_hash))) == {"known", "alive"}
         assert set(session.scalars(select(OAuthCode.code_hash))) == {"known", "alive"}
 
 
-def test_one_request_reads_a_person_once(parts: Parts) -> None:
+def test_one_request_reads_a_person_once(parts: Services) -> None:
     asked: list[str] = []
     with parts.database.read() as session:
         owner = session.scalars(select(User.id).where(User.email == sample_data.OWNER)).one()
     event.listen(parts.database.engine, "before_cursor_execute", lambda *how: asked.append(how[2]))
     with parts.database.read() as session:
-        store = Store(session, lambda: NOW, opaque_tokens.Successors(parts.ring))
-        people = [store.person(owner) for _ in range(3)]
+        store = GrantStore(session, lambda: NOW, grants.SuccessorTokens(parts.key_ring))
+        people = [store.find_person(owner) for _ in range(3)]
     assert [person.email if person else "" for person in people] == [sample_data.OWNER] * 3
     assert len([text for text in asked if "FROM users" in text]) == 1
 
 
-def test_a_stop_ends_it_after_the_batch_under_way(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_ends_it_after_the_batch_under_way(parts: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is left is deleted by the next round."""
-    monkeypatch.setattr(tidying, "BATCH_SIZE", 2)
+    monkeypatch.setattr(sweep, "CLEANUP_BATCH_SIZE", 2)
     ended(parts, 6)
     asked: list[bool] = []
 
@@ -96,5 +100,5 @@ def test_a_stop_ends_it_after_the_batch_under_way(parts: Parts, monkeypatch: pyt
         asked.append(left(parts) < 6)
         return asked[-1]
 
-    parts.tidy_up.run(stopped)
+    parts.cleanup.run(stopped)
     assert left(parts) == 4

@@ -19,13 +19,20 @@ from sqlalchemy import text
 
 from app.domain.errors import AlreadyExists, Failed, UsageError
 from app.domain.organizations import Role
-from app.server.core import audit, audit_prune, key_ring
-from app.server.core.account_linking import SignInVerified, VerifiedIdentity
-from app.server.core.audit_prune import PruneAudit, Pruned
-from app.server.core.audit_trail import Filter, ReadAudit, query_of
-from app.server.core.memberships import AddOrganization
-from app.server.core.removal import RemoveOrganization
-from app.server.core.token_signing import Tokens
+from app.server.core import audit, key_ring
+from app.server.core.audit import (
+    Archive,
+    AuditTrail,
+    Filter,
+    select_events,
+)
+from app.server.core.organizations import Organizations
+from app.server.core.provider_sign_in import (
+    ProviderSignIn,
+    VerifiedIdentity,
+)
+from app.server.core.removal import Removal
+from app.server.core.token_signing import TokenSigner
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import NoDatabase
 from app.server.persistence.migrate import migrate
@@ -40,7 +47,7 @@ pytestmark = [pytest.mark.slow, ON_BOTH]
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 OLD = datetime(2020, 1, 1, tzinfo=UTC)
 ADA, LEO = "ada@acme.example", "leo@acme.example"
-OPERATOR = audit.Who("operator", None, "root", "host.example")
+OPERATOR = audit.Actor("operator", None, "root", "host.example")
 APPEND_ONLY = pytest.raises((sqlite3.Error, psycopg.Error), match="append-only")
 Run = Callable[..., Result]
 
@@ -51,7 +58,7 @@ def data(tmp_path: Path, prepare_data: Prepare) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
     prepare_data(folder)
-    key_ring.load_or_make(folder)
+    key_ring.load_or_create(folder)
     return folder
 
 
@@ -60,7 +67,7 @@ def database(data: Path) -> Iterator[Database]:
     """Its database, with the organization acme in it."""
     made = Database(databases.url_of(data))
     migrate(made.engine)
-    AddOrganization(made, lambda: OLD).do(OPERATOR, "acme")
+    Organizations(made, lambda: OLD).add_organization(OPERATOR, "acme")
     yield made
     made.close()
 
@@ -89,17 +96,17 @@ def add(
     """Write events an hour apart, the first at `at`."""
     with database.write() as session:
         for number, action in enumerate(actions):
-            what = audit.What(action, organization, uuid4(), target, {"n": number})
-            who = audit.Who("person", None, actor, "192.0.2.7")
-            audit.record(session, who, [what], at + timedelta(hours=number))
+            what = audit.Event(action, organization, uuid4(), target, {"n": number})
+            who = audit.Actor("person", None, actor, "192.0.2.7")
+            audit.record(session, who, at + timedelta(hours=number), what)
 
 
 def actions(database: Database, wanted: Filter | None = None) -> list[str]:
-    return [entry.event.action for entry in ReadAudit(database).do(wanted or Filter())]
+    return [entry.event.action for entry in AuditTrail(database).read_events(wanted or Filter())]
 
 
-def prune(database: Database, file: Path, before: datetime = NOW, now: datetime = NOW) -> Pruned:
-    return PruneAudit(database, lambda: now).do(OPERATOR, before, file)
+def prune(database: Database, file: Path, before: datetime = NOW, now: datetime = NOW) -> Archive:
+    return AuditTrail(database, lambda: now).archive_events(OPERATOR, before, file)
 
 
 def lines(file: Path) -> list[dict[str, Any]]:
@@ -107,7 +114,7 @@ def lines(file: Path) -> list[dict[str, Any]]:
 
 
 def test_events_are_filtered_by_actor_action_organization_and_time(run: Run, database: Database) -> None:
-    acme = AddOrganization(database, lambda: NOW).do(OPERATOR, "globex")
+    acme = Organizations(database, lambda: NOW).add_organization(OPERATOR, "globex")
     add(database, "login", "logout", organization=acme)
     add(database, "login", "api_token.create", actor=LEO, at=OLD + timedelta(days=1))
 
@@ -134,7 +141,7 @@ def test_events_are_filtered_by_actor_action_organization_and_time(run: Run, dat
 
 
 def test_an_organization_that_is_gone_is_found_by_its_name(run: Run, database: Database) -> None:
-    acme = AddOrganization(database, lambda: OLD).do(OPERATOR, "globex")
+    acme = Organizations(database, lambda: OLD).add_organization(OPERATOR, "globex")
     add(database, "login", organization=acme)
     with database.write() as session:
         session.execute(text("DELETE FROM organizations WHERE name = 'globex'"))
@@ -148,21 +155,21 @@ def test_the_name_of_a_removed_organization_is_known_for_ever(
     """Also of one whose beginning is not in the trail, after all else of that time was moved."""
     with database.write() as session:
         session.add(Organization(name="globex", created_at=OLD, updated_at=OLD))
-    act = RemoveOrganization(database, lambda: OLD)
-    act.do(OPERATOR, act.preview("globex"))
+    act = Removal(database, lambda: OLD)
+    act.remove_organization(OPERATOR, act.preview_organization("globex"))
     add(database, "login", at=OLD)
     assert prune(database, tmp_path / "old.jsonl").events == 1
     events = run("audit", "--json", "--org", "globex").works().json
     assert [event["action"] for event in events] == ["organization.remove"]
     with pytest.raises(AlreadyExists, match="not used again"):
-        AddOrganization(database, lambda: NOW).do(OPERATOR, "globex")
+        Organizations(database, lambda: NOW).add_organization(OPERATOR, "globex")
 
 
 def test_pieces_fit_together_whatever_the_order_of_writing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Many events of one moment, and one that was written later and is older."""
-    monkeypatch.setattr("app.server.core.audit_trail._AT_ONCE", 3)
+    monkeypatch.setattr("app.server.core.audit._READ_BATCH", 3)
     for number in range(7):
         add(database, f"same-{number}")
     add(database, "older", at=OLD - timedelta(days=1))
@@ -184,7 +191,7 @@ def test_each_filter_has_an_index(database: Database, wanted: Filter, index: str
         if not sqlite:
             # There are too few events for an index to be worth it.
             session.execute(text("SET LOCAL enable_seqscan = off"))
-        query = query_of(session, wanted)
+        query = select_events(session, wanted)
         literal = str(query.compile(database.engine, compile_kwargs={"literal_binds": True}))
         explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
         plan = str(session.connection().exec_driver_sql(f"{explain} {literal}").all())
@@ -278,13 +285,13 @@ def test_an_event_that_comes_while_the_archive_is_written_stays(
 ) -> None:
     """It is old enough, and was committed after its place in the order was read."""
     add(database, "login", "logout")
-    allow = PruneAudit._allow
+    allow = AuditTrail._allow_deletion
 
-    def late(self: PruneAudit, *given: Any) -> None:
+    def late(self: AuditTrail, *given: Any) -> None:
         add(database, "late")
         allow(self, *given)
 
-    monkeypatch.setattr(PruneAudit, "_allow", late)
+    monkeypatch.setattr(AuditTrail, "_allow_deletion", late)
     assert prune(database, tmp_path / "first").events == 2
     assert [event["action"] for event in lines(tmp_path / "first")] == ["login", "logout"]
     assert "late" in actions(database)
@@ -315,18 +322,18 @@ def test_the_file_is_synced_before_anything_is_deleted(
     add(database, "login", "logout")
     seen: list[tuple[str, int]] = []
     file = tmp_path / "archive"
-    fsync, delete = os.fsync, PruneAudit._delete
+    fsync, delete = os.fsync, AuditTrail._delete_events
 
     def synced(descriptor: int) -> None:
         seen.append(("sync", len(actions(database))))
         fsync(descriptor)
 
-    def deleted(self: PruneAudit, *given: Any) -> None:
+    def deleted(self: AuditTrail, *given: Any) -> None:
         seen.append(("delete", len(lines(file))))
         delete(self, *given)
 
     monkeypatch.setattr("app.server.archive_file.os.fsync", synced)
-    monkeypatch.setattr(PruneAudit, "_delete", deleted)
+    monkeypatch.setattr(AuditTrail, "_delete_events", deleted)
     prune(database, file)
     # The file, its folder, then the events.
     assert seen == [("sync", 3), ("sync", 3), ("delete", 2)]
@@ -336,17 +343,17 @@ def test_a_prune_that_breaks_off_goes_on_with_another_file(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add(database, *(f"a-{number}" for number in range(5)))
-    monkeypatch.setattr(audit_prune, "_AT_ONCE", 2)
-    delete = PruneAudit._delete
+    monkeypatch.setattr(audit, "_DELETE_BATCH", 2)
+    delete = AuditTrail._delete_events
     done: list[bool] = []
 
-    def once(self: PruneAudit, *given: Any) -> None:
+    def once(self: AuditTrail, *given: Any) -> None:
         if done:
             raise NoDatabase("gone")
         done.append(True)
         delete(self, *given)
 
-    monkeypatch.setattr(PruneAudit, "_delete", once)
+    monkeypatch.setattr(AuditTrail, "_delete_events", once)
     with pytest.raises(NoDatabase):
         prune(database, tmp_path / "first")
     monkeypatch.undo()
@@ -402,10 +409,10 @@ def test_keys_stay_when_the_database_that_was_named_cannot_be_used(command: Comm
 
 
 def test_a_role_that_a_provider_brings_is_in_the_trail(database: Database, data: Path) -> None:
-    tokens = Tokens(key_ring.load_or_make(data), lambda: NOW)
+    tokens = TokenSigner(key_ring.load_or_create(data), lambda: NOW)
     join = Join("acme", Role.VIEWER)
-    sign_in = SignInVerified(database, tokens, lambda: NOW, timedelta(hours=1), join)
-    sign_in.do(VerifiedIdentity("https://sso.example", "subject", LEO, "Leo", ""), "192.0.2.7")
-    (entry,) = ReadAudit(database).do(Filter(actions=("membership.set",)))
+    sign_in = ProviderSignIn(database, tokens, lambda: NOW, timedelta(hours=1), join)
+    sign_in.sign_in(VerifiedIdentity("https://sso.example", "subject", LEO, "Leo", ""), "192.0.2.7")
+    (entry,) = AuditTrail(database).read_events(Filter(actions=("membership.set",)))
     assert (entry.organization, entry.event.target_name) == ("acme", LEO)
     assert entry.event.details == {"role": "viewer", "before": ""}

@@ -16,11 +16,14 @@ from sqlalchemy.orm import Session
 from app.domain.errors import UsageError
 from app.server import sample_data
 from app.server.core import services as server_parts
+from app.server.core.api_tokens import CreateTokenRequest
 from app.server.core.health import Readiness
-from app.server.core.key_ring import FILE_NAME, load_or_make
-from app.server.core.principals import Actor
-from app.server.core.services import Parts
-from app.server.core.tokens import Wish
+from app.server.core.key_ring import (
+    FILE_NAME,
+    load_or_create,
+)
+from app.server.core.principals import Principal
+from app.server.core.services import Services
 from app.server.main import await_database
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import Conflict, NoDatabase
@@ -36,8 +39,8 @@ pytestmark = pytest.mark.slow
 PATIENCE = 30.0
 
 
-def build(folder: Path, url: str, connections: int = 48) -> Parts:
-    made = server_parts.build(
+def build(folder: Path, url: str, connections: int = 48) -> Services:
+    made = server_parts.build_services(
         ServerSettings(
             data=folder, database_url=url, database_connections=connections, organization_creation=True
         )
@@ -47,21 +50,21 @@ def build(folder: Path, url: str, connections: int = 48) -> Parts:
 
 
 @pytest.fixture
-def parts(tmp_path: Path, postgres_url: str) -> Iterator[Parts]:
+def parts(tmp_path: Path, postgres_url: str) -> Iterator[Services]:
     made = build(tmp_path, postgres_url)
     yield made
     made.database.close()
 
 
-def work(parts: Parts) -> None:
+def work(parts: Services) -> None:
     """What people do, often enough for a driver that prepares statements to prepare them."""
-    jwt = parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "").jwt
+    jwt = parts.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").jwt
     owner = identify(parts, jwt, "acme")
 
     def change(number: int) -> None:
-        listing, token = parts.create_token.do(owner, Wish(f"ci-{number}"))
+        listing, token = parts.api_tokens.create_token(owner, CreateTokenRequest(f"ci-{number}"))
         identify(parts, token)
-        parts.revoke_token.do(owner, str(listing.rows[0].id))
+        parts.api_tokens.revoke_token(owner, str(listing.rows[0].id))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(change, range(24)))
@@ -69,7 +72,7 @@ def work(parts: Parts) -> None:
 
 def test_behind_a_pooler_in_transaction_mode_everything_works(tmp_path: Path, postgres_url: str) -> None:
     with pgbouncer.in_front_of(postgres_url) as url, closing(build(tmp_path, url).database) as database:
-        made = server_parts.build(ServerSettings(data=tmp_path, database_url=url))
+        made = server_parts.build_services(ServerSettings(data=tmp_path, database_url=url))
         work(made)
         made.sweep.run()
         made.database.close()
@@ -95,7 +98,7 @@ def test_a_count_of_connections_that_is_no_use_is_refused(tmp_path: Path, count:
         ServerSettings(data=tmp_path, database_connections=count).check()
 
 
-def test_of_two_transactions_that_wait_for_each_other_one_is_tried_again(parts: Parts) -> None:
+def test_of_two_transactions_that_wait_for_each_other_one_is_tried_again(parts: Services) -> None:
     names = [sample_data.OWNER, sample_data.VIEWER]
     together = threading.Barrier(2)
     tries: list[str] = []
@@ -120,7 +123,7 @@ def test_of_two_transactions_that_wait_for_each_other_one_is_tried_again(parts: 
     assert [found[name] for name in names] == [sample_data.VIEWER, sample_data.OWNER]
 
 
-def test_a_transaction_that_gives_way_twice_says_that_nothing_was_changed(parts: Parts) -> None:
+def test_a_transaction_that_gives_way_twice_says_that_nothing_was_changed(parts: Services) -> None:
     def always(session: Session) -> None:
         session.execute(text("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $$"))
 
@@ -129,24 +132,24 @@ def test_a_transaction_that_gives_way_twice_says_that_nothing_was_changed(parts:
     assert isinstance(told.value, NoDatabase)
 
 
-def test_many_who_choose_their_organization_at_once_all_succeed(parts: Parts) -> None:
-    jwt = parts.sign_in.do(sample_data.OWNER, sample_data.PASSWORD, "").jwt
+def test_many_who_choose_their_organization_at_once_all_succeed(parts: Services) -> None:
+    jwt = parts.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").jwt
     owner = identify(parts, jwt, "acme")
-    parts.create_organization.do(owner, "second")
-    ids = [str(row.membership.id) for row in parts.list_memberships.do(owner)]
+    parts.organizations.create_organization(owner, "second")
+    ids = [str(row.membership.id) for row in parts.organizations.list_memberships(owner)]
     assert len(ids) >= 2
 
-    def choose(number: int) -> Actor:
-        parts.select_membership.do(owner, ids[number % len(ids)])
+    def choose(number: int) -> Principal:
+        parts.organizations.select_membership(owner, ids[number % len(ids)])
         return identify(parts, jwt)
 
     with ThreadPoolExecutor(20) as pool:
         assert len(list(pool.map(choose, range(120)))) == 120
-    assert [row.membership.current for row in parts.list_memberships.do(owner)].count(True) == 1
+    assert [row.membership.current for row in parts.organizations.list_memberships(owner)].count(True) == 1
 
 
 def test_health_recovers_for_a_role_that_may_make_no_temporary_tables(
-    parts: Parts, postgres_url: str
+    parts: Services, postgres_url: str
 ) -> None:
     with parts.database.engine.begin() as connection:
         name = connection.engine.url.database
@@ -172,7 +175,7 @@ def test_a_database_that_starts_later_is_awaited(tmp_path: Path) -> None:
         postgres.begin(folder)
         waiting.join(PATIENCE)
         assert not waiting.is_alive()
-        made = server_parts.build(settings)
+        made = server_parts.build_services(settings)
         assert made.readiness.check()
         made.database.close()
 
@@ -182,7 +185,7 @@ def test_a_start_that_waits_for_its_database_can_be_ended(tmp_path: Path, number
     errors, url = tmp_path / "stderr", tmp_path / "url"
     url.touch(0o600)
     url.write_text(f"postgresql://postgres@/none?host={tmp_path}")
-    load_or_make(tmp_path)
+    load_or_create(tmp_path)
     place = ["--database-url-file", str(url), "--signing-key-file", str(tmp_path / FILE_NAME)]
     process = ServerProcess(["start", "--data", str(tmp_path), *place, "--database-wait", "1h"], errors)
     try:

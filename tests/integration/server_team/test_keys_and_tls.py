@@ -12,7 +12,7 @@ import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from app.server.core.key_ring import load_or_make
+from app.server.core.key_ring import load_or_create
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Command
 from tests.support import databases
@@ -198,7 +198,7 @@ def test_a_start_that_fails_leaves_a_log_with_debug(tmp_path: Path, monkeypatch:
     url = tmp_path / "url"
     url.touch(mode=0o600)
     url.write_text(f"postgresql://u:secret-not-real@/x?host={tmp_path}")
-    load_or_make(tmp_path)
+    load_or_create(tmp_path)
     place = ("--database-url-file", str(url), "--signing-key-file", str(tmp_path / "signing-keys.json"))
     result = failed_start(tmp_path, *place, "--debug", *AT_ONCE).fails(5, "does not answer", "the log is in")
     (log,) = (tmp_path / "state").rglob("debug-*.log")

@@ -13,23 +13,27 @@ from app.domain.organizations import ProjectRole, Role
 from app.server import sample_data
 from app.server.clock import utc_now
 from app.server.core import audit, sweep
-from app.server.core.memberships import AddProject, ListProjects, SetMembership
-from app.server.core.project_members import AddProjectMember, ListProjectMembers, ProjectRef
-from app.server.core.removal import RemoveUser
-from app.server.core.services import Parts
-from app.server.core.trusted_issuers import AddIssuer, Draft, ListIssuers, RemoveIssuer
+from app.server.core.memberships import Memberships
+from app.server.core.projects import (
+    Projects,
+)
+from app.server.core.removal import Removal
+from app.server.core.services import Services
+from app.server.core.trusted_issuers import (
+    NewIssuer,
+    TrustedIssuers,
+)
 from app.server.metrics import Metrics
+from app.server.persistence.engine import Database
 from app.server.persistence.errors import Conflict
-from app.server.persistence.issuer_models import TrustedIssuer
-from app.server.persistence.models import APIToken, AuditEvent, Organization, User
-from app.server.persistence.oauth_models import OAuthGrant
+from app.server.persistence.models import APIToken, AuditEvent, OAuthGrant, Organization, TrustedIssuer, User
 from app.server.scheduler import Sweeper
 from tests.integration.server.test_in_flight import parts as parts
 from tests.support.databases import ON_BOTH, Prepare, on_kind
 
 pytestmark = pytest.mark.slow
 
-OPERATOR, PATIENCE = audit.Who("operator"), 30.0
+OPERATOR, PATIENCE = audit.Actor("operator"), 30.0
 
 
 @pytest.fixture
@@ -61,16 +65,16 @@ class Run:
         return self.result
 
 
-def add_issuer(parts: Parts) -> TrustedIssuer:
-    draft = Draft("acme", "https://ci.example", "chainloop", {"sub": "a"})
-    AddIssuer(parts.database, utc_now).do(OPERATOR, draft)
+def add_issuer(parts: Services) -> TrustedIssuer:
+    draft = NewIssuer("acme", "https://ci.example", "chainloop", {"sub": "a"})
+    TrustedIssuers(parts.database, utc_now).add_issuer(OPERATOR, draft)
     with parts.database.read() as session:
         return session.scalars(select(TrustedIssuer)).one()
 
 
 @ON_BOTH
-def test_a_program_that_is_ended_meanwhile_is_counted_again(parts: Parts) -> None:
-    SetMembership(parts.database, utc_now).do(OPERATOR, sample_data.VIEWER, "acme", Role.OWNER)
+def test_a_program_that_is_ended_meanwhile_is_counted_again(parts: Services) -> None:
+    Memberships(parts.database, utc_now).set_membership(OPERATOR, sample_data.VIEWER, "acme", Role.OWNER)
     now = datetime.now(UTC)
     with parts.database.write() as session:
         person = session.scalars(select(User).where(User.email == sample_data.OWNER)).one()
@@ -83,23 +87,25 @@ def test_a_program_that_is_ended_meanwhile_is_counted_again(parts: Parts) -> Non
                 expires_at=now + timedelta(days=1),
             )
         )
-    remove = RemoveUser(parts.database, utc_now)
-    shown = remove.preview(sample_data.OWNER)
+    remove = Removal(parts.database, utc_now)
+    shown = remove.preview_user(sample_data.OWNER)
     assert shown.counts["grants"] == 1
     with parts.database.write() as session:
         session.execute(update(OAuthGrant).values(ended_at=now))
-        removing = Run(lambda: remove.do(OPERATOR, shown))
+        removing = Run(lambda: remove.remove_user(OPERATOR, shown))
         assert removing.waits()
     assert isinstance(removing.end(), Refused)
-    assert remove.preview(sample_data.OWNER).counts["grants"] == 0
+    assert remove.preview_user(sample_data.OWNER).counts["grants"] == 0
 
 
 @ON_BOTH
-def test_an_issuer_that_is_removed_twice_at_once_is_removed_once(parts: Parts) -> None:
+def test_an_issuer_that_is_removed_twice_at_once_is_removed_once(parts: Services) -> None:
     issuer = add_issuer(parts)
     with parts.database.write() as session:
         session.execute(delete(TrustedIssuer))
-        removing = Run(lambda: RemoveIssuer(parts.database, utc_now).do(OPERATOR, str(issuer.id)))
+        removing = Run(
+            lambda: TrustedIssuers(parts.database, utc_now).remove_issuer(OPERATOR, str(issuer.id))
+        )
         assert removing.waits()
     assert isinstance(removing.end(), NotFound)
     with parts.database.read() as session:
@@ -108,29 +114,36 @@ def test_an_issuer_that_is_removed_twice_at_once_is_removed_once(parts: Parts) -
 
 
 @ON_BOTH
-@pytest.mark.parametrize("listing", [ListProjects, ListProjectMembers, ListIssuers])
-def test_a_list_waits_for_nobody(parts: Parts, listing: Any) -> None:
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda database: Projects(database).list_projects,
+        lambda database: Projects(database).list_members,
+        lambda database: TrustedIssuers(database).list_issuers,
+    ],
+    ids=["projects", "members", "issuers"],
+)
+def test_a_list_waits_for_nobody(parts: Services, read: Callable[[Database], Any]) -> None:
     with parts.database.write() as session:
         session.execute(select(Organization).with_for_update()).all()
-        reading = Run(lambda: listing(parts.database).do("acme"))
+        reading = Run(lambda: read(parts.database)("acme"))
         assert isinstance(reading.end(), list | tuple)
 
 
-WEB = ProjectRef("acme", "web")
-CHANGES: dict[str, Callable[[Parts, Any], object]] = {
-    "project": lambda parts, clock: AddProject(parts.database, clock).do(OPERATOR, "acme", "late"),
-    "project member": lambda parts, clock: AddProjectMember(parts.database, clock).do(
-        OPERATOR, "mia@acme.example", WEB, ProjectRole.VIEWER
+CHANGES: dict[str, Callable[[Services, Any], object]] = {
+    "project": lambda parts, clock: Projects(parts.database, clock).add_project(OPERATOR, "acme", "late"),
+    "project member": lambda parts, clock: Projects(parts.database, clock).set_member(
+        OPERATOR, "mia@acme.example", "acme", "web", ProjectRole.VIEWER
     ),
-    "issuer": lambda parts, clock: AddIssuer(parts.database, clock).do(
-        OPERATOR, Draft("acme", "https://ci.example", "chainloop", {"sub": "a"})
+    "issuer": lambda parts, clock: TrustedIssuers(parts.database, clock).add_issuer(
+        OPERATOR, NewIssuer("acme", "https://ci.example", "chainloop", {"sub": "a"})
     ),
 }
 
 
 @ON_BOTH
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_is_dated_after_its_wait(parts: Parts, change: str) -> None:
+def test_a_change_is_dated_after_its_wait(parts: Services, change: str) -> None:
     asked: list[datetime] = []
 
     def clock() -> datetime:
@@ -147,7 +160,7 @@ def test_a_change_is_dated_after_its_wait(parts: Parts, change: str) -> None:
 
 
 @pytest.fixture
-def idle(parts: Parts) -> Parts:
+def idle(parts: Services) -> Services:
     """Tokens that the sweep takes."""
     with parts.database.write() as session:
         session.execute(update(Organization).values(api_token_max_days_inactive=1))
@@ -157,9 +170,9 @@ def idle(parts: Parts) -> Parts:
 
 @ON_BOTH
 def test_a_sweep_that_gave_way_to_another_transaction_tries_again(
-    idle: Parts, monkeypatch: pytest.MonkeyPatch
+    idle: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record, tries = sweep._record, []
+    record, tries = sweep._record_events, []
 
     def once(*given: Any) -> Any:
         tries.append(given)
@@ -167,12 +180,12 @@ def test_a_sweep_that_gave_way_to_another_transaction_tries_again(
             raise Conflict("another change of the same rows came first")
         return record(*given)
 
-    monkeypatch.setattr(sweep, "_record", once)
+    monkeypatch.setattr(sweep, "_record_events", once)
     assert len(idle.sweep.run()) > 5
 
 
 @ON_BOTH
-def test_a_token_that_is_used_while_the_sweep_waits_for_it_survives(idle: Parts) -> None:
+def test_a_token_that_is_used_while_the_sweep_waits_for_it_survives(idle: Services) -> None:
     with idle.database.write() as session:
         used = select(APIToken.id).where(APIToken.name == "ci-legacy")
         token = session.scalars(used.with_for_update()).one()
@@ -187,7 +200,7 @@ def test_a_token_that_is_used_while_the_sweep_waits_for_it_survives(idle: Parts)
 
 @ON_BOTH
 def test_a_sweep_of_many_batches_revokes_and_records_each_token_once(
-    idle: Parts, monkeypatch: pytest.MonkeyPatch
+    idle: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "BATCH_SIZE", 2)
     due = {token.id for token in idle.sweep.preview()}
@@ -202,7 +215,9 @@ def test_a_sweep_of_many_batches_revokes_and_records_each_token_once(
     assert set(swept) == set(events) == due
 
 
-def test_what_a_round_that_fails_has_revoked_is_counted(idle: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_round_that_fails_has_revoked_is_counted(
+    idle: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     metrics, batches = Metrics(), list(idle.sweep.batches())
     revoked = sum(batch.revoked for batch in batches)
     assert revoked > 5

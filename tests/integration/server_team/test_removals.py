@@ -9,8 +9,10 @@ from app.cli import exit_codes, server_remove
 from app.domain.errors import NotFound, Refused
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.core.memberships import AddProject
-from app.server.core.removal import RemoveOrganization, RemoveProject, RemoveUser
+from app.server.core.projects import Projects
+from app.server.core.removal import (
+    Removal,
+)
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Operate
 from tests.integration.server_team.test_teams import teams_with
@@ -268,22 +270,21 @@ def test_what_changed_while_it_was_asked_is_shown_anew(
 def test_every_difference_refuses_and_a_namesake_is_not_it(organization: Organization) -> None:
     database, name = organization.database, organization.name
     assert organization.owner
-    user, place = RemoveUser(database, utc_now), RemoveOrganization(database, utc_now)
-    project = RemoveProject(database, utc_now)
+    removal = Removal(database, utc_now)
     mo = organization.member("member")
-    shown = user.preview(mo.email)
+    shown = removal.preview_user(mo.email)
     Caller(organization.server, mo.bearer).create("late", project_reference=WEB)
     with pytest.raises(Refused, match="1 session, 1 membership, 1 project role; it would leave 1 API token"):
-        user.do(OPERATOR, shown)
-    whole, web = place.preview(name), project.preview(name, "web")
+        removal.remove_user(OPERATOR, shown)
+    whole, web = removal.preview_organization(name), removal.preview_project(name, "web")
     organization.member("viewer")
     with pytest.raises(Refused, match="3 memberships"):
-        place.do(OPERATOR, whole)
+        removal.remove_organization(OPERATOR, whole)
     organization.join_project(organization.member("contributor"), "web", "viewer")
     with pytest.raises(Refused, match="2 project roles"):
-        project.do(OPERATOR, web)
-    gone = project.preview(name, "web")
-    project.do(OPERATOR, gone)
-    AddProject(database, utc_now).do(OPERATOR, name, "web")
+        removal.remove_project(OPERATOR, web)
+    gone = removal.preview_project(name, "web")
+    removal.remove_project(OPERATOR, gone)
+    Projects(database, utc_now).add_project(OPERATOR, name, "web")
     with pytest.raises(NotFound, match="web was removed already"):
-        project.do(OPERATOR, gone)
+        removal.remove_project(OPERATOR, gone)

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from app.server.clock import utc_now
-from app.server.core.services import build
-from app.server.persistence.sign_in_models import PendingSignIn
+from app.server.core.services import build_services
+from app.server.persistence.models import PendingSignIn
 from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings
 from app.server.web.app import make_app
@@ -53,7 +53,7 @@ def test_ten_minutes_are_ten_minutes_of_the_database(
     settings: ServerSettings, monkeypatch: pytest.MonkeyPatch, off: int, age: int, status: int
 ) -> None:
     monkeypatch.setattr("app.server.core.services.utc_now", lambda: utc_now() + timedelta(minutes=off))
-    parts = build(settings)
+    parts = build_services(settings)
     with closing(parts.database):
         browser = make_app(parts, URL).test_client()
         back = way_back(browser)

@@ -8,7 +8,11 @@ import pytest
 
 from app.domain.errors import RateLimited
 from app.domain.secret import Secret
-from app.server.core.pending_sign_ins import PER_ADDRESS, AuthorizationRequest, Pending
+from app.server.core.provider_sign_in import (
+    MAX_PENDING_PER_NETWORK,
+    AuthorizationRequest,
+    PendingSignIns,
+)
 from app.server.persistence.engine import Database
 from tests.integration.server.callers import Caller
 from tests.support import databases
@@ -90,12 +94,12 @@ def test_a_provider_that_cannot_be_asked_leaves_no_row(server: AccountServer, pr
 def test_addresses_of_one_ipv6_network_share_a_limit(server: AccountServer) -> None:
     network = f"2001:db8:{secrets.randbits(16):x}:5"
     with closing(Database(databases.url_of(server.data))) as database:
-        pending = Pending(database)
+        pending = PendingSignIns(database)
 
         def begin(address: str) -> None:
-            pending.begin(AuthorizationRequest.create(Secret("cookie")), ACCOUNT, address)
+            pending.add(AuthorizationRequest.create(Secret("cookie")), ACCOUNT, address)
 
-        for number in range(PER_ADDRESS):
+        for number in range(MAX_PENDING_PER_NETWORK):
             begin(f"{network}::{number:x}")
         with pytest.raises(RateLimited):
             begin(f"{network}:ffff::1")

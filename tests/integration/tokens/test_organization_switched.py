@@ -23,7 +23,9 @@ from app.domain.organizations import Role
 from app.domain.request_context import OrganizationRef
 from app.domain.tokens import APIToken, TokenDraft
 from app.server.clock import utc_now
-from app.server.core.memberships import RemoveMembership, SetMembership
+from app.server.core.memberships import (
+    Memberships,
+)
 from app.settings import load
 from app.tui.app import LoopinApp
 from app.tui.screens.dialogs.organizations import OrganizationDialog
@@ -95,7 +97,7 @@ async def machine(tmp_path: Path, organization: Organization, proxy: Between) ->
     """Signed in as the owner of both, working in `mine`; both have the tokens web-ci and old-ci."""
     other = add_organization(organization.server, organization.database)
     owner = organization.owner
-    SetMembership(organization.database, utc_now).do(OPERATOR, owner.email, other.name, Role.OWNER)
+    Memberships(organization.database, utc_now).set_membership(OPERATOR, owner.email, other.name, Role.OWNER)
     made = Machine(tmp_path, proxy.address, organization, other)
     bearer = await asyncio.to_thread(lambda: owner.bearer)
     assert result_of(await run(made.container().chainloop_token_login().do(bearer)))
@@ -349,7 +351,9 @@ async def test_a_lost_organization_is_never_replaced_and_the_way_out_works(
 ) -> None:
     """The person is no longer a member of the organization that the profile works in."""
     machine.mine.add_member(f"second@{machine.mine.name}.example", "owner")
-    RemoveMembership(machine.mine.database, utc_now).do(OPERATOR, machine.mine.owner.email, machine.mine.name)
+    Memberships(machine.mine.database, utc_now).remove_membership(
+        OPERATOR, machine.mine.owner.email, machine.mine.name
+    )
     command = machine.command(loopin)
     lost = await asyncio.to_thread(command, *TOKENS, "list")
     lost.fails(1, "not a member of organization", "organization set --name")

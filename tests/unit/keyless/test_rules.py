@@ -5,14 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import UsageError
-from app.server.core.issuer_rules import mismatch, parse
+from app.server.core.trusted_issuers import (
+    find_mismatch,
+    parse_conditions,
+)
 
 TEXT = st.text(st.sampled_from("ab/*.?[]!-\n"), min_size=1, max_size=8)
 
 
 def test_conditions_are_read() -> None:
     """The first = divides."""
-    assert parse(["project_path=acme/*", "sub=a=b"]) == {"project_path": "acme/*", "sub": "a=b"}
+    assert parse_conditions(["project_path=acme/*", "sub=a=b"]) == {"project_path": "acme/*", "sub": "a=b"}
 
 
 @pytest.mark.parametrize(
@@ -31,7 +34,7 @@ def test_conditions_are_read() -> None:
 def test_what_is_no_condition_is_refused(conditions: list[str], said: str) -> None:
     """Each with its sentence."""
     with pytest.raises(UsageError, match=said) as caught:
-        parse(conditions)
+        parse_conditions(conditions)
     assert caught.value.hint
 
 
@@ -56,7 +59,7 @@ def test_what_is_no_condition_is_refused(conditions: list[str], said: str) -> No
 )
 def test_a_pattern_means_what_it_says(pattern: str, value: object, expected: bool) -> None:
     """Whole, literal but for the star, and texts only."""
-    assert mismatch({"claim": pattern}, {"claim": value}) == ("" if expected else "claim")
+    assert find_mismatch({"claim": pattern}, {"claim": value}) == ("" if expected else "claim")
 
 
 def fits(pattern: str, value: str) -> bool:
@@ -71,16 +74,16 @@ def fits(pattern: str, value: str) -> bool:
 @given(TEXT, TEXT)
 def test_the_star_is_the_only_wildcard(pattern: str, value: str) -> None:
     """Compared with the definition."""
-    assert (mismatch({"c": pattern}, {"c": value}) == "") == fits(pattern, value)
+    assert (find_mismatch({"c": pattern}, {"c": value}) == "") == fits(pattern, value)
 
 
 def test_many_stars_do_not_take_for_ever() -> None:
     """A pattern is an operator's, the value a stranger's."""
-    assert mismatch({"c": "*a" * 12 + "b"}, {"c": "a" * 500}) == "c"
+    assert find_mismatch({"c": "*a" * 12 + "b"}, {"c": "a" * 500}) == "c"
 
 
 def test_all_conditions_must_fit() -> None:
     """The first that does not is named."""
     conditions = {"project_path": "acme/*", "ref": "main"}
-    assert mismatch(conditions, {"project_path": "acme/web", "ref": "main"}) == ""
-    assert mismatch(conditions, {"project_path": "acme/web"}) == "ref"
+    assert find_mismatch(conditions, {"project_path": "acme/web", "ref": "main"}) == ""
+    assert find_mismatch(conditions, {"project_path": "acme/web"}) == "ref"

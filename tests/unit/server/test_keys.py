@@ -13,7 +13,11 @@ import pytest
 from app.cli.server_options import chosen_url
 from app.domain.errors import AlreadyExists, Failed, LoopinError, NotFound, UsageError
 from app.server.core import key_ring
-from app.server.core.key_ring import KeyFile, KeyRing, Secrets
+from app.server.core.key_ring import (
+    DerivedSecrets,
+    KeyRing,
+    read,
+)
 from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings
 from app.server.tls import Certificate
@@ -30,8 +34,8 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_other_secrets_change_with_the_key_and_the_old_ones_are_still_taken(path: Path) -> None:
-    file = KeyFile(path)
-    secrets = Secrets(file, "pages")
+    file = read(path)
+    secrets = DerivedSecrets(file, "pages")
     (before,) = secrets
     key_ring.rotate(path)
     assert list(secrets) == [before]
@@ -64,7 +68,7 @@ def test_a_ring_of_a_version_that_wrote_no_name_keeps_the_one_it_had(path: Path)
 
 
 def test_a_key_that_is_not_known_does_not_make_it_read_the_file(path: Path) -> None:
-    file = KeyFile(path)
+    file = read(path)
     kid = key_ring.rotate(path).signing.kid
     assert file.find(kid) is None
     assert len(file.keys) == 1

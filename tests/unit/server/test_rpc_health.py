@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from grpc_health.v1 import health_pb2
 
-from app.server.rpc.health import HealthService
+from app.server.rpc.servicers import HealthService
 
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 

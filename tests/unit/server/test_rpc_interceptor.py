@@ -16,9 +16,7 @@ import pytest
 from app.domain.errors import NotFound, NotSignedIn
 from app.server import deadline, log
 from app.server.addresses import Network
-from app.server.core.authentication import Identify
-from app.server.core.federated_tokens import VerifyFederated
-from app.server.core.principals import Actor
+from app.server.core.principals import Principal
 from app.server.deadline import DeadlineExceeded
 from app.server.executor import FairExecutor
 from app.server.rpc.interceptor import Interceptor
@@ -29,22 +27,22 @@ SIGNED_IN = (("authorization", "Bearer good"),)
 Log = list[tuple[str, dict[str, Any]]]
 
 
-class FakeIdentify:
+class FakeAuthentication:
     """Knows one bearer."""
 
-    def verify(self, bearer: str) -> str:
+    def verify_token(self, bearer: str) -> str:
         if bearer != "good":
             raise NotSignedIn("who is it?")
         return bearer
 
-    def load(self, token: str, organization: str, address: str) -> tuple[str, str, str]:
+    def load_principal(self, token: str, organization: str, address: str) -> tuple[str, str, str]:
         return token, organization, address
 
 
 class Sample:
     """One method, which runs `use_case` in a worker."""
 
-    def __init__(self, use_case: Callable[[Actor], Any], proxies: tuple[Network, ...] = ()) -> None:
+    def __init__(self, use_case: Callable[[Principal], Any], proxies: tuple[Network, ...] = ()) -> None:
         self.use_case = use_case
         self.proxies = proxies
 
@@ -53,8 +51,8 @@ class Sample:
         """Yield what calls it."""
         with ThreadPoolExecutor(2) as pool:
             interceptor = Interceptor(
-                cast("Identify", FakeIdentify()),
-                cast("VerifyFederated", None),
+                cast("Any", FakeAuthentication()),
+                cast("Any", None),
                 FairExecutor(pool),
                 self.proxies,
             )
@@ -129,7 +127,7 @@ async def test_whoever_is_not_signed_in_hears_that_first(path: str) -> None:
 
 
 async def test_an_error_of_the_domain_is_a_status(logged: Log) -> None:
-    def missing(_actor: Actor) -> None:
+    def missing(_actor: Principal) -> None:
         raise NotFound("there is none")
 
     async with Sample(missing).serve() as call:
@@ -138,7 +136,7 @@ async def test_an_error_of_the_domain_is_a_status(logged: Log) -> None:
 
 
 async def test_an_unexpected_error_is_logged_and_not_sent(logged: Log) -> None:
-    def fails(_actor: Actor) -> None:
+    def fails(_actor: Principal) -> None:
         raise ValueError("secret-not-real")
 
     async with Sample(fails).serve() as call:
@@ -157,7 +155,7 @@ async def test_the_end_of_a_call_reaches_the_worker(ending: str) -> None:
     begun, over, ended = threading.Event(), threading.Event(), threading.Event()
     noticed = []
 
-    def work(_actor: Actor) -> None:
+    def work(_actor: Principal) -> None:
         until = deadline.current()
         begun.set()
         give_up = time.monotonic() + PATIENCE
@@ -199,9 +197,7 @@ async def test_a_connection_that_broke_is_the_end_of_a_call_and_no_failure(logge
         invocation_metadata=lambda: (),
         set_trailing_metadata=lambda _metadata: None,
     )
-    interceptor = Interceptor(
-        cast("Identify", FakeIdentify()), cast("VerifyFederated", None), cast("FairExecutor", None)
-    )
+    interceptor = Interceptor(cast("Any", FakeAuthentication()), cast("Any", None), cast("Any", None))
     handler = await interceptor.intercept_service(found, cast("Any", SimpleNamespace(method="/x.Y/Z")))
     with pytest.raises(asyncio.CancelledError):
         await handler.stream_unary(one_message(), context)

@@ -4,8 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.server.core import oauth_rules, opaque_tokens
-from app.server.core.key_ring import KeyRing, new_key
+from app.domain import loopback
+from app.server import opaque_tokens
+from app.server.core import grants
+from app.server.core.key_ring import (
+    KeyRing,
+    new_key,
+)
 from app.server.web.browser_session import next_place
 
 REGISTERED = "http://127.0.0.1/callback"
@@ -13,8 +18,8 @@ REGISTERED = "http://127.0.0.1/callback"
 
 @given(st.integers(1, 65535))
 def test_rfc8252_7_3_every_port_of_a_loopback_redirect_matches(port: int) -> None:
-    assert oauth_rules.same_redirect(f"http://127.0.0.1:{port}/callback", REGISTERED)
-    assert oauth_rules.same_redirect(f"http://[::1]:{port}/callback", "http://[::1]/callback")
+    assert loopback.same_redirect_uri(f"http://127.0.0.1:{port}/callback", REGISTERED)
+    assert loopback.same_redirect_uri(f"http://[::1]:{port}/callback", "http://[::1]/callback")
 
 
 @pytest.mark.parametrize(
@@ -37,12 +42,12 @@ def test_rfc8252_7_3_every_port_of_a_loopback_redirect_matches(port: int) -> Non
     ],
 )
 def test_rfc9700_4_1_3_everything_else_must_be_exact(uri: str) -> None:
-    assert not oauth_rules.same_redirect(uri, REGISTERED)
+    assert not loopback.same_redirect_uri(uri, REGISTERED)
 
 
 def test_an_https_redirect_matches_exactly_and_its_port_counts() -> None:
-    assert oauth_rules.same_redirect("https://app.example/cb", "https://app.example/cb")
-    assert not oauth_rules.same_redirect("https://app.example:444/cb", "https://app.example/cb")
+    assert loopback.same_redirect_uri("https://app.example/cb", "https://app.example/cb")
+    assert not loopback.same_redirect_uri("https://app.example:444/cb", "https://app.example/cb")
 
 
 @given(st.text(max_size=80))
@@ -53,22 +58,22 @@ def test_after_sign_in_nothing_but_our_own_pages_follows(text: str) -> None:
 
 def test_a_successor_follows_from_its_token_and_the_key() -> None:
     ring = KeyRing((new_key(),))
-    token = opaque_tokens.fresh(opaque_tokens.REFRESH_PREFIX)
-    first = opaque_tokens.Successors(ring).make(token)
-    assert opaque_tokens.Successors(ring).make(token) == first
-    assert opaque_tokens.Successors(ring).make(token + "x") != first
-    assert opaque_tokens.Successors(KeyRing((new_key(),))).make(token) != first
+    token = opaque_tokens.new_secret(opaque_tokens.REFRESH_PREFIX)
+    first = grants.SuccessorTokens(ring).derive(token)
+    assert grants.SuccessorTokens(ring).derive(token) == first
+    assert grants.SuccessorTokens(ring).derive(token + "x") != first
+    assert grants.SuccessorTokens(KeyRing((new_key(),))).derive(token) != first
 
 
 def test_a_successor_is_found_after_the_signing_key_was_changed() -> None:
-    old, token = new_key(), opaque_tokens.fresh(opaque_tokens.REFRESH_PREFIX)
-    first = opaque_tokens.Successors(KeyRing((old,))).make(token)
-    changed = opaque_tokens.Successors(KeyRing((new_key(), old)))
-    assert changed.find(token, opaque_tokens.digest(first)) == first
-    assert opaque_tokens.Successors(KeyRing((new_key(),))).find(token, opaque_tokens.digest(first)) is None
+    old, token = new_key(), opaque_tokens.new_secret(opaque_tokens.REFRESH_PREFIX)
+    first = grants.SuccessorTokens(KeyRing((old,))).derive(token)
+    changed = grants.SuccessorTokens(KeyRing((new_key(), old)))
+    assert changed.find(token, opaque_tokens.hash_secret(first)) == first
+    assert grants.SuccessorTokens(KeyRing((new_key(),))).find(token, opaque_tokens.hash_secret(first)) is None
 
 
 def test_secrets_have_256_bits_and_never_repeat() -> None:
-    made = {opaque_tokens.fresh(opaque_tokens.KEY_PREFIX) for _ in range(1000)}
+    made = {opaque_tokens.new_secret(opaque_tokens.KEY_PREFIX) for _ in range(1000)}
     assert len(made) == 1000
     assert all(len(key) == len("gum_") + 43 for key in made)

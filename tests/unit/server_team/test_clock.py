@@ -9,7 +9,10 @@ import pytest
 from sqlalchemy import func, select
 
 from app.server import sample_data
-from app.server.core.services import Parts, build
+from app.server.core.services import (
+    Services,
+    build_services,
+)
 from app.server.persistence.models import APIToken, LoginSession, User
 from app.server.scheduler import ClockGuard, Sweeper, Tidier
 from app.server.settings import ServerSettings
@@ -41,28 +44,28 @@ def clocks() -> Clocks:
 
 
 @pytest.fixture
-def parts(tmp_path: Path, clocks: Clocks) -> Iterator[Parts]:
-    made = build(ServerSettings(data=tmp_path), clocks.now)
+def parts(tmp_path: Path, clocks: Clocks) -> Iterator[Services]:
+    made = build_services(ServerSettings(data=tmp_path), clocks.now)
     sample_data.seed(made)
     yield made
     made.database.close()
 
 
 @pytest.fixture
-def sweeper(parts: Parts, clocks: Clocks) -> Sweeper:
+def sweeper(parts: Services, clocks: Clocks) -> Sweeper:
     guard = ClockGuard(clocks.monotonic)
     guard.drift(clocks.now())
     return Sweeper(parts.sweep, HOUR, parts.metrics, guard)
 
 
-def alive(parts: Parts) -> int:
+def alive(parts: Services) -> int:
     with parts.database.read() as session:
         return len(session.scalars(select(APIToken.id).where(APIToken.revoked_at.is_(None))).all())
 
 
 @pytest.mark.parametrize("step", [timedelta(days=365), timedelta(days=-365), 61 * MINUTE, -61 * MINUTE])
 def test_a_round_after_a_step_of_the_clock_is_held_and_says_so(
-    parts: Parts, sweeper: Sweeper, clocks: Clocks, step: timedelta, caplog: pytest.LogCaptureFixture
+    parts: Services, sweeper: Sweeper, clocks: Clocks, step: timedelta, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = alive(parts)
     clocks.go_on(HOUR)
@@ -77,7 +80,7 @@ def test_a_round_after_a_step_of_the_clock_is_held_and_says_so(
 
 
 def test_a_clock_that_is_put_right_again_costs_one_more_round_and_no_token(
-    parts: Parts, sweeper: Sweeper, clocks: Clocks
+    parts: Services, sweeper: Sweeper, clocks: Clocks
 ) -> None:
     clocks.wall += timedelta(days=365)
     assert sweeper.round() is None
@@ -88,17 +91,17 @@ def test_a_clock_that_is_put_right_again_costs_one_more_round_and_no_token(
     assert sweeper.round() == 4
 
 
-def sessions(parts: Parts) -> int:
+def sessions(parts: Services) -> int:
     with parts.database.read() as session:
         return session.scalar(select(func.count()).select_from(LoginSession)) or 0
 
 
-def test_tidying_is_held_after_a_step_of_the_clock_as_well(parts: Parts, clocks: Clocks) -> None:
+def test_tidying_is_held_after_a_step_of_the_clock_as_well(parts: Services, clocks: Clocks) -> None:
     with parts.database.write() as session:
         user = session.scalars(select(User.id)).first()
         for left in (timedelta(days=1), -timedelta(days=1)):
             session.add(LoginSession(user_id=user, created_at=NOW, expires_at=NOW + left))
-    tidier = Tidier(parts.tidy_up, ClockGuard(clocks.monotonic))
+    tidier = Tidier(parts.cleanup, ClockGuard(clocks.monotonic))
     tidier.round()
     assert sessions(parts) == 1
     clocks.wall += timedelta(days=365)
@@ -121,7 +124,7 @@ def test_hours_that_pass_on_both_clocks_are_no_step(sweeper: Sweeper, clocks: Cl
     assert sweeper.round() is not None
 
 
-def test_the_figures_of_a_round_are_told(parts: Parts, sweeper: Sweeper) -> None:
+def test_the_figures_of_a_round_are_told(parts: Services, sweeper: Sweeper) -> None:
     assert sweeper.round() == 4
     told = parts.metrics.text().decode()
     assert "loopin_sweep_last_revoked 4.0" in told
@@ -131,6 +134,6 @@ def test_the_figures_of_a_round_are_told(parts: Parts, sweeper: Sweeper) -> None
     assert "acme" not in told
 
 
-def test_a_sweep_that_is_told_to_stop_leaves_the_rest_for_the_next(parts: Parts) -> None:
+def test_a_sweep_that_is_told_to_stop_leaves_the_rest_for_the_next(parts: Services) -> None:
     assert list(parts.sweep.batches(stopped=lambda: True)) == []
     assert len(parts.sweep.run()) == 4

@@ -13,7 +13,7 @@ from app.domain.errors import AccessDenied, BadReply, Failed, Refused, Unreachab
 from app.domain.secret import Secret
 from app.oidc.url_policy import server_reach
 from app.server.clock import utc_now
-from app.server.core.pending_sign_ins import AuthorizationRequest
+from app.server.core.provider_sign_in import AuthorizationRequest
 from app.server.provider_settings import ProviderSettings
 from app.server.web.sign_in_provider import Provider
 from tests.support import provider as peers

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.server_sso import ProviderFlags
+from app.cli.server_start import ProviderFlags
 from app.domain.errors import UsageError
 from app.domain.organizations import Role
 from app.server.provider_settings import Join, ProviderSettings, parse_domains, parse_join
