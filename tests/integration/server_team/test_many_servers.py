@@ -93,7 +93,7 @@ def wait_until_some_are_swept(server: AccountServer, victim: AccountServer) -> N
 
 @pytest.mark.slow
 def test_three_sweep_at_once_and_one_is_killed_in_the_middle(tmp_path: Path, postgres_folder: Path) -> None:
-    """Whatever the speed, the victim has revoked some and cannot finish: one row is locked until it is dead."""
+    """The victim has revoked some and cannot finish, whatever the speed: a row is locked until it is dead."""
     data = tmp_path / "data"
     databases.on_postgres(postgres_folder, data)
     with fleet(data, 3) as servers:

@@ -80,7 +80,7 @@ def test_lists_flags_and_times_are_read_from_the_file(config: Path) -> None:
         'session-hours = "12h"\n[tls]\ncert = "chain.pem"\n',
     )
     params = parsed("--config", str(config)).params
-    assert params["trusted_proxy"] == ("10.0.0.0/8", "fd00::/8")
+    assert params["trusted_proxies"] == ("10.0.0.0/8", "fd00::/8")
     assert params["no_passwords"] is True
     assert params["sweep_interval"] == timedelta(minutes=15)
     assert params["session_life"] == timedelta(hours=12)
@@ -91,7 +91,7 @@ def test_a_variable_holds_several_values_between_spaces(monkeypatch: pytest.Monk
     monkeypatch.setenv(f"{PREFIX}TRUSTED_PROXY", "10.0.0.0/8 fd00::/8")
     monkeypatch.setenv(f"{PREFIX}NO_PASSWORDS", "true")
     params = parsed().params
-    assert params["trusted_proxy"] == ("10.0.0.0/8", "fd00::/8")
+    assert params["trusted_proxies"] == ("10.0.0.0/8", "fd00::/8")
     assert params["no_passwords"] is True
 
 

@@ -1,10 +1,11 @@
 """What an operator may write, and what is told about the rest."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.cli.server_start import ProviderFlags
+from app.cli.server_start import read_provider
 from app.domain.errors import UsageError
 from app.domain.organizations import Role
 from app.server.provider_settings import Join, ProviderSettings, parse_domains, parse_join
@@ -22,10 +23,9 @@ def secret(tmp_path: Path) -> Path:
 
 
 def test_everything_together(secret: Path) -> None:
-    flags = ProviderFlags(
+    settings = read_provider(
         "https://login.example/realms/acme", "loopin", secret, ("Acme.example",), "acme:member", True
     )
-    settings = flags.read()
     assert settings is not None
     assert settings.check() is settings
     assert (settings.host, settings.secret()) == ("login.example", "client-secret-not-real")
@@ -34,26 +34,26 @@ def test_everything_together(secret: Path) -> None:
 
 
 def test_nothing_means_no_provider() -> None:
-    assert ProviderFlags("", "", None, (), "", False).read() is None
+    assert read_provider() is None
 
 
 @pytest.mark.parametrize(
-    "flags",
+    "options",
     [
-        ProviderFlags("", "loopin", None, (), "", False),
-        ProviderFlags("", "", None, ("acme.example",), "", False),
-        ProviderFlags("", "", None, (), "acme:member", False),
-        ProviderFlags("", "", None, (), "", True),
+        {"oidc_client_id": "loopin"},
+        {"oidc_domains": ("acme.example",)},
+        {"oidc_join": "acme:member"},
+        {"oidc_trust_emails": True},
     ],
 )
-def test_other_options_need_an_issuer(flags: ProviderFlags) -> None:
+def test_other_options_need_an_issuer(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="need --oidc-issuer"):
-        flags.read()
+        read_provider(**options)
 
 
 def test_a_secret_file_is_needed() -> None:
     with pytest.raises(UsageError, match="--oidc-client-secret-file is missing"):
-        ProviderFlags("https://login.example", "loopin", None, (), "", False).read()
+        read_provider("https://login.example", "loopin")
 
 
 @pytest.mark.parametrize(
