@@ -4,11 +4,13 @@
 scripts/bench/server.py [TIMES]: so many of each request, from one client, one after the other, on loopback;
 the processor time of the server and its children is what counts. The peers do the same work: a person who
 is signed in, a public client with PKCE. canaille is taken from .venv-canaille; npm's oidc-provider from
-OIDC_PROVIDER, a folder in which `npm install oidc-provider` was run. One that is not there is left out.
+OIDC_PROVIDER, a folder in which `npm install oidc-provider` was run; an earlier version of Loopin from
+EARLIER_CHECKOUT, a checkout with its .venv. One that is not there is left out. The medians of three rounds.
 """
 
 import base64
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -19,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import httpx
@@ -30,12 +33,13 @@ from token_server import filled_server
 
 from tests.support import canaille as other
 from tests.support.oauth import CLIENT, SCOPE
-from tests.support.server import AccountServer, release
+from tests.support.server import AccountServer, bulk_tokens, release, sign_in
 
 REDIRECT = "http://127.0.0.1:8765/callback"
 VERIFIER = "a-verifier-that-is-long-enough-and-not-a-secret"
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 LISTED, LISTINGS = 1_000, 20
+ROUNDS = 3
 PATIENCE = 60.0
 
 
@@ -58,20 +62,35 @@ class Server:
 def main() -> int:
     """Measure and print."""
     count = times(40)
-    rows: dict[str, Mapping[str, float]] = {}
-    with folder() as home:
-        for server, token in filled_server(home / "loopin", [LISTED]):
-            rows["loopin"] = {**oauth(_loopin(server), count), "list of 1,000": listing(server, token)}
-        for name, open_one in (("canaille", canaille), ("oidc-provider", oidc_provider)):
-            with open_one(home) as peer:
-                if peer is not None:
-                    rows[name] = oauth(peer, count)
-    columns = list(rows["loopin"])
+    rows: dict[str, list[Mapping[str, float]]] = {}
+    for _ in range(ROUNDS):
+        with folder() as home:
+            for name, found in measured(home, count):
+                rows.setdefault(name, []).append(found)
+    columns = list(rows["loopin"][0])
     print(f"{'':14}  {'  '.join(f'{column:>14}' for column in columns)}   (a second a core, {count} each)")
-    for name, found in rows.items():
-        cells = (f"{found[column]:14.0f}" if column in found else f"{'–':>14}" for column in columns)
+    for name, rounds in rows.items():
+        cells = (
+            f"{median([found[column] for found in rounds]):14.0f}" if column in rounds[0] else f"{'–':>14}"
+            for column in columns
+        )
         print(f"{name:14}  {'  '.join(cells)}")
     return 0
+
+
+def measured(home: Path, count: int) -> Iterator[tuple[str, Mapping[str, float]]]:
+    """Each server once, by name."""
+    for server, token in filled_server(home / "loopin", [LISTED]):
+        yield "loopin", {**oauth(_loopin(server), count), "list of 1,000": listing(server, token)}
+    with before(home) as earlier:
+        if earlier is not None:
+            bulk_tokens(earlier, "acme", LISTED)
+            token = sign_in(earlier, *earlier.owner)
+            yield "before", {**oauth(_loopin(earlier), count), "list of 1,000": listing(earlier, token)}
+    for name, open_one in (("canaille", canaille), ("oidc-provider", oidc_provider)):
+        with open_one(home) as peer:
+            if peer is not None:
+                yield name, oauth(peer, count)
 
 
 def oauth(server: Server, count: int) -> Mapping[str, float]:
@@ -161,6 +180,25 @@ def _loopin(server: AccountServer) -> Server:
     form = {"email": email, "password": password, "decision": "allow"}
     places = ("/oauth/authorize", "/oauth/token", "/oauth/userinfo")
     return Server(server.http, server.pid, CLIENT, SCOPE, form, *places)
+
+
+@contextmanager
+def before(home: Path) -> Iterator[AccountServer | None]:
+    """An earlier version with its own packages; None when no checkout is named."""
+    checkout, data = os.environ.get("EARLIER_CHECKOUT"), home / "before"
+    if checkout is None:
+        yield None
+        return
+    command = [f"{checkout}/.venv/bin/python", "-m", "app", "server", "start", "--json", "--data", str(data)]
+    process = subprocess.Popen(
+        [*command, "--sweep-interval", "0", "--seed", "demo"], cwd=checkout, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        said = json.loads(process.stdout.readline())
+        yield AccountServer(said["http"], said["grpc"], said["pid"], said["seed"], data, process)
+    finally:
+        release(process)
 
 
 @contextmanager
