@@ -99,7 +99,7 @@ class Server:
 
     async def leave(self) -> None:
         """Say everywhere that requests should go elsewhere, and serve those that come all the same."""
-        self._parts.readiness.end()
+        self._parts.readiness.stop()
         await self._rpc.leave()
 
     async def stop(self) -> None:

@@ -210,25 +210,22 @@ def read_grants(session: Session, user_id: UUID, now: datetime) -> Sequence[Allo
 def read_keys(session: Session, user_id: UUID) -> Sequence[KeyDetails]:
     """The person's own key, and those that they created for teams."""
     query = (
-        select(APIKey, Team.name, Organization.name, Organization.id)
+        select(
+            func.coalesce(APIKey.team_id, APIKey.user_id),
+            func.coalesce(Team.name, ""),
+            func.coalesce(Organization.name, ""),
+            Organization.id,
+            APIKey.hint,
+            APIKey.created_at,
+            APIKey.last_used_at,
+            APIKey.key_hash,
+        )
         .outerjoin(Team, Team.id == APIKey.team_id)
         .outerjoin(Organization, Organization.id == Team.organization_id)
         .where(APIKey.user_id == user_id, APIKey.ended_at.is_(None))
         .order_by(APIKey.created_at, APIKey.key_hash)
     )
-    return [
-        KeyDetails(
-            key.team_id or user_id,
-            team or "",
-            organization or "",
-            organization_id,
-            key.hint,
-            key.created_at,
-            key.last_used_at,
-            key.key_hash,
-        )
-        for key, team, organization, organization_id in session.execute(query)
-    ]
+    return [KeyDetails(*row) for row in session.execute(query)]
 
 
 def read_created_tokens(session: Session, user_id: UUID, now: datetime) -> Sequence[CreatedToken]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, Select, String, and_, cast, select, true, update
@@ -14,7 +14,6 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.domain import names, permissions
 from app.domain.errors import AlreadyExists, InvalidInput, LoopinError, NotFound, PermissionDenied, Refused
 from app.domain.json_text import read_json
-from app.domain.organizations import ProjectRole
 from app.domain.tokens import ScopeFilter, StatusFilter
 from app.server.clock import Clock
 from app.server.core import audit
@@ -42,6 +41,7 @@ PROJECT_NEEDED = "this identity cannot manage API tokens of the organization, na
 NO_TOKEN = "API token not found"
 TOO_LATE = "an API token ends at the latest with the one that creates it:"
 TOO_MUCH = "an API token may do no more than the one that creates it, which may not"
+_TokenQuery = Select[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +114,30 @@ class APITokens:
             project = _find_project(session, scope, request.project, lock=True) if request.project else None
             now = self._clock()
             parent = current if isinstance(current, TokenPrincipal) else None
-            row = _new_row(request, granted, parent, project, now)
-            _check_expiry(parent, row)
-            session.add(_model(row, scope.organization_id, current.audit_actor.id))
+            fields: dict[str, Any] = {
+                "id": uuid4(),
+                "name": request.name,
+                "description": request.description,
+                "created_at": now,
+                "expires_at": _check_end(parent, now + request.expires_in if request.expires_in else None),
+                "project_id": project[0] if project else None,
+                "parent_id": parent.id if parent else None,
+            }
+            row = TokenRow(
+                **fields,
+                permissions=granted,
+                project_name=project[1] if project else None,
+                last_used_at=None,
+                revoked_at=None,
+            )
+            session.add(
+                APIToken(
+                    **fields,
+                    permissions=list(granted),
+                    organization_id=scope.organization_id,
+                    created_by=current.audit_actor.id,
+                )
+            )
             session.flush()
             event = audit.Event(audit.TOKEN_CREATE, scope.organization_id, row.id, row.name)
             audit.record(session, current.audit_actor, now, event)
@@ -181,20 +202,21 @@ class APITokens:
 
 
 def _check_request(request: CreateTokenRequest) -> None:
-    if why := names.problem(request.name):
-        raise InvalidInput(f"invalid name: {why}")
+    if problem := names.problem(request.name):
+        raise InvalidInput(f"invalid name: {problem}")
     if len(request.description) > MAX_DESCRIPTION or "\x00" in request.description:
         raise InvalidInput(f"invalid description: up to {MAX_DESCRIPTION} characters, none of them NUL")
     if request.expires_in is not None and not timedelta(0) < request.expires_in <= MAX_EXPIRES_IN:
         raise InvalidInput(EXPIRES_IN_INVALID)
 
 
-def _check_expiry(parent: TokenPrincipal | None, row: TokenRow) -> None:
-    """What a token creates ends with it, or before."""
-    end = parent.expires_at if parent else None
-    if end is not None and (row.expires_at is None or row.expires_at > end):
-        latest = end.isoformat(timespec="seconds").replace("+00:00", "Z")
-        raise Refused(f"{TOO_LATE} {latest}")
+def _check_end(parent: TokenPrincipal | None, end: datetime | None) -> datetime | None:
+    """Return the end of a new token, which is that of its parent at the latest."""
+    latest = parent.expires_at if parent else None
+    if latest is not None and (end is None or end > latest):
+        text = latest.isoformat(timespec="seconds").replace("+00:00", "Z")
+        raise Refused(f"{TOO_LATE} {text}")
+    return end
 
 
 def _project_needed(principal: Principal) -> LoopinError:
@@ -226,7 +248,7 @@ def _find_project(
     row = session.execute(query).one_or_none()
     if row is None or (scope.project_id and row[0] != scope.project_id):
         raise NotFound(f"project {(reference.name or reference.id or '')[:80]} not found")
-    scope.require_project_role(_role(row[2]))
+    scope.require_project_role(row[2])
     return row[0], row[1]
 
 
@@ -244,70 +266,12 @@ def _require_project_role(session: Session, scope: AccessScope, project_id: UUID
     role = session.scalar(select(ProjectMembership.role).where(_is_role_of(scope, project_id)))
     if role is None:
         raise NotFound(NO_TOKEN)
-    scope.require_project_role(_role(role))
+    scope.require_project_role(role)
 
 
 def _is_role_of(scope: AccessScope, project: UUID | InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
     own = ProjectMembership.membership_id == scope.membership_id
     return and_(own, ProjectMembership.project_id == project)
-
-
-def _role(value: str | None) -> ProjectRole | None:
-    return ProjectRole(value) if value else None
-
-
-def _new_row(
-    request: CreateTokenRequest,
-    granted: tuple[str, ...],
-    parent: TokenPrincipal | None,
-    project: tuple[UUID, str] | None,
-    now: datetime,
-) -> TokenRow:
-    end = now + request.expires_in if request.expires_in else None
-    project_id, project_name = project or (None, None)
-    return TokenRow(
-        id=uuid4(),
-        name=request.name,
-        description=request.description,
-        created_at=now,
-        expires_at=end,
-        last_used_at=None,
-        revoked_at=None,
-        permissions=granted,
-        project_id=project_id,
-        project_name=project_name,
-        parent_id=parent.id if parent else None,
-    )
-
-
-def _model(row: TokenRow, organization_id: UUID, creator: UUID | None) -> APIToken:
-    return APIToken(
-        id=row.id,
-        organization_id=organization_id,
-        project_id=row.project_id,
-        name=row.name,
-        description=row.description,
-        permissions=list(row.permissions),
-        created_by=creator,
-        parent_id=row.parent_id,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-    )
-
-
-_Columns = tuple[
-    UUID,
-    str,
-    str,
-    datetime,
-    datetime | None,
-    datetime | None,
-    datetime | None,
-    str,
-    UUID | None,
-    str,
-    UUID | None,
-]
 
 
 @lru_cache
@@ -316,7 +280,7 @@ def _read_permissions(stored: str) -> tuple[str, ...]:
     return tuple(read_json(stored))
 
 
-def _select_rows(scope: AccessScope) -> Select[*_Columns]:
+def _select_rows(scope: AccessScope) -> _TokenQuery:
     query = (
         select(
             APIToken.id,
@@ -352,7 +316,7 @@ def _visible_projects(scope: AccessScope) -> Select[UUID]:
     return own.where(ProjectMembership.role.in_(roles))
 
 
-def _filter(query: Select[*_Columns], status: StatusFilter, scope: ScopeFilter) -> Select[*_Columns]:
+def _filter(query: _TokenQuery, status: StatusFilter, scope: ScopeFilter) -> _TokenQuery:
     if status is StatusFilter.ACTIVE:
         query = query.where(APIToken.revoked_at.is_(None))
     elif status is StatusFilter.REVOKED:

@@ -47,8 +47,8 @@ _NAMED = select(Organization.id).where(Organization.name == bindparam("organizat
 
 
 def _in(membership: ColumnElement[bool]) -> Select[User, Membership | None, Organization | None]:
-    mine = and_(Membership.user_id == User.id, membership)
-    query: Select[Any, Any, Any] = _FROM_SESSION.outerjoin(Membership, mine)
+    own = and_(Membership.user_id == User.id, membership)
+    query: Select[Any, Any, Any] = _FROM_SESSION.outerjoin(Membership, own)
     return query.outerjoin(Organization, Organization.id == Membership.organization_id)
 
 

@@ -184,8 +184,8 @@ class GrantStore:
         self._clock = clock
         self._now = clock()
         self._successors = successors
-        # The session forgets a row that nobody holds, and would read it again.
-        self._people: dict[UUID, User | None] = {}
+        # The session forgets a row that nobody refers to, and would read it again.
+        self._users: dict[UUID, User | None] = {}
         self._address = address
         self._life = life
 
@@ -195,12 +195,12 @@ class GrantStore:
         return self._session.get(OAuthClient, client_id) if _CLIENT_ID.fullmatch(client_id) else None
 
     def lock_browser_session(self, user_id: UUID, session_id: UUID) -> None:
-        """Hold the person and the browser's session. Raises SessionEnded where either has ended since."""
-        self._people[user_id] = lock_signed_in_user(self._session, user_id, session_id, self._clock)
+        """Lock the person and the browser's session. Raises SessionEnded where either has ended since."""
+        self._users[user_id] = lock_signed_in_user(self._session, user_id, session_id, self._clock)
         self._now = self._clock()
 
     def add_consent(self, consent: Consent, code: str) -> None:
-        """Write down a consent and the code that stands for it."""
+        """Add a consent and the code that stands for it."""
         until = self._now + CODE_LIFE
         grant = OAuthGrant(
             client_id=consent.client_id,
@@ -246,9 +246,9 @@ class GrantStore:
         key = hash_secret(value)
         grant = self._lock_grant(select(OAuthToken.grant_id).where(OAuthToken.token_hash == key))
         row = self._session.get(OAuthToken, key, with_for_update=True)
-        if row is None or grant is None or row.kind != REFRESH or self._end_of(grant) <= self._now:
+        if row is None or grant is None or row.kind != REFRESH or self._grant_end(grant) <= self._now:
             return None
-        token = self._issued(row, value)
+        token = self._describe(row, value)
         if token is None or not token.is_active:
             return None
         if row.rotated_at is not None and self._now - row.rotated_at > REPEAT_WINDOW:
@@ -259,7 +259,7 @@ class GrantStore:
     def find_token(self, value: str) -> IssuedToken | None:
         """Any token by its value, live or not."""
         row = self._session.get(OAuthToken, hash_secret(value))
-        return self._issued(row, value) if row else None
+        return self._describe(row, value) if row else None
 
     def add_first_tokens(self, grant_id: UUID, token: dict[str, Any]) -> None:
         """Store what a code gives. From now on the grant lives as long as that may be renewed."""
@@ -273,19 +273,19 @@ class GrantStore:
     def add_access_token(self, grant_id: UUID, token: dict[str, Any]) -> None:
         """Store the access token of a token response, and say in it how long it lives."""
         grant = self._session.get_one(OAuthGrant, grant_id)
-        until = min(self._now + ACCESS_LIFE, self._end_of(grant))
+        until = min(self._now + ACCESS_LIFE, self._grant_end(grant))
         token["expires_in"] = int((until - self._now).total_seconds())
         self._add(grant_id, ACCESS, token["access_token"], token.get("scope", ""), until)
 
     def rotate_refresh_token(self, token: IssuedToken) -> str | None:
-        """The successor of a refresh token: made the first time, the same one for a repeat."""
+        """The successor of a refresh token: new the first time, the same one for a repeat."""
         row = self._session.get_one(OAuthToken, hash_secret(token.value))
         if row.rotated_at is not None:
             return self._successors.find(token.value, row.successor_hash)
         successor = self._successors.derive(token.value)
         row.rotated_at, row.successor_hash = self._now, hash_secret(successor)
         grant = self._session.get_one(OAuthGrant, row.grant_id)
-        grant.expires_at = self._end_of(grant)
+        grant.expires_at = self._grant_end(grant)
         self._add_refresh(grant, successor, row.scope)
         return successor
 
@@ -301,40 +301,40 @@ class GrantStore:
 
     def find_person(self, user_id: UUID) -> Person | None:
         """The person, unless disabled."""
-        user = self._user(user_id)
+        user = self._read_user(user_id)
         return Person.of(user) if user and user.disabled_at is None else None
 
     def _lock_grant(self, grant_id: Select[Any]) -> OAuthGrant | None:
-        """The grant, read again while its person is held: a reset or a disabling came before, or waits."""
-        found = self._session.scalar(grant_id)
-        grant = self._session.get(OAuthGrant, found) if found else None
+        """The grant, read again while its user is locked: a reset or a disabling came before, or waits."""
+        id = self._session.scalar(grant_id)
+        grant = self._session.get(OAuthGrant, id) if id else None
         if grant is None:
             return None
-        held = with_lock(select(User).where(User.id == grant.user_id))
-        person = self._session.scalar(held.execution_options(populate_existing=True))
-        if person is None:
+        query = with_lock(select(User).where(User.id == grant.user_id))
+        user = self._session.scalar(query.execution_options(populate_existing=True))
+        if user is None:
             # Removed meanwhile, and the grant with them.
             return None
-        self._people[grant.user_id] = person
+        self._users[grant.user_id] = user
         self._session.refresh(grant)
         self._now = self._clock()
         return grant
 
-    def _end_of(self, grant: OAuthGrant) -> datetime:
-        # A host of the version before makes it later at each refresh, so it is worked out, too.
+    def _grant_end(self, grant: OAuthGrant) -> datetime:
+        # A host of the version before makes it later at each refresh, so it is computed, too.
         return min(grant.expires_at, grant.created_at + self._life)
 
-    def _user(self, user_id: UUID) -> User | None:
-        if user_id not in self._people:
-            self._people[user_id] = self._session.get(User, user_id)
-        return self._people[user_id]
+    def _read_user(self, user_id: UUID) -> User | None:
+        if user_id not in self._users:
+            self._users[user_id] = self._session.get(User, user_id)
+        return self._users[user_id]
 
-    def _issued(self, row: OAuthToken, value: str) -> IssuedToken | None:
+    def _describe(self, row: OAuthToken, value: str) -> IssuedToken | None:
         grant = self._session.get(OAuthGrant, row.grant_id)
         return IssuedToken.of(row, grant, value, self._now) if grant else None
 
     def _add_refresh(self, grant: OAuthGrant, value: str, scope: str) -> None:
-        until = min(self._now + REFRESH_LIFE, self._end_of(grant))
+        until = min(self._now + REFRESH_LIFE, self._grant_end(grant))
         self._add(grant.id, REFRESH, value, scope, until)
 
     def _add(self, grant_id: UUID, kind: str, value: str, scope: str, until: datetime) -> None:
@@ -350,13 +350,13 @@ class GrantStore:
         )
         self._session.flush()
 
-    def _end(self, grant: OAuthGrant, why: str) -> None:
+    def _end(self, grant: OAuthGrant, action: str) -> None:
         if grant.ended_at is None:
             grant.ended_at = self._now
-            self._record(why, grant)
+            self._record(action, grant)
 
     def _record(self, action: str, grant: OAuthGrant) -> None:
-        user = self._user(grant.user_id)
+        user = self._read_user(grant.user_id)
         actor = audit.Actor("person", grant.user_id, user.email if user else "", self._address)
         event = audit.Event(action, target_id=grant.id, target_name=grant.client_id)
         audit.record(self._session, actor, self._now, event)

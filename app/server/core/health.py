@@ -24,15 +24,15 @@ class Readiness:
         self._probe: asyncio.Future[bool] | None = None
         self._began = 0.0
         self._write_failed = False
-        self.ended = False
+        self.stopping = False
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Say no from now on: the server is about to stop."""
-        self.ended = True
+        self.stopping = True
 
     async def ready(self) -> bool:
         """As `check`, without a wait of more than TIMEOUT; asks the database about once a second at most."""
-        if self.ended:
+        if self.stopping:
             return False
         probe = self._current_probe()
         # One that hangs counts from its beginning, and no other is begun beside it.
@@ -42,7 +42,7 @@ class Readiness:
 
     def check(self) -> bool:
         """True when the database can be used; a disk that is full counts as soon as a write has failed."""
-        if self.ended:
+        if self.stopping:
             return False
         try:
             self._database.check()
@@ -60,7 +60,7 @@ class Readiness:
 
     def _current_probe(self) -> "asyncio.Future[bool]":
         write_failed, now = self._database.last_write_failed, self._clock()
-        # A write that fails, or works again, is news.
+        # Ask again when a write failed, or works again.
         is_old = now - self._began > REUSE or write_failed != self._write_failed
         if self._probe is None or (self._probe.done() and is_old):
             self._probe = asyncio.get_running_loop().run_in_executor(self._pool, self.check)

@@ -252,11 +252,18 @@ def _make_owner(session: Session, user_id: UUID, organization_id: UUID, now: dat
         .where(Membership.user_id == user_id, Membership.current.is_(True))
         .values(current=False)
     )
+    add_current_membership(session, user_id, organization_id, Role.OWNER, now)
+
+
+def add_current_membership(
+    session: Session, user_id: UUID, organization_id: UUID, role: Role, now: datetime
+) -> None:
+    """Add a membership to a person who has no current one."""
     session.add(
         Membership(
             user_id=user_id,
             organization_id=organization_id,
-            role=Role.OWNER.value,
+            role=role.value,
             current=True,
             created_at=now,
             updated_at=now,

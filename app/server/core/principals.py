@@ -170,9 +170,9 @@ class AccessScope:
     membership_id: UUID | None = None
     project_roles: frozenset[ProjectRole] = frozenset()
 
-    def require_project_role(self, role: ProjectRole | None) -> None:
+    def require_project_role(self, role: str | None) -> None:
         """Raise PermissionDenied where the person's role in a project counts and is not enough."""
-        if self.membership_id is not None and role not in self.project_roles:
+        if self.membership_id is not None and role not in {allowed.value for allowed in self.project_roles}:
             raise PermissionDenied(DENIED)
 
 

@@ -21,11 +21,12 @@ from app.server.addresses import counted_network
 from app.server.clock import Clock
 from app.server.core import audit
 from app.server.core.memberships import MEMBERSHIP_SET
+from app.server.core.organizations import add_current_membership
 from app.server.core.principals import with_lock
 from app.server.core.sessions import NewSession, describe_session, open_session
 from app.server.core.token_signing import TokenSigner
 from app.server.persistence.engine import Database
-from app.server.persistence.models import ExternalIdentity, Membership, Organization, PendingSignIn, User
+from app.server.persistence.models import ExternalIdentity, Organization, PendingSignIn, User
 from app.server.provider_settings import Join, ProviderSettings
 
 MAX_SUBJECT, MAX_EMAIL, MAX_NAME = 255, 320, 200
@@ -275,16 +276,7 @@ def _add_membership(session: Session, user: User, join: Join, now: datetime, act
         raise Failed(
             f"new people belong to the organization {join.organization} here, which does not exist", hint=_ASK
         )
-    row = Membership(
-        user_id=user.id,
-        organization_id=organization.id,
-        role=join.role.value,
-        current=True,
-        created_at=now,
-        updated_at=now,
-    )
-    session.add(row)
-    session.flush()
-    details = {"role": row.role, "before": ""}
+    add_current_membership(session, user.id, organization.id, join.role, now)
+    details = {"role": join.role.value, "before": ""}
     event = audit.Event(MEMBERSHIP_SET, organization.id, user.id, user.email, details)
     audit.record(session, actor, now, event)

@@ -51,7 +51,7 @@ class Attempt:
 
 def begin(session: Session, attempt: Attempt, now: datetime) -> UUID:
     """Count this try, or raise RateLimited with the seconds until there is room again."""
-    _take_turns(session, attempt.key, attempt.network)
+    _lock_counters(session, attempt.key, attempt.network)
     waits = (
         _wait(session, LoginAttempt.account == attempt.key, PER_ACCOUNT, now),
         _wait(session, LoginAttempt.address == attempt.network, PER_ADDRESS, now),
@@ -64,8 +64,8 @@ def begin(session: Session, attempt: Attempt, now: datetime) -> UUID:
     return row.id
 
 
-def _take_turns(session: Session, *keys: str) -> None:
-    """Let those that count the same things do so one after the other. SQLite's writers do anyway."""
+def _lock_counters(session: Session, *keys: str) -> None:
+    """Let those that count the same things wait for each other. SQLite's writers do anyway."""
     if session.get_bind().dialect.name == "sqlite":
         return
     # In one order, so that two never wait for each other; gone with the transaction.
@@ -91,9 +91,9 @@ def clear(session: Session, account: str) -> int:
     left alone: waiting for it could be a deadlock.
     """
     failed = LoginAttempt.account.startswith(_hashed(account)[:_COMMON]) & LoginAttempt.succeeded.is_(False)
-    found = session.scalars(select(LoginAttempt.id).where(failed).with_for_update(skip_locked=True)).all()
-    session.execute(update(LoginAttempt).where(LoginAttempt.id.in_(found)).values(account=""))
-    return len(found)
+    ids = session.scalars(select(LoginAttempt.id).where(failed).with_for_update(skip_locked=True)).all()
+    session.execute(update(LoginAttempt).where(LoginAttempt.id.in_(ids)).values(account=""))
+    return len(ids)
 
 
 def _wait(session: Session, same: ColumnElement[bool], limit: int, now: datetime) -> float:

@@ -5,7 +5,7 @@ transaction that removes, and Refused is raised if they differ. The rows that be
 deleted with it in the database; the audit trail keeps who had which role, and when each API token ended.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, SelectBase, delete, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.domain.errors import NotFound, Refused
 from app.domain.organizations import Role
@@ -127,26 +127,18 @@ class Removal:
         API tokens that they created and keys that they created for teams stay valid. Raises Refused for the
         last owner of an organization.
         """
-        self._remove(_remove_user, by, shown)
+        self._database.transact(partial(_remove_user, by, shown, self._clock))
 
     def remove_organization(self, by: audit.Actor, shown: RemovalPreview) -> None:
         """Remove an organization with all that is in it; its members stay people of this server.
 
         Its name cannot be used again.
         """
-        self._remove(_remove_organization, by, shown)
+        self._database.transact(partial(_remove_organization, by, shown, self._clock))
 
     def remove_project(self, by: audit.Actor, shown: RemovalPreview) -> None:
         """Remove a project with its API tokens and the roles in it."""
-        self._remove(_remove_project, by, shown)
-
-    def _remove(
-        self,
-        remove: Callable[[audit.Actor, RemovalPreview, Clock, Session], None],
-        by: audit.Actor,
-        shown: RemovalPreview,
-    ) -> None:
-        self._database.transact(partial(remove, by, shown, self._clock))
+        self._database.transact(partial(_remove_project, by, shown, self._clock))
 
 
 def _remove_user(by: audit.Actor, shown: RemovalPreview, clock: Clock, session: Session) -> None:
@@ -157,8 +149,7 @@ def _remove_user(by: audit.Actor, shown: RemovalPreview, clock: Clock, session: 
     query = select(Organization.id).where(Organization.id.in_(owned)).order_by(Organization.id)
     session.execute(with_lock(query, write=True)).all()
     # A program may end its grant without locking the person.
-    grants = select(OAuthGrant.id).where(OAuthGrant.user_id == user.id).order_by(OAuthGrant.id)
-    session.execute(grants.with_for_update()).all()
+    _lock_to_remove(session, OAuthGrant.id, OAuthGrant.user_id == user.id)
     now = clock()
     _require_other_owners(session, user)
     shown.require_same(_preview_user(session, user, now))
@@ -176,12 +167,13 @@ def _remove_organization(by: audit.Actor, shown: RemovalPreview, clock: Clock, s
     members = select(Membership.user_id).where(Membership.organization_id == shown.id)
     users = select(User.id).where(User.id.in_(members)).order_by(User.id)
     session.execute(with_lock(users, write=True)).all()
-    _lock_tokens(session, APIToken.organization_id == shown.id)
+    _lock_to_remove(session, APIToken.id, APIToken.revoked_at.is_(None), APIToken.organization_id == shown.id)
     row = session.scalar(select(Organization).where(Organization.id == shown.id).with_for_update())
     if row is None:
         raise _already_removed(shown.name)
     now = clock()
-    _lock_issuers(session, TrustedIssuer.organization_id == row.id)
+    # Whoever removes an issuer locks that alone.
+    _lock_to_remove(session, TrustedIssuer.id, TrustedIssuer.organization_id == row.id)
     shown.require_same(_preview_organization(session, row, now))
     events = [
         *_membership_events(session, Membership.organization_id == row.id),
@@ -198,14 +190,15 @@ def _remove_organization(by: audit.Actor, shown: RemovalPreview, clock: Clock, s
 
 
 def _remove_project(by: audit.Actor, shown: RemovalPreview, clock: Clock, session: Session) -> None:
-    _lock_tokens(session, APIToken.project_id == shown.id)
+    _lock_to_remove(session, APIToken.id, APIToken.revoked_at.is_(None), APIToken.project_id == shown.id)
     owner = select(Project.organization_id).where(Project.id == shown.id).scalar_subquery()
     session.execute(with_lock(select(Organization.id).where(Organization.id == owner), write=True)).all()
     row = session.scalar(select(Project).where(Project.id == shown.id).with_for_update())
     if row is None:
         raise _already_removed(shown.name)
     now = clock()
-    _lock_issuers(session, TrustedIssuer.project_id == row.id)
+    # Whoever removes an issuer locks that alone.
+    _lock_to_remove(session, TrustedIssuer.id, TrustedIssuer.project_id == row.id)
     shown.require_same(_preview_project(session, row, now))
     events = [
         *_project_role_events(session, row),
@@ -269,15 +262,8 @@ def _select_team_keys(organization_id: UUID) -> Select[UUID, str]:
     return joined.where(Team.organization_id == organization_id, APIKey.ended_at.is_(None))
 
 
-def _lock_tokens(session: Session, where: ColumnElement[bool]) -> None:
-    active = select(APIToken.id).where(where, APIToken.revoked_at.is_(None)).order_by(APIToken.id)
-    session.execute(active.with_for_update()).all()
-
-
-def _lock_issuers(session: Session, where: ColumnElement[bool]) -> None:
-    # Whoever removes one locks that alone.
-    issuers = select(TrustedIssuer.id).where(where).order_by(TrustedIssuer.id)
-    session.execute(issuers.with_for_update()).all()
+def _lock_to_remove(session: Session, id: InstrumentedAttribute[UUID], *where: ColumnElement[bool]) -> None:
+    session.execute(select(id).where(*where).order_by(id).with_for_update()).all()
 
 
 def _membership_events(session: Session, where: ColumnElement[bool]) -> list[audit.Event]:
@@ -308,14 +294,9 @@ def _project_role_events(session: Session, project: Project) -> list[audit.Event
         .where(ProjectMembership.project_id == project.id)
         .order_by(User.email)
     )
+    organization_id, name = project.organization_id, project.name
     return [
-        audit.Event(
-            MEMBER_REMOVE,
-            project.organization_id,
-            user_id,
-            email,
-            {"project": project.name, "before": role},
-        )
+        audit.Event(MEMBER_REMOVE, organization_id, user_id, email, {"project": name, "before": role})
         for user_id, email, role in session.execute(query)
     ]
 

@@ -120,10 +120,10 @@ class Sweep:
             for organization_id in self._organizations():
                 more = True
                 while more and not stopped():
-                    began = time.monotonic()
+                    start = time.monotonic()
                     revoke = partial(self._revoke, organization_id, skip_locked, listed)
                     revoked, tokens = self._database.transact(revoke)
-                    batch = Batch(revoked, time.monotonic() - began, tokens)
+                    batch = Batch(revoked, time.monotonic() - start, tokens)
                     yield batch
                     more = revoked == BATCH_SIZE
                     time.sleep(batch.seconds * REST)

@@ -45,7 +45,7 @@ BUSY_TIMEOUT_MS = 20_000
 _PROBE_TIMEOUT = 1.0
 CONNECTIONS = 48
 # So many stay open while nobody uses them.
-_KEPT = 24
+_KEPT_OPEN = 24
 _WAIT_STEP = 0.5
 # Seconds, from and to, before a transaction that gave way is tried again.
 _BACK_OFF = 0.02, 0.05
@@ -219,8 +219,12 @@ def _make_engine(url: str, connections: int) -> Engine:
     parsed = make_url(url)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    kept = min(_KEPT, connections)
-    options: dict[str, Any] = {"pool_size": kept, "max_overflow": connections - kept, "pool_timeout": 30}
+    open_connections = min(_KEPT_OPEN, connections)
+    options: dict[str, Any] = {
+        "pool_size": open_connections,
+        "max_overflow": connections - open_connections,
+        "pool_timeout": 30,
+    }
     if not _is_sqlite(parsed.drivername):
         network = {k: v for k, v in _NETWORK.items() if k not in parsed.query}
         options["connect_args"] = {"prepare_threshold": None, **network}

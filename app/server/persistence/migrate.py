@@ -51,41 +51,41 @@ def prepare(engine: Engine) -> None:
 def check(engine: Engine) -> None:
     """Return when the schema is the one of this program; change nothing. Raises Failed and NotMigrated."""
     with engine.connect() as connection:
-        found = _version(connection)
+        current = _version(connection)
     config = _config()
-    _refuse_newer(config, found)
-    if found != _head(config):
-        _refuse_older(found)
+    _refuse_newer(config, current)
+    if current != _head(config):
+        _refuse_older(current)
         raise NotMigrated("the database has no tables yet", hint="create them: loopin server migrate")
 
 
-def _refuse_newer(config: Config, found: str) -> None:
+def _refuse_newer(config: Config, current: str) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found and found not in known:
+    if current and current not in known:
         raise Failed(
             "the database was created by a newer version of this program", hint="update the program here too"
         )
 
 
-def _refuse_older(found: str) -> None:
-    if found:
+def _refuse_older(current: str) -> None:
+    if current:
         raise NotMigrated(
-            f"the database has the schema of an older version of this program ({found})",
+            f"the database has the schema of an older version of this program ({current})",
             hint="back it up, then run: loopin server migrate",
         )
 
 
 def _migrate(engine: Engine, *, update: bool) -> None:
     """Create the tables of an empty database; with `update` bring those of an older version up to date."""
-    with _patience(), _lock(engine), engine.execution_options(writer=True).connect() as connection:
+    with _lock_errors(), _lock(engine), engine.execution_options(writer=True).connect() as connection:
         config = _config()
         with connection.begin():
             _wait_for_locks(connection, "LOCAL ")
-            found = _version(connection)
-            _refuse_newer(config, found)
-            if found != _head(config):
+            current = _version(connection)
+            _refuse_newer(config, current)
+            if current != _head(config):
                 if not update:
-                    _refuse_older(found)
+                    _refuse_older(current)
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
 
@@ -118,8 +118,8 @@ def _wait_for_locks(connection: Connection, scope: str = "") -> None:
 
 
 @contextmanager
-def _patience() -> Iterator[None]:
-    """Tell a lock that nobody lets go of in words."""
+def _lock_errors() -> Iterator[None]:
+    """Raise Unreachable for a lock that nobody releases."""
     try:
         yield
     except (Timeout, OperationalError) as error:

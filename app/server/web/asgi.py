@@ -90,7 +90,7 @@ class Application:
         except Disconnected:
             return
         response.headers.append((log.REQUEST_HEADER.encode(), request.encode()))
-        if refused or self._readiness.ended:
+        if refused or self._readiness.stopping:
             response.headers.append((b"connection", b"close"))
         await self._send(response, client, send, more=refused)
         self._log(scope, response.status, time.perf_counter() - began)

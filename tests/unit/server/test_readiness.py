@@ -49,7 +49,7 @@ async def test_an_answer_is_used_again_for_a_second() -> None:
     clock.now += health.REUSE + 0.1
     assert await readiness.ready()
     assert database.asked == 2
-    readiness.end()
+    readiness.stop()
     assert not await readiness.ready()
 
 
