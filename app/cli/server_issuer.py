@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.output import in_table, stamp
-from app.cli.server_options import (
+from app.cli.server_command import (
     Output,
     database_command,
     list_output,

@@ -11,13 +11,15 @@ from app.cli import server_config
 from app.cli.groups import Leaf
 from app.cli.options import debug_option
 from app.cli.output import show, show_json, table
+from app.cli.server_command import (
+    operator,
+)
 from app.cli.server_options import (
-    chosen_url,
     database_options,
     default_data,
     open_database,
-    operator,
-    the_extra,
+    require_server_extra,
+    resolve_database_url,
 )
 from app.domain.errors import UsageError
 from app.domain.text import plural
@@ -43,7 +45,7 @@ _kid = click.option("--kid", default="", metavar="KEY", help="The key, as listed
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 def create(path: Path) -> None:
     """Make a ring with one key in a new file that only its owner can read."""
-    with the_extra():
+    with require_server_extra():
         from app.server.core import key_ring
 
         key_ring.create(path)
@@ -56,7 +58,7 @@ def create(path: Path) -> None:
 def add(file: Path | None, **place: Any) -> None:
     """Add a key that verifies and does not sign yet, so that all hosts know it before one signs with it."""
     path = _path(place["data"], file)
-    with the_extra(), _audit_trail(file, place) as record:
+    with require_server_extra(), _audit_trail(file, place) as record:
         from app.server.core import audit, key_ring
 
         _, key = key_ring.add(path)
@@ -72,7 +74,7 @@ def add(file: Path | None, **place: Any) -> None:
 def rotate(kid: str, file: Path | None, **place: Any) -> None:
     """Put a new key in front, or one that was added: it signs from now on, the others still verify."""
     path = _path(place["data"], file)
-    with the_extra(), _audit_trail(file, place) as record:
+    with require_server_extra(), _audit_trail(file, place) as record:
         from app.server.core import audit, key_ring
 
         ring = key_ring.rotate(path, kid)
@@ -88,7 +90,7 @@ def rotate(kid: str, file: Path | None, **place: Any) -> None:
 def retire(kid: str, file: Path | None, **place: Any) -> None:
     """Take an old key out: sessions and API tokens that it signed end."""
     path = _path(place["data"], file)
-    with the_extra(), _audit_trail(file, place) as record:
+    with require_server_extra(), _audit_trail(file, place) as record:
         from app.server.core import audit, key_ring
 
         key_ring.retire(path, kid)
@@ -103,7 +105,7 @@ def retire(kid: str, file: Path | None, **place: Any) -> None:
 def list_(data: Path | None, file: Path | None, as_json: bool) -> None:
     """List the keys by their ids, the one that signs first; never the keys themselves."""
     path = _path(data, file)
-    with the_extra():
+    with require_server_extra():
         from app.server.core import key_ring
 
         _print(key_ring.read(path), as_json)
@@ -127,7 +129,7 @@ def _audit_trail(file: Path | None, place: dict[str, Any]) -> "Iterator[Record]"
     """
     data = place["data"]
     # Keys that were named alone may be those of any server.
-    has_database = chosen_url(place["database_url"], place["database_url_file"]) or (
+    has_database = resolve_database_url(place["database_url"], place["database_url_file"]) or (
         (data or file is None) and ((data or default_data()).absolute() / "loopin.db").exists()
     )
     if not has_database:

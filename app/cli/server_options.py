@@ -1,44 +1,32 @@
-"""What the commands of `loopin server` share: which database and keys they work on."""
+"""Which database and keys the commands of `loopin server` work on."""
 
-import getpass
-import os
 import shlex
-import socket
 import sqlite3
-import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import wraps
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
 
 import click
 from click.core import ParameterSource
 
 from app.cli import server_config
-from app.cli.groups import Leaf
 from app.cli.options import debug_option
-from app.cli.output import show, show_json, stamp, table
 from app.domain import durations
-from app.domain.errors import Cancelled, Failed, LoopinError, Unreachable, UsageError
+from app.domain.errors import Failed, LoopinError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     # At run time they are imported when a command runs: they belong to the extra `server`.
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.server.core.audit import Actor
     from app.server.persistence.engine import Database
 
 DATABASE_VARIABLE = "LOOPIN_DATABASE_URL"
 _FILE_HINT = f"put it into a file for --database-url-file, or into {DATABASE_VARIABLE}"
 F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
-_ALIAS, _AS_JSON = "_alias", "app.cli.server_options.as_json"
 
 
 def span_in(unit: str) -> Callable[[click.Context, click.Parameter, str], timedelta]:
@@ -74,7 +62,7 @@ def _no_password(ctx: click.Context, param: click.Parameter, value: str | None) 
     return value
 
 
-def _params() -> list[click.Parameter]:
+def _parameters() -> list[click.Parameter]:
     return [
         click.Option(
             ["--data"],
@@ -96,8 +84,15 @@ def _params() -> list[click.Parameter]:
     ]
 
 
+def database_parameters() -> list[click.Parameter]:
+    """`data`, `database_url`, `database_url_file`, also from variables, `--config` and `--debug`."""
+    parameters = _parameters()
+    server_config.add_sources(parameters, server_config.SHARED)
+    return [*parameters, server_config.config_option(), debug_option()]
+
+
 def database_options(function: F) -> F:
-    """Give a command `data`, `database_url`, `database_url_file` and `--config`."""
+    """Give a command these parameters."""
     return _add_options(function, server_config.SHARED)
 
 
@@ -107,127 +102,14 @@ def start_options(function: F) -> F:
 
 
 def _add_options(function: F, from_outside: Collection[str] | None) -> F:
-    gathered: list[click.Parameter] = function.__dict__.setdefault("__click_params__", [])
-    place = _params()
-    server_config.add_sources([*gathered, *place], from_outside)
-    gathered.extend(reversed([*place, server_config.config_option(), debug_option()]))
+    own: list[click.Parameter] = function.__dict__.setdefault("__click_params__", [])
+    parameters = _parameters()
+    server_config.add_sources([*own, *parameters], from_outside)
+    own.extend(reversed([*parameters, server_config.config_option(), debug_option()]))
     return function
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Output:
-    """What a command prints: JSON where that is asked for, else text. `note` goes to standard error."""
-
-    json: Any
-    text: str
-    note: str = ""
-
-
-def list_output(
-    rows: Sequence[T],
-    to_json: Callable[[T], Any],
-    headers: Sequence[str],
-    to_cells: Callable[[T], Sequence[str]],
-    empty: str,
-) -> Output:
-    """A list and a table, or the sentence `empty`."""
-    return Output(
-        [to_json(row) for row in rows], table(headers, [to_cells(row) for row in rows]) if rows else empty
-    )
-
-
-def json_object(row: object, *names: str) -> dict[str, Any]:
-    """These attributes as JSON: camelCase, ids as text, times as RFC 3339."""
-    return {_camel_case(name): _json_value(getattr(row, name)) for name in names}
-
-
-def _camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)
-
-
-def _json_value(value: object) -> object:
-    if isinstance(value, datetime):
-        return stamp(value)
-    return str(value) if isinstance(value, UUID) else value
-
-
-def database_command(
-    name: str, json_help: str = "Print JSON."
-) -> Callable[[Callable[..., Output]], click.Command]:
-    """Make a command of a function from a database and its own options to what is printed."""
-
-    def decorate(function: Callable[..., Output]) -> click.Command:
-        @wraps(function)
-        def run(
-            *,
-            as_json: bool,
-            data: Path | None,
-            database_url: str | None,
-            database_url_file: Path | None,
-            **options: Any,
-        ) -> None:
-            for alias in [option for option in options if option.endswith(_ALIAS)]:
-                argument, value = alias.removesuffix(_ALIAS), options.pop(alias)
-                if bool(options[argument]) == bool(value):
-                    raise UsageError(f"exactly one {argument.upper()} is needed", hint="see --help")
-                options[argument] = options[argument] or value
-            with open_database(data, database_url, database_url_file) as database:
-                output = function(database, **options)
-            if as_json or click.get_current_context().meta.get(_AS_JSON):
-                show_json(output.json)
-                return
-            if output.note:
-                show(output.note, err=True)
-            if output.text:
-                show(output.text)
-
-        command = click.command(name, cls=Leaf)(run)
-        command.params.append(click.Option(["--json", "as_json"], is_flag=True, help=json_help))
-        place = _params()
-        server_config.add_sources(place, server_config.SHARED)
-        command.params += [*place, server_config.config_option(), debug_option()]
-        return command
-
-    return decorate
-
-
-def email_argument(function: F) -> F:
-    """Give a command `email`, as an argument or as a hidden option."""
-    option = click.option("--email", "--user", f"email{_ALIAS}", hidden=True)
-    return click.argument("email", required=False, metavar="EMAIL")(option(function))
-
-
-def name_argument(function: F) -> F:
-    """Give a command `name`, as an argument or as a hidden option."""
-    option = click.option("--name", f"name{_ALIAS}", hidden=True)
-    return click.argument("name", required=False, metavar="NAME")(option(function))
-
-
-def output_option(function: F) -> F:
-    """The commands of Chainloop call `--json` so."""
-
-    def read(ctx: click.Context, param: click.Parameter, value: str) -> None:
-        ctx.meta[_AS_JSON] = value == "json"
-
-    formats = click.Choice(["table", "json"])
-    option = click.option(
-        "-o", "--output", type=formats, default="table", hidden=True, expose_value=False, callback=read
-    )
-    return option(function)
-
-
-def organization_option(text: str) -> Callable[[F], F]:
-    """Give a command `organization`; it is required."""
-    return click.option("--org", "organization", required=True, metavar="ORG", help=text)
-
-
-def organization_filter(text: str = "Only those of this organization.") -> Callable[[F], F]:
-    """Give a command `organization`, empty for all."""
-    return click.option("--org", "organization", default="", metavar="ORG", help=text)
-
-
-def place_words(**place: Any) -> str:
+def database_flags(**place: Any) -> str:
     """The options that name the same database again, for a command to paste."""
     given = place or click.get_current_context().params
     named = {name: given.get(name) for name in ("data", "database_url", "database_url_file")}
@@ -243,7 +125,7 @@ def default_data() -> Path:
     return user_data_path("loopin") / "server"
 
 
-def chosen_url(database_url: str | None, database_url_file: Path | None) -> str:
+def resolve_database_url(database_url: str | None, database_url_file: Path | None) -> str:
     """The URL of the database, empty for SQLite. A flag beats a variable, and that the file of --config."""
     if database_url and database_url_file:
         ctx = click.get_current_context()
@@ -270,7 +152,7 @@ def chosen_url(database_url: str | None, database_url_file: Path | None) -> str:
 
 
 @contextmanager
-def the_extra() -> Iterator[None]:
+def require_server_extra() -> Iterator[None]:
     """Say what to install when the server is not; tell a database that does not answer in a sentence."""
     if not (find_spec("flask") and find_spec("sqlalchemy")):
         raise UsageError(
@@ -301,14 +183,14 @@ def _describe(error: "SQLAlchemyError") -> LoopinError:
 
 
 @contextmanager
-def naming_the_database(**place: Any) -> Iterator[None]:
+def name_database_in_hints(**place: Any) -> Iterator[None]:
     """Complete the command that an error about the schema names, so that it is for the same database."""
     from app.server.persistence.migrate import NotMigrated
 
     try:
         yield
     except NotMigrated as error:
-        error.hint += place_words(**place)
+        error.hint += database_flags(**place)
         raise
 
 
@@ -324,8 +206,8 @@ def open_database(
 
     With `migrating` it may be empty or of an older version, and is brought up to date.
     """
-    url = chosen_url(database_url, database_url_file)
-    with the_extra():
+    url = resolve_database_url(database_url, database_url_file)
+    with require_server_extra():
         from app.server.persistence.engine import Database
         from app.server.persistence.migrate import check, migrate
         from app.server.settings import ServerSettings, check_database_url
@@ -341,35 +223,8 @@ def open_database(
         database = Database(settings.url)
         place = {"data": data, "database_url": database_url, "database_url_file": database_url_file}
         try:
-            with naming_the_database(**place):
+            with name_database_in_hints(**place):
                 (migrate if migrating else check)(database.engine)
             yield database
         finally:
             database.close()
-
-
-def operator() -> "Actor":
-    """Whoever runs this command, for the audit trail: their account and machine."""
-    from app.server.core.audit import Actor
-
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = str(os.getuid())
-    return Actor("operator", None, name, socket.gethostname())
-
-
-def new_password() -> str:
-    """Ask twice for a password without showing it, or read the first line of a pipe."""
-    if not sys.stdin.isatty():
-        password = sys.stdin.readline().rstrip("\r\n")
-        if not password:
-            raise UsageError("no password on standard input", hint="pipe it in, or run it at a terminal")
-        return password
-    try:
-        password = getpass.getpass("New password: ")
-        if getpass.getpass("Once more: ") != password:
-            raise UsageError("the two are not the same", hint="nothing was changed; try again")
-    except EOFError as error:
-        raise Cancelled("cancelled") from error
-    return password

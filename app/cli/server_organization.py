@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.output import in_table
-from app.cli.server_options import (
+from app.cli.server_command import (
     Output,
     database_command,
     email_argument,
@@ -15,7 +15,9 @@ from app.cli.server_options import (
     operator,
     organization_filter,
     organization_option,
-    place_words,
+)
+from app.cli.server_options import (
+    database_flags,
 )
 from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 
@@ -37,7 +39,7 @@ def add_organization(database: "Database", name: str) -> Output:
     from app.server.core.organizations import Organizations
 
     organization_id = Organizations(database).add_organization(operator(), name)
-    next_step = f"loopin server membership set EMAIL --org {name} --role owner{place_words()}"
+    next_step = f"loopin server membership set EMAIL --org {name} --role owner{database_flags()}"
     return Output({"id": str(organization_id), "name": name}, f"Added {name}. Next: {next_step}")
 
 
@@ -167,7 +169,7 @@ def set_membership(database: "Database", email: str, organization: str, role: st
         lines.append(f"Their roles in projects are removed: {', '.join(change.projects)}.")
     if role in _PROJECT_SCOPED and change.before not in _PROJECT_SCOPED:
         to_project = f"{email} --org {organization} --project PROJECT --role admin"
-        lines.append(f"Next: loopin server project member add {to_project}{place_words()}")
+        lines.append(f"Next: loopin server project member add {to_project}{database_flags()}")
     fields = {"email": email, "organization": organization, "role": role, "before": change.before or None}
     return Output(fields | {"projectRolesRemoved": list(change.projects)}, "\n".join(lines))
 
@@ -194,7 +196,7 @@ def add_team(database: "Database", name: str, organization: str) -> Output:
     from app.server.core.api_keys import Teams
 
     team_id = Teams(database).add_team(operator(), organization, name)
-    next_step = f"loopin server team key {name} --org {organization}{place_words()}"
+    next_step = f"loopin server team key {name} --org {organization}{database_flags()}"
     return Output(
         {"id": str(team_id), "organization": organization, "name": name},
         f"Added team {name} to {organization}. For its API key: {next_step}",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.output import show
-from app.cli.server_options import (
+from app.cli.server_command import (
     Output,
     database_command,
     email_argument,

@@ -8,12 +8,12 @@ import click
 
 from app.cli.groups import Leaf
 from app.cli.server_options import (
-    chosen_url,
     default_data,
-    naming_the_database,
+    name_database_in_hints,
+    require_server_extra,
+    resolve_database_url,
     span_in,
     start_options,
-    the_extra,
 )
 from app.domain.errors import UsageError
 
@@ -182,13 +182,13 @@ def start(
     **options: Any,
 ) -> None:
     """Start the server; it runs until SIGTERM or ctrl+c and finishes what it has begun."""
-    with the_extra():
+    with require_server_extra():
         from app.server import log, main
         from app.server.settings import ServerSettings, parse_networks
     provider = {name: options.pop(name) for name in list(options) if name.startswith("oidc_")}
     settings = ServerSettings(
         data=(data or default_data()).absolute(),
-        database_url=chosen_url(database_url, database_url_file),
+        database_url=resolve_database_url(database_url, database_url_file),
         trusted_proxies=parse_networks(trusted_proxies),
         seed=seed or "",
         provider=read_provider(**provider),
@@ -197,7 +197,7 @@ def start(
     )
     log.configure(log_level, log_format)
     place = {"data": data, "database_url": database_url, "database_url_file": database_url_file}
-    with the_extra(), naming_the_database(**place):
+    with require_server_extra(), name_database_in_hints(**place):
         main.run(settings, as_json)
 
 

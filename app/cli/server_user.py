@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 
 from app.cli.output import in_table, moment, pairs, table
-from app.cli.server_options import (
+from app.cli.server_command import (
     Output,
     database_command,
     email_argument,
@@ -16,7 +16,9 @@ from app.cli.server_options import (
     list_output,
     new_password,
     operator,
-    place_words,
+)
+from app.cli.server_options import (
+    database_flags,
 )
 from app.domain.errors import UsageError
 from app.domain.text import plural
@@ -41,7 +43,7 @@ def add(database: "Database", email: str, first_name: str, last_name: str) -> Ou
 
     user = NewUser(email, first_name, last_name).check()
     user_id = Accounts(database).add_user(operator(), user, new_password())
-    next_step = f"loopin server membership set {user.email} --org ORG --role ROLE{place_words()}"
+    next_step = f"loopin server membership set {user.email} --org ORG --role ROLE{database_flags()}"
     return Output({"id": str(user_id), "email": user.email}, f"Added {user.email}. Next: {next_step}")
 
 
@@ -82,7 +84,7 @@ def disable(database: "Database", email: str) -> Output:
         verb = "works" if ended.tokens == 1 else "work"
         lines += [
             f"{plural(ended.tokens, 'API token')} that they created still {verb}. See which:",
-            f"  loopin server user show {email}{place_words()}",
+            f"  loopin server user show {email}{database_flags()}",
         ]
     return Output(_ended_json(ended), "\n".join(lines))
 

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from app.cli.server_config import PREFIX
-from app.cli.server_options import chosen_url
+from app.cli.server_options import resolve_database_url
 from app.cli.server_start import start
 from app.cli.server_user import list_ as list_users
 from app.domain.errors import UsageError
@@ -178,13 +178,13 @@ def test_the_strongest_source_names_the_database(
         monkeypatch.setenv(name, str(file) if value == "URL" else value)
     with parsed(*(str(file) if one == "URL" else one for one in arguments)) as ctx:
         params: Mapping[str, Any] = ctx.params
-        assert chosen_url(params["database_url"], params["database_url_file"]) == url
+        assert resolve_database_url(params["database_url"], params["database_url_file"]) == url
 
 
 def test_two_databases_from_one_source_are_refused(tmp_path: Path) -> None:
     arguments = ("--database-url", "postgresql://b@h/d", "--database-url-file", str(tmp_path / "url"))
     with parsed(*arguments) as ctx, pytest.raises(UsageError, match="two databases are named"):
-        chosen_url(ctx.params["database_url"], ctx.params["database_url_file"])
+        resolve_database_url(ctx.params["database_url"], ctx.params["database_url_file"])
 
 
 def test_an_error_says_which_variable_was_wrong(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.server_options import chosen_url
+from app.cli.server_options import resolve_database_url
 from app.domain.errors import AlreadyExists, Failed, LoopinError, NotFound, UsageError
 from app.server.core import key_ring
 from app.server.core.key_ring import (
@@ -153,7 +153,7 @@ def of_the_provider(folder: Path) -> tuple[Path, Callable[[], object]]:
 
 def of_the_database(folder: Path) -> tuple[Path, Callable[[], object]]:
     place = written(folder)
-    return place, lambda: chosen_url(None, place)
+    return place, lambda: resolve_database_url(None, place)
 
 
 def of_tls(folder: Path) -> tuple[Path, Callable[[], object]]:
