@@ -130,7 +130,7 @@ def test_owasp_an_unknown_person_costs_the_same_hash(monkeypatch: pytest.MonkeyP
 
 def test_owasp_an_unknown_person_costs_as_many_writes(tmp_path: Path) -> None:
     """The other thing that a stopwatch would see: what is stored for good while the caller waits."""
-    parts = build_services(ServerSettings(data=tmp_path))
+    services = build_services(ServerSettings(data=tmp_path))
     writes = list[str]()
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -138,15 +138,15 @@ def test_owasp_an_unknown_person_costs_as_many_writes(tmp_path: Path) -> None:
             writes.append(statement.partition(" ")[0])
 
     person = NewUser("known@acme.example")
-    Accounts(parts.database, parts.clock).add_user(Actor("system"), person, "right and long")
-    event.listen(parts.database.engine, "before_cursor_execute", note)
+    Accounts(services.database, services.clock).add_user(Actor("system"), person, "right and long")
+    event.listen(services.database.engine, "before_cursor_execute", note)
     counts = []
     for email in ("known@acme.example", "unknown@acme.example"):
         writes.clear()
         with pytest.raises(NotSignedIn):
-            parts.sessions.sign_in(email, "wrong", "203.0.113.1")
+            services.sessions.sign_in(email, "wrong", "203.0.113.1")
         counts.append(len(writes))
-    parts.database.close()
+    services.database.close()
     assert counts == [2, 2]
 
 

@@ -4,6 +4,6 @@ from app.server.core.principals import Principal
 from app.server.core.services import Services
 
 
-def identify(parts: Services, bearer: str, organization: str = "") -> Principal:
+def identify(services: Services, bearer: str, organization: str = "") -> Principal:
     """The principal of a call with this bearer, about that organization."""
-    return parts.authentication.load_principal(parts.authentication.verify_token(bearer), organization)
+    return services.authentication.load_principal(services.authentication.verify_token(bearer), organization)

@@ -103,7 +103,7 @@ everywhere = pytest.mark.parametrize("route", ROUTES, ids=" ".join)
 class House:
     """A server's parts, its pages, and the file that its database is."""
 
-    parts: Services
+    services: Services
     app: Flask
     file: Path
 
@@ -119,7 +119,7 @@ class House:
         if path == "/auth/logout":
             later = datetime.now(UTC) + timedelta(hours=1)
             sent["headers"] = {
-                "Authorization": f"Bearer {self.parts.signer.sign_session_token(uuid4(), uuid4(), later)}"
+                "Authorization": f"Bearer {self.services.signer.sign_session_token(uuid4(), uuid4(), later)}"
             }
         return client.open(path, method=method, **sent)
 
@@ -138,9 +138,9 @@ def opened(folder: Path) -> Iterator[House]:
             provider=ProviderSettings(provider.url, "loopin", secret),
         )
         patch.setattr(engine, "BUSY_TIMEOUT_MS", 1)
-        parts = build_services(settings)
-        yield House(parts, make_app(parts, URL), settings.data / "loopin.db")
-        parts.database.close()
+        services = build_services(settings)
+        yield House(services, make_app(services, URL), settings.data / "loopin.db")
+        services.database.close()
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +154,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def without(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Its database cannot be opened any more."""
     with opened(tmp_path_factory.mktemp("without")) as house:
-        house.parts.database.close()
+        house.services.database.close()
         house.file.unlink()
         house.file.mkdir()
         yield house
@@ -164,7 +164,7 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def emptied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """Its database has no table: every statement is a mistake, as after a bug of ours."""
     with opened(tmp_path_factory.mktemp("emptied")) as house:
-        house.parts.database.close()
+        house.services.database.close()
         house.file.unlink()
         yield house
 
@@ -244,16 +244,16 @@ def test_with_a_method_that_it_does_not_take(sound: House, route: tuple[str, str
 async def test_health_says_it_in_its_own_words(sound: House, without: House) -> None:
     told = ((sound, 200, "ok"), (without, 503, "unavailable"))
     for (house, status, word), path in product(told, sorted(health.READY)):
-        answer = await health.answer(house.parts.readiness, "GET", path)
+        answer = await health.answer(house.services.readiness, "GET", path)
         assert (answer.status, json.loads(answer.body)) == (status, {"status": word})
         assert ((b"retry-after", b"5") in answer.headers) is (status == 503)
 
 
 async def test_whoever_asks_whether_it_lives_needs_no_database(without: House) -> None:
-    assert (await health.answer(without.parts.readiness, "GET", "/livez")).status == 200
+    assert (await health.answer(without.services.readiness, "GET", "/livez")).status == 200
 
 
 async def test_health_takes_no_other_method(sound: House) -> None:
-    answer = await health.answer(sound.parts.readiness, "DELETE", "/livez")
+    answer = await health.answer(sound.services.readiness, "DELETE", "/livez")
     assert (answer.status, json.loads(answer.body)["code"]) == (405, "method_not_allowed")
     assert (b"allow", b"GET, HEAD") in answer.headers

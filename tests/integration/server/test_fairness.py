@@ -27,7 +27,7 @@ from app.server.persistence.models import LoginAttempt, User
 from app.server.rpc.server import WORKERS
 from app.server.web.server import WORKERS as HTTP_WORKERS
 from tests.integration.server.callers import Caller, refusal
-from tests.integration.server.test_in_flight import parts as parts
+from tests.integration.server.test_in_flight import services as services
 from tests.integration.server.test_life import nobody_writes, wait_for
 from tests.support.databases import ON_BOTH
 from tests.support.http_client import http_client
@@ -119,14 +119,16 @@ def test_requests_of_one_caller_that_wait_leave_workers_for_others(fresh_server:
 
 @ON_BOTH
 def test_a_sign_in_that_reached_the_limit_does_not_count_as_a_failure(
-    parts: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.server.core.passwords.PATIENCE", 0.0)
     passwords = Passwords(at_once=1)
-    sign_in = Sessions(parts.database, passwords, parts.signer, parts.clock, parts.settings.session_life)
+    sign_in = Sessions(
+        services.database, passwords, services.signer, services.clock, services.settings.session_life
+    )
     with passwords._limit.hold(), pytest.raises(Busy):
         sign_in.sign_in(sample_data.OWNER, sample_data.PASSWORD, "192.0.2.1")
-    with parts.database.read() as session:
+    with services.database.read() as session:
         failed = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.succeeded.is_(False))
         assert session.scalar(failed) == 0
     assert sign_in.sign_in(sample_data.OWNER, sample_data.PASSWORD, "192.0.2.1").email == sample_data.OWNER
@@ -134,18 +136,18 @@ def test_a_sign_in_that_reached_the_limit_does_not_count_as_a_failure(
 
 @ON_BOTH
 def test_a_hash_that_found_no_room_to_be_renewed_does_not_keep_anybody_out(
-    parts: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dated = PasswordHasher(time_cost=1, memory_cost=8192).hash(sample_data.PASSWORD)
-    with parts.database.write() as session:
+    with services.database.write() as session:
         session.execute(update(User).where(User.email == sample_data.OWNER).values(password_hash=dated))
 
     def busy(_self: Passwords, _password: str) -> str:
         raise Busy
 
     monkeypatch.setattr(Passwords, "hash", busy)
-    assert parts.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").email == sample_data.OWNER
-    with parts.database.read() as session:
+    assert services.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").email == sample_data.OWNER
+    with services.database.read() as session:
         assert session.scalar(select(User.password_hash).where(User.email == sample_data.OWNER)) == dated
         failed = select(func.count()).select_from(LoginAttempt).where(LoginAttempt.succeeded.is_(False))
         assert session.scalar(failed) == 0
@@ -153,26 +155,30 @@ def test_a_hash_that_found_no_room_to_be_renewed_does_not_keep_anybody_out(
 
 @ON_BOTH
 def test_a_token_whose_use_cannot_be_noted_is_not_served(
-    parts: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a sweep could revoke it a moment later, as one that nobody uses."""
-    owner = identify(parts, parts.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").jwt, "acme")
-    _, jwt = parts.api_tokens.create_token(owner, CreateTokenRequest("ci"))
-    monkeypatch.setattr(type(parts.database), "write", lambda _self: (_ for _ in ()).throw(TooManyWriters()))
+    owner = identify(
+        services, services.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").jwt, "acme"
+    )
+    _, jwt = services.api_tokens.create_token(owner, CreateTokenRequest("ci"))
+    monkeypatch.setattr(
+        type(services.database), "write", lambda _self: (_ for _ in ()).throw(TooManyWriters())
+    )
     with pytest.raises(TooManyWriters):
-        identify(parts, jwt)
+        identify(services, jwt)
 
 
-def test_health_is_answered_while_another_program_holds_the_database(parts: Services) -> None:
+def test_health_is_answered_while_another_program_holds_the_database(services: Services) -> None:
     """SQLite. After a write has failed, health tries one itself."""
-    with sqlite3.connect(parts.settings.database_file, isolation_level=None) as other:
+    with sqlite3.connect(services.settings.database_file, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        with deadline.applies(Deadline(0.1)), suppress(NoDatabase), parts.database.write() as session:
+        with deadline.applies(Deadline(0.1)), suppress(NoDatabase), services.database.write() as session:
             session.execute(select(User.id))
         answers: list[bool] = []
-        asking = threading.Thread(target=lambda: answers.append(parts.readiness.check()))
+        asking = threading.Thread(target=lambda: answers.append(services.readiness.check()))
         asking.start()
         asking.join(10)
         assert answers == [False]
         other.execute("ROLLBACK")
-    assert parts.readiness.check()
+    assert services.readiness.check()

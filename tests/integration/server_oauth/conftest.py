@@ -75,7 +75,7 @@ def settings(tmp_path: Path, database_url: str) -> ServerSettings:
 
 
 @pytest.fixture
-def parts(settings: ServerSettings, clock: Clock | None) -> Iterator[Services]:
+def services(settings: ServerSettings, clock: Clock | None) -> Iterator[Services]:
     """The parts of a server in this process, with the sample data."""
     built = build_services(settings, clock)
     sample_data.seed(built)

@@ -31,14 +31,14 @@ AHEAD, BEHIND = timedelta(minutes=30), timedelta(minutes=-30)
 
 
 @pytest.fixture
-def replica(parts: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replica]:
+def replica(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Replica]:
     """Makes servers on that database, with a clock that is so far off."""
     with ExitStack() as stack:
 
         def make(off: timedelta = timedelta(0)) -> FlaskClient:
             with monkeypatch.context() as patch:
                 patch.setattr("app.server.core.services.utc_now", lambda: utc_now() + off)
-                made = build_services(parts.settings)
+                made = build_services(services.settings)
             stack.callback(made.database.close)
             return make_app(made, URL).test_client()
 
@@ -58,12 +58,12 @@ def refresh(at: FlaskClient, token: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("off", [AHEAD, BEHIND])
 def test_a_code_is_good_for_a_minute_at_every_replica(
-    parts: Services, replica: Replica, off: timedelta
+    services: Services, replica: Replica, off: timedelta
 ) -> None:
     right, wrong = replica(), replica(off)
     assert wrong.post("/oauth/token", data=code_at(right, Proof())).status_code == 200
     late = code_at(right, Proof())
-    with parts.database.write() as session:
+    with services.database.write() as session:
         of_code = update(OAuthCode).where(OAuthCode.code_hash == opaque_tokens.hash_secret(late["code"]))
         session.execute(of_code.values(expires_at=utc_now() - timedelta(seconds=1)))
     answer = wrong.post("/oauth/token", data=late)
@@ -72,13 +72,13 @@ def test_a_code_is_good_for_a_minute_at_every_replica(
 
 @pytest.mark.parametrize("off", [AHEAD, BEHIND])
 def test_a_refresh_token_is_repeated_for_ten_seconds_at_every_replica(
-    parts: Services, replica: Replica, off: timedelta
+    services: Services, replica: Replica, off: timedelta
 ) -> None:
     right, wrong = replica(), replica(off)
     token = right.post("/oauth/token", data=code_at(right, Proof())).get_json()["refresh_token"]
     first = refresh(right, token)
     assert refresh(wrong, token)["refresh_token"] == first["refresh_token"]
-    with parts.database.write() as session:
+    with services.database.write() as session:
         used = update(OAuthToken).where(OAuthToken.token_hash == opaque_tokens.hash_secret(token))
         session.execute(used.values(rotated_at=utc_now() - timedelta(seconds=11)))
     assert refresh(wrong, token)["error"] == "invalid_grant"

@@ -26,7 +26,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("path", CHANGES)
 def test_a_session_that_ends_during_a_change_leads_to_the_sign_in(
-    parts: Services, monkeypatch: pytest.MonkeyPatch, path: str
+    services: Services, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     use_case, method, form, place = CHANGES[path]
 
@@ -34,7 +34,7 @@ def test_a_session_that_ends_during_a_change_leads_to_the_sign_in(
         raise SessionEnded("Token is invalid")
 
     monkeypatch.setattr(use_case, method, ended)
-    browser = make_app(parts, "http://127.0.0.1:1").test_client()
+    browser = make_app(services, "http://127.0.0.1:1").test_client()
     oauth.sign_in(browser)
     token = csrf_of(browser.get("/account/keys").text)
     answer = browser.post(path, data={"csrf_token": token, **form})

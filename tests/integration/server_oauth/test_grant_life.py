@@ -43,8 +43,8 @@ def settings(tmp_path: Path, database_url: str) -> ServerSettings:
 
 
 @pytest.fixture
-def client(parts: Services) -> FlaskClient:
-    return make_app(parts, URL).test_client()
+def client(services: Services) -> FlaskClient:
+    return make_app(services, URL).test_client()
 
 
 def allow(client: FlaskClient) -> Any:
@@ -65,9 +65,9 @@ def works(client: FlaskClient, token: str) -> bool:
     return client.get("/api/v1/models", headers=headers).status_code == 200
 
 
-def expiry(parts: Services, token: str, now: datetime) -> datetime:
-    with parts.database.read() as session:
-        store = GrantStore(session, lambda: now, grants.SuccessorTokens(parts.key_ring))
+def expiry(services: Services, token: str, now: datetime) -> datetime:
+    with services.database.read() as session:
+        store = GrantStore(session, lambda: now, grants.SuccessorTokens(services.key_ring))
         found = store.find_token(token)
     assert found is not None
     return found.expires_at
@@ -75,17 +75,17 @@ def expiry(parts: Services, token: str, now: datetime) -> datetime:
 
 @ON_BOTH
 def test_refreshing_all_the_time_does_not_move_the_end_of_a_grant(
-    parts: Services, client: FlaskClient, clock: MovableTime
+    services: Services, client: FlaskClient, clock: MovableTime
 ) -> None:
     tokens = allow(client)
-    assert expiry(parts, tokens["refresh_token"], clock.now) == START + LIFE
+    assert expiry(services, tokens["refresh_token"], clock.now) == START + LIFE
     while clock.now < START + LIFE - timedelta(minutes=30):
         clock.now += (
             timedelta(hours=1) if clock.now < START + LIFE - grants.ACCESS_LIFE else grants.ACCESS_LIFE / 2
         )
         status, tokens = refresh(client, tokens["refresh_token"])
         assert status == 200
-        assert expiry(parts, tokens["refresh_token"], clock.now) == START + LIFE
+        assert expiry(services, tokens["refresh_token"], clock.now) == START + LIFE
     assert tokens["expires_in"] == 1800
     clock.now = START + LIFE - SECOND
     assert works(client, tokens["access_token"])
@@ -109,11 +109,11 @@ def test_a_repeat_within_ten_seconds_is_refused_after_the_end_too(
 
 @ON_BOTH
 def test_what_a_host_of_the_version_before_renewed_ends_all_the_same(
-    parts: Services, client: FlaskClient, clock: MovableTime
+    services: Services, client: FlaskClient, clock: MovableTime
 ) -> None:
     tokens = allow(client)
     late = START + timedelta(days=90)
-    with parts.database.write() as session:
+    with services.database.write() as session:
         for table in ("oauth_grants", "oauth_tokens"):
             session.connection().exec_driver_sql(
                 f"UPDATE {table} SET expires_at = '{late:%Y-%m-%d %H:%M:%S.%f}'"

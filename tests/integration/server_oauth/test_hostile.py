@@ -31,9 +31,9 @@ _fields = st.lists(st.tuples(_names | st.text(max_size=5), _text), max_size=9)
 
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
-    parts = build_services(ServerSettings(data=tmp_path_factory.mktemp("hostile")))
-    yield make_app(parts, "http://127.0.0.1:1").test_client()
-    parts.database.close()
+    services = build_services(ServerSettings(data=tmp_path_factory.mktemp("hostile")))
+    yield make_app(services, "http://127.0.0.1:1").test_client()
+    services.database.close()
 
 
 def encoded(fields: list[tuple[str, str]]) -> str:

@@ -34,9 +34,9 @@ Post = Callable[[dict[str, str]], Any]
 
 
 @pytest.fixture
-def post(parts: Services) -> Post:
+def post(services: Services) -> Post:
     """Send a token request from any thread; return status and JSON."""
-    app = make_app(parts, URL)
+    app = make_app(services, URL)
 
     def send(fields: dict[str, str]) -> Any:
         answer = app.test_client().post("/oauth/token", data=fields)
@@ -45,62 +45,62 @@ def post(parts: Services) -> Post:
     return send
 
 
-def redeem(parts: Services, proof: Proof) -> dict[str, str]:
+def redeem(services: Services, proof: Proof) -> dict[str, str]:
     """Sign in and allow; the fields of the token request."""
-    browser = make_app(parts, URL).test_client()
+    browser = make_app(services, URL).test_client()
     sign_in(browser)
     return code_request(allow(browser, proof), proof)
 
 
-def test_twenty_refreshes_at_once_agree_on_one_successor(parts: Services, post: Post) -> None:
-    status, tokens = post(redeem(parts, Proof()))
+def test_twenty_refreshes_at_once_agree_on_one_successor(services: Services, post: Post) -> None:
+    status, tokens = post(redeem(services, Proof()))
     assert status == 200
     fields = refresh_request(tokens["refresh_token"])
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: post(fields), range(20)))
     assert {status for status, _ in answers} == {200}
     assert len({body["refresh_token"] for _, body in answers}) == 1
-    with parts.database.read() as session:
+    with services.database.read() as session:
         refresh = select(func.count()).select_from(OAuthToken).where(OAuthToken.kind == "refresh")
         assert session.scalar(refresh) == 2
 
 
 def test_twenty_uses_of_one_code_at_once_give_tokens_once_and_then_end_them(
-    parts: Services, post: Post
+    services: Services, post: Post
 ) -> None:
-    fields = redeem(parts, Proof())
+    fields = redeem(services, Proof())
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: post(fields), range(20)))
     good = [body for status, body in answers if status == 200]
     assert len(good) == 1
     assert {body["error"] for status, body in answers if status != 200} == {"invalid_grant"}
-    with parts.database.read() as session:
+    with services.database.read() as session:
         token = session.get_one(OAuthToken, opaque_tokens.hash_secret(good[0]["access_token"]))
         assert session.get_one(OAuthGrant, token.grant_id).ended_at is not None
 
 
 @pytest.mark.parametrize("whose", ["person", "team"])
-def test_twenty_keys_made_at_once_leave_one_that_works(parts: Services, whose: str) -> None:
-    with parts.database.read() as session:
+def test_twenty_keys_made_at_once_leave_one_that_works(services: Services, whose: str) -> None:
+    with services.database.read() as session:
         person = Person.of(session.scalars(select(User).where(User.email == sample_data.OWNER)).one())
         team = (
             session.scalars(select(Team.id).where(Team.name == "growth")).one() if whose == "team" else None
         )
-    jwt = parts.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "")
-    browser = SignedInBrowser(person, parts.signer.verify_token(jwt.jwt).id)
-    make = APIKeys(parts.database, parts.clock)
+    jwt = services.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "")
+    browser = SignedInBrowser(person, services.signer.verify_token(jwt.jwt).id)
+    make = APIKeys(services.database, services.clock)
     with ThreadPoolExecutor(20) as pool:
         made = set(pool.map(lambda _: make.create_key(browser, team, ""), range(20)))
     assert len(made) == 20
-    with parts.database.read() as session:
+    with services.database.read() as session:
         live = select(APIKey.key_hash).where(APIKey.ended_at.is_(None), APIKey.team_id == team)
         [left] = session.scalars(live).all()
     assert left in {opaque_tokens.hash_secret(key) for key in made}
 
 
-def test_the_tables_are_what_the_models_say(parts: Services) -> None:
+def test_the_tables_are_what_the_models_say(services: Services) -> None:
     for path in ROOT.glob("app/server/**/*models.py"):
         import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
-    with parts.database.engine.connect() as connection:
+    with services.database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []

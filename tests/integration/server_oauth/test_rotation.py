@@ -20,7 +20,7 @@ STALE, READ = 400, 401
 
 
 @pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Services]:
+def services(tmp_path: Path) -> Iterator[Services]:
     """A server's parts, in this process."""
     made = build_services(ServerSettings(tmp_path))
     yield made
@@ -28,9 +28,9 @@ def parts(tmp_path: Path) -> Iterator[Services]:
 
 
 @pytest.fixture
-def app(parts: Services) -> Flask:
+def app(services: Services) -> Flask:
     """Its pages."""
-    return make_app(parts, "http://127.0.0.1:1")
+    return make_app(services, "http://127.0.0.1:1")
 
 
 class Page:
@@ -46,27 +46,27 @@ class Page:
         return self._client.post("/auth/login", data=fields).status_code
 
 
-def test_pages_are_signed_with_the_newest_key_and_open_ones_stay_good(parts: Services, app: Flask) -> None:
-    path, old = parts.key_ring.path, str(parts.key_ring.signing.kid)
+def test_pages_are_signed_with_the_newest_key_and_open_ones_stay_good(services: Services, app: Flask) -> None:
+    path, old = services.key_ring.path, str(services.key_ring.signing.kid)
     assert path is not None
     before, forgotten = Page(app), Page(app)
     key_ring.rotate(path)
-    parts.key_ring.reload()
+    services.key_ring.reload()
     after = Page(app)
     assert before.send() == READ
     assert after.send() == READ
     key_ring.retire(path, old)
-    parts.key_ring.reload()
+    services.key_ring.reload()
     assert forgotten.send() == STALE
     assert after.send() == READ
 
 
-def test_a_cookie_keeps_its_name_through_a_rotation_and_a_restart(parts: Services, app: Flask) -> None:
-    path, old = parts.key_ring.path, str(parts.key_ring.signing.kid)
+def test_a_cookie_keeps_its_name_through_a_rotation_and_a_restart(services: Services, app: Flask) -> None:
+    path, old = services.key_ring.path, str(services.key_ring.signing.kid)
     assert path is not None
     key_ring.rotate(path)
     key_ring.retire(path, old)
-    again = build_services(parts.settings)
+    again = build_services(services.settings)
     try:
         names = [made.config["SESSION_COOKIE_NAME"] for made in (app, make_app(again, "http://127.0.0.1:1"))]
     finally:

@@ -15,9 +15,9 @@ EVIL = "http://evil.example"
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
-    parts = build_services(ServerSettings(data=tmp_path))
-    yield make_app(parts, "http://127.0.0.1:1")
-    parts.database.close()
+    services = build_services(ServerSettings(data=tmp_path))
+    yield make_app(services, "http://127.0.0.1:1")
+    services.database.close()
 
 
 def ways(path: str) -> Iterator[str]:

@@ -30,9 +30,9 @@ def clock() -> Clock:
     return lambda: NOW
 
 
-def ended(parts: Services, count: int) -> None:
+def ended(services: Services, count: int) -> None:
     """Grants that ended so long ago that nothing asks for them."""
-    with parts.database.write() as session:
+    with services.database.write() as session:
         owner = session.scalars(select(User.id).where(User.email == sample_data.OWNER)).one()
         session.add_all(
             OAuthGrant(
@@ -42,9 +42,9 @@ def ended(parts: Services, count: int) -> None:
         )
 
 
-def add_ends(parts: Services, ends: dict[str, timedelta]) -> None:
+def add_ends(services: Services, ends: dict[str, timedelta]) -> None:
     """A code and a token for each name, with its end so long from now."""
-    with parts.database.write() as session:
+    with services.database.write() as session:
         owner = session.scalars(select(User.id).where(User.email == sample_data.OWNER)).one()
         grant = OAuthGrant(
             client_id=CLIENT, user_id=owner, scope="userinfo", created_at=NOW, expires_at=NOW + SECOND
@@ -57,48 +57,50 @@ def add_ends(parts: Services, ends: dict[str, timedelta]) -> None:
             session.add(OAuthToken(token_hash=name, kind="access", scope="userinfo", created_at=NOW, **until))
 
 
-def left(parts: Services) -> int:
+def left(services: Services) -> int:
     """How many of those grants there are."""
-    with parts.database.read() as session:
+    with services.database.read() as session:
         grants = select(func.count()).select_from(OAuthGrant).where(OAuthGrant.expires_at == LONG_AGO)
         return session.scalars(grants).one()
 
 
 @ON_BOTH
 def test_tidying_deletes_what_ended_long_ago_and_nothing_else(
-    parts: Services, monkeypatch: pytest.MonkeyPatch
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweep, "CLEANUP_BATCH_SIZE", 2)
-    add_ends(parts, {"gone": -REUSE_KNOWN - SECOND, "known": -REUSE_KNOWN + SECOND, "alive": SECOND})
-    ended(parts, 5)
-    parts.cleanup.run()
-    assert left(parts) == 0
-    with parts.database.read() as session:
+    add_ends(services, {"gone": -REUSE_KNOWN - SECOND, "known": -REUSE_KNOWN + SECOND, "alive": SECOND})
+    ended(services, 5)
+    services.cleanup.run()
+    assert left(services) == 0
+    with services.database.read() as session:
         assert set(session.scalars(select(OAuthToken.token_hash))) == {"known", "alive"}
         assert set(session.scalars(select(OAuthCode.code_hash))) == {"known", "alive"}
 
 
-def test_one_request_reads_a_person_once(parts: Services) -> None:
+def test_one_request_reads_a_person_once(services: Services) -> None:
     asked: list[str] = []
-    with parts.database.read() as session:
+    with services.database.read() as session:
         owner = session.scalars(select(User.id).where(User.email == sample_data.OWNER)).one()
-    event.listen(parts.database.engine, "before_cursor_execute", lambda *how: asked.append(how[2]))
-    with parts.database.read() as session:
-        store = GrantStore(session, lambda: NOW, grants.SuccessorTokens(parts.key_ring))
+    event.listen(services.database.engine, "before_cursor_execute", lambda *how: asked.append(how[2]))
+    with services.database.read() as session:
+        store = GrantStore(session, lambda: NOW, grants.SuccessorTokens(services.key_ring))
         people = [store.find_person(owner) for _ in range(3)]
     assert [person.email if person else "" for person in people] == [sample_data.OWNER] * 3
     assert len([text for text in asked if "FROM users" in text]) == 1
 
 
-def test_a_stop_ends_it_after_the_batch_under_way(parts: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_ends_it_after_the_batch_under_way(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is left is deleted by the next round."""
     monkeypatch.setattr(sweep, "CLEANUP_BATCH_SIZE", 2)
-    ended(parts, 6)
+    ended(services, 6)
     asked: list[bool] = []
 
     def stopped() -> bool:
-        asked.append(left(parts) < 6)
+        asked.append(left(services) < 6)
         return asked[-1]
 
-    parts.cleanup.run(stopped)
-    assert left(parts) == 4
+    services.cleanup.run(stopped)
+    assert left(services) == 4

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import UsageError
 from app.server import sample_data
-from app.server.core import services as server_parts
 from app.server.core.api_tokens import CreateTokenRequest
 from app.server.core.health import Readiness
 from app.server.core.key_ring import (
@@ -23,7 +22,7 @@ from app.server.core.key_ring import (
     load_or_create,
 )
 from app.server.core.principals import Principal
-from app.server.core.services import Services
+from app.server.core.services import Services, build_services
 from app.server.main import await_database
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import Conflict, NoDatabase
@@ -40,7 +39,7 @@ PATIENCE = 30.0
 
 
 def build(folder: Path, url: str, connections: int = 48) -> Services:
-    made = server_parts.build_services(
+    made = build_services(
         ServerSettings(
             data=folder, database_url=url, database_connections=connections, organization_creation=True
         )
@@ -50,21 +49,21 @@ def build(folder: Path, url: str, connections: int = 48) -> Services:
 
 
 @pytest.fixture
-def parts(tmp_path: Path, postgres_url: str) -> Iterator[Services]:
+def services(tmp_path: Path, postgres_url: str) -> Iterator[Services]:
     made = build(tmp_path, postgres_url)
     yield made
     made.database.close()
 
 
-def work(parts: Services) -> None:
+def work(services: Services) -> None:
     """What people do, often enough for a driver that prepares statements to prepare them."""
-    jwt = parts.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").jwt
-    owner = identify(parts, jwt, "acme")
+    jwt = services.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").jwt
+    owner = identify(services, jwt, "acme")
 
     def change(number: int) -> None:
-        listing, token = parts.api_tokens.create_token(owner, CreateTokenRequest(f"ci-{number}"))
-        identify(parts, token)
-        parts.api_tokens.revoke_token(owner, str(listing.rows[0].id))
+        listing, token = services.api_tokens.create_token(owner, CreateTokenRequest(f"ci-{number}"))
+        identify(services, token)
+        services.api_tokens.revoke_token(owner, str(listing.rows[0].id))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(change, range(24)))
@@ -72,7 +71,7 @@ def work(parts: Services) -> None:
 
 def test_behind_a_pooler_in_transaction_mode_everything_works(tmp_path: Path, postgres_url: str) -> None:
     with pgbouncer.in_front_of(postgres_url) as url, closing(build(tmp_path, url).database) as database:
-        made = server_parts.build_services(ServerSettings(data=tmp_path, database_url=url))
+        made = build_services(ServerSettings(data=tmp_path, database_url=url))
         work(made)
         made.sweep.run()
         made.database.close()
@@ -98,7 +97,7 @@ def test_a_count_of_connections_that_is_no_use_is_refused(tmp_path: Path, count:
         ServerSettings(data=tmp_path, database_connections=count).check()
 
 
-def test_of_two_transactions_that_wait_for_each_other_one_is_tried_again(parts: Services) -> None:
+def test_of_two_transactions_that_wait_for_each_other_one_is_tried_again(services: Services) -> None:
     names = [sample_data.OWNER, sample_data.VIEWER]
     together = threading.Barrier(2)
     tries: list[str] = []
@@ -112,46 +111,46 @@ def test_of_two_transactions_that_wait_for_each_other_one_is_tried_again(parts: 
             user = session.scalars(select(User).where(User.email == second).with_for_update()).one()
             user.first_name = first
 
-        parts.database.transact(swap)
+        services.database.transact(swap)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(rename, names, reversed(names)))
     assert sorted(tries) != sorted(names)
     assert len(tries) == 3
-    with parts.database.read() as session:
+    with services.database.read() as session:
         found = {row.email: row.first_name for row in session.execute(select(User.email, User.first_name))}
     assert [found[name] for name in names] == [sample_data.VIEWER, sample_data.OWNER]
 
 
-def test_a_transaction_that_gives_way_twice_says_that_nothing_was_changed(parts: Services) -> None:
+def test_a_transaction_that_gives_way_twice_says_that_nothing_was_changed(services: Services) -> None:
     def always(session: Session) -> None:
         session.execute(text("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $$"))
 
     with pytest.raises(Conflict) as told:
-        parts.database.transact(always)
+        services.database.transact(always)
     assert isinstance(told.value, NoDatabase)
 
 
-def test_many_who_choose_their_organization_at_once_all_succeed(parts: Services) -> None:
-    jwt = parts.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").jwt
-    owner = identify(parts, jwt, "acme")
-    parts.organizations.create_organization(owner, "second")
-    ids = [str(row.membership.id) for row in parts.organizations.list_memberships(owner)]
+def test_many_who_choose_their_organization_at_once_all_succeed(services: Services) -> None:
+    jwt = services.sessions.sign_in(sample_data.OWNER, sample_data.PASSWORD, "").jwt
+    owner = identify(services, jwt, "acme")
+    services.organizations.create_organization(owner, "second")
+    ids = [str(row.membership.id) for row in services.organizations.list_memberships(owner)]
     assert len(ids) >= 2
 
     def choose(number: int) -> Principal:
-        parts.organizations.select_membership(owner, ids[number % len(ids)])
-        return identify(parts, jwt)
+        services.organizations.select_membership(owner, ids[number % len(ids)])
+        return identify(services, jwt)
 
     with ThreadPoolExecutor(20) as pool:
         assert len(list(pool.map(choose, range(120)))) == 120
-    assert [row.membership.current for row in parts.organizations.list_memberships(owner)].count(True) == 1
+    assert [row.membership.current for row in services.organizations.list_memberships(owner)].count(True) == 1
 
 
 def test_health_recovers_for_a_role_that_may_make_no_temporary_tables(
-    parts: Services, postgres_url: str
+    services: Services, postgres_url: str
 ) -> None:
-    with parts.database.engine.begin() as connection:
+    with services.database.engine.begin() as connection:
         name = connection.engine.url.database
         connection.execute(text(f'REVOKE TEMPORARY ON DATABASE "{name}" FROM PUBLIC'))
         connection.execute(text(f'CREATE ROLE "{name}_app" LOGIN'))
@@ -175,7 +174,7 @@ def test_a_database_that_starts_later_is_awaited(tmp_path: Path) -> None:
         postgres.begin(folder)
         waiting.join(PATIENCE)
         assert not waiting.is_alive()
-        made = server_parts.build_services(settings)
+        made = build_services(settings)
         assert made.readiness.check()
         made.database.close()
 

@@ -28,7 +28,7 @@ from app.server.persistence.engine import Database
 from app.server.persistence.errors import Conflict
 from app.server.persistence.models import APIToken, AuditEvent, OAuthGrant, Organization, TrustedIssuer, User
 from app.server.scheduler import Sweeper
-from tests.integration.server.test_in_flight import parts as parts
+from tests.integration.server.test_in_flight import services as services
 from tests.support.databases import ON_BOTH, Prepare, on_kind
 
 pytestmark = pytest.mark.slow
@@ -65,18 +65,18 @@ class Run:
         return self.result
 
 
-def add_issuer(parts: Services) -> TrustedIssuer:
+def add_issuer(services: Services) -> TrustedIssuer:
     draft = NewIssuer("acme", "https://ci.example", "chainloop", {"sub": "a"})
-    TrustedIssuers(parts.database, utc_now).add_issuer(OPERATOR, draft)
-    with parts.database.read() as session:
+    TrustedIssuers(services.database, utc_now).add_issuer(OPERATOR, draft)
+    with services.database.read() as session:
         return session.scalars(select(TrustedIssuer)).one()
 
 
 @ON_BOTH
-def test_a_program_that_is_ended_meanwhile_is_counted_again(parts: Services) -> None:
-    Memberships(parts.database, utc_now).set_membership(OPERATOR, sample_data.VIEWER, "acme", Role.OWNER)
+def test_a_program_that_is_ended_meanwhile_is_counted_again(services: Services) -> None:
+    Memberships(services.database, utc_now).set_membership(OPERATOR, sample_data.VIEWER, "acme", Role.OWNER)
     now = datetime.now(UTC)
-    with parts.database.write() as session:
+    with services.database.write() as session:
         person = session.scalars(select(User).where(User.email == sample_data.OWNER)).one()
         session.add(
             OAuthGrant(
@@ -87,10 +87,10 @@ def test_a_program_that_is_ended_meanwhile_is_counted_again(parts: Services) -> 
                 expires_at=now + timedelta(days=1),
             )
         )
-    remove = Removal(parts.database, utc_now)
+    remove = Removal(services.database, utc_now)
     shown = remove.preview_user(sample_data.OWNER)
     assert shown.counts["grants"] == 1
-    with parts.database.write() as session:
+    with services.database.write() as session:
         session.execute(update(OAuthGrant).values(ended_at=now))
         removing = Run(lambda: remove.remove_user(OPERATOR, shown))
         assert removing.waits()
@@ -99,16 +99,16 @@ def test_a_program_that_is_ended_meanwhile_is_counted_again(parts: Services) -> 
 
 
 @ON_BOTH
-def test_an_issuer_that_is_removed_twice_at_once_is_removed_once(parts: Services) -> None:
-    issuer = add_issuer(parts)
-    with parts.database.write() as session:
+def test_an_issuer_that_is_removed_twice_at_once_is_removed_once(services: Services) -> None:
+    issuer = add_issuer(services)
+    with services.database.write() as session:
         session.execute(delete(TrustedIssuer))
         removing = Run(
-            lambda: TrustedIssuers(parts.database, utc_now).remove_issuer(OPERATOR, str(issuer.id))
+            lambda: TrustedIssuers(services.database, utc_now).remove_issuer(OPERATOR, str(issuer.id))
         )
         assert removing.waits()
     assert isinstance(removing.end(), NotFound)
-    with parts.database.read() as session:
+    with services.database.read() as session:
         removed = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == "issuer.remove")
         assert session.scalar(removed) == 0
 
@@ -123,19 +123,21 @@ def test_an_issuer_that_is_removed_twice_at_once_is_removed_once(parts: Services
     ],
     ids=["projects", "members", "issuers"],
 )
-def test_a_list_waits_for_nobody(parts: Services, read: Callable[[Database], Any]) -> None:
-    with parts.database.write() as session:
+def test_a_list_waits_for_nobody(services: Services, read: Callable[[Database], Any]) -> None:
+    with services.database.write() as session:
         session.execute(select(Organization).with_for_update()).all()
-        reading = Run(lambda: read(parts.database)("acme"))
+        reading = Run(lambda: read(services.database)("acme"))
         assert isinstance(reading.end(), list | tuple)
 
 
 CHANGES: dict[str, Callable[[Services, Any], object]] = {
-    "project": lambda parts, clock: Projects(parts.database, clock).add_project(OPERATOR, "acme", "late"),
-    "project member": lambda parts, clock: Projects(parts.database, clock).set_member(
+    "project": lambda services, clock: Projects(services.database, clock).add_project(
+        OPERATOR, "acme", "late"
+    ),
+    "project member": lambda services, clock: Projects(services.database, clock).set_member(
         OPERATOR, "mia@acme.example", "acme", "web", ProjectRole.VIEWER
     ),
-    "issuer": lambda parts, clock: TrustedIssuers(parts.database, clock).add_issuer(
+    "issuer": lambda services, clock: TrustedIssuers(services.database, clock).add_issuer(
         OPERATOR, NewIssuer("acme", "https://ci.example", "chainloop", {"sub": "a"})
     ),
 }
@@ -143,16 +145,16 @@ CHANGES: dict[str, Callable[[Services, Any], object]] = {
 
 @ON_BOTH
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_is_dated_after_its_wait(parts: Services, change: str) -> None:
+def test_a_change_is_dated_after_its_wait(services: Services, change: str) -> None:
     asked: list[datetime] = []
 
     def clock() -> datetime:
         asked.append(utc_now())
         return asked[-1]
 
-    with parts.database.write() as session:
+    with services.database.write() as session:
         session.execute(select(Organization).with_for_update()).all()
-        changing = Run(lambda: CHANGES[change](parts, clock))
+        changing = Run(lambda: CHANGES[change](services, clock))
         assert changing.waits()
         assert asked == []
     assert not isinstance(changing.end(), Exception)
@@ -160,12 +162,12 @@ def test_a_change_is_dated_after_its_wait(parts: Services, change: str) -> None:
 
 
 @pytest.fixture
-def idle(parts: Services) -> Services:
+def idle(services: Services) -> Services:
     """Tokens that the sweep takes."""
-    with parts.database.write() as session:
+    with services.database.write() as session:
         session.execute(update(Organization).values(api_token_max_days_inactive=1))
         session.execute(update(APIToken).values(last_used_at=datetime.now(UTC) - timedelta(days=5)))
-    return parts
+    return services
 
 
 @ON_BOTH

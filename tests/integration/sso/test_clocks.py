@@ -44,8 +44,8 @@ def way_back(browser: FlaskClient) -> str:
     answer = browser.post("/auth/sso", data=form)
     found = link_of(answer)  # type: ignore[arg-type] # Flask's answer has a text, too
     with http_client() as other:
-        parts = urlsplit(other.get(found).headers["location"])
-    return f"{parts.path}?{parts.query}"
+        address = urlsplit(other.get(found).headers["location"])
+    return f"{address.path}?{address.query}"
 
 
 @pytest.mark.parametrize(("off", "age", "status"), [(4, 9, 303), (4, 11, 400), (-4, 11, 400)])
@@ -53,10 +53,10 @@ def test_ten_minutes_are_ten_minutes_of_the_database(
     settings: ServerSettings, monkeypatch: pytest.MonkeyPatch, off: int, age: int, status: int
 ) -> None:
     monkeypatch.setattr("app.server.core.services.utc_now", lambda: utc_now() + timedelta(minutes=off))
-    parts = build_services(settings)
-    with closing(parts.database):
-        browser = make_app(parts, URL).test_client()
+    services = build_services(settings)
+    with closing(services.database):
+        browser = make_app(services, URL).test_client()
         back = way_back(browser)
-        with parts.database.write() as session:
+        with services.database.write() as session:
             session.execute(update(PendingSignIn).values(created_at=utc_now() - timedelta(minutes=age)))
         assert browser.get(back).status_code == status

@@ -44,7 +44,7 @@ def clocks() -> Clocks:
 
 
 @pytest.fixture
-def parts(tmp_path: Path, clocks: Clocks) -> Iterator[Services]:
+def services(tmp_path: Path, clocks: Clocks) -> Iterator[Services]:
     made = build_services(ServerSettings(data=tmp_path), clocks.now)
     sample_data.seed(made)
     yield made
@@ -52,35 +52,35 @@ def parts(tmp_path: Path, clocks: Clocks) -> Iterator[Services]:
 
 
 @pytest.fixture
-def sweeper(parts: Services, clocks: Clocks) -> Sweeper:
+def sweeper(services: Services, clocks: Clocks) -> Sweeper:
     guard = ClockGuard(clocks.monotonic)
     guard.drift(clocks.now())
-    return Sweeper(parts.sweep, HOUR, parts.metrics, guard)
+    return Sweeper(services.sweep, HOUR, services.metrics, guard)
 
 
-def alive(parts: Services) -> int:
-    with parts.database.read() as session:
+def alive(services: Services) -> int:
+    with services.database.read() as session:
         return len(session.scalars(select(APIToken.id).where(APIToken.revoked_at.is_(None))).all())
 
 
 @pytest.mark.parametrize("step", [timedelta(days=365), timedelta(days=-365), 61 * MINUTE, -61 * MINUTE])
 def test_a_round_after_a_step_of_the_clock_is_held_and_says_so(
-    parts: Services, sweeper: Sweeper, clocks: Clocks, step: timedelta, caplog: pytest.LogCaptureFixture
+    services: Services, sweeper: Sweeper, clocks: Clocks, step: timedelta, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = alive(parts)
+    before = alive(services)
     clocks.go_on(HOUR)
     clocks.wall += step
     with caplog.at_level(logging.WARNING, "loopin.server"):
         logging.getLogger("loopin.server").addHandler(caplog.handler)
         assert sweeper.round() is None
         logging.getLogger("loopin.server").removeHandler(caplog.handler)
-    assert alive(parts) == before
+    assert alive(services) == before
     assert [record.getMessage() for record in caplog.records][-1] == "sweep.held"
-    assert b'loopin_sweep_rounds_total{outcome="held"} 1.0' in parts.metrics.text()
+    assert b'loopin_sweep_rounds_total{outcome="held"} 1.0' in services.metrics.text()
 
 
 def test_a_clock_that_is_put_right_again_costs_one_more_round_and_no_token(
-    parts: Services, sweeper: Sweeper, clocks: Clocks
+    services: Services, sweeper: Sweeper, clocks: Clocks
 ) -> None:
     clocks.wall += timedelta(days=365)
     assert sweeper.round() is None
@@ -91,25 +91,25 @@ def test_a_clock_that_is_put_right_again_costs_one_more_round_and_no_token(
     assert sweeper.round() == 4
 
 
-def sessions(parts: Services) -> int:
-    with parts.database.read() as session:
+def sessions(services: Services) -> int:
+    with services.database.read() as session:
         return session.scalar(select(func.count()).select_from(LoginSession)) or 0
 
 
-def test_tidying_is_held_after_a_step_of_the_clock_as_well(parts: Services, clocks: Clocks) -> None:
-    with parts.database.write() as session:
+def test_tidying_is_held_after_a_step_of_the_clock_as_well(services: Services, clocks: Clocks) -> None:
+    with services.database.write() as session:
         user = session.scalars(select(User.id)).first()
         for left in (timedelta(days=1), -timedelta(days=1)):
             session.add(LoginSession(user_id=user, created_at=NOW, expires_at=NOW + left))
-    tidier = Tidier(parts.cleanup, ClockGuard(clocks.monotonic))
+    tidier = Tidier(services.cleanup, ClockGuard(clocks.monotonic))
     tidier.round()
-    assert sessions(parts) == 1
+    assert sessions(services) == 1
     clocks.wall += timedelta(days=365)
     tidier.round()
-    assert sessions(parts) == 1, "a clock that is set forward ends no session"
+    assert sessions(services) == 1, "a clock that is set forward ends no session"
     clocks.go_on(HOUR)
     tidier.round()
-    assert sessions(parts) == 0
+    assert sessions(services) == 0
 
 
 @pytest.mark.parametrize("step", [timedelta(0), 59 * MINUTE, -59 * MINUTE])
@@ -124,9 +124,9 @@ def test_hours_that_pass_on_both_clocks_are_no_step(sweeper: Sweeper, clocks: Cl
     assert sweeper.round() is not None
 
 
-def test_the_figures_of_a_round_are_told(parts: Services, sweeper: Sweeper) -> None:
+def test_the_figures_of_a_round_are_told(services: Services, sweeper: Sweeper) -> None:
     assert sweeper.round() == 4
-    told = parts.metrics.text().decode()
+    told = services.metrics.text().decode()
     assert "loopin_sweep_last_revoked 4.0" in told
     assert "loopin_sweep_revoked_total 4.0" in told
     last = next(line for line in told.splitlines() if line.startswith("loopin_sweep_last_run"))
@@ -134,6 +134,6 @@ def test_the_figures_of_a_round_are_told(parts: Services, sweeper: Sweeper) -> N
     assert "acme" not in told
 
 
-def test_a_sweep_that_is_told_to_stop_leaves_the_rest_for_the_next(parts: Services) -> None:
-    assert list(parts.sweep.batches(stopped=lambda: True)) == []
-    assert len(parts.sweep.run()) == 4
+def test_a_sweep_that_is_told_to_stop_leaves_the_rest_for_the_next(services: Services) -> None:
+    assert list(services.sweep.batches(stopped=lambda: True)) == []
+    assert len(services.sweep.run()) == 4
