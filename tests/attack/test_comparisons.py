@@ -22,7 +22,7 @@ SECRETS = re.compile(
     r"secret|token|bearer|passw|digest|hash|signature|nonce|verifier|challenge|cookie|csrf|jwt"
 )
 ALLOWED = {
-    "digest(value) == successor_hash": "hashes of what only the server can make",
+    "hash_secret(value) == successor_hash": "hashes of what only the server can make",
     "self.token_endpoint_auth_method == method": "the name of a method, which is public",
 }
 

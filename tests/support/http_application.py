@@ -26,7 +26,7 @@ SCOPE: dict[str, Any] = {
 class FakeReadiness:
     """Always ready."""
 
-    ended = False
+    stopping = False
 
     async def ready(self) -> bool:
         """True."""

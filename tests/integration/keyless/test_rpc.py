@@ -228,7 +228,7 @@ def test_an_issuer_that_does_not_answer_holds_few_threads(
     organization: Organization, issuer: Issuer, trust: Trust, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over HTTP, where each request has one."""
-    monkeypatch.setattr(federation, "AT_ONCE", 1)
+    monkeypatch.setattr(federation, "MAX_VERIFYING", 1)
     monkeypatch.setattr(federation, "PATIENCE", 0.0)
     verify = federation.JobVerifier(organization.database, ServerSettings(tmp_path), utc_now)
     trust()

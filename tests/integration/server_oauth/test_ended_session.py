@@ -17,10 +17,10 @@ from tests.support.server import csrf_of
 
 NEW = {"new": "four-random-words-1", "again": "four-random-words-1", "current": "not-real"}
 CHANGES = {
-    "/account/keys": (APIKeys, "do", {}, "/account/keys"),
-    "/account/keys/delete": (APIKeys, "do", {}, "/account/keys"),
+    "/account/keys": (APIKeys, "create_key", {}, "/account/keys"),
+    "/account/keys/delete": (APIKeys, "delete_key", {}, "/account/keys"),
     "/account/sessions": (OwnAccess, "end_others", {"others": "all"}, "/account/sessions"),
-    "/account/password": (Sessions, "do", NEW, "/account/password"),
+    "/account/password": (Sessions, "change_password", NEW, "/account/password"),
 }
 
 
