@@ -8,7 +8,7 @@ statements, so that a pooler such as pgbouncer may give each transaction another
 """
 
 import logging
-import random
+import secrets
 import sqlite3
 import threading
 import time
@@ -73,9 +73,8 @@ _SQLITE_NOW = func.strftime("%Y-%m-%d %H:%M:%f", "now", type_=UTCDateTime)
 class Database:
     """Hands out sessions: `read()` never writes, `write()` commits at its end or not at all.
 
-    Both raise NoDatabase while it cannot be used. It opens up to `connections` at once, and
-    `writers` transactions that write. `fixed` is a clock
-    for tests, in place of the database's.
+    Both raise NoDatabase while it cannot be used. It opens up to `connections` at once, and `writers`
+    transactions that write. `fixed` is a clock for tests, in place of the database's.
     """
 
     def __init__(
@@ -149,7 +148,7 @@ class Database:
                 return work(session)
         except Conflict:
             # Whoever waits for the rows that were given up must have them before they are taken again.
-            time.sleep(random.uniform(*_BACK_OFF))  # noqa: S311 - no secret
+            time.sleep(secrets.SystemRandom().uniform(*_BACK_OFF))
             with self.write() as session:
                 return work(session)
 
