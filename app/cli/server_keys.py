@@ -48,7 +48,7 @@ def create(path: Path) -> None:
     with require_server_extra():
         from app.server.core import key_ring
 
-        key_ring.create(path)
+        key_ring.create_ring(path)
     show(f"Made {path}. Keep a copy: without it nobody stays signed in and no API token works.")
 
 
@@ -61,7 +61,7 @@ def add(file: Path | None, **place: Any) -> None:
     with require_server_extra(), _audit_trail(file, place) as record:
         from app.server.core import audit, key_ring
 
-        _, key = key_ring.add(path)
+        _, key = key_ring.add_key(path)
         record(audit.SIGNING_KEY_ADD, str(key.kid))
     show(f"Key {key.kid} verifies. {_AFTERWARDS}")
     show(f"When all of them have read it, let it sign: loopin server keys rotate --kid {key.kid}")
@@ -77,7 +77,7 @@ def rotate(kid: str, file: Path | None, **place: Any) -> None:
     with require_server_extra(), _audit_trail(file, place) as record:
         from app.server.core import audit, key_ring
 
-        ring = key_ring.rotate(path, kid)
+        ring = key_ring.rotate_keys(path, kid)
         record(audit.SIGNING_KEY_ROTATE, str(ring.signing.kid))
     show(f"Key {ring.signing.kid} signs, {plural(len(ring.keys) - 1, 'other key')} in {path} verify.")
     show(_AFTERWARDS)
@@ -93,7 +93,7 @@ def retire(kid: str, file: Path | None, **place: Any) -> None:
     with require_server_extra(), _audit_trail(file, place) as record:
         from app.server.core import audit, key_ring
 
-        key_ring.retire(path, kid)
+        key_ring.retire_key(path, kid)
         record(audit.SIGNING_KEY_RETIRE, kid)
     show(f"Key {kid} is out of {path}. {_AFTERWARDS}")
 
@@ -108,7 +108,7 @@ def list_(data: Path | None, file: Path | None, as_json: bool) -> None:
     with require_server_extra():
         from app.server.core import key_ring
 
-        _print(key_ring.read(path), as_json)
+        _print(key_ring.read_ring(path), as_json)
 
 
 def _print(ring: "KeyRing", as_json: bool) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -86,57 +87,33 @@ class APIKeys:
     def create_key(self, browser: SignedInBrowser, team_id: UUID | None, address: str) -> str:
         """Return the new key of the person, or of a team: it is shown once and stored as a hash."""
         key = new_secret(KEY_PREFIX)
-
-        def create(session: Session) -> None:
-            owner = self._lock_owner(session, browser, team_id)
-            now = self._clock()
-            end_keys(session, now, owner.keys)
-            add_key(session, key, owner.user_id, team_id, now)
-            audit.record(session, owner.actor(address), now, owner.event(KEY_CREATE))
-
-        self._database.transact(create)
+        self._database.transact(partial(self._replace_key, browser, team_id, address, key))
         return key
 
     def delete_key(self, browser: SignedInBrowser, team_id: UUID | None, address: str) -> None:
         """From the next request on nobody can use it. Raises NotFound where there is none."""
+        self._database.transact(partial(self._replace_key, browser, team_id, address, ""))
 
-        def delete(session: Session) -> None:
-            owner = self._lock_owner(session, browser, team_id)
-            now = self._clock()
-            if not end_keys(session, now, owner.keys):
-                raise NotFound("there is no key")
-            audit.record(session, owner.actor(address), now, owner.event(KEY_DELETE))
+    def _replace_key(
+        self, browser: SignedInBrowser, team_id: UUID | None, address: str, key: str, session: Session
+    ) -> None:
+        """End the key that there is, and store `key` unless it is empty.
 
-        self._database.transact(delete)
-
-    def _lock_owner(self, session: Session, browser: SignedInBrowser, team_id: UUID | None) -> "_KeyOwner":
-        """Two that change the same key at the same time take turns."""
+        The row of the person or the team is locked: two that change the same key take turns.
+        """
         user = lock_signed_in_user(
             session, browser.person.id, browser.session_id, self._clock, writes_user=team_id is None
         )
         organization_id, name = _lock_team(session, user.id, team_id) if team_id else (None, user.email)
-        return _KeyOwner(user.id, user.email, team_id, organization_id, name)
-
-
-@dataclass(frozen=True, slots=True)
-class _KeyOwner:
-    """Whose key is about to change: the person's, or that of a team which they manage."""
-
-    user_id: UUID
-    email: str
-    team_id: UUID | None
-    organization_id: UUID | None
-    name: str
-
-    @property
-    def keys(self) -> ColumnElement[bool]:
-        return is_own_key(self.user_id) if self.team_id is None else APIKey.team_id == self.team_id
-
-    def actor(self, address: str) -> audit.Actor:
-        return audit.Actor("person", self.user_id, self.email, address)
-
-    def event(self, action: str) -> audit.Event:
-        return audit.Event(action, self.organization_id, self.team_id or self.user_id, self.name)
+        now = self._clock()
+        ended = end_keys(session, now, APIKey.team_id == team_id if team_id else is_own_key(user.id))
+        if key:
+            add_key(session, key, user.id, team_id, now)
+        elif not ended:
+            raise NotFound("there is no key")
+        action = KEY_CREATE if key else KEY_DELETE
+        event = audit.Event(action, organization_id, team_id or user.id, name)
+        audit.record(session, audit.Actor.person(user, address), now, event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class KeyRing:
     `path` is the file that `reload` reads again.
     """
 
-    keys: tuple[OctKey, ...]
+    keys: tuple[OctKey, ...] = field(repr=False)
     id: str = ""
     path: Path | None = None
 
@@ -63,7 +63,7 @@ class KeyRing:
         """Read the file again; the keys in use stay when it is no good."""
         assert self.path is not None
         try:
-            ring = read(self.path)
+            ring = read_ring(self.path)
         except Failed as error:
             log.failure("keys.not_reloaded", error)
             return
@@ -103,17 +103,17 @@ def open_ring(folder: Path, path: Path | None) -> KeyRing:
         raise UsageError(
             f"there are no signing keys in {path}", hint=f"create them: loopin server keys create {path}"
         )
-    return read(path)
+    return read_ring(path)
 
 
-def create(path: Path) -> KeyRing:
+def create_ring(path: Path) -> KeyRing:
     """Make a ring in a new file; raise AlreadyExists rather than replace one."""
     if path.exists() or not _create(path):
         raise AlreadyExists(f"{path} is there already", hint="a new key in front: loopin server keys rotate")
-    return read(path)
+    return read_ring(path)
 
 
-def add(path: Path) -> tuple[KeyRing, OctKey]:
+def add_key(path: Path) -> tuple[KeyRing, OctKey]:
     """Add a key that verifies and does not sign yet; return it with the ring.
 
     With it every host knows the key before the first one signs with it.
@@ -122,7 +122,7 @@ def add(path: Path) -> tuple[KeyRing, OctKey]:
     return _change(path, lambda ring: (ring.signing, key, *ring.keys[1:])), key
 
 
-def rotate(path: Path, kid: str = "") -> KeyRing:
+def rotate_keys(path: Path, kid: str = "") -> KeyRing:
     """Put a new key in front, or the one of that id; the others go on verifying.
 
     A reader sees the old file or the new one. Raises NotFound.
@@ -135,7 +135,7 @@ def rotate(path: Path, kid: str = "") -> KeyRing:
     return _change(path, rotated)
 
 
-def retire(path: Path, kid: str) -> KeyRing:
+def retire_key(path: Path, kid: str) -> KeyRing:
     """Remove a key: what it signed is refused. Raises NotFound; the key that signs cannot be retired."""
 
     def without(ring: KeyRing) -> tuple[OctKey, ...]:
@@ -166,7 +166,7 @@ def load_or_create(folder: Path) -> KeyRing:
         path.stat()
     except OSError:
         _create(path)
-    return read(path)
+    return read_ring(path)
 
 
 def _create(path: Path) -> bool:
@@ -196,7 +196,7 @@ def _serialize(ring: KeyRing) -> str:
 def _change(path: Path, new_keys: Callable[[KeyRing], tuple[OctKey, ...]]) -> KeyRing:
     """Replace the keys by those that `new_keys` returns; of two at once, one waits for the other."""
     with _write_errors(path), _lock(path):
-        ring = read(path)
+        ring = read_ring(path)
         ring = replace(ring, keys=new_keys(ring), id=ring.name)
         draft = _draft(path, _serialize(ring))
         try:
@@ -256,7 +256,7 @@ def _draft(path: Path, text: str) -> Path:
     return draft
 
 
-def read(path: Path) -> KeyRing:
+def read_ring(path: Path) -> KeyRing:
     """The ring in a file. Raises Failed when it cannot be read, is readable by others or is damaged."""
     try:
         content: dict[str, Any] = read_json(secret_files.read(path, "the signing keys"))

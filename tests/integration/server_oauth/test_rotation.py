@@ -50,12 +50,12 @@ def test_pages_are_signed_with_the_newest_key_and_open_ones_stay_good(services: 
     path, old = services.key_ring.path, str(services.key_ring.signing.kid)
     assert path is not None
     before, forgotten = Page(app), Page(app)
-    key_ring.rotate(path)
+    key_ring.rotate_keys(path)
     services.key_ring.reload()
     after = Page(app)
     assert before.send() == READ
     assert after.send() == READ
-    key_ring.retire(path, old)
+    key_ring.retire_key(path, old)
     services.key_ring.reload()
     assert forgotten.send() == STALE
     assert after.send() == READ
@@ -64,8 +64,8 @@ def test_pages_are_signed_with_the_newest_key_and_open_ones_stay_good(services: 
 def test_a_cookie_keeps_its_name_through_a_rotation_and_a_restart(services: Services, app: Flask) -> None:
     path, old = services.key_ring.path, str(services.key_ring.signing.kid)
     assert path is not None
-    key_ring.rotate(path)
-    key_ring.retire(path, old)
+    key_ring.rotate_keys(path)
+    key_ring.retire_key(path, old)
     again = build_services(services.settings)
     try:
         names = [made.config["SESSION_COOKIE_NAME"] for made in (app, make_app(again, "http://127.0.0.1:1"))]

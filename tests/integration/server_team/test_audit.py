@@ -376,11 +376,11 @@ def test_an_id_is_not_given_twice(database: Database, tmp_path: Path) -> None:
 
 def test_a_rotation_and_a_retirement_of_keys_are_in_the_trail(run: Run, data: Path, place: list[str]) -> None:
     ring = data / key_ring.FILE_NAME
-    old = str(key_ring.read(ring).signing.kid)
+    old = str(key_ring.read_ring(ring).signing.kid)
     where = [] if place[0] == "--data" else ["--signing-key-file", str(ring)]
     assert run("keys", "rotate", *where).works().err == ""
     run("keys", "retire", "--kid", old, *where).works()
-    new = str(key_ring.read(ring).signing.kid)
+    new = str(key_ring.read_ring(ring).signing.kid)
     run("keys", "retire", "--kid", new, *where).fails(2, "signs new tokens")
     events = run("audit", "--json", "--since", "1h").works().json
     assert [(event["actor"]["kind"], event["action"], event["target"]["name"]) for event in events] == [
@@ -395,7 +395,7 @@ def test_keys_that_are_far_from_a_database_say_that_the_trail_does_not_have_it(
     ring = data / key_ring.FILE_NAME
     said = command("server", "keys", "rotate", "--signing-key-file", str(ring)).works()
     assert "The audit trail does not have this" in said.err
-    assert len(key_ring.read(ring).keys) == 2
+    assert len(key_ring.read_ring(ring).keys) == 2
     assert not (data / "loopin.db").exists(), "no database was made"
 
 
@@ -405,7 +405,7 @@ def test_keys_stay_when_the_database_that_was_named_cannot_be_used(command: Comm
     url.write_text("postgresql://loopin@127.0.0.1:1/loopin")
     place = ("--signing-key-file", str(ring), "--database-url-file", str(url))
     command("server", "keys", "rotate", *place).fails(5, "does not answer")
-    assert len(key_ring.read(ring).keys) == 1
+    assert len(key_ring.read_ring(ring).keys) == 1
 
 
 def test_a_role_that_a_provider_brings_is_in_the_trail(database: Database, data: Path) -> None:
