@@ -12,15 +12,8 @@ import click
 
 from app.cli.groups import Entry, LazyGroup
 from app.cli.output import show, stamp
-from app.cli.server_command import (
-    Output,
-    database_command,
-    operator,
-)
-from app.cli.server_options import (
-    database_options,
-    open_database,
-)
+from app.cli.server_command import Output, database_command, operator
+from app.cli.server_options import database_options, open_database
 from app.domain import durations, inputs
 from app.domain.errors import UsageError
 from app.domain.export import neutral

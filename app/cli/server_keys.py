@@ -11,9 +11,7 @@ from app.cli import server_config
 from app.cli.groups import Leaf
 from app.cli.options import debug_option
 from app.cli.output import show, show_json, table
-from app.cli.server_command import (
-    operator,
-)
+from app.cli.server_command import operator
 from app.cli.server_options import (
     database_options,
     default_data,

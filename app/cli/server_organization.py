@@ -16,9 +16,7 @@ from app.cli.server_command import (
     organization_filter,
     organization_option,
 )
-from app.cli.server_options import (
-    database_flags,
-)
+from app.cli.server_options import database_flags
 from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 
 if TYPE_CHECKING:

@@ -6,15 +6,8 @@ import click
 
 from app.cli.groups import Leaf
 from app.cli.output import in_table, show, table
-from app.cli.server_command import (
-    Output,
-    database_command,
-    json_object,
-)
-from app.cli.server_options import (
-    database_options,
-    open_database,
-)
+from app.cli.server_command import Output, database_command, json_object
+from app.cli.server_options import database_options, open_database
 from app.domain.text import plural
 
 if TYPE_CHECKING:

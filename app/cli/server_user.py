@@ -17,9 +17,7 @@ from app.cli.server_command import (
     new_password,
     operator,
 )
-from app.cli.server_options import (
-    database_flags,
-)
+from app.cli.server_options import database_flags
 from app.domain.errors import UsageError
 from app.domain.text import plural
 

@@ -8,12 +8,7 @@ from sqlalchemy import select
 from app.server import sample_data
 from app.server.core.api_keys import add_key
 from app.server.core.services import Services
-from app.server.persistence.models import (
-    APIKey,
-    Organization,
-    Team,
-    User,
-)
+from app.server.persistence.models import APIKey, Organization, Team, User
 
 API_KEY = "gum_demo_not_a_real_key_ada"
 TEAMS = ((sample_data.ORGANIZATION, ("growth", "support")), (sample_data.OTHER_ORGANIZATION, ("research",)))

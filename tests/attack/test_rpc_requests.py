@@ -100,7 +100,7 @@ def test_rfc4732_a_request_that_does_not_arrive_is_ended(
     own_target: ServerFactory, path: str, rest_of_it: bytes, status: bytes
 ) -> None:
     """DEADLINE_EXCEEDED or INVALID_ARGUMENT, long before its connection ends; nor does it hold up a stop."""
-    server = own_target(constants={"app.server.rpc.interceptor.ARRIVAL": 0.3})
+    server = own_target(constants={"app.server.rpc.interceptor.MESSAGE_TIMEOUT": 0.3})
     with speak_http2(server.grpc) as made:
         made.sendall(begin(1, path) + rest_of_it)
         received = b""

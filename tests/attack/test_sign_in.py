@@ -12,13 +12,10 @@ import pytest
 from sqlalchemy import event
 
 from app.domain.errors import NotSignedIn
-from app.server.core.accounts import (
-    Accounts,
-    NewUser,
-)
+from app.server.core.accounts import Accounts, NewUser
 from app.server.core.audit import Actor
 from app.server.core.passwords import Passwords
-from app.server.core.rate_limit import PER_ACCOUNT
+from app.server.core.rate_limit import MAX_PER_ACCOUNT
 from app.server.core.services import build_services
 from app.server.settings import ServerSettings
 from app.server.web.app import make_app
@@ -157,11 +154,11 @@ def test_rfc6749_10_10_guessing_is_stopped_alike_for_people_that_there_are_and_a
     viewer = organization.member("viewer")
     for email in (f"{uuid4().hex}@acme.example", viewer.email):
         statuses = []
-        for _ in range(PER_ACCOUNT + 1):
+        for _ in range(MAX_PER_ACCOUNT + 1):
             with browser_from(target) as browser:
                 answer = try_to_sign_in(browser, "/account/sign-in", email)
                 statuses.append(answer.status_code)
-        assert statuses == [401] * PER_ACCOUNT + [429]
+        assert statuses == [401] * MAX_PER_ACCOUNT + [429]
         assert 1 <= int(answer.headers["Retry-After"]) <= 15 * 60
         with browser_from(target) as browser:
             # Nor does the right password get through then: it would tell that it is right.

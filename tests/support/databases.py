@@ -34,10 +34,7 @@ def flags(data: Path) -> list[str]:
     """What a server in `data` must be told of its database; its keys stay in the folder."""
     if not (data / URL_FILE).exists():
         return []
-    from app.server.core.key_ring import (
-        FILE_NAME,
-        load_or_create,
-    )
+    from app.server.core.key_ring import FILE_NAME, load_or_create
 
     load_or_create(data)
     return ["--database-url-file", str(data / URL_FILE), "--signing-key-file", str(data / FILE_NAME)]

@@ -18,10 +18,7 @@ from flask.testing import FlaskClient
 from app.server import opaque_tokens, sample_data
 from app.server.clock import utc_now
 from app.server.persistence.engine import Database
-from app.server.persistence.models import (
-    OAuthClient,
-    Team,
-)
+from app.server.persistence.models import OAuthClient, Team
 from tests.support.http_client import http_client
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, csrf_of

@@ -11,16 +11,11 @@ import pytest
 
 from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 from app.server.clock import utc_now
-from app.server.core.accounts import (
-    Accounts,
-    NewUser,
-)
+from app.server.core.accounts import Accounts, NewUser
 from app.server.core.audit import Actor
 from app.server.core.memberships import Memberships
 from app.server.core.organizations import Organizations
-from app.server.core.projects import (
-    Projects,
-)
+from app.server.core.projects import Projects
 from app.server.persistence.engine import Database
 from tests.support import databases
 from tests.support.server import AccountServer, sign_in

@@ -13,14 +13,8 @@ from app.domain.organizations import PROJECT_SCOPED, ProjectRole, Role
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.core.api_keys import add_key
 from app.server.core.audit import Actor
-from app.server.core.services import (
-    Services,
-    build_services,
-)
-from app.server.core.trusted_issuers import (
-    NewIssuer,
-    TrustedIssuers,
-)
+from app.server.core.services import Services, build_services
+from app.server.core.trusted_issuers import NewIssuer, TrustedIssuers
 from app.server.persistence.models import (
     LoginSession,
     Membership,

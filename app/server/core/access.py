@@ -16,10 +16,7 @@ from app.domain.errors import NotFound
 from app.domain.text import clean
 from app.server.clock import Clock
 from app.server.core import audit
-from app.server.core.principals import (
-    Person,
-    lock_signed_in_user,
-)
+from app.server.core.principals import Person, lock_signed_in_user
 from app.server.persistence.engine import Database
 from app.server.persistence.models import (
     APIKey,

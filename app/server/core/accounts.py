@@ -13,12 +13,7 @@ from app.domain.errors import AlreadyExists, NotFound, UsageError
 from app.domain.text import clean
 from app.server.clock import Clock, utc_now
 from app.server.core import access, audit, rate_limit
-from app.server.core.access import (
-    AllowedProgram,
-    CreatedToken,
-    EndedAccess,
-    KeyDetails,
-)
+from app.server.core.access import AllowedProgram, CreatedToken, EndedAccess, KeyDetails
 from app.server.core.passwords import check_password, hash_password
 from app.server.core.principals import with_lock
 from app.server.persistence.engine import Database
@@ -158,7 +153,7 @@ class Accounts:
             user, now = find_user(session, email), self._clock()
             user.password_hash, user.updated_at = password_hash, now
             ended = access.end_all_access(session, user.id, now)
-            rate_limit.clear(session, user.email)
+            rate_limit.clear_failures(session, user.email)
             audit.record(session, by, now, _event(USER_RESET, user, ended))
             return ended
 
@@ -168,7 +163,7 @@ class Accounts:
         """Let a person try again after too many wrong passwords; return how many failures no longer count."""
         with self._database.write() as session:
             user = find_user(session, email)
-            cleared = rate_limit.clear(session, user.email)
+            cleared = rate_limit.clear_failures(session, user.email)
             details = {"failures": cleared}
             event = audit.Event(USER_UNLOCK, target_id=user.id, target_name=user.email, details=details)
             audit.record(session, by, self._clock(), event)

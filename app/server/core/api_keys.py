@@ -15,19 +15,9 @@ from app.domain.errors import AlreadyExists, NotFound, PermissionDenied
 from app.domain.organizations import ADMINISTRATORS, Role
 from app.server.clock import Clock, utc_now
 from app.server.core import audit
-from app.server.core.access import (
-    KEY_DELETE,
-    SignedInBrowser,
-    end_keys,
-    is_own_key,
-)
+from app.server.core.access import KEY_DELETE, SignedInBrowser, end_keys, is_own_key
 from app.server.core.organizations import find_organization
-from app.server.core.principals import (
-    DENIED,
-    Person,
-    lock_signed_in_user,
-    with_lock,
-)
+from app.server.core.principals import DENIED, Person, lock_signed_in_user, with_lock
 from app.server.opaque_tokens import KEY_PREFIX, hash_secret, new_secret
 from app.server.persistence.engine import Database
 from app.server.persistence.models import APIKey, Membership, Organization, Team

@@ -26,10 +26,7 @@ from app.server.core.principals import (
     require_permission,
     with_lock,
 )
-from app.server.core.token_signing import (
-    APITokenClaims,
-    TokenSigner,
-)
+from app.server.core.token_signing import APITokenClaims, TokenSigner
 from app.server.persistence.engine import Database
 from app.server.persistence.models import APIToken, Project, ProjectMembership
 

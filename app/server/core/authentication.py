@@ -20,11 +20,7 @@ from app.server.core.principals import (
     UserPrincipal,
     require_active,
 )
-from app.server.core.token_signing import (
-    INVALID,
-    TokenSigner,
-    VerifiedToken,
-)
+from app.server.core.token_signing import INVALID, TokenSigner, VerifiedToken
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import NotWritable
 from app.server.persistence.models import APIToken, LoginSession, Membership, Organization, User

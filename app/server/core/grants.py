@@ -24,11 +24,7 @@ from app.server.clock import Clock
 from app.server.core import audit
 from app.server.core.access import GRANT_END
 from app.server.core.key_ring import KeyRing
-from app.server.core.principals import (
-    Person,
-    lock_signed_in_user,
-    with_lock,
-)
+from app.server.core.principals import Person, lock_signed_in_user, with_lock
 from app.server.opaque_tokens import REFRESH_PREFIX, hash_secret
 from app.server.persistence.models import OAuthClient, OAuthCode, OAuthGrant, OAuthToken, User
 from app.server.settings import GRANT_LIFE

@@ -11,10 +11,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import InvalidInput, NotSignedIn, PermissionDenied
 from app.server.clock import Clock
 from app.server.core.authentication import RECORD_USE_EVERY
-from app.server.core.grants import (
-    ACCESS,
-    API_SCOPE,
-)
+from app.server.core.grants import ACCESS, API_SCOPE
 from app.server.core.principals import read_id
 from app.server.opaque_tokens import KEY_PREFIX, hash_secret
 from app.server.persistence.engine import Database

@@ -26,10 +26,7 @@ from app.domain.errors import InvalidInput, NotFound, NotSignedIn, PermissionDen
 from app.domain.organizations import ADMINISTRATORS, PROJECT_SCOPED, ProjectRole, Role
 from app.server.clock import Clock
 from app.server.core import audit
-from app.server.core.token_signing import (
-    EXPIRED,
-    INVALID,
-)
+from app.server.core.token_signing import EXPIRED, INVALID
 from app.server.persistence.models import APIToken, LoginSession, Membership, Organization, User
 
 DENIED = "operation not allowed"

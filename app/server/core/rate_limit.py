@@ -19,10 +19,10 @@ from app.server.addresses import counted_network
 from app.server.persistence.models import LoginAttempt
 
 WINDOW = timedelta(minutes=15)
-PER_ACCOUNT = 10
-PER_ADDRESS = 40
+MAX_PER_ACCOUNT = 10
+MAX_PER_NETWORK = 40
 # 128 bits of the hash of an account, in hex.
-_COMMON = 32
+_PREFIX_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,10 @@ class Attempt:
         Both hashes of an account begin alike, so that its failures in every browser can be found.
         """
         if not self.browser:
-            return _hashed(self.account)
-        return _hashed(self.account)[:_COMMON] + _hashed(f"{self.account}\0{self.browser}")[_COMMON:]
+            return _hash(self.account)
+        return (
+            _hash(self.account)[:_PREFIX_LENGTH] + _hash(f"{self.account}\0{self.browser}")[_PREFIX_LENGTH:]
+        )
 
     @property
     def network(self) -> str:
@@ -49,12 +51,12 @@ class Attempt:
         return counted_network(self.address)
 
 
-def begin(session: Session, attempt: Attempt, now: datetime) -> UUID:
-    """Count this try, or raise RateLimited with the seconds until there is room again."""
+def count_attempt(session: Session, attempt: Attempt, now: datetime) -> UUID:
+    """Count this try, or raise RateLimited with the seconds until the next one is allowed."""
     _lock_counters(session, attempt.key, attempt.network)
     waits = (
-        _wait(session, LoginAttempt.account == attempt.key, PER_ACCOUNT, now),
-        _wait(session, LoginAttempt.address == attempt.network, PER_ADDRESS, now),
+        _seconds_to_wait(session, LoginAttempt.account == attempt.key, MAX_PER_ACCOUNT, now),
+        _seconds_to_wait(session, LoginAttempt.address == attempt.network, MAX_PER_NETWORK, now),
     )
     if seconds := max(waits):
         raise RateLimited("too many attempts to sign in", retry_after=seconds)
@@ -74,37 +76,39 @@ def _lock_counters(session: Session, *keys: str) -> None:
         session.execute(select(func.pg_advisory_xact_lock(number)))
 
 
-def succeed(session: Session, attempt: UUID) -> None:
+def mark_succeeded(session: Session, attempt: UUID) -> None:
     """The password was right: this try no longer counts."""
     session.execute(update(LoginAttempt).where(LoginAttempt.id == attempt).values(succeeded=True))
 
 
-def fail(session: Session, attempt: UUID) -> None:
+def mark_failed(session: Session, attempt: UUID) -> None:
     """Nobody is called so: a write like the one for somebody who is here, so that both take as long."""
     session.execute(update(LoginAttempt).where(LoginAttempt.id == attempt).values(succeeded=False))
 
 
-def clear(session: Session, account: str) -> int:
+def clear_failures(session: Session, account: str) -> int:
     """Let the account's failures count for it no more, in any browser; return how many there were.
 
     They go on counting for the networks that they came from. A try that is being decided at this moment is
     left alone: waiting for it could be a deadlock.
     """
-    failed = LoginAttempt.account.startswith(_hashed(account)[:_COMMON]) & LoginAttempt.succeeded.is_(False)
+    failed = LoginAttempt.account.startswith(_hash(account)[:_PREFIX_LENGTH]) & LoginAttempt.succeeded.is_(
+        False
+    )
     ids = session.scalars(select(LoginAttempt.id).where(failed).with_for_update(skip_locked=True)).all()
     session.execute(update(LoginAttempt).where(LoginAttempt.id.in_(ids)).values(account=""))
     return len(ids)
 
 
-def _wait(session: Session, same: ColumnElement[bool], limit: int, now: datetime) -> float:
+def _seconds_to_wait(session: Session, same: ColumnElement[bool], limit: int, now: datetime) -> float:
     counted = (same, LoginAttempt.at > now - WINDOW, LoginAttempt.succeeded.is_(False))
     if (session.scalar(select(func.count()).select_from(LoginAttempt).where(*counted)) or 0) < limit:
         return 0.0
-    # There is room again when the newest but `limit` - 1 has left the window.
+    # The next one is allowed when the newest but `limit` - 1 has left the window.
     newest = select(LoginAttempt.at).where(*counted).order_by(LoginAttempt.at.desc())
     oldest = session.scalar(newest.offset(limit - 1).limit(1)) or now
     return max((oldest + WINDOW - now).total_seconds(), 1.0)
 
 
-def _hashed(text: str) -> str:
+def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()

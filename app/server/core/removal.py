@@ -23,11 +23,7 @@ from app.server.clock import Clock, utc_now
 from app.server.core import access, audit
 from app.server.core.access import CreatedToken
 from app.server.core.accounts import find_user
-from app.server.core.memberships import (
-    MEMBERSHIP_REMOVE,
-    has_owner,
-    select_oldest_as_current,
-)
+from app.server.core.memberships import MEMBERSHIP_REMOVE, has_owner, select_oldest_as_current
 from app.server.core.organizations import find_organization
 from app.server.core.principals import with_lock
 from app.server.core.projects import MEMBER_REMOVE, find_project

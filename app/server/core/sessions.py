@@ -78,7 +78,7 @@ class Sessions:
             raise PermissionDenied(PASSWORDS_OFF)
         account = account_of(email)
         with self._database.write() as session:
-            attempt = rate_limit.begin(
+            attempt = rate_limit.count_attempt(
                 session, rate_limit.Attempt(account, address, browser), self._database.now(session)
             )
             user = session.scalar(select(User).where(User.email == account, User.disabled_at.is_(None)))
@@ -139,7 +139,7 @@ class Sessions:
             if self._passwords_off or not user.password_hash:
                 raise PermissionDenied(NO_PASSWORD)
             verified = user.password_hash
-            attempt = rate_limit.begin(
+            attempt = rate_limit.count_attempt(
                 session, rate_limit.Attempt(user.email, address, known), self._database.now(session)
             )
         # Outside a transaction: the hashes take long, and nobody should wait for them.
@@ -159,7 +159,7 @@ class Sessions:
             same = select(User.id).where(User.id == user.id, User.password_hash == verified)
             if session.scalar(same) is None:
                 raise NotSignedIn(WRONG_CREDENTIALS)
-            rate_limit.succeed(session, attempt)
+            rate_limit.mark_succeeded(session, attempt)
             now, here = self._clock(), browser.session_id
             user.password_hash, user.updated_at = password_hash, now
             ended = EndedAccess(
@@ -193,14 +193,14 @@ class Sessions:
                 raise NotSignedIn(WRONG_CREDENTIALS)
             if new_hash:
                 current.password_hash = new_hash
-            rate_limit.succeed(session, attempt)
+            rate_limit.mark_succeeded(session, attempt)
             row = open_session(session, current, address, self._clock(), life)
         return describe_session(self._signer, user, row)
 
     def _record_failure(self, user: User | None, attempt: UUID, address: str) -> None:
         with self._database.write() as session:
             if user is None:
-                rate_limit.fail(session, attempt)
+                rate_limit.mark_failed(session, attempt)
                 return
             event = audit.Event(audit.LOGIN_FAILED)
             audit.record(session, audit.Actor.person(user, address), self._clock(), event)
@@ -212,7 +212,7 @@ class Sessions:
             yield
         except Busy:
             with self._database.write() as session:
-                rate_limit.succeed(session, attempt)
+                rate_limit.mark_succeeded(session, attempt)
             raise
 
 

@@ -14,10 +14,7 @@ from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
 from app.domain import errors
-from app.server.core.principals import (
-    NoOrganization,
-    NotAMember,
-)
+from app.server.core.principals import NoOrganization, NotAMember
 from app.server.deadline import DeadlineExceeded
 from app.server.persistence.errors import TooManyWriters
 

@@ -25,32 +25,28 @@ from app.server import deadline, log
 from app.server.addresses import Network, client_address
 from app.server.bearer import bearer_in
 from app.server.core.authentication import Authentication
-from app.server.core.principals import (
-    DENIED,
-    Principal,
-)
-from app.server.core.trusted_issuers import (
-    JobVerifier,
-    is_foreign,
-)
+from app.server.core.principals import DENIED, Principal
+from app.server.core.trusted_issuers import JobVerifier, is_foreign
 from app.server.deadline import Deadline, DeadlineExceeded
 from app.server.executor import FairExecutor
 from app.server.limits import Busy
 from app.server.rpc.errors import Unserved, abort, status_of
 
 PREFIX = "/controlplane.v1."
-OPEN = frozenset({"/controlplane.v1.StatusService/Infoz", "/controlplane.v1.StatusService/Statusz"})
-CURRENT = "/controlplane.v1.ContextService/Current"
+UNAUTHENTICATED = frozenset(
+    {"/controlplane.v1.StatusService/Infoz", "/controlplane.v1.StatusService/Statusz"}
+)
+CURRENT_METHOD = "/controlplane.v1.ContextService/Current"
 ORGANIZATION_KEY, FORWARDED_KEY = "chainloop-organization", "x-forwarded-for"
 # What one does about organizations works whatever became of the one that a caller has configured.
-EVERY_ORGANIZATION = frozenset(
+WITHOUT_ORGANIZATION = frozenset(
     {"/controlplane.v1.UserService/ListMemberships", "/controlplane.v1.OrganizationService/Create"}
 )
-PURPOSE = "this server signs people in, and manages organizations and API tokens; it does not serve"
+UNSERVED = "this server signs people in, and manages organizations and API tokens; it does not serve"
 # Of two values one reader takes the first and another the last.
-_ONCE = frozenset({"authorization", ORGANIZATION_KEY})
+_SINGLE_KEYS = frozenset({"authorization", ORGANIZATION_KEY})
 # Seconds for the message of a call.
-ARRIVAL = 10.0
+MESSAGE_TIMEOUT = 10.0
 # How many streams may be open. Each ends with its connection at the latest.
 MAX_STREAMS = 100
 _P = ParamSpec("_P")
@@ -60,10 +56,10 @@ _Serve = Callable[[Any, Any], Any]
 
 
 class RunForCaller(Protocol):
-    """Runs a use case for the principal of the call under way, in a worker."""
+    """Runs a method of a service for the principal of the call under way, in a worker."""
 
     async def __call__(
-        self, use_case: Callable[Concatenate[Principal, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+        self, service: Callable[Concatenate[Principal, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T: ...
 
 
@@ -95,11 +91,11 @@ class Interceptor(grpc.aio.ServerInterceptor):
         self._streams: set[asyncio.Timeout] = set()
 
     async def run(
-        self, use_case: Callable[Concatenate[Principal, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+        self, service: Callable[Concatenate[Principal, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
         """As RunForCaller says."""
         caller = _caller.get()
-        return await self._executor.run(caller.key, lambda: use_case(caller.load(), *args, **kwargs))
+        return await self._executor.run(caller.key, lambda: service(caller.load(), *args, **kwargs))
 
     def end_streams(self) -> None:
         """End what would stay open for ever, so that a stop need not wait for it."""
@@ -174,7 +170,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         with deadline.applies(until):
             try:
                 metadata = _metadata(context)
-                if method not in OPEN:
+                if method not in UNAUTHENTICATED:
                     _caller.set(await self._authenticate(method, metadata, context))
                 return await serve(request, context)
             except asyncio.CancelledError:
@@ -184,7 +180,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
     async def _refuse(self, method: str, _request: Any, _context: Any) -> NoReturn:
         await self.run(lambda _principal: None)
-        raise Unserved(f"{PURPOSE} {clean(method, 200)}")
+        raise Unserved(f"{UNSERVED} {clean(method, 200)}")
 
     async def _stream(self, serve: _Serve, request: Any, context: Any) -> None:
         if len(self._streams) >= MAX_STREAMS:
@@ -205,7 +201,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
     async def _authenticate(self, method: str, metadata: dict[str, str], context: Any) -> _Caller:
         bearer = bearer_in(metadata.get("authorization", ""))
-        organization = "" if method in EVERY_ORGANIZATION else metadata.get(ORGANIZATION_KEY, "")
+        organization = "" if method in WITHOUT_ORGANIZATION else metadata.get(ORGANIZATION_KEY, "")
         address = self._address(context)
         key = hashlib.sha256((bearer or address).encode("utf-8", "replace")).hexdigest()
         if not is_foreign(bearer):
@@ -214,7 +210,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
         job = await self._job_verifier.verify(
             Secret(bearer), organization, address, run=partial(self._executor.run, key)
         )
-        if method != CURRENT:
+        if method != CURRENT_METHOD:
             raise PermissionDenied(f"{DENIED}: a CI identity may only read its own context")
         return _Caller(key, lambda: job)
 
@@ -229,10 +225,10 @@ def _first_message(read: Callable[[bytes], Any], serve: _Serve) -> _Serve:
 
     async def receive(messages: AsyncIterator[bytes], context: Any) -> Any:
         try:
-            async with asyncio.timeout(ARRIVAL):
+            async with asyncio.timeout(MESSAGE_TIMEOUT):
                 data = await anext(messages, None)
         except TimeoutError:
-            raise DeadlineExceeded(f"the request did not arrive within {ARRIVAL:g} seconds") from None
+            raise DeadlineExceeded(f"the request did not arrive within {MESSAGE_TIMEOUT:g} seconds") from None
         if data is None:
             raise InvalidInput("this call takes one message")
         return await serve(read(data), context)
@@ -248,7 +244,7 @@ def _serialize(serializer: Callable[[Any], bytes], answer: Any) -> bytes:
 def _metadata(context: Any) -> dict[str, str]:
     metadata: dict[str, str] = {}
     for key, value in context.invocation_metadata() or ():
-        if key in metadata and key in _ONCE:
+        if key in metadata and key in _SINGLE_KEYS:
             raise InvalidInput(f"the call names more than one {key}")
         if isinstance(value, str):
             metadata[key] = value

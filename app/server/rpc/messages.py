@@ -8,15 +8,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from app.domain.errors import InvalidInput
 from app.domain.organizations import Role
 from app.proto.controlplane.v1 import api_token_pb2, organization_pb2, shared_pb2
-from app.server.core.api_tokens import (
-    ProjectReference,
-    TokenList,
-    TokenRow,
-)
-from app.server.core.principals import (
-    MembershipDetails,
-    TokenPrincipal,
-)
+from app.server.core.api_tokens import ProjectReference, TokenList, TokenRow
+from app.server.core.principals import MembershipDetails, TokenPrincipal
 from app.server.persistence.models import Organization, User
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -9,11 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import InvalidInput, LoopinError, NotSignedIn, PermissionDenied
 from app.server.bearer import bearer_in, challenge
-from app.server.core.gumloop import (
-    Bearer,
-    Caller,
-    Named,
-)
+from app.server.core.gumloop import Bearer, Caller, Named
 from app.server.core.services import Services
 from app.server.web.errors import INTERNAL, answer_errors
 

@@ -11,10 +11,7 @@ from datetime import timedelta
 from flask import Response, after_this_request, current_app, request
 from itsdangerous import BadSignature, TimestampSigner
 
-from app.server.core.key_ring import (
-    DerivedSecrets,
-    KeyRing,
-)
+from app.server.core.key_ring import DerivedSecrets, KeyRing
 
 LIFE = timedelta(days=180)
 _PURPOSE = "known browser"

@@ -10,13 +10,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from flask import g
 
 from app.server import opaque_tokens
-from app.server.core.grants import (
-    AUTH_METHODS,
-    Consent,
-    GrantStore,
-    IssuedCode,
-    IssuedToken,
-)
+from app.server.core.grants import AUTH_METHODS, Consent, GrantStore, IssuedCode, IssuedToken
 from app.server.core.principals import Person
 from app.server.persistence.models import OAuthClient
 

@@ -6,11 +6,7 @@ import pytest
 
 from app.server.clock import utc_now
 from app.server.core.audit import Actor
-from app.server.core.trusted_issuers import (
-    IssuerDetails,
-    NewIssuer,
-    TrustedIssuers,
-)
+from app.server.core.trusted_issuers import IssuerDetails, NewIssuer, TrustedIssuers
 from app.server.persistence.engine import Database
 from tests.support.issuer import Issuer, issuer
 from tests.support.organizations import Organization

@@ -19,10 +19,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from app.server.core.services import (
-    Services,
-    build_services,
-)
+from app.server.core.services import Services, build_services
 from app.server.persistence import engine
 from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings

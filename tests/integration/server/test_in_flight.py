@@ -19,37 +19,17 @@ from app.domain.organizations import Role
 from app.server import sample_data, sample_gumloop
 from app.server.core import audit
 from app.server.core.access import OwnAccess, SignedInBrowser
-from app.server.core.accounts import (
-    Accounts,
-)
-from app.server.core.api_keys import (
-    APIKeys,
-)
-from app.server.core.api_tokens import (
-    APITokens,
-    CreateTokenRequest,
-    ProjectReference,
-)
+from app.server.core.accounts import Accounts
+from app.server.core.api_keys import APIKeys
+from app.server.core.api_tokens import APITokens, CreateTokenRequest, ProjectReference
 from app.server.core.grants import GrantStore
-from app.server.core.key_ring import (
-    FILE_NAME,
-    load_or_create,
-)
-from app.server.core.memberships import (
-    Memberships,
-)
+from app.server.core.key_ring import FILE_NAME, load_or_create
+from app.server.core.memberships import Memberships
 from app.server.core.organizations import OrganizationSettings
 from app.server.core.passwords import Passwords
-from app.server.core.principals import (
-    JobPrincipal,
-    Person,
-    Principal,
-    UserPrincipal,
-)
-from app.server.core.rate_limit import PER_ACCOUNT
-from app.server.core.removal import (
-    Removal,
-)
+from app.server.core.principals import JobPrincipal, Person, Principal, UserPrincipal
+from app.server.core.rate_limit import MAX_PER_ACCOUNT
+from app.server.core.removal import Removal
 from app.server.core.services import Services, build_services
 from app.server.core.sessions import BrowserSessions, Sessions
 from app.server.limits import Busy
@@ -281,7 +261,7 @@ def busy() -> None:
 
 def test_a_password_that_nobody_could_look_at_does_not_count(services: Services) -> None:
     _, browser = signed_in(services)
-    for _ in range(PER_ACCOUNT):
+    for _ in range(MAX_PER_ACCOUNT):
         with pytest.raises(Busy):
             change_password(services, busy).change_password(browser, PASSWORD, NEW_PASSWORD, "")
     change_password(services).change_password(browser, PASSWORD, NEW_PASSWORD, "")

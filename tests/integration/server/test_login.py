@@ -15,7 +15,7 @@ from app.domain.errors import RateLimited
 from app.server.addresses import counted_network
 from app.server.clock import utc_now
 from app.server.core import rate_limit
-from app.server.core.rate_limit import PER_ADDRESS, Attempt
+from app.server.core.rate_limit import MAX_PER_NETWORK, Attempt
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server.conftest import Cast, client_of
 from tests.integration.server.test_tokens import claims_of
@@ -325,9 +325,9 @@ def test_addresses_of_one_ipv6_network_share_a_limit(organization: Organization)
 
     def fail(address: str) -> None:
         with database.write() as session:
-            rate_limit.begin(session, Attempt(f"{uuid4().hex}@acme.example", address), utc_now())
+            rate_limit.count_attempt(session, Attempt(f"{uuid4().hex}@acme.example", address), utc_now())
 
-    for number in range(PER_ADDRESS):
+    for number in range(MAX_PER_NETWORK):
         fail(f"{network}:{number:x}::1")
     with pytest.raises(RateLimited):
         fail(f"{network}:ffff:ffff:ffff:ffff")

@@ -15,20 +15,11 @@ from app.domain.tokens import ScopeFilter, StatusFilter
 from app.proto.controlplane.v1 import api_token_pb2 as tokens
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.core.api_tokens import (
-    APITokens,
-)
+from app.server.core.api_tokens import APITokens
 from app.server.core.key_ring import load_or_create
-from app.server.core.memberships import (
-    Memberships,
-)
-from app.server.core.principals import (
-    ActiveMembership,
-    UserPrincipal,
-)
-from app.server.core.projects import (
-    Projects,
-)
+from app.server.core.memberships import Memberships
+from app.server.core.principals import ActiveMembership, UserPrincipal
+from app.server.core.projects import Projects
 from app.server.core.sessions import open_session
 from app.server.core.token_signing import TokenSigner
 from app.server.persistence.engine import Database

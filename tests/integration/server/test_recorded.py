@@ -23,10 +23,7 @@ from app.domain.organizations import Role
 from app.proto.controlplane.v1 import api_token_pb2, context_pb2, organization_pb2, status_pb2, user_pb2
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
-from app.server.core.accounts import (
-    Accounts,
-    NewUser,
-)
+from app.server.core.accounts import Accounts, NewUser
 from app.server.core.memberships import Memberships
 from tests.integration.server.callers import TIMEOUT, Caller
 from tests.support.databases import ON_BOTH, ago

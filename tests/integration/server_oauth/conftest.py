@@ -11,10 +11,7 @@ import pytest
 
 from app.server import sample_data, sample_gumloop
 from app.server.clock import Clock
-from app.server.core.services import (
-    Services,
-    build_services,
-)
+from app.server.core.services import Services, build_services
 from app.server.settings import ServerSettings
 from tests.support import databases
 from tests.support.databases import Prepare

@@ -10,14 +10,8 @@ from sqlalchemy import update
 
 from app.server import opaque_tokens, sample_data
 from app.server.clock import utc_now
-from app.server.core.services import (
-    Services,
-    build_services,
-)
-from app.server.persistence.models import (
-    OAuthCode,
-    OAuthToken,
-)
+from app.server.core.services import Services, build_services
+from app.server.persistence.models import OAuthCode, OAuthToken
 from app.server.web.app import make_app
 from tests.support.databases import ON_BOTH
 from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in

@@ -6,9 +6,7 @@ import pytest
 
 from app.domain.errors import SessionEnded
 from app.server.core.access import OwnAccess
-from app.server.core.api_keys import (
-    APIKeys,
-)
+from app.server.core.api_keys import APIKeys
 from app.server.core.services import Services
 from app.server.core.sessions import Sessions
 from app.server.web.app import make_app

@@ -15,14 +15,7 @@ from app.server.core.access import SignedInBrowser
 from app.server.core.api_keys import APIKeys
 from app.server.core.principals import Person
 from app.server.core.services import Services
-from app.server.persistence.models import (
-    APIKey,
-    Base,
-    OAuthGrant,
-    OAuthToken,
-    Team,
-    User,
-)
+from app.server.persistence.models import APIKey, Base, OAuthGrant, OAuthToken, Team, User
 from app.server.web.app import make_app
 from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in
 from tests.support.server import ROOT

@@ -8,10 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.server.core import key_ring
-from app.server.core.services import (
-    Services,
-    build_services,
-)
+from app.server.core.services import Services, build_services
 from app.server.settings import ServerSettings
 from app.server.web.app import make_app
 from tests.support.server import csrf_of

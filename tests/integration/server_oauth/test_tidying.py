@@ -11,12 +11,7 @@ from app.server.core import grants, sweep
 from app.server.core.grants import GrantStore
 from app.server.core.services import Services
 from app.server.core.sweep import REUSE_KNOWN
-from app.server.persistence.models import (
-    OAuthCode,
-    OAuthGrant,
-    OAuthToken,
-    User,
-)
+from app.server.persistence.models import OAuthCode, OAuthGrant, OAuthToken, User
 from tests.support.databases import ON_BOTH
 from tests.support.oauth import CLIENT, REDIRECT
 

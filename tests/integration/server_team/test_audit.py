@@ -20,17 +20,9 @@ from sqlalchemy import text
 from app.domain.errors import AlreadyExists, Failed, UsageError
 from app.domain.organizations import Role
 from app.server.core import audit, key_ring
-from app.server.core.audit import (
-    Archive,
-    AuditTrail,
-    Filter,
-    select_events,
-)
+from app.server.core.audit import Archive, AuditTrail, Filter, select_events
 from app.server.core.organizations import Organizations
-from app.server.core.provider_sign_in import (
-    ProviderSignIn,
-    VerifiedIdentity,
-)
+from app.server.core.provider_sign_in import ProviderSignIn, VerifiedIdentity
 from app.server.core.removal import Removal
 from app.server.core.token_signing import TokenSigner
 from app.server.persistence.engine import Database

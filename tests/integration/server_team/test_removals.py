@@ -10,9 +10,7 @@ from app.domain.errors import NotFound, Refused
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
 from app.server.clock import utc_now
 from app.server.core.projects import Projects
-from app.server.core.removal import (
-    Removal,
-)
+from app.server.core.removal import Removal
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server_team.conftest import Operate
 from tests.integration.server_team.test_teams import teams_with

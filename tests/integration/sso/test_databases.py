@@ -8,11 +8,7 @@ import pytest
 
 from app.domain.errors import RateLimited
 from app.domain.secret import Secret
-from app.server.core.provider_sign_in import (
-    MAX_PENDING_PER_NETWORK,
-    AuthorizationRequest,
-    PendingSignIns,
-)
+from app.server.core.provider_sign_in import MAX_PENDING_PER_NETWORK, AuthorizationRequest, PendingSignIns
 from app.server.persistence.engine import Database
 from tests.integration.server.callers import Caller
 from tests.support import databases

@@ -10,10 +10,7 @@ from sqlalchemy import event
 
 from app.server.clock import utc_now
 from app.server.core.key_ring import load_or_create
-from app.server.core.provider_sign_in import (
-    ProviderSignIn,
-    VerifiedIdentity,
-)
+from app.server.core.provider_sign_in import ProviderSignIn, VerifiedIdentity
 from app.server.core.token_signing import TokenSigner
 from app.server.persistence.engine import Database
 from tests.support import databases

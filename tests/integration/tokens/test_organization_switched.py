@@ -23,9 +23,7 @@ from app.domain.organizations import Role
 from app.domain.request_context import OrganizationRef
 from app.domain.tokens import APIToken, TokenDraft
 from app.server.clock import utc_now
-from app.server.core.memberships import (
-    Memberships,
-)
+from app.server.core.memberships import Memberships
 from app.settings import load
 from app.tui.app import LoopinApp
 from app.tui.screens.dialogs.organizations import OrganizationDialog

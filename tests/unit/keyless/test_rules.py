@@ -5,10 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import UsageError
-from app.server.core.trusted_issuers import (
-    find_mismatch,
-    parse_conditions,
-)
+from app.server.core.trusted_issuers import find_mismatch, parse_conditions
 
 TEXT = st.text(st.sampled_from("ab/*.?[]!-\n"), min_size=1, max_size=8)
 

@@ -7,10 +7,7 @@ from hypothesis import strategies as st
 from app.domain import loopback
 from app.server import opaque_tokens
 from app.server.core import grants
-from app.server.core.key_ring import (
-    KeyRing,
-    new_key,
-)
+from app.server.core.key_ring import KeyRing, new_key
 from app.server.web.browser_session import next_place
 
 REGISTERED = "http://127.0.0.1/callback"

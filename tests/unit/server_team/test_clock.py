@@ -9,10 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.server import sample_data
-from app.server.core.services import (
-    Services,
-    build_services,
-)
+from app.server.core.services import Services, build_services
 from app.server.persistence.models import APIToken, LoginSession, User
 from app.server.scheduler import ClockGuard, Sweeper, Tidier
 from app.server.settings import ServerSettings
