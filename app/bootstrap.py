@@ -1,25 +1,51 @@
-"""The composition root: it names, with `app.bootstrap_adapters`, the concrete classes of the client.
+"""The composition root: builds the adapters and the services of one run from its settings.
 
-Everything is made on first use, and its module imported then, so that the first frame waits for none of it.
+Each is built, and its module imported, on first use: the first frame waits for none of them.
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
+import threading
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from app import __version__
-from app.bootstrap_adapters import AGENT, Adapters, load_ahead
 from app.domain.credentials import Provider
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Unpack
+
+    from app.domain.keyless import CIIdentities
+    from app.domain.ports import (
+        AccountStore,
+        ActivityStore,
+        Browser,
+        Claims,
+        Clipboard,
+        Clock,
+        FilterStore,
+        Gateways,
+        GumloopAPIs,
+        GumloopOAuth,
+        KnownTokens,
+        Listeners,
+        Preferences,
+        PrivateFiles,
+        ProcessLock,
+        Vault,
+    )
+    from app.domain.vendor_login import VendorLogins
     from app.services.activity import Trail
     from app.services.ask_server import AskServer
     from app.services.chainloop_session import ChainloopSession
     from app.services.chainloop_sign_out import ChainloopSignOut
     from app.services.changes import Changes
     from app.services.check_tokens import CheckTokens
+    from app.services.clipboard import CopyText
     from app.services.descendants import FindDescendants
     from app.services.doctor import Doctor
     from app.services.export_activity import ExportActivity
@@ -63,10 +89,213 @@ if TYPE_CHECKING:
     from app.services.tokens import CreateToken, ListTokens
     from app.services.vanished import NoticeVanished
     from app.services.vendor_login import VendorCopies
+    from app.settings import Settings
+
+T = TypeVar("T")
+USER_AGENT = f"loopin/{__version__}"
 
 
-class Container(Adapters):
-    """The services of one run, on the adapters of `Adapters`."""
+class Adapters(TypedDict, total=False):
+    """What may stand in for an adapter, by the name of its attribute of Container."""
+
+    accounts: AccountStore
+    activity: ActivityStore
+    browser: Browser
+    browser_obstacle: str
+    ci_identity: CIIdentities
+    claims: Claims
+    clipboard: Clipboard
+    clock: Clock
+    filters: FilterStore
+    gateways: Gateways
+    gumloop_apis: GumloopAPIs
+    gumloop_oauth: GumloopOAuth
+    known_tokens: KnownTokens
+    listeners: Listeners
+    locks: ProcessLock
+    preferences: Preferences
+    private_files: PrivateFiles
+    vault: Vault
+    vendor_logins: VendorLogins
+
+
+class Container:
+    """The adapters and services of one run. A keyword argument replaces the adapter of that name."""
+
+    def __init__(self, settings: Settings, **adapters: Unpack[Adapters]) -> None:
+        self.settings = settings
+        self.notify: Callable[[str], None] = lambda _: None
+        """Shows a person a sentence from a service; the command line and the app set it."""
+        self.terminal_clipboard: Clipboard | None = None
+        """The terminal's own; the app sets it."""
+        self._importing = threading.Lock()
+        for name, adapter in adapters.items():
+            # A cached_property may be assigned.
+            setattr(self, name, adapter)
+
+    async def aclose(self) -> None:
+        """Close what was opened; a browser still gets its last page, which takes a moment at most."""
+        if "listeners" in vars(self):
+            await self.listeners.aclose()
+        if "gateways" in vars(self):
+            await self.gateways.aclose()
+        if "gumloop_apis" in vars(self):
+            await self.gumloop_apis.aclose()
+
+    # ── adapters ──
+
+    @cached_property
+    def clock(self) -> Clock:
+        from app.adapters.system.clock import SystemClock
+
+        return SystemClock()
+
+    @cached_property
+    def vault(self) -> Vault:
+        from app.adapters.keychain.keychain import KeychainVault
+
+        return KeychainVault(timeout=self.settings.keychain_timeout)
+
+    @cached_property
+    def browser(self) -> Browser:
+        from app.adapters.system.browser import SystemBrowser
+
+        return SystemBrowser()
+
+    @cached_property
+    def listeners(self) -> Listeners:
+        from app.adapters.http.callback_server import LoopbackListeners
+
+        return LoopbackListeners()
+
+    @cached_property
+    def gateways(self) -> Gateways:
+        from app.adapters.chainloop.client import ChainloopClients
+
+        return ChainloopClients(
+            max_receive=self.settings.chainloop_max_recv, timeout=self.settings.request_timeout
+        )
+
+    @cached_property
+    def gumloop_apis(self) -> GumloopAPIs:
+        from app.adapters.gumloop.client import GumloopClients
+
+        return GumloopClients(timeout=self.settings.request_timeout, user_agent=USER_AGENT)
+
+    @cached_property
+    def gumloop_oauth(self) -> GumloopOAuth:
+        from app.adapters.gumloop.oauth import AuthlibGumloopOAuth
+
+        return AuthlibGumloopOAuth(timeout=self.settings.request_timeout, user_agent=USER_AGENT)
+
+    # Importing gRPC takes 130 ms, httpx and Authlib 60 ms each: services do it with the first request, in a
+    # thread, so that the screen goes on.
+
+    async def load_gateways(self) -> Gateways:
+        """`gateways`, imported in a thread."""
+        return await self._load("gateways", lambda: self.gateways)
+
+    async def load_gumloop_apis(self) -> GumloopAPIs:
+        """`gumloop_apis`, imported in a thread."""
+        return await self._load("gumloop_apis", lambda: self.gumloop_apis)
+
+    async def load_gumloop_oauth(self) -> GumloopOAuth:
+        """`gumloop_oauth`, imported in a thread."""
+        return await self._load("gumloop_oauth", lambda: self.gumloop_oauth)
+
+    async def _load(self, name: str, build: Callable[[], T]) -> T:
+        if name in vars(self):
+            return build()
+        return await asyncio.to_thread(self._build_once, build)
+
+    def _build_once(self, build: Callable[[], T]) -> T:
+        with self._importing:
+            return build()
+
+    @cached_property
+    def locks(self) -> ProcessLock:
+        from app.adapters.system.process_lock import FileLocks
+
+        # Longer than a holder may take: one exchange with the server, and the keychain.
+        return FileLocks(
+            self.settings.state_dir / "locks",
+            patience=2 * (self.settings.request_timeout + self.settings.keychain_timeout),
+        )
+
+    @cached_property
+    def claims(self) -> Claims:
+        from app.oidc.claims import read_claims
+
+        return read_claims
+
+    @cached_property
+    def accounts(self) -> AccountStore:
+        from app.adapters.storage.accounts import TomlAccounts
+
+        return TomlAccounts(self.settings.config_dir / "accounts.toml")
+
+    @cached_property
+    def activity(self) -> ActivityStore:
+        from app.adapters.storage.activity import JsonLinesActivity
+
+        return JsonLinesActivity(self.settings.state_dir / "activity.jsonl")
+
+    @cached_property
+    def known_tokens(self) -> KnownTokens:
+        from app.adapters.storage.known_tokens import KnownTokenFiles
+
+        return KnownTokenFiles(self.settings.state_dir / "known-tokens")
+
+    @cached_property
+    def browser_obstacle(self) -> str:
+        """Why no page can be opened here ("this is an SSH session"); empty when nothing speaks against it."""
+        from app.adapters.system.browser import obstacle
+
+        return obstacle()
+
+    @cached_property
+    def ci_identity(self) -> CIIdentities:
+        from app.adapters.system.ci_identity import CIEnvironment
+
+        return CIEnvironment(os.environ, self.clock)
+
+    @property
+    def outside_ci(self) -> bool:
+        """True where no CI system has left its mark: most runs need not look for an identity."""
+        from app.domain.ci import ci_system
+
+        return "ci_identity" not in vars(self) and ci_system(os.environ) is None
+
+    @cached_property
+    def vendor_logins(self) -> VendorLogins:
+        """What Chainloop's own command line keeps; the demo looks at nothing of the person's."""
+        from app.adapters.chainloop.vendor_login import VendorLoginFile, default_path
+
+        return VendorLoginFile(self.claims, None if self.settings.demo else default_path())
+
+    @cached_property
+    def clipboard(self) -> Clipboard:
+        from app.adapters.system.clipboard import LocalClipboard
+
+        return LocalClipboard()
+
+    @cached_property
+    def preferences(self) -> Preferences:
+        from app.adapters.storage.preferences import TomlPreferences
+
+        return TomlPreferences(self.settings.config_dir / "config.toml")
+
+    @cached_property
+    def filters(self) -> FilterStore:
+        from app.adapters.storage.saved_filters import TomlFilters
+
+        return TomlFilters(self.settings.config_dir / "config.toml")
+
+    @cached_property
+    def private_files(self) -> PrivateFiles:
+        from app.adapters.storage.private_files import NewPrivateFiles
+
+        return NewPrivateFiles()
 
     # ── services ──
 
@@ -86,12 +315,12 @@ class Container(Adapters):
 
         folders = (self.settings.config_dir, self.settings.state_dir)
         seconds = min(self.settings.request_timeout, 10)
-        network = NetProbe(self.clock, timeout=seconds, agent=AGENT)
+        network = NetProbe(self.clock, timeout=seconds, user_agent=USER_AGENT)
         return Doctor(
             ThisMachine(folders, __version__),
             self.vault,
             self.listeners,
-            NetworkChecks(network, self.gateways, self.clock),
+            NetworkChecks(network, self.load_gateways, self.clock),
             self.gumloop_session,
             self.chainloop_session,
             self.clock,
@@ -109,7 +338,7 @@ class Container(Adapters):
         return ChainloopSession(
             self.settings.chainloop,
             self.vault,
-            self.gateways,
+            self.load_gateways,
             self.claims,
             ci,
             ChainloopMemory(self.accounts),
@@ -121,7 +350,11 @@ class Container(Adapters):
         from app.services.gumloop_session import GumloopSession
 
         return GumloopSession(
-            self.settings.gumloop, self.gumloop_apis, self._gumloop_refresh, self._gumloop_memory, self.clock
+            self.settings.gumloop,
+            self.load_gumloop_apis,
+            self._gumloop_refresh,
+            self._gumloop_memory,
+            self.clock,
         )
 
     @cached_property
@@ -224,6 +457,14 @@ class Container(Adapters):
         return SavedFilters(self.filters)
 
     @cached_property
+    def copy_text(self) -> CopyText:
+        from app.services.clipboard import CopyText
+
+        # The local tools first: they know whether it worked.
+        ways = (self.clipboard, self.terminal_clipboard)
+        return CopyText(tuple(way for way in ways if way is not None))
+
+    @cached_property
     def ask_server(self) -> AskServer:
         from app.services.ask_server import AskServer
 
@@ -311,9 +552,8 @@ class Container(Adapters):
         """A new browser sign-in; each can be run once."""
         from app.services.login.chainloop_browser import ChainloopBrowserLogin
 
-        load_ahead("app.services.chainloop_identity")
         return ChainloopBrowserLogin(
-            self.chainloop_saver, self.gateways, self.listeners, self.browser, self.clock
+            self.chainloop_saver, self.load_gateways, self.listeners, self.browser, self.clock
         )
 
     def chainloop_keyless_login(self) -> ChainloopKeylessLogin:
@@ -367,7 +607,7 @@ class Container(Adapters):
         return GumloopSignOut(
             self.gumloop_session,
             self._gumloop_vault,
-            self.gumloop_oauth,
+            self.load_gumloop_oauth,
             self.locks,
             self._gumloop_memory,
             self.trail,
@@ -396,7 +636,6 @@ class Container(Adapters):
         """A new browser sign-in to Gumloop; each can be run once."""
         from app.services.login.gumloop_oauth import GumloopOAuthLogin
 
-        load_ahead("app.adapters.gumloop.client")
         return GumloopOAuthLogin(
             self.gumloop_saver, self.gumloop_oauth, self.listeners, self.browser, self.clock
         )
@@ -420,8 +659,8 @@ class Container(Adapters):
         return GumloopSaver(
             self.gumloop_session,
             self.vault,
-            self.gumloop_apis,
-            self.gumloop_oauth,
+            self.load_gumloop_apis,
+            self.load_gumloop_oauth,
             self.locks,
             self._gumloop_memory,
             self.trail,
@@ -434,7 +673,7 @@ class Container(Adapters):
 
         return GumloopRefresh(
             self._gumloop_vault,
-            self.gumloop_oauth,
+            self.load_gumloop_oauth,
             self.locks,
             self._gumloop_memory,
             self.clock,

@@ -110,7 +110,7 @@ def remove(database: "Database", issuer_id: str) -> Output:
 
 def _check_discovery(url: str, private: bool) -> None:
     from app.oidc.discovery import read_keys
-    from app.oidc.fetch import Fetcher
+    from app.oidc.http import Fetcher
     from app.oidc.url_policy import server_reach
 
     try:

@@ -197,7 +197,7 @@ def sample_container(
     """The app's parts for the demo: a vault in memory, the sample server, all files in `folder`."""
     from app.adapters.keychain.memory import MemoryVault
 
-    return Container.headless(_settings(folder, server, flags or {}), vault=MemoryVault())
+    return Container(_settings(folder, server, flags or {}), vault=MemoryVault())
 
 
 def _settings(folder: Path, server: SampleServer, flags: Mapping[str, str | None]) -> Settings:
@@ -221,7 +221,7 @@ async def sign_in(container: Container, server: SampleServer) -> None:
     the login in the vault.
     """
     token = await _token(server)
-    own = Container.headless(container.settings, vault=container.vault)
+    own = Container(container.settings, vault=container.vault)
     try:
         async for step in own.chainloop_token_login().do(token.reveal()):
             if step.error is not None:

@@ -6,7 +6,7 @@ the types alone: who names a port does not load the whole domain.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from app.domain.server_info import ServerInfo
     from app.domain.status import VaultStatus
     from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Loader(Protocol[T_co]):
+    """Returns an adapter. The first call imports its libraries, in a thread: the screen goes on."""
+
+    async def __call__(self) -> T_co: ...
 
 
 class Clock(Protocol):
@@ -160,8 +168,18 @@ class Gateway(Protocol):
 class Gateways(Protocol):
     """Opens gateways; connections are reused and closed together."""
 
-    def open(self, endpoint: Endpoint, credential: Credential | None, organization: str = "") -> Gateway:
-        """The gateway of a credential, in `organization` or where the server last put the person."""
+    def open(
+        self,
+        endpoint: Endpoint,
+        credential: Credential | None,
+        organization: str = "",
+        *,
+        read_only: str = "",
+    ) -> Gateway:
+        """The gateway of a credential, in `organization` or where the server last put the person.
+
+        `read_only` says why nothing may be changed: what changes something then raises ReadOnly.
+        """
 
     async def connect(self, endpoint: Endpoint) -> None:
         """Begin to connect, and send nothing; the first call tells what is wrong."""

@@ -2,6 +2,16 @@
 
 from typing import NamedTuple
 
+from app.domain.errors import ReadOnly
+
+HINT = "start without --read-only or LOOPIN_READ_ONLY, and see read_only in config.toml"
+
+
+def require_writable(reason: str) -> None:
+    """Raise ReadOnly when there is a `reason` why nothing may be changed."""
+    if reason:
+        raise ReadOnly(f"nothing was changed: {reason}", hint=HINT)
+
 
 class ReadOnlyMode(NamedTuple):
     """Which logins change nothing: all of them (`everything`), or those of the named `profiles`.

@@ -30,6 +30,7 @@ from app.domain.errors import (
     UsageError,
     VaultError,
 )
+from app.domain.read_only import require_writable
 from app.domain.request_context import NO_ORGANIZATION, OrganizationRef, RequestContext
 from app.services.chainloop_accounts import ChainloopMemory
 from app.services.chainloop_vault import ChainloopVault
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from app.domain.keyless import CIIdentities
     from app.domain.login import EndedThere
     from app.domain.organizations import Identity
-    from app.domain.ports import Claims, Gateway, Gateways, Vault
+    from app.domain.ports import Claims, Gateway, Gateways, Loader, Vault
     from app.domain.secret import Secret
     from app.services.chainloop_vault import StoredLogin
 
@@ -86,7 +87,7 @@ class ChainloopSession:
         self,
         target: ChainloopTarget,
         vault: Vault,
-        gateways: Gateways,
+        load_gateways: Loader[Gateways],
         claims: Claims,
         ci: CIIdentities | None = None,
         memory: ChainloopMemory | None = None,
@@ -98,7 +99,7 @@ class ChainloopSession:
         self._said_elsewhere = False
         self._ci = ci
         self._stored = ChainloopVault(vault)
-        self._gateways = gateways
+        self._load_gateways = load_gateways
         self._claims = claims
 
     async def resolve(self) -> Resolution:
@@ -149,12 +150,15 @@ class ChainloopSession:
         endpoint = await self._login_endpoint()
         if endpoint is None:
             return await self.credential()
-        connecting = asyncio.create_task(self._gateways.connect(endpoint))
+        connecting = asyncio.create_task(self._connect(endpoint))
         try:
             return await self.credential()
         finally:
             # Where it is not done by now, the first call does it.
             connecting.cancel()
+
+    async def _connect(self, endpoint: Endpoint) -> None:
+        await (await self._load_gateways()).connect(endpoint)
 
     async def _login_endpoint(self) -> Endpoint | None:
         """Where the stored login will be sent, as far as that is known without the keychain."""
@@ -172,31 +176,30 @@ class ChainloopSession:
         The credential is the one in effect unless another is given.
         """
         credential = credential or await self.credential()
-        return self._open(credential, NO_ORGANIZATION)
+        return await self._open(credential, NO_ORGANIZATION)
 
     async def probe(self, context: RequestContext) -> None:
         """Raise OrganizationLost where the organization is suspended: `identify` does not tell that."""
         if context.organization.name:
-            await self.gateway_in(context).probe()
+            await (await self.gateway_in(context)).probe()
 
-    def gateway_in(self, context: RequestContext) -> Gateway:
+    async def gateway_in(self, context: RequestContext) -> Gateway:
         """Open a gateway whose calls name the organization of `context`, and carry its credential."""
-        return self._open(context.credential, context.organization)
+        return await self._open(context.credential, context.organization)
 
-    def _open(self, credential: Credential, organization: OrganizationRef) -> Gateway:
-        gateway = self._gateways.open(credential.endpoint, credential, organization.name)
-        if why := self.why_no_changes():
-            from app.services.read_only import ReadOnlyGateway
-
-            return ReadOnlyGateway(gateway, why)
-        return gateway
+    async def _open(self, credential: Credential, organization: OrganizationRef) -> Gateway:
+        gateways = await self._load_gateways()
+        return gateways.open(
+            credential.endpoint, credential, organization.name, read_only=self.why_no_changes()
+        )
 
     async def end_session(self, credential: Credential, *, everywhere: bool = False) -> EndedThere | None:
         """End a person's session at its server; None where the server has no such call.
 
         Raise ReadOnly in read-only mode, SessionEnded for a session that is over already.
         """
-        return await self._open(credential, NO_ORGANIZATION).sign_out(everywhere=everywhere)
+        gateway = await self._open(credential, NO_ORGANIZATION)
+        return await gateway.sign_out(everywhere=everywhere)
 
     def why_no_changes(self) -> str:
         """Say why nothing may be changed in this run, or with this profile; empty when it may."""
@@ -204,9 +207,7 @@ class ChainloopSession:
 
     def check_may_change(self) -> None:
         """Raise ReadOnly in read-only mode, before anything is asked or sent."""
-        from app.services.read_only import check
-
-        check(self.why_no_changes())
+        require_writable(self.why_no_changes())
 
     async def identity(self, credential: Credential | None = None) -> Identity:
         """Ask the server who acts in the organization in use; raise like `identify`."""
@@ -306,7 +307,7 @@ class ChainloopSession:
         """
         if context.organization.name or identity.is_token or identity.is_ci:
             return
-        gateway = self._open(context.credential, NO_ORGANIZATION)
+        gateway = await self._open(context.credential, NO_ORGANIZATION)
         if await gateway.memberships():
             raise PermissionDenied(
                 "no organization is selected",
@@ -342,7 +343,7 @@ class ChainloopSession:
 
         claims = self._claims(credential.secret)
         try:
-            context = await self._open(credential, organization).current()
+            context = await (await self._open(credential, organization)).current()
         except NotGranted:
             # The server knows the API token and grants it other calls than this one.
             if method_of(claims) is not Method.API_TOKEN:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from app.domain.credentials import Credential, Endpoint
 from app.domain.doctor import Finding, HTTPAnswer, Network, Verdict
 from app.domain.errors import LoopinError
-from app.domain.ports import Clock, Gateways
+from app.domain.ports import Clock, Gateways, Loader
 from app.domain.rejection import name_of
 from app.domain.text import clean
 from app.services.chainloop_session import ChainloopSession
@@ -22,9 +22,9 @@ NOT_FOUND = 404
 class NetworkChecks:
     """A server that nobody uses here may be out of reach: then it is a warning."""
 
-    def __init__(self, network: Network, gateways: Gateways, clock: Clock) -> None:
+    def __init__(self, network: Network, load_gateways: Loader[Gateways], clock: Clock) -> None:
         self._network = network
-        self._gateways = gateways
+        self._load_gateways = load_gateways
         self._clock = clock
 
     async def gumloop(self, session: GumloopSession) -> Sequence[Finding]:
@@ -62,7 +62,7 @@ class NetworkChecks:
         try:
             found.append(await self._way("chainloop", url, grpc=True))
             began = self._clock.monotonic()
-            info = await self._gateways.open(endpoint, None).server_info()
+            info = await (await self._load_gateways()).open(endpoint, None).server_info()
             took = self._clock.monotonic() - began
         except LoopinError as error:
             return [*found, failed("chainloop", error, used)]

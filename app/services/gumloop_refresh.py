@@ -14,7 +14,7 @@ from app.services.gumloop_vault import SERVICE, GumloopVault, StoredGumloop
 
 if TYPE_CHECKING:
     from app.domain.credentials import Credential
-    from app.domain.ports import Clock, GumloopOAuth, ProcessLock
+    from app.domain.ports import Clock, GumloopOAuth, Loader, ProcessLock
     from app.domain.secret import Secret
     from app.services.changes import Changes
     from app.services.gumloop_accounts import GumloopMemory
@@ -50,7 +50,7 @@ class GumloopRefresh:
     def __init__(
         self,
         vault: GumloopVault,
-        oauth: GumloopOAuth,
+        load_oauth: Loader[GumloopOAuth],
         lock: ProcessLock,
         memory: GumloopMemory,
         clock: Clock,
@@ -58,7 +58,7 @@ class GumloopRefresh:
     ) -> None:
         self._changes = changes
         self._vault = vault
-        self._oauth = oauth
+        self._load_oauth = load_oauth
         self._lock = lock
         self._memory = memory
         self._clock = clock
@@ -105,7 +105,7 @@ class GumloopRefresh:
     ) -> Credential:
         async with lock:
             try:
-                tokens = await self._oauth.refresh(login.endpoint, refresh_token)
+                tokens = await (await self._load_oauth()).refresh(login.endpoint, refresh_token)
             except SessionEnded as error:
                 return await self._second_look(login, ended, error)
             return await self._store(login, tokens, ended)

@@ -36,7 +36,7 @@ from app.services.gumloop_refresh import GumloopRefresh, sign_in
 from app.services.gumloop_vault import StoredGumloop
 
 if TYPE_CHECKING:
-    from app.domain.ports import Clock, GumloopAPI, GumloopAPIs
+    from app.domain.ports import Clock, GumloopAPI, GumloopAPIs, Loader
 
 ABOUT_TO_END = timedelta(seconds=60)
 TOKEN, KEY, USER = "GUMLOOP_ACCESS_TOKEN", "GUMLOOP_API_KEY", "GUMLOOP_USER_ID"
@@ -76,13 +76,13 @@ class GumloopSession:
     def __init__(
         self,
         target: GumloopTarget,
-        apis: GumloopAPIs,
+        load_apis: Loader[GumloopAPIs],
         refresh: GumloopRefresh,
         memory: GumloopMemory,
         clock: Clock,
     ) -> None:
         self.target = target
-        self._apis = apis
+        self._load_apis = load_apis
         self._refresh = refresh
         self._memory = memory
         self._clock = clock
@@ -172,7 +172,8 @@ class GumloopSession:
 
     async def api(self, credential: Credential) -> GumloopAPI:
         """Open the API with `credential`, scoped to the team in use."""
-        return self._apis.open(credential, await self.team_id(credential))
+        apis = await self._load_apis()
+        return apis.open(credential, await self.team_id(credential))
 
     async def team_id(self, credential: Credential) -> str:
         """The team named for this run, else the one remembered for the stored login, else empty."""

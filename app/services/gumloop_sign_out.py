@@ -8,14 +8,14 @@ from app.domain.credentials import Method, Provider, profile_words
 from app.domain.errors import LockUnavailable, LoopinError, VaultMissing
 from app.domain.gumloop import GumloopLogin, GumloopTarget
 from app.domain.login import SignedOut
-from app.domain.ports import GumloopOAuth, ProcessLock
+from app.domain.ports import GumloopOAuth, Loader, ProcessLock
+from app.domain.read_only import require_writable
 from app.services.activity import Trail
 from app.services.changes import Changes
 from app.services.gumloop_accounts import GumloopMemory
 from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import KEY, TOKEN, GumloopSession
 from app.services.gumloop_vault import GumloopVault, StoredGumloop
-from app.services.read_only import check
 
 STORED = "loopin status shows which logins are still stored"
 """The next step after a sign-out whose end is not known."""
@@ -33,7 +33,7 @@ class GumloopSignOut:
         self,
         session: GumloopSession,
         vault: GumloopVault,
-        oauth: GumloopOAuth,
+        load_oauth: Loader[GumloopOAuth],
         lock: ProcessLock,
         memory: GumloopMemory,
         trail: Trail,
@@ -42,7 +42,7 @@ class GumloopSignOut:
         self._changes = changes
         self._session = session
         self._vault = vault
-        self._oauth = oauth
+        self._load_oauth = load_oauth
         self._lock = lock
         self._memory = memory
         self._trail = trail
@@ -67,7 +67,7 @@ class GumloopSignOut:
                     raise
                 return SignedOut(False, False, still=still, unseen=problem.message)
             if _can_be_revoked(found.login):
-                check(self._session.target.read_only.why(profile))
+                require_writable(self._session.target.read_only.why(profile))
             # The lock goes with what ends the login.
             ending = self._end(stack.pop_all(), profile, found, still)
             doing = f"signing out of Gumloop{profile_words(profile)[0]}"
@@ -102,7 +102,8 @@ class GumloopSignOut:
         if login is None or not _can_be_revoked(login):
             return False, ""
         try:
-            await self._oauth.revoke(login.endpoint, login.refresh_token or login.secret)
+            oauth = await self._load_oauth()
+            await oauth.revoke(login.endpoint, login.refresh_token or login.secret)
         except LoopinError as error:
             return False, f"the token could not be revoked and stays valid until it ends: {error.message}"
         return True, ""

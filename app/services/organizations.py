@@ -176,7 +176,7 @@ class SwitchOrganization:
 
     async def _make_current(self, wanted: Membership, credential: Credential) -> Membership:
         # The server asks for an organization that can be used, and the one in use may not be.
-        gateway = self._session.gateway_in(RequestContext(credential, _ref(wanted)))
+        gateway = await self._session.gateway_in(RequestContext(credential, _ref(wanted)))
         try:
             chosen = await gateway.select_membership(wanted.id)
         except (Failed, Unreachable):

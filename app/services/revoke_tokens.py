@@ -87,7 +87,7 @@ class RevokeTokens:
         doing = f"revoking {what}"
         context, identity = await self._changes.before(doing, self._session.check_context(shown))
         identity.check_may_manage()
-        gateway = self._session.gateway_in(context)
+        gateway = await self._session.gateway_in(context)
         endpoint = context.credential.endpoint.address
 
         def stop() -> bool:

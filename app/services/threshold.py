@@ -126,7 +126,7 @@ class UpdateThreshold:
         _check_may(identity)
         if shown:
             await self._compare(shown, days, context, identity)
-        gateway, endpoint = self._session.gateway_in(context), context.credential.endpoint.address
+        gateway, endpoint = await self._session.gateway_in(context), context.credential.endpoint.address
         change = _Change(identity, endpoint, identity.threshold or 0, days, uuid4().hex)
         self._begun.add(change.operation)
         await self._note(change, Outcome.STARTED)

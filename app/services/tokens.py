@@ -76,7 +76,7 @@ class ListTokens:
         """All tokens of an organization that `identity` may see, read with the credential of `context`."""
         await self._session.check_organization(context, identity)
         identity.check_may_manage()
-        tokens = await self._session.gateway_in(context).list_tokens(status, scope, project)
+        tokens = await (await self._session.gateway_in(context)).list_tokens(status, scope, project)
         whole = scope is ScopeFilter.ANY and not project
         return Listing(tuple(tokens), identity, self._clock.now(), context, status, whole)
 
@@ -135,7 +135,7 @@ class CreateToken:
         checked = self._session.check_context(shown, partial(self.check_end, draft.expires_in))
         context, identity = await self._changes.before(doing, checked)
         identity.check_may_manage(in_organization=not draft.project)
-        gateway, endpoint = self._session.gateway_in(context), context.credential.endpoint.address
+        gateway, endpoint = await self._session.gateway_in(context), context.credential.endpoint.address
         await self._changes.before(doing, _check_permissions(draft, gateway))
         note = partial(
             self._trail.add,

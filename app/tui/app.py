@@ -29,6 +29,7 @@ from app.tui.screens.base_screen import RoomScreen, SessionOver, Trouble
 from app.tui.screens.dialogs.dialog import Dialog
 from app.tui.screens.messages import sentence, sign_in_key
 from app.tui.screens.session_expiry import SessionWatch
+from app.tui.screens.terminal_clipboard import TerminalClipboard
 from app.tui.screens.workers import change
 from app.tui.sign_in_only import Errand
 from app.tui.style_sheet import Sheet
@@ -92,6 +93,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         self.VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]
         self.container = container
         container.notify = self._notify_person
+        container.terminal_clipboard = TerminalClipboard(self)
         self.demo = demo
         self._redactor = _redact(container) if container.settings.redact else None
         self._first = screen if screen in MODES else MODES[0]

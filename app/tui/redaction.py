@@ -5,7 +5,7 @@ import asyncio
 import inspect
 from typing import Any
 
-from app.bootstrap_adapters import Adapters
+from app.bootstrap import Container
 from app.domain import text
 from app.domain.redact import Redactor, parts
 
@@ -40,7 +40,7 @@ class Learner:
         return answer
 
 
-def install(container: Adapters) -> Redactor:
+def install(container: Container) -> Redactor:
     """Before any service is made; `remove` ends it."""
     redactor = Redactor()
     for port in _PORTS:

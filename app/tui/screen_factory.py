@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from textual.app import App
 from textual.screen import Screen
@@ -15,7 +15,6 @@ from app.tui.screens.accounts.screen import AccountsScreen, Dialogs
 if TYPE_CHECKING:
     from app.bootstrap import Container
     from app.domain.gumloop import Team
-    from app.services.clipboard import CopyText
     from app.services.profiles import Profile
     from app.tui.screens.accounts.screen import SignOut
     from app.tui.screens.dialogs.dialog import Dialog
@@ -43,27 +42,6 @@ class DemoServer(Protocol):
         """Run the auto-revocation sweep now and return how many tokens it revoked."""
 
 
-class _Later(Generic[T]):
-    """A use case that is made when something is first asked of it.
-
-    No frame waits for the parts of one that nobody has needed yet, and none of them is in memory.
-    """
-
-    def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
-        self._made: T | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        if self._made is None:
-            self._made = self._make()
-        return getattr(self._made, name)
-
-
-def _later(make: Callable[[], T]) -> T:
-    """What `make` makes, later."""
-    return cast("T", _Later(make))
-
-
 class Rooms:
     """Each room is made when somebody first goes there, and so are its services."""
 
@@ -79,12 +57,12 @@ class Rooms:
 
     def accounts(self) -> Screen[bool]:
         """Who is signed in, and how."""
-        ends: dict[Provider, SignOut] = {
-            Provider.GUMLOOP: _later(lambda: self._box.gumloop_sign_out),
-            Provider.CHAINLOOP: _later(lambda: self._box.chainloop_sign_out),
+        sign_out: dict[Provider, Callable[[], SignOut]] = {
+            Provider.GUMLOOP: lambda: self._box.gumloop_sign_out,
+            Provider.CHAINLOOP: lambda: self._box.chainloop_sign_out,
         }
         dialogs = Dialogs(self.login, self._profile, self._team)
-        return AccountsScreen(self._frame, sign_out=ends, dialogs=dialogs)
+        return AccountsScreen(self._frame, sign_out=sign_out, dialogs=dialogs)
 
     def _profile(self, provider: Provider | None) -> Dialog[Profile]:
         from app.tui.screens.dialogs.profiles import ProfileDialog
@@ -92,9 +70,9 @@ class Rooms:
         return ProfileDialog(self._box.profiles, provider)
 
     def _team(self) -> Dialog[Team]:
-        from app.tui.screens.dialogs.teams import TeamDialog, TeamWork
+        from app.tui.screens.dialogs.teams import TeamDialog
 
-        return TeamDialog(TeamWork(self._box.list_teams, self._box.choose_team))
+        return TeamDialog(self._box.list_teams, self._box.choose_team)
 
     def login(self, provider: Provider | None) -> Screen[bool]:
         """Choose how to sign in, `provider` first."""
@@ -118,67 +96,30 @@ class Rooms:
             inspect=box.inspect_keyless,
         )
         chainloop += import_offers(box.vendor_logins.find(), box.chainloop_import_login, box.clock.now())
-        copy = self._copying()
         servers: dict[Provider, LoginServers] = {
             Provider.GUMLOOP: box.gumloop_saver,
             Provider.CHAINLOOP: box.chainloop_saver,
         }
         offers = (*gumloop, *chainloop)
-        tools = LoginTools(offers, box.vault, box.browser, copy, box.browser_obstacle, servers, self._profile)
+        tools = LoginTools(
+            offers, box.vault, box.browser, box.copy_text, box.browser_obstacle, servers, self._profile
+        )
         return LoginScreen(self._frame, tools, provider)
 
     def tokens(self) -> Screen[bool]:
         """The API tokens of the organization."""
         from app.tui.screens.tokens.screen import TokensScreen
-        from app.tui.screens.tokens.services import TokenWork
 
-        box = self._box
-        work = TokenWork(
-            list_tokens=box.list_tokens,
-            new_token=_later(lambda: box.new_token),
-            revoke_tokens=_later(lambda: box.revoke_tokens),
-            descendants=_later(lambda: box.find_descendants),
-            rotate=_later(lambda: box.rotate_token),
-            trail=box.trail,
-            interrupted=_later(lambda: box.interrupted),
-            update_threshold=_later(lambda: box.update_threshold),
-            vanished=box.notice_vanished,
-            save_profile=_later(lambda: box.save_token_as_profile),
-            write_file=_later(lambda: box.write_token_file),
-            copy=_later(self._copying),
-            export=_later(lambda: box.export_tokens),
-            filters=_later(lambda: box.saved_filters),
-            server=box.ask_server,
-            dashboard=_later(lambda: box.open_dashboard),
-            changes=box.changes,
-            near_days=box.settings.near_days,
-            refresh_minutes=box.settings.refresh_minutes,
-        )
-        return TokensScreen(self._frame, work)
+        return TokensScreen(self._frame, self._box)
 
     def auto_revoke(self) -> Screen[bool]:
         """How long an unused token lives."""
-        from app.tui.screens.auto_revoke.screen import AutoRevokeScreen, AutoRevokeWork
+        from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
 
-        box = self._box
-        work = AutoRevokeWork(
-            describe=box.describe_organization,
-            list_tokens=box.list_tokens,
-            update_threshold=box.update_threshold,
-            changes=box.changes,
-            sweep=self._demo.sweep if self._demo else None,
-        )
-        return AutoRevokeScreen(self._frame, work)
+        return AutoRevokeScreen(self._frame, self._box, sweep=self._demo.sweep if self._demo else None)
 
     def activity(self) -> Screen[bool]:
         """What this program did."""
         from app.tui.screens.activity.screen import ActivityScreen
 
         return ActivityScreen(self._frame, self._box.trail, self._box.export_activity)
-
-    def _copying(self) -> CopyText:
-        """The local tools first: they know whether it worked."""
-        from app.services.clipboard import CopyText
-        from app.tui.screens.terminal_clipboard import TerminalClipboard
-
-        return CopyText((self._box.clipboard, TerminalClipboard(self._app)))

@@ -198,7 +198,7 @@ def container_for(server: AccountServer, folder: Path, token: str) -> Container:
         "CHAINLOOP_API_MAX_RECV_MSG_SIZE": str(2**30),
         "LOOPIN_REQUEST_TIMEOUT": "120",
     }
-    return Container.headless(load(environment, {"chainloop_flag_token": token}), vault=MemoryVault())
+    return Container(load(environment, {"chainloop_flag_token": token}), vault=MemoryVault())
 
 
 async def bare(box: Container) -> Took:

@@ -96,7 +96,7 @@ class Seat:
         """Sign in once; the steps."""
         gumloop_browser, chainloop_browser = AllowingBrowser(), FormBrowser(self.server.owner)
         browser: Any = gumloop_browser if method.startswith("gumloop") else chainloop_browser
-        box = Container.headless(
+        box = Container(
             load(self._variables()),
             vault=self.vault,
             clock=self.clock,

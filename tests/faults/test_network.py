@@ -17,7 +17,7 @@ from app.bootstrap import Container
 from app.domain.errors import Failed, LoopinError, Unreachable
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.secret import Secret
-from app.oidc.fetch import Fetcher
+from app.oidc.http import Fetcher
 from app.oidc.url_policy import CLIENT
 from app.proto.controlplane.v1 import status_pb2
 from app.services.chainloop_vault import ChainloopVault

@@ -1,4 +1,4 @@
-"""Every call that goes over a wire: reads are asked again, and what changes something is sent once.
+"""Every call that goes over a wire: reads are asked retry_read, and what changes something is sent once.
 
 Where the answer to a change got lost, the server is asked what came of it.
 """
@@ -12,18 +12,18 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from app.adapters.chainloop.client import ChainloopGateway, ChainloopGateways
-from app.adapters.gumloop.client import HttpGumloopAPI, HttpGumloopAPIs
+from app.adapters.chainloop.client import ChainloopClient, ChainloopClients
+from app.adapters.gumloop.client import GumloopClient, GumloopClients
 from app.adapters.gumloop.oauth import AuthlibGumloopOAuth
 from app.adapters.http import retry as module
-from app.adapters.http.retry import FIRST, LONGEST, TRIES, again
+from app.adapters.http.retry import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, retry_read
 from app.adapters.system.ci_identity import _Patient
 from app.domain.credentials import Credential, Method, Provider, Source
 from app.domain.errors import BadReply, Failed, LoopinError, RateLimited, TLSFailed, Unreachable
 from app.domain.gumloop import AuthorizationRequest, IssuerFacts, endpoint_of
 from app.domain.secret import Secret
 from app.domain.tokens import StatusFilter, TokenDraft
-from app.oidc.fetch import Fetcher
+from app.oidc.http import Fetcher
 from app.oidc.url_policy import CLIENT
 from tests.support.between import Between, between
 from tests.support.chainloop import credential_at
@@ -84,8 +84,8 @@ def calls_of(kind: type) -> set[str]:
 
 
 def test_no_call_is_missing_here() -> None:
-    assert calls_of(ChainloopGateway) == {*GATEWAY, "sign_out"}
-    assert calls_of(HttpGumloopAPI) == set(API)
+    assert calls_of(ChainloopClient) == {*GATEWAY, "sign_out"}
+    assert calls_of(GumloopClient) == set(API)
     # What it does not hear is not in the way of a sign-in, so it asks once.
     assert calls_of(AuthlibGumloopOAuth) == {*OAUTH, "serves_api"}
     assert calls_of(Fetcher) == calls_of(_Patient) == {"document"}
@@ -96,7 +96,7 @@ def test_no_call_is_missing_here() -> None:
 async def test_grpc(name: str, code: grpc.StatusCode) -> None:
     """The server refuses once, and would answer the next time."""
     repeated, method, call = GATEWAY[name]
-    gateways = ChainloopGateways(max_receive=1000, timeout=60)
+    gateways = ChainloopClients(max_receive=1000, timeout=60)
     failed: list[str] = []
 
     def answer(path: str, context: Any) -> bytes:
@@ -121,10 +121,10 @@ FAULTS = [Fault(503), Fault(429, headers=(("Retry-After", "0"),)), Fault(200, "{
 
 
 @pytest.fixture
-async def api(gumloop: Gumloop) -> AsyncIterator[HttpGumloopAPI]:
+async def api(gumloop: Gumloop) -> AsyncIterator[GumloopClient]:
     """The stub, as somebody whom it knows."""
     gumloop.access.add(TOKEN.reveal())
-    apis = HttpGumloopAPIs(timeout=60, agent="test")
+    apis = GumloopClients(timeout=60, user_agent="test")
     endpoint = endpoint_of(gumloop.base_url)
     yield apis.open(Credential(Provider.GUMLOOP, Method.OAUTH, TOKEN, Source.FLAG, endpoint, "default"))
     await apis.aclose()
@@ -133,7 +133,7 @@ async def api(gumloop: Gumloop) -> AsyncIterator[HttpGumloopAPI]:
 @pytest.mark.parametrize("fault", FAULTS, ids=["503", "429", "cut"])
 @pytest.mark.parametrize("name", API)
 @pytest.mark.usefixtures("no_pauses")
-async def test_gumloop_api(gumloop: Gumloop, api: HttpGumloopAPI, name: str, fault: Fault) -> None:
+async def test_gumloop_api(gumloop: Gumloop, api: GumloopClient, name: str, fault: Fault) -> None:
     _, path, call = API[name]
     gumloop.fail(path, fault, fault)
     await call(api)
@@ -147,7 +147,7 @@ async def test_gumloop_oauth(gumloop: Gumloop, name: str, fault: Fault) -> None:
     repeated, path, call = OAUTH[name]
     gumloop.metadata = True
     gumloop.fail(path, fault)
-    oauth = AuthlibGumloopOAuth(timeout=60, agent="test")
+    oauth = AuthlibGumloopOAuth(timeout=60, user_agent="test")
     if repeated:
         assert await call(oauth, gumloop.base_url)
     else:
@@ -170,7 +170,7 @@ async def test_documents_of_an_issuer(gumloop: Gumloop) -> None:
 
 
 async def test_a_server_that_says_how_long_to_wait_is_waited_for(
-    gumloop: Gumloop, api: HttpGumloopAPI, no_pauses: list[float]
+    gumloop: Gumloop, api: GumloopClient, no_pauses: list[float]
 ) -> None:
     gumloop.fail("/api/v1/teams", Fault(503, headers=(("Retry-After", "7"),)))
     await api.teams()
@@ -206,12 +206,12 @@ async def test_it_gives_up_and_its_pauses_grow_and_differ(
     for _ in range(20):
         asked = Asked(error, monkeypatch)
         with pytest.raises(type(error)):
-            await again(asked, 60)
-        assert asked.count == TRIES
+            await retry_read(asked, 60)
+        assert asked.count == ATTEMPTS
         pauses.append(asked.pauses)
-    for place in range(TRIES - 1):
+    for place in range(ATTEMPTS - 1):
         at_place = [one[place] for one in pauses]
-        assert max(at_place) <= min(FIRST * 2**place, LONGEST)
+        assert max(at_place) <= min(FIRST_PAUSE * 2**place, LONGEST_PAUSE)
         assert len(set(at_place)) > 10, "jitter"
 
 
@@ -221,14 +221,14 @@ async def test_what_would_stay_the_same_is_asked_once(
 ) -> None:
     asked = Asked(error, monkeypatch)
     with pytest.raises(type(error)):
-        await again(asked, 60)
+        await retry_read(asked, 60)
     assert asked.count == 1
 
 
 async def test_no_wait_is_longer_than_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Asked(RateLimited("x", retry_after=61), monkeypatch)
     with pytest.raises(RateLimited):
-        await again(asked, 60)
+        await retry_read(asked, 60)
     assert (asked.count, asked.pauses) == (1, [])
 
 

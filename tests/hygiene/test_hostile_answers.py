@@ -11,8 +11,8 @@ from unittest.mock import patch
 import pytest
 
 from app.adapters.chainloop import sign_out as sign_out_call
-from app.adapters.chainloop.client import ChainloopGateways
-from app.adapters.gumloop.client import HttpGumloopAPIs
+from app.adapters.chainloop.client import ChainloopClients
+from app.adapters.gumloop.client import GumloopClients
 from app.adapters.gumloop.oauth import AuthlibGumloopOAuth
 from app.adapters.keychain.memory import MemoryVault
 from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
@@ -88,7 +88,7 @@ def dripping(head: bytes) -> Callable[[socket.socket], None]:
 
 async def teams(base: str, within: float = TIMEOUT) -> object:
     endpoint = endpoint_of(base)
-    made = HttpGumloopAPIs(timeout=within, agent="test")
+    made = GumloopClients(timeout=within, user_agent="test")
     credential = Credential(Provider.GUMLOOP, Method.ACCESS_TOKEN, TOKEN, Source.FLAG, endpoint, "default")
     try:
         return await made.open(credential).teams()
@@ -97,11 +97,11 @@ async def teams(base: str, within: float = TIMEOUT) -> object:
 
 
 async def refresh(base: str, within: float = TIMEOUT) -> object:
-    return await AuthlibGumloopOAuth(timeout=within, agent="test").refresh(endpoint_of(base), TOKEN)
+    return await AuthlibGumloopOAuth(timeout=within, user_agent="test").refresh(endpoint_of(base), TOKEN)
 
 
 async def revoke(base: str, within: float = TIMEOUT) -> object:
-    await AuthlibGumloopOAuth(timeout=within, agent="test").revoke(endpoint_of(base), TOKEN)
+    await AuthlibGumloopOAuth(timeout=within, user_agent="test").revoke(endpoint_of(base), TOKEN)
     return None
 
 
@@ -195,7 +195,7 @@ async def test_who_somebody_is_is_asked_of_nobody_else() -> None:
         head = _head("200 OK", "Content-Type: application/json", f"Content-Length: {len(facts)}")
         with tcp_peer(answering(head + facts)) as address:
             oauth, endpoint = (
-                AuthlibGumloopOAuth(timeout=TIMEOUT, agent="test"),
+                AuthlibGumloopOAuth(timeout=TIMEOUT, user_agent="test"),
                 endpoint_of(f"http://{address}"),
             )
             found = await oauth.discover(endpoint)
@@ -216,7 +216,7 @@ async def test_json_that_breaks_a_reader_is_a_bad_reply(body: str) -> None:
 async def test_a_list_of_tokens_that_are_none_does_not_fill_the_memory() -> None:
     """Two bytes make an empty token: 32 MiB would be sixteen million of them, and a minute."""
     empty = b"\x0a\x00" * 1_000_000
-    gateways = ChainloopGateways(max_receive=32 * 1024**2, timeout=60)
+    gateways = ChainloopClients(max_receive=32 * 1024**2, timeout=60)
     with grpc_peer(lambda path, context: empty) as (address, _):
         credential = credential_at(address, TOKEN.reveal())
         with pytest.raises(BadReply, match="tokens that are none"):
@@ -276,7 +276,7 @@ async def test_a_hostile_field_of_a_gumloop_login_is_sent_nowhere(field: str, va
         "default",
         login.user_id,
     )
-    made: Any = HttpGumloopAPIs(timeout=TIMEOUT, agent="test")
+    made: Any = GumloopClients(timeout=TIMEOUT, user_agent="test")
     try:
         with pytest.raises(LoopinError):
             await made.open(credential).teams()

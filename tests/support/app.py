@@ -94,7 +94,6 @@ class FakeContainer(Container):
     """The real services on the fakes above; every fake is an attribute that a test can reach."""
 
     def __init__(self, settings: Settings, *, signed_in: bool) -> None:
-        super().__init__(settings)
         self.plane = FakeControlPlane()
         self.fake_vault = FakeVault()
         self.fake_clock = FakeClock()
@@ -106,7 +105,8 @@ class FakeContainer(Container):
         self.gumloop = FakeGumloop()
         self.fake_preferences = MemoryPreferences()
         self.fake_clipboard = FakeClipboard()
-        self.__dict__.update(
+        super().__init__(
+            settings,
             clock=self.fake_clock,
             vault=self.fake_vault,
             browser=self.fake_browser,
@@ -131,7 +131,7 @@ class FakeContainer(Container):
     def start_again(self) -> None:
         """Forget the services, as another process would have others; what is stored stays."""
         for name in vars(self).keys() - self._given:
-            del self.__dict__[name]
+            delattr(self, name)
 
     def store(self, secret: Secret, method: Method = Method.BROWSER) -> None:
         """Put a login into the keychain, and its organization beside it."""

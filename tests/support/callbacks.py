@@ -19,7 +19,7 @@ import pytest
 from filelock import FileLock
 
 from app.adapters.http.callback_server import LoopbackListener, LoopbackListeners
-from app.bootstrap import Container
+from app.bootstrap import Adapters, Container
 from app.domain.errors import BrowserUnavailable
 from app.domain.gumloop import CALLBACK_PORT
 from app.domain.ports import Browser
@@ -40,7 +40,10 @@ class FreePortListeners(LoopbackListeners):
 
 def on_a_free_port(settings: Settings, browser: Browser | None = None) -> Container:
     """This machine's own adapters, except for the callback port and, when given, the browser."""
-    return Container.headless(settings, browser=browser, listeners=FreePortListeners())
+    adapters: Adapters = {"listeners": FreePortListeners()}
+    if browser is not None:
+        adapters["browser"] = browser
+    return Container(settings, **adapters)
 
 
 @pytest.fixture

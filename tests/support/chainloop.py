@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.adapters.chainloop.client import ChainloopGateways
+from app.adapters.chainloop.client import ChainloopClients
 from app.adapters.keychain.memory import MemoryVault
 from app.bootstrap import Container
 from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
@@ -35,15 +35,15 @@ def person(server: AccountServer, login: tuple[str, str]) -> Credential:
 
 
 @pytest.fixture
-async def gateways() -> AsyncIterator[ChainloopGateways]:
+async def gateways() -> AsyncIterator[ChainloopClients]:
     """Real gateways with room for 32 MiB and a minute."""
-    made = ChainloopGateways(max_receive=32 * MIB, timeout=60)
+    made = ChainloopClients(max_receive=32 * MIB, timeout=60)
     yield made
     await made.aclose()
 
 
 async def make_token(
-    gateways: ChainloopGateways, owner: Credential, name: str, **wanted: Any
+    gateways: ChainloopClients, owner: Credential, name: str, **wanted: Any
 ) -> tuple[CreatedToken, Credential]:
     """Create a token as `owner`; return it with the credential that it is."""
     draft = TokenDraft(name, expires_in=timedelta(days=1), **wanted)
@@ -76,7 +76,7 @@ async def container_for(tmp_path: Path) -> AsyncIterator[ContainerFactory]:
             **(environ or {}),
         }
         adapters.setdefault("vault", MemoryVault())
-        made.append(Container.headless(load(variables, dict(flags or {})), **adapters))
+        made.append(Container(load(variables, dict(flags or {})), **adapters))
         return made[-1]
 
     yield make

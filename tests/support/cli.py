@@ -298,7 +298,7 @@ class Clerk:
         return Result(code, said.out, said.err)
 
     def _container(self, settings: Settings) -> Container:
-        return Container.headless(settings, vault=self.vault, browser=self.browser)
+        return Container(settings, vault=self.vault, browser=self.browser)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from app.domain.credentials import Credential, Endpoint, Method, Provider
 from app.domain.errors import AlreadyExists, LoopinError, NotFound, SessionEnded
@@ -18,10 +18,23 @@ from app.domain.organizations import (
     Person,
     Role,
 )
+from app.domain.ports import Loader
+from app.domain.read_only import require_writable
 from app.domain.secret import Secret
 from app.domain.server_info import SIGN_OUT, ServerInfo
 from app.domain.tokens import APIToken, CreatedToken, Project, ScopeFilter, StatusFilter, TokenDraft
 from tests.support.sample import ADA, CI_TOKEN, NOW, USER_TOKEN
+
+T = TypeVar("T")
+
+
+def loader(adapter: T) -> Loader[T]:
+    """Load `adapter`, which is there already."""
+
+    async def load() -> T:
+        return adapter
+
+    return load
 
 
 def _story() -> list[APIToken]:
@@ -102,16 +115,24 @@ class FakeControlPlane:
         return Membership(f"m-{name}", self.organization(name), self.role, current, person=ADA)
 
 
+_READS = {"server_info", "current", "memberships", "list_tokens"}
+
+
 class FakeGateway:
     """The control plane seen with one credential."""
 
-    def __init__(self, plane: FakeControlPlane, credential: Credential | None, organization: str) -> None:
+    def __init__(
+        self, plane: FakeControlPlane, credential: Credential | None, organization: str, read_only: str
+    ) -> None:
         self._plane = plane
         self._credential = credential
         self._organization = organization
+        self._read_only = read_only
 
     async def _enter(self, name: str, *, open_to_all: bool = False) -> FakeControlPlane:
         plane = self._plane
+        if name not in _READS:
+            require_writable(self._read_only)
         plane.calls.append(name)
         if plane.hold is not None:
             await plane.hold.wait()
@@ -236,9 +257,16 @@ class FakeGateways:
     def __init__(self, plane: FakeControlPlane) -> None:
         self._plane = plane
 
-    def open(self, endpoint: Endpoint, credential: Credential | None, organization: str = "") -> FakeGateway:
+    def open(
+        self,
+        endpoint: Endpoint,
+        credential: Credential | None,
+        organization: str = "",
+        *,
+        read_only: str = "",
+    ) -> FakeGateway:
         """One with this credential."""
-        return FakeGateway(self._plane, credential, organization)
+        return FakeGateway(self._plane, credential, organization, read_only)
 
     async def connect(self, endpoint: Endpoint) -> None:
         """There is nothing to connect to."""

@@ -22,8 +22,8 @@ _MODULES = (
     *("app.services.gumloop_session", "app.services.gumloop_refresh", "app.services.gumloop_teams"),
     *("app.adapters.keychain.keychain", "app.adapters.keychain.secret_service"),
     *(
-        "app.adapters.gumloop.exchange",
-        "app.adapters.gumloop.late",
+        "app.adapters.http.transport",
+        "app.adapters.gumloop.client",
         "app.adapters.storage.accounts",
         "app.adapters.system.clock",
     ),

@@ -129,7 +129,7 @@ class Desk:
     async def loopin(self, profile: str = "default", **environ: str) -> AsyncIterator[Container]:
         """Start Loopin; `environ` is its environment."""
         settings = load(self.environment(**environ), {"gumloop_profile": profile})
-        container = Container.headless(settings, vault=self.vault, browser=self.browser, clock=self.clock)
+        container = Container(settings, vault=self.vault, browser=self.browser, clock=self.clock)
         try:
             yield container
         finally:

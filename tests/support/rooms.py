@@ -46,11 +46,11 @@ def limited(days: float, box: fakes.FakeContainer | None = None) -> fakes.FakeCo
     box = box or fakes.container(environment=fakes.CI_TOKEN)
     end = {"iss": ACCOUNT_SERVER, "exp": int((fakes.NOW + timedelta(days=days)).timestamp())}
 
-    def claims(secret: Secret) -> Mapping[str, Any]:
-        told = fakes.claims_of(secret)
-        return {**told, **end} if secret == fakes.CI_TOKEN else told
+    def claims(token: Secret) -> Mapping[str, Any]:
+        told = fakes.claims_of(token)
+        return {**told, **end} if token == fakes.CI_TOKEN else told
 
-    box.__dict__["claims"] = claims
+    box.claims = claims
     return box
 
 

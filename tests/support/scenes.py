@@ -159,7 +159,7 @@ def in_job(error: LoopinError | None = None) -> Callable[[str], LoopinApp]:
 
     def make(theme: str) -> LoopinApp:
         box = fakes.container(theme=theme, signed_in=False)
-        box.__dict__["ci_identity"] = Job(error)
+        box.ci_identity = Job(error)
         return fakes.app(box)
 
     return make

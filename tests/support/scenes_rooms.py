@@ -90,7 +90,7 @@ class Saved:
 
 
 def _saved(box: fakes.FakeContainer) -> None:
-    box.__dict__["filters"] = Saved()
+    box.filters = Saved()
 
 
 def under_a_token(screen: str) -> Make:

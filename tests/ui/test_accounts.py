@@ -86,7 +86,7 @@ class SilentVault(fakes.FakeVault):
 
 async def test_while_the_keychain_is_silent_the_cards_say_what_they_wait_for() -> None:
     box = fakes.container(signed_in=False)
-    box.__dict__.update(vault=SilentVault())
+    box.vault = SilentVault()
     async with fakes.app(box).run_test(size=SIZE) as pilot:
         accounts = AccountsPage(pilot)
         await accounts.rest(1)

@@ -40,7 +40,7 @@ class PaperClipboard:
 def clipped(box: fakes.FakeContainer) -> PaperClipboard:
     """Give the app a clipboard that a test can read."""
     clipboard = PaperClipboard()
-    box.__dict__["clipboard"] = clipboard
+    box.clipboard = clipboard
     return clipboard
 
 

@@ -9,7 +9,7 @@ from tests.support.pages.login import IdentityPage, at_the_choice, signed_out
 def in_job(error: LoopinError | None = None) -> fakes.FakeContainer:
     """A Loopin inside the job."""
     box = fakes.container(signed_in=False)
-    box.__dict__["ci_identity"] = Job(error)
+    box.ci_identity = Job(error)
     return box
 
 

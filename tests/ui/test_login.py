@@ -64,7 +64,7 @@ async def test_a_locked_keychain_is_asked_before_it_is_called_locked() -> None:
 
 async def test_where_no_browser_can_open_that_is_preselected_with_its_reason() -> None:
     box = signed_out()
-    box.__dict__["browser_obstacle"] = "this is an SSH session"
+    box.browser_obstacle = "this is an SSH session"
     async with at_the_choice(box, size=(80, 24)) as login:
         assert not login.opens_browser()
         assert "this is an SSH session" in login.shown()

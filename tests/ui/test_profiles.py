@@ -1,5 +1,7 @@
 """Choosing a profile and a team over the accounts."""
 
+from typing import TYPE_CHECKING, cast
+
 from app.domain.credentials import Method, Provider
 from app.domain.errors import LoopinError, NotFound, Unreachable
 from app.domain.gumloop import GumloopLogin, Team
@@ -12,6 +14,9 @@ from app.tui.screens.dialogs.teams import TeamDialog
 from tests.support import app as fakes
 from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.page import opened
+
+if TYPE_CHECKING:
+    from app.services.gumloop_teams import ChooseTeam, ListTeams
 
 
 async def test_profiles_of_both_providers_are_listed_and_one_is_chosen() -> None:
@@ -45,7 +50,7 @@ async def test_another_name_is_checked_and_has_nothing_stored_yet() -> None:
 
 
 class Teams:
-    """The teams of a login, without a server; serves as both halves of TeamWork."""
+    """The teams of a login, without a server; for the dialog."""
 
     def __init__(self) -> None:
         self.in_use = ""
@@ -79,7 +84,8 @@ def gumloop(box: fakes.FakeContainer) -> tuple[Teams, Choosing]:
     fakes.finish(GumloopVault(box.fake_vault, login.endpoint).write("default", login))
     teams = Teams()
     choosing = Choosing(teams)
-    box.__dict__.update(list_teams=teams, choose_team=choosing)
+    box.list_teams = cast("ListTeams", teams)
+    box.choose_team = cast("ChooseTeam", choosing)
     return teams, choosing
 
 

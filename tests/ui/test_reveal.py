@@ -53,7 +53,7 @@ async def revealed(tokens: TokensPage) -> RevealPage:
 def clearable(box: fakes.FakeContainer) -> Clearable:
     """Give the app a clipboard that can be emptied."""
     clipboard = Clearable()
-    box.__dict__["clipboard"] = clipboard
+    box.clipboard = clipboard
     return clipboard
 
 

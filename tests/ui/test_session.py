@@ -150,7 +150,7 @@ def test_what_an_adapter_raises_says_whose_session_ended() -> None:
     plane = Endpoint(Provider.CHAINLOOP, "plane.example:443")
     for code, text in (("UNAUTHENTICATED", "Token is invalid"), ("UNKNOWN", "x: API token revoked")):
         said = grpc.aio.AioRpcError(grpc.StatusCode[code], grpc.aio.Metadata(), grpc.aio.Metadata(), text)
-        chainloop = chainloop_errors.translated(said, plane, 60)
+        chainloop = chainloop_errors.translate_error(said, plane, 60)
         assert isinstance(chainloop, SessionEnded)
         assert chainloop.provider is Provider.CHAINLOOP
 

@@ -17,7 +17,7 @@ from tests.support.rooms import at_tokens, story
 def filed(folder: Path) -> fakes.FakeContainer:
     """The story, with a configuration file."""
     box = story()
-    box.__dict__["filters"] = TomlFilters(folder / "config.toml")
+    box.filters = TomlFilters(folder / "config.toml")
     return box
 
 

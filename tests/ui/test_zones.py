@@ -45,7 +45,7 @@ async def test_a_session_may_end_at_any_moment(zone: str, moment: datetime) -> N
     """`exp` of a JWT is a number that its issuer chose."""
     box = fakes.container()
     seconds = int(moment.timestamp())
-    box.__dict__["claims"] = lambda token: {"aud": [USER_AUDIENCE], "exp": seconds}
+    box.claims = lambda token: {"aud": [USER_AUDIENCE], "exp": seconds}
     async with opened(AccountsPage, fakes.app(box), SIZE) as accounts:
         await accounts.until(lambda: "acme" in accounts.text())
 
@@ -55,7 +55,7 @@ async def test_a_pasted_token_may_end_at_any_moment(zone: str, moment: datetime)
     """The form tells what a token says of itself while it is typed, and the panel when it is stored."""
     box = signed_out()
     seconds = int(moment.timestamp())
-    box.__dict__["claims"] = lambda token: {
+    box.claims = lambda token: {
         "aud": ["api-token-auth.chainloop"],
         "org_name": "acme",
         "exp": seconds,

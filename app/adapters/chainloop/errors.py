@@ -72,7 +72,7 @@ _BROKEN_OFF = ("closed", "reset", "Broken pipe", "Stream removed")
 _HTTP_STATUS = re.compile(r"(?:HTTP status|header with status:) (\d{3})")
 
 
-def translated(
+def translate_error(
     error: grpc.aio.AioRpcError, endpoint: Endpoint, timeout: float, lost: str = ""
 ) -> LoopinError:
     """The domain error for a failed call; what the server wrote is cleaned and kept.

@@ -12,7 +12,7 @@ from app.domain.json_text import read_json
 from app.domain.login import EndedThere
 from app.domain.loopback import is_loopback_host
 from app.domain.secret import Secret
-from app.oidc.http_client import made
+from app.oidc.http import create_client
 
 TIMEOUT = 10.0
 """Seconds for the whole exchange, however slowly the answer drips."""
@@ -34,7 +34,9 @@ async def log_out(address: str, token: Secret, endpoint: Endpoint, *, everywhere
     try:
         async with (
             asyncio.timeout(TIMEOUT),
-            made(httpx.AsyncClient, address, timeout=TIMEOUT, verify=tls.context(endpoint.ca)) as client,
+            create_client(
+                httpx.AsyncClient, address, timeout=TIMEOUT, verify=tls.context(endpoint.ca)
+            ) as client,
             client.stream("POST", address, headers=headers, json={"everywhere": everywhere}) as answer,
         ):
             status = answer.status_code

@@ -7,32 +7,31 @@ from typing import Any
 import httpx
 
 from app.adapters.gumloop.errors import explain, not_the_api
-from app.adapters.gumloop.exchange import Wire, options, translated
-from app.adapters.http.header_values import sendable
-from app.adapters.http.retry import again
+from app.adapters.http.header_values import header_value
+from app.adapters.http.retry import retry_read
+from app.adapters.http.transport import Transport
 from app.domain.credentials import Credential, Method
 from app.domain.gumloop import Team
 from app.domain.json_text import read_json
 from app.domain.secret import Secret
-from app.oidc.http_client import made
 
 
-class HttpGumloopAPIs:
-    """Opens the API. One httpx client a base URL, made on first use in the running loop."""
+class GumloopClients:
+    """Makes clients of the API. One httpx client for each base URL, made on first use in the running loop."""
 
-    def __init__(self, *, timeout: float, agent: str) -> None:
-        self._wire = Wire(timeout, agent)
+    def __init__(self, *, timeout: float, user_agent: str) -> None:
+        self._transport = Transport(timeout, user_agent)
         self._clients: dict[str, httpx.AsyncClient] = {}
 
-    def open(self, credential: Credential, team_id: str = "") -> "HttpGumloopAPI":
+    def open(self, credential: Credential, team_id: str = "") -> "GumloopClient":
         """The API with `credential`.
 
         Raise UsageError where it may not be sent, NotSignedIn where it cannot be.
         """
         base_url = credential.endpoint.address
         if base_url not in self._clients:
-            self._clients[base_url] = made(httpx.AsyncClient, base_url, **options(self._wire, base_url))
-        return HttpGumloopAPI(self._clients[base_url], self._wire, credential, team_id)
+            self._clients[base_url] = self._transport.client(base_url, httpx.AsyncClient)
+        return GumloopClient(self._clients[base_url], self._transport, credential, team_id)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -41,12 +40,14 @@ class HttpGumloopAPIs:
         await asyncio.gather(*(client.aclose() for client in clients))
 
 
-class HttpGumloopAPI:
+class GumloopClient:
     """The API as one credential sees it."""
 
-    def __init__(self, client: httpx.AsyncClient, wire: Wire, credential: Credential, team_id: str) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, transport: Transport, credential: Credential, team_id: str
+    ) -> None:
         self._client = client
-        self._wire = wire
+        self._transport = transport
         self._base_url = credential.endpoint.address
         self._secrets = (credential.secret,)
         self._headers = auth_headers(credential)
@@ -78,14 +79,14 @@ class HttpGumloopAPI:
             raise not_the_api(response)
         return rows
 
-    async def _get(self, what: str) -> tuple[Mapping[str, Any], httpx.Response]:
-        return await again(lambda: self._ask(what), self._wire.timeout)
+    async def _get(self, path: str) -> tuple[Mapping[str, Any], httpx.Response]:
+        return await retry_read(lambda: self._get_once(path), self._transport.timeout)
 
-    async def _ask(self, what: str) -> tuple[Mapping[str, Any], httpx.Response]:
+    async def _get_once(self, path: str) -> tuple[Mapping[str, Any], httpx.Response]:
         params = {"team_id": self._team_id} if self._team_id else {}
-        async with translated(self._wire, self._base_url):
+        async with self._transport.exchange(self._base_url):
             response = await self._client.get(
-                f"{self._base_url}/{what}", headers=self._headers, params=params
+                f"{self._base_url}/{path}", headers=self._headers, params=params
             )
         if not response.is_success:
             raise explain(response, self._secrets)
@@ -101,7 +102,7 @@ class HttpGumloopAPI:
 def auth_headers(credential: Credential) -> dict[str, str]:
     """The headers that sign a request. `x-auth-key` goes with an API key and never with OAuth."""
     what = "API key" if credential.method is Method.API_KEY else "access token"
-    headers = {"Authorization": f"Bearer {sendable(credential.secret, what, credential)}"}
+    headers = {"Authorization": f"Bearer {header_value(credential.secret, what, credential)}"}
     if credential.method is Method.API_KEY and credential.user_id:
-        headers["x-auth-key"] = sendable(Secret(credential.user_id), "user ID", credential)
+        headers["x-auth-key"] = header_value(Secret(credential.user_id), "user ID", credential)
     return headers

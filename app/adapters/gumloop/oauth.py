@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 
 from app.adapters.gumloop.errors import Said, explain, not_the_api, read
-from app.adapters.gumloop.exchange import Wire, options, translated
-from app.adapters.http.retry import again
+from app.adapters.http.retry import retry_read
+from app.adapters.http.transport import Transport
 from app.domain.credentials import Endpoint, Provider
 from app.domain.errors import BadReply, Failed, LoginFailed, LoopinError, SessionEnded
 from app.domain.gumloop import (
@@ -27,8 +27,7 @@ from app.domain.gumloop import (
 from app.domain.json_text import read_json
 from app.domain.secret import Secret
 from app.domain.text import clean
-from app.oidc.authlib_client import client_class
-from app.oidc.http_client import made
+from app.oidc.http import authlib_client_class
 
 DISCOVERY_PATIENCE = 5.0
 """Seconds for what is only good to know."""
@@ -37,8 +36,9 @@ DISCOVERY_PATIENCE = 5.0
 class AuthlibGumloopOAuth:
     """Authorization request, code exchange, refresh and revocation."""
 
-    def __init__(self, *, timeout: float, agent: str) -> None:
-        self._wire = Wire(timeout, agent)
+    def __init__(self, *, timeout: float, user_agent: str) -> None:
+        self._transport = Transport(timeout, user_agent)
+        self._short = Transport(min(DISCOVERY_PATIENCE, timeout), user_agent)
 
     def authorization(self, endpoint: Endpoint, redirect_uri: str) -> AuthorizationRequest:
         """Make a fresh request: 256 bits of state, a verifier of 64 bytes (RFC 7636 §4.1)."""
@@ -52,7 +52,7 @@ class AuthlibGumloopOAuth:
     async def exchange(self, endpoint: Endpoint, request: AuthorizationRequest, code: str) -> GumloopTokens:
         """Turn the code into tokens (RFC 6749 §4.1.3)."""
         known = (request.verifier, Secret(code))
-        async with self._client(endpoint) as client, translated(self._wire, endpoint.address):
+        async with self._client(endpoint) as client, self._transport.exchange(endpoint.address):
             client.register_compliance_hook("access_token_response", lambda r: _granted(r, known, _no_code))
             token = await client.fetch_token(
                 _token_url(endpoint),
@@ -65,7 +65,7 @@ class AuthlibGumloopOAuth:
 
     async def refresh(self, endpoint: Endpoint, refresh_token: Secret) -> GumloopTokens:
         """Turn the refresh token into new tokens (RFC 6749 §6)."""
-        async with self._client(endpoint, token={}) as client, translated(self._wire, endpoint.address):
+        async with self._client(endpoint, token={}) as client, self._transport.exchange(endpoint.address):
             client.register_compliance_hook(
                 "refresh_token_response", lambda r: _granted(r, (refresh_token,), _no_refresh)
             )
@@ -77,7 +77,7 @@ class AuthlibGumloopOAuth:
     async def revoke(self, endpoint: Endpoint, token: Secret) -> None:
         """End the token (RFC 7009 §2); any 2xx counts, also with an empty body."""
         url = f"{root_of(endpoint.address)}/oauth/revoke"
-        async with self._client(endpoint) as client, translated(self._wire, endpoint.address):
+        async with self._client(endpoint) as client, self._transport.exchange(endpoint.address):
             response = await client.revoke_token(url, token=token.reveal())
         if not response.is_success:
             raise explain(response, (token,))
@@ -96,11 +96,10 @@ class AuthlibGumloopOAuth:
 
     async def serves_api(self, endpoint: Endpoint) -> bool:
         """Ask for the models without a credential: 404 means that they are not there."""
-        wire = Wire(min(DISCOVERY_PATIENCE, self._wire.timeout), self._wire.agent)
         try:
             async with (
-                made(httpx.AsyncClient, endpoint.address, **options(wire, endpoint.address)) as client,
-                translated(wire, endpoint.address),
+                self._short.client(endpoint.address, httpx.AsyncClient) as client,
+                self._short.exchange(endpoint.address),
             ):
                 return (await client.get(f"{endpoint.address}/models")).status_code != HTTPStatus.NOT_FOUND
         except LoopinError:
@@ -118,12 +117,10 @@ class AuthlibGumloopOAuth:
     async def _optional(
         self, endpoint: Endpoint, url: str, headers: Mapping[str, str] | None = None
     ) -> Mapping[str, Any]:
-        wire = Wire(min(DISCOVERY_PATIENCE, self._wire.timeout), self._wire.agent)
-
         async def ask() -> bytes:
             async with (
-                made(httpx.AsyncClient, endpoint.address, **options(wire, endpoint.address)) as client,
-                translated(wire, endpoint.address),
+                self._short.client(endpoint.address, httpx.AsyncClient) as client,
+                self._short.exchange(endpoint.address),
             ):
                 response = await client.get(url, headers=headers)
             if not response.is_success:
@@ -131,19 +128,18 @@ class AuthlibGumloopOAuth:
             return response.content
 
         try:
-            body = read_json(await again(ask, wire.timeout))
+            body = read_json(await retry_read(ask, self._short.timeout))
         except (LoopinError, ValueError, httpx.InvalidURL):
             return {}
         return body if isinstance(body, Mapping) else {}
 
     def _client(self, endpoint: Endpoint, **more: Any) -> Any:
-        return made(
-            client_class(),
+        return self._transport.client(
             endpoint.address,
+            authlib_client_class(),
             client_id=CLIENT_ID,
             token_endpoint_auth_method="none",
             revocation_endpoint_auth_method="none",
-            **options(self._wire, endpoint.address),
             **more,
         )
 

@@ -12,7 +12,7 @@ _VARIABLES = {
 }
 
 
-def sendable(value: Secret, what: str, credential: Credential | None = None) -> str:
+def header_value(value: Secret, what: str, credential: Credential | None = None) -> str:
     """The value of a header without a space, a line break or anything but ASCII (RFC 6750 §2.1).
 
     Raise NotSignedIn for any other: it would never reach a server that could refuse it. `what` names it;

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from app.adapters.http.retry import again
+from app.adapters.http.retry import retry_read
 from app.domain.ci import CISystem, ci_system
 from app.domain.errors import BadReply, NotSignedIn, TokenRejected
 from app.domain.inputs import read_secret
@@ -18,7 +18,7 @@ from app.domain.text import clean
 if TYPE_CHECKING:
     # At run time they are imported when a token is verified: a run outside CI pays nothing for them.
     from app.domain.ports import Clock
-    from app.oidc.fetch import Fetcher
+    from app.oidc.http import Fetcher
     from app.oidc.verifier import Verifier
 
 GITHUB_ISSUER = "https://token.actions.githubusercontent.com"
@@ -141,7 +141,7 @@ class CIEnvironment(CIIdentities):
         return claims
 
     def _fetcher(self) -> _Patient:
-        from app.oidc.fetch import Fetcher
+        from app.oidc.http import Fetcher
         from app.oidc.url_policy import CLIENT
 
         return _Patient(Fetcher(CLIENT, _PATIENCE, self._environ.get("CI_SERVER_TLS_CA_FILE", "")))
@@ -156,4 +156,4 @@ class _Patient:
 
     async def document(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         """The JSON object at `url`."""
-        return await again(lambda: self._fetcher.document(url, headers), _PATIENCE)
+        return await retry_read(lambda: self._fetcher.document(url, headers), _PATIENCE)

@@ -10,22 +10,23 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from app.adapters.gumloop.exchange import Wire, options, translated
+import httpx
+
+from app.adapters.http.transport import Transport
 from app.domain.doctor import HTTPAnswer
 from app.domain.errors import Unreachable
 from app.domain.ports import Clock
 from app.domain.text import clean
 from app.domain.times import utc
-from app.oidc.http_client import made
 from app.oidc.proxies import proxy_for
 
 
 class NetProbe:
     """`timeout` in seconds bounds each look."""
 
-    def __init__(self, clock: Clock, *, timeout: float, agent: str) -> None:
+    def __init__(self, clock: Clock, *, timeout: float, user_agent: str) -> None:
         self._clock = clock
-        self._wire = Wire(timeout, agent)
+        self._transport = Transport(timeout, user_agent)
 
     def proxy(self, url: str, *, grpc: bool = False) -> str:
         """The proxy on the way, with the variable that names it."""
@@ -38,10 +39,10 @@ class NetProbe:
         # Nobody joins a daemon: a resolver that never answers must not hold up the end of the program.
         threading.Thread(target=_resolve, args=(host, answer), daemon=True, name="resolver").start()
         try:
-            async with asyncio.timeout(self._wire.timeout):
+            async with asyncio.timeout(self._transport.timeout):
                 return await asyncio.wrap_future(answer)
         except TimeoutError:
-            what = f"the name {clean(host, 100)} was not resolved within {self._wire.timeout:g} s"
+            what = f"the name {clean(host, 100)} was not resolved within {self._transport.timeout:g} s"
             raise Unreachable(what, hint="check the network and its name servers") from None
         except (OSError, UnicodeError):
             what = f"the name {clean(host, 100)} cannot be found"
@@ -52,15 +53,10 @@ class NetProbe:
 
         Not with HEAD: a server may answer that with 404 where it serves GET.
         """
-        import httpx
-
-        from app.adapters.http import tls
-
         before = self._clock.now()
-        how = options(self._wire, url) | {"verify": tls.context(ca)}
         async with (
-            translated(self._wire, url),
-            made(httpx.AsyncClient, url, **how) as client,
+            self._transport.exchange(url),
+            self._transport.client(url, httpx.AsyncClient, ca=ca) as client,
             client.stream("GET", url) as response,
         ):
             at = before + (self._clock.now() - before) / 2

@@ -72,8 +72,10 @@ def container(
 ) -> Container:
     """The demo's parts, with the stand-in for a browser; a browser is always at hand."""
     sample = sample_container(folder, server, flags)
-    made = Container.headless(
-        sample.settings, vault=sample.vault, browser=StandIn(server, speed), clock=HurriedClock(speed)
+    return Container(
+        sample.settings,
+        vault=sample.vault,
+        browser=StandIn(server, speed),
+        browser_obstacle="",
+        clock=HurriedClock(speed),
     )
-    made.__dict__["browser_obstacle"] = ""
-    return made

@@ -28,7 +28,7 @@ from app.domain.keyless import repository_of
 from app.domain.loopback import is_loopback_host
 from app.domain.secret import Secret
 from app.domain.text import clean
-from app.oidc.fetch import Fetcher
+from app.oidc.http import Fetcher
 from app.oidc.url_policy import check_url, server_reach
 from app.oidc.verifier import Verifier
 from app.oidc.verify import outline

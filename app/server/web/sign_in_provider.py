@@ -13,9 +13,8 @@ from app.domain.event_loop import run_to_end
 from app.domain.json_text import read_json
 from app.domain.secret import Secret
 from app.domain.text import clean
-from app.oidc.authlib_client import client_class
 from app.oidc.discovery import Discovery, DiscoveryCache, discover
-from app.oidc.fetch import HEADERS, PATIENCE, Fetcher
+from app.oidc.http import HEADERS, PATIENCE, Fetcher, authlib_client_class
 from app.oidc.url_policy import Reach, check_url
 from app.oidc.verifier import Verifier
 from app.server.clock import Clock
@@ -52,7 +51,7 @@ class Provider:
     def authorization_url(self, request: AuthorizationRequest) -> str:
         """Where to send the browser."""
         found = self._description.get()
-        client = client_class()(
+        client = authlib_client_class()(
             client_id=self.settings.client_id,
             redirect_uri=self._redirect_uri,
             scope=SCOPE,
@@ -92,7 +91,7 @@ class Provider:
         self, found: Discovery, request: AuthorizationRequest, code: str
     ) -> Mapping[str, Any]:
         url, host = self._endpoint(found, "token_endpoint"), self.settings.host
-        client = client_class()(
+        client = authlib_client_class()(
             client_id=self.settings.client_id,
             client_secret=self._secret(),
             token_endpoint_auth_method=_method(found),

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from app.domain.errors import LoginFailed
 from app.domain.login import LoginStep, Step
-from app.domain.ports import Browser, Clock, Gateways, Listeners
+from app.domain.ports import Browser, Clock, Gateways, Listeners, Loader
 from app.domain.secret import Secret
 from app.domain.server_info import is_page
 from app.domain.text import clean
@@ -29,10 +29,15 @@ class ChainloopBrowserLogin(InBrowser[Secret]):
     """Keychain → server → listening → browser → waiting → state → verified → saved."""
 
     def __init__(
-        self, saver: ChainloopSaver, gateways: Gateways, listeners: Listeners, browser: Browser, clock: Clock
+        self,
+        saver: ChainloopSaver,
+        load_gateways: Loader[Gateways],
+        listeners: Listeners,
+        browser: Browser,
+        clock: Clock,
     ) -> None:
         super().__init__(saver, listeners, browser, clock, CALLBACK_PATH)
-        self._gateways = gateways
+        self._load_gateways = load_gateways
 
     async def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncGenerator[LoginStep, None]:
         yield progress.start(Step.SERVER)
@@ -49,7 +54,7 @@ class ChainloopBrowserLogin(InBrowser[Secret]):
                 yield step
 
     async def _sign_in_page(self) -> str:
-        info = await self._gateways.open(self._saver.endpoint, None).server_info()
+        info = await (await self._load_gateways()).open(self._saver.endpoint, None).server_info()
         if not is_page(info.login_url):
             raise LoginFailed(
                 f"{self._saver.endpoint.address} names no sign-in page",

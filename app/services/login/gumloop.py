@@ -1,7 +1,7 @@
 """What every Gumloop sign-in ends with: verify with models.list, then store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,8 @@ from app.domain.errors import LoginFailed, LoopinError, PermissionDenied, Sessio
 from app.domain.gumloop import GumloopLogin, endpoint_of
 from app.domain.login import SignedIn
 from app.domain.organizations import Identity
-from app.domain.ports import GumloopAPIs, GumloopOAuth, ProcessLock, Vault
+from app.domain.ports import GumloopAPIs, GumloopOAuth, Loader, ProcessLock, Vault
+from app.domain.read_only import require_writable
 from app.services.activity import Trail
 from app.services.changes import Changes
 from app.services.gumloop_accounts import GumloopFacts, GumloopMemory
@@ -20,7 +21,6 @@ from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import GumloopSession, organization_of
 from app.services.gumloop_vault import GumloopVault
 from app.services.login.storing import Earlier, Saver
-from app.services.read_only import check
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class NewLogin:
     """A login before it was verified. `who` asks the server who it is, where it tells."""
 
     login: GumloopLogin
-    who: Callable[[], Awaitable[str]] | None = None
+    who: Loader[str] | None = None
     expires_at: datetime | None = None
 
 
@@ -49,8 +49,8 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
         self,
         session: GumloopSession,
         vault: Vault,
-        apis: GumloopAPIs,
-        oauth: GumloopOAuth,
+        load_apis: Loader[GumloopAPIs],
+        load_oauth: Loader[GumloopOAuth],
         lock: ProcessLock,
         memory: GumloopMemory,
         trail: Trail,
@@ -58,8 +58,8 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
     ) -> None:
         super().__init__(session, vault, changes)
         self._session = session
-        self._apis = apis
-        self._oauth = oauth
+        self._load_apis = load_apis
+        self._load_oauth = load_oauth
         self._lock = lock
         self._memory = memory
         self._trail = trail
@@ -80,7 +80,7 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
             self.profile,
             login.user_id,
         )
-        api = self._apis.open(credential, self._session.target.team_id)
+        api = (await self._load_apis()).open(credential, self._session.target.team_id)
         others = asyncio.gather(_who(new), organization_of(api))
         try:
             await api.verify()
@@ -122,8 +122,9 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
         if old.method is not Method.OAUTH or old.secret == new.login.secret:
             return ""
         try:
-            check(self._session.target.read_only.why(self.profile))
-            await self._oauth.revoke(old.endpoint, old.refresh_token or old.secret)
+            require_writable(self._session.target.read_only.why(self.profile))
+            oauth = await self._load_oauth()
+            await oauth.revoke(old.endpoint, old.refresh_token or old.secret)
         except LoopinError as error:
             return f"the earlier session at {earlier.host} stays valid: {error.message}"
         return ""

@@ -19,8 +19,8 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_status import rpc_status
 
-from app.adapters.chainloop.client import ChainloopGateways
-from app.adapters.chainloop.errors import translated
+from app.adapters.chainloop.client import ChainloopClients
+from app.adapters.chainloop.errors import translate_error
 from app.domain.credentials import Endpoint
 from app.domain.errors import (
     AlreadyExists,
@@ -52,8 +52,8 @@ Code = grpc.StatusCode
 
 
 @pytest.fixture
-async def gateways() -> AsyncIterator[ChainloopGateways]:
-    made = ChainloopGateways(max_receive=MIB, timeout=60)
+async def gateways() -> AsyncIterator[ChainloopClients]:
+    made = ChainloopClients(max_receive=MIB, timeout=60)
     yield made
     await made.aclose()
 
@@ -63,7 +63,7 @@ def authority() -> Certificate:
     return certificate()
 
 
-async def refusal(gateways: ChainloopGateways, endpoint: Endpoint) -> LoopinError:
+async def refusal(gateways: ChainloopClients, endpoint: Endpoint) -> LoopinError:
     """Make the lightest call and return how it fails."""
     with pytest.raises(LoopinError) as caught:
         await gateways.open(endpoint, None).server_info()
@@ -71,7 +71,7 @@ async def refusal(gateways: ChainloopGateways, endpoint: Endpoint) -> LoopinErro
     return caught.value
 
 
-async def test_a_refused_connection_says_that_nothing_answers(gateways: ChainloopGateways) -> None:
+async def test_a_refused_connection_says_that_nothing_answers(gateways: ChainloopClients) -> None:
     for insecure in (True, False):
         error = await refusal(gateways, endpoint_of(closed_port(), insecure=insecure))
         assert type(error) is Unreachable
@@ -79,7 +79,7 @@ async def test_a_refused_connection_says_that_nothing_answers(gateways: Chainloo
 
 
 @pytest.mark.parametrize("address", ["", "https://127.0.0.1:1", "a b:1", "no-such-name.invalid:443"])
-async def test_an_address_that_is_none_says_so(gateways: ChainloopGateways, address: str) -> None:
+async def test_an_address_that_is_none_says_so(gateways: ChainloopClients, address: str) -> None:
     error = await refusal(gateways, endpoint_of(address))
     assert type(error) is Unreachable
     assert "host:port" in error.hint
@@ -116,7 +116,7 @@ WEB_PAGE = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 5\r\n\r\nhello"
     ],
 )
 async def test_a_peer_that_is_no_control_plane_is_told_as_such(
-    gateways: ChainloopGateways, behave: object, kind: type[LoopinError], words: str
+    gateways: ChainloopClients, behave: object, kind: type[LoopinError], words: str
 ) -> None:
     with tcp_peer(behave) as address:  # type: ignore[arg-type]  # a table of behaviours
         error = await refusal(gateways, endpoint_of(address))
@@ -125,7 +125,7 @@ async def test_a_peer_that_is_no_control_plane_is_told_as_such(
 
 
 async def test_a_peer_that_says_nothing_is_given_up() -> None:
-    gateways = ChainloopGateways(max_receive=MIB, timeout=1)
+    gateways = ChainloopClients(max_receive=MIB, timeout=1)
     with tcp_peer(is_silent) as address:
         error = await refusal(gateways, endpoint_of(address))
     await gateways.aclose()
@@ -133,7 +133,7 @@ async def test_a_peer_that_says_nothing_is_given_up() -> None:
     assert "did not answer within 1 s" in error.message
 
 
-async def test_tls_to_a_plain_server_names_the_switch(gateways: ChainloopGateways) -> None:
+async def test_tls_to_a_plain_server_names_the_switch(gateways: ChainloopClients) -> None:
     with tcp_peer(answers(WEB_PAGE)) as address:  # type: ignore[arg-type]  # a behaviour
         error = await refusal(gateways, endpoint_of(address, insecure=False))
     assert type(error) is TLSFailed
@@ -141,7 +141,7 @@ async def test_tls_to_a_plain_server_names_the_switch(gateways: ChainloopGateway
 
 
 async def test_plain_text_to_a_tls_server_names_the_switch(
-    gateways: ChainloopGateways, authority: Certificate
+    gateways: ChainloopClients, authority: Certificate
 ) -> None:
     with grpc_peer(lambda path, context: b"", authority) as (address, _):
         error = await refusal(gateways, endpoint_of(address))
@@ -149,7 +149,7 @@ async def test_plain_text_to_a_tls_server_names_the_switch(
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(
-    gateways: ChainloopGateways, authority: Certificate
+    gateways: ChainloopClients, authority: Certificate
 ) -> None:
     with grpc_peer(lambda path, context: b"", authority) as (address, calls):
         for ca in ("", certificate().pem):
@@ -162,7 +162,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
 
 @pytest.mark.parametrize("form", ["path", "pem", "base64"])
 async def test_an_extra_authority_is_taken_in_each_form(
-    gateways: ChainloopGateways, authority: Certificate, tmp_path: Path, form: str
+    gateways: ChainloopClients, authority: Certificate, tmp_path: Path, form: str
 ) -> None:
     forms = {
         "path": str(authority.files(tmp_path)[0]),
@@ -175,7 +175,7 @@ async def test_an_extra_authority_is_taken_in_each_form(
 
 
 async def test_ssl_cert_file_counts_for_grpc_too(
-    gateways: ChainloopGateways, authority: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gateways: ChainloopClients, authority: Certificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.files(tmp_path)[0]))
     with grpc_peer(lambda path, context: b"", authority) as (address, calls):
@@ -184,7 +184,7 @@ async def test_ssl_cert_file_counts_for_grpc_too(
 
 
 @pytest.mark.parametrize("ca", ["/etc/passwd", "-----BEGIN CERTIFICATE-----\nx\n-----END"])
-async def test_an_extra_authority_that_is_none_is_refused(gateways: ChainloopGateways, ca: str) -> None:
+async def test_an_extra_authority_that_is_none_is_refused(gateways: ChainloopClients, ca: str) -> None:
     error = await refusal(gateways, endpoint_of(closed_port(), insecure=False, ca=ca))
     assert type(error) is UsageError
     assert "PEM" in error.hint
@@ -192,7 +192,7 @@ async def test_an_extra_authority_that_is_none_is_refused(gateways: ChainloopGat
 
 @pytest.mark.parametrize("ca", ["/nowhere/ca.pem", "bm9uc2Vuc2U=", "x" * 5000])
 async def test_an_extra_authority_that_names_no_file_is_told_with_its_path(
-    gateways: ChainloopGateways, ca: str
+    gateways: ChainloopClients, ca: str
 ) -> None:
     error = await refusal(gateways, endpoint_of(closed_port(), insecure=False, ca=ca))
     assert type(error) is UsageError
@@ -202,7 +202,7 @@ async def test_an_extra_authority_that_names_no_file_is_told_with_its_path(
 
 @pytest.mark.parametrize("payload", [b"\xff\xff\xff garbage", b"\x0a\xff\x01cut"])
 async def test_a_message_that_cannot_be_read_is_a_bad_reply(
-    gateways: ChainloopGateways, payload: bytes, capfd: pytest.CaptureFixture[str]
+    gateways: ChainloopClients, payload: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with grpc_peer(lambda path, context: payload) as (address, _):
         error = await refusal(gateways, endpoint_of(address))
@@ -234,7 +234,7 @@ async def test_a_message_that_cannot_be_read_is_a_bad_reply(
     ],
 )
 async def test_each_status_has_its_own_error(
-    gateways: ChainloopGateways, code: grpc.StatusCode, details: str, kind: type[LoopinError]
+    gateways: ChainloopClients, code: grpc.StatusCode, details: str, kind: type[LoopinError]
 ) -> None:
     with grpc_peer(aborting(code, details)) as (address, calls):
         with pytest.raises(LoopinError) as caught:
@@ -268,7 +268,7 @@ def refusing(code: grpc.StatusCode, details: str, *infos: Message) -> Answer:
     ],
 )
 async def test_the_reason_decides_and_not_the_sentence(
-    gateways: ChainloopGateways, code: grpc.StatusCode, reason: str, kind: type[LoopinError], words: str
+    gateways: ChainloopClients, code: grpc.StatusCode, reason: str, kind: type[LoopinError], words: str
 ) -> None:
     with grpc_peer(refusing(code, "the sentence", ErrorInfo(reason=reason))) as (address, _):
         error = await refusal(gateways, endpoint_of(address))
@@ -279,7 +279,7 @@ async def test_the_reason_decides_and_not_the_sentence(
 @pytest.mark.parametrize("code", [Code.PERMISSION_DENIED, Code.UNKNOWN])
 @pytest.mark.parametrize("reason", ["forbidden", NOT_IN])
 async def test_the_envelope_of_the_vendors_framework_is_taken_off(
-    gateways: ChainloopGateways, reason: str, code: grpc.StatusCode
+    gateways: ChainloopClients, reason: str, code: grpc.StatusCode
 ) -> None:
     """Where it forgets to translate an error, the code is in the envelope alone."""
     text = f"error: code = 403 reason = {reason} message = not here metadata = map[] cause = <nil>"
@@ -293,7 +293,7 @@ async def test_the_envelope_of_the_vendors_framework_is_taken_off(
     "trailer",
     [b"\xff\xff nonsense", b"", Status(code=5, message="another code").SerializeToString()],
 )
-async def test_details_that_cannot_be_read_are_left_out(gateways: ChainloopGateways, trailer: bytes) -> None:
+async def test_details_that_cannot_be_read_are_left_out(gateways: ChainloopClients, trailer: bytes) -> None:
     def answer(path: str, context: Any) -> bytes:
         context.set_trailing_metadata((("grpc-status-details-bin", trailer),))
         context.abort(Code.PERMISSION_DENIED, "no")
@@ -304,13 +304,13 @@ async def test_details_that_cannot_be_read_are_left_out(gateways: ChainloopGatew
     assert (type(error), error.message) == (PermissionDenied, "no")
 
 
-async def test_other_details_come_before_the_reason(gateways: ChainloopGateways) -> None:
+async def test_other_details_come_before_the_reason(gateways: ChainloopClients) -> None:
     infos = (Status(message="something else"), ErrorInfo(reason=NOT_IN))
     with grpc_peer(refusing(Code.PERMISSION_DENIED, "no", *infos)) as (address, _):
         assert isinstance(await refusal(gateways, endpoint_of(address)), OrganizationLost)
 
 
-async def test_a_mebibyte_of_details_is_one_sentence(gateways: ChainloopGateways) -> None:
+async def test_a_mebibyte_of_details_is_one_sentence(gateways: ChainloopClients) -> None:
     infos = ErrorInfo(reason="x" * MIB)
     with grpc_peer(refusing(Code.PERMISSION_DENIED, "no", infos)) as (address, _):
         error = await refusal(gateways, endpoint_of(address))
@@ -319,7 +319,7 @@ async def test_a_mebibyte_of_details_is_one_sentence(gateways: ChainloopGateways
     assert error.hint
 
 
-async def test_a_certificate_of_another_name_is_said_to_be_one(gateways: ChainloopGateways) -> None:
+async def test_a_certificate_of_another_name_is_said_to_be_one(gateways: ChainloopClients) -> None:
     other = certificate("accounts.example")
     with grpc_peer(lambda path, context: b"", other) as (address, _):
         error = await refusal(gateways, endpoint_of(address, insecure=False, ca=other.pem))
@@ -328,7 +328,7 @@ async def test_a_certificate_of_another_name_is_said_to_be_one(gateways: Chainlo
     assert "try again" not in error.hint
 
 
-async def test_a_private_key_is_no_authority(gateways: ChainloopGateways) -> None:
+async def test_a_private_key_is_no_authority(gateways: ChainloopClients) -> None:
     key = certificate().key
     error = await refusal(gateways, endpoint_of(closed_port(), insecure=False, ca=key))
     assert type(error) is UsageError
@@ -357,7 +357,7 @@ async def test_a_private_key_is_no_authority(gateways: ChainloopGateways) -> Non
 def test_no_raw_text_of_the_library_is_shown(text: str, words: str) -> None:
     empty = grpc.aio.Metadata()
     error = grpc.aio.AioRpcError(Code.UNAVAILABLE, empty, empty, details=text)
-    told = translated(error, endpoint_of("accounts.example:443"), 5)
+    told = translate_error(error, endpoint_of("accounts.example:443"), 5)
     assert told.message == words
     assert type(told) is Unreachable
 
@@ -365,18 +365,18 @@ def test_no_raw_text_of_the_library_is_shown(text: str, words: str) -> None:
 def test_who_left_the_port_out_is_told_which_one_was_taken() -> None:
     empty = grpc.aio.Metadata()
     error = grpc.aio.AioRpcError(Code.UNAVAILABLE, empty, empty, details="Connection refused")
-    assert "without one it is 443" in translated(error, endpoint_of("accounts.example:443"), 5).hint
-    assert "443" not in translated(error, endpoint_of("accounts.example:9090"), 5).hint
+    assert "without one it is 443" in translate_error(error, endpoint_of("accounts.example:443"), 5).hint
+    assert "443" not in translate_error(error, endpoint_of("accounts.example:9090"), 5).hint
 
 
-async def test_what_a_server_writes_cannot_move_the_cursor(gateways: ChainloopGateways) -> None:
+async def test_what_a_server_writes_cannot_move_the_cursor(gateways: ChainloopClients) -> None:
     with grpc_peer(aborting(Code.PERMISSION_DENIED, "no\x1b[2J\u202e\nway")) as (address, _):
         error = await refusal(gateways, endpoint_of(address))
     assert error.message.isprintable()
     assert "way" in error.message
 
 
-async def test_a_read_is_repeated_while_nobody_answers_and_then_works(gateways: ChainloopGateways) -> None:
+async def test_a_read_is_repeated_while_nobody_answers_and_then_works(gateways: ChainloopClients) -> None:
     refusing = threading.Event()
 
     def answer(path: str, context: "grpc.ServicerContext") -> bytes:
@@ -390,7 +390,7 @@ async def test_a_read_is_repeated_while_nobody_answers_and_then_works(gateways: 
         assert calls == ["Infoz", "Infoz"]
 
 
-async def test_reads_give_up_after_a_bounded_time(gateways: ChainloopGateways) -> None:
+async def test_reads_give_up_after_a_bounded_time(gateways: ChainloopClients) -> None:
     began = time.monotonic()
     with grpc_peer(aborting(Code.UNAVAILABLE, "maintenance")) as (address, calls):
         error = await refusal(gateways, endpoint_of(address))
@@ -399,7 +399,7 @@ async def test_reads_give_up_after_a_bounded_time(gateways: ChainloopGateways) -
     assert time.monotonic() - began < 60
 
 
-async def test_create_revoke_and_settings_are_never_repeated(gateways: ChainloopGateways) -> None:
+async def test_create_revoke_and_settings_are_never_repeated(gateways: ChainloopClients) -> None:
     with grpc_peer(aborting(Code.UNAVAILABLE, "maintenance")) as (address, calls):
         gateway = gateways.open(endpoint_of(address), None, "acme")
         for call in (
@@ -414,7 +414,7 @@ async def test_create_revoke_and_settings_are_never_repeated(gateways: Chainloop
 
 
 async def test_a_create_whose_answer_got_lost_says_that_the_token_may_exist(
-    gateways: ChainloopGateways,
+    gateways: ChainloopClients,
 ) -> None:
     for answer in (lambda path, context: b"\xff", aborting(Code.UNAVAILABLE, "gone")):
         with grpc_peer(answer) as (address, _), pytest.raises(LoopinError) as caught:
@@ -422,13 +422,13 @@ async def test_a_create_whose_answer_got_lost_says_that_the_token_may_exist(
         assert "may exist" in caught.value.hint
 
 
-async def test_a_create_that_was_never_sent_says_nothing_of_the_kind(gateways: ChainloopGateways) -> None:
+async def test_a_create_that_was_never_sent_says_nothing_of_the_kind(gateways: ChainloopClients) -> None:
     with pytest.raises(Unreachable) as caught:
         await gateways.open(endpoint_of(closed_port()), None, "acme").create_token(TokenDraft("unsent"))
     assert "may exist" not in caught.value.hint
 
 
-async def test_a_server_that_comes_up_later_is_found_at_the_next_try(gateways: ChainloopGateways) -> None:
+async def test_a_server_that_comes_up_later_is_found_at_the_next_try(gateways: ChainloopClients) -> None:
     endpoint = endpoint_of(closed_port())
     await refusal(gateways, endpoint)
     with grpc_peer(lambda path, context: b"", port=int(endpoint.address.rpartition(":")[2])):
@@ -462,7 +462,7 @@ def _pass_on(source: socket.socket, target: socket.socket) -> None:
 
 
 async def test_an_answer_that_is_cut_half_way_is_a_bad_reply(
-    gateways: ChainloopGateways, account_server: AccountServer, cutting: str
+    gateways: ChainloopClients, account_server: AccountServer, cutting: str
 ) -> None:
     owner = person(account_server, account_server.owner)
     with pytest.raises(BadReply, match="broke off"):
@@ -472,10 +472,10 @@ async def test_an_answer_that_is_cut_half_way_is_a_bad_reply(
 def test_the_library_writes_nothing_on_the_screen(authority: Certificate) -> None:
     script = (
         "import asyncio\n"
-        "from app.adapters.chainloop.client import ChainloopGateways\n"
+        "from app.adapters.chainloop.client import ChainloopClients\n"
         "from tests.support.chainloop import endpoint_of\n"
         "async def main():\n"
-        "    gateways = ChainloopGateways(max_receive=1000, timeout=60)\n"
+        "    gateways = ChainloopClients(max_receive=1000, timeout=60)\n"
         "    try:\n"
         "        await gateways.open(endpoint_of('{address}', insecure=False), None).server_info()\n"
         "    except Exception as error:\n"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.adapters.chainloop.client import ChainloopGateway, ChainloopGateways
+from app.adapters.chainloop.client import ChainloopClient, ChainloopClients
 from app.domain.credentials import Credential
 from app.domain.errors import (
     AlreadyExists,
@@ -16,6 +16,7 @@ from app.domain.errors import (
     NotSignedIn,
     OrganizationLost,
     PermissionDenied,
+    ReadOnly,
     ReplyTooLarge,
     SessionEnded,
     UsageError,
@@ -33,7 +34,7 @@ def owner(account_server: AccountServer) -> Credential:
 
 
 @pytest.fixture
-def gateway(gateways: ChainloopGateways, owner: Credential) -> ChainloopGateway:
+def gateway(gateways: ChainloopClients, owner: Credential) -> ChainloopClient:
     return gateways.open(owner.endpoint, owner, "acme")
 
 
@@ -41,7 +42,7 @@ def unique(word: str) -> str:
     return f"{word}-{uuid.uuid4().hex[:8]}"
 
 
-async def test_infoz_needs_no_credential(gateways: ChainloopGateways, account_server: AccountServer) -> None:
+async def test_infoz_needs_no_credential(gateways: ChainloopClients, account_server: AccountServer) -> None:
     info = await gateways.open(endpoint_of(account_server.grpc), None).server_info()
     assert info.login_url == f"{account_server.http}/auth/login"
     assert info.version
@@ -49,7 +50,7 @@ async def test_infoz_needs_no_credential(gateways: ChainloopGateways, account_se
 
 
 async def test_the_context_names_person_organization_and_role(
-    gateway: ChainloopGateway, account_server: AccountServer
+    gateway: ChainloopClient, account_server: AccountServer
 ) -> None:
     context = await gateway.current()
     assert context.person is not None
@@ -62,7 +63,7 @@ async def test_the_context_names_person_organization_and_role(
 
 
 async def test_an_api_token_has_no_membership_and_stands_in_for_a_person(
-    gateways: ChainloopGateways, owner: Credential
+    gateways: ChainloopClients, owner: Credential
 ) -> None:
     created, token = await make_token(gateways, owner, unique("context"))
     context = await gateways.open(token.endpoint, token).current()
@@ -71,7 +72,7 @@ async def test_an_api_token_has_no_membership_and_stands_in_for_a_person(
     assert (context.person.id, context.person.email) == (created.token.id, "API-token@chainloop")
 
 
-async def test_a_created_token_is_as_it_was_asked_for(gateway: ChainloopGateway) -> None:
+async def test_a_created_token_is_as_it_was_asked_for(gateway: ChainloopClient) -> None:
     name = unique("made")
     draft = TokenDraft(
         name, "where it lives", timedelta(days=90), "web", ("organization:read", "api_token:list")
@@ -89,7 +90,7 @@ async def test_a_created_token_is_as_it_was_asked_for(gateway: ChainloopGateway)
     assert created.secret.reveal().count(".") == 2
 
 
-async def test_what_was_not_asked_for_is_not_set(gateway: ChainloopGateway) -> None:
+async def test_what_was_not_asked_for_is_not_set(gateway: ChainloopClient) -> None:
     token = (await gateway.create_token(TokenDraft(unique("bare")))).token
     assert (token.expires_at, token.project, token.description, token.scope) == (
         None,
@@ -99,7 +100,7 @@ async def test_what_was_not_asked_for_is_not_set(gateway: ChainloopGateway) -> N
     )
 
 
-async def test_lists_follow_status_and_scope(gateway: ChainloopGateway) -> None:
+async def test_lists_follow_status_and_scope(gateway: ChainloopClient) -> None:
     in_web = (await gateway.create_token(TokenDraft(unique("web"), project="web"))).token
     in_ml = (await gateway.create_token(TokenDraft(unique("ml"), project="ml"))).token
     wide = (await gateway.create_token(TokenDraft(unique("org")))).token
@@ -122,13 +123,13 @@ async def test_lists_follow_status_and_scope(gateway: ChainloopGateway) -> None:
     assert in_ml.id not in of_web
 
 
-async def test_the_list_is_oldest_first(gateway: ChainloopGateway) -> None:
+async def test_the_list_is_oldest_first(gateway: ChainloopClient) -> None:
     made = [token.created_at for token in await gateway.list_tokens(StatusFilter.ALL)]
     assert made == sorted(made)
 
 
 async def test_a_used_token_says_when(
-    gateways: ChainloopGateways, gateway: ChainloopGateway, owner: Credential
+    gateways: ChainloopClients, gateway: ChainloopClient, owner: Credential
 ) -> None:
     created, token = await make_token(gateways, owner, unique("used"))
     await gateways.open(token.endpoint, token).current()
@@ -147,7 +148,7 @@ async def test_a_used_token_says_when(
     ],
 )
 async def test_what_the_server_refuses_has_its_own_error(
-    gateway: ChainloopGateway, draft: TokenDraft, kind: type[Exception]
+    gateway: ChainloopClient, draft: TokenDraft, kind: type[Exception]
 ) -> None:
     with pytest.raises(kind):
         await gateway.create_token(draft)
@@ -155,14 +156,14 @@ async def test_what_the_server_refuses_has_its_own_error(
 
 @pytest.mark.parametrize("days", [-1, 366])
 async def test_a_threshold_out_of_range_is_refused_by_the_server_too(
-    gateway: ChainloopGateway, days: int
+    gateway: ChainloopClient, days: int
 ) -> None:
     with pytest.raises(InvalidInput):
         await gateway.set_threshold("acme", days)
 
 
 async def test_revoking_what_is_not_there_or_already_revoked_is_not_found(
-    gateway: ChainloopGateway,
+    gateway: ChainloopClient,
 ) -> None:
     token = (await gateway.create_token(TokenDraft(unique("gone")))).token
     await gateway.revoke_token(token.id)
@@ -173,7 +174,7 @@ async def test_revoking_what_is_not_there_or_already_revoked_is_not_found(
         await gateway.revoke_token("not-a-uuid")
 
 
-async def test_a_revoked_token_is_not_signed_in(gateways: ChainloopGateways, owner: Credential) -> None:
+async def test_a_revoked_token_is_not_signed_in(gateways: ChainloopClients, owner: Credential) -> None:
     created, token = await make_token(gateways, owner, unique("dead"))
     await gateways.open(owner.endpoint, owner, "acme").revoke_token(created.token.id)
     with pytest.raises(SessionEnded):
@@ -182,7 +183,7 @@ async def test_a_revoked_token_is_not_signed_in(gateways: ChainloopGateways, own
 
 @pytest.mark.parametrize("token", ["nonsense", "a.b.c", "ü-token", "with space", "line\nbreak", "x" * 3000])
 async def test_a_wrong_token_is_not_signed_in(
-    gateways: ChainloopGateways, account_server: AccountServer, token: str
+    gateways: ChainloopClients, account_server: AccountServer, token: str
 ) -> None:
     wrong = credential_at(account_server.grpc, token)
     with pytest.raises(NotSignedIn) as caught:
@@ -191,19 +192,19 @@ async def test_a_wrong_token_is_not_signed_in(
 
 
 async def test_no_credential_is_not_signed_in(
-    gateways: ChainloopGateways, account_server: AccountServer
+    gateways: ChainloopClients, account_server: AccountServer
 ) -> None:
     with pytest.raises(SessionEnded):
         await gateways.open(endpoint_of(account_server.grpc), None).current()
 
 
-async def test_another_organization_is_refused(gateways: ChainloopGateways, owner: Credential) -> None:
+async def test_another_organization_is_refused(gateways: ChainloopClients, owner: Credential) -> None:
     with pytest.raises(OrganizationLost):
         await gateways.open(owner.endpoint, owner, "globex").current()
 
 
 async def test_an_organization_that_no_header_can_carry_is_refused_before_it_is_sent(
-    gateways: ChainloopGateways, owner: Credential
+    gateways: ChainloopClients, owner: Credential
 ) -> None:
     for name in ("ücme", "ac\nme", "ac\x1bme"):
         with pytest.raises(UsageError):
@@ -211,7 +212,7 @@ async def test_an_organization_that_no_header_can_carry_is_refused_before_it_is_
 
 
 async def test_a_viewer_may_read_the_context_and_nothing_else(
-    gateways: ChainloopGateways, account_server: AccountServer
+    gateways: ChainloopClients, account_server: AccountServer
 ) -> None:
     viewer = person(account_server, account_server.viewer)
     gateway = gateways.open(viewer.endpoint, viewer, "acme")
@@ -228,7 +229,7 @@ async def test_a_viewer_may_read_the_context_and_nothing_else(
 
 
 async def test_an_api_token_cannot_list_memberships_or_change_settings(
-    gateways: ChainloopGateways, owner: Credential
+    gateways: ChainloopClients, owner: Credential
 ) -> None:
     _, token = await make_token(gateways, owner, unique("limits"))
     gateway = gateways.open(token.endpoint, token)
@@ -244,8 +245,8 @@ async def test_twenty_thousand_tokens_need_the_larger_limit(
     server = fresh_server()
     bulk_tokens(server, "acme", 20_000)
     owner = person(server, server.owner)
-    small = ChainloopGateways(max_receive=4 * MIB, timeout=30)
-    large = ChainloopGateways(max_receive=32 * MIB, timeout=30)
+    small = ChainloopClients(max_receive=4 * MIB, timeout=30)
+    large = ChainloopClients(max_receive=32 * MIB, timeout=30)
     try:
         with pytest.raises(ReplyTooLarge, match=" bytes, 4,194,304 are allowed") as caught:
             await small.open(owner.endpoint, owner).list_tokens(StatusFilter.ALL)
@@ -263,7 +264,7 @@ async def test_a_proxy_in_the_environment_is_not_used_for_this_machine(
 ) -> None:
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "grpc_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    gateways = ChainloopGateways(max_receive=MIB, timeout=60)
+    gateways = ChainloopClients(max_receive=MIB, timeout=60)
     owner = person(account_server, account_server.owner)
     try:
         gateway = gateways.open(owner.endpoint, owner, "acme")
@@ -274,7 +275,7 @@ async def test_a_proxy_in_the_environment_is_not_used_for_this_machine(
 
 
 async def test_signing_out_ends_this_session_at_the_server(
-    gateways: ChainloopGateways, account_server: AccountServer
+    gateways: ChainloopClients, account_server: AccountServer
 ) -> None:
     first, second = (person(account_server, account_server.owner) for _ in range(2))
     assert await gateways.open(first.endpoint, first).sign_out()
@@ -284,7 +285,7 @@ async def test_signing_out_ends_this_session_at_the_server(
 
 
 async def test_signing_out_everywhere_ends_all_sessions(
-    gateways: ChainloopGateways, organization: Organization
+    gateways: ChainloopClients, organization: Organization
 ) -> None:
     first, second = (person(organization.server, organization.owner.login) for _ in range(2))
     assert await gateways.open(first.endpoint, first).sign_out(everywhere=True)
@@ -292,7 +293,7 @@ async def test_signing_out_everywhere_ends_all_sessions(
         await gateways.open(second.endpoint, second).current()
 
 
-async def test_parallel_calls_share_one_connection(gateway: ChainloopGateway) -> None:
+async def test_parallel_calls_share_one_connection(gateway: ChainloopClient) -> None:
     contexts = await asyncio.gather(*(gateway.current() for _ in range(20)))
     assert len({context.person.id for context in contexts if context.person}) == 1
 
@@ -300,7 +301,7 @@ async def test_parallel_calls_share_one_connection(gateway: ChainloopGateway) ->
 async def test_a_gateway_works_in_a_second_event_loop(
     account_server: AccountServer, owner: Credential
 ) -> None:
-    gateways = ChainloopGateways(max_receive=MIB, timeout=60)
+    gateways = ChainloopClients(max_receive=MIB, timeout=60)
 
     async def once() -> str:
         context = await gateways.open(owner.endpoint, owner).current()
@@ -311,7 +312,7 @@ async def test_a_gateway_works_in_a_second_event_loop(
     assert found == [account_server.owner[0]] * 2
 
 
-async def test_a_call_that_is_cancelled_leaves_the_connection_good(gateway: ChainloopGateway) -> None:
+async def test_a_call_that_is_cancelled_leaves_the_connection_good(gateway: ChainloopClient) -> None:
     began = time.monotonic()
     task = asyncio.create_task(gateway.list_tokens(StatusFilter.ALL))
     await asyncio.sleep(0)
@@ -320,3 +321,13 @@ async def test_a_call_that_is_cancelled_leaves_the_connection_good(gateway: Chai
         await task
     assert (await gateway.current()).person is not None
     assert time.monotonic() - began < 60
+
+
+async def test_read_only_reads_and_changes_nothing(gateways: ChainloopClients, owner: Credential) -> None:
+    name = unique("kept")
+    created = await gateways.open(owner.endpoint, owner, "acme").create_token(TokenDraft(name))
+    gateway = gateways.open(owner.endpoint, owner, "acme", read_only="read-only mode is on")
+    with pytest.raises(ReadOnly, match="read-only mode is on"):
+        await gateway.revoke_token(created.token.id)
+    assert name in {token.name for token in await gateway.list_tokens(StatusFilter.ACTIVE)}
+    assert (await gateway.current()).membership is not None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app.adapters.chainloop.client import ChainloopGateways
+from app.adapters.chainloop.client import ChainloopClients
 from app.adapters.chainloop.sign_out import log_out
 from app.domain.errors import Failed, LoginFailed, LoopinError, SessionEnded, TLSFailed, Unreachable
 from app.domain.login import EndedThere, Step
@@ -46,7 +46,7 @@ async def test_only_a_web_page_is_ever_opened(container_for: ContainerFactory, p
 
 
 @pytest.mark.parametrize("page", WRONG_PAGES)
-async def test_a_session_is_not_sent_to_a_place_that_is_none(gateways: ChainloopGateways, page: str) -> None:
+async def test_a_session_is_not_sent_to_a_place_that_is_none(gateways: ChainloopClients, page: str) -> None:
     with grpc_peer(lambda path, context: info(page)) as (address, _):
         credential = credential_at(address, TOKEN.reveal())
         with pytest.raises(Failed):
@@ -153,6 +153,6 @@ def test_the_pages_own_query_is_kept() -> None:
     }
 
 
-async def test_an_error_of_the_tree_is_all_that_comes_out(gateways: ChainloopGateways) -> None:
+async def test_an_error_of_the_tree_is_all_that_comes_out(gateways: ChainloopClients) -> None:
     with grpc_peer(lambda path, context: b"\x00" * 50) as (address, _), pytest.raises(LoopinError):
         await gateways.open(endpoint_of(address), None).current()

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from app.adapters.chainloop.client import ChainloopGateways
+from app.adapters.chainloop.client import ChainloopClients
 from app.domain.credentials import Endpoint, Provider
 from tests.support.server import AccountServer
 
@@ -42,7 +42,7 @@ async def test_calls_go_through_the_proxy_with_its_password(
     async with await asyncio.start_server(tunnel, "127.0.0.1", 0) as proxy:
         port = proxy.sockets[0].getsockname()[1]
         monkeypatch.setenv(name, f"http://someone:not-a-real-word@127.0.0.1:{port}")
-        gateways = ChainloopGateways(max_receive=4 << 20, timeout=60)
+        gateways = ChainloopClients(max_receive=4 << 20, timeout=60)
         try:
             endpoint = Endpoint(Provider.CHAINLOOP, "plane.example:443", insecure=True)
             assert (await gateways.open(endpoint, None).server_info()).version

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 def tokens_of(container: Container, status: StatusFilter) -> int:
     async def count() -> int:
-        own = Container.headless(container.settings, vault=container.vault)
+        own = Container(container.settings, vault=container.vault)
         try:
             return len((await own.list_tokens.do(status)).tokens)
         finally:

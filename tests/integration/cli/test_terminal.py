@@ -113,7 +113,7 @@ def login(tmp_path: Path) -> Path:
         "from app.adapters.keychain.memory import MemoryVault\n"
         "exits.prepare_streams()\n"
         "vault = MemoryVault()\n"
-        "sys.exit(root.run(sys.argv[1:], lambda settings: Container.headless(settings, vault=vault)))\n"
+        "sys.exit(root.run(sys.argv[1:], lambda settings: Container(settings, vault=vault)))\n"
     )
     return program
 
@@ -190,7 +190,7 @@ def test_headless_login_reads_a_pipe(loopin: Loopin, account_server: AccountServ
             ["chainloop", "auth", "login", "--skip-browser"],
             environment,
             stdin=text,
-            containers=lambda settings: Container.headless(settings, vault=vault),
+            containers=lambda settings: Container(settings, vault=vault),
         )
 
     done = piped(f"{token}\n").works()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.adapters.http.header_values import sendable
+from app.adapters.http.header_values import header_value
 from app.domain.errors import NotSignedIn
 from app.domain.secret import Secret
 from tests.support.cli import Clerk, Loopin
@@ -48,10 +48,10 @@ def test_a_sign_in_with_one_does_not_claim_that_a_server_refused_it(clerk: Clerk
 
 @pytest.mark.parametrize("value", ["a.b-c~d+e/f=", '!"#$'])
 def test_printable_ascii_is_sent_as_it_is(value: str) -> None:
-    assert sendable(Secret(value), "token") == value
+    assert header_value(Secret(value), "token") == value
 
 
 @pytest.mark.parametrize("value", [" ", "a b", "a\n", "\x00", "\x7f", "ü", "a\u2028"])
 def test_anything_else_is_never_sent(value: str) -> None:
     with pytest.raises(NotSignedIn):
-        sendable(Secret(value), "token")
+        header_value(Secret(value), "token")

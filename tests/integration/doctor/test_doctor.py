@@ -144,7 +144,7 @@ async def look(folder: Path, **adapters: Any) -> list[Finding]:
         "CHAINLOOP_CONTROL_PLANE_API": nobody,
         "CHAINLOOP_API_INSECURE": "true",
     }
-    container = Container.headless(load(variables), listeners=FreePortListeners(), **adapters)
+    container = Container(load(variables), listeners=FreePortListeners(), **adapters)
     try:
         return [finding async for finding in container.doctor.do()]
     finally:
@@ -332,7 +332,7 @@ async def test_ten_minutes_off_fails_where_a_server_tells_the_time(tmp_path: Pat
     late = MovableClock()
     late.offset = timedelta(minutes=10)
     with tcp_peer(_answering(_web(format_datetime(datetime.now(UTC), usegmt=True)))) as address:
-        answer = await NetProbe(late, timeout=60, agent="test").look(f"http://{address}/api/v1")
+        answer = await NetProbe(late, timeout=60, user_agent="test").look(f"http://{address}/api/v1")
     found = skew("clock", "gumloop", answer.date, answer.at)
     assert found.verdict is Verdict.FAIL
     assert "ahead of" in found.detail
@@ -342,7 +342,7 @@ async def test_ten_minutes_off_fails_where_a_server_tells_the_time(tmp_path: Pat
 async def test_a_date_that_is_none_is_no_date(date: str) -> None:
     with tcp_peer(_answering(_web(date))) as address:
         try:
-            answer = await NetProbe(MovableClock(), timeout=60, agent="test").look(f"http://{address}/")
+            answer = await NetProbe(MovableClock(), timeout=60, user_agent="test").look(f"http://{address}/")
         except Unreachable:
             return
     assert answer.date is None
@@ -368,7 +368,7 @@ def secure(tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 async def test_the_version_of_tls_and_the_end_of_the_certificate_are_read(secure: tuple[str, str]) -> None:
     url, authority = secure
-    answer = await NetProbe(MovableClock(), timeout=60, agent="test").look(url, authority)
+    answer = await NetProbe(MovableClock(), timeout=60, user_agent="test").look(url, authority)
     assert answer.protection == "TLSv1.3"
     assert answer.valid_until is not None
     assert timedelta() < answer.valid_until - datetime.now(UTC) < timedelta(days=1)
@@ -376,7 +376,7 @@ async def test_the_version_of_tls_and_the_end_of_the_certificate_are_read(secure
 
 async def test_a_certificate_that_nobody_vouches_for_fails(secure: tuple[str, str]) -> None:
     with pytest.raises(TLSFailed):
-        await NetProbe(MovableClock(), timeout=60, agent="test").look(secure[0])
+        await NetProbe(MovableClock(), timeout=60, user_agent="test").look(secure[0])
 
 
 def _silent(connection: socket.socket) -> None:
@@ -385,7 +385,7 @@ def _silent(connection: socket.socket) -> None:
 
 
 async def test_a_server_that_never_answers_is_given_up() -> None:
-    probe = NetProbe(MovableClock(), timeout=0.3, agent="test")
+    probe = NetProbe(MovableClock(), timeout=0.3, user_agent="test")
     with tcp_peer(_silent) as address, pytest.raises(Unreachable, match="did not answer"):
         await probe.look(f"http://{address}/")
 

@@ -99,7 +99,7 @@ async def test_signing_out_ends_the_session_at_the_server(office: Desk) -> None:
 
 async def _sign_in(command: Loopin, server: AccountServer) -> None:
     settings, browser = load(command.variables()), ConsentBrowser(server)
-    container = Container.headless(settings, browser=browser)
+    container = Container(settings, browser=browser)
     try:
         result_of(await follow(container.gumloop_oauth_login().do(ANY_PORT)))
     finally:

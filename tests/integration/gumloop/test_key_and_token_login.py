@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.adapters.http.retry import TRIES
+from app.adapters.http.retry import ATTEMPTS
 from app.domain.credentials import Method
 from app.domain.errors import LoginFailed, LoopinError, RateLimited
 from tests.support.gumloop import Desk, follow, result_of, told
@@ -125,7 +125,7 @@ async def test_a_secret_that_the_server_repeats_is_not_passed_on(desk: Desk, gum
 async def test_every_way_an_answer_goes_wrong_has_its_own_sentence(
     desk: Desk, gumloop: Gumloop, fault: Fault, sentence: str
 ) -> None:
-    gumloop.fail("/api/v1/models", *[fault] * TRIES)
+    gumloop.fail("/api/v1/models", *[fault] * ATTEMPTS)
     async with desk.loopin(LOOPIN_REQUEST_TIMEOUT=patience_with(fault)) as loopin:
         steps = await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID))
         gumloop.released.set()

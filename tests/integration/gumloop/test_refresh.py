@@ -115,7 +115,7 @@ class Overtaken(AuthlibGumloopOAuth):
     """The token endpoint, and another program that does something just before or after we ask it."""
 
     def __init__(self, before: Happening | None = None, after: Happening | None = None) -> None:
-        super().__init__(timeout=60, agent="loopin/test")
+        super().__init__(timeout=60, user_agent="loopin/test")
         self._before = before
         self._after = after
 
@@ -147,7 +147,7 @@ async def test_an_invalid_grant_because_somebody_was_faster_is_no_end(
         if late:
             desk.clock.hurry, desk.clock.meanwhile = True, other_program
         else:
-            vars(loopin)["gumloop_oauth"] = Overtaken(before=other_program)
+            loopin.gumloop_oauth = Overtaken(before=other_program)
         await loopin.gumloop_session.call(lambda api: api.verify())
     assert await desk.stored() == winner
 
@@ -161,7 +161,7 @@ async def test_a_login_that_was_replaced_meanwhile_is_not_written_over(desk: Des
         await GumloopVault(desk.vault, desk.endpoint).write("default", key)
 
     async with desk.loopin() as loopin:
-        vars(loopin)["gumloop_oauth"] = Overtaken(after=other_program)
+        loopin.gumloop_oauth = Overtaken(after=other_program)
         await loopin.gumloop_session.call(lambda api: api.verify())
     assert await desk.stored() == key
 

@@ -234,7 +234,7 @@ def test_the_demo_is_nobodys_job(shell: Job, issuer: Issuer) -> None:
         for name, value in gitlab_job(issuer).items():
             patch.setenv(name, value)
         settings = replace(load({}), demo=True)
-        box = Container.headless(settings, vault=MemoryVault())
+        box = Container(settings, vault=MemoryVault())
         resolution = asyncio.run(box.chainloop_session.resolve())
     assert resolution.credential is None
     assert Source.CI not in {candidate.source for candidate in resolution.candidates}

@@ -14,7 +14,7 @@ import pytest
 from app.domain.errors import BadReply, LoopinError, Refused, TLSFailed, Unreachable, UsageError
 from app.domain.event_loop import run_to_end
 from app.domain.secret import Secret
-from app.oidc.fetch import MAX_DOCUMENT, Fetcher
+from app.oidc.http import MAX_DOCUMENT, Fetcher
 from app.oidc.url_policy import CLIENT, Reach, server_reach
 from app.oidc.verifier import REFRESH, Verifier
 from tests.support.issuer import DISCOVERY, JWKS, Issuer, rsa_key, running_issuer

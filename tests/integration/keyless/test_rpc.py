@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.errors import Unreachable
 from app.domain.secret import Secret
-from app.oidc.fetch import Fetcher
+from app.oidc.http import Fetcher
 from app.server.clock import utc_now
 from app.server.core import trusted_issuers as federation
 from app.server.core.trusted_issuers import TrustedIssuers

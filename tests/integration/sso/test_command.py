@@ -58,7 +58,7 @@ def test_the_command_signs_in_and_out(
     vault, browser = MemoryVault(), ProviderBrowser(server)
 
     def container(settings: Settings) -> Container:
-        return Container.headless(settings, vault=vault, browser=browser)
+        return Container(settings, vault=vault, browser=browser)
 
     def run(*arguments: str) -> Result:
         capsys.readouterr()

@@ -35,7 +35,7 @@ def box(tmp_path: Path, account_server: AccountServer, proxy: Between) -> Contai
         "CHAINLOOP_API_INSECURE": "true",
     }
     token = sign_in(account_server, *account_server.owner)
-    return Container.headless(load(environment, {"chainloop_flag_token": token}), vault=MemoryVault())
+    return Container(load(environment, {"chainloop_flag_token": token}), vault=MemoryVault())
 
 
 async def test_every_third_failure_is_on_its_line_and_r_tries_it_again(

@@ -65,14 +65,14 @@ class Machine:
 
     def container(self, **environ: str) -> Container:
         """Another Loopin of this machine."""
-        self.started.append(Container.headless(load({**self.environment, **environ}), vault=self.vault))
+        self.started.append(Container(load({**self.environment, **environ}), vault=self.vault))
         return self.started[-1]
 
     def command(self, loopin: Loopin) -> Loopin:
         """The command, with the keychain of this machine."""
         loopin.folder = self.folder
         loopin.environment = {**self.environment, "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
-        loopin.containers = lambda settings: Container.headless(settings, vault=self.vault)
+        loopin.containers = lambda settings: Container(settings, vault=self.vault)
         return loopin
 
     async def switch(self) -> None:

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from app.adapters.chainloop.client import ChainloopGateways
+from app.adapters.chainloop.client import ChainloopClients
 from app.domain.credentials import Endpoint, Provider
 from app.domain.errors import Unreachable
-from app.oidc.http_client import made
+from app.oidc.http import create_client
 from app.oidc.proxies import proxy_for
 
 PROXY = "http://proxy.example:3128"
@@ -106,7 +106,7 @@ async def test_a_proxy_that_cannot_be_used_breaks_nothing_on_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
-    async with made(httpx.AsyncClient, "http://127.0.0.1:1"):
+    async with create_client(httpx.AsyncClient, "http://127.0.0.1:1"):
         pass
 
 
@@ -131,14 +131,14 @@ async def connect_proxy(answer: bytes) -> AsyncIterator[tuple[str, list[str]]]:
 async def test_grpc_and_http_ask_the_proxy_and_name_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     async with connect_proxy(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n") as (address, seen):
         monkeypatch.setenv(name, address)
-        gateways = ChainloopGateways(max_receive=4 << 20, timeout=60)
+        gateways = ChainloopClients(max_receive=4 << 20, timeout=60)
         try:
             with pytest.raises(Unreachable, match="not available") as caught:
                 await gateways.open(Endpoint(Provider.CHAINLOOP, "plane.example:443"), None).server_info()
         finally:
             await gateways.aclose()
         assert f"http://{address} ({name})" in caught.value.hint
-        async with made(httpx.AsyncClient, "https://api.example") as client:
+        async with create_client(httpx.AsyncClient, "https://api.example") as client:
             with pytest.raises(httpx.ProxyError):
                 await client.get("https://api.example/")
     assert {line for line in seen if "plane" in line} == {"CONNECT plane.example:443 HTTP/1.1"}

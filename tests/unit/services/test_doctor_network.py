@@ -20,7 +20,7 @@ class OneAddress:
 async def test_a_control_plane_that_names_no_sign_in_page_is_a_warning() -> None:
     box = fakes.container()
     box.plane.login_url = ""
-    checks = NetworkChecks(cast("Any", OneAddress()), box.gateways, box.clock)
+    checks = NetworkChecks(cast("Any", OneAddress()), box.load_gateways, box.clock)
     *_, last = await checks.chainloop(box.chainloop_session)
     assert last.verdict is Verdict.WARN
     assert last.detail == "the server names no sign-in page"

@@ -23,6 +23,7 @@ from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import SERVICE, ChainloopVault, StoredLogin
 from app.services.status import ChainloopStatus
 from tests.support.chainloop import endpoint_of
+from tests.support.fake_plane import loader
 from tests.support.job import Job
 from tests.support.memory import MemoryAccounts
 
@@ -35,7 +36,7 @@ FLAG, VARIABLE, STORED = (Secret(f"{word}-token-not-real-123") for word in ("fla
 class NoGateways:
     """Resolving must not open a connection."""
 
-    def open(self, *arguments: object) -> Any:
+    def open(self, *arguments: object, **options: object) -> Any:
         raise AssertionError("a gateway was opened")
 
     async def connect(self, endpoint: Endpoint) -> None:
@@ -95,7 +96,7 @@ async def session(
         await ChainloopVault(vault).write(profile, StoredLogin(STORED, Method.BROWSER, stored_at))
         await memory.remember(profile, stored_at, "browser", "ada@acme.example")
     target = ChainloopTarget(DEFAULT, named, profile, "", flag, environment)
-    return ChainloopSession(target, vault, NoGateways(), no_claims, memory=memory, notify=told.append)
+    return ChainloopSession(target, vault, loader(NoGateways()), no_claims, memory=memory, notify=told.append)
 
 
 told: list[str] = []
@@ -174,7 +175,9 @@ async def test_the_server_of_a_login_of_an_earlier_release_is_read_from_the_keyc
     await accounts.remember("chainloop", "default", {"endpoint": plain.address, "method": "browser"})
     await ChainloopVault(vault).write("default", StoredLogin(STORED, Method.BROWSER, plain))
     target = ChainloopTarget(DEFAULT, environment=VARIABLE)
-    account = ChainloopSession(target, vault, NoGateways(), no_claims, memory=ChainloopMemory(accounts))
+    account = ChainloopSession(
+        target, vault, loader(NoGateways()), no_claims, memory=ChainloopMemory(accounts)
+    )
     assert (await account.credential()).endpoint == plain
 
 
@@ -213,7 +216,7 @@ async def test_a_job_that_can_prove_itself_counts_even_when_it_is_not_used(
 ) -> None:
     """What becomes of it is not read from the words that say so."""
     target = ChainloopTarget(DEFAULT, environment=environment)
-    account = ChainloopSession(target, MemoryVault(), NoGateways(), no_claims, job)
+    account = ChainloopSession(target, MemoryVault(), loader(NoGateways()), no_claims, job)
     last = (await account.resolve()).candidates[-1]
     assert (last.source, last.standing) == (Source.CI, standing)
     assert not last.stored
@@ -279,7 +282,7 @@ async def test_profiles_are_kept_apart() -> None:
 )
 async def test_a_broken_keychain_is_a_warning_while_something_stronger_is_set(error: VaultError) -> None:
     target = ChainloopTarget(DEFAULT, environment=VARIABLE)
-    account = ChainloopSession(target, BrokenVault(error), NoGateways(), no_claims)
+    account = ChainloopSession(target, BrokenVault(error), loader(NoGateways()), no_claims)
     resolution = await account.resolve()
     assert resolution.credential is not None
     assert resolution.all_warnings == (f"{error.message}; fix",)
@@ -288,7 +291,7 @@ async def test_a_broken_keychain_is_a_warning_while_something_stronger_is_set(er
 
 async def test_a_broken_keychain_is_the_error_when_nothing_else_is_set() -> None:
     error = VaultLocked("locked")
-    account = ChainloopSession(ChainloopTarget(DEFAULT), BrokenVault(error), NoGateways(), no_claims)
+    account = ChainloopSession(ChainloopTarget(DEFAULT), BrokenVault(error), loader(NoGateways()), no_claims)
     with pytest.raises(VaultLocked):
         await account.resolve()
     with pytest.raises(VaultLocked):
@@ -297,7 +300,7 @@ async def test_a_broken_keychain_is_the_error_when_nothing_else_is_set() -> None
 
 async def test_a_broken_keychain_leaves_every_place_to_be_shown() -> None:
     error = VaultLocked("locked")
-    account = ChainloopSession(ChainloopTarget(DEFAULT), BrokenVault(error), NoGateways(), no_claims)
+    account = ChainloopSession(ChainloopTarget(DEFAULT), BrokenVault(error), loader(NoGateways()), no_claims)
     status = await ChainloopStatus(account, MemoryVault()).do(online=False)
     assert status.error is error
     assert [c.label for c in status.candidates] == ["--token", "CHAINLOOP_TOKEN", "keychain"]
@@ -314,7 +317,7 @@ async def test_who_is_not_signed_in_is_told_with_which_profile() -> None:
 
 async def test_a_call_with_a_token_of_its_own_does_not_wait_for_the_keychain() -> None:
     vault = BrokenVault(VaultLocked("locked"))
-    account = ChainloopSession(ChainloopTarget(DEFAULT, flag=FLAG), vault, NoGateways(), no_claims)
+    account = ChainloopSession(ChainloopTarget(DEFAULT, flag=FLAG), vault, loader(NoGateways()), no_claims)
     assert (await account.credential()).secret == FLAG
     assert vault.asked == 0
 
@@ -345,7 +348,7 @@ async def test_an_entry_that_somebody_else_wrote_is_refused_without_quoting_it(e
     vault = MemoryVault()
     if entry:
         await vault.write(SERVICE, "default", Secret(entry))
-    account = ChainloopSession(ChainloopTarget(DEFAULT), vault, NoGateways(), no_claims)
+    account = ChainloopSession(ChainloopTarget(DEFAULT), vault, loader(NoGateways()), no_claims)
     with pytest.raises(VaultError if entry else NotSignedIn) as caught:
         await account.credential()
     assert not entry or entry not in str(caught.value)
@@ -432,7 +435,7 @@ async def test_the_connection_is_made_while_the_keychain_answers(
     account = await session(environment=environment, stored_at=stored_at, named=named)
     gateways = NotingGateways()
     vault = AnsweringLate(account._stored._vault, gateways, waits=bool(connected))  # type: ignore[arg-type]
-    fast = ChainloopSession(account.target, vault, gateways, no_claims, memory=account.memory)
+    fast = ChainloopSession(account.target, vault, loader(gateways), no_claims, memory=account.memory)
     with pytest.raises((NotSignedIn, AssertionError), match=r"not signed in|a gateway was opened"):
         await fast.identify()
     assert gateways.connected == connected

@@ -69,7 +69,7 @@ class AccountsScreen(RoomScreen):
         self,
         frame: Frame,
         *,
-        sign_out: Mapping[Provider, SignOut],
+        sign_out: Mapping[Provider, Callable[[], SignOut]],
         dialogs: Dialogs,
     ) -> None:
         super().__init__(frame)
@@ -225,7 +225,7 @@ class AccountsScreen(RoomScreen):
     @change("sign out of {0.title}", group="sign out of {0.value}")
     async def _end(self, provider: Provider) -> None:
         with self.doing(f"signing out of {provider.title}"):
-            result = await self._sign_out[provider].do()
+            result = await self._sign_out[provider]().do()
         self.post_message(self.SignedOutNow(result))
 
     @on(SignedOutNow)

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import replace
+from typing import ClassVar, Protocol
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -40,15 +40,17 @@ _SAVE = "save"
 _READ = "loopin chainloop organization describe shows it"
 
 
-@dataclass(frozen=True, slots=True)
-class AutoRevokeWork:
-    """The use cases behind the screen. `sweep` runs the demo's sweep now; None elsewhere."""
+class AutoRevokeServices(Protocol):
+    """The services behind the screen: those of the container."""
 
-    describe: DescribeOrganization
-    list_tokens: ListTokens
-    update_threshold: UpdateThreshold
-    changes: Changes
-    sweep: Callable[[], Awaitable[int]] | None = None
+    @property
+    def changes(self) -> Changes: ...
+    @property
+    def describe_organization(self) -> DescribeOrganization: ...
+    @property
+    def list_tokens(self) -> ListTokens: ...
+    @property
+    def update_threshold(self) -> UpdateThreshold: ...
 
 
 class AutoRevokeScreen(RoomScreen):
@@ -59,9 +61,16 @@ class AutoRevokeScreen(RoomScreen):
     CSS_PATH = "screen.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Room.AUTO_REVOKE)]
 
-    def __init__(self, frame: Frame, work: AutoRevokeWork) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        services: AutoRevokeServices,
+        sweep: Callable[[], Awaitable[int]] | None = None,
+    ) -> None:
+        """`sweep` runs the demo's sweep now; None elsewhere."""
         super().__init__(frame)
-        self._use = work
+        self._services = services
+        self._sweep = sweep
         self._read_in: RequestContext | None = None
         self._identity: Identity | None = None
         self._preview: Preview | None = None
@@ -110,10 +119,10 @@ class AutoRevokeScreen(RoomScreen):
         """Read the threshold, and the tokens where they may be seen."""
         self.busy = "refreshing"
         try:
-            here = await self._use.describe.do_in_organization()
+            here = await self._services.describe_organization.do_in_organization()
             context, identity, preview = here.context, here.identity, None
             if not identity.why_no_tokens():
-                listing = await self._use.list_tokens.list_in(context, identity, StatusFilter.ACTIVE)
+                listing = await self._services.list_tokens.list_in(context, identity, StatusFilter.ACTIVE)
                 preview = await asyncio.to_thread(Preview, listing.tokens, listing.as_of)
         finally:
             self.busy = ""
@@ -122,7 +131,7 @@ class AutoRevokeScreen(RoomScreen):
         self._show_read(context, identity, preview)
         # What the trail cannot tell now, it tells another time.
         with suppress(LoopinError):
-            for found in await self._use.update_threshold.interrupted(context, identity):
+            for found in await self._services.update_threshold.interrupted(context, identity):
                 self.notify(interrupted_threshold(found), severity="warning", timeout=20, markup=False)
 
     def action_refresh(self) -> None:
@@ -234,7 +243,7 @@ class AutoRevokeScreen(RoomScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The sweep is at hand only in the demo; elsewhere its key does not exist."""
-        if action == "sweep" and self._use.sweep is None:
+        if action == "sweep" and self._sweep is None:
             return False
         return super().check_action(action, parameters)
 
@@ -277,8 +286,8 @@ class AutoRevokeScreen(RoomScreen):
         while await self.app.push_screen_wait(ConfirmThreshold(shown, why)):
             try:
                 with self.doing("saving"):
-                    saving = self._use.update_threshold.do(chosen, shown)
-                    organization = await self._use.changes.run(doing, saving, hint=_READ)
+                    saving = self._services.update_threshold.do(chosen, shown)
+                    organization = await self._services.changes.run(doing, saving, hint=_READ)
             except ReviewOutdated as outdated:
                 shown, why = outdated.review, outdated.message
                 self._show_review(shown)
@@ -305,10 +314,10 @@ class AutoRevokeScreen(RoomScreen):
     @change("run the sweep", group=_SAVE)
     async def action_sweep(self) -> None:
         """In the demo: run the sweep that the server runs every hour."""
-        if self._use.sweep is None:
+        if self._sweep is None:
             return
         with self.doing("sweeping"):
-            count = await self._use.sweep()
+            count = await self._sweep()
         words = "nothing was due" if not count else f"{count:,} unused token{'s' * (count > 1)} revoked"
         self.notify(words, title="The sweep ran", markup=False)
         self.load()

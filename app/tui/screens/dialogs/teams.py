@@ -1,7 +1,6 @@
 """Choose the Gumloop team to work in."""
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from textual.content import Content
@@ -26,14 +25,6 @@ class Choosing(Protocol):
     def do(self, team_id: str) -> Awaitable[Team | None]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class TeamWork:
-    """What the dialog works with."""
-
-    listing: Listing
-    choosing: Choosing
-
-
 class TeamDialog(ChoiceDialog[Team, Team]):
     """Lists the teams of the login; the result is the one that was chosen (NO_TEAM for none)."""
 
@@ -41,20 +32,21 @@ class TeamDialog(ChoiceDialog[Team, Team]):
     LOADING = "asking for your teams …"
     EMPTY = ("you are in no team", "requests go to your personal workspace")
 
-    def __init__(self, work: TeamWork) -> None:
+    def __init__(self, listing: Listing, choosing: Choosing) -> None:
         super().__init__()
-        self._work = work
+        self._listing = listing
+        self._choosing = choosing
         self._in_use = ""
 
     async def list_rows(self) -> Sequence[Team]:
         """The teams and, where there are any, none of them."""
-        found = await self._work.listing.do()
+        found = await self._listing.do()
         self._in_use = found.in_use
         return (NO_TEAM, *found.teams) if found.teams else ()
 
     async def take(self, row: Team) -> Team:
         """Remember it."""
-        return await self._work.choosing.do(row.id) or NO_TEAM
+        return await self._choosing.do(row.id) or NO_TEAM
 
     def in_effect(self, row: Team) -> bool:
         """The one that requests go to."""

@@ -11,7 +11,7 @@ from app.domain.server_info import TOKEN_PERMISSIONS, ServerInfo
 from app.domain.token_index import FEW, SOON, Book, done
 from app.domain.token_row import Sort, Tab
 from app.services.tokens import Listing
-from app.tui.screens.tokens.services import Listed, TokenWork
+from app.tui.screens.tokens.services import Listed, TokenServices
 
 T = TypeVar("T")
 
@@ -19,15 +19,15 @@ T = TypeVar("T")
 class TokenReader:
     """Asks for the list, and once for what the server can do."""
 
-    def __init__(self, use: TokenWork) -> None:
-        self._use = use
+    def __init__(self, services: TokenServices) -> None:
+        self._services = services
         self._server: ServerInfo | None = None
 
     async def read(self, first: tuple[Tab, Sort], *, whole: bool) -> Listed:
         """List the tokens; `first` is sorted already, and with `whole` every row is worked out."""
-        listing = await self._use.list_tokens.do()
+        listing = await self._services.list_tokens.do()
         self._server = self._server or await self._ask_server()
-        book = await made(listing, timedelta(days=self._use.near_days), first, whole=whole)
+        book = await made(listing, timedelta(days=self._services.settings.near_days), first, whole=whole)
         permissions = self._server is not None and TOKEN_PERMISSIONS in self._server.capabilities
         return Listed(listing, book, permissions)
 
@@ -38,7 +38,7 @@ class TokenReader:
     async def _ask_server(self) -> ServerInfo | None:
         """What the server can do is good to know; the list does not wait for a server that won't tell."""
         try:
-            return await self._use.server.do()
+            return await self._services.ask_server.do()
         except LoopinError:
             return None
 

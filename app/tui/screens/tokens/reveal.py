@@ -22,7 +22,7 @@ from app.tui.commands.bindings import bindings_for
 from app.tui.commands.command import Room
 from app.tui.screens.dialogs.dialog import Confirm, Dialog
 from app.tui.screens.messages import reason, sign_in_key
-from app.tui.screens.tokens.services import TokenWork
+from app.tui.screens.tokens.services import TokenServices
 from app.tui.screens.workers import change
 from widgets.button_label import relabel
 
@@ -45,7 +45,7 @@ class RevealDialog(Dialog[bool]):
     def __init__(
         self,
         created: CreatedToken,
-        tokens: TokenWork,
+        services: TokenServices,
         clock: Clock,
         settle: Callable[[bool], Awaitable[object]],
         *,
@@ -56,7 +56,7 @@ class RevealDialog(Dialog[bool]):
         Not `lives_on`: the server ends with the app, and the token with it.
         """
         super().__init__()
-        self._created, self._use, self._clock, self._settle = created, tokens, clock, settle
+        self._created, self._services, self._clock, self._settle = created, services, clock, settle
         self._lives_on = lives_on
         self._shown = False
         self._asking = ""
@@ -152,7 +152,7 @@ class RevealDialog(Dialog[bool]):
 
     @work(exclusive=True, group="offer", description="find a name for the file", exit_on_error=False)
     async def _offer_file(self) -> None:
-        offered = await self._use.write_file.offer(self._plain_name() or "new")
+        offered = await self._services.write_token_file.offer(self._plain_name() or "new")
         field = self.query_one(Input)
         if self._asking == "file" and not field.value:
             field.value = offered
@@ -176,7 +176,7 @@ class RevealDialog(Dialog[bool]):
 
     @change("copy the token")
     async def _copy(self) -> None:
-        secret, copying = self._created.secret, self._use.copy
+        secret, copying = self._created.secret, self._services.copy_text
         words = await copying.do(secret.reveal())
         if copying.can_clear:
             words = f"{words}; the clipboard is emptied in {SECONDS} s, while Loopin runs"
@@ -192,13 +192,13 @@ class RevealDialog(Dialog[bool]):
 
     @change("save the token to the keychain")
     async def _save_profile(self, profile: str) -> None:
-        label = await self._store("saving to the keychain", self._use.save_profile.do, profile)
+        label = await self._store("saving to the keychain", self._services.save_token_as_profile.do, profile)
         self._keep(f"saved to {label} as profile {profile.strip()}", lasting=True)
         self._close_question("profile")
 
     @change("write the token to a file")
     async def _write_file(self, path: str) -> None:
-        written = await self._store("writing to a file", self._use.write_file.do, path)
+        written = await self._store("writing to a file", self._services.write_token_file.do, path)
         self._keep(f"written to {written} (0600)", lasting=True)
         self._close_question("file")
 
@@ -214,7 +214,7 @@ class RevealDialog(Dialog[bool]):
         self._show()
         try:
             name = self._created.token.name
-            return await self._use.changes.run(f"{doing}: the API token {name}", both())
+            return await self._services.changes.run(f"{doing}: the API token {name}", both())
         finally:
             self._storing.remove(doing)
             if self.is_running:

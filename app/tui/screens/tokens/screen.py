@@ -20,7 +20,7 @@ from app.tui.screens.base_screen import RoomScreen
 from app.tui.screens.messages import at_hand, show_no_organization, sign_in_key
 from app.tui.screens.tokens.flows import TokenFlows
 from app.tui.screens.tokens.loading import TokenReader, in_steps, work_out
-from app.tui.screens.tokens.services import Listed, TokenWork
+from app.tui.screens.tokens.services import Listed, TokenServices
 from app.tui.screens.workers import change
 from widgets.content_state import StateView
 from widgets.footer import KeyHint
@@ -41,12 +41,12 @@ class TokensScreen(RoomScreen):
     AUTO_FOCUS = "TokenTable"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Room.TOKENS)]
 
-    def __init__(self, frame: Frame, tokens: TokenWork) -> None:
+    def __init__(self, frame: Frame, services: TokenServices) -> None:
         super().__init__(frame)
-        self._use = tokens
+        self._services = services
         self._browser = TokenBrowser(id="tokens-list")
-        self._reader = TokenReader(tokens)
-        self._flows = TokenFlows(self, self._browser, tokens, self._list_again)
+        self._reader = TokenReader(services)
+        self._flows = TokenFlows(self, self._browser, services, self._list_again)
         self._go_to = ""
         self._stale = True
         self._looked = False
@@ -59,7 +59,7 @@ class TokensScreen(RoomScreen):
 
     def on_mount(self) -> None:
         self._state.show_loading("listing the tokens …")
-        if minutes := self._use.refresh_minutes:
+        if minutes := self._services.settings.refresh_minutes:
             self.set_interval(minutes * 60, self.poll)
 
     def poll(self) -> None:
@@ -250,7 +250,7 @@ class TokensScreen(RoomScreen):
         """Choose among the saved filters, or save the one that is typed."""
         from app.tui.screens.tokens.saved_filters import SavedFiltersDialog
 
-        dialog = SavedFiltersDialog(self._use.filters, self._browser.typed)
+        dialog = SavedFiltersDialog(self._services.saved_filters, self._browser.typed)
         if (chosen := await self.app.push_screen_wait(dialog)) is not None:
             self._browser.type(chosen)
 
@@ -265,12 +265,12 @@ class TokensScreen(RoomScreen):
         if (row := self._browser.row) is not None:
             from app.tui.screens.tokens.ci_job_dialog import KeylessWayDialog
 
-            self.open_above(KeylessWayDialog(row.token, self._use.copy))
+            self.open_above(KeylessWayDialog(row.token, self._services.copy_text))
 
     @change("open the web pages")
     async def action_open(self) -> None:
         """Open the web pages of the control plane."""
-        self.notify(f"opened in {await self._use.dashboard.do()}", markup=False)
+        self.notify(f"opened in {await self._services.open_dashboard.do()}", markup=False)
 
     def action_copy_id(self) -> None:
         """Copy the id of the token under the cursor."""
@@ -284,7 +284,7 @@ class TokensScreen(RoomScreen):
 
     @change("copy")
     async def _copy(self, text: str, what: str) -> None:
-        self.notify(f"{what}: {await self._use.copy.do(text)}", markup=False)
+        self.notify(f"{what}: {await self._services.copy_text.do(text)}", markup=False)
 
     # ── the flows ──
 
@@ -316,7 +316,7 @@ class TokensScreen(RoomScreen):
     @change("look for interrupted work", quiet=True)
     async def look_for_interrupted(self, listing: Listing) -> None:
         """Tell what a crash left; while a dialog is open, that is left for the next list."""
-        if await self._use.trail.interrupted():
+        if await self._services.trail.interrupted():
             self._looked = self.tell_interrupted(listing) is not None
 
     @change("tell what was interrupted", group=_DIALOG, quiet=True)

@@ -1,9 +1,9 @@
-"""What the Tokens screen works with: the use cases, and one listing."""
+"""The services of the Tokens screen, and one listing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from app.domain.token_index import Book
@@ -23,34 +23,48 @@ if TYPE_CHECKING:
     from app.services.token_storage import SaveTokenAsProfile, WriteTokenFile
     from app.services.tokens import Listing, ListTokens
     from app.services.vanished import NoticeVanished
+    from app.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class TokenWork:
-    """The use cases behind the screen and its dialogs.
+class TokenServices(Protocol):
+    """The services behind the screen and its dialogs: those of the container."""
 
-    `near_days` is what counts as near; `refresh_minutes` how often to list again, 0 = by hand alone.
-    """
+    settings: Settings
 
-    list_tokens: ListTokens
-    new_token: NewToken
-    revoke_tokens: RevokeTokens
-    descendants: FindDescendants
-    rotate: RotateToken
-    trail: Trail
-    interrupted: InterruptedWork
-    update_threshold: UpdateThreshold
-    vanished: NoticeVanished
-    save_profile: SaveTokenAsProfile
-    write_file: WriteTokenFile
-    copy: CopyText
-    export: ExportTokens
-    filters: SavedFilters
-    server: AskServer
-    dashboard: OpenDashboard
-    changes: Changes
-    near_days: int
-    refresh_minutes: int = 0
+    @property
+    def ask_server(self) -> AskServer: ...
+    @property
+    def changes(self) -> Changes: ...
+    @property
+    def copy_text(self) -> CopyText: ...
+    @property
+    def export_tokens(self) -> ExportTokens: ...
+    @property
+    def find_descendants(self) -> FindDescendants: ...
+    @property
+    def interrupted(self) -> InterruptedWork: ...
+    @property
+    def list_tokens(self) -> ListTokens: ...
+    @property
+    def new_token(self) -> NewToken: ...
+    @property
+    def notice_vanished(self) -> NoticeVanished: ...
+    @property
+    def open_dashboard(self) -> OpenDashboard: ...
+    @property
+    def revoke_tokens(self) -> RevokeTokens: ...
+    @property
+    def rotate_token(self) -> RotateToken: ...
+    @property
+    def save_token_as_profile(self) -> SaveTokenAsProfile: ...
+    @property
+    def saved_filters(self) -> SavedFilters: ...
+    @property
+    def trail(self) -> Trail: ...
+    @property
+    def update_threshold(self) -> UpdateThreshold: ...
+    @property
+    def write_token_file(self) -> WriteTokenFile: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.adapters.chainloop.late import LateChainloopGateways
+from app.adapters.chainloop.client import ChainloopClients
 from app.domain.errors import TLSFailed, UsageError
 from tests.support.chainloop import endpoint_of
 
@@ -20,7 +20,7 @@ async def test_a_connection_is_made_and_nobody_is_named_on_it() -> None:
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    gateways = LateChainloopGateways(max_receive=1 << 20, timeout=PATIENCE)
+    gateways = ChainloopClients(max_receive=1 << 20, timeout=PATIENCE)
     async with server, asyncio.timeout(PATIENCE):
         await gateways.connect(endpoint_of(f"127.0.0.1:{port}", insecure=True))
         said = await heard.get()
@@ -31,7 +31,7 @@ async def test_a_connection_is_made_and_nobody_is_named_on_it() -> None:
 
 
 async def test_what_is_wrong_is_told_by_the_first_call() -> None:
-    gateways = LateChainloopGateways(max_receive=1 << 20, timeout=PATIENCE)
+    gateways = ChainloopClients(max_receive=1 << 20, timeout=PATIENCE)
     endpoint = endpoint_of("127.0.0.1:9", insecure=False, ca="/nowhere/ca.pem")
     await gateways.connect(endpoint)
     with pytest.raises((TLSFailed, UsageError)):

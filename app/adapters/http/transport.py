@@ -1,11 +1,11 @@
-"""One HTTP exchange with a Gumloop server: bounded in time and size, its failures translated."""
+"""HTTP exchanges that are bounded in time and size, and whose failures are errors of the domain."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,53 +13,60 @@ import httpx
 from app.adapters.http import tls
 from app.domain.errors import BadReply, BrokenOff, LoopinError, ReplyTooLarge, TLSFailed, Unreachable
 from app.domain.gumloop import endpoint_of
+from app.oidc.http import create_client
 from app.oidc.proxies import name_proxy, proxy_for
 
+T = TypeVar("T")
 MAX_REPLY = 8 * 1024 * 1024
 """Largest answer in bytes; a list of models is some kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
-    """How to speak: `timeout` in seconds bounds a whole exchange, not one read of it."""
+class Transport:
+    """How Loopin speaks HTTP: `timeout` in seconds bounds a whole exchange, not one read of it."""
 
     timeout: float
-    agent: str
+    user_agent: str
+
+    def client(self, url: str, kind: Callable[..., T], *, ca: str = "", **options: Any) -> T:
+        """Return a client of `kind` for the server of `url`, trusting also the authority `ca`.
+
+        Redirects are not followed: a credential goes where it was sent and nowhere else. Raise UsageError
+        where no credential may go, TLSFailed where the variables name no authorities.
+        """
+        endpoint_of(url)
+        return create_client(
+            kind,
+            url,
+            timeout=self.timeout,
+            headers={
+                "User-Agent": self.user_agent,
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+            },
+            follow_redirects=False,
+            # httpx reads the variables itself, and fails in ways of its own where they name nothing.
+            verify=tls.context(ca),
+            event_hooks={"response": [_limit_size]},
+            **options,
+        )
+
+    @asynccontextmanager
+    async def exchange(self, url: str) -> AsyncIterator[None]:
+        """Run an exchange with the server of `url`; raise what httpx raises as an error of the domain."""
+        try:
+            async with asyncio.timeout(self.timeout):
+                yield
+        except (TimeoutError, httpx.HTTPError) as error:
+            failure = _translate_error(error, urlsplit(url).netloc, self.timeout)
+            raise name_proxy(failure, proxy_for(url)) from None
 
 
-def options(wire: Wire, base_url: str) -> dict[str, Any]:
-    """What every httpx client here is made with; raise UsageError where no credential may go, TLSFailed
-    where the variables name no authorities.
-
-    Redirects are not followed: a credential goes where it was sent and nowhere else.
-    """
-    endpoint_of(base_url)
-    return {
-        "timeout": wire.timeout,
-        "headers": {"User-Agent": wire.agent, "Accept": "application/json", "Accept-Encoding": "identity"},
-        "follow_redirects": False,
-        # httpx reads the variables itself, and fails in ways of its own where they name nothing.
-        "verify": tls.context(""),
-        "event_hooks": {"response": [_limit]},
-    }
-
-
-@asynccontextmanager
-async def translated(wire: Wire, base_url: str) -> AsyncIterator[None]:
-    """Run an exchange; whatever httpx raises in it becomes an error of the domain."""
-    try:
-        async with asyncio.timeout(wire.timeout):
-            yield
-    except (TimeoutError, httpx.HTTPError) as error:
-        failure = _failure(wire, urlsplit(base_url).netloc, error)
-        raise name_proxy(failure, proxy_for(base_url)) from None
-
-
-def _failure(wire: Wire, host: str, error: TimeoutError | httpx.HTTPError) -> LoopinError:
+def _translate_error(error: TimeoutError | httpx.HTTPError, host: str, timeout: float) -> LoopinError:
     match error:
         case TimeoutError() | httpx.TimeoutException():
             return Unreachable(
-                f"{host} did not answer within {wire.timeout:g} s", hint="try again; is a proxy needed?"
+                f"{host} did not answer within {timeout:g} s", hint="try again; is a proxy needed?"
             )
         case httpx.ConnectError():
             return _connect_error(host, error)
@@ -86,7 +93,7 @@ def _connect_error(host: str, error: httpx.ConnectError) -> LoopinError:
     return Unreachable(f"{host} cannot be reached", hint="check the address and the network, and try again")
 
 
-async def _limit(response: httpx.Response) -> None:
+async def _limit_size(response: httpx.Response) -> None:
     # Half a megabyte of gzip unfolds to as much memory as a machine has, and only what arrives is counted.
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         raise BadReply(
@@ -95,11 +102,11 @@ async def _limit(response: httpx.Response) -> None:
         )
     stream = response.stream
     if isinstance(stream, httpx.AsyncByteStream):
-        response.stream = _Limited(stream, response.url.host)
+        response.stream = _LimitedStream(stream, response.url.host)
 
 
-class _Limited(httpx.AsyncByteStream):
-    """Stops a reply that does not stop by itself."""
+class _LimitedStream(httpx.AsyncByteStream):
+    """Raises ReplyTooLarge after MAX_REPLY bytes."""
 
     def __init__(self, stream: httpx.AsyncByteStream, host: str) -> None:
         self._stream = stream

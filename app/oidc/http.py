@@ -1,11 +1,13 @@
-"""Reads from an issuer or identity provider, within limits of size, time and place."""
+"""HTTP clients: through the proxy on the way, and for issuers within limits of size, time and address."""
 
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+import sys
+import warnings
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpx
@@ -13,7 +15,7 @@ import httpx
 from app.domain.errors import BadReply, Refused, TLSFailed, Unreachable
 from app.domain.json_text import read_json
 from app.domain.text import clean
-from app.oidc.http_client import made
+from app.oidc.proxies import proxy_for, unusable
 from app.oidc.url_policy import AGAIN, Reach, check_url, objection
 
 MAX_DOCUMENT = 1024 * 1024
@@ -21,6 +23,46 @@ MAX_REDIRECTS = 3
 PATIENCE = 5.0
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "loopin"}
 _REDIRECTS = {301, 302, 303, 307, 308}
+
+
+T = TypeVar("T")
+
+
+def create_client(kind: Callable[..., T], url: str, *, direct: bool = False, **options: Any) -> T:
+    """Return `kind(**options)`, an httpx client or transport for the server of `url`.
+
+    Raise Unreachable where the proxy on the way cannot be used. `direct` goes past all proxies.
+    """
+    proxy = None if direct else proxy_for(url)
+    try:
+        # httpx would read the variables while it is made, and fail over those that are not on the way.
+        return kind(proxy=proxy.url if proxy else None, trust_env=False, **options)
+    except (ImportError, ValueError, httpx.InvalidURL):
+        raise unusable(proxy.source if proxy else "the environment") from None
+
+
+def authlib_client_class() -> Any:
+    """Authlib's asynchronous client class; loaded on first use.
+
+    Authlib takes httpx2 where that is installed, with exception classes of its own, and warns where it is
+    not. Loopin speaks httpx everywhere, so httpx2 is hidden while Authlib looks, and that one warning is
+    dropped.
+    """
+    from authlib.deprecate import AuthlibDeprecationWarning
+
+    missing = object()
+    seen = sys.modules.get("httpx2", missing)
+    sys.modules["httpx2"] = None  # type: ignore[assignment]  # what makes `import httpx2` an ImportError
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*httpx.*", AuthlibDeprecationWarning)
+            from authlib.integrations.httpx_client import AsyncOAuth2Client
+    finally:
+        if seen is missing:
+            del sys.modules["httpx2"]
+        else:
+            sys.modules["httpx2"] = seen  # type: ignore[assignment]  # put back what was there
+    return AsyncOAuth2Client
 
 
 class PolicyTransport(httpx.AsyncBaseTransport):
@@ -42,7 +84,9 @@ class PolicyTransport(httpx.AsyncBaseTransport):
         # A proxy would resolve the name by itself.
         pinned = self._reach.pinned
         addresses = await self._addresses(parts) if pinned else [parts.hostname or ""]
-        async with made(httpx.AsyncHTTPTransport, url, direct=pinned, verify=self._tls()) as transport:
+        async with create_client(
+            httpx.AsyncHTTPTransport, url, direct=pinned, verify=self._tls()
+        ) as transport:
             return await _read(await _send(transport, request, addresses), parts.netloc)
 
     async def _addresses(self, parts: SplitResult) -> list[str]:
