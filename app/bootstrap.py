@@ -359,10 +359,9 @@ class Container:
 
     @cached_property
     def trail(self) -> Trail:
-        from app.adapters.system.processes import is_running
         from app.services.activity import Trail
 
-        return Trail(self.activity, self.clock, is_running, lambda words: self.notify(words), self.accounts)
+        return Trail(self.activity, self.clock, _is_running, lambda words: self.notify(words), self.accounts)
 
     @cached_property
     def overview(self) -> Overview:
@@ -691,3 +690,10 @@ class Container:
         from app.services.gumloop_vault import GumloopVault
 
         return GumloopVault(self.vault, self.settings.gumloop.default)
+
+
+def _is_running(pid: int) -> bool:
+    # Imports psutil; only an interrupted operation asks.
+    from app.adapters.system.processes import is_running
+
+    return is_running(pid)

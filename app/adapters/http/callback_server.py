@@ -7,22 +7,52 @@ import socket
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
+from urllib.parse import parse_qsl, urlsplit
 
-from app.adapters.http.http_request import MAX_HEAD, BadRequest, Request, answer, page_answer, read_request
-from app.adapters.system.ports_in_use import holder
+import h11
+
+from app.adapters.http.callback_page import render_page
 from app.domain.errors import PortBusy
 from app.domain.login import BrowserPage
 
 HOST = "127.0.0.1"
+MAX_HEAD = 16 * 1024
+"""Bytes of request line and headers; a callback with a JWT has a few thousand."""
+_LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "[::1]"}
+_PREFETCH_HEADERS = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
+"""Sec-Purpose is the Fetch standard's; the others are what browsers sent before it."""
+_PREFETCH_VALUES = (b"prefetch", b"preview", b"prerender")
 CONNECTION_TIMEOUT = 10.0
 """Seconds in which a connection must have sent its request."""
 LINGER = 2.0
 """Seconds for the browser to fetch the last page."""
-LAST_WORDS = 1.0
+CLOSE_TIMEOUT = 1.0
 """Seconds for the answers that are under way when a listener closes."""
 _OVER = BrowserPage(False, "This sign-in is over", "Go back to Loopin and start it again.")
+
+
+class _BadRequest(Exception):
+    """A request that is refused with `status`."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(HTTPStatus(status).phrase)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """The request line; `params` has the first value of each query parameter.
+
+    `prefetch` is true when a browser asks ahead and nobody sees the answer yet.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(repr=False)
+    prefetch: bool = False
 
 
 class LoopbackListeners:
@@ -66,7 +96,10 @@ def _bind(port: int) -> socket.socket:
 
 
 def _busy(port: int, error: Exception) -> PortBusy:
-    who = holder(port) if isinstance(error, OSError) else ""
+    # Imports psutil; most ports are free.
+    from app.adapters.system.processes import port_holder
+
+    who = port_holder(port) if isinstance(error, OSError) else ""
     if isinstance(error, PermissionError):
         message = f"port {port} needs more rights than you have"
     elif isinstance(error, OverflowError):
@@ -132,7 +165,7 @@ class LoopbackListener:
         return await self._arrivals.get()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, sock=self._sock, limit=MAX_HEAD)
+        self._server = await asyncio.start_server(self._connected, sock=self._sock)
         return self
 
     async def __aexit__(
@@ -187,7 +220,7 @@ class LoopbackListener:
         for task in self._connections - self._answering:
             task.cancel()
         if self._answering:
-            await asyncio.wait(self._answering, timeout=LAST_WORDS)
+            await asyncio.wait(self._answering, timeout=CLOSE_TIMEOUT)
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
@@ -196,13 +229,14 @@ class LoopbackListener:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        connection = _Connection(reader, writer)
         try:
             async with asyncio.timeout(CONNECTION_TIMEOUT):
-                request = await read_request(reader)
+                request = await connection.receive()
             self._answering.add(task)
-            await self._serve(request, writer)
-        except BadRequest as refused:
-            await _send(writer, answer(refused.status))
+            await self._serve(request, connection)
+        except _BadRequest as error:
+            await connection.send(error.status)
         # Whatever a connection does (reset, half a request, silence), it is only this connection.
         except (OSError, EOFError, TimeoutError):
             pass
@@ -212,31 +246,31 @@ class LoopbackListener:
             self._settled.set()
             writer.close()
 
-    async def _serve(self, request: Request, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, request: _Request, connection: "_Connection") -> None:
         if request.method not in {"GET", "HEAD"}:
-            await _send(writer, answer(405, headers={"Allow": "GET, HEAD"}))
+            await connection.send(405, headers={"Allow": "GET, HEAD"})
         elif (page := self._pages.get(request.path)) is not None:
-            await _send(writer, page_answer(page), request.method)
+            await connection.send_page(page)
             if request.method == "GET" and not request.prefetch:
                 self._unfetched[request.path] = max(self._unfetched[request.path] - 1, 0)
         elif request.path != self._path:
-            await _send(writer, answer(404), request.method)
+            await connection.send(404)
         elif request.method == "HEAD":
-            await _send(writer, answer(200), request.method)
+            await connection.send(200)
         elif request.prefetch:
-            await _send(writer, answer(503))
+            await connection.send(503)
         else:
-            await self._arrived(request, writer)
+            await self._serve_callback(request, connection)
 
-    async def _arrived(self, request: Request, writer: asyncio.StreamWriter) -> None:
+    async def _serve_callback(self, request: _Request, connection: "_Connection") -> None:
         page = await self._page_for(request.params)
         if self._closed:
             # There is no port any more that the browser could be sent on to.
-            await _send(writer, page_answer(page))
+            await connection.send_page(page)
             return
-        place = self._place_of(page)
-        self._unfetched[place] += 1
-        await _send(writer, answer(303, headers={"Location": place}))
+        path = self._path_of(page)
+        self._unfetched[path] += 1
+        await connection.send(303, headers={"Location": path})
 
     async def _page_for(self, params: Mapping[str, str]) -> BrowserPage:
         for callback in self._unanswered:
@@ -251,17 +285,92 @@ class LoopbackListener:
         self._arrivals.put_nowait(callback)
         return await asyncio.shield(future)
 
-    def _place_of(self, page: BrowserPage) -> str:
-        for place, known in self._pages.items():
+    def _path_of(self, page: BrowserPage) -> str:
+        for path, known in self._pages.items():
             if known == page:
-                return place
-        place = f"/done/{len(self._pages) + 1}" if self._pages else "/done"
-        self._pages[place] = page
-        return place
+                return path
+        path = f"/done/{len(self._pages) + 1}" if self._pages else "/done"
+        self._pages[path] = page
+        return path
 
 
-async def _send(writer: asyncio.StreamWriter, payload: bytes, method: str = "GET") -> None:
-    if method == "HEAD":
-        payload = payload[: payload.index(b"\r\n\r\n") + 4]
-    writer.write(payload)
-    await writer.drain()
+class _Connection:
+    """One request and one response over HTTP/1.1, parsed and framed by h11."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._head = False
+
+    async def receive(self) -> _Request:
+        """Read the head of the request; raise _BadRequest, and EOFError when the other side leaves before."""
+        received = 0
+        try:
+            while not isinstance(event := self._http.next_event(), h11.Request):
+                data = await self._reader.read(MAX_HEAD)
+                received += len(data)
+                if not data:
+                    raise EOFError
+                if received > MAX_HEAD:
+                    raise _BadRequest(431)
+                self._http.receive_data(data)
+        except h11.RemoteProtocolError as error:
+            raise _BadRequest(error.error_status_hint) from None
+        self._head = event.method == b"HEAD"
+        return _read_request(event)
+
+    async def send(
+        self, status: int, body: str = "", *, headers: Mapping[str, str] | None = None, policy: str = ""
+    ) -> None:
+        """Send a whole response that nothing stores, frames or passes on."""
+        reason = HTTPStatus(status).phrase
+        content = (body or f"{reason}\n").encode()
+        fields = {
+            "Content-Type": "text/html; charset=utf-8" if body else "text/plain; charset=utf-8",
+            "Content-Length": str(len(content)),
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Content-Security-Policy": policy or "default-src 'none'; frame-ancestors 'none'",
+            "Connection": "close",
+            **(headers or {}),
+        }
+        events: list[h11.Event] = [h11.Response(status_code=status, headers=[*fields.items()], reason=reason)]
+        if not self._head:
+            events.append(h11.Data(data=content))
+        for event in (*events, h11.EndOfMessage()):
+            self._writer.write(self._http.send(event) or b"")
+        await self._writer.drain()
+
+    async def send_page(self, page: BrowserPage) -> None:
+        """Send the page at the end of a sign-in."""
+        body, policy = render_page(page)
+        await self.send(200, body, policy=policy)
+
+
+def _read_request(event: h11.Request) -> _Request:
+    target = event.target.decode("ascii")
+    if event.http_version not in {b"1.0", b"1.1"} or not target.startswith("/"):
+        raise _BadRequest(400)
+    # A page elsewhere may point its own name at 127.0.0.1 (DNS rebinding): its Host gives it away.
+    if _host(event) not in _LOOPBACK_HOSTS:
+        raise _BadRequest(403)
+    # Two leading slashes would be read as the name of a host.
+    parts = urlsplit("/" + target.lstrip("/"))
+    try:
+        pairs = parse_qsl(parts.query, keep_blank_values=True, max_num_fields=50)
+    except ValueError:
+        raise _BadRequest(400) from None
+    prefetch = any(
+        name in _PREFETCH_HEADERS and any(word in value.lower() for word in _PREFETCH_VALUES)
+        for name, value in event.headers
+    )
+    return _Request(event.method.decode("ascii"), parts.path, dict(reversed(pairs)), prefetch)
+
+
+def _host(event: h11.Request) -> str:
+    value = next((value for name, value in event.headers if name == b"host"), b"").decode("latin-1").lower()
+    host, _, port = value.rpartition(":")
+    return host if port.isdigit() and host else value

@@ -1,27 +1,37 @@
 """Other processes of this machine."""
 
-import os
 from contextlib import suppress
-from pathlib import Path
+
+import psutil
+
+from app.domain.text import clean
+
+_LOCAL = {"127.0.0.1", "0.0.0.0", "::", "::1"}  # noqa: S104  # compared with, not bound
 
 
 def is_running(pid: int) -> bool:
-    """True when a process with this number runs. Where that cannot be asked safely, False."""
-    # On Windows os.kill ends the process, whatever the signal's number.
-    if os.name != "posix" or pid <= 0:
+    """True when a process with this number runs: one that has ended and was not waited for does not."""
+    if pid <= 0:
         return False
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
-    except OSError:
+    except psutil.Error:
         return True
-    return not _has_ended(pid)
 
 
-def _has_ended(pid: int) -> bool:
-    """True for one that nobody has asked about its end yet; only Linux tells."""
-    with suppress(OSError):
-        # The name before it stands in brackets, and may hold anything (proc_pid_stat(5)).
-        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[:1] == [b"Z"]
-    return False
+def port_holder(port: int) -> str:
+    """Return "name (process 123)" for the process that listens on the port; empty when the system hides it.
+
+    Only processes of the same user show their sockets, unless we are root.
+    """
+    with suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            local = connection.laddr
+            if connection.status != psutil.CONN_LISTEN or not local or not connection.pid:
+                continue
+            if local.port == port and local.ip in _LOCAL:
+                name = clean(psutil.Process(connection.pid).name(), 40)
+                return f"{name or 'a program'} (process {connection.pid})"
+    return ""
