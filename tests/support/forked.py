@@ -23,7 +23,6 @@ _MODULES = (
     *("app.adapters.keychain.keychain", "app.adapters.keychain.secret_service"),
     *(
         "app.adapters.http.transport",
-        "app.adapters.gumloop.client",
         "app.adapters.storage.accounts",
         "app.adapters.system.clock",
     ),
