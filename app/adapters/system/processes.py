@@ -1,12 +1,11 @@
 """Other processes of this machine."""
 
 from contextlib import suppress
+from ipaddress import ip_address
 
 import psutil
 
 from app.domain.text import clean
-
-_LOCAL = {"127.0.0.1", "0.0.0.0", "::", "::1"}  # noqa: S104  # compared with, not bound
 
 
 def is_running(pid: int) -> bool:
@@ -31,7 +30,13 @@ def port_holder(port: int) -> str:
             local = connection.laddr
             if connection.status != psutil.CONN_LISTEN or not local or not connection.pid:
                 continue
-            if local.port == port and local.ip in _LOCAL:
+            if local.port == port and _is_local(local.ip):
                 name = clean(psutil.Process(connection.pid).name(), 40)
                 return f"{name or 'a program'} (process {connection.pid})"
     return ""
+
+
+def _is_local(address: str) -> bool:
+    """True where a listener at this address gets connections to a loopback address."""
+    parsed = ip_address(address)
+    return parsed.is_loopback or parsed.is_unspecified
