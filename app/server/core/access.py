@@ -16,7 +16,7 @@ from app.domain.errors import NotFound
 from app.domain.text import clean
 from app.server.clock import Clock
 from app.server.core import audit
-from app.server.core.principals import Person, lock_signed_in_user
+from app.server.core.principals import SignedInBrowser, lock_signed_in_user
 from app.server.persistence.engine import Database
 from app.server.persistence.models import (
     APIKey,
@@ -88,15 +88,6 @@ class CreatedToken:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedInBrowser:
-    """Who is signed in, and with which session. `has_password` is False for a provider's person."""
-
-    person: Person
-    session_id: UUID
-    has_password: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class OwnAccessOverview:
     """What is open. `here` is the session of the browser that asks, None if it has just ended."""
 
@@ -141,7 +132,7 @@ class OwnAccess:
         """End all sessions but this one and all programs; with `keys` delete the own API key, too."""
 
         def end(session: Session) -> EndedAccess:
-            user, now = self._lock_user(session, browser), self._clock()
+            user, now = lock_signed_in_user(session, browser, self._clock, writes_user=True), self._clock()
             ended = EndedAccess(
                 len(end_sessions(session, user.id, now, other_than=browser.session_id)),
                 len(end_grants(session, user.id, now)),
@@ -161,18 +152,13 @@ class OwnAccess:
         end_and_list: Callable[[Session, User, datetime], list[audit.Event]],
     ) -> None:
         def end(session: Session) -> None:
-            user, now = self._lock_user(session, browser), self._clock()
+            user, now = lock_signed_in_user(session, browser, self._clock, writes_user=True), self._clock()
             events = end_and_list(session, user, now)
             if not events:
                 raise NotFound("it has ended already")
             audit.record(session, audit.Actor.person(user, address), now, *events)
 
         self._database.transact(end)
-
-    def _lock_user(self, session: Session, browser: SignedInBrowser) -> User:
-        return lock_signed_in_user(
-            session, browser.person.id, browser.session_id, self._clock, writes_user=True
-        )
 
 
 def read_sessions(session: Session, user_id: UUID, now: datetime) -> Sequence[LoginSession]:

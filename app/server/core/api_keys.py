@@ -15,9 +15,9 @@ from app.domain.errors import AlreadyExists, NotFound, PermissionDenied
 from app.domain.organizations import ADMINISTRATORS, Role
 from app.server.clock import Clock, utc_now
 from app.server.core import audit
-from app.server.core.access import KEY_DELETE, SignedInBrowser, end_keys, is_own_key
+from app.server.core.access import KEY_DELETE, end_keys, is_own_key
 from app.server.core.organizations import find_organization
-from app.server.core.principals import DENIED, Person, lock_signed_in_user, with_lock
+from app.server.core.principals import DENIED, Person, SignedInBrowser, lock_signed_in_user, with_lock
 from app.server.opaque_tokens import KEY_PREFIX, hash_secret, new_secret
 from app.server.persistence.engine import Database
 from app.server.persistence.models import APIKey, Membership, Organization, Team
@@ -91,9 +91,7 @@ class APIKeys:
 
         The row of the person or the team is locked: two that change the same key take turns.
         """
-        user = lock_signed_in_user(
-            session, browser.person.id, browser.session_id, self._clock, writes_user=team_id is None
-        )
+        user = lock_signed_in_user(session, browser, self._clock, writes_user=team_id is None)
         organization_id, name = _lock_team(session, user.id, team_id) if team_id else (None, user.email)
         now = self._clock()
         ended = end_keys(session, now, APIKey.team_id == team_id if team_id else is_own_key(user.id))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -54,7 +54,7 @@ SYSTEM = Actor("system", name="sweep")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What was done to what; the fields are columns of AuditEvent."""
+    """What was done to what."""
 
     action: str
     organization_id: UUID | None = None
@@ -72,7 +72,10 @@ def record(session: Session, actor: Actor, at: datetime, *events: Event) -> None
             "actor_id": actor.id,
             "actor_name": actor.name,
             "address": actor.address[:64],
-            **asdict(event),
+            "action": event.action,
+            "organization_id": event.organization_id,
+            "target_id": event.target_id,
+            "target_name": event.target_name,
             "details": event.details or {},
         }
         for event in events

@@ -24,7 +24,7 @@ from app.server.clock import Clock
 from app.server.core import audit
 from app.server.core.access import GRANT_END
 from app.server.core.key_ring import KeyRing
-from app.server.core.principals import Person, lock_signed_in_user, with_lock
+from app.server.core.principals import Person, SignedInBrowser, lock_signed_in_user, with_lock
 from app.server.opaque_tokens import REFRESH_PREFIX, hash_secret
 from app.server.persistence.models import OAuthClient, OAuthCode, OAuthGrant, OAuthToken, User
 from app.server.settings import GRANT_LIFE
@@ -190,9 +190,9 @@ class GrantStore:
         # Nothing else can be a client's id, and PostgreSQL refuses to be asked for NUL.
         return self._session.get(OAuthClient, client_id) if _CLIENT_ID.fullmatch(client_id) else None
 
-    def lock_browser_session(self, user_id: UUID, session_id: UUID) -> None:
+    def lock_user(self, browser: SignedInBrowser) -> None:
         """Lock the person and the browser's session. Raises SessionEnded where either has ended since."""
-        self._users[user_id] = lock_signed_in_user(self._session, user_id, session_id, self._clock)
+        self._users[browser.person.id] = lock_signed_in_user(self._session, browser, self._clock)
         self._now = self._clock()
 
     def add_consent(self, consent: Consent, code: str) -> None:

@@ -71,6 +71,15 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedInBrowser:
+    """Who is signed in, and with which session. `has_password` is False for a provider's person."""
+
+    person: Person
+    session_id: UUID
+    has_password: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class MembershipDetails:
     """A membership with its organization and its user."""
 
@@ -274,11 +283,11 @@ def lock_session(session: Session, user_id: UUID, session_id: UUID, clock: Clock
 
 
 def lock_signed_in_user(
-    session: Session, user_id: UUID, session_id: UUID, clock: Clock, *, writes_user: bool = False
+    session: Session, browser: SignedInBrowser, clock: Clock, *, writes_user: bool = False
 ) -> User:
-    """The person of a session that is valid, both locked until the transaction ends. Raises SessionEnded."""
-    user = lock_user(session, user_id, writes_user)
-    lock_session(session, user_id, session_id, clock)
+    """The person of a browser, locked with the session until the transaction ends. Raises SessionEnded."""
+    user = lock_user(session, browser.person.id, writes_user)
+    lock_session(session, user.id, browser.session_id, clock)
     return user
 
 

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotSignedIn, PermissionDenied
 from app.server.clock import Clock
 from app.server.core import audit, rate_limit
-from app.server.core.access import EndedAccess, SignedInBrowser, end_grants, end_sessions
+from app.server.core.access import EndedAccess, end_grants, end_sessions
 from app.server.core.passwords import Passwords, check_password
-from app.server.core.principals import Person, lock_signed_in_user, with_lock
+from app.server.core.principals import Person, SignedInBrowser, lock_signed_in_user, with_lock
 from app.server.core.token_signing import INVALID, PERSON_AUDIENCE, TokenSigner
 from app.server.limits import Busy
 from app.server.opaque_tokens import hash_secret, new_secret
@@ -135,7 +135,7 @@ class Sessions:
         """
         check_password(new)
         with self._database.write() as session:
-            user = lock_signed_in_user(session, browser.person.id, browser.session_id, self._clock)
+            user = lock_signed_in_user(session, browser, self._clock)
             if self._passwords_off or not user.password_hash:
                 raise PermissionDenied(NO_PASSWORD)
             verified = user.password_hash
@@ -153,9 +153,7 @@ class Sessions:
         secret = new_secret(_BROWSER_PREFIX)
 
         def change(session: Session) -> EndedAccess:
-            user = lock_signed_in_user(
-                session, browser.person.id, browser.session_id, self._clock, writes_user=True
-            )
+            user = lock_signed_in_user(session, browser, self._clock, writes_user=True)
             same = select(User.id).where(User.id == user.id, User.password_hash == verified)
             if session.scalar(same) is None:
                 raise NotSignedIn(WRONG_CREDENTIALS)

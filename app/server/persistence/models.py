@@ -37,7 +37,7 @@ _NAMES = {
 
 
 class Base(DeclarativeBase):
-    """Common ground: fixed constraint names, so that every database has the same ones."""
+    """Base of all tables: fixed constraint names, so that every database has the same ones."""
 
     metadata = MetaData(naming_convention=_NAMES)
     type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UTCDateTime, UUID: Uuid}
@@ -77,7 +77,7 @@ class Organization(Base):
 
 
 class Membership(Base):
-    """A person's place in an organization; at most one of a person's is the current one."""
+    """A person's membership of an organization; at most one of a person's is the current one."""
 
     __tablename__ = "memberships"
     __table_args__ = (
@@ -140,7 +140,7 @@ class APIToken(Base):
 
     A name is unique among the unrevoked tokens of one scope; two of the partial indexes say so.
     `parent_id` is the API token that created it; it lives as long as that one at most, and may do no more.
-    `active_since` is worked out by the database and is what idle time is counted from.
+    `active_since` is computed by the database and is what idle time is counted from.
     """
 
     __tablename__ = "api_tokens"
@@ -419,7 +419,7 @@ class PendingSignIn(Base):
     """A browser that was sent to the provider and has not come back yet.
 
     `key` is a hash of its state and its cookie, so that only that browser finds the row. Nonce and verifier
-    are worked out from the cookie and are not here.
+    are derived from the cookie and are not here.
     """
 
     __tablename__ = "pending_sign_ins"

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited, SessionEnded
-from app.server.core.access import SignedInBrowser
+from app.server.core.principals import SignedInBrowser
 from app.server.core.services import Services
 from app.server.web import account_access
 from app.server.web.browser_session import Visitor, next_place

@@ -10,8 +10,9 @@ from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited, SessionEnded
 from app.domain.text import plural
-from app.server.core.access import EndedAccess, SignedInBrowser
+from app.server.core.access import EndedAccess
 from app.server.core.passwords import MAX_LENGTH, MIN_LENGTH
+from app.server.core.principals import SignedInBrowser
 from app.server.core.services import Services
 from app.server.web.browser_session import Visitor
 from app.server.web.pages import problem_page

@@ -14,7 +14,7 @@ from app.domain import loopback
 from app.domain.errors import SessionEnded
 from app.domain.text import clean
 from app.server.core import grants
-from app.server.core.access import SignedInBrowser
+from app.server.core.principals import SignedInBrowser
 from app.server.core.services import Services
 from app.server.web.browser_session import Visitor
 from app.server.web.headers import allow_form_target, can_name
@@ -59,7 +59,7 @@ class _Consent:
         browser = self._visitor.require()
         try:
             with self._server.transaction(self._visitor.address) as store:
-                store.lock_browser_session(browser.person.id, browser.session_id)
+                store.lock_user(browser)
                 grant = self._server.get_consent_grant()
                 # Another tab may have changed who is signed in; consent counts for the account it named.
                 if request.form.get("account") != str(browser.person.id):

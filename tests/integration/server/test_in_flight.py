@@ -18,7 +18,7 @@ from app.domain.errors import LoopinError, NotFound, NotSignedIn, PermissionDeni
 from app.domain.organizations import Role
 from app.server import sample_data, sample_gumloop
 from app.server.core import audit
-from app.server.core.access import OwnAccess, SignedInBrowser
+from app.server.core.access import OwnAccess
 from app.server.core.accounts import Accounts
 from app.server.core.api_keys import APIKeys
 from app.server.core.api_tokens import APITokens, CreateTokenRequest, ProjectReference
@@ -27,7 +27,7 @@ from app.server.core.key_ring import FILE_NAME, load_or_create
 from app.server.core.memberships import Memberships
 from app.server.core.organizations import OrganizationSettings
 from app.server.core.passwords import Passwords
-from app.server.core.principals import JobPrincipal, Person, Principal, UserPrincipal
+from app.server.core.principals import JobPrincipal, Person, Principal, SignedInBrowser, UserPrincipal
 from app.server.core.rate_limit import MAX_PER_ACCOUNT
 from app.server.core.removal import Removal
 from app.server.core.services import Services, build_services

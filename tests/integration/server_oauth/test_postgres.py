@@ -11,9 +11,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, select
 
 from app.server import opaque_tokens, sample_data
-from app.server.core.access import SignedInBrowser
 from app.server.core.api_keys import APIKeys
-from app.server.core.principals import Person
+from app.server.core.principals import Person, SignedInBrowser
 from app.server.core.services import Services
 from app.server.persistence.models import APIKey, Base, OAuthGrant, OAuthToken, Team, User
 from app.server.web.app import make_app
