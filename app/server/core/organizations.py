@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from app.domain import names
 from app.domain.errors import AlreadyExists, InvalidInput, NotFound, PermissionDenied, UsageError
@@ -191,21 +191,21 @@ class Organizations:
 
     def list_organizations(self) -> Sequence[OrganizationSummary]:
         """Every organization of the server, by name."""
+        members = select(func.count()).where(Membership.organization_id == Organization.id)
+        tokens = select(func.count()).where(
+            APIToken.organization_id == Organization.id, APIToken.revoked_at.is_(None)
+        )
+        query = select(
+            Organization.id,
+            Organization.name,
+            Organization.created_at,
+            func.coalesce(Organization.api_token_max_days_inactive, 0),
+            members.scalar_subquery(),
+            tokens.scalar_subquery(),
+        )
         with self._database.read() as session:
-            rows = session.scalars(select(Organization).order_by(Organization.name)).all()
-            members = _count(session, Membership.organization_id)
-            tokens = _count(session, APIToken.organization_id, APIToken.revoked_at.is_(None))
-        return [
-            OrganizationSummary(
-                row.id,
-                row.name,
-                row.created_at,
-                row.api_token_max_days_inactive or 0,
-                members.get(row.id, 0),
-                tokens.get(row.id, 0),
-            )
-            for row in rows
-        ]
+            rows = session.execute(query.order_by(Organization.name))
+            return [OrganizationSummary(*row) for row in rows]
 
 
 def read_context(principal: Principal) -> tuple[User | TokenPrincipal, MembershipDetails | None]:
@@ -302,10 +302,3 @@ def _read_memberships(session: Session, user_id: UUID, only: UUID | None = None)
     if only is not None:
         query = query.where(Membership.id == only)
     return [MembershipDetails(*row) for row in session.execute(query)]
-
-
-def _count(
-    session: Session, column: InstrumentedAttribute[UUID], *conditions: ColumnElement[bool]
-) -> dict[UUID, int]:
-    query = select(column, func.count()).where(*conditions).group_by(column)
-    return {row[0]: row[1] for row in session.execute(query)}

@@ -1,8 +1,5 @@
 """The tables. Times are aware UTC; ids are UUIDs; a secret is stored as a hash or not at all."""
 
-# mypy: allow-subclassing-any
-# Authlib carries no types; its client mixin is a plain class to the checker.
-
 import secrets
 from datetime import datetime
 from typing import Any, ClassVar
@@ -252,7 +249,7 @@ _LIVE = text("ended_at IS NULL")
 _LIVE_PERSONAL = text("ended_at IS NULL AND team_id IS NULL")
 
 
-class OAuthClient(OAuth2ClientMixin, Base):
+class OAuthClient(OAuth2ClientMixin, Base):  # type: ignore[misc]  # Authlib carries no types
     """A program that may ask for access (RFC 6749 §2). `client_secret` is the hash of the secret, or null."""
 
     __tablename__ = "oauth_clients"
