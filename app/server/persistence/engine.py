@@ -88,10 +88,10 @@ class Database:
         self.engine = _make_engine(url, connections)
         self._writers = self.engine.execution_options(writer=True)
         self._is_sqlite = _is_sqlite(self.engine.url.drivername)
-        alone = {} if self._is_sqlite else {"isolation_level": "AUTOCOMMIT"}
-        self._single = self.engine.execution_options(**alone)
-        self._writing = Limit(writers, WRITERS_PATIENCE, TooManyWriters)
-        self._one_writer = threading.Lock()
+        autocommit = {} if self._is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        self._autocommit = self.engine.execution_options(**autocommit)
+        self._write_limit = Limit(writers, WRITERS_PATIENCE, TooManyWriters)
+        self._sqlite_writer = threading.Lock()
         self.last_write_failed = False
 
     @contextmanager
@@ -102,7 +102,7 @@ class Database:
 
     def read_row(self, query: Select[*_Columns], values: Mapping[str, object]) -> Row[*_Columns] | None:
         """The one row of a single query. PostgreSQL needs no transaction for it: two round trips less."""
-        with database_errors(), Session(self._single, expire_on_commit=False, autoflush=False) as session:
+        with database_errors(), Session(self._autocommit, expire_on_commit=False, autoflush=False) as session:
             return session.execute(query, values).one_or_none()
 
     @contextmanager
@@ -113,7 +113,7 @@ class Database:
         """
         until = deadline.current()
         until.check()
-        with self._writing.hold(), self._turn(until):
+        with self._write_limit.hold(), self._sqlite_turn(until):
             try:
                 with (
                     database_errors(),
@@ -129,17 +129,17 @@ class Database:
             self.last_write_failed = False
 
     @contextmanager
-    def _turn(self, until: Deadline) -> Iterator[None]:
+    def _sqlite_turn(self, until: Deadline) -> Iterator[None]:
         """SQLite has one writer. To wait for it here is faster than to try its lock again and again."""
         if not self._is_sqlite:
             yield
             return
-        if not self._one_writer.acquire(timeout=until.left(BUSY_TIMEOUT_MS / 1000)):
+        if not self._sqlite_writer.acquire(timeout=until.left(BUSY_TIMEOUT_MS / 1000)):
             raise NoDatabase("the database cannot be used", hint="try again in a moment")
         try:
             yield
         finally:
-            self._one_writer.release()
+            self._sqlite_writer.release()
 
     def transact(self, work: Callable[[Session], _Result]) -> _Result:
         """What `work` returns, in one transaction; once more when it gave way to another one."""
@@ -224,18 +224,18 @@ def _make_engine(url: str, connections: int) -> Engine:
         "max_overflow": connections - open_connections,
         "pool_timeout": 30,
     }
-    if not _is_sqlite(parsed.drivername):
-        network = {k: v for k, v in _NETWORK.items() if k not in parsed.query}
-        options["connect_args"] = {"prepare_threshold": None, **network}
-    engine = create_engine(parsed, hide_parameters=True, **options)
     if _is_sqlite(parsed.drivername):
+        engine = create_engine(parsed, hide_parameters=True, **options)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    elif "lock_timeout" not in str(parsed.query.get("options", "")):
+        return engine
+    network = {key: value for key, value in _NETWORK.items() if key not in parsed.query}
+    options["connect_args"] = {"prepare_threshold": None, **network}
+    engine = create_engine(parsed, hide_parameters=True, **options)
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", partial(_check_connection, engine.dialect))
+    if "lock_timeout" not in str(parsed.query.get("options", "")):
         event.listen(engine, "begin", _begin_postgresql)
-    if not _is_sqlite(parsed.drivername):
-        event.listen(engine, "checkin", _note_use)
-        event.listen(engine, "checkout", partial(_check_connection, engine.dialect))
     return engine
 
 
