@@ -281,21 +281,21 @@ class Container:
 
     @cached_property
     def preferences(self) -> Preferences:
-        from app.adapters.storage.preferences import TomlPreferences
+        from app.adapters.storage.preferences import ConfigFile
 
-        return TomlPreferences(self.settings.config_dir / "config.toml")
+        return ConfigFile(self.settings.config_dir / "config.toml")
 
     @cached_property
     def filters(self) -> FilterStore:
-        from app.adapters.storage.saved_filters import TomlFilters
+        from app.adapters.storage.preferences import ConfigFile
 
-        return TomlFilters(self.settings.config_dir / "config.toml")
+        return ConfigFile(self.settings.config_dir / "config.toml")
 
     @cached_property
     def private_files(self) -> PrivateFiles:
-        from app.adapters.storage.private_files import NewPrivateFiles
+        from app.adapters.storage.files import PrivateFileWriter
 
-        return NewPrivateFiles()
+        return PrivateFileWriter()
 
     # ── services ──
 

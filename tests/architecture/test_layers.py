@@ -84,7 +84,7 @@ from app.settings import load
 asyncio.run(headless())
 print(*sorted(found))
 """
-NOT_BEFORE = {*HEAVY, "filelock", "humanize", "tomli_w", "alembic", "hypercorn", "jeepney", "secretstorage"}
+NOT_BEFORE = {*HEAVY, "filelock", "humanize", "tomlkit", "alembic", "hypercorn", "jeepney", "secretstorage"}
 
 
 def test_nothing_heavy_is_loaded_before_the_first_frame(tmp_path: Path) -> None:

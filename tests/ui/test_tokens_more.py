@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from app.adapters.storage.saved_filters import TomlFilters
+from app.adapters.storage.preferences import ConfigFile
 from app.domain.activity import Action
 from app.domain.errors import Failed
 from app.domain.organizations import Role
@@ -17,7 +17,7 @@ from tests.support.rooms import at_tokens, story
 def filed(folder: Path) -> fakes.FakeContainer:
     """The story, with a configuration file."""
     box = story()
-    box.filters = TomlFilters(folder / "config.toml")
+    box.filters = ConfigFile(folder / "config.toml")
     return box
 
 

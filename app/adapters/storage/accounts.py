@@ -60,7 +60,7 @@ class TomlAccounts:
 
     def _change(self, provider: str, profile: str, change: Callable[[_Facts], _Facts] | None) -> None:
         """Let `change` make the new facts of the profile from the known ones; None removes the profile."""
-        import tomli_w
+        import tomlkit
 
         if change is None and profile not in self._load().get(provider, {}):
             return
@@ -72,7 +72,7 @@ class TomlAccounts:
                 profiles.pop(profile, None)
             else:
                 profiles[profile] = change(profiles.get(profile, {}))
-            replace(self._path, tomli_w.dumps(tables).encode())
+            replace(self._path, tomlkit.dumps(tables).encode())
 
     def _keep_unreadable(self) -> None:
         try:

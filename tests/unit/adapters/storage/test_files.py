@@ -196,7 +196,7 @@ def test_three_processes_at_once_lose_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_lock_that_is_not_to_be_had_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "PATIENCE", 0.05)
+    monkeypatch.setattr(files, "LOCK_TIMEOUT", 0.05)
     with FileLock(tmp_path / ".accounts.toml.lock"), pytest.raises(Failed, match="in use by another program"):
         await TomlAccounts(tmp_path / "accounts.toml").remember("chainloop", "default", {})
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.storage.private_files import NewPrivateFiles
+from app.adapters.storage.files import PrivateFileWriter
 from app.domain.errors import Failed, UsageError
 from app.domain.secret import Secret
 
 
 async def test_a_new_file_is_its_owners_alone(tmp_path: Path) -> None:
     place = tmp_path / "token"
-    assert await NewPrivateFiles().write(str(place), Secret("sample-token")) == str(place)
+    assert await PrivateFileWriter().write(str(place), Secret("sample-token")) == str(place)
     assert (place.read_text(), place.stat().st_mode & 0o777) == ("sample-token", 0o600)
 
 
@@ -21,13 +21,13 @@ async def test_what_is_there_stays_as_it_is(tmp_path: Path) -> None:
     place = tmp_path / "list.csv"
     place.write_text("mine")
     with pytest.raises(UsageError, match="exists already"):
-        await NewPrivateFiles().write_text(str(place), "a,b\n")
+        await PrivateFileWriter().write_text(str(place), "a,b\n")
     assert place.read_text() == "mine"
 
 
 async def test_a_place_that_takes_no_file_is_no_matter_of_the_keychain(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="cannot be written") as told:
-        await NewPrivateFiles().write_text(str(tmp_path / "nowhere" / "list.csv"), "a,b\n")
+        await PrivateFileWriter().write_text(str(tmp_path / "nowhere" / "list.csv"), "a,b\n")
     assert told.value.hint == "name another place"
 
 
@@ -44,9 +44,9 @@ async def test_half_a_file_does_not_stay(
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(os, "fsync", full)
         with pytest.raises(Failed, match=os.strerror(number)):
-            await NewPrivateFiles().write(str(place), Secret("sample-token"))
+            await PrivateFileWriter().write(str(place), Secret("sample-token"))
     assert not place.exists()
-    await NewPrivateFiles().write(str(place), Secret("sample-token"))
+    await PrivateFileWriter().write(str(place), Secret("sample-token"))
     assert place.read_text() == "sample-token"
 
 
@@ -54,6 +54,6 @@ async def test_half_a_file_does_not_stay(
 async def test_what_is_no_file_name_is_said(name: str) -> None:
     """An error of ours, which the dialog shows."""
     with pytest.raises(UsageError, match="file name"):
-        await NewPrivateFiles().write_text(name, "x")
+        await PrivateFileWriter().write_text(name, "x")
     with pytest.raises(UsageError, match="file name"):
-        await NewPrivateFiles().is_free(name)
+        await PrivateFileWriter().is_free(name)
