@@ -1,10 +1,12 @@
 """Every client-side setting in one typed table: its key in config.toml, its variable, its default.
 
-A flag beats its variable, a variable the configuration file, the file the default. Secrets come from
-flags and variables only, never from the file.
+A flag beats its variable, a variable the vendor's configuration file (--config), that file config.toml, and
+config.toml the default. Secrets come from flags and variables only, never from a file.
 """
 
 import os
+import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,13 +22,27 @@ from app.domain.text import clean
 
 CHAINLOOP_ADDRESS = "api.cp.chainloop.dev:443"
 YEAR, HOUR = 366, 3600
-"""Days and seconds; what is longer is a slip, and more than calendars and clocks can count."""
+"""Days and seconds; what is longer is a mistake, and more than calendars and clocks can count."""
 LARGEST_ANSWER = 2**31 - 1
 """Bytes; gRPC counts no further."""
 _DEEPEST = 4
 """Names in `chainloop.profiles.NAME.read_only`."""
-_FEW = 5
-"""Slips that are told at once."""
+_MOST_WARNINGS = 5
+_MEND = "mend it, or move it away"
+VENDOR_KEYS: Mapping[str, str] = {
+    "chainloop_organization": "organization",
+    "chainloop_address": "control-plane.api",
+    "chainloop_ca": "control-plane.api-ca",
+    "chainloop_insecure": "api-insecure",
+    "chainloop_max_recv": "api-max-recv-msg-size",
+}
+"""Settings that are read from the file of the vendor's `chainloop` command, and their keys there.
+
+The file is read, never written; its token is no setting (see `adapters/chainloop/vendor_login.py`).
+"""
+VENDOR_FILE_LIMIT = 1 << 20
+"""Bytes; a configuration file is far smaller, even with an authority in it."""
+_TOML_PLACE = re.compile(r"\(at (line \d+, column \d+)\)")
 
 
 class Setting(NamedTuple):
@@ -126,12 +142,12 @@ class Settings:
     demo: bool = False
     refresh_minutes: int = 0
     redact: bool = False
-    ignored: tuple[str, ...] = ()
-    """What config.toml says that nobody reads, a slip most of the time, in one sentence each."""
+    warnings: tuple[str, ...] = ()
+    """What stands in config.toml and is no setting, a sentence for each."""
 
 
-class Given(NamedTuple):
-    """What was given for a setting, as it is; `source` names where, and is empty for the default."""
+class Value(NamedTuple):
+    """The text of a setting, unchecked; `source` names where it was given, and is empty for the default."""
 
     text: str
     source: str
@@ -149,33 +165,33 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
     file = _read_file(config_dir / "config.toml")
     vendor = _vendor_file(given)
     values = {name: _first(name, given, environ, file, vendor) for name in TABLE}
-    everything = _truth("read_only", values)
+    everything = _boolean("read_only", values)
     by = values["read_only"].source.removeprefix("read_only in ") if everything else ""
     return Settings(
         config_dir=config_dir,
         state_dir=_folder("state_dir", "state", given, environ),
         theme=_text("theme", values),
-        near_days=_whole("near_days", values, most=10 * YEAR),
-        keychain_timeout=float(_whole("keychain_timeout", values, most=HOUR)),
-        request_timeout=float(_whole("request_timeout", values, most=HOUR)),
+        near_days=_integer("near_days", values, most=10 * YEAR),
+        keychain_timeout=float(_integer("keychain_timeout", values, most=HOUR)),
+        request_timeout=float(_integer("request_timeout", values, most=HOUR)),
         chainloop=_chainloop(values, given, ReadOnlyMode(everything, _read_only(file), by)),
         # 0 is the default, as for the vendor's command.
-        chainloop_max_recv=_whole("chainloop_max_recv", values, least=0, most=LARGEST_ANSWER)
+        chainloop_max_recv=_integer("chainloop_max_recv", values, least=0, most=LARGEST_ANSWER)
         or int(TABLE["chainloop_max_recv"].default),
         gumloop=_gumloop(values, ReadOnlyMode(everything, by=by)),
         keys={str(k): str(v) for k, v in _section(file, "keys").items()},
-        refresh_minutes=_whole("refresh_minutes", values, least=0, most=YEAR * 24 * 60),
-        redact=_truth("redact", values),
-        ignored=_ignored(file),
+        refresh_minutes=_integer("refresh_minutes", values, least=0, most=YEAR * 24 * 60),
+        redact=_boolean("redact", values),
+        warnings=_unknown_keys(file),
     )
 
 
 def _read_only(file: Mapping[str, Any]) -> frozenset[str]:
     """Profiles that may change nothing: `read_only = true` under [chainloop.profiles.NAME]."""
-    profiles = _dotted(file, "chainloop.profiles")
+    profiles = value_at(file, "chainloop.profiles")
     if not isinstance(profiles, Mapping):
         return frozenset()
-    given = {str(name): _dotted(facts, "read_only") for name, facts in profiles.items()}
+    given = {str(name): value_at(facts, "read_only") for name, facts in profiles.items()}
     for name, value in given.items():
         if not isinstance(value, bool | None):
             where = f"[chainloop.profiles.{name}] read_only"
@@ -183,31 +199,31 @@ def _read_only(file: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(name for name, value in given.items() if value)
 
 
-def _ignored(file: Mapping[str, Any]) -> tuple[str, ...]:
-    read = [path for path in _paths(file) if not _is_read(path)]
-    return tuple(_why_ignored(path) for path in read[:_FEW])
+def _unknown_keys(file: Mapping[str, Any]) -> tuple[str, ...]:
+    unknown = [path for path in _paths(file) if not _is_setting(path)]
+    return tuple(_explain_unknown(path) for path in unknown[:_MOST_WARNINGS])
 
 
 def _paths(file: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """Every key with the tables it stands in, no deeper than the deepest key that is read."""
-    found: list[tuple[str, ...]] = []
-    waiting: list[tuple[tuple[str, ...], Any]] = [((name,), value) for name, value in file.items()]
-    while waiting:
-        path, value = waiting.pop(0)
+    paths: list[tuple[str, ...]] = []
+    queue: list[tuple[tuple[str, ...], Any]] = [((name,), value) for name, value in file.items()]
+    while queue:
+        path, value = queue.pop(0)
         if isinstance(value, Mapping) and len(path) < _DEEPEST:
-            waiting += [((*path, name), inner) for name, inner in value.items()]
+            queue += [((*path, name), inner) for name, inner in value.items()]
         else:
-            found.append(path)
-    return found
+            paths.append(path)
+    return paths
 
 
-def _is_read(path: tuple[str, ...]) -> bool:
+def _is_setting(path: tuple[str, ...]) -> bool:
     if path[0] in {"keys", "filters"} or (path[:2], path[3:]) == (("chainloop", "profiles"), ("read_only",)):
         return True
     return any(row.key and row.key.split(".") == list(path) for row in TABLE.values())
 
 
-def _why_ignored(path: tuple[str, ...]) -> str:
+def _explain_unknown(path: tuple[str, ...]) -> str:
     from difflib import get_close_matches
 
     name = clean(".".join(path), 80)
@@ -221,7 +237,7 @@ def _why_ignored(path: tuple[str, ...]) -> str:
     return f"{name} in config.toml is no setting" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
-def _gumloop(values: Mapping[str, Given], read_only: ReadOnlyMode) -> GumloopTarget:
+def _gumloop(values: Mapping[str, Value], read_only: ReadOnlyMode) -> GumloopTarget:
     base_url = _text("gumloop_base_url", values)
     return GumloopTarget(
         default=endpoint_of(BASE_URL),
@@ -236,9 +252,9 @@ def _gumloop(values: Mapping[str, Given], read_only: ReadOnlyMode) -> GumloopTar
 
 
 def _chainloop(
-    values: Mapping[str, Given], given: Mapping[str, str], read_only: ReadOnlyMode
+    values: Mapping[str, Value], given: Mapping[str, str], read_only: ReadOnlyMode
 ) -> ChainloopTarget:
-    insecure, ca = _truth("chainloop_insecure", values), _authority(values["chainloop_ca"])
+    insecure, ca = _boolean("chainloop_insecure", values), _authority(values["chainloop_ca"])
     address = inputs.read_address(*values["chainloop_address"])
     if address is not None and address.insecure not in {None, insecure}:
         _disagree(values, "plain text" if address.insecure else "TLS")
@@ -255,7 +271,7 @@ def _chainloop(
     )
 
 
-def _disagree(values: Mapping[str, Given], scheme: str) -> NoReturn:
+def _disagree(values: Mapping[str, Value], scheme: str) -> NoReturn:
     address, insecure = values["chainloop_address"], values["chainloop_insecure"]
     if scheme == "TLS":
         raise UsageError(
@@ -267,7 +283,7 @@ def _disagree(values: Mapping[str, Given], scheme: str) -> NoReturn:
     )
 
 
-def _authority(ca: Given) -> str:
+def _authority(ca: Value) -> str:
     """A path becomes absolute: it is stored with the login, and used from any folder."""
     text = inputs.read_text(*ca)
     if not text or inputs.certificate_in(text):
@@ -275,7 +291,7 @@ def _authority(ca: Given) -> str:
     return str(inputs.read_path(*ca))
 
 
-def _text(name: str, values: Mapping[str, Given]) -> str:
+def _text(name: str, values: Mapping[str, Value]) -> str:
     return inputs.read_text(*values[name])
 
 
@@ -283,13 +299,72 @@ def _folder(name: str, kind: str, given: Mapping[str, str], environ: Mapping[str
     return inputs.read_path(*_first(name, given, environ, {})) or _platform_dir(kind)
 
 
-def _vendor_file(given: Mapping[str, str]) -> Mapping[str, Given]:
+def _vendor_file(given: Mapping[str, str]) -> Mapping[str, Value]:
+    """The settings in the file that --config names; an empty value counts as not set. Raise UsageError."""
     if "chainloop_config" not in given:
         return {}
-    # Few runs name one.
-    from app import vendor_config
+    path = inputs.read_path(given["chainloop_config"], "--config")
+    if path is None:
+        raise UsageError("--config is empty", hint="give the path of a file, or leave it out")
+    name = clean(str(path), 200)
+    tables = read_vendor_file(path, f"--config {name}", "give another file, or leave --config out")
+    values = {}
+    for setting, key in VENDOR_KEYS.items():
+        value, source = value_at(tables, key), f"{key} in {name}"
+        if value is None:
+            continue
+        if isinstance(value, Mapping | list):
+            raise UsageError(f"{source} is not a single value", hint="correct it, or leave --config out")
+        text = _as_text(value)
+        if inputs.read_text(text, source):
+            values[setting] = Value(text, source)
+    return values
 
-    return {name: Given(*found) for name, found in vendor_config.read(given["chainloop_config"]).items()}
+
+def read_vendor_file(path: Path, name: str, hint: str) -> Mapping[str, Any]:
+    """Return what the file has, keys in lower case: the vendor compares them without regard to case.
+
+    Raise UsageError, which calls the file `name` and quotes none of its content: that may be a token.
+    """
+    import tomllib
+
+    try:
+        facts = path.stat()
+        # A pipe would never end.
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > VENDOR_FILE_LIMIT:
+            raise UsageError(f"{name} is not a configuration file", hint=hint)
+        text = inputs.decode(path.read_bytes(), name)
+    except FileNotFoundError:
+        raise UsageError(f"{name} does not exist", hint=hint) from None
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}", hint=hint) from None
+    try:
+        tables: Mapping[str, Any] = _lower_keys(tomllib.loads(text))
+    # RecursionError: brackets nested by the thousand.
+    except (ValueError, RecursionError) as error:
+        place = _TOML_PLACE.search(str(error))
+        where = f": see {place[1]}" if place else ""
+        raise UsageError(f"{name} is not TOML{where}", hint=hint) from None
+    return tables
+
+
+def value_at(tables: Any, key: str) -> Any:
+    """The value of a key with dots in it, such as `auth.token`; None where there is none."""
+    for part in key.split("."):
+        if not isinstance(tables, Mapping):
+            return None
+        tables = tables.get(part)
+    return tables
+
+
+def _lower_keys(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {str(key).lower(): _lower_keys(inner) for key, inner in value.items()}
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _first(
@@ -297,33 +372,24 @@ def _first(
     given: Mapping[str, str],
     environ: Mapping[str, str],
     file: Mapping[str, Any],
-    vendor: Mapping[str, Given] = MappingProxyType({}),
-) -> Given:
+    vendor: Mapping[str, Value] = MappingProxyType({}),
+) -> Value:
     row = TABLE[name]
     if name in given:
         flag = FLAGS.get(name, name)
         if not inputs.read_text(given[name], flag):
             raise UsageError(f"{flag} is empty", hint="give a value, or leave it out")
-        return Given(given[name], flag)
+        return Value(given[name], flag)
     # An empty variable counts as unset, as in the vendors' own programs.
     if row.variable and inputs.read_text(value := environ.get(row.variable, ""), row.variable):
-        return Given(value, row.variable)
+        return Value(value, row.variable)
     if name in vendor:
         return vendor[name]
-    if row.key and (found := _dotted(file, row.key)) is not None:
-        text = str(found).lower() if isinstance(found, bool) else str(found)
+    if row.key and (found := value_at(file, row.key)) is not None:
+        text = _as_text(found)
         if inputs.read_text(text, row.key):
-            return Given(text, f"{row.key} in config.toml")
-    return Given(row.default, "")
-
-
-def _dotted(file: Mapping[str, Any], key: str) -> Any:
-    node: Any = file
-    for part in key.split("."):
-        if not isinstance(node, Mapping) or part not in node:
-            return None
-        node = node[part]
-    return node
+            return Value(text, f"{row.key} in config.toml")
+    return Value(row.default, "")
 
 
 def _section(file: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -347,7 +413,7 @@ def _read_file(path: Path) -> Mapping[str, Any]:
         raise UsageError(f"{clean(str(path), 200)} cannot be read: {reason}", hint=_MEND) from None
 
 
-def _whole(name: str, values: Mapping[str, Given], *, most: int, least: int = 1) -> int:
+def _integer(name: str, values: Mapping[str, Value], *, most: int, least: int = 1) -> int:
     text = _text(name, values)
     try:
         number = int(text)
@@ -360,7 +426,7 @@ def _whole(name: str, values: Mapping[str, Given], *, most: int, least: int = 1)
     )
 
 
-def _truth(name: str, values: Mapping[str, Given]) -> bool:
+def _boolean(name: str, values: Mapping[str, Value]) -> bool:
     value = _text(name, values).lower()
     if value in {"1", "t", "true", "yes", "on"}:
         return True
@@ -383,6 +449,3 @@ def _platform_dir(kind: str) -> Path:
         "no home folder is known for this user, so there is no place for settings",
         hint="set HOME, or LOOPIN_CONFIG_DIR and LOOPIN_STATE_DIR",
     )
-
-
-_MEND = "mend it, or move it away"

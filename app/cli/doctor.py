@@ -62,11 +62,11 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
 def _slips(settings: Settings) -> list[str]:
     """What is set and cannot be used; the app would tell it, too."""
     if settings.theme == TABLE["theme"].default and not settings.keys:
-        return list(settings.ignored)
+        return list(settings.warnings)
     # The app's themes and keys take Textual to know.
-    from app.settings_warnings import slips
+    from app.tui.settings_warnings import settings_warnings
 
-    return list(slips(settings))
+    return list(settings_warnings(settings))
 
 
 async def _look(container: Container, tell: Callable[[Finding], None]) -> None:

@@ -154,7 +154,7 @@ def advising(hint: str) -> Iterator[None]:
 def tell_slips(ctx: click.Context, settings: Settings, tell: Callable[[str], None]) -> None:
     """Tell what stands in config.toml and is not read, each slip once a run."""
     told: set[str] = ctx.meta.setdefault("loopin.slips", set())
-    for slip in settings.ignored:
+    for slip in settings.warnings:
         if slip not in told:
             told.add(slip)
             tell(f"loopin: {slip}")

@@ -16,7 +16,6 @@ from textual.worker import Worker, WorkerState
 from app.bootstrap import Container
 from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.text import capital, clean
-from app.settings_warnings import slips
 from app.tui import themes
 from app.tui.commands.bindings import bindings_for, keymap
 from app.tui.commands.command import Room
@@ -31,6 +30,7 @@ from app.tui.screens.messages import sentence, sign_in_key
 from app.tui.screens.session_expiry import SessionWatch
 from app.tui.screens.terminal_clipboard import TerminalClipboard
 from app.tui.screens.workers import change
+from app.tui.settings_warnings import settings_warnings
 from app.tui.sign_in_only import Errand
 from app.tui.style_sheet import Sheet
 from app.tui.terminal import TerminalApp
@@ -128,8 +128,8 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         await self.switch_mode(self._first)
         if self.errand.provider is not None and isinstance(self.screen, AccountsScreen):
             self.screen.open_login(self.errand.provider)
-        for slip in slips(self.container.settings):
-            self.notify(slip, title="Settings", severity="warning", timeout=20, markup=False)
+        for warning in settings_warnings(self.container.settings):
+            self.notify(warning, title="Settings", severity="warning", timeout=20, markup=False)
         # Looking loads the adapters, which takes longer than the first frame: that is painted before.
         self.screen.call_after_refresh(self.set_timer, PAINTED, self.look)
 

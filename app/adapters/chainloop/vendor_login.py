@@ -14,7 +14,7 @@ from app.domain.credentials import Endpoint, Provider
 from app.domain.errors import UsageError
 from app.domain.text import clean
 from app.domain.vendor_login import VendorLogin
-from app.vendor_config import load, value_of
+from app.settings import read_vendor_file, value_at
 
 if TYPE_CHECKING:
     from app.domain.ports import Claims
@@ -57,7 +57,7 @@ class VendorLoginFile:
         if place is None:
             raise UsageError("the Chainloop command line has no configuration file here", hint=_NAME)
         shown = inputs.with_tilde(place)
-        tables = load(place, shown, _NAME)
+        tables = read_vendor_file(place, shown, _NAME)
         try:
             token = inputs.read_secret(_text(tables, "auth.token"), "auth.token")
         except UsageError as error:
@@ -92,7 +92,7 @@ def readable_by_others(path: Path) -> bool:
 
 
 def _text(tables: Mapping[str, Any], key: str) -> str:
-    value = value_of(tables, key)
+    value = value_at(tables, key)
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -101,7 +101,7 @@ def _text(tables: Mapping[str, Any], key: str) -> str:
 
 
 def _organization(tables: Mapping[str, Any]) -> str:
-    value = value_of(tables, "organization")
+    value = value_at(tables, "organization")
     return value.strip() if isinstance(value, str) else ""
 
 
@@ -124,7 +124,7 @@ def _endpoint(tables: Mapping[str, Any]) -> Endpoint:
 
 
 def _insecure(tables: Mapping[str, Any]) -> bool:
-    text = str(value_of(tables, "api-insecure") or "").strip().lower()
+    text = str(value_at(tables, "api-insecure") or "").strip().lower()
     if text not in _TRUE | _FALSE:
         raise UsageError("api-insecure is neither true nor false")
     return text in _TRUE

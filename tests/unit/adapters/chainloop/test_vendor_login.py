@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app import vendor_config
 from app.adapters.chainloop.vendor_login import VendorLoginFile, default_path, readable_by_others
 from app.domain.credentials import Method
 from app.domain.errors import UsageError
 from app.oidc.claims import read_claims
+from app.settings import VENDOR_FILE_LIMIT
 
 TOKEN = "not-a-real-session-of-ada"
 PEM = "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----"
@@ -81,7 +81,7 @@ def test_what_holds_no_login_is_told_when_asked_for_and_not_found_otherwise(
 def test_what_is_no_such_file_is_not_read(tmp_path: Path) -> None:
     """A pipe would be waited for without an end."""
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "large").write_bytes(b"#" * (vendor_config.LARGEST + 1))
+    (tmp_path / "large").write_bytes(b"#" * (VENDOR_FILE_LIMIT + 1))
     for name in ("pipe", "large", "missing", "folder/missing"):
         assert reader(tmp_path / name).find() is None
         with pytest.raises(UsageError, match=name):

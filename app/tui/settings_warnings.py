@@ -1,4 +1,4 @@
-"""What is set and cannot be used: told by the app when it opens, and by `loopin doctor`."""
+"""Settings that cannot be used: shown when the app opens, and by `loopin doctor`."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,9 @@ from app.tui import themes
 from app.tui.commands.bindings import keymap
 
 
-def slips(settings: Settings) -> Iterator[str]:
+def settings_warnings(settings: Settings) -> Iterator[str]:
     """One sentence each."""
-    yield from settings.ignored
+    yield from settings.warnings
     if settings.theme not in themes.names():
         yield f"there is no theme called {clean(settings.theme, 40)}"
     for problem in keymap(settings.keys)[1]:

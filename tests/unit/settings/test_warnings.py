@@ -8,10 +8,10 @@ from app.cli import root
 from app.settings import load
 
 
-def slips(folder: Path, text: str) -> tuple[str, ...]:
+def warnings(folder: Path, text: str) -> tuple[str, ...]:
     """What is told of this configuration file."""
     (folder / "config.toml").write_text(text, encoding="utf-8")
-    return load({"LOOPIN_CONFIG_DIR": str(folder)}).ignored
+    return load({"LOOPIN_CONFIG_DIR": str(folder)}).warnings
 
 
 @pytest.mark.parametrize(
@@ -29,15 +29,15 @@ def slips(folder: Path, text: str) -> tuple[str, ...]:
     ],
 )
 def test_a_key_that_is_not_read_is_named(tmp_path: Path, text: str, name: str, meant: str) -> None:
-    assert slips(tmp_path, text) == (f"{name} in config.toml is no setting; did you mean {meant}?",)
+    assert warnings(tmp_path, text) == (f"{name} in config.toml is no setting; did you mean {meant}?",)
 
 
 def test_a_name_from_the_file_cannot_paint(tmp_path: Path) -> None:
-    assert "\x1b" not in slips(tmp_path, '"\\u001b[2J" = 1')[0]
+    assert "\x1b" not in warnings(tmp_path, '"\\u001b[2J" = 1')[0]
 
 
 def test_a_secret_is_not_read_from_the_file_and_not_shown(tmp_path: Path) -> None:
-    told = slips(tmp_path, '[gumloop]\napi_key = "gum_not_real"')
+    told = warnings(tmp_path, '[gumloop]\napi_key = "gum_not_real"')
     assert told == ("gumloop.api_key is not read from config.toml: set GUMLOOP_API_KEY",)
 
 
@@ -47,12 +47,12 @@ def test_what_is_read_is_no_slip(tmp_path: Path) -> None:
         '[chainloop.profiles.prod]\nread_only = true\n[keys]\n"tokens.revoke" = "delete"\n'
         '[filters]\nold = "idle>30d"\n[gumloop]\n'
     )
-    assert slips(tmp_path, text) == ()
+    assert warnings(tmp_path, text) == ()
 
 
-def test_a_file_full_of_slips_is_told_in_a_few_lines(tmp_path: Path) -> None:
+def test_a_file_full_of_mistakes_is_told_in_a_few_lines(tmp_path: Path) -> None:
     deep = ".".join("a" * 500)
-    assert len(slips(tmp_path, "\n".join([f"{deep} = 1", *(f"x{n} = 1" for n in range(99))]))) == 5
+    assert len(warnings(tmp_path, "\n".join([f"{deep} = 1", *(f"x{n} = 1" for n in range(99))]))) == 5
 
 
 def test_a_command_tells_it_once_and_does_its_work(
