@@ -224,7 +224,7 @@ class Container:
 
     @cached_property
     def claims(self) -> Claims:
-        from app.oidc.claims import read_claims
+        from app.domain.claims import read_claims
 
         return read_claims
 

@@ -111,10 +111,10 @@ def remove(database: "Database", issuer_id: str) -> Output:
 def _check_discovery(url: str, private: bool) -> None:
     from app.oidc.discovery import read_keys
     from app.oidc.http import Fetcher
-    from app.oidc.url_policy import server_reach
+    from app.oidc.url_policy import server_policy
 
     try:
-        run_to_end(read_keys(url, Fetcher(server_reach(development=True, private=private))))
+        run_to_end(read_keys(url, Fetcher(server_policy(development=True, private=private))))
     except Refused as error:
         raise UsageError(error.message, hint="if that is your own network: --private-network") from error
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from app.domain.errors import BadReply, LoopinError, Unreachable, UsageError
 from app.domain.event_loop import run_to_end
 from app.domain.text import clean
-from app.oidc.url_policy import AGAIN, Reach, check_url
+from app.oidc.url_policy import AGAIN, URLPolicy, check_url
 
 PATH = "/.well-known/openid-configuration"
 MAX_KEYS = 200
@@ -24,7 +24,7 @@ class Fetch(Protocol):
     """Reads JSON objects; Fetcher is the real one."""
 
     @property
-    def reach(self) -> Reach: ...
+    def policy(self) -> URLPolicy: ...
 
     async def document(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]: ...
 
@@ -40,7 +40,7 @@ class Discovery:
 
 async def discover(issuer: str, fetch: Fetch) -> Discovery:
     """Read and check the description; raise BadReply where it is not that of `issuer`."""
-    check_url(issuer, fetch.reach)
+    check_url(issuer, fetch.policy)
     document = await fetch.document(issuer.rstrip("/") + PATH)
     named = document.get("issuer")
     if named != issuer:
@@ -49,13 +49,13 @@ async def discover(issuer: str, fetch: Fetch) -> Discovery:
     jwks_uri = document.get("jwks_uri")
     if not isinstance(jwks_uri, str):
         raise BadReply(f"{clean(issuer, 120)} does not say where its keys are", hint=AGAIN)
-    _check_keys_address(issuer, jwks_uri, fetch.reach)
+    _check_keys_address(issuer, jwks_uri, fetch.policy)
     return Discovery(issuer, jwks_uri, document)
 
 
-def _check_keys_address(issuer: str, jwks_uri: str, reach: Reach) -> None:
+def _check_keys_address(issuer: str, jwks_uri: str, policy: URLPolicy) -> None:
     try:
-        scheme = check_url(jwks_uri, reach).scheme
+        scheme = check_url(jwks_uri, policy).scheme
     except UsageError as error:
         raise BadReply(
             f"{clean(issuer, 120)} names a place for its keys that is not asked: {error}", hint=AGAIN

@@ -16,7 +16,7 @@ from app.domain.errors import BadReply, Refused, TLSFailed, Unreachable
 from app.domain.json_text import read_json
 from app.domain.text import clean
 from app.oidc.proxies import proxy_for, unusable
-from app.oidc.url_policy import AGAIN, Reach, check_url, objection
+from app.oidc.url_policy import AGAIN, URLPolicy, check_url, explain_refusal
 
 MAX_DOCUMENT = 1024 * 1024
 MAX_REDIRECTS = 3
@@ -66,23 +66,23 @@ def authlib_client_class() -> Any:
 
 
 class PolicyTransport(httpx.AsyncBaseTransport):
-    """Connects to addresses within `reach` only, and reads whole answers of 1 MiB at most, not compressed.
+    """Connects to addresses that `policy` allows, and reads whole answers of 1 MiB at most, not compressed.
 
     `ca` is the path of an extra authority. Raises Unreachable, TLSFailed, BadReply, Refused for an address
-    out of reach, UsageError for one that is none.
+    that it refuses, UsageError for one that is none.
     """
 
-    def __init__(self, reach: Reach, ca: str = "") -> None:
-        self._reach = reach
+    def __init__(self, policy: URLPolicy, ca: str = "") -> None:
+        self._policy = policy
         self._ca = ca
         self._context: ssl.SSLContext | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send it, and return the answer with its body."""
         url = str(request.url)
-        parts = check_url(url, self._reach)
+        parts = check_url(url, self._policy)
         # A proxy would resolve the name by itself.
-        pinned = self._reach.pinned
+        pinned = self._policy.pinned
         addresses = await self._addresses(parts) if pinned else [parts.hostname or ""]
         async with create_client(
             httpx.AsyncHTTPTransport, url, direct=pinned, verify=self._tls()
@@ -101,7 +101,7 @@ class PolicyTransport(httpx.AsyncBaseTransport):
             ) from None
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         for address in addresses:
-            if why := objection(address, self._reach):
+            if why := explain_refusal(address, self._policy):
                 raise Refused(
                     f"{clean(host, 80)} is not asked: {why}", hint="issuers live at public addresses"
                 )
@@ -129,14 +129,14 @@ class Fetcher:
     Redirects are followed on the same origin only.
     """
 
-    def __init__(self, reach: Reach, patience: float = PATIENCE, ca: str = "") -> None:
-        self.reach = reach
-        self.transport = PolicyTransport(reach, ca)
+    def __init__(self, policy: URLPolicy, patience: float = PATIENCE, ca: str = "") -> None:
+        self.policy = policy
+        self.transport = PolicyTransport(policy, ca)
         self.patience = patience
 
     async def document(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         """The JSON object at `url`."""
-        host = check_url(url, self.reach).netloc
+        host = check_url(url, self.policy).netloc
         async with (
             self.bounded(host),
             httpx.AsyncClient(

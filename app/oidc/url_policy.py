@@ -1,4 +1,4 @@
-"""Which addresses an issuer may live at: no road into the inner network (CWE-918)."""
+"""Which addresses an issuer may live at: none in the inner network (CWE-918)."""
 
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -18,7 +18,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class URLPolicy:
     """Where a document may be read from.
 
     `loopback` allows this machine, and plain http on it; `private` allows private networks (RFC 1918,
@@ -33,15 +33,15 @@ class Reach:
 
 
 # A CI job asks its own CI system, wherever that lives.
-CLIENT = Reach(loopback=True, private=True, pinned=False)
+CLIENT_POLICY = URLPolicy(loopback=True, private=True, pinned=False)
 
 
-def server_reach(*, development: bool, private: bool = False) -> Reach:
-    """What the account server may reach: this machine only in `development`."""
-    return Reach(loopback=development, private=private, pinned=True)
+def server_policy(*, development: bool, private: bool = False) -> URLPolicy:
+    """What the account server may connect to: this machine only in `development`."""
+    return URLPolicy(loopback=development, private=private, pinned=True)
 
 
-def check_url(url: str, reach: Reach) -> SplitResult:
+def check_url(url: str, policy: URLPolicy) -> SplitResult:
     """Split `url`, or raise UsageError saying why it is not asked: https, or http on loopback."""
     shown = clean(url, 120)
     try:
@@ -60,37 +60,37 @@ def check_url(url: str, reach: Reach) -> SplitResult:
         raise UsageError(f"{shown} is not an address", hint="write it like https://gitlab.example")
     if parts.username or parts.password or parts.fragment:
         raise UsageError("an issuer's address carries neither a login nor a fragment", hint="leave them out")
-    if parts.scheme == "https" or (parts.scheme == "http" and reach.loopback and is_loopback_host(host)):
+    if parts.scheme == "https" or (parts.scheme == "http" and policy.loopback and is_loopback_host(host)):
         return parts
-    where = "https, or http on this machine" if reach.loopback else "https"
+    where = "https, or http on this machine" if policy.loopback else "https"
     raise UsageError(f"{shown} is not asked: the address must begin with https", hint=f"use {where}")
 
 
-def objection(address: str, reach: Reach) -> str:
+def explain_refusal(address: str, policy: URLPolicy) -> str:
     """Say in one clause why a resolved address is not connected to; empty when it may be."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return "it is not an address"
-    for each in _meanings(found):
-        if why := _objection(each, reach):
+    for each in _embedded_addresses(found):
+        if why := _explain(each, policy):
             return why
     return ""
 
 
-def _objection(address: _Address, reach: Reach) -> str:
+def _explain(address: _Address, policy: URLPolicy) -> str:
     if address.is_loopback:
-        return "" if reach.loopback else "it is this machine itself"
+        return "" if policy.loopback else "it is this machine itself"
     if address.is_link_local:
         return "it is link-local"
     if address.is_multicast or address.is_unspecified:
         return "no server can have it"
     if address.is_private:
-        return "" if reach.private else "it is in a private network"
+        return "" if policy.private else "it is in a private network"
     return "" if address.is_global else "it is not public"
 
 
-def _meanings(address: _Address) -> list[_Address]:
+def _embedded_addresses(address: _Address) -> list[_Address]:
     if isinstance(address, IPv4Address):
         return [address]
     if address.ipv4_mapped:

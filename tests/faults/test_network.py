@@ -18,7 +18,7 @@ from app.domain.errors import Failed, LoopinError, Unreachable
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.secret import Secret
 from app.oidc.http import Fetcher
-from app.oidc.url_policy import CLIENT
+from app.oidc.url_policy import CLIENT_POLICY
 from app.proto.controlplane.v1 import status_pb2
 from app.services.chainloop_vault import ChainloopVault
 from app.services.login.round_trip import BrowserLogin
@@ -207,7 +207,7 @@ async def test_issuer(gumloop: Gumloop, how: Break) -> None:
         if how is Break.REFUSED:
             wire.close()
         with pytest.raises(LoopinError) as caught:
-            await Fetcher(CLIENT, patience=float(patience_with(how))).document(
+            await Fetcher(CLIENT_POLICY, patience=float(patience_with(how))).document(
                 f"http://127.0.0.1:{wire.port}/.well-known/x"
             )
     assert wire.hits == (0 if how is Break.REFUSED else 1)

@@ -24,7 +24,7 @@ from app.domain.gumloop import AuthorizationRequest, IssuerFacts, endpoint_of
 from app.domain.secret import Secret
 from app.domain.tokens import StatusFilter, TokenDraft
 from app.oidc.http import Fetcher
-from app.oidc.url_policy import CLIENT
+from app.oidc.url_policy import CLIENT_POLICY
 from tests.support.between import Between, between
 from tests.support.chainloop import credential_at
 from tests.support.cli import Loopin, signed_in
@@ -162,11 +162,11 @@ async def test_documents_of_an_issuer(gumloop: Gumloop) -> None:
     root, path = gumloop.base_url.removesuffix("/api/v1"), "/.well-known/oauth-authorization-server"
     gumloop.metadata = True
     gumloop.fail(path, Fault(503), Fault(429))
-    assert await _Patient(Fetcher(CLIENT)).document(root + path)
+    assert await _Patient(Fetcher(CLIENT_POLICY)).document(root + path)
     assert len(gumloop.calls(path)) == 3
     gumloop.fail(path, Fault(503))
     with pytest.raises(Unreachable):
-        await Fetcher(CLIENT).document(root + path)
+        await Fetcher(CLIENT_POLICY).document(root + path)
 
 
 async def test_a_server_that_says_how_long_to_wait_is_waited_for(

@@ -5,13 +5,13 @@ from typing import Any
 
 from joserfc.jwk import ECKey, RSAKey
 
-from app.oidc.url_policy import CLIENT, Reach
+from app.oidc.url_policy import CLIENT_POLICY, URLPolicy
 
 
 class Published:
     """Answers like the issuer at `url`; `asked` is what was read, `fails` is raised instead."""
 
-    reach: Reach = CLIENT
+    policy: URLPolicy = CLIENT_POLICY
 
     def __init__(self, url: str, keys: list[RSAKey | ECKey]) -> None:
         self.url = url

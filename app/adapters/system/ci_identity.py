@@ -116,12 +116,12 @@ class CIEnvironment(CIIdentities):
         return _Job(secret, self._github_issuer(secret), "repository", environ.get("GITHUB_REPOSITORY", ""))
 
     def _github_issuer(self, secret: Secret) -> str:
-        from app.oidc.verify import outline
+        from app.oidc.verifier import inspect_token
 
         server = self._environ.get("GITHUB_SERVER_URL", "").rstrip("/")
         base = GITHUB_ISSUER if server in {"", "https://github.com"} else server + _ENTERPRISE_PATH
         # An enterprise may have its own name after the issuer's (…/acme); the host stays GitHub's.
-        named = outline(secret).issuer
+        named = inspect_token(secret).issuer
         return named if named.startswith(f"{base}/") else base
 
     async def _verify(self, job: _Job) -> Mapping[str, object]:
@@ -142,9 +142,9 @@ class CIEnvironment(CIIdentities):
 
     def _fetcher(self) -> _Patient:
         from app.oidc.http import Fetcher
-        from app.oidc.url_policy import CLIENT
+        from app.oidc.url_policy import CLIENT_POLICY
 
-        return _Patient(Fetcher(CLIENT, _PATIENCE, self._environ.get("CI_SERVER_TLS_CA_FILE", "")))
+        return _Patient(Fetcher(CLIENT_POLICY, _PATIENCE, self._environ.get("CI_SERVER_TLS_CA_FILE", "")))
 
 
 class _Patient:
@@ -152,7 +152,7 @@ class _Patient:
 
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
-        self.reach = fetcher.reach
+        self.policy = fetcher.policy
 
     async def document(self, url: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         """The JSON object at `url`."""

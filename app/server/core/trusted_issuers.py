@@ -29,9 +29,8 @@ from app.domain.loopback import is_loopback_host
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.http import Fetcher
-from app.oidc.url_policy import check_url, server_reach
-from app.oidc.verifier import Verifier
-from app.oidc.verify import outline
+from app.oidc.url_policy import check_url, server_policy
+from app.oidc.verifier import Verifier, inspect_token
 from app.server import log
 from app.server.clock import Clock, utc_now
 from app.server.core import audit
@@ -144,7 +143,7 @@ class JobVerifier:
         self._threads = Limit(MAX_VERIFYING, PATIENCE, _busy)
         development = is_development(settings)
         self._verifiers = {
-            private: Verifier(Fetcher(server_reach(development=development, private=private)))
+            private: Verifier(Fetcher(server_policy(development=development, private=private)))
             for private in (False, True)
         }
 
@@ -156,7 +155,7 @@ class JobVerifier:
         `organization` empty means: the only one that trusts the job. Raises TokenRejected, or Unreachable
         while the issuer's keys cannot be read.
         """
-        url = outline(token).issuer
+        url = inspect_token(token).issuer
         # Nobody vouched for either text yet, and a database does not accept every one.
         is_plain = url.isascii() and url.isprintable() and not names.problem(organization or "any")
         issuers = await run(self._read_issuers, url, organization) if is_plain else []
@@ -253,7 +252,7 @@ def is_development(settings: ServerSettings) -> bool:
 
 def _check_issuer(new: NewIssuer) -> None:
     # Whether http on this machine may be asked is decided again, by the server that asks.
-    check_url(new.url, server_reach(development=True))
+    check_url(new.url, server_policy(development=True))
     if len(new.url) > MAX_URL or "?" in new.url:
         raise UsageError("an issuer's address is short and has no query", hint="like https://gitlab.example")
     if not 0 < len(new.audience) <= MAX_AUDIENCE:

@@ -15,7 +15,7 @@ from app.domain.secret import Secret
 from app.domain.text import clean
 from app.oidc.discovery import Discovery, DiscoveryCache, discover
 from app.oidc.http import HEADERS, PATIENCE, Fetcher, authlib_client_class
-from app.oidc.url_policy import Reach, check_url
+from app.oidc.url_policy import URLPolicy, check_url
 from app.oidc.verifier import Verifier
 from app.server.clock import Clock
 from app.server.core.provider_sign_in import AuthorizationRequest, subject_of
@@ -36,14 +36,14 @@ class Provider:
     def __init__(
         self,
         settings: ProviderSettings,
-        reach: Reach,
+        policy: URLPolicy,
         clock: Clock,
         redirect_uri: str,
         patience: float = PATIENCE,
     ) -> None:
         self.settings = settings
         self._redirect_uri = redirect_uri
-        self._fetch = Fetcher(reach, patience)
+        self._fetch = Fetcher(policy, patience)
         self._verifier = Verifier(self._fetch)
         self._description = DiscoveryCache(self._describe)
         self._clock = clock
@@ -154,7 +154,7 @@ class Provider:
     def _endpoint(self, found: Discovery, name: str) -> str:
         url = found.document.get(name)
         try:
-            scheme = check_url(url if isinstance(url, str) else "", self._fetch.reach).scheme
+            scheme = check_url(url if isinstance(url, str) else "", self._fetch.policy).scheme
         except UsageError as error:
             raise BadReply(
                 f"{self.settings.host} names no {name} that can be used", hint=_OPERATOR

@@ -21,7 +21,7 @@ from app.domain.errors import (
 )
 from app.domain.secret import Secret
 from app.domain.text import clean
-from app.oidc.url_policy import Reach, check_url
+from app.oidc.url_policy import URLPolicy, check_url
 from app.server import log
 from app.server.core.provider_sign_in import (
     AuthorizationRequest,
@@ -70,9 +70,9 @@ def install(app: Flask, parts: Services, public_url: str) -> None:
 def _make_blueprint(parts: Services, settings: ProviderSettings, public_url: str) -> Blueprint:
     pages = Blueprint("sso", __name__, url_prefix="/auth/sso")
     # The operator named this one: it may live in the team's own network.
-    reach = Reach(loopback=is_development(parts.settings), private=True, pinned=True)
-    check_url(settings.issuer, reach)
-    provider = Provider(settings, reach, parts.clock, f"{public_url}/auth/sso/callback")
+    policy = URLPolicy(loopback=is_development(parts.settings), private=True, pinned=True)
+    check_url(settings.issuer, policy)
+    provider = Provider(settings, policy, parts.clock, f"{public_url}/auth/sso/callback")
     sign_in = _ProviderSignIn(parts, provider)
     pages.add_url_rule("", "begin", sign_in.begin, methods=["POST"])
     pages.add_url_rule("/callback", "callback", sign_in.back, methods=["GET"])

@@ -15,17 +15,19 @@ from app.domain.errors import BadReply, LoopinError, Refused, TLSFailed, Unreach
 from app.domain.event_loop import run_to_end
 from app.domain.secret import Secret
 from app.oidc.http import MAX_DOCUMENT, Fetcher
-from app.oidc.url_policy import CLIENT, Reach, server_reach
+from app.oidc.url_policy import CLIENT_POLICY, URLPolicy, server_policy
 from app.oidc.verifier import REFRESH, Verifier
 from tests.support.issuer import DISCOVERY, JWKS, Issuer, rsa_key, running_issuer
 from tests.support.peers import certificate
 
-DEVELOPMENT, PUBLIC = server_reach(development=True), server_reach(development=False)
+DEVELOPMENT, PUBLIC = server_policy(development=True), server_policy(development=False)
 
 
 async def verify(issuer: Issuer, fetcher: Fetcher | None = None) -> None:
     """Verify one of the issuer's tokens over HTTP."""
-    await Verifier(fetcher or Fetcher(CLIENT)).verify(issuer.token(), issuer.name, now=datetime.now(UTC))
+    await Verifier(fetcher or Fetcher(CLIENT_POLICY)).verify(
+        issuer.token(), issuer.name, now=datetime.now(UTC)
+    )
 
 
 async def problem(issuer: Issuer, fetcher: Fetcher | None = None) -> LoopinError:
@@ -35,10 +37,10 @@ async def problem(issuer: Issuer, fetcher: Fetcher | None = None) -> LoopinError
     return caught.value
 
 
-@pytest.mark.parametrize("reach", [CLIENT, DEVELOPMENT], ids=["client", "server"])
-async def test_keys_come_over_http_on_loopback(issuer: Issuer, reach: Reach) -> None:
+@pytest.mark.parametrize("policy", [CLIENT_POLICY, DEVELOPMENT], ids=["client", "server"])
+async def test_keys_come_over_http_on_loopback(issuer: Issuer, policy: URLPolicy) -> None:
     """Discovery first, then the keys that it names."""
-    await verify(issuer, Fetcher(reach))
+    await verify(issuer, Fetcher(policy))
     assert issuer.asked == [DISCOVERY, JWKS]
 
 
@@ -79,7 +81,7 @@ async def test_a_slow_issuer_is_given_up(issuer: Issuer) -> None:
     """The whole of it has one limit, the keys as well as the description."""
     for path in (DISCOVERY, JWKS):
         issuer.held_paths = {path}
-        error = await problem(issuer, Fetcher(CLIENT, patience=0.2))
+        error = await problem(issuer, Fetcher(CLIENT_POLICY, patience=0.2))
         assert isinstance(error, Unreachable)
         assert "did not answer within 0.2 s" in error.message
 
@@ -102,7 +104,7 @@ async def test_an_issuer_that_drips_is_given_up() -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises((Unreachable, BadReply)):
-            await Fetcher(CLIENT, patience=0.3).document(f"http://127.0.0.1:{port}/")
+            await Fetcher(CLIENT_POLICY, patience=0.3).document(f"http://127.0.0.1:{port}/")
         await gone.wait()
 
 
@@ -168,18 +170,18 @@ async def test_an_issuer_that_speaks_no_tls(issuer: Issuer) -> None:
         await Fetcher(DEVELOPMENT).document(url)
 
 
-@pytest.mark.parametrize("reach", [CLIENT, DEVELOPMENT], ids=["client", "server"])
-async def test_the_certificate_is_the_names_and_not_the_addresses(tmp_path: Path, reach: Reach) -> None:
+@pytest.mark.parametrize("policy", [CLIENT_POLICY, DEVELOPMENT], ids=["client", "server"])
+async def test_the_certificate_is_the_names_and_not_the_addresses(tmp_path: Path, policy: URLPolicy) -> None:
     """The server connects to an address that it checked; what it trusts is still the name."""
     mine, other = certificate("localhost"), certificate("elsewhere.example")
     authority, _ = mine.files(tmp_path / "mine")
     stranger, _ = other.files(tmp_path / "other")
     with running_issuer(tls=mine.context(tmp_path / "a")) as issuer:
-        await verify(issuer, Fetcher(reach, ca=str(authority)))
-        assert isinstance(await problem(issuer, Fetcher(reach)), TLSFailed)
-        assert isinstance(await problem(issuer, Fetcher(reach, ca=str(stranger))), TLSFailed)
+        await verify(issuer, Fetcher(policy, ca=str(authority)))
+        assert isinstance(await problem(issuer, Fetcher(policy)), TLSFailed)
+        assert isinstance(await problem(issuer, Fetcher(policy, ca=str(stranger))), TLSFailed)
     with running_issuer(tls=other.context(tmp_path / "b")) as issuer:
-        error = await problem(issuer, Fetcher(reach, ca=str(stranger)))
+        error = await problem(issuer, Fetcher(policy, ca=str(stranger)))
         assert isinstance(error, TLSFailed)
         assert "cannot prove who it is" in error.message
         assert issuer.asked == []
@@ -188,7 +190,7 @@ async def test_the_certificate_is_the_names_and_not_the_addresses(tmp_path: Path
 async def test_an_authority_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """A job whose CI_SERVER_TLS_CA_FILE leads nowhere."""
     with pytest.raises(TLSFailed, match="cannot be read"):
-        await Fetcher(CLIENT, ca=str(tmp_path / "none.pem")).document("https://localhost:1/")
+        await Fetcher(CLIENT_POLICY, ca=str(tmp_path / "none.pem")).document("https://localhost:1/")
 
 
 @pytest.mark.parametrize("bad", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1"])

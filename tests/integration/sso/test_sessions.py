@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.claims import read_claims
 from app.domain.secret import Secret
-from app.oidc.claims import read_claims
 from app.server.core.token_signing import PERSON_AUDIENCE
 from tests.integration.server.callers import Caller, refusal
 from tests.support.databases import ago

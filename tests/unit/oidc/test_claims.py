@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.claims import MAX_LENGTH, read_claims
 from app.domain.secret import Secret
-from app.oidc.claims import MAX_LENGTH, read_claims
 
 
 def token(payload: bytes) -> Secret:

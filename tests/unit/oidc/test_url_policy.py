@@ -3,27 +3,27 @@
 import pytest
 
 from app.domain.errors import UsageError
-from app.oidc.url_policy import CLIENT, Reach, check_url, objection, server_reach
+from app.oidc.url_policy import CLIENT_POLICY, URLPolicy, check_url, explain_refusal, server_policy
 
-PUBLIC = server_reach(development=False)
-DEVELOPMENT = server_reach(development=True)
-PRIVATE = server_reach(development=False, private=True)
+PUBLIC = server_policy(development=False)
+DEVELOPMENT = server_policy(development=True)
+PRIVATE = server_policy(development=False, private=True)
 
 
 @pytest.mark.parametrize(
     "url", ["https://gitlab.example", "https://gitlab.example:8443/group", "https://[2001:db8::1]"]
 )
 def test_https_is_asked_everywhere(url: str) -> None:
-    """By every reach."""
-    for reach in (PUBLIC, DEVELOPMENT, CLIENT):
-        assert check_url(url, reach).scheme == "https"
+    """By every policy."""
+    for policy in (PUBLIC, DEVELOPMENT, CLIENT_POLICY):
+        assert check_url(url, policy).scheme == "https"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:80"])
 def test_plain_http_only_on_this_machine_and_only_where_that_is_allowed(url: str) -> None:
     """Development, and a job that asks its own CI system."""
     assert check_url(url, DEVELOPMENT)
-    assert check_url(url, CLIENT)
+    assert check_url(url, CLIENT_POLICY)
     with pytest.raises(UsageError, match="must begin with https"):
         check_url(url, PUBLIC)
 
@@ -45,15 +45,15 @@ def test_plain_http_only_on_this_machine_and_only_where_that_is_allowed(url: str
 )
 def test_what_is_not_an_issuers_address_is_refused(url: str) -> None:
     """Before anything is resolved."""
-    for reach in (PUBLIC, DEVELOPMENT, CLIENT):
+    for policy in (PUBLIC, DEVELOPMENT, CLIENT_POLICY):
         with pytest.raises(UsageError):
-            check_url(url, reach)
+            check_url(url, policy)
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1"])
 def test_public_addresses_are_reached(address: str) -> None:
     """The usual case."""
-    assert objection(address, PUBLIC) == ""
+    assert explain_refusal(address, PUBLIC) == ""
 
 
 @pytest.mark.parametrize(
@@ -82,20 +82,22 @@ def test_public_addresses_are_reached(address: str) -> None:
 )
 def test_addresses_that_lead_inside_are_not(address: str) -> None:
     """This machine, private networks, link-local, and each of them in the clothes of IPv6."""
-    assert objection(address, PUBLIC) != ""
+    assert explain_refusal(address, PUBLIC) != ""
 
 
 @pytest.mark.parametrize(
     "address", ["169.254.169.254", "fe80::1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"]
 )
-@pytest.mark.parametrize("reach", [DEVELOPMENT, PRIVATE, Reach(loopback=True, private=True, pinned=True)])
-def test_link_local_addresses_are_never_reached(address: str, reach: Reach) -> None:
+@pytest.mark.parametrize(
+    "policy", [DEVELOPMENT, PRIVATE, URLPolicy(loopback=True, private=True, pinned=True)]
+)
+def test_link_local_addresses_are_never_reached(address: str, policy: URLPolicy) -> None:
     """Clouds keep credentials there."""
-    assert objection(address, reach) != ""
+    assert explain_refusal(address, policy) != ""
 
 
 def test_a_private_network_can_be_allowed() -> None:
     """A team's own GitLab."""
-    assert objection("10.0.0.1", PRIVATE) == ""
-    assert objection("127.0.0.1", PRIVATE) != ""
-    assert objection("127.0.0.1", DEVELOPMENT) == ""
+    assert explain_refusal("10.0.0.1", PRIVATE) == ""
+    assert explain_refusal("127.0.0.1", PRIVATE) != ""
+    assert explain_refusal("127.0.0.1", DEVELOPMENT) == ""

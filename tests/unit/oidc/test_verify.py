@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from app.domain.errors import LoopinError, TokenRejected
 from app.domain.secret import Secret
-from app.oidc import keys, verify
+from app.oidc import verifier
 from app.oidc.verifier import Verifier
 from tests.support.claims import FromNow
 from tests.support.issuer import Issuer, gitlab_claims, rsa_key
@@ -147,10 +147,10 @@ def test_small_huge_foreign_and_broken_keys_are_not_used() -> None:
         {"kty": "oct", "k": "AAAA"},
         {},
     ]
-    assert [keys.find([key], "RS256", None) for key in bad] == [None] * len(bad)
+    assert [verifier.find_key([key], "RS256", None) for key in bad] == [None] * len(bad)
     wide = ECKey.generate_key("P-384").as_dict(private=False)
-    assert keys.find([wide], "ES256", None) is None
-    assert keys.find([good], "RS256", None) is not None
+    assert verifier.find_key([wide], "ES256", None) is None
+    assert verifier.find_key([good], "RS256", None) is not None
 
 
 @pytest.mark.parametrize(
@@ -212,11 +212,11 @@ def test_no_mutation_is_ever_accepted(kind: str, data: st.DataObject) -> None:
 
 
 def _check(token: Secret, key: RSAKey | ECKey) -> None:
-    outline = verify.outline(token)
-    found = keys.find([key.as_dict(private=False)], outline.algorithm, outline.kid)
+    outline = verifier.inspect_token(token)
+    found = verifier.find_key([key.as_dict(private=False)], outline.algorithm, outline.kid)
     if found is None:
         raise TokenRejected("no key")
-    verify.check(token, found, URL, ("chainloop",), datetime.now(UTC))
+    verifier.check_token(token, found, URL, ("chainloop",), datetime.now(UTC))
 
 
 def _mutations(token: str) -> st.SearchStrategy[str]:
@@ -249,5 +249,5 @@ def test_signed_nonsense_in_the_claims_never_crashes(changes: dict[str, Any]) ->
     """The issuer itself may be broken: whatever it signs is accepted or refused, never anything else."""
     token = Secret(jwt.encode({"alg": "RS256"}, gitlab_claims(URL) | changes, rsa_key(0)))
     with suppress(TokenRejected):
-        verify.outline(token)
-        verify.check(token, rsa_key(0), URL, ("chainloop",), datetime.now(UTC))
+        verifier.inspect_token(token)
+        verifier.check_token(token, rsa_key(0), URL, ("chainloop",), datetime.now(UTC))

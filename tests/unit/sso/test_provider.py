@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import AccessDenied, BadReply, Failed, Refused, Unreachable, UsageError
 from app.domain.secret import Secret
-from app.oidc.url_policy import server_reach
+from app.oidc.url_policy import server_policy
 from app.server.clock import utc_now
 from app.server.core.provider_sign_in import AuthorizationRequest
 from app.server.provider_settings import ProviderSettings
@@ -28,7 +28,7 @@ def client_of(peer: peers.Provider, folder: Path, patience: float = 5, developme
     secret.write_text(peers.SECRET)
     settings = ProviderSettings(peer.url, peers.CLIENT, secret)
     return Provider(
-        settings, server_reach(development=development, private=True), utc_now, REDIRECT, patience
+        settings, server_policy(development=development, private=True), utc_now, REDIRECT, patience
     )
 
 

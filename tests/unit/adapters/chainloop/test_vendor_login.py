@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.adapters.chainloop.vendor_login import VendorLoginFile, default_path, readable_by_others
+from app.domain.claims import read_claims
 from app.domain.credentials import Method
 from app.domain.errors import UsageError
-from app.oidc.claims import read_claims
 from app.settings import VENDOR_FILE_LIMIT
 
 TOKEN = "not-a-real-session-of-ada"
