@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         ProcessLock,
         Vault,
     )
+    from app.domain.redact import Redactor
     from app.domain.vendor_login import VendorLogins
     from app.services.activity import Trail
     from app.services.ask_server import AskServer
@@ -129,9 +130,21 @@ class Container:
         self.terminal_clipboard: Clipboard | None = None
         """The terminal's own; the app sets it."""
         self._importing = threading.Lock()
+        self._redactor: Redactor | None = None
         for name, adapter in adapters.items():
             # A cached_property may be assigned.
             setattr(self, name, adapter)
+
+    def redactor(self) -> Redactor:
+        """Return a redactor that learns what comes in from here on; call it before any service is built."""
+        from app.adapters.redaction import LearningActivity, LearningCIIdentities
+        from app.domain.redact import Redactor
+
+        self._redactor = Redactor()
+        self.activity = LearningActivity(self.activity, self._redactor)
+        if not self.outside_ci:
+            self.ci_identity = LearningCIIdentities(self.ci_identity, self._redactor)
+        return self._redactor
 
     async def aclose(self) -> None:
         """Close what was opened; a browser still gets its last page, which takes a moment at most."""
@@ -193,11 +206,21 @@ class Container:
 
     async def load_gateways(self) -> Gateways:
         """`gateways`, imported in a thread."""
-        return await self._load("gateways", lambda: self.gateways)
+        gateways = await self._load("gateways", lambda: self.gateways)
+        if self._redactor is None:
+            return gateways
+        from app.adapters.redaction import LearningGateways
+
+        return LearningGateways(gateways, self._redactor)
 
     async def load_gumloop_apis(self) -> GumloopAPIs:
         """`gumloop_apis`, imported in a thread."""
-        return await self._load("gumloop_apis", lambda: self.gumloop_apis)
+        apis = await self._load("gumloop_apis", lambda: self.gumloop_apis)
+        if self._redactor is None:
+            return apis
+        from app.adapters.redaction import LearningGumloopAPIs
+
+        return LearningGumloopAPIs(apis, self._redactor)
 
     async def load_gumloop_oauth(self) -> GumloopOAuth:
         """`gumloop_oauth`, imported in a thread."""

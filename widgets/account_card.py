@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.widgets import Button
 
 from app.domain.credentials import Provider
-from app.domain.text import clean
+from widgets.presenter import clean
 from widgets.wrapped_text import Paragraph, Paragraphs
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 from textual.content import Content
 
 from app.domain.activity import Action, ActivityEntry, Outcome
-from app.domain.text import clean
 from app.domain.times import local
+from widgets.presenter import clean
 from widgets.virtual_table_columns import fit
 
 _GLYPHS = {

@@ -8,9 +8,9 @@ from textual.widget import Widget
 from textual.widgets import Button, Static
 
 from app.domain.errors import LoopinError, NotSignedIn
-from app.domain.text import clean
 from widgets.button_label import relabel
 from widgets.containers import Container, Vertical
+from widgets.presenter import clean
 
 
 class StateView(Container):

@@ -11,7 +11,7 @@ from textual.reactive import reactive
 
 from app.domain.credentials import Source
 from app.domain.errors import VaultError
-from app.domain.text import clean
+from widgets.presenter import clean
 from widgets.wrapped_text import Lines, hang, pad
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from textual.widget import Widget
 from app.domain import durations
 from app.domain.inactivity import Reason, idle
 from app.domain.keyless import likely_system, looks_like_ci_token
-from app.domain.text import clean
 from app.domain.times import local
 from app.domain.token_row import Row
 from app.domain.tokens import TokenState
 from widgets.containers import VerticalScroll
 from widgets.idle_bar import idle_bar
+from widgets.presenter import clean
 from widgets.token_table import state_cell
 
 LABEL = 13

@@ -7,8 +7,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from app.domain.login import SignedIn
-from app.domain.text import clean
 from app.domain.times import local
+from widgets.presenter import clean
 
 
 class SignedInPanel(Widget):

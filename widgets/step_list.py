@@ -7,7 +7,7 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from app.domain.login import LoginStep, Step, StepState
-from app.domain.text import clean
+from widgets.presenter import clean
 from widgets.virtual_table_columns import fit
 from widgets.wrapped_text import Lines, Part
 

@@ -9,10 +9,11 @@ from textual.widgets import Static
 from app.domain import durations
 from app.domain.inactivity import SWEEP_INTERVAL, auto_revoked_at, idle
 from app.domain.preview import Partition, Preview
-from app.domain.text import capital, clean
+from app.domain.text import capital
 from app.domain.tokens import APIToken
 from widgets.containers import Vertical
 from widgets.histogram import Histogram
+from widgets.presenter import clean
 from widgets.threshold_text import partition_words
 from widgets.virtual_table import VirtualTable
 from widgets.virtual_table_columns import Cell, Column

@@ -9,7 +9,6 @@ from textual.reactive import reactive
 
 from app.domain import filter as filters
 from app.domain.organizations import Identity
-from app.domain.text import clean
 from app.domain.token_index import Book
 from app.domain.token_row import Row, Sort, SortKey, Tab
 from app.domain.tokens import APIToken, TokenState
@@ -17,6 +16,7 @@ from widgets.containers import Horizontal, Vertical
 from widgets.detail_pane import Detail, DetailPane
 from widgets.filter_bar import FilterBar
 from widgets.footer import KeyHint
+from widgets.presenter import clean
 from widgets.tabs_with_counts import CountedTab, TabsWithCounts
 from widgets.token_table import TokenTable
 from widgets.virtual_table import VirtualTable

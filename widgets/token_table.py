@@ -6,10 +6,10 @@ from operator import attrgetter
 
 from app.domain import durations
 from app.domain.inactivity import Reason
-from app.domain.text import clean
 from app.domain.token_index import Rows
 from app.domain.token_row import Row, SortKey
 from app.domain.tokens import TokenState
+from widgets.presenter import clean
 from widgets.virtual_table import VirtualTable
 from widgets.virtual_table_columns import Cell, Column
 

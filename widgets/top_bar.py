@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from textual.reactive import reactive
 
-from app.domain.text import clean
 from widgets.links import ActionLine, Piece, width_of
+from widgets.presenter import clean
 
 WARNING_AT = timedelta(minutes=15)
 _LONGEST, _SHORTEST = 40, 16

@@ -13,7 +13,7 @@ from enum import Enum
 from app.domain.inactivity import idle
 
 # A file is no screen: it holds what is there, whatever is masked.
-from app.domain.text import safe as clean
+from app.domain.text import clean
 from app.domain.times import iso
 from app.domain.token_row import Row
 

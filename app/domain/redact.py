@@ -1,7 +1,7 @@
 """Stand-ins for what must not be seen while a screen is shared.
 
-What a server, a keychain or the trail tells is learnt as it comes in; `mask` then puts "name-3" or "user-1"
-in its place, the same every time. E-mail addresses, ids, web addresses and hosts are known by their form.
+Values of servers and of the activity log are learned as they come in; `mask` then puts "name-3" or "user-1"
+in their place, the same every time. E-mail addresses, ids, URLs and hosts are known by their form.
 """
 
 import re
@@ -61,6 +61,11 @@ class Redactor:
         for kind, word in _words(value):
             self._stand_in(kind, word)
 
+    def learn_names(self, names: Iterable[str]) -> None:
+        """Learn plain names."""
+        for name in names:
+            self._stand_in("name", name)
+
     def mask(self, text: str) -> str:
         """Return `text` with a stand-in for everything known or of a known form."""
         if (whole := self._stand_ins.get(text)) is not None:
@@ -119,10 +124,3 @@ def _no_name(entry: object, subject: str) -> bool:
     """True for what the trail writes where no single thing has a name: "90 days", "profile default"."""
     action = getattr(entry, "action", None)
     return action in {Action.THRESHOLD, Action.LOGIN, Action.LOGOUT} or subject.endswith(" API tokens")
-
-
-def parts(value: object, size: int) -> Iterable[object]:
-    """A long list in pieces of `size`, anything else as it is."""
-    if isinstance(value, list | tuple) and len(value) > size:
-        return (value[start : start + size] for start in range(0, len(value), size))
-    return (value,)

@@ -5,7 +5,6 @@ colour the screen, make a link or turn the reading direction around.
 """
 
 import unicodedata
-from collections.abc import Callable
 
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 _JOINED_BEFORE = frozenset({"Lo", "Lm", "Mn", "Mc", "So", "Sk"})
@@ -16,24 +15,7 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
-_mask: Callable[[str], str] | None = None
-
-
-def use_mask(mask: Callable[[str], str] | None) -> None:
-    """Let `clean` mask what must not be seen while a screen is shared; None ends that.
-
-    One for the whole process, as there is one screen: whatever is shown goes through `clean`.
-    """
-    global _mask
-    _mask = mask
-
-
 def clean(text: str, limit: int = 500) -> str:
-    """Return `text` safe to show: see `safe`, and masked where a mask is in use."""
-    return safe(text if _mask is None else _mask(text), limit)
-
-
-def safe(text: str, limit: int = 500) -> str:
     """Return `text` on one line, without control, format or bidirectional characters.
 
     ZWJ and ZWNJ stay where a script or an emoji needs them: between letters without case, after a virama
@@ -45,10 +27,10 @@ def safe(text: str, limit: int = 500) -> str:
     if text.isascii() and text.isprintable() and len(text) <= limit:
         return text
     cut = text[: limit + 1]
-    safe = "".join(
+    whole = "".join(
         char if char in _JOINERS and _joins(cut, at) else _safe(char) for at, char in enumerate(cut)
     )
-    return safe if len(cut) <= limit else safe[: limit - 1].rstrip(_JOINERS) + "…"
+    return whole if len(cut) <= limit else whole[: limit - 1].rstrip(_JOINERS) + "…"
 
 
 def _joins(text: str, at: int) -> bool:

@@ -15,7 +15,7 @@ from textual.worker import Worker, WorkerState
 
 from app.bootstrap import Container
 from app.domain.errors import Cancelled, LoopinError, SessionEnded
-from app.domain.text import capital, clean
+from app.domain.text import capital
 from app.tui import themes
 from app.tui.commands.bindings import bindings_for, keymap
 from app.tui.commands.command import Room
@@ -34,11 +34,11 @@ from app.tui.settings_warnings import settings_warnings
 from app.tui.sign_in_only import Errand
 from app.tui.style_sheet import Sheet
 from app.tui.terminal import TerminalApp
+from widgets.presenter import clean, use_mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.domain.redact import Redactor
     from app.domain.status import ProviderStatus
     from app.services.organizations import Switched
     from app.tui.screens.login.watch import LoginWatchScreen
@@ -53,12 +53,6 @@ PAINTED = 0.05
 _log = logging.getLogger(__name__)
 # Without --debug nothing listens, and Python would then print errors over the screen.
 _log.addHandler(logging.NullHandler())
-
-
-def _redact(container: Container) -> "Redactor":
-    from app.tui import redaction
-
-    return redaction.install(container)
 
 
 def run(container: Container, *, screen: str = "accounts", demo: DemoServer | None = None) -> int:
@@ -95,7 +89,8 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         container.notify = self._notify_person
         container.terminal_clipboard = TerminalClipboard(self)
         self.demo = demo
-        self._redactor = _redact(container) if container.settings.redact else None
+        self._redactor = container.redactor() if container.settings.redact else None
+        use_mask(self._redactor.mask if self._redactor is not None else None)
         self._first = screen if screen in MODES else MODES[0]
         self.errand = Errand(screen)
         self._interrupted = float("-inf")
@@ -142,10 +137,6 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_PAGE):
                 await self.container.aclose()
-        if self._redactor is not None:
-            from app.tui import redaction
-
-            redaction.remove()
 
     def _take_theme(self, name: str) -> None:
         """Use the theme called `name`, where there is one.

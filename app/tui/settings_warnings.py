@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from app.domain.text import clean
 from app.settings import Settings
 from app.tui import themes
 from app.tui.commands.bindings import keymap
+from widgets.presenter import clean
 
 
 def settings_warnings(settings: Settings) -> Iterator[str]:

@@ -15,10 +15,10 @@ from textual.driver import Driver
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from app.domain.text import clean
 from app.services.changes import Changes
 from app.tui.color_filters import LegibleApp
 from app.tui.screens.dialogs.dialog import LEAST, Dialog
+from widgets.presenter import clean
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

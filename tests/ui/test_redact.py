@@ -1,12 +1,12 @@
 """`--redact`: nothing on any screen tells whose it is."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from app.domain import text
+from app.adapters.chainloop.vendor_login import VendorLoginFile
 from app.domain.organizations import Person
 from app.domain.redact import Redactor
 from app.domain.tokens import Project
@@ -16,6 +16,8 @@ from tests.support import idle, scenes, scenes_rooms
 from tests.support.pages.page import SIZE, Page
 from tests.support.rooms import at_tokens, story
 from tests.support.sample_tokens import tokens
+from tests.support.server import ROOT
+from widgets.presenter import clean
 
 pytestmark = pytest.mark.slow
 
@@ -30,12 +32,6 @@ NEVER = {
     *(t.id[:13] for t in (*tokens(fakes.NOW), *fakes.FakeControlPlane().tokens)),
     *(t.description for t in tokens(fakes.NOW) if len(t.description) > 12),
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _unmasked() -> Iterator[None]:
-    yield
-    text.use_mask(None)
 
 
 def redacted(app: LoopinApp) -> LoopinApp:
@@ -70,6 +66,23 @@ async def test_what_is_done_is_done_to_the_real_thing() -> None:
         question = await tokens.revoke()
         await question.yes()
         await tokens.until(lambda: any(line.subject == "ci-legacy" for line in box.fake_activity.lines))
+
+
+def test_what_is_read_to_be_used_is_not_masked(tmp_path: Path) -> None:
+    """The organization of a login that is taken over is sent to the server, and stored."""
+    redacted(fakes.app())
+    file = tmp_path / "config.toml"
+    file.write_text('organization = "acme.io"\n[auth]\ntoken = "not-a-real-token"\n')
+    login = VendorLoginFile(fakes.claims_of, file).read()
+    assert login.organization == "acme.io"
+    assert clean(login.organization) == "host-1"
+
+
+def test_everything_that_the_screen_shows_passes_the_presenter() -> None:
+    """`clean` of the domain knows no mask; `app.tui` and `widgets` use the presenter's."""
+    files = [*(ROOT / "app" / "tui").rglob("*.py"), *(ROOT / "widgets").glob("*.py")]
+    unmasked = re.compile(r"from app\.domain\.text import [^\n]*\bclean\b")
+    assert [str(file) for file in files if unmasked.search(file.read_text())] == []
 
 
 def test_the_fields_of_a_named_tuple_are_learnt_by_name() -> None:

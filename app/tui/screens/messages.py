@@ -6,11 +6,12 @@ from textual.content import Content
 from textual.dom import DOMNode
 
 from app.domain.errors import LoopinError, NoOrganization, NotSignedIn, SessionEnded
-from app.domain.text import capital, clean
+from app.domain.text import capital
 from app.domain.times import local
 from app.tui.commands.bindings import shown_key
 from app.tui.commands.registry import by_id
 from widgets.content_state import StateView
+from widgets.presenter import clean
 
 if TYPE_CHECKING:
     from app.services.threshold import InterruptedThreshold

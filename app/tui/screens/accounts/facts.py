@@ -6,11 +6,11 @@ from app.domain.credentials import DEFAULT_PROFILE, Method, Source
 from app.domain.errors import NotSignedIn, OrganizationLost, SessionEnded, Unreachable, VaultError
 from app.domain.gumloop import BASE_URL
 from app.domain.status import ProviderStatus
-from app.domain.text import clean
 from app.domain.times import local
 from app.settings import CHAINLOOP_ADDRESS
 from app.tui.screens.messages import sentence
 from widgets.account_card import CardButton, CardFacts
+from widgets.presenter import clean
 from widgets.top_bar import WARNING_AT, life
 
 SIGN_IN = CardButton("Sign in", "login")

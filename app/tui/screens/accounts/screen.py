@@ -14,7 +14,6 @@ from textual.widgets import Static
 
 from app.domain.credentials import Provider
 from app.domain.errors import VaultError
-from app.domain.text import clean
 from app.tui.commands.bindings import bindings_for
 from app.tui.commands.command import Room
 from app.tui.screens.base_screen import RoomScreen
@@ -22,6 +21,7 @@ from app.tui.screens.workers import change, why_not
 from widgets.account_card import AccountCard
 from widgets.containers import Container, VerticalScroll
 from widgets.credential_panel import CredentialPanel
+from widgets.presenter import clean
 
 if TYPE_CHECKING:
     # The first frame waits for none of them.

@@ -3,9 +3,9 @@
 from app.domain.credentials import Source
 from app.domain.login import SignedOut
 from app.domain.status import ProviderStatus
-from app.domain.text import clean
 from app.domain.times import local
 from app.tui.screens.dialogs.dialog import Confirm
+from widgets.presenter import clean
 
 
 def question(status: ProviderStatus) -> Confirm:

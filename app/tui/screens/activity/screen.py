@@ -12,7 +12,6 @@ from textual.worker import Worker
 from app.domain.activity import ActivityEntry
 from app.domain.activity_export import has_words
 from app.domain.errors import LoopinError
-from app.domain.text import clean
 from app.services.activity import Trail
 from app.services.export_activity import ExportActivity
 from app.tui.commands.bindings import bindings_for
@@ -23,6 +22,7 @@ from app.tui.screens.messages import at_hand, sign_in_key
 from widgets.activity_lines import heading, line
 from widgets.content_state import StateView
 from widgets.footer import KeyHint
+from widgets.presenter import clean
 
 
 class ActivityScreen(RoomScreen):

@@ -7,9 +7,9 @@ from textual.content import Content
 from textual.widgets import Button, Input, Static
 
 from app.domain.inactivity import Fate
-from app.domain.text import clean
 from app.services.threshold import ThresholdReview
 from app.tui.screens.dialogs.dialog import Dialog
+from widgets.presenter import clean
 from widgets.threshold_text import change_words, days, partition_words
 
 

@@ -18,7 +18,7 @@ from app.domain.inactivity import MAX_DAYS
 from app.domain.organizations import Identity, Organization
 from app.domain.preview import Preview
 from app.domain.request_context import RequestContext
-from app.domain.text import capital, clean
+from app.domain.text import capital
 from app.domain.tokens import StatusFilter
 from app.services.changes import Changes
 from app.services.organizations import DescribeOrganization
@@ -32,6 +32,7 @@ from app.tui.screens.base_screen import RoomScreen
 from app.tui.screens.messages import at_hand, interrupted_threshold, show_no_organization, sign_in_key
 from app.tui.screens.workers import change
 from widgets.content_state import StateView
+from widgets.presenter import clean
 from widgets.threshold_picker import ThresholdPicker
 from widgets.threshold_preview import PartitionView
 from widgets.threshold_text import change_words, days

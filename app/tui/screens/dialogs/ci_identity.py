@@ -12,10 +12,10 @@ from textual.widgets import Button
 
 from app.domain.errors import LoopinError
 from app.domain.keyless import MAY, MAY_NOT, NOT_STORED, CIIdentity
-from app.domain.text import clean
 from app.services.keyless import Inspection
 from app.tui.screens.dialogs.dialog import Dialog
 from widgets.content_state import StateView
+from widgets.presenter import clean
 from widgets.top_bar import life
 from widgets.wrapped_text import Paragraph, Paragraphs
 

@@ -14,9 +14,9 @@ from textual.widgets import Button, Static
 from textual.worker import Worker, WorkerState
 
 from app.domain.errors import SessionEnded
-from app.domain.text import clean
 from app.tui.screens.base_screen import TAB_AT_ONCE, SessionOver, Trouble
 from widgets.backdrop import behind
+from widgets.presenter import clean
 
 Result = TypeVar("Result")
 CRAMPED = (80, 24)

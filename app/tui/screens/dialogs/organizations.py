@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from app.domain.text import clean
 from app.services.changes import Changes
 from app.services.organizations import ListedMembership, ListOrganizations, Switched, SwitchOrganization
 from app.tui.screens.dialogs.list_dialog import ChoiceDialog
+from widgets.presenter import clean
 
 
 class OrganizationDialog(ChoiceDialog[Switched, ListedMembership]):

@@ -13,10 +13,10 @@ from textual.widgets.option_list import Option
 
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
-from app.domain.text import clean
 from app.services.profiles import Profile
 from app.tui.screens.dialogs.dialog import Dialog
 from app.tui.screens.messages import reason, sign_in_key
+from widgets.presenter import clean
 
 _HOW = "For this run. Sign in under a new name to store a login there; in a shell it is --profile NAME."
 

@@ -6,9 +6,9 @@ from typing import Protocol
 from textual.content import Content
 
 from app.domain.gumloop import Team
-from app.domain.text import clean
 from app.services.gumloop_teams import TeamList
 from app.tui.screens.dialogs.list_dialog import ChoiceDialog
+from widgets.presenter import clean
 
 NO_TEAM = Team("", "no team: your personal workspace")
 

@@ -14,7 +14,6 @@ from textual.worker import Worker
 from app.domain import inputs
 from app.domain.errors import LoopinError, UsageError
 from app.domain.login import LoginStep
-from app.domain.text import clean
 from app.tui.screens.account_state import Frame
 from app.tui.screens.login.methods import Field, Offer
 from app.tui.screens.login.watch import LoginWatchScreen
@@ -22,6 +21,7 @@ from app.tui.screens.messages import reason, sign_in_key
 from widgets.checkbox import Tick
 from widgets.footer import KeyHint
 from widgets.paste_input import PasteInput
+from widgets.presenter import clean
 from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
 

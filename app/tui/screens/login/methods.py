@@ -13,11 +13,12 @@ from app.domain.inputs import read_secret
 from app.domain.keyless import Availability
 from app.domain.login import LoginStep, Step
 from app.domain.ports import Claims
-from app.domain.text import capital, clean
+from app.domain.text import capital
 from app.domain.times import local
 from app.domain.vendor_login import TITLE, VendorLogin
 from app.services.login.round_trip import BrowserLogin
 from app.tui.screens.dialogs.ci_identity import Inspect
+from widgets.presenter import clean
 
 
 class BrowserFlow(Protocol):

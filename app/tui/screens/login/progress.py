@@ -16,7 +16,6 @@ from textual.widgets import Button, Input, Static
 from app.domain.errors import PortBusy
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.ports import Browser
-from app.domain.text import clean
 from app.services.clipboard import CopyText
 from app.services.login.round_trip import PATIENCE, BrowserLogin
 from app.tui.commands.bindings import bindings_for, shown_key
@@ -30,6 +29,7 @@ from app.tui.screens.messages import reason, sign_in_key
 from app.tui.screens.workers import change
 from widgets.button_label import relabel
 from widgets.paste_input import PasteInput
+from widgets.presenter import clean
 from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
 

@@ -18,7 +18,7 @@ from app.domain.credentials import Provider
 from app.domain.errors import LoopinError, VaultLocked
 from app.domain.ports import Browser, Vault
 from app.domain.status import VaultStatus
-from app.domain.text import capital, clean
+from app.domain.text import capital
 from app.services.clipboard import CopyText
 from app.services.login.round_trip import BrowserLogin
 from app.services.login.storing import LoginTarget
@@ -35,6 +35,7 @@ from app.tui.screens.login.progress import LoginProgressScreen
 from app.tui.screens.messages import sentence, sign_in_key
 from widgets.checkbox import Tick
 from widgets.footer import KeyHint
+from widgets.presenter import clean
 from widgets.wrapped_text import Paragraph, Paragraphs
 
 _WITHOUT = {

@@ -8,12 +8,12 @@ from textual.widgets import Button, Static
 
 from app.domain.ci import CISystem
 from app.domain.keyless import job_snippet, likely_system
-from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.services.clipboard import CopyText
 from app.tui.screens.dialogs.dialog import Dialog
 from app.tui.screens.workers import change
 from widgets.choice_bar import ChoiceBar
+from widgets.presenter import clean
 
 _SYSTEMS = (CISystem.GITLAB, CISystem.GITHUB)
 _WORDS = ("GitLab", "GitHub Actions")

@@ -16,7 +16,6 @@ from app.domain import expiry, names
 from app.domain import permissions as allowed
 from app.domain.errors import LoopinError, UsageError
 from app.domain.organizations import Identity
-from app.domain.text import clean
 from app.domain.times import local, shift
 from app.domain.token_index import Book
 from app.domain.tokens import GLOBAL, CreatedToken, TokenDraft, scope_of
@@ -26,6 +25,7 @@ from app.tui.screens.messages import reason, sign_in_key
 from app.tui.screens.workers import change
 from widgets.button_label import relabel
 from widgets.choice_bar import ChoiceBar
+from widgets.presenter import clean
 
 _OTHER = "another project"
 _MAY = ("default", "read-only", "custom")

@@ -9,10 +9,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
 
-from app.domain.text import clean
 from app.domain.token_row import Sort, SortKey
 from app.tui.screens.dialogs.dialog import Dialog
 from widgets.detail_pane import Detail, DetailText
+from widgets.presenter import clean
 
 _FIRST = {
     SortKey.STATE: "what works first",

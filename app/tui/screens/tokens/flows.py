@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from app.domain import expiry
 from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
-from app.domain.text import clean
 from app.domain.times import local
 from app.domain.token_index import Book
+from widgets.presenter import clean
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,7 +15,6 @@ from app.domain.errors import LoopinError
 from app.domain.names import MAX_LENGTH, problem
 from app.domain.ports import Clock
 from app.domain.secret import Secret
-from app.domain.text import clean
 from app.domain.tokens import CreatedToken
 from app.services.clipboard import CopyText
 from app.tui.commands.bindings import bindings_for
@@ -25,6 +24,7 @@ from app.tui.screens.messages import reason, sign_in_key
 from app.tui.screens.tokens.services import TokenServices
 from app.tui.screens.workers import change
 from widgets.button_label import relabel
+from widgets.presenter import clean
 
 _MASK = "•" * 32
 SECONDS = 60

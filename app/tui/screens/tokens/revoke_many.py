@@ -15,7 +15,6 @@ from textual.worker import Worker
 
 from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.ports import Clock
-from app.domain.text import clean
 from app.domain.times import local
 from app.domain.tokens import APIToken
 from app.services.revoke_tokens import Revocation
@@ -23,6 +22,7 @@ from app.tui.screens.dialogs.dialog import Dialog
 from app.tui.screens.messages import sentence, sign_in_key
 from app.tui.screens.workers import change
 from widgets.button_label import relabel
+from widgets.presenter import clean
 from widgets.virtual_table import VirtualTable
 from widgets.virtual_table_columns import Cell, Column
 

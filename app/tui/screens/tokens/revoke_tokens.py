@@ -14,11 +14,11 @@ from app.domain.durations import ago
 from app.domain.lineage import Descendants
 from app.domain.organizations import Identity
 from app.domain.ports import Clock
-from app.domain.text import clean
 from app.domain.tokens import APIToken
 from app.tui.screens.dialogs.dialog import Dialog
 from widgets.button_label import relabel
 from widgets.checkbox import Tick
+from widgets.presenter import clean
 from widgets.virtual_table import VirtualTable
 from widgets.virtual_table_columns import Cell, Column
 

@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 from app.domain.durations import short
 from app.domain.expiry import MARGIN
 from app.domain.request_context import RequestContext
-from app.domain.text import clean
 from app.domain.times import local
 from app.domain.tokens import APIToken
 from app.services.interrupted import InterruptedRevocation
 from app.services.new_token import Unsaved
 from app.services.rotate_token import Interrupted, Rotation
 from app.tui.screens.dialogs.dialog import Confirm
+from widgets.presenter import clean
 
 LATE = timedelta(minutes=1)
 """So much later than its expiry was computed may a token have been created: 90 days stay 90 days."""

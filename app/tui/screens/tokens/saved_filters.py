@@ -14,11 +14,11 @@ from textual.widgets.option_list import Option
 from textual.worker import Worker
 
 from app.domain.errors import LoopinError
-from app.domain.text import clean
 from app.services.saved_filters import SavedFilters
 from app.tui.screens.dialogs.dialog import Dialog
 from app.tui.screens.messages import reason, sign_in_key
 from app.tui.screens.workers import change
+from widgets.presenter import clean
 from widgets.wrapped_text import pad
 
 

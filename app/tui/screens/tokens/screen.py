@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.worker import Worker
 
+from app.domain import text as plain
 from app.domain.errors import LoopinError, NoOrganization, NotSignedIn
-from app.domain.text import clean, safe
 from app.domain.token_index import Book
 from app.domain.token_row import Tab
 from app.domain.tokens import TokenState
@@ -24,6 +24,7 @@ from app.tui.screens.tokens.services import Listed, TokenServices
 from app.tui.screens.workers import change
 from widgets.content_state import StateView
 from widgets.footer import KeyHint
+from widgets.presenter import clean
 from widgets.token_browser import TokenBrowser
 
 _DIALOG = "a dialog, and what it decides"
@@ -275,12 +276,12 @@ class TokensScreen(RoomScreen):
     def action_copy_id(self) -> None:
         """Copy the id of the token under the cursor."""
         if (row := self._browser.row) is not None:
-            self._copy(safe(row.token.id), "the id")
+            self._copy(plain.clean(row.token.id), "the id")
 
     def action_copy_name(self) -> None:
         """Copy the name of the token under the cursor."""
         if (row := self._browser.row) is not None:
-            self._copy(safe(row.token.name), "the name")
+            self._copy(plain.clean(row.token.name), "the name")
 
     @change("copy")
     async def _copy(self, text: str, what: str) -> None:
