@@ -30,7 +30,7 @@ api_token = LazyGroup(
         Entry("rotate", "app.cli.chainloop_token_rotate:rotate", "Replace a token by a new one"),
         Entry(
             "check",
-            "app.cli.chainloop_token_check:check",
+            "app.cli.chainloop_tokens:check",
             "Exit with 7 when a token is about to stop working",
         ),
     ),

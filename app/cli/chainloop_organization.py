@@ -8,20 +8,23 @@ import click
 
 from app.cli import serializers
 from app.cli.groups import Leaf
-from app.cli.interrupted import interrupted_thresholds
 from app.cli.options import output_option, said_yes, shared
 from app.cli.output import in_table, moment, pairs, show, show_json, table
 from app.cli.runtime import run
 from app.cli.terminal import ask, can_ask
+from app.domain.activity import Action
 from app.domain.errors import Cancelled, LoopinError, UsageError
 from app.domain.text import clean, plural
+from app.domain.tokens import StatusFilter
 
 if TYPE_CHECKING:
     # What changes a threshold is loaded by the command that does.
     from app.bootstrap import Container
     from app.domain.organizations import Identity, Organization
+    from app.domain.request_context import RequestContext
     from app.services.organizations import ListedMembership, Switched
     from app.services.threshold import ThresholdReview
+    from app.services.tokens import Listing
 
 
 @click.command("describe", cls=Leaf)
@@ -30,8 +33,8 @@ if TYPE_CHECKING:
 @click.pass_context
 def describe(ctx: click.Context, output: str) -> None:
     """Describe the organization in use, and who is signed in to it."""
-    identity, left = run(ctx, _describe)
-    for line in left:
+    identity, notices = run(ctx, _describe)
+    for line in notices:
         show(f"loopin: {line}", err=True)
     if output == "json":
         show_json(serializers.context(identity))
@@ -43,7 +46,7 @@ async def _describe(container: Container) -> tuple[Identity, tuple[str, ...]]:
     """Who acts, and what became of changes of the threshold that an earlier run left behind."""
     found = await container.describe_organization.do()
     try:
-        return found.identity, await interrupted_thresholds(container, found.context, found.identity)
+        return found.identity, await list_interrupted_thresholds(container, found.context, found.identity)
     except LoopinError:
         return found.identity, ()
 
@@ -239,3 +242,49 @@ def _warn(shown: ThresholdReview, *, always: bool = False) -> None:
     show(f"{what} will be revoked at the next sweep, within an hour{some}. There is no way back.", err=True)
     if can_ask() and ask("Go on? [y/N] ").lower() not in {"y", "yes"}:
         raise Cancelled("nothing was changed")
+
+
+async def list_interrupted(container: Container, listing: Listing) -> tuple[str, ...]:
+    """What an earlier run left unfinished, as `listing` proves what became of it, a line each."""
+    lines = [*await list_interrupted_thresholds(container, listing.context, listing.identity)]
+    for change in await container.interrupted.settle(listing):
+        subject = clean(change.entry.subject)
+        lines.append(f"interrupted: revoking {subject}, begun {moment(change.entry.at)}: {change.words}")
+    for rotation in await container.rotate_token.interrupted(listing):
+        unsaved = "" if rotation.seen else "; its secret was not saved"
+        lines.append(
+            f"interrupted: rotating {clean(rotation.entry.subject)}, begun {moment(rotation.entry.at)}: "
+            f"its new token {clean(rotation.new.name)} ({clean(rotation.new.id)}) is active{unsaved}"
+        )
+    return (*lines, *await _list_unsaved(container, listing))
+
+
+async def list_interrupted_thresholds(
+    container: Container, context: RequestContext, identity: Identity
+) -> tuple[str, ...]:
+    """What became of the changes of the threshold that were interrupted, a line each."""
+    # Most runs have none, and need not load what changes a threshold.
+    if not await _has_beginning(container, Action.THRESHOLD):
+        return ()
+    return tuple(
+        f"interrupted: auto-revoke {clean(found.words)}, begun {moment(found.entry.at)}"
+        for found in await container.update_threshold.interrupted(context, identity)
+    )
+
+
+async def _has_beginning(container: Container, action: Action) -> bool:
+    """True when the trail has a beginning of `action` without its end."""
+    return any(entry.action is action for entry in await container.trail.interrupted())
+
+
+async def _list_unsaved(container: Container, listing: Listing) -> list[str]:
+    """New tokens whose secret may not have been saved, a line each."""
+    if not await _has_beginning(container, Action.CREATE):
+        return []
+    if listing.status is not StatusFilter.ALL or not listing.whole:
+        listing = await container.list_tokens.do()
+    return [
+        f"interrupted: creating {clean(found.token.name)}, begun {moment(found.entry.at)}: "
+        f"it is active ({clean(found.token.id)}); its secret may not have been saved"
+        for found in await container.new_token.interrupted(listing)
+    ]

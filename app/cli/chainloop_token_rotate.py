@@ -7,12 +7,12 @@ import click
 
 from app.bootstrap import Container
 from app.cli import exit_codes, serializers
+from app.cli.chainloop_tokens import LIST
 from app.cli.groups import Leaf
 from app.cli.options import output_option, said_yes, shared
 from app.cli.output import moment, show, show_json
 from app.cli.runtime import advising, run
 from app.cli.terminal import ask, can_ask
-from app.cli.token_options import LIST
 from app.domain.errors import Cancelled, Failed, LoopinError, NotFound, UsageError
 from app.domain.expiry import read_life
 from app.domain.rotation import NewLife, successor
@@ -25,7 +25,7 @@ from app.services.tokens import Listing
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is about to happen: `old` gets a successor called `name`; `left` is what a crash left behind.
+    """What is about to happen: `old` gets a successor called `name`; `interrupted` rotations did not end.
 
     `life` is None where the successor lives as long as `old` did.
     """
@@ -33,7 +33,7 @@ class _Plan:
     old: APIToken
     name: str
     listing: Listing
-    left: tuple[Interrupted, ...]
+    interrupted: tuple[Interrupted, ...]
     life: NewLife | None
 
 
@@ -57,24 +57,24 @@ def rotate(ctx: click.Context, token_id: str, expiration: str | None, keep_old: 
     life = None if expiration is None else NewLife(read_life(expiration, "--expiration"))
     with advising(f"{LIST} shows the ids"):
         plan = run(ctx, lambda container: _plan(container, token_id.strip(), life))
-    _tell(plan)
+    _print_interrupted(plan)
     if can_ask() and not said_yes(ctx):
-        _may_begin(plan)
-    rotation = run(ctx, lambda container: _begin(container, plan))
+        _confirm_start(plan)
+    rotation = run(ctx, lambda container: _start(container, plan))
     try:
         _print(rotation, output)
     except OSError as error:
         why = error.strerror or "no reason given"
-        run(ctx, lambda container: _take_back(container, rotation, why))
-    problem = run(ctx, lambda container: _try(container, rotation))
+        run(ctx, lambda container: _undo(container, rotation, why))
+    problem = run(ctx, lambda container: _verify(container, rotation))
     if problem is not None:
         raise exit_codes.PartlyDone(
             f"{rotation.created.token.name} was created, but does not work: {problem.message}",
             hint="both tokens live; the old one was not touched",
         )
-    ends = not keep_old and (said_yes(ctx) or _may_end(rotation))
-    done = run(ctx, lambda container: _finish(container, rotation, revoke_old=ends))
-    _report(rotation, done)
+    ends = not keep_old and (said_yes(ctx) or _confirm_revocation(rotation))
+    revocation = run(ctx, lambda container: _finish(container, rotation, revoke_old=ends))
+    _print_end(rotation, revocation)
 
 
 async def _plan(container: Container, token_id: str, life: NewLife | None) -> _Plan:
@@ -86,19 +86,19 @@ async def _plan(container: Container, token_id: str, life: NewLife | None) -> _P
         raise NotFound(f"there is no API token {token_id!r} that you may see")
     if old.revoked_at is not None:
         raise NotFound(f"{old.name} was revoked {moment(old.revoked_at)}: there is nothing to rotate")
-    left = await container.rotate_token.interrupted(listing)
-    mine = tuple(found for found in left if found.entry.subject_id == old.id)
+    interrupted = await container.rotate_token.interrupted(listing)
+    interrupted = tuple(one for one in interrupted if one.entry.subject_id == old.id)
     # A token whose secret was not saved is revoked first, and its name is free again.
-    gone = {found.new.id for found in mine if not found.seen}
-    taken = {t.name for t in listing.tokens if t.revoked_at is None and t.id not in gone}
+    unsaved = {one.new.id for one in interrupted if not one.seen}
+    taken = {t.name for t in listing.tokens if t.revoked_at is None and t.id not in unsaved}
     draft = successor(old, taken, listing.as_of, life)
     # Before what an earlier rotation left is cleared up.
     container.create_token.check_end(draft.expires_in, listing.context.credential)
-    return _Plan(old, draft.name, listing, mine, life)
+    return _Plan(old, draft.name, listing, interrupted, life)
 
 
-def _tell(plan: _Plan) -> None:
-    for found in plan.left:
+def _print_interrupted(plan: _Plan) -> None:
+    for found in plan.interrupted:
         new = f"{clean(found.new.name)} ({clean(found.new.id)})"
         became = (
             "it may be in use and stays; revoke it if nobody kept it"
@@ -110,17 +110,17 @@ def _tell(plan: _Plan) -> None:
         )
 
 
-def _may_begin(plan: _Plan) -> None:
+def _confirm_start(plan: _Plan) -> None:
     where = clean(plan.listing.identity.organization)
-    typed = ask(f"Rotate {clean(plan.old.name)} in {where}: create {plan.name} in its place? [y/N] ")
-    if typed.lower() not in {"y", "yes"}:
+    answer = ask(f"Rotate {clean(plan.old.name)} in {where}: create {plan.name} in its place? [y/N] ")
+    if answer.lower() not in {"y", "yes"}:
         raise Cancelled("nothing was changed")
 
 
-async def _begin(container: Container, plan: _Plan) -> Rotation:
-    for found in plan.left:
+async def _start(container: Container, plan: _Plan) -> Rotation:
+    for found in plan.interrupted:
         await container.rotate_token.settle(found, revoke_new=not found.seen)
-    gone = {found.new.id for found in plan.left if not found.seen}
+    gone = {found.new.id for found in plan.interrupted if not found.seen}
     left = tuple(token for token in plan.listing.tokens if token.id not in gone)
     rotation = await container.rotate_token.begin(plan.old, replace(plan.listing, tokens=left), plan.life)
     # Before it is printed, not after: a token that somebody may have is never revoked without a word.
@@ -128,7 +128,7 @@ async def _begin(container: Container, plan: _Plan) -> Rotation:
     return rotation
 
 
-async def _take_back(container: Container, rotation: Rotation, why: str) -> None:
+async def _undo(container: Container, rotation: Rotation, why: str) -> None:
     name = rotation.created.token.name
     try:
         await container.rotate_token.take_back(rotation)
@@ -157,7 +157,7 @@ def _print(rotation: Rotation, output: str) -> None:
     sys.stdout.flush()
 
 
-async def _try(container: Container, rotation: Rotation) -> LoopinError | None:
+async def _verify(container: Container, rotation: Rotation) -> LoopinError | None:
     try:
         await container.rotate_token.verify(rotation)
     except LoopinError as error:
@@ -165,10 +165,10 @@ async def _try(container: Container, rotation: Rotation) -> LoopinError | None:
     return None
 
 
-def _may_end(rotation: Rotation) -> bool:
+def _confirm_revocation(rotation: Rotation) -> bool:
     name = clean(rotation.old.name)
-    typed = ask(f"{rotation.created.token.name} works. Revoke {name} for good? Type its name, or nothing: ")
-    return typed == rotation.old.name
+    question = f"{rotation.created.token.name} works. Revoke {name} for good? Type its name, or nothing: "
+    return ask(question) == rotation.old.name
 
 
 async def _finish(container: Container, rotation: Rotation, *, revoke_old: bool) -> Revocation | None:
@@ -181,7 +181,7 @@ async def _finish(container: Container, rotation: Rotation, *, revoke_old: bool)
         ) from None
 
 
-def _report(rotation: Rotation, done: Revocation | None) -> None:
+def _print_end(rotation: Rotation, revocation: Revocation | None) -> None:
     name = clean(rotation.old.name)
-    said = f"{name} is kept: both work." if done is None else f"{name} is revoked, {moment(done.revoked_at)}."
-    show(said, err=True)
+    revoked = "" if revocation is None else moment(revocation.revoked_at)
+    show(f"{name} is revoked, {revoked}." if revocation else f"{name} is kept: both work.", err=True)

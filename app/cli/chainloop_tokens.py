@@ -1,24 +1,85 @@
-"""`loopin chainloop organization api-token create | list`."""
+"""`loopin chainloop organization api-token create | list | check`, and what `revoke` shares with them."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 
 import click
 
 from app.bootstrap import Container
 from app.cli import exit_codes, serializers
+from app.cli.chainloop_organization import list_interrupted
 from app.cli.groups import Leaf
 from app.cli.options import output_option, shared
-from app.cli.output import fitted, in_table, show, show_json
+from app.cli.output import fitted, in_table, show, show_json, stamp, width
 from app.cli.runtime import advising, run
-from app.cli.token_options import news, pointing, tell, threshold_option
-from app.domain import permissions
-from app.domain.expiry import read_life
+from app.domain import durations, permissions
+from app.domain.durations import until
+from app.domain.errors import LoopinError, UsageError
+from app.domain.expiry import LONGEST, read_life
 from app.domain.export import Format, render
-from app.domain.text import clean
+from app.domain.filter import FilterProblem
+from app.domain.inactivity import MAX_DAYS, SWEEP_INTERVAL, Deadline, Reason
+from app.domain.text import clean, plural
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
+from app.services.check_tokens import Checked, Near
 from app.services.find_tokens import Found, Query
+from app.services.tokens import Listing
 
-_COLUMNS = (
+LIST = "loopin chainloop organization api-token list"
+threshold_option = click.option(
+    "--threshold",
+    type=click.IntRange(0, MAX_DAYS),
+    metavar="DAYS",
+    help="Reckon with this auto-revoke threshold, not with the organization's own; 0 is off.",
+)
+
+
+@contextmanager
+def mark_filter_problem(text: str | None) -> Iterator[None]:
+    """Print the filter with the term that cannot be used underlined, before the error itself."""
+    try:
+        yield
+    except FilterProblem as problem:
+        if text and len(text) <= _LONGEST_MARKED:
+            before, term = clean(text[: problem.start]), clean(problem.term)
+            show(f"  {clean(text)}", err=True)
+            show(f"  {' ' * width(before)}{'^' * width(term)}", err=True)
+        problem.hint = problem.hint or "an API token cannot read the threshold: add --threshold DAYS"
+        raise
+
+
+_LONGEST_MARKED = 400
+_MOST_VANISHED = 10
+
+
+async def read_notices(container: Container, listing: Listing) -> tuple[str, ...]:
+    """What an earlier run left unfinished, and what was revoked elsewhere meanwhile, a line each.
+
+    Neither may fail the command: what cannot be read or written is left for the next time.
+    """
+    lines: list[str] = []
+    with suppress(LoopinError):
+        lines += await list_interrupted(container, listing)
+    with suppress(LoopinError):
+        vanished = await container.notice_vanished.do(listing)
+        lines += [
+            f"revoked outside Loopin: {clean(one.token.name)}, {one.detail}"
+            for one in vanished[:_MOST_VANISHED]
+        ]
+        if (more := len(vanished) - _MOST_VANISHED) > 0:
+            lines.append(f"and {more} more, see the activity trail")
+    return tuple(lines)
+
+
+def print_notices(lines: tuple[str, ...]) -> None:
+    """Write the lines to standard error."""
+    for line in lines:
+        show(f"loopin: {clean(line)}", err=True)
+
+
+_LIST_COLUMNS = (
     "ID",
     "NAME",
     "SCOPE",
@@ -29,7 +90,7 @@ _COLUMNS = (
     "REVOKED (UTC)",
     "DESCRIPTION",
 )
-_AT_TERMINAL = (
+_LIST_AT_TERMINAL = (
     "NAME",
     "ID",
     "STATE",
@@ -161,9 +222,9 @@ def list_(
     wanted = StatusFilter(status) if status else StatusFilter.ALL if every else None
     within = ScopeFilter(scope) if scope else ScopeFilter.ANY
     query = Query(text, wanted, within, project, threshold)
-    with advising("check --project and --org"), pointing(text):
-        found, lines = run(ctx, lambda container: _find(container, query))
-    tell(lines)
+    with advising("check --project and --org"), mark_filter_problem(text):
+        found, notices = run(ctx, lambda container: _find(container, query))
+    print_notices(notices)
     narrowed = bool(text.strip() or project or scope or wanted not in {None, StatusFilter.ALL})
     more = "; --status all shows revoked ones, too" if wanted is None else ""
     none = "There are no such API tokens" if narrowed else "There are no API tokens"
@@ -172,7 +233,7 @@ def list_(
 
 async def _find(container: Container, query: Query) -> tuple[Found, tuple[str, ...]]:
     found = await container.find_tokens.do(query)
-    return found, await news(container, found.listing)
+    return found, await read_notices(container, found.listing)
 
 
 def _print(found: Found, output: str, none: str) -> None:
@@ -182,7 +243,7 @@ def _print(found: Found, output: str, none: str) -> None:
         text = render(found.rows, _FORMATS[output], found.listing.as_of, found.threshold)
         show(text.removesuffix("\n"))
     elif found.rows:
-        show(fitted(_COLUMNS, _rows(found), _AT_TERMINAL, short="NAME"))
+        show(fitted(_LIST_COLUMNS, _rows(found), _LIST_AT_TERMINAL, short="NAME"))
     else:
         show(none, err=True)
 
@@ -207,3 +268,93 @@ def _rows(found: Found) -> list[tuple[str, ...]]:
         for row in found.rows
         for token in (row.token,)
     ]
+
+
+_CHECK_COLUMNS = ("ID", "NAME", "SCOPE", "LAST USED (UTC)", "ENDS (UTC)", "IN", "WHY")
+_CHECK_AT_TERMINAL = ("NAME", "ID", "IN", "WHY", "ENDS (UTC)", "LAST USED (UTC)", "SCOPE")
+
+
+@click.command("check", cls=Leaf)
+@click.option("--within", default="14d", metavar="TIME", help="Tokens that expire within this time. [14d]")
+@click.option(
+    "--idle-within",
+    default="7d",
+    metavar="TIME",
+    help="Tokens that are auto-revoked within this time when nobody uses them. [7d]",
+)
+@threshold_option
+@output_option("table", "json")
+@shared
+@click.pass_context
+def check(ctx: click.Context, within: str, idle_within: str, threshold: int | None, output: str) -> int:
+    """Say which API tokens are about to stop working, for a job that runs every day.
+
+    What the next sweep revokes, within an hour, is among them whatever --idle-within says, and so are
+    expired tokens that it takes. Exits with 7 when there are any. An API token cannot read the auto-revoke
+    threshold: under one, --threshold is needed, and tokens of the organization itself are not seen.
+    """
+    spans = _read_span("--within", within), _read_span("--idle-within", idle_within)
+    found, notices = run(ctx, lambda container: _check(container, *spans, threshold))
+    print_notices(notices)
+    if found.not_seen:
+        show(f"loopin: {found.not_seen}", err=True)
+    if output == "json":
+        show_json(_check_json(found))
+    elif found.near:
+        show(fitted(_CHECK_COLUMNS, _check_rows(found), _CHECK_AT_TERMINAL, short="NAME"))
+    else:
+        show(f"Nothing is near: {plural(found.looked_at, 'API token')} looked at.", err=True)
+    return exit_codes.FOUND if found.near else exit_codes.DONE
+
+
+def _read_span(option: str, text: str) -> timedelta:
+    """Read 14d, 12h or 6w; raise UsageError naming the option."""
+    span = durations.parse(text)
+    if span is None or span > LONGEST:
+        raise UsageError(f"{option} {text[:40]!r} is not a length of time", hint="write 12h, 14d or 6w")
+    return span
+
+
+async def _check(
+    container: Container, within: timedelta, idle_within: timedelta, threshold: int | None
+) -> tuple[Checked, tuple[str, ...]]:
+    found = await container.check_tokens.do(within, idle_within, threshold)
+    return found, await read_notices(container, found.listing)
+
+
+def _check_rows(found: Checked) -> list[tuple[str, ...]]:
+    now = found.listing.as_of
+    return [
+        (
+            near.token.id,
+            near.token.name,
+            near.token.scope,
+            in_table(near.token.last_used_at, "never"),
+            in_table(near.deadline.at),
+            _time_left(near.deadline, now),
+            near.deadline.reason.value,
+        )
+        for near in found.near
+    ]
+
+
+def _time_left(deadline: Deadline, now: datetime) -> str:
+    """The time that is left; a sweep comes within an hour, and takes what is due by then."""
+    if deadline.reason is Reason.IDLE and deadline.at < now + SWEEP_INTERVAL:
+        return "next sweep" if deadline.at < now else "within the hour"
+    return until(deadline.at, now)
+
+
+def _check_json(found: Checked) -> serializers.Shape:
+    return {
+        "asOf": stamp(found.listing.as_of),
+        "organization": found.listing.identity.organization,
+        "threshold": found.threshold,
+        "lookedAt": found.looked_at,
+        "notSeen": found.not_seen or None,
+        "near": [_near(near) for near in found.near],
+    }
+
+
+def _near(near: Near) -> serializers.Shape:
+    return serializers.token(near.token) | {"deadline": serializers.deadline(near.deadline)}

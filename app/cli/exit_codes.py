@@ -92,7 +92,7 @@ _STANDARD = 2
 def guarded(work: Callable[[], int | None]) -> int:
     """Run `work` and return the exit code; nothing gets past here but that number."""
     if sys.stdout is None:
-        return _told(UsageError("standard output is closed", hint="to see nothing: > /dev/null"))
+        return _report(UsageError("standard output is closed", hint="to see nothing: > /dev/null"))
     code = READER_LEFT
     try:
         code = _outcome(work)
@@ -101,7 +101,7 @@ def guarded(work: Callable[[], int | None]) -> int:
         # In the work it cut the output short; in the flush the work was done before.
         _hush()
     except OSError as error:
-        code = _told(LoopinError(f"the output could not be written: {error.strerror or error}"))
+        code = _report(LoopinError(f"the output could not be written: {error.strerror or error}"))
     if said := debug.finish(code):
         say(f"loopin: {said}")
     return code
@@ -112,9 +112,9 @@ def _outcome(work: Callable[[], int | None]) -> int:
         return work() or DONE
     except LoopinError as error:
         debug.note(error)
-        return _told(error)
+        return _report(error)
     except KeyboardInterrupt:
-        return _told(Cancelled("cancelled"))
+        return _report(Cancelled("cancelled"))
     except OSError as error:
         if _is_output(error):
             raise
@@ -134,15 +134,15 @@ _OUTPUT_ERRNOS = frozenset({errno.EIO, errno.EFBIG, errno.ENOSPC, errno.EPIPE})
 def _unexpected(error: BaseException) -> int:
     debug.note(error)
     hint = "" if debug.active() else "run it again with --debug, which writes a log file"
-    return _told(LoopinError(f"something went wrong inside Loopin ({type(error).__name__})", hint=hint))
+    return _report(LoopinError(f"something went wrong inside Loopin ({type(error).__name__})", hint=hint))
 
 
-def _told(error: LoopinError) -> int:
-    tell(error)
+def _report(error: LoopinError) -> int:
+    print_error(error)
     return code_of(error)
 
 
-def tell(error: LoopinError) -> None:
+def print_error(error: LoopinError) -> None:
     """Write what happened, and the next step, to standard error."""
     lines = [f"loopin: {clean(error.message)}"]
     if error.hint:

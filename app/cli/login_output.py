@@ -1,15 +1,16 @@
-"""A sign-in as lines: every step when it is known, the address whole on a line of its own."""
+"""What a sign-in and a sign-out print, at either provider."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from app.cli.output import DIM, GREEN, RED, YELLOW, moment, padded, paint, show
+from app.cli import exit_codes
+from app.cli.output import DIM, GREEN, RED, YELLOW, moment, padded, paint, pairs, show
 from app.cli.terminal import InputLines, hidden_lines, next_paste, piped_lines
 from app.domain.errors import BrowserUnavailable, LoginFailed, LoopinError, PortBusy, UsageError
-from app.domain.login import LoginStep, SignedIn, Step, StepState
+from app.domain.login import LoginStep, SignedIn, SignedOut, Step, StepState
 from app.domain.text import clean
 
 _GLYPHS = {
@@ -25,9 +26,28 @@ _WORDS = {
 }
 
 
-def overruled(variable: str) -> str:
-    """What is told after a sign-in that a variable makes useless for now."""
-    return f"{variable} is set and still wins over this login; unset it to use the login."
+def print_signed_in(result: SignedIn, identity: Sequence[tuple[str, str]], *, no_end: str) -> None:
+    """Print who signed in, `identity`, and where, until when and where the login is stored."""
+    facts = [
+        *identity,
+        ("Server", result.endpoint),
+        ("Until", moment(result.expires_at, no_end)),
+        ("Stored in", result.stored_in),
+    ]
+    if result.profile != "default":
+        facts.append(("Profile", result.profile))
+    if result.copy_in:
+        facts.append(("Copy in", f"{result.copy_in}, which was not changed and stays valid as long"))
+    show(pairs(facts))
+
+
+def print_problems(result: SignedIn, variable: str = "", remark: str = "") -> None:
+    """Say what went wrong beside a sign-in, and which variable is used instead of it; then `remark`."""
+    if result.problem:
+        show(f"loopin: {clean(result.problem)}", err=True)
+    if variable:
+        instead = f"{variable} is set and still wins over this login; unset it to use the login."
+        show(f"{instead}{remark}", err=True)
 
 
 def _advised(error: LoopinError) -> LoopinError:
@@ -176,3 +196,19 @@ async def paste_from(
             feeder.cancel()
             with suppress(asyncio.CancelledError):
                 await feeder
+
+
+def nothing_forgotten(done: SignedOut) -> str:
+    """Why there was nothing to forget, as a sentence."""
+    why = f"Nothing was forgotten: {clean(done.unseen)}" if done.unseen else "Nothing was stored here"
+    return f"{why}."
+
+
+def finish_sign_out(results: Collection[SignedOut]) -> int:
+    """Print what still signs the person in, and which server was not reached; return the exit code."""
+    for still in dict.fromkeys(result.still for result in results if result.still):
+        show(f"{still} still signs you in; it is not Loopin's to end.", err=True)
+    warnings = [result.warning for result in results if result.warning]
+    for warning in warnings:
+        show(f"loopin: {warning}", err=True)
+    return exit_codes.PARTLY if warnings else exit_codes.DONE

@@ -67,7 +67,7 @@ def _without_effect(ctx: click.Context, param: click.Parameter, value: str | Non
         ctx.meta.setdefault(_IDLE, {})[param.opts[0]] = None
 
 
-def without_effect(ctx: click.Context) -> list[str]:
+def ineffective_options(ctx: click.Context) -> list[str]:
     """The options that were given and change nothing."""
     return list(ctx.meta.get(_IDLE, ()))
 

@@ -1,18 +1,18 @@
-"""How a command reaches a service: settings, one container, one event loop, closed at the end."""
+"""What one invocation of a command works with: settings, one container, one event loop."""
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from app.cli import debug, exit_codes
-from app.cli.exit_codes import say
-from app.cli.options import settings_flags, without_effect
+from app.cli import debug
+from app.cli.exit_codes import Stopped, say
+from app.cli.options import ineffective_options, settings_flags
 from app.domain.errors import Refused
-from app.domain.event_loop import run_to_end
+from app.domain.event_loop import LoopRunner
 from app.domain.text import clean
 from app.settings import Settings, load
 
@@ -31,76 +31,135 @@ def real_container(settings: Settings) -> "Container":
     return Container(settings)
 
 
-class Runtime(NamedTuple):
-    """What a run works with. Tests bring containers with their own vault, clock and browser."""
+class Invocation:
+    """One container and one event loop, made on first use and closed with the root context."""
 
-    containers: "Callable[[Settings], Container]" = real_container
+    def __init__(self, containers: "Callable[[Settings], Container]" = real_container) -> None:
+        self._containers = containers
+        self._container: Container | None = None
+        self._runner = LoopRunner()
 
+    def open(
+        self, ctx: click.Context, flags: Mapping[str, str | None] | None = None, *, warn: bool = True
+    ) -> "Container":
+        """Return the container, made from the settings with `flags` laid over those that were given.
 
-def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags: str | None) -> T:
-    """Load the settings, give `use` a container, and close it whatever happens.
+        `warn` writes what stands in config.toml and is not read to standard error. Raise UsageError.
+        """
+        if self._container is None:
+            settings = load(flags=settings_flags(ctx, **(flags or {})))
+            notify = _notifier()
+            _log_settings(ctx, settings)
+            for option in ineffective_options(ctx) if debug.active() else ():
+                notify(f"{option} has no effect: Loopin moves no artifacts")
+            for problem in settings.warnings if warn else ():
+                say(f"loopin: {problem}")
+            self._container = self._containers(settings)
+            self._container.notify = notify
+            self._runner = LoopRunner()
+            ctx.find_root().call_on_close(self.close)
+        return self._container
 
-    A command that asks a question in between calls this twice: a question inside the event loop could not
-    be cancelled with ctrl+c. Ctrl+c, SIGTERM, SIGHUP and SIGQUIT cancel `use`; changes that it has begun are
-    waited for, 5 s at most, and how they ended is told. A second one ends it at once. Raise Stopped after a
-    signal.
-    """
-    settings = load(flags=settings_flags(ctx, **flags))
-    _note(ctx, settings)
-    tell_slips(ctx, settings, say)
-    runtime = ctx.find_object(Runtime) or Runtime()
+    def run(self, ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags: str | None) -> T:
+        """Give `use` the container and return what it returns; `flags` as for `open`.
 
-    stopped: list[int] = []
-    made: list[Container] = []
+        A command that asks a question calls this before and after it: a question inside the event loop could
+        not be cancelled with ctrl+c. Ctrl+c, SIGTERM, SIGHUP and SIGQUIT cancel `use`; changes that it has
+        begun are waited for, 5 s at most, and how they ended is reported. A second signal ends it at once.
+        Raise Stopped after a signal.
+        """
+        container = self.open(ctx, flags)
 
-    async def work() -> T:
-        container = runtime.containers(settings)
-        container.notify = _telling(ctx)
-        made.append(container)
-        with _cancelled_by_signals(stopped):
+        async def work() -> T:
             try:
                 return await use(container)
             finally:
-                await _finish_changes(_changes_of(made))
-                await container.aclose()
+                await _finish_changes(_changes_of(container))
 
-    try:
-        return run_to_end(work())
-    except asyncio.CancelledError:
-        if stopped:
-            raise exit_codes.Stopped(stopped[0]) from None
-        raise
-    finally:
-        _tell_orphans(_changes_of(made))
+        try:
+            return self._run(work)
+        except KeyboardInterrupt:
+            # The loop gets the turn that it needs to note how its tasks ended.
+            self.close()
+            raise
+        finally:
+            self._report_orphans(_changes_of(container))
+
+    def close(self) -> None:
+        """Close the container and the event loop; a second time does nothing."""
+        container, self._container = self._container, None
+        try:
+            if container is not None:
+                self._run(container.aclose)
+        finally:
+            self._runner.close()
+
+    def _run(self, work: Callable[[], Awaitable[T]]) -> T:
+        signals: list[int] = []
+
+        async def cancellable() -> T:
+            with _cancelled_by_signals(signals):
+                return await work()
+
+        try:
+            return self._runner.run(cancellable())
+        except asyncio.CancelledError:
+            if signals:
+                raise Stopped(signals[0]) from None
+            raise
+
+    def _report_orphans(self, changes: "Changes | None") -> None:
+        """Say how changes ended whose caller had gone; what is still under way ends here."""
+        if changes is None:
+            return
+        if changes.under_way():
+            self.close()
+        for orphan in changes.orphans():
+            if orphan.error is not None:
+                debug.note(orphan.error)
+            say(f"loopin: {clean(orphan.words)}")
+            if orphan.hint:
+                say(f"  next: {clean(orphan.hint)}")
+        changes.reopen()
 
 
-def _changes_of(made: "list[Container]") -> "Changes | None":
-    # Without a change nothing has asked for the registry.
-    return vars(made[0]).get("changes") if made else None
+def invocation(ctx: click.Context) -> Invocation:
+    """The one that `ctx` belongs to."""
+    return ctx.ensure_object(Invocation)
+
+
+def run(ctx: click.Context, use: "Callable[[Container], Awaitable[T]]", **flags: str | None) -> T:
+    """Run `use` in the invocation that `ctx` belongs to; see `Invocation.run`."""
+    return invocation(ctx).run(ctx, use, **flags)
 
 
 @contextmanager
-def _cancelled_by_signals(stopped: list[int]) -> Iterator[None]:
-    """While inside, SIGTERM, SIGHUP and SIGQUIT cancel the current task and are noted in `stopped`."""
-    loop, owner = asyncio.get_running_loop(), asyncio.current_task()
+def _cancelled_by_signals(signals: list[int]) -> Iterator[None]:
+    """While inside, SIGTERM, SIGHUP and SIGQUIT cancel the current task and are appended to `signals`."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop(number: int) -> None:
-        stopped.append(number)
-        if owner is not None:
-            owner.cancel()
+        signals.append(number)
+        if task is not None:
+            task.cancel()
 
-    caught = []
+    handled = []
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         # What the caller had ignored (nohup) stays ignored. Outside the main thread no signal is heard.
         with suppress(NotImplementedError, RuntimeError, ValueError):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, stop, number)
-                caught.append(number)
+                handled.append(number)
     try:
         yield
     finally:
-        for number in caught:
+        for number in handled:
             loop.remove_signal_handler(number)
+
+
+def _changes_of(container: "Container") -> "Changes | None":
+    # Without a change nothing has asked for the registry.
+    return vars(container).get("changes")
 
 
 async def _finish_changes(changes: "Changes | None") -> None:
@@ -109,36 +168,24 @@ async def _finish_changes(changes: "Changes | None") -> None:
         return
     changes.close()
     if not await changes.finish(_MOMENT):
-        what, seconds = clean(", ".join(changes.under_way())), changes.grace
-        exit_codes.say(
-            f"loopin: waiting {seconds:g} s at most for this to finish: {what}; ctrl+c ends at once"
-        )
+        names, seconds = clean(", ".join(changes.under_way())), changes.grace
+        say(f"loopin: waiting {seconds:g} s at most for this to finish: {names}; ctrl+c ends at once")
         await changes.finish(seconds - _MOMENT)
 
 
 _MOMENT = 0.3
 
 
-def _tell_orphans(changes: "Changes | None") -> None:
-    """Say how changes ended whose caller had gone."""
-    for orphan in changes.orphans() if changes is not None else ():
-        if orphan.error is not None:
-            debug.note(orphan.error)
-        exit_codes.say(f"loopin: {clean(orphan.words)}")
-        if orphan.hint:
-            exit_codes.say(f"  next: {clean(orphan.hint)}")
+def _notifier() -> Callable[[str], None]:
+    """Write what a service has for the person to standard error, each sentence once."""
+    written: set[str] = set()
 
+    def notify(text: str) -> None:
+        if text not in written:
+            written.add(text)
+            say(f"loopin: {clean(text)}")
 
-def _telling(ctx: click.Context) -> Callable[[str], None]:
-    """Say what a service has for the person, each sentence once a command."""
-    told: set[str] = ctx.meta.setdefault("loopin.told", set())
-
-    def tell(words: str) -> None:
-        if words not in told:
-            told.add(words)
-            say(f"loopin: {clean(words)}")
-
-    return tell
+    return notify
 
 
 @contextmanager
@@ -151,30 +198,17 @@ def advising(hint: str) -> Iterator[None]:
         raise
 
 
-def tell_slips(ctx: click.Context, settings: Settings, tell: Callable[[str], None]) -> None:
-    """Tell what stands in config.toml and is not read, each slip once a run."""
-    told: set[str] = ctx.meta.setdefault("loopin.slips", set())
-    for slip in settings.warnings:
-        if slip not in told:
-            told.add(slip)
-            tell(f"loopin: {slip}")
-
-
-def _note(ctx: click.Context, settings: Settings) -> None:
-    if debug.active():
-        for option in without_effect(ctx):
-            _telling(ctx)(f"{option} has no effect: Loopin moves no artifacts")
-    target = settings.chainloop
-    gumloop = settings.gumloop
-    for secret in (target.flag, target.environment, gumloop.access_token, gumloop.api_key):
+def _log_settings(ctx: click.Context, settings: Settings) -> None:
+    chainloop, gumloop = settings.chainloop, settings.gumloop
+    for secret in (chainloop.flag, chainloop.environment, gumloop.access_token, gumloop.api_key):
         if secret is not None:
             debug.hide(secret.reveal())
-    endpoint = target.endpoint or target.default
+    endpoint = chainloop.endpoint or chainloop.default
     debug.note(
         "%s: profile %s, organization %s, endpoint %s%s, config %s",
         ctx.command_path,
-        target.profile,
-        target.organization or "(current)",
+        chainloop.profile,
+        chainloop.organization or "(current)",
         endpoint.address,
         " in plain text" if endpoint.insecure else "",
         settings.config_dir,

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.cli.child_process import MASK, Masker
+from app.cli.run import MASK, Masker
 
 SECRETS = [b"secret-one", b"secret", b"other"]
 pieces = st.lists(

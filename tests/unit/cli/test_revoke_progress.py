@@ -2,8 +2,8 @@
 
 import pytest
 
+from app.cli.chainloop_token_revoke import NotKnown, Progress
 from app.cli.exit_codes import PartlyDone
-from app.cli.revoke_progress import NotKnown, Progress
 from app.domain.errors import Cancelled, Unreachable
 from app.services.revoke_tokens import Revocation
 
@@ -13,12 +13,12 @@ PAIRS = [(f"id-{number}", f"token-{number}") for number in range(1, 6)]
 def test_every_token_is_told_as_what_it_is() -> None:
     progress = Progress(PAIRS, quiet=True)
     for token_id in ("id-1", "id-2", "id-3"):
-        progress.begun(token_id)
-    progress.told(Revocation("id-1", "token-1"))
-    progress.told(Revocation("id-2", "token-2", Unreachable("connection reset")))
-    kinds = [type(result.error) for result in progress.so_far()]
+        progress.mark_sent(token_id)
+    progress.record(Revocation("id-1", "token-1"))
+    progress.record(Revocation("id-2", "token-2", Unreachable("connection reset")))
+    kinds = [type(result.error) for result in progress.results()]
     assert kinds == [type(None), Unreachable, NotKnown, Cancelled, Cancelled]
-    error = progress.broken_off()
+    error = progress.interruption()
     assert isinstance(error, PartlyDone)
     assert error.message == (
         "cancelled: 1 of 5 API tokens revoked, 1 not revoked, 1 not known (token-3), 2 not touched"
@@ -27,16 +27,16 @@ def test_every_token_is_told_as_what_it_is() -> None:
 
 def test_one_that_is_tried_again_is_not_known_until_its_answer() -> None:
     progress = Progress(PAIRS[:1], quiet=True)
-    progress.begun("id-1")
-    progress.told(Revocation("id-1", "token-1", Unreachable("connection reset")))
-    progress.begun("id-1")
-    assert [type(result.error) for result in progress.so_far()] == [NotKnown]
-    progress.told(Revocation("id-1", "token-1"))
-    assert progress.broken_off().message == "cancelled: 1 of 1 API tokens revoked"
+    progress.mark_sent("id-1")
+    progress.record(Revocation("id-1", "token-1", Unreachable("connection reset")))
+    progress.mark_sent("id-1")
+    assert [type(result.error) for result in progress.results()] == [NotKnown]
+    progress.record(Revocation("id-1", "token-1"))
+    assert progress.interruption().message == "cancelled: 1 of 1 API tokens revoked"
 
 
 def test_before_the_first_call_it_is_plainly_cancelled() -> None:
-    error = Progress(PAIRS, quiet=True).broken_off()
+    error = Progress(PAIRS, quiet=True).interruption()
     assert isinstance(error, Cancelled)
     assert "nothing was revoked" in error.message
 
@@ -44,7 +44,7 @@ def test_before_the_first_call_it_is_plainly_cancelled() -> None:
 def counted(progress: Progress) -> None:
     with progress:
         for token_id, name in PAIRS:
-            progress.told(Revocation(token_id, name))
+            progress.record(Revocation(token_id, name))
 
 
 def test_a_terminal_shows_the_count_on_one_line_that_is_gone_afterwards(

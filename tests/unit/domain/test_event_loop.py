@@ -8,7 +8,7 @@ import click
 import pytest
 
 from app.bootstrap import Container
-from app.cli.runtime import Runtime, run
+from app.cli.runtime import Invocation, run
 from app.domain.event_loop import run_to_end
 from app.settings import Settings
 from tests.support.app import FakeContainer
@@ -45,7 +45,7 @@ def test_the_result_of_a_command_is_not_formatted() -> None:
     def containers(settings: Settings) -> Container:
         return FakeContainer(settings, signed_in=True)
 
-    with click.Context(click.Command("any"), obj=Runtime(containers)) as ctx:
+    with click.Context(click.Command("any"), obj=Invocation(containers)) as ctx:
         assert isinstance(run(ctx, use), Unshown)
 
 
