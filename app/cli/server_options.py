@@ -136,12 +136,9 @@ def resolve_database_url(database_url: str | None, database_url_file: Path | Non
             return database_url
     if database_url_file:
         # The server's own rule for files with secrets.
-        from app.server import secret_files
+        from app.server import private_files
 
-        try:
-            url = secret_files.read(database_url_file, "the database URL").decode("utf-8").strip()
-        except (OSError, ValueError):
-            url = ""
+        url = private_files.read_secret_text(database_url_file, "the database URL")
         if not url:
             raise UsageError(
                 f"there is no database URL in {database_url_file}",

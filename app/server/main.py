@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from app.domain.event_loop import run_to_end
-from app.server import descriptors, log, sample_data, sample_gumloop, unexpected
+from app.server import limits, log, sample_data, sample_gumloop
 from app.server.core.services import build_services
 from app.server.directions import Directions, directions
 from app.server.persistence.engine import Database
@@ -23,6 +23,8 @@ from app.server.scheduler import Sweeper, Tidier
 from app.server.settings import ServerSettings
 from app.server.tls import certificate
 from app.server.web.app import make_app
+from app.server.web.asgi import Application
+from app.server.web.headers import common
 from app.server.web.server import HttpServer
 
 SWEEP_LINE = "sweep"
@@ -80,13 +82,21 @@ class Server:
         http = f"{'https' if self._certificate else 'http'}://{host}:{self._http.port}"
         grpc = f"{host}:{self._rpc.port}"
         way = directions(settings, http, grpc)
-        self._http.start(make_app(self._parts, way.http, way.grpc), self._parts, way.http)
+        self._application = self._make_application(way)
+        self._http.start(self._application)
         await self._rpc.start(way.http)
         if self._first:
             self.sweeper.start()
             self._tidier.start()
         log.event("server.started", http=self._http.port, grpc=self._rpc.port)
         return Running(http, grpc, self._logins() if settings.seed else None, way)
+
+    def _make_application(self, way: Directions) -> Application:
+        app = make_app(self._parts, way.http, way.grpc)
+        headers = common(way.http.startswith("https://"))
+        return Application(
+            app.wsgi_app, self._settings, self._parts.readiness, self._http.connections, headers
+        )
 
     def _logins(self) -> dict[str, Any]:
         return sample_data.logins() | sample_gumloop.logins(self._parts) | sample_data.api_token(self._parts)
@@ -111,6 +121,7 @@ class Server:
         await asyncio.wait(
             [asyncio.create_task(part) for part in parts], timeout=self._settings.drain.total_seconds()
         )
+        self._application.close()
         self._parts.readiness.close()
         self._parts.database.close()
         log.event("server.stopped")
@@ -154,8 +165,8 @@ def serve(
     """
     # Whatever the folder allows: keys and database are for this account alone.
     os.umask(0o077)
-    descriptors.ask_for_more()
-    unexpected.catch()
+    limits.raise_descriptor_limit()
+    log.capture_library_errors()
     # A worker that encodes a long list holds the interpreter; the others get it back ten times sooner.
     sys.setswitchinterval(SWITCH_INTERVAL)
     run_to_end(_serve(settings, announce, first, parent))
@@ -165,7 +176,7 @@ async def _serve(
     settings: ServerSettings, announce: Callable[[Running], None], first: bool, parent: int | None
 ) -> None:
     loop = asyncio.get_running_loop()
-    unexpected.catch_in(loop)
+    loop.set_exception_handler(log.handle_loop_exception)
     # Before anything is built: a signal is obeyed as soon as the event loop has time for it.
     ends = end_signals(lambda: server.reload())
     if parent is not None:

@@ -10,7 +10,7 @@ from app.domain import names
 from app.domain.errors import UsageError
 from app.domain.organizations import Role
 from app.domain.text import clean
-from app.server import secret_files
+from app.server import private_files
 
 MAX_SECRET, MAX_CLIENT_ID = 4096, 500
 JOINABLE = (Role.VIEWER, Role.CONTRIBUTOR, Role.MEMBER, Role.ADMIN)
@@ -64,10 +64,7 @@ class ProviderSettings:
 
     def secret(self) -> str:
         """The client's secret. Raises UsageError and Failed for a file that is no use."""
-        try:
-            secret = secret_files.read(self.secret_file, "the client secret").decode("utf-8").strip()
-        except (OSError, ValueError):
-            secret = ""
+        secret = private_files.read_secret_text(self.secret_file, "the client secret")
         if not 0 < len(secret) <= MAX_SECRET or not secret.isprintable():
             raise UsageError(
                 f"the client secret in {self.secret_file} cannot be used",

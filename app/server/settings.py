@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from app.domain.errors import UsageError
 from app.domain.inactivity import SWEEP_INTERVAL
 from app.domain.loopback import is_loopback_host
-from app.server import secret_files
+from app.server import private_files
 from app.server.provider_settings import ProviderSettings
 
 SEEDS = ("demo",)
@@ -200,10 +200,7 @@ class ServerSettings:
         path = self.federation_secret_file
         if path is None:
             return ""
-        try:
-            secret = secret_files.read(path, "the federation secret").decode("utf-8").strip()
-        except (OSError, ValueError):
-            secret = ""
+        secret = private_files.read_secret_text(path, "the federation secret")
         if len(secret) < MIN_SECRET:
             raise UsageError(
                 f"the federation secret in {path} cannot be used",

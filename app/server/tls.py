@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.errors import LoopinError, UsageError
-from app.server import log, secret_files
+from app.server import log, private_files
 
 
 class Certificate:
@@ -44,7 +44,7 @@ class Certificate:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             # With a password of no use: a key that has one would ask for it at the terminal.
-            key = secret_files.read(self._key, "the TLS key")
+            key = private_files.read_secret_file(self._key, "the TLS key")
             context.load_cert_chain(self._cert, self._key, password=lambda: "")
             return context, self._cert.read_bytes(), key
         except (OSError, ValueError) as error:

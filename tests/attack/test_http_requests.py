@@ -9,9 +9,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from app.server.addresses import counted_network
-from app.server.web.request_checks import MAX_BODY, MAX_FIELDS, MAX_HEADER, MAX_LINE
-from app.server.web.server import MAX_CONNECTIONS
+from app.server.request_headers import counted_network
+from app.server.web.asgi import MAX_BODY, MAX_FIELDS, MAX_LINE
+from app.server.web.server import MAX_CONNECTIONS, MAX_HEADER
 from tests.attack.conftest import SECRETS
 from tests.attack.wire import PATIENCE, SETTINGS, begin, connect, frame, rest, say, status
 from tests.support.server import AccountServer, ServerFactory, csrf_of, own_address

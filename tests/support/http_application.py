@@ -1,13 +1,14 @@
 """The HTTP side of the account server without a socket: requests as hypercorn hands them over."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from app.server.addresses import Network
-from app.server.executor import FairExecutor
+from app.server.core.health import Readiness
+from app.server.request_headers import Network
+from app.server.settings import ServerSettings
 from app.server.web.asgi import Application
-from app.server.web.connections import Connections
+from app.server.web.server import Connections
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -43,11 +44,16 @@ def scope_of(path: bytes, headers: Headers | None = None, **scope: Any) -> Any:
 class HttpApplication:
     """`program` as the account server serves it; what is not its answer has the header x-own."""
 
-    def __init__(self, program: "WSGIApplication", proxies: tuple[Network, ...] = ()) -> None:
-        readiness = cast("Any", FakeReadiness())
-        self.app = Application(
-            program, FairExecutor(ThreadPoolExecutor(16)), readiness, Connections(10), {"X-Own": "1"}, proxies
-        )
+    def __init__(
+        self,
+        program: "WSGIApplication",
+        proxies: tuple[Network, ...] = (),
+        readiness: Readiness | None = None,
+    ) -> None:
+        """Always ready, unless there is a `readiness`."""
+        readiness = readiness or cast("Any", FakeReadiness())
+        settings = ServerSettings(Path(), trusted_proxies=proxies)
+        self.app = Application(program, settings, readiness, Connections(10), {"X-Own": "1"})
 
     async def ask(
         self, path: bytes = b"/page", headers: Headers | None = None, *body: bytes, **scope: Any

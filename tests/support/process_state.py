@@ -69,16 +69,19 @@ def _umask() -> Iterator[None]:
 @contextmanager
 def _logging() -> Iterator[None]:
     known = [one for one in logging.root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
-    before = [(one, one.level, one.disabled, list(one.handlers)) for one in (logging.root, *known)]
+    before = [
+        (one, one.level, one.disabled, one.propagate, list(one.handlers)) for one in (logging.root, *known)
+    ]
     raises = logging.raiseExceptions
     try:
         yield
     finally:
         logging.raiseExceptions = raises
-        for logger, level, disabled, handlers in before:
+        for logger, level, disabled, propagate, handlers in before:
             if logger.level != level:
                 logger.setLevel(level)
             logger.disabled = disabled
+            logger.propagate = propagate
             logger.handlers[:] = handlers
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from app.server.core.services import build_services
 from app.server.settings import ServerSettings
-from app.server.web import health
 from app.server.web.app import make_app
+from app.server.web.asgi import HEALTH_PATHS
 from tests.support.oauth import Person, Proof, request_for
 from tests.support.server import AccountServer, csrf_of
 from tests.tenants.http_rows import LAST, ROWS, Ask
@@ -86,7 +86,7 @@ def test_every_route_has_a_row(tmp_path: Path) -> None:
         for method in rule.methods or ()
         if rule.endpoint != "static" and method not in {"HEAD", "OPTIONS"}
     }
-    assert routes | {("GET", path) for path in health.PATHS} == set(ROWS)
+    assert routes | {("GET", path) for path in HEALTH_PATHS} == set(ROWS)
 
 
 @pytest.mark.parametrize("who", CALLERS)

@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from app.domain.errors import NotFound, UsageError
 from app.domain.json_text import read_json
 from app.domain.times import iso_exact
-from app.server.archive_file import new_archive
 from app.server.clock import Clock, utc_now
 from app.server.persistence.engine import Database
 from app.server.persistence.models import AuditArchive, AuditEvent, Organization
 from app.server.persistence.types import UTCDateTime
+from app.server.private_files import new_archive
 
 LOGIN, LOGIN_FAILED, LOGOUT = "login", "login.failed", "logout"
 TOKEN_CREATE, TOKEN_REVOKE, TOKEN_SWEEP = "api_token.create", "api_token.revoke", "api_token.auto_revoke"

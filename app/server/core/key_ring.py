@@ -22,7 +22,7 @@ from joserfc.jwk import OctKey
 
 from app.domain.errors import AlreadyExists, Failed, NotFound, UsageError
 from app.domain.json_text import read_json
-from app.server import log, secret_files
+from app.server import log, private_files
 
 FILE_NAME = "signing-keys.json"
 KEY_BITS = 256
@@ -259,7 +259,7 @@ def _draft(path: Path, text: str) -> Path:
 def read_ring(path: Path) -> KeyRing:
     """The ring in a file. Raises Failed when it cannot be read, is readable by others or is damaged."""
     try:
-        content: dict[str, Any] = read_json(secret_files.read(path, "the signing keys"))
+        content: dict[str, Any] = read_json(private_files.read_secret_file(path, "the signing keys"))
         keys = tuple(OctKey.import_key(entry) for entry in content["keys"])
         id = str(content.get("id", ""))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -17,7 +17,6 @@ from app.domain.errors import BadReply, Failed, PermissionDenied, RateLimited, S
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.server import log
-from app.server.addresses import counted_network
 from app.server.clock import Clock
 from app.server.core import audit
 from app.server.core.memberships import MEMBERSHIP_SET
@@ -28,6 +27,7 @@ from app.server.core.token_signing import TokenSigner
 from app.server.persistence.engine import Database
 from app.server.persistence.models import ExternalIdentity, Organization, PendingSignIn, User
 from app.server.provider_settings import Join, ProviderSettings
+from app.server.request_headers import counted_network
 
 MAX_SUBJECT, MAX_EMAIL, MAX_NAME = 255, 320, 200
 PENDING_LIFE = timedelta(minutes=10)

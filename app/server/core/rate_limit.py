@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import RateLimited
-from app.server.addresses import counted_network
 from app.server.persistence.models import LoginAttempt
+from app.server.request_headers import counted_network
 
 WINDOW = timedelta(minutes=15)
 MAX_PER_ACCOUNT = 10

@@ -9,7 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.domain.errors import Unreachable
 from app.server import log
-from app.server.error_report import database_code
+from app.server.log import database_code
 
 # Seconds after which a client may as well try again.
 RETRY_AFTER = 5

@@ -22,14 +22,12 @@ from app.domain.errors import InvalidInput, PermissionDenied, Unreachable
 from app.domain.secret import Secret
 from app.domain.text import clean
 from app.server import deadline, log
-from app.server.addresses import Network, client_address
-from app.server.bearer import bearer_in
 from app.server.core.authentication import Authentication
 from app.server.core.principals import DENIED, Principal
 from app.server.core.trusted_issuers import JobVerifier, is_foreign
 from app.server.deadline import Deadline, DeadlineExceeded
-from app.server.executor import FairExecutor
-from app.server.limits import Busy
+from app.server.limits import Busy, FairExecutor
+from app.server.request_headers import Network, client_address, read_bearer
 from app.server.rpc.errors import Unserved, abort, status_of
 
 PREFIX = "/controlplane.v1."
@@ -200,7 +198,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
             self._streams.discard(limit)
 
     async def _authenticate(self, method: str, metadata: dict[str, str], context: Any) -> _Caller:
-        bearer = bearer_in(metadata.get("authorization", ""))
+        bearer = read_bearer(metadata.get("authorization", ""))
         organization = "" if method in WITHOUT_ORGANIZATION else metadata.get(ORGANIZATION_KEY, "")
         address = self._address(context)
         key = hashlib.sha256((bearer or address).encode("utf-8", "replace")).hexdigest()

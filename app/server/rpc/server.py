@@ -28,9 +28,9 @@ from app.proto.controlplane.v1 import (
     user_pb2,
     user_pb2_grpc,
 )
-from app.server import descriptors
+from app.server import limits
 from app.server.core.services import Services
-from app.server.executor import FairExecutor
+from app.server.limits import FairExecutor
 from app.server.rpc.interceptor import Interceptor
 from app.server.rpc.servicers import (
     APITokenService,
@@ -117,7 +117,7 @@ class RpcServer:
         self._interceptor = Interceptor(
             services.authentication, services.job_verifier, executor, settings.trusted_proxies
         )
-        most = min(settings.share(MAX_CONNECTIONS), descriptors.half())
+        most = min(settings.share(MAX_CONNECTIONS), limits.half_of_descriptors())
         here = (
             ("grpc.max_allowed_incoming_connections", most),
             ("grpc.so_reuseport", int(settings.workers > 1)),

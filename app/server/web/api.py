@@ -8,9 +8,9 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from app.domain.errors import InvalidInput, LoopinError, NotSignedIn, PermissionDenied
-from app.server.bearer import bearer_in, challenge
 from app.server.core.gumloop import Bearer, Caller, Named
 from app.server.core.services import Services
+from app.server.request_headers import bearer_challenge, read_bearer
 from app.server.web.errors import INTERNAL, answer_errors
 
 PREFIX = "/api/"
@@ -67,7 +67,7 @@ def no_such_call(error: HTTPException) -> ResponseReturnValue:
 
 def _bearer() -> Bearer:
     user_id = request.headers.get("x-auth-key", "").strip()
-    return Bearer(bearer_in(request.headers.get("Authorization", "")), user_id)
+    return Bearer(read_bearer(request.headers.get("Authorization", "")), user_id)
 
 
 def _items(found: Sequence[Named]) -> list[dict[str, str]]:
@@ -92,6 +92,6 @@ def _answer_errors(routes: Blueprint) -> None:
             (500, "internal_error", "api_error"),
         )
         sent = request.headers.get("Authorization", "")
-        headers = {"WWW-Authenticate": challenge(sent)} if status == 401 else {}
+        headers = {"WWW-Authenticate": bearer_challenge(sent)} if status == 401 else {}
         param = "team_id" if status == 400 else None
         return _error(code, error.message, kind, param), status, headers

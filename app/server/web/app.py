@@ -18,9 +18,9 @@ from app.server.persistence.errors import RETRY_AFTER, NoDatabase
 from app.server.web import account, api, auth, errors, headers, oauth, oauth_pages, openapi, pages
 from app.server.web import federated as federation
 from app.server.web import sign_in_provider_pages as sso
+from app.server.web.asgi import MAX_BODY
 from app.server.web.oauth_server import OAuthServer
 from app.server.web.pages import problem_page
-from app.server.web.request_checks import MAX_BODY
 
 FORM_LIFE = 3600
 _SECRETS_FOR = "flask session"
@@ -81,7 +81,7 @@ def make_app(parts: Services, public_url: str, grpc: str = "") -> Flask:
     app.session_interface = _Sessions(secrets)
     headers.install(app, https)
     # The path alone: a query may hold what only its sender should know.
-    app.before_request(lambda: log.event("http.arrived", logging.DEBUG, path=log.shown_path(request.path)))
+    app.before_request(lambda: log.event("http.arrived", logging.DEBUG, path=log.redact_path(request.path)))
     _add_routes(app, parts, Directions(public_url, grpc))
     sso.install(app, parts, public_url)
     _answer_errors(app)

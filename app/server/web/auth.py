@@ -7,9 +7,9 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from app.domain.errors import InvalidInput, NotSignedIn, RateLimited
-from app.server.bearer import bearer_in, challenge
 from app.server.core.services import Services
 from app.server.core.sessions import NewSession
+from app.server.request_headers import bearer_challenge, read_bearer
 from app.server.web import callbacks
 from app.server.web.browser_session import Visitor
 from app.server.web.callbacks import Callback
@@ -45,10 +45,10 @@ def make_logout(parts: Services) -> Blueprint:
             return problem("invalid", 'send {"everywhere": true} or {"everywhere": false}', 400)
         authorization = request.headers.get("Authorization", "")
         try:
-            ended = parts.sessions.sign_out(bearer_in(authorization), everywhere, visitor.address)
+            ended = parts.sessions.sign_out(read_bearer(authorization), everywhere, visitor.address)
         except NotSignedIn as error:
             answer = problem("unauthenticated", error.message, 401)
-            return *answer, {"WWW-Authenticate": challenge(authorization)}
+            return *answer, {"WWW-Authenticate": bearer_challenge(authorization)}
         return {"sessions": ended.sessions, "programs": ended.grants} if everywhere else ("", 204)
 
     answer_errors(routes)

@@ -5,10 +5,10 @@ from datetime import timedelta
 from flask import request, session
 
 from app.domain.errors import SessionEnded
-from app.server.addresses import client_address
 from app.server.core.principals import SignedInBrowser
 from app.server.core.services import Services
 from app.server.core.sessions import NewSession, account_of
+from app.server.request_headers import client_address
 from app.server.web.device_cookies import DeviceCookies
 
 _KEY = "browser"

@@ -5,9 +5,9 @@ from flask.typing import ResponseReturnValue
 
 from app.domain.errors import TokenRejected, Unreachable
 from app.domain.secret import Secret
-from app.server.bearer import bearer_in, challenge, same
 from app.server.core.trusted_issuers import JobVerifier
 from app.server.persistence.errors import NoDatabase
+from app.server.request_headers import bearer_challenge, equal_secrets, read_bearer
 from app.server.web.errors import answer_errors, json_object, problem
 
 PATH = "/federated/verify"
@@ -23,9 +23,9 @@ def make_blueprint(verify: JobVerifier, secret: str) -> Blueprint:
         if not secret:
             return problem("not_found", "this server verifies no federated tokens for others", 404)
         authorization = request.headers.get("Authorization", "")
-        if not same(bearer_in(authorization), secret):
+        if not equal_secrets(read_bearer(authorization), secret):
             answer = problem("unauthenticated", "the federation secret is missing or wrong", 401)
-            return *answer, {"WWW-Authenticate": challenge(authorization)}
+            return *answer, {"WWW-Authenticate": bearer_challenge(authorization)}
         body = json_object() or {}
         token, organization = body.get("token"), body.get("org_name", "")
         if not isinstance(token, str) or not isinstance(organization, str) or len(organization) > MAX_NAME:

@@ -8,9 +8,9 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from app.server import log
-from app.server.bearer import challenge
 from app.server.core import grants
 from app.server.core.services import Services
+from app.server.request_headers import bearer_challenge
 from app.server.web.browser_session import Visitor
 from app.server.web.errors import INTERNAL, UNAVAILABLE, answer_errors
 from app.server.web.oauth_server import OAuthServer
@@ -84,7 +84,7 @@ def _check_form(needed: str) -> None:
 def _challenge(answer: Response) -> Response:
     # Authlib names an error where no token was sent, too.
     if answer.status_code == 401 and answer.headers.get("WWW-Authenticate", "").lower().startswith("bearer"):
-        answer.headers["WWW-Authenticate"] = challenge(request.headers.get("Authorization", ""))
+        answer.headers["WWW-Authenticate"] = bearer_challenge(request.headers.get("Authorization", ""))
     return answer
 
 

@@ -20,12 +20,11 @@ from app.server.core.passwords import Passwords
 from app.server.core.services import Services
 from app.server.core.sessions import Sessions
 from app.server.deadline import Deadline
-from app.server.executor import MAX_OF_ONE, SHARE
-from app.server.limits import Busy
+from app.server.limits import MAX_OF_ONE, SHARE, Busy
 from app.server.persistence.errors import NoDatabase, TooManyWriters
 from app.server.persistence.models import LoginAttempt, User
 from app.server.rpc.server import WORKERS
-from app.server.web.server import WORKERS as HTTP_WORKERS
+from app.server.web.asgi import WORKERS as HTTP_WORKERS
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server.test_in_flight import services as services
 from tests.integration.server.test_life import nobody_writes, wait_for

@@ -24,7 +24,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from app.proto.controlplane.v1 import api_token_pb2 as pb
 from app.proto.controlplane.v1.shared_pb2 import IdentityReference
-from app.server.executor import SHARE
+from app.server.limits import SHARE
 from app.server.settings import ServerSettings
 from tests.integration.server.callers import Caller, refusal
 from tests.support.databases import ON_BOTH, ago

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2
 from sqlalchemy.exc import IntegrityError
 
 from app.proto.controlplane.v1 import context_pb2
-from app.server.error_report import report
+from app.server.log import describe_exception
 from app.server.persistence.engine import Database
 from tests.integration.server.callers import TIMEOUT, Caller
 from tests.support import databases
@@ -113,7 +113,7 @@ def test_a_constraint_that_refuses_is_named_and_its_values_are_not(
     with pytest.raises(IntegrityError) as found, database.write() as session:
         session.connection().exec_driver_sql(copy.format("0" * 32))
     database.close()
-    told = report(found.value)
+    told = describe_exception(found.value)
     assert told["error"] == "sqlalchemy.exc.IntegrityError"
     wanted = {
         "sqlite": {"sqlite_error": "SQLITE_CONSTRAINT_UNIQUE", "constraint": "UNIQUE: organizations.name"},

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from app.domain.errors import RateLimited
-from app.server.addresses import counted_network
 from app.server.clock import utc_now
 from app.server.core import rate_limit
 from app.server.core.rate_limit import MAX_PER_NETWORK, Attempt
+from app.server.request_headers import counted_network
 from tests.integration.server.callers import Caller, refusal
 from tests.integration.server.conftest import Cast, client_of
 from tests.integration.server.test_tokens import claims_of

@@ -11,8 +11,8 @@ from flask import Flask
 from app.server.core.services import build_services
 from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings
-from app.server.web import health
 from app.server.web.app import make_app
+from app.server.web.asgi import HEALTH_PATHS
 
 URL = "http://127.0.0.1:1"
 
@@ -47,7 +47,7 @@ def test_every_route_is_described_and_nothing_else(app: Flask, document: dict[st
         if rule.endpoint not in LEFT_OUT and method not in {"HEAD", "OPTIONS"}
     }
     described = {(path, method) for path, item in document["paths"].items() for method in item}
-    assert described == routes | {(path, "get") for path in health.PATHS}
+    assert described == routes | {(path, "get") for path in HEALTH_PATHS}
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

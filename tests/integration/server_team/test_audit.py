@@ -299,7 +299,7 @@ def test_a_disk_that_is_full_deletes_nothing_and_leaves_no_file(
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("app.server.archive_file.os.fsync", full)
+    monkeypatch.setattr("app.server.private_files.os.fsync", full)
     with pytest.raises(Failed, match="No space left on device"):
         prune(database, tmp_path / "archive")
     assert list(tmp_path.glob("*archive*")) == []
@@ -324,7 +324,7 @@ def test_the_file_is_synced_before_anything_is_deleted(
         seen.append(("delete", len(lines(file))))
         delete(self, *given)
 
-    monkeypatch.setattr("app.server.archive_file.os.fsync", synced)
+    monkeypatch.setattr("app.server.private_files.os.fsync", synced)
     monkeypatch.setattr(AuditTrail, "_delete_events", deleted)
     prune(database, file)
     # The file, its folder, then the events.

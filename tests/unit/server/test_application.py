@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from app.server import log
-from app.server.executor import MAX_OF_ONE, SHARE
+from app.server.limits import MAX_OF_ONE, SHARE
 from app.server.web import asgi
-from app.server.web.connections import Connections
-from app.server.web.request_checks import MAX_BODY, MAX_FIELDS, MAX_HEADER, MAX_LINE
+from app.server.web.asgi import MAX_BODY, MAX_FIELDS, MAX_LINE
+from app.server.web.server import MAX_HEADER, Connections
 from tests.support.http_application import Headers, HttpApplication, scope_of
 
 if TYPE_CHECKING:

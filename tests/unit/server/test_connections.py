@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from app.server.web.connections import Connection, Connections, Listener
+from app.server.web.server import Connection, Connections, Listener
 
 
 class FakeClock:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from app.server import error_report, log, unexpected
+from app.server import log
 from app.server.settings import parse_networks
 from tests.support.http_application import HttpApplication
 from tests.support.process_state import isolated
@@ -34,12 +34,8 @@ def logged(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Logged]:
             log.configure("info", form)
         return lambda: stream.getvalue().splitlines()
 
-    before = log.logger.handlers[:], log.logger.level, log.logger.propagate
     with isolated({}, tmp_path):
         yield begin
-    # One logger for the whole process: other tests read it, too.
-    log.logger.handlers[:], level, log.logger.propagate = before
-    log.logger.setLevel(level)
 
 
 @pytest.fixture
@@ -87,10 +83,10 @@ def test_an_exception_is_told_by_types_and_causes_and_never_by_its_text(lines: L
 
 def test_the_places_are_ours_with_file_and_line(monkeypatch: pytest.MonkeyPatch) -> None:
     here = Path(__file__)
-    assert error_report.report(failed())["at"] == [], "this file is no part of the program"
-    monkeypatch.setattr(error_report, "_ROOT", here.parents[1])
-    monkeypatch.setattr(error_report, "_PROGRAM", here.parent)
-    places = error_report.report(failed())["at"]
+    assert log.describe_exception(failed())["at"] == [], "this file is no part of the program"
+    monkeypatch.setattr(log, "_ROOT", here.parents[1])
+    monkeypatch.setattr(log, "_PROGRAM", here.parent)
+    places = log.describe_exception(failed())["at"]
     number = broken.__code__.co_firstlineno
     assert isinstance(places, list)
     # The innermost of the cause comes first.
@@ -105,13 +101,13 @@ def test_a_very_deep_exception_has_the_innermost_places(monkeypatch: pytest.Monk
             raise RuntimeError
         deep(count - 1)
 
-    monkeypatch.setattr(error_report, "_PROGRAM", Path(__file__).parent)
-    monkeypatch.setattr(error_report, "_ROOT", Path(__file__).parent)
-    monkeypatch.setattr(error_report, "_MOST_FRAMES", 2)
+    monkeypatch.setattr(log, "_PROGRAM", Path(__file__).parent)
+    monkeypatch.setattr(log, "_ROOT", Path(__file__).parent)
+    monkeypatch.setattr(log, "_MAX_FRAMES", 2)
     with pytest.raises(RuntimeError) as found:
         deep(50)
     number = deep.__code__.co_firstlineno
-    assert error_report.report(found.value)["at"] == [
+    assert log.describe_exception(found.value)["at"] == [
         f"test_log.py:{number + 2} deep",
         f"test_log.py:{number + 3} deep",
     ]
@@ -169,11 +165,11 @@ async def test_a_request_that_breaks_the_application_has_a_line_too(lines: Lines
     ],
 )
 def test_a_path_in_the_log_is_short_and_has_no_token_in_it(path: str, shown: str) -> None:
-    assert log.shown_path(path) == shown
+    assert log.redact_path(path) == shown
 
 
 def test_what_a_library_logs_is_told_without_its_words(lines: Lines) -> None:
-    unexpected.catch()
+    log.capture_library_errors()
     library = logging.getLogger("some.library")
     library.error("could not use %s", SECRET, exc_info=failed())
     library.warning(SECRET)
@@ -196,7 +192,7 @@ def test_a_thread_that_ends_by_an_exception_is_told_without_its_text(
     lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    unexpected.catch()
+    log.capture_library_errors()
     thread = threading.Thread(target=broken, args=(SECRET,), name="worker")
     thread.start()
     thread.join()

@@ -15,10 +15,10 @@ import pytest
 
 from app.domain.errors import NotFound, NotSignedIn
 from app.server import deadline, log
-from app.server.addresses import Network
 from app.server.core.principals import Principal
 from app.server.deadline import DeadlineExceeded
-from app.server.executor import FairExecutor
+from app.server.limits import FairExecutor
+from app.server.request_headers import Network
 from app.server.rpc.interceptor import Interceptor
 
 PATIENCE = 30.0

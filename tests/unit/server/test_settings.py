@@ -14,10 +14,10 @@ from joserfc.jwk import OctKey
 
 from app.domain.errors import Failed, NotSignedIn, SessionEnded, UsageError
 from app.domain.loopback import is_loopback_host
-from app.server.addresses import client_address, counted_network
 from app.server.core import key_ring
 from app.server.core.key_ring import KeyRing, load_or_create, new_key
 from app.server.core.token_signing import PERSON_AUDIENCE, TOKEN_AUDIENCE, APITokenClaims, TokenSigner
+from app.server.request_headers import client_address, counted_network
 from app.server.rpc.interceptor import address_of
 from app.server.settings import ServerSettings, parse_networks
 
