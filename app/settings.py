@@ -160,21 +160,21 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
     UsageError naming the setting that cannot be read, and where it was given.
     """
     environ = os.environ if environ is None else environ
-    given = {name: value for name, value in (flags or {}).items() if value is not None}
-    config_dir = _folder("config_dir", "config", given, environ)
+    flag_values = {name: value for name, value in (flags or {}).items() if value is not None}
+    config_dir = _folder("config_dir", "config", flag_values, environ)
     file = _read_file(config_dir / "config.toml")
-    vendor = _vendor_file(given)
-    values = {name: _first(name, given, environ, file, vendor) for name in TABLE}
+    vendor = _vendor_file(flag_values)
+    values = {name: _first(name, flag_values, environ, file, vendor) for name in TABLE}
     everything = _boolean("read_only", values)
     by = values["read_only"].source.removeprefix("read_only in ") if everything else ""
     return Settings(
         config_dir=config_dir,
-        state_dir=_folder("state_dir", "state", given, environ),
+        state_dir=_folder("state_dir", "state", flag_values, environ),
         theme=_text("theme", values),
         near_days=_integer("near_days", values, most=10 * YEAR),
         keychain_timeout=float(_integer("keychain_timeout", values, most=HOUR)),
         request_timeout=float(_integer("request_timeout", values, most=HOUR)),
-        chainloop=_chainloop(values, given, ReadOnlyMode(everything, _read_only(file), by)),
+        chainloop=_chainloop(values, flag_values, ReadOnlyMode(everything, _read_only(file), by)),
         # 0 is the default, as for the vendor's command.
         chainloop_max_recv=_integer("chainloop_max_recv", values, least=0, most=LARGEST_ANSWER)
         or int(TABLE["chainloop_max_recv"].default),
@@ -191,12 +191,12 @@ def _read_only(file: Mapping[str, Any]) -> frozenset[str]:
     profiles = value_at(file, "chainloop.profiles")
     if not isinstance(profiles, Mapping):
         return frozenset()
-    given = {str(name): value_at(facts, "read_only") for name, facts in profiles.items()}
-    for name, value in given.items():
+    read_only = {str(name): value_at(facts, "read_only") for name, facts in profiles.items()}
+    for name, value in read_only.items():
         if not isinstance(value, bool | None):
             where = f"[chainloop.profiles.{name}] read_only"
             raise UsageError(f"{where} is {value!r}", hint="use true or false")
-    return frozenset(name for name, value in given.items() if value)
+    return frozenset(name for name, value in read_only.items() if value)
 
 
 def _unknown_keys(file: Mapping[str, Any]) -> tuple[str, ...]:
@@ -252,7 +252,7 @@ def _gumloop(values: Mapping[str, Value], read_only: ReadOnlyMode) -> GumloopTar
 
 
 def _chainloop(
-    values: Mapping[str, Value], given: Mapping[str, str], read_only: ReadOnlyMode
+    values: Mapping[str, Value], flag_values: Mapping[str, str], read_only: ReadOnlyMode
 ) -> ChainloopTarget:
     insecure, ca = _boolean("chainloop_insecure", values), _authority(values["chainloop_ca"])
     address = inputs.read_address(*values["chainloop_address"])
@@ -264,7 +264,7 @@ def _chainloop(
         endpoint=replace(default, address=address.text) if address else None,
         profile=inputs.read_profile(*values["chainloop_profile"]),
         organization=_text("chainloop_organization", values),
-        flag=inputs.read_secret(given.get("chainloop_flag_token", ""), "--token"),
+        flag=inputs.read_secret(flag_values.get("chainloop_flag_token", ""), "--token"),
         environment=inputs.read_secret(*values["chainloop_token"]),
         read_only=read_only,
         organization_source=values["chainloop_organization"].source,
@@ -295,15 +295,15 @@ def _text(name: str, values: Mapping[str, Value]) -> str:
     return inputs.read_text(*values[name])
 
 
-def _folder(name: str, kind: str, given: Mapping[str, str], environ: Mapping[str, str]) -> Path:
-    return inputs.read_path(*_first(name, given, environ, {})) or _platform_dir(kind)
+def _folder(name: str, kind: str, flag_values: Mapping[str, str], environ: Mapping[str, str]) -> Path:
+    return inputs.read_path(*_first(name, flag_values, environ, {})) or _platform_dir(kind)
 
 
-def _vendor_file(given: Mapping[str, str]) -> Mapping[str, Value]:
+def _vendor_file(flag_values: Mapping[str, str]) -> Mapping[str, Value]:
     """The settings in the file that --config names; an empty value counts as not set. Raise UsageError."""
-    if "chainloop_config" not in given:
+    if "chainloop_config" not in flag_values:
         return {}
-    path = inputs.read_path(given["chainloop_config"], "--config")
+    path = inputs.read_path(flag_values["chainloop_config"], "--config")
     if path is None:
         raise UsageError("--config is empty", hint="give the path of a file, or leave it out")
     name = clean(str(path), 200)
@@ -369,17 +369,17 @@ def _as_text(value: Any) -> str:
 
 def _first(
     name: str,
-    given: Mapping[str, str],
+    flag_values: Mapping[str, str],
     environ: Mapping[str, str],
     file: Mapping[str, Any],
     vendor: Mapping[str, Value] = MappingProxyType({}),
 ) -> Value:
     row = TABLE[name]
-    if name in given:
+    if name in flag_values:
         flag = FLAGS.get(name, name)
-        if not inputs.read_text(given[name], flag):
+        if not inputs.read_text(flag_values[name], flag):
             raise UsageError(f"{flag} is empty", hint="give a value, or leave it out")
-        return Value(given[name], flag)
+        return Value(flag_values[name], flag)
     # An empty variable counts as unset, as in the vendors' own programs.
     if row.variable and inputs.read_text(value := environ.get(row.variable, ""), row.variable):
         return Value(value, row.variable)

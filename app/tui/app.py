@@ -21,7 +21,7 @@ from app.tui.commands.bindings import bindings_for, keymap
 from app.tui.commands.command import Room
 from app.tui.commands.global_commands import MODES
 from app.tui.commands.palette import LoopinCommands
-from app.tui.screen_factory import DemoServer, Rooms
+from app.tui.screen_factory import DemoServer, ScreenFactory
 from app.tui.screens.account_state import DemoLogin, Frame, Presence
 from app.tui.screens.accounts.screen import AccountsScreen
 from app.tui.screens.base_screen import RoomScreen, SessionOver, Trouble
@@ -108,9 +108,9 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         )
         self._take_theme(container.settings.theme)
         self.set_keymap(keys)
-        self._rooms = Rooms(self, container, self.frame, demo)
+        self._screens = ScreenFactory(container, self.frame, demo)
         self._watch = SessionWatch(self, self.frame)
-        for mode, make in zip(MODES, self._rooms.modes(), strict=True):
+        for mode, make in zip(MODES, self._screens.modes(), strict=True):
             self.add_mode(mode, make)
 
     # ── start and end ──
@@ -291,7 +291,7 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
 
     def action_sign_in(self) -> None:
         """Sign in above whatever is open, and come back to it."""
-        self.push_screen(self._rooms.login(self._watch.due()), self._signed_in)
+        self.push_screen(self._screens.login(self._watch.due()), self._signed_in)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """One sign-in at a time; above a dialog only one that cannot go on without it."""

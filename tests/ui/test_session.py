@@ -144,7 +144,7 @@ async def test_of_two_sessions_that_ended_the_one_told_last_is_signed_in_first()
 
 def test_what_an_adapter_raises_says_whose_session_ended() -> None:
     answer = httpx.Response(401, request=httpx.Request("GET", "https://gumloop.example/api/v1/models"))
-    gumloop = gumloop_errors.explain(answer)
+    gumloop = gumloop_errors.translate_error(answer)
     assert isinstance(gumloop, SessionEnded)
     assert gumloop.provider is Provider.GUMLOOP
     plane = Endpoint(Provider.CHAINLOOP, "plane.example:443")

@@ -258,7 +258,7 @@ class ChainloopClient:
         """APITokenService.List: all in one answer, oldest first."""
         request = mapping.list_request(status, scope, project)
         try:
-            return await mapping.listed(await self._call(self._connection.list_undecoded, request))
+            return await mapping.read_token_list(await self._call(self._connection.list_undecoded, request))
         except DecodeError:
             raise self._unreadable() from None
 

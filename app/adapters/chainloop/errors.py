@@ -1,4 +1,4 @@
-"""Between gRPC's status codes and our errors, in words that a person understands."""
+"""gRPC status codes and error details, as errors of the domain."""
 
 import re
 from collections.abc import Callable
@@ -79,11 +79,11 @@ def translate_error(
 
     `lost` replaces the hint where the call may have worked although no answer came.
     """
-    code, reason, text = _told(error)
+    code, reason, text = _read_status(error)
     if code in {grpc.StatusCode.UNKNOWN, grpc.StatusCode.UNAUTHENTICATED} and _GONE.search(text):
         return APITokenGone(text, hint=_SIGN_IN, provider=Provider.CHAINLOOP)
-    if (found := _organization(code, reason, text)) is not None:
-        return found
+    if (lost_organization := _organization(code, reason, text)) is not None:
+        return lost_organization
     if (make := _REFUSALS.get(code)) is not None:
         return make(text)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -94,7 +94,7 @@ def translate_error(
     return failure
 
 
-def _told(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str, str]:
+def _read_status(error: grpc.aio.AioRpcError) -> tuple[grpc.StatusCode, str, str]:
     """The code of a refusal, its reason, empty for none, and its sentence, cleaned."""
     code, reason, text = error.code(), _reason_in(error), error.details() or ""
     if (printed := _ENVELOPE.fullmatch(text)) is not None:
@@ -189,9 +189,10 @@ def _unavailable(text: str, endpoint: Endpoint) -> LoopinError:
         return _not_grpc(text, endpoint)
     if "resolv" in text:
         return Unreachable(
-            f"the name of {address} cannot be found", hint="an address is host:port; check it and the network"
+            f"the name of {address} cannot be found",
+            hint="an address is host:port; check it and the network",
         )
-    # Nobody has said 443 who left the port out.
+    # Nobody has given 443 who left the port out.
     port = "" if not address.endswith(f":{TLS_PORT}") else f", and its port: without one it is {TLS_PORT}"
     if "refused" in text:
         return Unreachable(
@@ -203,9 +204,9 @@ def _unavailable(text: str, endpoint: Endpoint) -> LoopinError:
         )
     if any(mark in text for mark in _BROKEN_OFF):
         return _broken_off(text, endpoint)
-    said = _LAST_ERROR.sub("", text)
+    reason_text = _LAST_ERROR.sub("", text)
     return Unreachable(
-        f"{address} is not available{f': {said}' if said else ''}", hint="try again in a moment"
+        f"{address} is not available{f': {reason_text}' if reason_text else ''}", hint="try again in a moment"
     )
 
 

@@ -1,4 +1,4 @@
-"""Between the control plane's messages and our values."""
+"""Protobuf messages of the control plane, as values of the domain and back."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -188,30 +188,30 @@ def _reference(project: str) -> shared_pb2.IdentityReference | None:
     return shared_pb2.IdentityReference(name=project) if project else None
 
 
-async def listed(answer: bytes) -> Sequence[APIToken]:
+async def read_token_list(answer: bytes) -> Sequence[APIToken]:
     """Decode and map a List in slices: 100,000 tokens take a second.
 
     Raise DecodeError, or BadReply for more tokens than such an answer can hold.
     """
     mapped: list[APIToken] = []
-    kept: dict[Any, Any] = {}
+    known: dict[Any, Any] = {}
 
-    def same(value: T) -> T:
-        # What many tokens have in common is told with every one of them: one of each will do.
-        found: T = kept.setdefault(value, value)
-        return found
+    def intern(value: T) -> T:
+        # What many tokens have in common comes with each of them: one copy is enough.
+        first: T = known.setdefault(value, value)
+        return first
 
     with calm(len(answer) // LEAST):
-        for piece in pieces(answer, SLICE):
+        for piece in split_message(answer, SLICE):
             items = api_token_pb2.APITokenServiceListResponse.FromString(piece).result
-            mapped.extend(token(item, same) for item in items)
+            mapped.extend(token(item, intern) for item in items)
             if len(mapped) > FEW and len(mapped) * THINNEST > len(answer):
                 raise BadReply("the list is full of tokens that are none", hint="check the address")
             await asyncio.sleep(0)
     return tuple(mapped)
 
 
-def pieces(message: bytes, size: int) -> Iterator[bytes]:
+def split_message(message: bytes, size: int) -> Iterator[bytes]:
     """Cut an encoded message after every `size` of its fields.
 
     Each piece is a message, and together they are the whole one (protobuf encoding, "Last One Wins": the

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from app.adapters.gumloop.errors import explain, not_the_api
+from app.adapters.gumloop.errors import translate_error, unexpected_body
 from app.adapters.http.header_values import header_value
 from app.adapters.http.retry import retry_read
 from app.adapters.http.transport import Transport
@@ -62,7 +62,7 @@ class GumloopClient:
         """GET models: a 2xx that looks like the list of models."""
         body, response = await self._get("models")
         if not isinstance(body.get("model_groups"), list):
-            raise not_the_api(response)
+            raise unexpected_body(response)
 
     async def teams(self) -> Sequence[Team]:
         """GET teams."""
@@ -72,11 +72,11 @@ class GumloopClient:
         """GET organizations: their names."""
         return tuple(str(row.get("name") or row["id"]) for row in await self._rows("organizations"))
 
-    async def _rows(self, what: str) -> list[Mapping[str, Any]]:
-        body, response = await self._get(what)
-        rows = body.get(what)
+    async def _rows(self, path: str) -> list[Mapping[str, Any]]:
+        body, response = await self._get(path)
+        rows = body.get(path)
         if not isinstance(rows, list) or not all(isinstance(row, Mapping) and "id" in row for row in rows):
-            raise not_the_api(response)
+            raise unexpected_body(response)
         return rows
 
     async def _get(self, path: str) -> tuple[Mapping[str, Any], httpx.Response]:
@@ -89,13 +89,13 @@ class GumloopClient:
                 f"{self._base_url}/{path}", headers=self._headers, params=params
             )
         if not response.is_success:
-            raise explain(response, self._secrets)
+            raise translate_error(response, self._secrets)
         try:
             body = read_json(response.content)
         except ValueError:
-            raise not_the_api(response) from None
+            raise unexpected_body(response) from None
         if not isinstance(body, Mapping):
-            raise not_the_api(response)
+            raise unexpected_body(response)
         return body, response
 
 

@@ -1,4 +1,4 @@
-"""What a Gumloop server says when it says no, in each of the shapes in which it says it.
+"""Error responses of a Gumloop server, as errors of the domain.
 
 Shapes: {"error": {"code", "message", …}} · {"error": code, "message", …} · RFC 6749 §5.2
 {"error", "error_description"} · a bare text · a page of HTML · nothing.
@@ -30,40 +30,40 @@ from app.domain.json_text import read_json
 from app.domain.secret import Secret
 from app.domain.text import clean
 
-LONGEST = 300
-"""Characters of a server's own words that are passed on."""
+MAX_TEXT = 300
+"""Characters of a server's own text that are passed on."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A code for programs and words for people; either may be empty."""
+class ErrorReply:
+    """A code for programs and a text for people; either may be empty."""
 
     code: str = ""
-    words: str = ""
+    text: str = ""
 
 
-def read(response: httpx.Response, secrets: Iterable[Secret] = ()) -> Said:
+def read_error(response: httpx.Response, secrets: Iterable[Secret] = ()) -> ErrorReply:
     """Read an error body. Secrets that the server repeats are taken out."""
     try:
         body: Any = read_json(response.content)
     except ValueError:
-        return Said(words=_safe(_bare(response), secrets))
+        return ErrorReply(text=_clean(_plain_text(response), secrets))
     if not isinstance(body, Mapping):
-        return Said(words=_safe(body if isinstance(body, str) else "", secrets))
+        return ErrorReply(text=_clean(body if isinstance(body, str) else "", secrets))
     error = body.get("error")
     if isinstance(error, Mapping):
-        return Said(_safe(error.get("code"), secrets), _safe(error.get("message"), secrets))
+        return ErrorReply(_clean(error.get("code"), secrets), _clean(error.get("message"), secrets))
     words = body.get("message") or body.get("error_description") or body.get("detail")
-    return Said(_safe(error, secrets), _safe(words, secrets))
+    return ErrorReply(_clean(error, secrets), _clean(words, secrets))
 
 
-def explain(response: httpx.Response, secrets: Iterable[Secret] = ()) -> LoopinError:
-    """The error for an answer that is not a success."""
+def translate_error(response: httpx.Response, secrets: Iterable[Secret] = ()) -> LoopinError:
+    """The error for a response that is not a success."""
     host, status = response.url.netloc.decode(), response.status_code
-    said = read(response, secrets)
-    words = said.words or said.code.replace("_", " ")
+    reply = read_error(response, secrets)
+    words = reply.text or reply.code.replace("_", " ")
     message = f"{host} says: {words}" if words else f"{host} answered HTTP {status}"
-    if said.code.startswith("tier_required"):
+    if reply.code.startswith("tier_required"):
         return PermissionDenied(message, hint="the Pro plan or above is needed")
     if status == 429:
         wait = retry_after(response)
@@ -90,10 +90,10 @@ _KINDS: Mapping[int, tuple[type[LoopinError], str]] = {
 }
 
 
-def not_the_api(response: httpx.Response) -> BadReply:
-    """The error for a success whose body is not what was asked for."""
+def unexpected_body(response: httpx.Response) -> BadReply:
+    """The error for a success whose body is not that of the API."""
     host = response.url.netloc.decode()
-    what = "nothing" if not response.content else "a web page" if _is_page(response) else "something else"
+    what = "nothing" if not response.content else "a web page" if _is_html(response) else "something else"
     return BadReply(
         f"{host} answered with {what} instead of JSON", hint="check the base URL; is a proxy in between?"
     )
@@ -103,28 +103,28 @@ def retry_after(response: httpx.Response) -> float | None:
     """Seconds that the server asks to wait (RFC 9110 §10.2.3), at most a day."""
     value = response.headers.get("retry-after", "")
     try:
-        seconds = float(value) if value.isdigit() else _until(value)
+        seconds = float(value) if value.isdigit() else _seconds_until(value)
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), 86_400.0)
 
 
-def _until(date: str) -> float:
+def _seconds_until(date: str) -> float:
     moment = parsedate_to_datetime(date)
     return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
 
 
-def _bare(response: httpx.Response) -> str:
-    return "" if _is_page(response) else response.content[: 4 * LONGEST].decode("utf-8", "replace").strip()
+def _plain_text(response: httpx.Response) -> str:
+    return "" if _is_html(response) else response.content[: 4 * MAX_TEXT].decode("utf-8", "replace").strip()
 
 
-def _is_page(response: httpx.Response) -> bool:
+def _is_html(response: httpx.Response) -> bool:
     return "html" in response.headers.get("content-type", "") or response.content.lstrip()[:1] == b"<"
 
 
-def _safe(text: object, secrets: Iterable[Secret]) -> str:
+def _clean(text: object, secrets: Iterable[Secret]) -> str:
     if not isinstance(text, str):
         return ""
     for secret in secrets:
         text = text.replace(secret.reveal(), secret.hint)
-    return clean(text.strip(), LONGEST)
+    return clean(text.strip(), MAX_TEXT)

@@ -4,13 +4,13 @@ The endpoints hang under the root of the base URL: /oauth/authorize, /oauth/toke
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 
-from app.adapters.gumloop.errors import Said, explain, not_the_api, read
+from app.adapters.gumloop.errors import ErrorReply, read_error, translate_error, unexpected_body
 from app.adapters.http.retry import retry_read
 from app.adapters.http.transport import Transport
 from app.domain.credentials import Endpoint, Provider
@@ -51,9 +51,11 @@ class AuthlibGumloopOAuth:
 
     async def exchange(self, endpoint: Endpoint, request: AuthorizationRequest, code: str) -> GumloopTokens:
         """Turn the code into tokens (RFC 6749 §4.1.3)."""
-        known = (request.verifier, Secret(code))
+        secrets_sent = (request.verifier, Secret(code))
         async with self._client(endpoint) as client, self._transport.exchange(endpoint.address):
-            client.register_compliance_hook("access_token_response", lambda r: _granted(r, known, _no_code))
+            client.register_compliance_hook(
+                "access_token_response", lambda r: _check_token_response(r, secrets_sent, _code_refused)
+            )
             token = await client.fetch_token(
                 _token_url(endpoint),
                 grant_type="authorization_code",
@@ -67,7 +69,8 @@ class AuthlibGumloopOAuth:
         """Turn the refresh token into new tokens (RFC 6749 §6)."""
         async with self._client(endpoint, token={}) as client, self._transport.exchange(endpoint.address):
             client.register_compliance_hook(
-                "refresh_token_response", lambda r: _granted(r, (refresh_token,), _no_refresh)
+                "refresh_token_response",
+                lambda r: _check_token_response(r, (refresh_token,), _refresh_token_refused),
             )
             token = await client.refresh_token(_token_url(endpoint), refresh_token=refresh_token.reveal())
         tokens = _tokens(token)
@@ -80,17 +83,17 @@ class AuthlibGumloopOAuth:
         async with self._client(endpoint) as client, self._transport.exchange(endpoint.address):
             response = await client.revoke_token(url, token=token.reveal())
         if not response.is_success:
-            raise explain(response, (token,))
+            raise translate_error(response, (token,))
 
     async def discover(self, endpoint: Endpoint) -> IssuerFacts:
         """Read /.well-known/oauth-authorization-server (RFC 8414), if there is one."""
-        found = await self._optional(
+        document = await self._read_optional(
             endpoint, f"{root_of(endpoint.address)}/.well-known/oauth-authorization-server"
         )
-        issuer, userinfo = found.get("issuer"), found.get("userinfo_endpoint")
+        issuer, userinfo = document.get("issuer"), document.get("userinfo_endpoint")
         return IssuerFacts(
             issuer if isinstance(issuer, str) else "",
-            found.get("authorization_response_iss_parameter_supported") is True,
+            document.get("authorization_response_iss_parameter_supported") is True,
             userinfo if isinstance(userinfo, str) and same_origin(endpoint.address, userinfo) else "",
         )
 
@@ -110,25 +113,25 @@ class AuthlibGumloopOAuth:
         if not facts.userinfo_url:
             return ""
         bearer = {"Authorization": f"Bearer {access_token.reveal()}"}
-        found = await self._optional(endpoint, facts.userinfo_url, bearer)
-        names = (found.get(name) for name in ("email", "preferred_username", "name", "sub"))
+        document = await self._read_optional(endpoint, facts.userinfo_url, bearer)
+        names = (document.get(name) for name in ("email", "preferred_username", "name", "sub"))
         return clean(next((name for name in names if isinstance(name, str) and name), ""), 200)
 
-    async def _optional(
+    async def _read_optional(
         self, endpoint: Endpoint, url: str, headers: Mapping[str, str] | None = None
     ) -> Mapping[str, Any]:
-        async def ask() -> bytes:
+        async def read_document() -> bytes:
             async with (
                 self._short.client(endpoint.address, httpx.AsyncClient) as client,
                 self._short.exchange(endpoint.address),
             ):
                 response = await client.get(url, headers=headers)
             if not response.is_success:
-                raise explain(response)
+                raise translate_error(response)
             return response.content
 
         try:
-            body = read_json(await retry_read(ask, self._short.timeout))
+            body = read_json(await retry_read(read_document, self._short.timeout))
         except (LoopinError, ValueError, httpx.InvalidURL):
             return {}
         return body if isinstance(body, Mapping) else {}
@@ -148,37 +151,45 @@ def _token_url(endpoint: Endpoint) -> str:
     return f"{root_of(endpoint.address)}/oauth/token"
 
 
-def _granted(response: httpx.Response, known: tuple[Secret, ...], no_grant: Any) -> httpx.Response:
+def _check_token_response(
+    response: httpx.Response,
+    secrets_sent: tuple[Secret, ...],
+    invalid_grant: Callable[[ErrorReply], LoopinError],
+) -> httpx.Response:
     """Pass on a token answer that is one; Authlib would take an error page for an empty token."""
     if not response.is_success:
-        said = read(response, known)
-        raise no_grant(said) if said.code == "invalid_grant" else _refused(explain(response, known))
+        reply = read_error(response, secrets_sent)
+        raise (
+            invalid_grant(reply)
+            if reply.code == "invalid_grant"
+            else _explain_refusal(translate_error(response, secrets_sent))
+        )
     try:
         body = read_json(response.content)
     except ValueError:
-        raise not_the_api(response) from None
+        raise unexpected_body(response) from None
     host = response.url.netloc.decode()
     if not isinstance(body, Mapping) or not _is_token(body.get("access_token")):
         raise BadReply(f"{host} answered without an access token", hint="start the sign-in again")
-    if not _is_bearer(body) or not _is_life(body.get("expires_in")):
+    if not _is_bearer(body) or not _is_lifetime(body.get("expires_in")):
         raise BadReply(f"{host} answered with a token of a kind that is not known", hint="update Loopin")
     return response
 
 
-def _refused(error: LoopinError) -> LoopinError:
+def _explain_refusal(error: LoopinError) -> LoopinError:
     """A 401 of the token endpoint means the client (RFC 6749 §5.2), not the person's session."""
     if isinstance(error, SessionEnded):
         return Failed(error.message, hint="the server does not take Loopin as a client")
     return error
 
 
-def _no_code(said: Said) -> LoopinError:
-    because = f": {said.words}" if said.words else ""
+def _code_refused(reply: ErrorReply) -> LoopinError:
+    because = f": {reply.text}" if reply.text else ""
     return LoginFailed(f"the code is used up, expired or not ours{because}", hint="start the sign-in again")
 
 
-def _no_refresh(said: Said) -> LoopinError:
-    words = said.words or "the server does not know it any more"
+def _refresh_token_refused(reply: ErrorReply) -> LoopinError:
+    words = reply.text or "the server does not know it any more"
     return SessionEnded(words, hint="sign in again", provider=Provider.GUMLOOP)
 
 
@@ -191,7 +202,7 @@ def _is_bearer(body: Mapping[str, Any]) -> bool:
     return isinstance(kind, str) and kind.lower() == "bearer" and body.get("expires_at") is None
 
 
-def _is_life(value: object) -> bool:
+def _is_lifetime(value: object) -> bool:
     if value is None:
         return True
     if isinstance(value, str):

@@ -41,7 +41,7 @@ async def test_a_project_is_a_project_whatever_the_permissions_are_called() -> N
     item = api_token_pb2.APITokenItem(id="1", name="n", permissions=["web-id", "web"])
     item.scoped_entity.id, item.scoped_entity.name = "web-id", "web"
     answer = api_token_pb2.APITokenServiceListResponse(result=[item, item]).SerializeToString()
-    for token in await mapping.listed(answer):
+    for token in await mapping.read_token_list(answer):
         assert token.scope == "project/web"
         assert type(token.permissions) is tuple
 
@@ -141,7 +141,7 @@ async def test_a_hundred_thousand_tokens_let_the_loop_turn_hundreds_of_times() -
 
     beating = asyncio.create_task(heart())
     answer = api_token_pb2.APITokenServiceListResponse(result=[item] * 100_000).SerializeToString()
-    mapped = await mapping.listed(answer)
+    mapped = await mapping.read_token_list(answer)
     finished.set()
     await beating
     assert len(mapped) == 100_000
@@ -153,8 +153,8 @@ async def test_a_list_in_slices_is_the_list(monkeypatch: pytest.MonkeyPatch) -> 
     names = [f"n{number}" * (number % 40) for number in range(20)]
     items = [api_token_pb2.APITokenItem(id=str(n), name=name) for n, name in enumerate(names)]
     answer = api_token_pb2.APITokenServiceListResponse(result=items).SerializeToString()
-    assert [token.name for token in await mapping.listed(answer)] == names
-    assert await mapping.listed(b"") == ()
+    assert [token.name for token in await mapping.read_token_list(answer)] == names
+    assert await mapping.read_token_list(b"") == ()
 
 
 @pytest.mark.parametrize("cut", [1, 2, 7])
@@ -162,9 +162,9 @@ async def test_a_list_that_was_cut_short_is_not_taken_for_a_shorter_one(cut: int
     items = [api_token_pb2.APITokenItem(id="1", name="some-name")] * 5
     answer = api_token_pb2.APITokenServiceListResponse(result=items).SerializeToString()
     with pytest.raises(DecodeError):
-        await mapping.listed(answer[:-cut])
+        await mapping.read_token_list(answer[:-cut])
 
 
 @given(st.binary(max_size=200), st.integers(1, 4))
 def test_pieces_lose_nothing(message: bytes, size: int) -> None:
-    assert b"".join(mapping.pieces(message, size)) == message
+    assert b"".join(mapping.split_message(message, size)) == message
