@@ -330,15 +330,14 @@ class Container:
 
     @cached_property
     def doctor(self) -> Doctor:
-        from app.adapters.system.diagnostics import ThisMachine
-        from app.adapters.system.network_probe import NetProbe
+        from app.adapters.system.diagnostics import NetworkProbe, ThisMachine
         from app.services.doctor import Doctor
         from app.services.doctor_network import NetworkChecks
         from app.settings import TABLE
 
         folders = (self.settings.config_dir, self.settings.state_dir)
         seconds = min(self.settings.request_timeout, 10)
-        network = NetProbe(self.clock, timeout=seconds, user_agent=USER_AGENT)
+        network = NetworkProbe(self.clock, timeout=seconds, user_agent=USER_AGENT)
         return Doctor(
             ThisMachine(folders, __version__),
             self.vault,
