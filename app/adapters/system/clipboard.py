@@ -31,7 +31,7 @@ class LocalClipboard:
     async def copy(self, text: str) -> str:
         """Hand `text` over and say with what; raise Failed when nothing took it."""
         for command in tools(self._environ):
-            if await _hand_over(command, text, self._environ):
+            if await _run(command, self._environ, text) is not None:
                 return f"copied with {command[0]}"
         raise Failed(
             "no clipboard tool works here", hint="install wl-clipboard or xclip, or show it and select it"
@@ -46,9 +46,9 @@ class LocalClipboard:
         if (reader := self._reader()) is None:
             raise Failed("nothing here reads the clipboard")
         command, read = reader
-        if await _read(read, self._environ) != text:
+        if await _run(read, self._environ, read=True) != text:
             return False
-        return await _hand_over(_EMPTY.get(command[0], command), "", self._environ)
+        return await _run(_EMPTY.get(command[0], command), self._environ, "") is not None
 
     def _reader(self) -> tuple[Sequence[str], Sequence[str]] | None:
         for command in tools(self._environ):
@@ -72,45 +72,30 @@ def tools(environ: Mapping[str, str]) -> Sequence[Sequence[str]]:
     return [command for command in candidates if shutil.which(command[0], path=environ.get("PATH"))]
 
 
-async def _hand_over(command: Sequence[str], text: str, environ: Mapping[str, str]) -> bool:
-    null = asyncio.subprocess.DEVNULL
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=null,
-            stderr=null,
-            env=hardening.environment_of_children(environ),
-        )
-    except OSError:
-        return False
-    try:
-        async with asyncio.timeout(TIMEOUT):
-            await process.communicate(text.encode())
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-    return process.returncode == 0
+async def _run(
+    command: Sequence[str], environ: Mapping[str, str], text: str | None = None, *, read: bool = False
+) -> str | None:
+    """Run a tool with `text` on its standard input; return what it writes when `read`, else "".
 
-
-async def _read(command: Sequence[str], environ: Mapping[str, str]) -> str:
-    """What the clipboard holds; empty when the tool does not tell."""
+    None when it does not start, fails, or takes longer than TIMEOUT. Some tools stay behind to serve the
+    text, and would keep a pipe open: their output is not read.
+    """
     pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
-            stdin=null,
-            stdout=pipe,
+            stdin=null if text is None else pipe,
+            stdout=pipe if read else null,
             stderr=null,
             env=hardening.environment_of_children(environ),
         )
     except OSError:
-        return ""
+        return None
     try:
         async with asyncio.timeout(TIMEOUT):
-            said, _ = await process.communicate()
+            output, _ = await process.communicate(None if text is None else text.encode())
     except TimeoutError:
         process.kill()
         await process.wait()
-        return ""
-    return said.decode(errors="replace") if process.returncode == 0 else ""
+        return None
+    return (output or b"").decode(errors="replace") if process.returncode == 0 else None
