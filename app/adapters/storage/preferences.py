@@ -27,7 +27,7 @@ class ConfigFile:
         def edit(tables: _Tables, new: str) -> None:
             tables[name] = new
 
-        await asyncio.to_thread(self._edit, edit, value, f"{name} = {value!r}")
+        await asyncio.to_thread(self._edit, edit, value, f"{name} = {value!r} into it")
 
     async def all(self) -> Mapping[str, str]:
         """The saved filters: name → filter, in the order of the file."""

@@ -59,6 +59,9 @@ async def test_a_file_that_is_not_understood_is_not_touched(tmp_path: Path, text
     path.write_text(text, encoding="utf-8")
     with pytest.raises(Failed):
         await ConfigFile(path).save("web", "idle>1d")
+    with pytest.raises(Failed) as caught:
+        await ConfigFile(path).delete("web")
+    assert caught.value.hint == "write [filters] without web by hand"
     assert path.read_text(encoding="utf-8") == text
 
 
