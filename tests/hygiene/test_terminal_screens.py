@@ -14,7 +14,7 @@ from app.domain.errors import PortBusy, Refused, Unreachable
 from app.domain.organizations import Person
 from app.domain.tokens import Project
 from tests.support import app as fakes
-from tests.support import fake_plane
+from tests.support import fake_control_plane
 from tests.support.hostile import PAYLOADS, names, unsafe
 from tests.support.pages.page import Page
 from tests.support.pages.tokens import TokensPage
@@ -57,7 +57,7 @@ def box(screen: str = "tokens") -> fakes.FakeContainer:
 @pytest.fixture(autouse=True)
 def evil_person(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything that the control plane says of the person."""
-    monkeypatch.setattr(fake_plane, "ADA", Person(EVIL, EVIL, EVIL, EVIL))
+    monkeypatch.setattr(fake_control_plane, "ADA", Person(EVIL, EVIL, EVIL, EVIL))
     claims: dict[str, Any] = dict.fromkeys(("jti", "org_name", "token_name", "project_name", "iss"), EVIL)
     monkeypatch.setattr(fakes, "claims_of", lambda token: {"aud": ["user-auth.chainloop"], **claims})
 

@@ -17,7 +17,8 @@ from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.services.gumloop_accounts import GumloopFacts
 from app.settings import Settings
 from app.tui.app import LoopinApp
-from tests.support.fake_desk import (
+from tests.support.fake_control_plane import FakeControlPlane, FakeGateways
+from tests.support.fake_desktop import (
     FakeBrowser,
     FakeCallback,
     FakeClipboard,
@@ -26,7 +27,6 @@ from tests.support.fake_desk import (
     FakeVault,
 )
 from tests.support.fake_gumloop import ACCESS, REFRESH, FakeGumloop, FreeLocks
-from tests.support.fake_plane import FakeControlPlane, FakeGateways
 from tests.support.memory import (
     MemoryAccounts,
     MemoryActivity,

@@ -1,7 +1,7 @@
 """Tokens that a token created: told beside the list, and offered for revocation with it."""
 
 from tests.support import app as fakes
-from tests.support.fake_desk import FakeClock
+from tests.support.fake_desktop import FakeClock
 from tests.support.pages.create import RevealPage
 from tests.support.pages.page import SMALL
 from tests.support.pages.tokens import TokensPage

@@ -13,7 +13,7 @@ from app.domain.errors import Failed, Refused, SessionEnded
 from app.tui.app import LoopinApp
 from app.tui.screens.dialogs.help import HelpScreen
 from tests.support import app as fakes
-from tests.support.fake_desk import FakeClock
+from tests.support.fake_desktop import FakeClock
 from tests.support.pages.login import LoginPage
 from tests.support.pages.page import SMALL, Page, Question
 from tests.support.rooms import at_tokens, story

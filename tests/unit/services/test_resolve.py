@@ -23,7 +23,7 @@ from app.services.chainloop_session import ChainloopSession
 from app.services.chainloop_vault import SERVICE, ChainloopVault, StoredLogin
 from app.services.status import ChainloopStatus
 from tests.support.chainloop import endpoint_of
-from tests.support.fake_plane import loader
+from tests.support.fake_control_plane import loader
 from tests.support.job import Job
 from tests.support.memory import MemoryAccounts
 
