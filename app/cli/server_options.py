@@ -119,7 +119,7 @@ def database_flags(**place: Any) -> str:
 
 
 def default_data() -> Path:
-    """Where a server keeps its keys and database unless told otherwise."""
+    """The folder of a server's keys and database without --data."""
     from platformdirs import user_data_path
 
     return user_data_path("loopin") / "server"
@@ -150,7 +150,7 @@ def resolve_database_url(database_url: str | None, database_url_file: Path | Non
 
 @contextmanager
 def require_server_extra() -> Iterator[None]:
-    """Say what to install when the server is not; tell a database that does not answer in a sentence."""
+    """Raise UsageError when the extra `server` is not installed, and describe errors of the database."""
     if not (find_spec("flask") and find_spec("sqlalchemy")):
         raise UsageError(
             "the account server is not installed", hint="install it with: pip install 'loopin[server]'"
@@ -181,7 +181,7 @@ def _describe(error: "SQLAlchemyError") -> LoopinError:
 
 @contextmanager
 def name_database_in_hints(**place: Any) -> Iterator[None]:
-    """Complete the command that an error about the schema names, so that it is for the same database."""
+    """Add the options of the database to the command that an error about the schema names."""
     from app.server.persistence.migrate import NotMigrated
 
     try:

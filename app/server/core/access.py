@@ -1,6 +1,6 @@
-"""What opens something in a person's name: sessions, programs that they allowed, API keys.
+"""A person's access: sessions, programs that they allowed, API keys.
 
-Whoever ends something locks the person for writing first, so that nothing new begins meanwhile.
+What ends access locks the person for writing first, so that nothing new begins meanwhile.
 """
 
 from collections.abc import Callable, Sequence
@@ -89,7 +89,7 @@ class CreatedToken:
 
 @dataclass(frozen=True, slots=True)
 class OwnAccessOverview:
-    """What is open. `here` is the session of the browser that asks, None if it has just ended."""
+    """Active access. `here` is the session of the browser that asks, None if it has just ended."""
 
     here: LoginSession | None
     others: Sequence[LoginSession]
@@ -108,7 +108,7 @@ class OwnAccess:
         self._clock = clock
 
     def read_overview(self, browser: SignedInBrowser) -> OwnAccessOverview:
-        """What is open now."""
+        """Active sessions and programs, and whether there is a key."""
         user_id, now = browser.person.id, self._clock()
         with self._database.read() as session:
             sessions = read_sessions(session, user_id, now)

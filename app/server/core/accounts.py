@@ -61,7 +61,7 @@ class UserSummary:
 
 @dataclass(frozen=True, slots=True)
 class UserDetails:
-    """A person with what is open in their name.
+    """A person with their active access.
 
     Without `has_password` they sign in through the identity provider only.
     """
@@ -75,7 +75,7 @@ class UserDetails:
 
 
 class Accounts:
-    """Everybody who may sign in. Raises NotFound for an e-mail address that nobody has."""
+    """Users, as the operator manages them. Raises NotFound for an unknown e-mail address."""
 
     def __init__(self, database: Database, clock: Clock = utc_now) -> None:
         self._database = database
@@ -109,7 +109,7 @@ class Accounts:
             return _read_summaries(session, self._clock())
 
     def read_user(self, email: str) -> UserDetails:
-        """One person with what is open now; what has expired is left out."""
+        """One person with their active access; what has expired is left out."""
         with self._database.read() as session:
             user, now = find_user(session, email, lock=False), self._clock()
             [summary] = _read_summaries(session, now, user.id)
@@ -200,7 +200,7 @@ class Accounts:
 
 
 def find_user(session: Session, email: str, lock: bool = True) -> User:
-    """The person with this address, locked for writing unless told not to; raise NotFound."""
+    """The person with this address, locked for writing unless `lock` is False; raise NotFound."""
     query = select(User).where(User.email == email.strip().lower())
     user = session.scalar(with_lock(query, write=True) if lock else query)
     if user is None:

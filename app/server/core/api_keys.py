@@ -81,7 +81,7 @@ class APIKeys:
         return key
 
     def delete_key(self, browser: SignedInBrowser, team_id: UUID | None, address: str) -> None:
-        """From the next request on nobody can use it. Raises NotFound where there is none."""
+        """Delete the key of the person, or of a team. Raises NotFound where there is none."""
         self._database.transact(partial(self._replace_key, browser, team_id, address, ""))
 
     def _replace_key(

@@ -14,7 +14,7 @@ TIMEOUT, REUSE = 3.0, 1.0
 
 
 class Readiness:
-    """Asked by whoever sends requests here, such as a load balancer."""
+    """Readiness for load balancers: the database works and the server is not stopping."""
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database

@@ -91,7 +91,7 @@ def _derive(key: OctKey, purpose: str) -> bytes:
 
 
 def new_key() -> OctKey:
-    """A fresh key with an id of its own."""
+    """A random key with a random id."""
     return OctKey.generate_key(KEY_BITS, {"kid": secrets.token_hex(8), "use": "sig", "alg": "HS256"})
 
 
@@ -170,7 +170,7 @@ def load_or_create(folder: Path) -> KeyRing:
 
 
 def _create(path: Path) -> bool:
-    """Write a ring with one key; False when somebody else was first."""
+    """Write a ring with one key; False when another process was first."""
     with _write_errors(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _write_once(path, _serialize(KeyRing((new_key(),))))

@@ -95,7 +95,7 @@ def lock_membership(
 
     In the order that `principals` names. Raises NotFound for a person or an organization that is not there.
     """
-    # An organization that is not there is told first, as it is for everything else in it.
+    # A missing organization is reported first, as it is for everything else in it.
     find_organization(session, organization, lock=False)
     user = find_user(session, email)
     named = select(Organization.id).where(Organization.name == organization).scalar_subquery()
@@ -125,7 +125,7 @@ def select_oldest_as_current(session: Session, user_id: UUID) -> None:
 
 
 def has_owner(session: Session, organization_id: UUID, other_than: UUID | None = None) -> bool:
-    """Whether it has an owner who is not disabled, `other_than` somebody."""
+    """Whether it has an owner who is not disabled, other than the user `other_than`."""
     owners = select(func.count()).select_from(Membership).join(User, User.id == Membership.user_id)
     owners = owners.where(
         Membership.organization_id == organization_id,

@@ -219,7 +219,7 @@ def read_context(principal: Principal) -> tuple[User | TokenPrincipal, Membershi
 
 
 def find_organization(session: Session, name: str, lock: bool = True) -> Organization:
-    """The organization of that name, locked for writing unless told not to; raise NotFound.
+    """The organization of that name, locked for writing unless `lock` is False; raise NotFound.
 
     Locked, because two that each take one of two owners away must take turns.
     """

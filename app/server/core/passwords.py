@@ -25,7 +25,7 @@ def check_password(password: str) -> str:
 
 
 def hash_password(password: str) -> str:
-    """A new hash with a salt of its own, for commands: servers take turns, see Passwords."""
+    """A new hash with a random salt, without the limit of Passwords: for commands."""
     return PasswordHasher().hash(password)
 
 
@@ -41,7 +41,7 @@ class Passwords:
         self._decoy = self._hasher.hash(secrets.token_hex(16))
 
     def hash(self, password: str) -> str:
-        """A new hash with a salt of its own."""
+        """A new hash with a random salt."""
         with self._limit.hold():
             return self._hasher.hash(password)
 

@@ -58,7 +58,7 @@ class NoOrganization(PermissionDenied):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The resource owner of OAuth, and whoever is signed in to the server's own pages."""
+    """The resource owner of OAuth, and the person who is signed in to the server's own pages."""
 
     id: UUID
     email: str

@@ -196,7 +196,7 @@ class ProviderSignIn:
             return self._sign_in_once(identity, address, life or self._life)
 
     def record_refusal(self, email: str, reason: str, address: str) -> None:
-        """Record in the audit trail that the provider vouched for somebody whom we did not let in."""
+        """Record in the audit trail that a person whom the provider verified was refused."""
         actor = audit.Actor("person", None, clean(email, 320), address)
         with self._database.write() as session:
             event = audit.Event(audit.LOGIN_FAILED, details={"reason": clean(reason, 200)})

@@ -82,7 +82,7 @@ def mark_succeeded(session: Session, attempt: UUID) -> None:
 
 
 def mark_failed(session: Session, attempt: UUID) -> None:
-    """Nobody is called so: a write like the one for somebody who is here, so that both take as long."""
+    """The account is unknown: a write like that for a known one, so that both take as long."""
     session.execute(update(LoginAttempt).where(LoginAttempt.id == attempt).values(succeeded=False))
 
 

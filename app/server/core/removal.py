@@ -300,7 +300,7 @@ def _project_role_events(session: Session, project: Project) -> list[audit.Event
 def _token_events(
     session: Session, where: ColumnElement[bool], cause: str, now: datetime
 ) -> list[audit.Event]:
-    """One event for each that was not revoked; `expired` says when one ended by itself, before this."""
+    """One event for each that was not revoked; `expired` says when one had expired before."""
     query = (
         select(APIToken.organization_id, APIToken.id, APIToken.name, APIToken.expires_at, Project.name)
         .outerjoin(Project, Project.id == APIToken.project_id)

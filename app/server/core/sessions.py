@@ -205,7 +205,7 @@ class Sessions:
 
     @contextmanager
     def _uncounted_when_busy(self, attempt: UUID) -> Iterator[None]:
-        """Do not count the try where Busy is raised: nobody looked at the password."""
+        """Do not count the try where Busy is raised: the password was not checked."""
         try:
             yield
         except Busy:
@@ -226,7 +226,7 @@ class BrowserSessions:
         self._clock = clock
 
     def create(self, new: NewSession) -> str:
-        """Return a secret for a session that was just begun; it opens nothing if that is gone already."""
+        """Return a secret for a new session; it is invalid if that has been removed already."""
         # The JWT goes no further than here; the browser gets a secret of its own.
         secret, session_id = new_secret(_BROWSER_PREFIX), self._signer.verify_token(new.jwt).id
         with self._database.write() as session:
@@ -268,7 +268,7 @@ class BrowserSessions:
 
 
 def account_of(email: str) -> str:
-    """The account that somebody means who types this."""
+    """The account for what was typed as e-mail address."""
     return email.strip().lower()[:320]
 
 

@@ -28,7 +28,7 @@ _ADVISORY_LOCK = 4_071_989_310
 
 
 class NotMigrated(Failed):
-    """The schema is missing or of an older version; whoever knows which database adds it to the hint."""
+    """The schema is missing or of an older version; the command adds the database to the hint."""
 
 
 def migrate(engine: Engine) -> None:

@@ -73,7 +73,7 @@ _caller: ContextVar[_Caller] = ContextVar("caller")
 
 
 class Interceptor(grpc.aio.ServerInterceptor):
-    """Around every handler. Whoever is not signed in hears that first, also of what is not served."""
+    """Around every handler. UNAUTHENTICATED comes first, also for methods that are not served."""
 
     def __init__(
         self,

@@ -186,7 +186,7 @@ class OrganizationService(organization_pb2_grpc.OrganizationServiceServicer):
     async def Create(
         self, request: organization_pb2.OrganizationServiceCreateRequest, context: Context
     ) -> organization_pb2.OrganizationServiceCreateResponse:
-        """Create an organization that belongs to whoever calls."""
+        """Create an organization that belongs to the caller."""
         row = await self._run(self._organizations.create_organization, request.name)
         return organization_pb2.OrganizationServiceCreateResponse(result=messages.organization(row))
 
