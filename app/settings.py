@@ -161,32 +161,34 @@ def load(environ: Mapping[str, str] | None = None, flags: Mapping[str, str | Non
     """
     environ = os.environ if environ is None else environ
     flag_values = {name: value for name, value in (flags or {}).items() if value is not None}
-    config_dir = _folder("config_dir", "config", flag_values, environ)
+    config_dir = _read_folder("config_dir", "config", flag_values, environ)
     file = _read_file(config_dir / "config.toml")
-    vendor = _vendor_file(flag_values)
-    values = {name: _first(name, flag_values, environ, file, vendor) for name in TABLE}
+    vendor = _read_vendor_settings(flag_values)
+    values = {name: _find_value(name, flag_values, environ, file, vendor) for name in TABLE}
     everything = _boolean("read_only", values)
     by = values["read_only"].source.removeprefix("read_only in ") if everything else ""
     return Settings(
         config_dir=config_dir,
-        state_dir=_folder("state_dir", "state", flag_values, environ),
+        state_dir=_read_folder("state_dir", "state", flag_values, environ),
         theme=_text("theme", values),
         near_days=_integer("near_days", values, most=10 * YEAR),
         keychain_timeout=float(_integer("keychain_timeout", values, most=HOUR)),
         request_timeout=float(_integer("request_timeout", values, most=HOUR)),
-        chainloop=_chainloop(values, flag_values, ReadOnlyMode(everything, _read_only(file), by)),
+        chainloop=_chainloop_target(
+            values, flag_values, ReadOnlyMode(everything, _read_only_profiles(file), by)
+        ),
         # 0 is the default, as for the vendor's command.
         chainloop_max_recv=_integer("chainloop_max_recv", values, least=0, most=LARGEST_ANSWER)
         or int(TABLE["chainloop_max_recv"].default),
-        gumloop=_gumloop(values, ReadOnlyMode(everything, by=by)),
-        keys={str(k): str(v) for k, v in _section(file, "keys").items()},
+        gumloop=_gumloop_target(values, ReadOnlyMode(everything, by=by)),
+        keys={str(k): str(v) for k, v in _read_table(file, "keys").items()},
         refresh_minutes=_integer("refresh_minutes", values, least=0, most=YEAR * 24 * 60),
         redact=_boolean("redact", values),
         warnings=_unknown_keys(file),
     )
 
 
-def _read_only(file: Mapping[str, Any]) -> frozenset[str]:
+def _read_only_profiles(file: Mapping[str, Any]) -> frozenset[str]:
     """Profiles that may change nothing: `read_only = true` under [chainloop.profiles.NAME]."""
     profiles = value_at(file, "chainloop.profiles")
     if not isinstance(profiles, Mapping):
@@ -237,7 +239,7 @@ def _explain_unknown(path: tuple[str, ...]) -> str:
     return f"{name} in config.toml is no setting" + (f"; did you mean {meant[0]}?" if meant else "")
 
 
-def _gumloop(values: Mapping[str, Value], read_only: ReadOnlyMode) -> GumloopTarget:
+def _gumloop_target(values: Mapping[str, Value], read_only: ReadOnlyMode) -> GumloopTarget:
     base_url = _text("gumloop_base_url", values)
     return GumloopTarget(
         default=endpoint_of(BASE_URL),
@@ -251,13 +253,13 @@ def _gumloop(values: Mapping[str, Value], read_only: ReadOnlyMode) -> GumloopTar
     )
 
 
-def _chainloop(
+def _chainloop_target(
     values: Mapping[str, Value], flag_values: Mapping[str, str], read_only: ReadOnlyMode
 ) -> ChainloopTarget:
-    insecure, ca = _boolean("chainloop_insecure", values), _authority(values["chainloop_ca"])
+    insecure, ca = _boolean("chainloop_insecure", values), _read_authority(values["chainloop_ca"])
     address = inputs.read_address(*values["chainloop_address"])
     if address is not None and address.insecure not in {None, insecure}:
-        _disagree(values, "plain text" if address.insecure else "TLS")
+        _refuse_scheme(values, "plain text" if address.insecure else "TLS")
     default = Endpoint(Provider.CHAINLOOP, CHAINLOOP_ADDRESS, insecure, ca)
     return ChainloopTarget(
         default=default,
@@ -271,7 +273,7 @@ def _chainloop(
     )
 
 
-def _disagree(values: Mapping[str, Value], scheme: str) -> NoReturn:
+def _refuse_scheme(values: Mapping[str, Value], scheme: str) -> NoReturn:
     address, insecure = values["chainloop_address"], values["chainloop_insecure"]
     if scheme == "TLS":
         raise UsageError(
@@ -283,7 +285,7 @@ def _disagree(values: Mapping[str, Value], scheme: str) -> NoReturn:
     )
 
 
-def _authority(ca: Value) -> str:
+def _read_authority(ca: Value) -> str:
     """A path becomes absolute: it is stored with the login, and used from any folder."""
     text = inputs.read_text(*ca)
     if not text or inputs.certificate_in(text):
@@ -295,11 +297,11 @@ def _text(name: str, values: Mapping[str, Value]) -> str:
     return inputs.read_text(*values[name])
 
 
-def _folder(name: str, kind: str, flag_values: Mapping[str, str], environ: Mapping[str, str]) -> Path:
-    return inputs.read_path(*_first(name, flag_values, environ, {})) or _platform_dir(kind)
+def _read_folder(name: str, kind: str, flag_values: Mapping[str, str], environ: Mapping[str, str]) -> Path:
+    return inputs.read_path(*_find_value(name, flag_values, environ, {})) or _platform_dir(kind)
 
 
-def _vendor_file(flag_values: Mapping[str, str]) -> Mapping[str, Value]:
+def _read_vendor_settings(flag_values: Mapping[str, str]) -> Mapping[str, Value]:
     """The settings in the file that --config names; an empty value counts as not set. Raise UsageError."""
     if "chainloop_config" not in flag_values:
         return {}
@@ -367,7 +369,7 @@ def _as_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _first(
+def _find_value(
     name: str,
     flag_values: Mapping[str, str],
     environ: Mapping[str, str],
@@ -392,7 +394,7 @@ def _first(
     return Value(row.default, "")
 
 
-def _section(file: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _read_table(file: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     section = file.get(name, {})
     if not isinstance(section, Mapping):
         raise UsageError(f"[{name}] in config.toml is not a table", hint=f"write it as [{name}]")
