@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from app import __version__
-from app.domain.credentials import Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,27 +39,17 @@ if TYPE_CHECKING:
     )
     from app.domain.redact import Redactor
     from app.domain.vendor_login import VendorLogins
-    from app.services.activity import Trail
-    from app.services.ask_server import AskServer
+    from app.services.accounts import GumloopAccounts
+    from app.services.activity import ActivityLog
     from app.services.chainloop_session import ChainloopSession
-    from app.services.chainloop_sign_out import ChainloopSignOut
     from app.services.changes import Changes
-    from app.services.check_tokens import CheckTokens
-    from app.services.clipboard import CopyText
-    from app.services.descendants import FindDescendants
+    from app.services.clipboard import ClipboardService
     from app.services.doctor import Doctor
-    from app.services.export_activity import ExportActivity
-    from app.services.export_tokens import ExportTokens
-    from app.services.find_tokens import FindTokens
-    from app.services.gumloop_accounts import GumloopMemory
+    from app.services.export import ExportService
     from app.services.gumloop_refresh import GumloopRefresh
     from app.services.gumloop_session import GumloopSession
-    from app.services.gumloop_sign_out import GumloopSignOut
-    from app.services.gumloop_status import GumloopStatus
-    from app.services.gumloop_teams import ChooseTeam, ListTeams
-    from app.services.gumloop_vault import GumloopVault
-    from app.services.interrupted import InterruptedWork
-    from app.services.keyless import InspectKeyless
+    from app.services.interrupted import InterruptedChanges
+    from app.services.keyless import KeylessService
     from app.services.login.chainloop import ChainloopSaver
     from app.services.login.chainloop_browser import ChainloopBrowserLogin
     from app.services.login.chainloop_import import ChainloopImportLogin
@@ -70,27 +59,24 @@ if TYPE_CHECKING:
     from app.services.login.gumloop_key import GumloopKeyLogin
     from app.services.login.gumloop_oauth import GumloopOAuthLogin
     from app.services.login.gumloop_token import GumloopTokenLogin
-    from app.services.new_token import NewToken
-    from app.services.open_dashboard import OpenDashboard
-    from app.services.organizations import (
-        CreateOrganization,
-        DescribeOrganization,
-        ListOrganizations,
-        SwitchOrganization,
-    )
-    from app.services.preview import PreviewAutoRevoke
-    from app.services.profiles import Profiles
-    from app.services.revoke_tokens import RevokeTokens
-    from app.services.rotate_token import RotateToken
-    from app.services.run_environment import RunEnvironment
+    from app.services.organizations import OrganizationService
+    from app.services.profiles import ProfileService
+    from app.services.revocation import RevocationService
+    from app.services.rotation import RotationService
+    from app.services.run import RunEnvironment
     from app.services.saved_filters import SavedFilters
-    from app.services.status import Overview
-    from app.services.threshold import UpdateThreshold
-    from app.services.token_storage import SaveTokenAsProfile, WriteTokenFile
-    from app.services.tokens import CreateToken, ListTokens
-    from app.services.vanished import NoticeVanished
+    from app.services.sign_out import ChainloopSignOut, GumloopSignOut
+    from app.services.status import GumloopStatus, StatusService
+    from app.services.stored_logins import GumloopVault
+    from app.services.teams import TeamService
+    from app.services.threshold import ThresholdService
+    from app.services.token_creation import TokenCreationService
+    from app.services.token_storage import TokenStorage
+    from app.services.tokens import TokenService
+    from app.services.vanished import VanishedTokens
     from app.services.vendor_login import VendorCopies
     from app.settings import Settings
+
 
 T = TypeVar("T")
 USER_AGENT = f"loopin/{__version__}"
@@ -352,7 +338,7 @@ class Container:
 
     @cached_property
     def chainloop_session(self) -> ChainloopSession:
-        from app.services.chainloop_accounts import ChainloopMemory
+        from app.services.accounts import ChainloopAccounts
         from app.services.chainloop_session import ChainloopSession
 
         # The demo is nobody's CI job, even where it runs in one.
@@ -363,7 +349,7 @@ class Container:
             self.load_gateways,
             self.claims,
             ci,
-            ChainloopMemory(self.accounts),
+            ChainloopAccounts(self.accounts),
             lambda words: self.notify(words),
         )
 
@@ -375,101 +361,90 @@ class Container:
             self.settings.gumloop,
             self.load_gumloop_apis,
             self._gumloop_refresh,
-            self._gumloop_memory,
+            self._gumloop_accounts,
             self.clock,
         )
 
     @cached_property
-    def trail(self) -> Trail:
-        from app.services.activity import Trail
+    def activity_log(self) -> ActivityLog:
+        from app.services.activity import ActivityLog
 
-        return Trail(self.activity, self.clock, _is_running, lambda words: self.notify(words), self.accounts)
+        return ActivityLog(
+            self.activity, self.clock, _is_running, lambda text: self.notify(text), self.accounts
+        )
 
     @cached_property
-    def overview(self) -> Overview:
-        from app.services.status import ChainloopStatus, Overview
+    def status(self) -> StatusService:
+        from app.services.status import ChainloopStatus, StatusService
 
         chainloop = ChainloopStatus(self.chainloop_session, self.vault, self.vendor_copies)
-        return Overview(self.gumloop_status, chainloop)
+        return StatusService(self.gumloop_status, chainloop)
 
     @cached_property
-    def list_tokens(self) -> ListTokens:
-        from app.services.tokens import ListTokens
+    def tokens(self) -> TokenService:
+        from app.services.tokens import TokenService
 
-        return ListTokens(self.chainloop_session, self.clock)
-
-    @cached_property
-    def preview_auto_revoke(self) -> PreviewAutoRevoke:
-        from app.services.preview import PreviewAutoRevoke
-
-        return PreviewAutoRevoke(self.list_tokens)
-
-    @cached_property
-    def find_tokens(self) -> FindTokens:
-        from app.services.find_tokens import FindTokens
-
-        return FindTokens(self.list_tokens, timedelta(days=self.settings.near_days))
-
-    @cached_property
-    def check_tokens(self) -> CheckTokens:
-        from app.services.check_tokens import CheckTokens
-
-        return CheckTokens(self.list_tokens)
-
-    @cached_property
-    def notice_vanished(self) -> NoticeVanished:
-        from app.services.vanished import NoticeVanished
-
-        return NoticeVanished(self.known_tokens, self.list_tokens, self.trail)
-
-    @cached_property
-    def interrupted(self) -> InterruptedWork:
-        from app.services.interrupted import InterruptedWork
-
-        return InterruptedWork(self.trail, self.list_tokens)
-
-    @cached_property
-    def create_token(self) -> CreateToken:
-        from app.services.tokens import CreateToken
-
-        return CreateToken(self.chainloop_session, self.trail, self.changes, self.clock)
-
-    @cached_property
-    def new_token(self) -> NewToken:
-        from app.services.new_token import NewToken
-
-        return NewToken(self.create_token, self.revoke_tokens, self.trail, self.changes)
-
-    @cached_property
-    def revoke_tokens(self) -> RevokeTokens:
-        from app.services.revoke_tokens import RevokeTokens
-
-        return RevokeTokens(self.chainloop_session, self.trail, self.changes)
-
-    @cached_property
-    def find_descendants(self) -> FindDescendants:
-        from app.services.descendants import FindDescendants
-
-        return FindDescendants(self.list_tokens, self.trail, self.clock)
-
-    @cached_property
-    def rotate_token(self) -> RotateToken:
-        from app.services.rotate_token import RotateToken
-
-        return RotateToken(
+        return TokenService(
             self.chainloop_session,
-            self.create_token,
-            self.revoke_tokens,
-            self.trail,
+            self.activity_log,
             self.clock,
+            timedelta(days=self.settings.near_days),
+        )
+
+    @cached_property
+    def vanished_tokens(self) -> VanishedTokens:
+        from app.services.vanished import VanishedTokens
+
+        return VanishedTokens(self.known_tokens, self.tokens, self.activity_log)
+
+    @cached_property
+    def interrupted(self) -> InterruptedChanges:
+        from app.services.interrupted import InterruptedChanges
+
+        return InterruptedChanges(
+            self.activity_log,
+            self.tokens,
+            self.token_creation,
+            self.revocation,
             self.changes,
         )
 
     @cached_property
-    def save_token_as_profile(self) -> SaveTokenAsProfile:
-        from app.services.token_storage import SaveTokenAsProfile
+    def token_creation(self) -> TokenCreationService:
+        from app.services.token_creation import TokenCreationService
 
-        return SaveTokenAsProfile(self.chainloop_session, self.vault, self.accounts, self.trail)
+        return TokenCreationService(self.chainloop_session, self.activity_log, self.changes, self.clock)
+
+    @cached_property
+    def revocation(self) -> RevocationService:
+        from app.services.revocation import RevocationService
+
+        return RevocationService(self.chainloop_session, self.activity_log, self.changes)
+
+    @cached_property
+    def rotation(self) -> RotationService:
+        from app.services.rotation import RotationService
+
+        return RotationService(
+            self.chainloop_session,
+            self.token_creation,
+            self.revocation,
+            self.activity_log,
+            self.changes,
+            self.clock,
+        )
+
+    @cached_property
+    def token_storage(self) -> TokenStorage:
+        from app.services.token_storage import TokenStorage
+
+        return TokenStorage(
+            self.chainloop_session,
+            self.vault,
+            self.private_files,
+            self.accounts,
+            self.activity_log,
+        )
 
     @cached_property
     def saved_filters(self) -> SavedFilters:
@@ -478,92 +453,46 @@ class Container:
         return SavedFilters(self.filters)
 
     @cached_property
-    def copy_text(self) -> CopyText:
-        from app.services.clipboard import CopyText
+    def clipboard_service(self) -> ClipboardService:
+        from app.services.clipboard import ClipboardService
 
         # The local tools first: they know whether it worked.
-        ways = (self.clipboard, self.terminal_clipboard)
-        return CopyText(tuple(way for way in ways if way is not None))
+        clipboards = (self.clipboard, self.terminal_clipboard)
+        return ClipboardService([one for one in clipboards if one is not None])
 
     @cached_property
-    def ask_server(self) -> AskServer:
-        from app.services.ask_server import AskServer
+    def export(self) -> ExportService:
+        from app.services.export import ExportService
 
-        return AskServer(self.chainloop_session)
-
-    @cached_property
-    def open_dashboard(self) -> OpenDashboard:
-        from app.services.open_dashboard import OpenDashboard
-
-        return OpenDashboard(self.ask_server, self.browser)
+        return ExportService(self.private_files)
 
     @cached_property
-    def export_tokens(self) -> ExportTokens:
-        from app.services.export_tokens import ExportTokens
+    def organizations(self) -> OrganizationService:
+        from app.services.organizations import OrganizationService
 
-        return ExportTokens(self.private_files)
-
-    @cached_property
-    def export_activity(self) -> ExportActivity:
-        from app.services.export_activity import ExportActivity
-
-        return ExportActivity(self.private_files)
+        return OrganizationService(self.chainloop_session, self.activity_log)
 
     @cached_property
-    def write_token_file(self) -> WriteTokenFile:
-        from app.services.token_storage import WriteTokenFile
+    def profiles(self) -> ProfileService:
+        from app.services.profiles import ProfileService
 
-        return WriteTokenFile(self.private_files)
-
-    @cached_property
-    def describe_organization(self) -> DescribeOrganization:
-        from app.services.organizations import DescribeOrganization
-
-        return DescribeOrganization(self.chainloop_session)
+        return ProfileService(self.accounts, self.gumloop_session, self.chainloop_session)
 
     @cached_property
-    def list_organizations(self) -> ListOrganizations:
-        from app.services.organizations import ListOrganizations
+    def threshold(self) -> ThresholdService:
+        from app.services.threshold import ThresholdService
 
-        return ListOrganizations(self.chainloop_session)
-
-    @cached_property
-    def create_organization(self) -> CreateOrganization:
-        from app.services.organizations import CreateOrganization
-
-        return CreateOrganization(self.chainloop_session, self.trail)
-
-    @cached_property
-    def switch_organization(self) -> SwitchOrganization:
-        from app.services.organizations import SwitchOrganization
-
-        return SwitchOrganization(self.chainloop_session, self.trail)
-
-    @cached_property
-    def profiles(self) -> Profiles:
-        from app.services.profiles import Profiles, choice_of
-
-        choices = {
-            Provider.GUMLOOP: choice_of(lambda: self.gumloop_session),
-            Provider.CHAINLOOP: choice_of(lambda: self.chainloop_session),
-        }
-        return Profiles(self.accounts, choices)
-
-    @cached_property
-    def update_threshold(self) -> UpdateThreshold:
-        from app.services.threshold import UpdateThreshold
-
-        return UpdateThreshold(self.chainloop_session, self.trail, self.list_tokens)
+        return ThresholdService(self.chainloop_session, self.activity_log, self.tokens)
 
     @cached_property
     def chainloop_sign_out(self) -> ChainloopSignOut:
-        from app.services.chainloop_sign_out import ChainloopSignOut
+        from app.services.sign_out import ChainloopSignOut
 
         return ChainloopSignOut(
             self.chainloop_session,
             self.vault,
             self.accounts,
-            self.trail,
+            self.activity_log,
             self.changes,
             self.clock,
             self.vendor_copies,
@@ -581,13 +510,13 @@ class Container:
         """A new sign-in as the CI job around us; nothing is stored."""
         from app.services.login.chainloop_keyless import ChainloopKeylessLogin
 
-        return ChainloopKeylessLogin(self.chainloop_session, self.ci_identity, self.trail, self.clock)
+        return ChainloopKeylessLogin(self.chainloop_session, self.ci_identity, self.activity_log, self.clock)
 
     @cached_property
-    def inspect_keyless(self) -> InspectKeyless:
-        from app.services.keyless import InspectKeyless
+    def keyless(self) -> KeylessService:
+        from app.services.keyless import KeylessService
 
-        return InspectKeyless(self.ci_identity)
+        return KeylessService(self.ci_identity)
 
     def chainloop_token_login(self) -> ChainloopTokenLogin:
         """A new sign-in with a pasted token."""
@@ -600,58 +529,52 @@ class Container:
         from app.services.login.chainloop_import import ChainloopImportLogin, ChainloopImportSaver
 
         session = self.chainloop_session
-        saver = ChainloopImportSaver(session, self.vault, self.trail, self.changes)
+        saver = ChainloopImportSaver(session, self.vault, self.activity_log, self.changes)
         return ChainloopImportLogin(saver, session, self.vendor_logins, self.clock)
 
     @cached_property
     def vendor_copies(self) -> VendorCopies:
         from app.services.vendor_login import VendorCopies
 
-        return VendorCopies(self.vendor_logins, self.chainloop_session.memory, self.vault, self.clock)
+        return VendorCopies(self.vendor_logins, self.chainloop_session.accounts, self.vault, self.clock)
 
     @cached_property
     def chainloop_saver(self) -> ChainloopSaver:
         from app.services.login.chainloop import ChainloopSaver
 
-        return ChainloopSaver(self.chainloop_session, self.vault, self.trail, self.changes)
+        return ChainloopSaver(self.chainloop_session, self.vault, self.activity_log, self.changes)
 
     @cached_property
     def gumloop_status(self) -> GumloopStatus:
-        from app.services.gumloop_status import GumloopStatus
+        from app.services.status import GumloopStatus
 
         return GumloopStatus(self.gumloop_session, self.vault)
 
     @cached_property
     def gumloop_sign_out(self) -> GumloopSignOut:
-        from app.services.gumloop_sign_out import GumloopSignOut
+        from app.services.sign_out import GumloopSignOut
 
         return GumloopSignOut(
             self.gumloop_session,
             self._gumloop_vault,
             self.load_gumloop_oauth,
             self.locks,
-            self._gumloop_memory,
-            self.trail,
+            self._gumloop_accounts,
+            self.activity_log,
             self.changes,
         )
 
     @cached_property
     def run_environment(self) -> RunEnvironment:
-        from app.services.run_environment import RunEnvironment
+        from app.services.run import RunEnvironment
 
         return RunEnvironment(self.gumloop_session, self.chainloop_session, self.clock)
 
     @cached_property
-    def list_teams(self) -> ListTeams:
-        from app.services.gumloop_teams import ListTeams
+    def teams(self) -> TeamService:
+        from app.services.teams import TeamService
 
-        return ListTeams(self.gumloop_session)
-
-    @cached_property
-    def choose_team(self) -> ChooseTeam:
-        from app.services.gumloop_teams import ChooseTeam
-
-        return ChooseTeam(self.gumloop_session, self._gumloop_memory, self.trail)
+        return TeamService(self.gumloop_session, self._gumloop_accounts, self.activity_log)
 
     def gumloop_oauth_login(self) -> GumloopOAuthLogin:
         """A new browser sign-in to Gumloop; each can be run once."""
@@ -683,8 +606,8 @@ class Container:
             self.load_gumloop_apis,
             self.load_gumloop_oauth,
             self.locks,
-            self._gumloop_memory,
-            self.trail,
+            self._gumloop_accounts,
+            self.activity_log,
             self.changes,
         )
 
@@ -696,20 +619,20 @@ class Container:
             self._gumloop_vault,
             self.load_gumloop_oauth,
             self.locks,
-            self._gumloop_memory,
+            self._gumloop_accounts,
             self.clock,
             self.changes,
         )
 
     @cached_property
-    def _gumloop_memory(self) -> GumloopMemory:
-        from app.services.gumloop_accounts import GumloopMemory
+    def _gumloop_accounts(self) -> GumloopAccounts:
+        from app.services.accounts import GumloopAccounts
 
-        return GumloopMemory(self.accounts)
+        return GumloopAccounts(self.accounts)
 
     @cached_property
     def _gumloop_vault(self) -> GumloopVault:
-        from app.services.gumloop_vault import GumloopVault
+        from app.services.stored_logins import GumloopVault
 
         return GumloopVault(self.vault, self.settings.gumloop.default)
 

@@ -59,7 +59,7 @@ async def _read(
     now = container.clock.now()
     start = _moment(since, now) if since is not None else None
     wanted = [word.lower() for word in words]
-    found = await container.trail.entries()
+    found = await container.activity_log.entries()
     return [e for e in found if (start is None or e.at >= start) and has_words(e, wanted)], now
 
 

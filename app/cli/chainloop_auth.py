@@ -124,7 +124,7 @@ async def _sign_in_with_browser(container: Container, view: LoginView, how: Brow
 @click.pass_context
 def logout(ctx: click.Context, everywhere: bool, output: str) -> int:
     """Sign out: forget the stored login here, and end it at the server where the server can."""
-    result = run(ctx, lambda container: container.chainloop_sign_out.do(everywhere=everywhere))
+    result = run(ctx, lambda container: container.chainloop_sign_out.sign_out(everywhere=everywhere))
     if output == "json":
         show_json(serializers.signed_out(result))
     elif not result.forgotten:

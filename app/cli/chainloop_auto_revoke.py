@@ -10,7 +10,7 @@ from app.cli.runtime import run
 from app.domain.inactivity import Deadline, Fate, Reason, auto_revoked_at, fate, idle
 from app.domain.text import plural
 from app.domain.tokens import APIToken
-from app.services.preview import Forecast
+from app.services.threshold import Forecast
 
 auto_revoke = LazyGroup(
     "auto-revoke",
@@ -36,7 +36,7 @@ def preview(ctx: click.Context, days: int | None, output: str) -> None:
     The sweep comes within an hour: what is due by then counts, unless it is used before. JSON is a list of
     the tokens that the next sweep would revoke.
     """
-    found = run(ctx, lambda container: container.preview_auto_revoke.do(days))
+    found = run(ctx, lambda container: container.threshold.preview_auto_revoke(days))
     if output == "json":
         show_json([_shape(token, found) for token in found.partition.announced])
     else:

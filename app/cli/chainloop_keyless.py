@@ -25,7 +25,7 @@ _LIMITS = [("May", "; ".join(MAY)), ("May not", "; ".join(MAY_NOT))]
 @click.pass_context
 def inspect(ctx: click.Context, output: str) -> int:
     """Verify this CI job's identity token and show what it says. Exit code 0 only for a valid one."""
-    inspection = run(ctx, lambda container: container.inspect_keyless.do())
+    inspection = run(ctx, lambda container: container.keyless.inspect_identity())
     now = datetime.now(UTC)
     if output == "json":
         show_json(_to_json(inspection, now))

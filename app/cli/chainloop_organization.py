@@ -44,7 +44,7 @@ def describe(ctx: click.Context, output: str) -> None:
 
 async def _describe(container: Container) -> tuple[Identity, tuple[str, ...]]:
     """Who acts, and what became of changes of the threshold that an earlier run left behind."""
-    found = await container.describe_organization.do()
+    found = await container.organizations.describe_organization()
     try:
         return found.identity, await list_interrupted_thresholds(container, found.context, found.identity)
     except LoopinError:
@@ -83,7 +83,7 @@ def in_words(days: int) -> str:
 @click.pass_context
 def list_(ctx: click.Context, output: str) -> None:
     """List the organizations that you belong to."""
-    found = run(ctx, lambda container: container.list_organizations.do())
+    found = run(ctx, lambda container: container.organizations.list_organizations())
     if output == "json":
         show_json([serializers.listed_membership(item) for item in found])
     elif found:
@@ -140,7 +140,7 @@ def _tell_stored(switched: Switched) -> None:
 
 
 async def _switch(container: Container, name: str, default: bool) -> Switched:
-    switching = container.switch_organization.do(name, default=default)
+    switching = container.organizations.switch_organization(name, default=default)
     return await container.changes.run(f"switching to {name}", switching)
 
 
@@ -164,7 +164,7 @@ def create(ctx: click.Context, name: str, output: str) -> None:
 
 
 async def _create(container: Container, name: str) -> Switched:
-    creating = container.create_organization.do(name)
+    creating = container.organizations.create_organization(name)
     hint = "loopin chainloop organization list shows whether it was created"
     return await container.changes.run(f"creating the organization {name}", creating, hint=hint)
 
@@ -195,7 +195,7 @@ def update(ctx: click.Context, name: str | None, days: int | None, output: str) 
     flags = {"chainloop_organization": name} if name else {}
     shown = None
     if days and not said_yes(ctx):
-        shown = run(ctx, lambda container: container.update_threshold.review(days), **flags)
+        shown = run(ctx, lambda container: container.threshold.review_threshold(days), **flags)
         _warn(shown)
     changed = _save(ctx, days, shown, flags)
     if output == "json":
@@ -222,7 +222,7 @@ def _save(
 
 
 async def _update(container: Container, days: int, shown: ThresholdReview | None) -> Organization:
-    saving = container.update_threshold.do(days, shown)
+    saving = container.threshold.update_threshold(days, shown)
     hint = "loopin chainloop organization describe shows it"
     return await container.changes.run("saving the threshold", saving, hint=hint)
 
@@ -247,10 +247,10 @@ def _warn(shown: ThresholdReview, *, always: bool = False) -> None:
 async def list_interrupted(container: Container, listing: Listing) -> tuple[str, ...]:
     """What an earlier run left unfinished, as `listing` proves what became of it, a line each."""
     lines = [*await list_interrupted_thresholds(container, listing.context, listing.identity)]
-    for change in await container.interrupted.settle(listing):
+    for change in await container.interrupted.end_revocations(listing):
         subject = clean(change.entry.subject)
         lines.append(f"interrupted: revoking {subject}, begun {moment(change.entry.at)}: {change.words}")
-    for rotation in await container.rotate_token.interrupted(listing):
+    for rotation in await container.interrupted.find_rotations(listing):
         unsaved = "" if rotation.seen else "; its secret was not saved"
         lines.append(
             f"interrupted: rotating {clean(rotation.entry.subject)}, begun {moment(rotation.entry.at)}: "
@@ -268,13 +268,13 @@ async def list_interrupted_thresholds(
         return ()
     return tuple(
         f"interrupted: auto-revoke {clean(found.words)}, begun {moment(found.entry.at)}"
-        for found in await container.update_threshold.interrupted(context, identity)
+        for found in await container.threshold.end_interrupted(context, identity)
     )
 
 
 async def _has_beginning(container: Container, action: Action) -> bool:
     """True when the trail has a beginning of `action` without its end."""
-    return any(entry.action is action for entry in await container.trail.interrupted())
+    return any(entry.action is action for entry in await container.activity_log.interrupted())
 
 
 async def _list_unsaved(container: Container, listing: Listing) -> list[str]:
@@ -282,9 +282,9 @@ async def _list_unsaved(container: Container, listing: Listing) -> list[str]:
     if not await _has_beginning(container, Action.CREATE):
         return []
     if listing.status is not StatusFilter.ALL or not listing.whole:
-        listing = await container.list_tokens.do()
+        listing = await container.tokens.list_tokens()
     return [
         f"interrupted: creating {clean(found.token.name)}, begun {moment(found.entry.at)}: "
         f"it is active ({clean(found.token.id)}); its secret may not have been saved"
-        for found in await container.new_token.interrupted(listing)
+        for found in await container.interrupted.find_creations(listing)
     ]

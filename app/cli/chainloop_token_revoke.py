@@ -29,9 +29,8 @@ from app.domain.errors import Cancelled, Failed, LoopinError, PermissionDenied, 
 from app.domain.request_context import RequestContext
 from app.domain.text import clean, plural
 from app.domain.tokens import APIToken, StatusFilter
-from app.services.find_tokens import Query
-from app.services.revoke_tokens import Revocation
-from app.services.tokens import Listing
+from app.services.revocation import Revocation
+from app.services.tokens import Listing, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +137,11 @@ def revoke(
         with progress:
             results = run(
                 ctx,
-                lambda container: container.revoke_tokens.do(
+                lambda container: container.revocation.revoke_tokens(
                     progress.pairs,
                     reason.strip(),
-                    begun=progress.mark_sent,
-                    told=progress.record,
+                    on_start=progress.mark_sent,
+                    on_result=progress.record,
                     retries=retries,
                     shown=selection.context,
                 ),
@@ -195,7 +194,7 @@ async def _select_tokens(
     )
     if listing is None or not selection.ids:
         return selection
-    created = await container.find_descendants.do(selection.ids, listing)
+    created = await container.tokens.find_descendants(selection.ids, listing)
     # A filter never selects the token that one is signed in with.
     children = tuple(token for token in created.tokens if query is None or token.id != selection.own)
     left_out = selection.own_left_out or (with_children and len(children) < len(created.tokens))
@@ -204,7 +203,7 @@ async def _select_tokens(
 
 
 async def _select_by_filter(container: Container, query: Query) -> tuple[Selection, Listing | None]:
-    found = await container.find_tokens.do(query)
+    found = await container.tokens.find_tokens(query)
     listing, own = found.listing, found.listing.identity.token_id
     tokens = {row.token.id: row.token for row in found.rows if row.token.id != own}
     notices = await read_notices(container, listing)
@@ -217,9 +216,9 @@ async def _select_by_id(
     container: Container, ids: tuple[str, ...], with_children: bool
 ) -> tuple[Selection, Listing | None]:
     """The selection, and the listing that has the tokens; None where they cannot be listed."""
-    current = await container.describe_organization.do()
+    current = await container.organizations.describe_organization()
     try:
-        listing = await container.list_tokens.list_in(current.context, current.identity, StatusFilter.ALL)
+        listing = await container.tokens.list_tokens_in(current.context, current.identity, StatusFilter.ALL)
     except PermissionDenied:
         if with_children:
             raise

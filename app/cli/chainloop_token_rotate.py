@@ -18,8 +18,9 @@ from app.domain.expiry import read_life
 from app.domain.rotation import NewLife, successor
 from app.domain.text import clean
 from app.domain.tokens import APIToken
-from app.services.revoke_tokens import Revocation
-from app.services.rotate_token import Interrupted, Rotation
+from app.services.interrupted import InterruptedRotation
+from app.services.revocation import Revocation
+from app.services.rotation import Rotation
 from app.services.tokens import Listing
 
 
@@ -33,7 +34,7 @@ class _Plan:
     old: APIToken
     name: str
     listing: Listing
-    interrupted: tuple[Interrupted, ...]
+    interrupted: tuple[InterruptedRotation, ...]
     life: NewLife | None
 
 
@@ -50,7 +51,7 @@ def rotate(ctx: click.Context, token_id: str, expiration: str | None, keep_old: 
     """Replace an API token: make its successor, print it once, try it, then revoke the old one.
 
     The old token is revoked only when the new one was printed and works, and, at a terminal, when you
-    say so. Interrupted, the same command again clears up first.
+    say so. InterruptedRotation, the same command again clears up first.
     """
     if not (said_yes(ctx) or keep_old or can_ask()):
         raise UsageError("nobody is here to be asked about the old token", hint="add --yes or --keep-old")
@@ -79,21 +80,21 @@ def rotate(ctx: click.Context, token_id: str, expiration: str | None, keep_old: 
 
 async def _plan(container: Container, token_id: str, life: NewLife | None) -> _Plan:
     if life is not None:
-        await container.create_token.check_life(life.span)
-    listing = await container.list_tokens.do()
+        await container.token_creation.check_life(life.span)
+    listing = await container.tokens.list_tokens()
     old = next((token for token in listing.tokens if token.id == token_id), None)
     if old is None:
         raise NotFound(f"there is no API token {token_id!r} that you may see")
     if old.revoked_at is not None:
         raise NotFound(f"{old.name} was revoked {moment(old.revoked_at)}: there is nothing to rotate")
-    interrupted = await container.rotate_token.interrupted(listing)
+    interrupted = await container.interrupted.find_rotations(listing)
     interrupted = tuple(one for one in interrupted if one.entry.subject_id == old.id)
     # A token whose secret was not saved is revoked first, and its name is free again.
     unsaved = {one.new.id for one in interrupted if not one.seen}
     taken = {t.name for t in listing.tokens if t.revoked_at is None and t.id not in unsaved}
     draft = successor(old, taken, listing.as_of, life)
     # Before what an earlier rotation left is cleared up.
-    container.create_token.check_end(draft.expires_in, listing.context.credential)
+    container.token_creation.check_end(draft.expires_in, listing.context.credential)
     return _Plan(old, draft.name, listing, interrupted, life)
 
 
@@ -119,19 +120,21 @@ def _confirm_start(plan: _Plan) -> None:
 
 async def _start(container: Container, plan: _Plan) -> Rotation:
     for found in plan.interrupted:
-        await container.rotate_token.settle(found, revoke_new=not found.seen)
+        await container.interrupted.end_rotation(found, revoke_new=not found.seen)
     gone = {found.new.id for found in plan.interrupted if not found.seen}
     left = tuple(token for token in plan.listing.tokens if token.id not in gone)
-    rotation = await container.rotate_token.begin(plan.old, replace(plan.listing, tokens=left), plan.life)
+    rotation = await container.rotation.create_successor(
+        plan.old, replace(plan.listing, tokens=left), plan.life
+    )
     # Before it is printed, not after: a token that somebody may have is never revoked without a word.
-    await container.rotate_token.shown(rotation)
+    await container.rotation.record_handover(rotation)
     return rotation
 
 
 async def _undo(container: Container, rotation: Rotation, why: str) -> None:
     name = rotation.created.token.name
     try:
-        await container.rotate_token.take_back(rotation)
+        await container.rotation.revoke_new(rotation)
     except LoopinError as error:
         raise exit_codes.PartlyDone(
             f"{name} was created, but could not be written out ({why}) nor revoked: {error.message}",
@@ -159,7 +162,7 @@ def _print(rotation: Rotation, output: str) -> None:
 
 async def _verify(container: Container, rotation: Rotation) -> LoopinError | None:
     try:
-        await container.rotate_token.verify(rotation)
+        await container.rotation.verify_new(rotation)
     except LoopinError as error:
         return error
     return None
@@ -173,7 +176,7 @@ def _confirm_revocation(rotation: Rotation) -> bool:
 
 async def _finish(container: Container, rotation: Rotation, *, revoke_old: bool) -> Revocation | None:
     try:
-        return await container.rotate_token.finish(rotation, revoke_old=revoke_old)
+        return await container.rotation.end_rotation(rotation, revoke_old=revoke_old)
     except LoopinError as error:
         raise exit_codes.PartlyDone(
             f"the new token works; {rotation.old.name} was not revoked: {error.message}",

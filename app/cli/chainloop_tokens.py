@@ -23,9 +23,7 @@ from app.domain.filter import FilterProblem
 from app.domain.inactivity import MAX_DAYS, SWEEP_INTERVAL, Deadline, Reason
 from app.domain.text import clean, plural
 from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
-from app.services.check_tokens import Checked, Near
-from app.services.find_tokens import Found, Query
-from app.services.tokens import Listing
+from app.services.tokens import EndingToken, FilteredListing, Listing, Query, TokenCheck
 
 LIST = "loopin chainloop organization api-token list"
 threshold_option = click.option(
@@ -63,7 +61,7 @@ async def read_notices(container: Container, listing: Listing) -> tuple[str, ...
     with suppress(LoopinError):
         lines += await list_interrupted(container, listing)
     with suppress(LoopinError):
-        vanished = await container.notice_vanished.do(listing)
+        vanished = await container.vanished_tokens.find_vanished(listing)
         lines += [
             f"revoked outside Loopin: {clean(one.token.name)}, {one.detail}"
             for one in vanished[:_MOST_VANISHED]
@@ -141,7 +139,7 @@ def create(
 
 async def _create(container: Container, draft: TokenDraft, output: str) -> None:
     """Create it and print it; an interruption before that is reported at the next start."""
-    new = await container.new_token.do(draft)
+    new = await container.token_creation.create_token(draft)
     if draft.expires_in is None:
         show("The token never expires; --expiration 90d would give it an end.", err=True)
     try:
@@ -152,7 +150,7 @@ async def _create(container: Container, draft: TokenDraft, output: str) -> None:
             f"the token {new.token.name} was created, but could not be written out: {error.strerror}",
             hint=f"revoke it: loopin chainloop organization api-token revoke --id {new.token.id}",
         ) from None
-    await container.new_token.kept(new.token)
+    await container.token_creation.end_creation(new.token, saved=True)
 
 
 def _print_created(new: CreatedToken, output: str) -> None:
@@ -231,12 +229,12 @@ def list_(
     _print(found, output, f"{none} in this organization{'' if narrowed else more}.")
 
 
-async def _find(container: Container, query: Query) -> tuple[Found, tuple[str, ...]]:
-    found = await container.find_tokens.do(query)
+async def _find(container: Container, query: Query) -> tuple[FilteredListing, tuple[str, ...]]:
+    found = await container.tokens.find_tokens(query)
     return found, await read_notices(container, found.listing)
 
 
-def _print(found: Found, output: str, none: str) -> None:
+def _print(found: FilteredListing, output: str, none: str) -> None:
     if output == "json":
         show_json([serializers.token(row.token) for row in found.rows])
     elif output in _FORMATS:
@@ -251,7 +249,7 @@ def _print(found: Found, output: str, none: str) -> None:
 _FORMATS = {"csv": Format.CSV, "md": Format.MARKDOWN}
 
 
-def _rows(found: Found) -> list[tuple[str, ...]]:
+def _rows(found: FilteredListing) -> list[tuple[str, ...]]:
     own = found.listing.identity.token_id
     return [
         (
@@ -300,11 +298,11 @@ def check(ctx: click.Context, within: str, idle_within: str, threshold: int | No
         show(f"loopin: {found.not_seen}", err=True)
     if output == "json":
         show_json(_check_json(found))
-    elif found.near:
+    elif found.ending:
         show(fitted(_CHECK_COLUMNS, _check_rows(found), _CHECK_AT_TERMINAL, short="NAME"))
     else:
-        show(f"Nothing is near: {plural(found.looked_at, 'API token')} looked at.", err=True)
-    return exit_codes.FOUND if found.near else exit_codes.DONE
+        show(f"Nothing is near: {plural(found.checked, 'API token')} looked at.", err=True)
+    return exit_codes.FOUND if found.ending else exit_codes.DONE
 
 
 def _read_span(option: str, text: str) -> timedelta:
@@ -317,12 +315,12 @@ def _read_span(option: str, text: str) -> timedelta:
 
 async def _check(
     container: Container, within: timedelta, idle_within: timedelta, threshold: int | None
-) -> tuple[Checked, tuple[str, ...]]:
-    found = await container.check_tokens.do(within, idle_within, threshold)
+) -> tuple[TokenCheck, tuple[str, ...]]:
+    found = await container.tokens.check_tokens(within, idle_within, threshold)
     return found, await read_notices(container, found.listing)
 
 
-def _check_rows(found: Checked) -> list[tuple[str, ...]]:
+def _check_rows(found: TokenCheck) -> list[tuple[str, ...]]:
     now = found.listing.as_of
     return [
         (
@@ -334,7 +332,7 @@ def _check_rows(found: Checked) -> list[tuple[str, ...]]:
             _time_left(near.deadline, now),
             near.deadline.reason.value,
         )
-        for near in found.near
+        for near in found.ending
     ]
 
 
@@ -345,16 +343,16 @@ def _time_left(deadline: Deadline, now: datetime) -> str:
     return until(deadline.at, now)
 
 
-def _check_json(found: Checked) -> serializers.Shape:
+def _check_json(found: TokenCheck) -> serializers.Shape:
     return {
         "asOf": stamp(found.listing.as_of),
         "organization": found.listing.identity.organization,
         "threshold": found.threshold,
-        "lookedAt": found.looked_at,
+        "lookedAt": found.checked,
         "notSeen": found.not_seen or None,
-        "near": [_near(near) for near in found.near],
+        "near": [_near(near) for near in found.ending],
     }
 
 
-def _near(near: Near) -> serializers.Shape:
+def _near(near: EndingToken) -> serializers.Shape:
     return serializers.token(near.token) | {"deadline": serializers.deadline(near.deadline)}

@@ -69,7 +69,7 @@ def _unusable_settings(settings: Settings) -> list[str]:
 
 
 async def _check(container: Container, report: Callable[[Finding], None]) -> None:
-    async for finding in container.doctor.do():
+    async for finding in container.doctor.run_checks():
         report(finding)
 
 

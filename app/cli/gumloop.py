@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
     from app.bootstrap import Container
     from app.domain.login import SignedIn, SignedOut
-    from app.services.gumloop_teams import TeamList
     from app.services.login.round_trip import BrowserLogin
+    from app.services.teams import TeamList
 
 gumloop = LazyGroup(
     "gumloop",
@@ -107,8 +107,8 @@ def login(
 
     In a terminal and without a method, the app opens on its login screen.
     """
-    from app.services.gumloop_sign_out import still_in_effect
     from app.services.login.round_trip import BrowserLogin
+    from app.services.sign_out import variable_in_effect
 
     options = _LoginOptions(method, api_key, user_id, access_token, port, no_browser)
     chosen = options.resolve_method()
@@ -126,7 +126,7 @@ def login(
         result = run(ctx, lambda c: view.watch(c.gumloop_token_login().do(token)))
     # The container stays open meanwhile: closing it waits for the browser's last page.
     _print_signed_in(result, as_json)
-    print_problems(result, still_in_effect(invocation(ctx).open(ctx).settings.gumloop))
+    print_problems(result, variable_in_effect(invocation(ctx).open(ctx).settings.gumloop))
     return exit_codes.DONE
 
 
@@ -212,8 +212,8 @@ def logout(ctx: click.Context, all_profiles: bool, as_json: bool) -> int:
 async def _sign_out(container: "Container", all_profiles: bool) -> "dict[str, SignedOut]":
     service = container.gumloop_sign_out
     if all_profiles:
-        return await service.everything()
-    return {container.settings.gumloop.profile: await service.do()}
+        return await service.sign_out_all()
+    return {container.settings.gumloop.profile: await service.sign_out()}
 
 
 def _sign_out_text(result: "SignedOut") -> str:
@@ -242,7 +242,7 @@ def status(ctx: click.Context, as_json: bool) -> int:
 
     Exits with 3 when nobody is signed in.
     """
-    found = run(ctx, lambda container: container.gumloop_status.do())
+    found = run(ctx, lambda container: container.gumloop_status.read_status())
     if as_json:
         show_json(serializers.status(found))
     else:
@@ -275,5 +275,5 @@ def teams(ctx: click.Context, use: str | None, use_none: bool, as_json: bool) ->
 
 async def _list_teams(container: "Container", chosen: str | None) -> "TeamList":
     if chosen is not None:
-        await container.choose_team.do(chosen)
-    return await container.list_teams.do()
+        await container.teams.choose_team(chosen)
+    return await container.teams.list_teams()

@@ -70,7 +70,7 @@ def run(
     try:
         variables = run_service(
             ctx,
-            lambda container: container.run_environment.do(chosen),
+            lambda container: container.run_environment.read_variables(chosen),
             gumloop_profile=profile,
             chainloop_profile=profile,
         )

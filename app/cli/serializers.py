@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.domain.tokens import APIToken, CreatedToken
     from app.domain.vendor_login import VendorLogin
     from app.services.organizations import ListedMembership
-    from app.services.revoke_tokens import Revocation
+    from app.services.revocation import Revocation
 
 Shape = dict[str, Any]
 

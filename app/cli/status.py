@@ -47,14 +47,14 @@ def status(ctx: click.Context, as_json: bool, offline: bool, output: str) -> int
 
 async def _look(container: "Container", *, online: bool) -> tuple[Sequence[ProviderStatus], tuple[str, ...]]:
     """The status, and what an earlier run left unfinished, a line each."""
-    found = await container.overview.do(online=online)
+    found = await container.status.read_statuses(online=online)
     if online:
-        found = await container.overview.probe(found)
+        found = await container.status.probe_organization(found)
     try:
         # Most runs find none, and load nothing that could end them.
-        if not await container.trail.interrupted():
+        if not await container.activity_log.interrupted():
             return found, ()
-        left = await container.interrupted.revocations()
+        left = await container.interrupted.list_revocations()
     except LoopinError:
         return found, ()
     lines = [f"interrupted {moment(one.entry.at)}, revoking {one.entry.subject}: {one.words}" for one in left]

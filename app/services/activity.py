@@ -1,4 +1,4 @@
-"""The trail of what this program did."""
+"""The log of what this program did on this machine."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
     from app.domain.ports import AccountStore, ActivityStore, Clock
 
 _GAP, _FROM, _UNTIL = ("activity", "gap"), "from", "until"
-"""Where it is remembered that entries are missing, beside what is remembered of logins."""
+"""Key and fields in the account store for the time in which entries could not be written."""
 PROCESS = "process"
-"""The name under which a beginning keeps the number of its process."""
+"""Fact of an entry without an end: the id of the process that wrote it."""
 
 
-class Trail:
-    """Writes and reads the trail. A trail that cannot be written never fails the work it tells of.
+class ActivityLog:
+    """Appends and reads entries. A log that cannot be written never fails the work that it describes.
 
-    `running` tells whether the process with a number runs: what another Loopin is still busy with was
-    not interrupted. `notify` tells a person that something could not be written. When that was is remembered
-    in `accounts`, which lies in another folder: what happened meanwhile may have been done by this program.
+    `is_running` says whether a process id is in use: what another Loopin process is still doing was not
+    interrupted. `notify` shows a sentence when an entry could not be written. The times of such failures are
+    stored in `accounts`, which is in another folder.
     """
 
     def __init__(
         self,
         store: ActivityStore,
         clock: Clock,
-        running: Callable[[int], bool] = lambda pid: False,
+        is_running: Callable[[int], bool] = lambda pid: False,
         notify: Callable[[str], None] = lambda words: None,
         accounts: AccountStore | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._running = running
+        self._is_running = is_running
         self._notify = notify
         self._accounts = accounts
         self._unwritten: list[ActivityEntry] = []
@@ -79,10 +79,10 @@ class Trail:
         )
         await self._append(entry)
 
-    async def end(self, begun: ActivityEntry, outcome: Outcome, detail: str) -> None:
-        """Append the end of what `begun` began, for one who was not there."""
-        extra = tuple(pair for pair in begun.extra if pair[0] != PROCESS)
-        await self._append(begun._replace(at=self._clock.now(), outcome=outcome, detail=detail, extra=extra))
+    async def end(self, entry: ActivityEntry, outcome: Outcome, detail: str) -> None:
+        """Append the end of an operation that an earlier process began with `entry`."""
+        extra = tuple(pair for pair in entry.extra if pair[0] != PROCESS)
+        await self._append(entry._replace(at=self._clock.now(), outcome=outcome, detail=detail, extra=extra))
 
     async def _append(self, entry: ActivityEntry) -> None:
         try:
@@ -91,19 +91,19 @@ class Trail:
             if not self._unwritten:
                 self._notify(f"this could not be written into the activity: {error.message}")
             self._unwritten.append(entry)
-            await self._remember_gap(entry.at)
+            await self._store_gap(entry.at)
 
-    async def _remember_gap(self, at: datetime) -> None:
+    async def _store_gap(self, at: datetime) -> None:
         if self._accounts is None:
             return
-        # Nothing else can be done about a folder that takes nothing either.
+        # The other folder may be read-only as well.
         with suppress(LoopinError):
             known = await self._accounts.facts(*_GAP)
             facts = {_FROM: known.get(_FROM) or at.isoformat(), _UNTIL: at.isoformat()}
             await self._accounts.update(*_GAP, facts)
 
     async def gap(self) -> tuple[datetime, datetime] | None:
-        """From when until when entries could not be written, in any run; None for never."""
+        """Return from when until when entries could not be written, in any run; None for never."""
         if self._accounts is None:
             return None
         try:
@@ -113,25 +113,27 @@ class Trail:
             return None
 
     async def entries(self) -> Sequence[ActivityEntry]:
-        """What happened, newest first, also what could not be written in this run. A beginning is left out
-        once its end is there: one that stays was interrupted."""
-        return _told([*await self._store.entries(), *self._unwritten])
+        """Return the entries, newest first, with those of this run that could not be written.
+
+        A beginning is left out once its end is there.
+        """
+        return _without_ended_beginnings([*await self._store.entries(), *self._unwritten])
 
     async def interrupted(self) -> Sequence[ActivityEntry]:
-        """Beginnings without an end, newest first, unless another Loopin is still busy with them."""
+        """Return beginnings without an end, newest first, except those of other running processes."""
         return tuple(
             e
-            for e in _told(await self._store.operations())
+            for e in _without_ended_beginnings(await self._store.operations())
             if e.outcome is Outcome.STARTED and not self._under_way(e)
         )
 
     def _under_way(self, entry: ActivityEntry) -> bool:
         number = dict(entry.extra).get(PROCESS, "")
-        return number.isdecimal() and int(number) != os.getpid() and self._running(int(number))
+        return number.isdecimal() and int(number) != os.getpid() and self._is_running(int(number))
 
 
-def _told(entries: Sequence[ActivityEntry]) -> tuple[ActivityEntry, ...]:
-    """`entries` newest first, without beginnings that have their end."""
+def _without_ended_beginnings(entries: Sequence[ActivityEntry]) -> tuple[ActivityEntry, ...]:
+    """Return `entries`, newest first, without beginnings whose end is there."""
     last = {e.operation: e for e in entries if e.operation}
     return tuple(
         e for e in reversed(entries) if e.outcome is not Outcome.STARTED or last.get(e.operation) is e

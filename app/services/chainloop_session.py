@@ -32,8 +32,8 @@ from app.domain.errors import (
 )
 from app.domain.read_only import require_writable
 from app.domain.request_context import NO_ORGANIZATION, OrganizationRef, RequestContext
-from app.services.chainloop_accounts import ChainloopMemory
-from app.services.chainloop_vault import ChainloopVault
+from app.services.accounts import ChainloopAccounts
+from app.services.stored_logins import ChainloopVault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from app.domain.organizations import Identity
     from app.domain.ports import Claims, Gateway, Gateways, Loader, Vault
     from app.domain.secret import Secret
-    from app.services.chainloop_vault import StoredLogin
+    from app.services.stored_logins import StoredLogin
 
 SIGN_IN = "sign in with: loopin chainloop auth login"
 NAMED_FOR_THIS_RUN = frozenset({"--org", "CHAINLOOP_ORGANIZATION"})
@@ -90,11 +90,11 @@ class ChainloopSession:
         load_gateways: Loader[Gateways],
         claims: Claims,
         ci: CIIdentities | None = None,
-        memory: ChainloopMemory | None = None,
+        accounts: ChainloopAccounts | None = None,
         notify: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.target = target
-        self.memory = memory or ChainloopMemory()
+        self.accounts = accounts or ChainloopAccounts()
         self._notify = notify
         self._said_elsewhere = False
         self._ci = ci
@@ -164,7 +164,7 @@ class ChainloopSession:
         """Where the stored login will be sent, as far as that is known without the keychain."""
         if self.outside():
             return None
-        named, own = self.target.endpoint, await self.memory.endpoint(self.target.profile)
+        named, own = self.target.endpoint, await self.accounts.endpoint(self.target.profile)
         with suppress(LoopinError):
             if own is not None and (named is None or named.same_origin(own)):
                 return self._trusting(own)
@@ -263,7 +263,7 @@ class ChainloopSession:
         return await self._stored_organization(credential) or NO_ORGANIZATION
 
     async def _stored_organization(self, credential: Credential) -> OrganizationRef | None:
-        return await self.memory.organization(credential.profile, credential.endpoint.address)
+        return await self.accounts.organization(credential.profile, credential.endpoint.address)
 
     async def _with_id(self, credential: Credential, name: str) -> OrganizationRef:
         """An organization by name, with its id where it is the one that the profile works in."""
@@ -272,12 +272,12 @@ class ChainloopSession:
 
     async def _adopt(self, credential: Credential, organization: OrganizationRef) -> None:
         profile, endpoint = credential.profile, credential.endpoint.address
-        self.memory.use_organization(profile, endpoint, organization)
+        self.accounts.use_organization(profile, endpoint, organization)
         if credential.source is Source.KEYCHAIN and not self.target.organization:
             self._notify(f"working in {organization.name} from now on, your current organization")
             # Not stored, it is asked for again in the next run; this run keeps to it.
             with suppress(LoopinError):
-                await self.memory.store_organization(profile, endpoint, organization)
+                await self.accounts.store_organization(profile, endpoint, organization)
 
     async def check_context(
         self, shown: RequestContext | None, check: Callable[[Credential], None] = lambda _: None
@@ -378,11 +378,11 @@ class ChainloopSession:
     async def _remembered_endpoint(self) -> Endpoint | None:
         """The server of the profile's login; from the keychain only where nothing else tells it whole."""
         profile = self.target.profile
-        if not await self.memory.knows_transport(profile):
+        if not await self.accounts.knows_transport(profile):
             stored, _ = await self._read_stored()
             if stored is not None:
                 return stored.endpoint
-        return await self.memory.endpoint(profile)
+        return await self.accounts.endpoint(profile)
 
     def _say_where(self, offer: _Offer, own: Endpoint | None) -> None:
         """Tell once, before it is sent, that a token goes to another server than the profile's."""

@@ -1,4 +1,4 @@
-"""Copy something to the clipboard, by the surest way there is."""
+"""Copy text to the first clipboard that accepts it."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -8,39 +8,40 @@ from app.domain.ports import Clipboard
 
 
 @runtime_checkable
-class Clearing(Protocol):
-    """A clipboard that can be looked at and emptied."""
+class ClearableClipboard(Protocol):
+    """A clipboard that can be read and cleared."""
 
     def can_clear(self) -> bool:
-        """True when what it holds can be read here: what somebody else copied must not be lost."""
+        """Return whether it can be read here: what somebody else copied must not be lost."""
 
     async def clear(self, text: str) -> bool:
-        """Empty it if it still holds `text`; False when it holds something else. Raise Failed."""
+        """Clear it if it still holds `text`, and return whether it did; raise Failed."""
 
 
-class CopyText:
-    """Tries one clipboard after the other; the answer says what is known, and no more."""
+class ClipboardService:
+    """Tries one clipboard after the other."""
 
     def __init__(self, clipboards: Sequence[Clipboard]) -> None:
         self._clipboards = tuple(clipboards)
-        self._took: object = None
+        self._last: object = None
+        """The clipboard that accepted the last text."""
 
-    async def do(self, text: str) -> str:
-        """Return what is known: "copied with wl-copy"; raise Failed when nothing took it."""
+    async def copy_text(self, text: str) -> str:
+        """Return what is known of the copy: "copied with wl-copy"; raise Failed for no clipboard."""
         for clipboard in self._clipboards:
             try:
-                said = await clipboard.copy(text)
+                answer = await clipboard.copy(text)
             except Failed:
                 continue
-            self._took = clipboard
-            return said
+            self._last = clipboard
+            return answer
         raise Failed("nothing here reaches a clipboard", hint="select the text and copy it by hand")
 
     @property
     def can_clear(self) -> bool:
-        """True when the clipboard that took the last text can be emptied again."""
-        return isinstance(self._took, Clearing) and self._took.can_clear()
+        """Whether the clipboard that accepted the last text can be cleared."""
+        return isinstance(self._last, ClearableClipboard) and self._last.can_clear()
 
-    async def clear(self, text: str) -> bool:
-        """Empty that clipboard if it still holds `text`; True when it was emptied. Raise Failed."""
-        return isinstance(self._took, Clearing) and await self._took.clear(text)
+    async def clear_text(self, text: str) -> bool:
+        """Clear that clipboard if it still holds `text`, and return whether it did; raise Failed."""
+        return isinstance(self._last, ClearableClipboard) and await self._last.clear(text)

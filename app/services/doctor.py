@@ -52,7 +52,7 @@ class Doctor:
         self._known = known
         self._copies = copies
 
-    async def do(self) -> AsyncIterator[Finding]:
+    async def run_checks(self) -> AsyncIterator[Finding]:
         """The findings, one a line."""
         checks: Sequence[Check] = (
             self._versions,
@@ -176,7 +176,7 @@ class Doctor:
     async def _vendor_login(self) -> Sequence[Finding]:
         """A login that another program keeps in plain text, as long as the keychain has not got it."""
         profile = self._chainloop.target.profile
-        login = await self._copies.not_taken_over(profile) if self._copies else None
+        login = await self._copies.find_unimported(profile) if self._copies else None
         if login is None:
             return []
         fix = f"take it over into the keychain: {IMPORT}{profile_words(profile)[1]}"

@@ -1,4 +1,4 @@
-"""Renewing a Gumloop session: once across all processes, and never at the cost of the login."""
+"""Renew a Gumloop session, once across all processes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING
 from app.domain.credentials import Provider, profile_words
 from app.domain.errors import LoopinError, NotSignedIn, SessionEnded, VaultError
 from app.domain.gumloop import GumloopLogin, GumloopTokens, same_issuer
-from app.services.gumloop_vault import SERVICE, GumloopVault, StoredGumloop
+from app.services.stored_logins import GUMLOOP_SERVICE, GumloopVault, StoredGumloop
 
 if TYPE_CHECKING:
     from app.domain.credentials import Credential
     from app.domain.ports import Clock, GumloopOAuth, Loader, ProcessLock
     from app.domain.secret import Secret
+    from app.services.accounts import GumloopAccounts
     from app.services.changes import Changes
-    from app.services.gumloop_accounts import GumloopMemory
 
-LOOKS = (0.1, 0.3, 0.6, 1.0)
-"""Seconds between two looks at the keychain before a session counts as ended."""
+REREAD_PAUSES = (0.1, 0.3, 0.6, 1.0)
+"""Seconds between two readings of the keychain before a session counts as ended."""
 
 
 def lock_name(profile: str) -> str:
     """The lock that every change of the profile's keychain entries holds."""
-    return f"{SERVICE} {profile}"
+    return f"{GUMLOOP_SERVICE} {profile}"
 
 
 class GumloopRefresh:
-    """Gets new tokens with the refresh token and stores them.
+    """Gets new tokens with the refresh token (RFC 6749 §6) and stores them.
 
     | under the lock, the keychain holds …      | then                                              |
     |-------------------------------------------|---------------------------------------------------|
@@ -41,7 +41,7 @@ class GumloopRefresh:
     |-------------------------------------------|---------------------------------------------------|
     | new tokens, the keychain as before        | write refresh token, then access token            |
     | new tokens, another login in the keychain | leave the keychain alone and use what it holds    |
-    | new tokens, the keychain cannot be written| go on in memory; `problem` tells it               |
+    | new tokens, the keychain cannot be written| go on in memory; `problem` has the error          |
     | `invalid_grant`, another login in there   | somebody was faster: use that one                 |
     | `invalid_grant`, the keychain as before   | SessionEnded; nothing is deleted                  |
     | anything else, or nothing                 | that error; nothing is changed                    |
@@ -52,7 +52,7 @@ class GumloopRefresh:
         vault: GumloopVault,
         load_oauth: Loader[GumloopOAuth],
         lock: ProcessLock,
-        memory: GumloopMemory,
+        accounts: GumloopAccounts,
         clock: Clock,
         changes: Changes,
     ) -> None:
@@ -60,7 +60,7 @@ class GumloopRefresh:
         self._vault = vault
         self._load_oauth = load_oauth
         self._lock = lock
-        self._memory = memory
+        self._accounts = accounts
         self._clock = clock
         self._unsaved: dict[str, tuple[Secret, GumloopLogin]] = {}
         self.problem: LoopinError | None = None
@@ -78,11 +78,11 @@ class GumloopRefresh:
         self.problem = None
         return stored
 
-    async def do(self, ended: Credential) -> Credential:
+    async def refresh(self, ended: Credential) -> Credential:
         """Return the credential that follows `ended`.
 
-        A caller that is cancelled may leave while somebody else holds the lock; once the token endpoint is
-        asked, the answer is stored whether the caller is there or not.
+        It can be cancelled while another process holds the lock. Once the token endpoint was asked, its
+        answer is stored, whether the caller waits or not.
         """
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._lock.hold(lock_name(ended.profile)))
@@ -107,7 +107,7 @@ class GumloopRefresh:
             try:
                 tokens = await (await self._load_oauth()).refresh(login.endpoint, refresh_token)
             except SessionEnded as error:
-                return await self._second_look(login, ended, error)
+                return await self._reread(login, ended, error)
             return await self._store(login, tokens, ended)
 
     async def _login(self, ended: Credential) -> GumloopLogin:
@@ -121,12 +121,12 @@ class GumloopRefresh:
             )
         return login
 
-    async def _second_look(self, used: GumloopLogin, ended: Credential, error: SessionEnded) -> Credential:
+    async def _reread(self, used: GumloopLogin, ended: Credential, error: SessionEnded) -> Credential:
         """The vendor's command takes no lock: it may have used the refresh token a moment before us.
 
         Between its answer and its write lie some milliseconds, so one look is not enough.
         """
-        for pause in (*LOOKS, None):
+        for pause in (*REREAD_PAUSES, None):
             login = await self._login(ended)
             if login.secret != used.secret:
                 return credential_of(login, ended)
@@ -159,11 +159,11 @@ class GumloopRefresh:
         return credential_of(successor, ended)
 
     async def _note(self, profile: str, before: Secret, tokens: GumloopTokens) -> None:
-        facts = await self._memory.recall(profile, before)
+        facts = await self._accounts.read(profile, before)
         lives = tokens.expires_in
         expires_at = self._clock.now() + timedelta(seconds=lives) if lives is not None else None
         try:
-            await self._memory.remember(profile, tokens.access_token, replace(facts, expires_at=expires_at))
+            await self._accounts.write(profile, tokens.access_token, replace(facts, expires_at=expires_at))
         except LoopinError:
             # Only the date of expiry is lost; the next 401 tells the same.
             return

@@ -31,9 +31,9 @@ from app.domain.errors import (
 from app.domain.gumloop import GumloopLogin, GumloopTarget, same_issuer
 from app.domain.rejection import rejected
 from app.domain.text import clean
-from app.services.gumloop_accounts import GumloopFacts, GumloopMemory
+from app.services.accounts import GumloopAccount, GumloopAccounts
 from app.services.gumloop_refresh import GumloopRefresh, sign_in
-from app.services.gumloop_vault import StoredGumloop
+from app.services.stored_logins import StoredGumloop
 
 if TYPE_CHECKING:
     from app.domain.ports import Clock, GumloopAPI, GumloopAPIs, Loader
@@ -78,13 +78,13 @@ class GumloopSession:
         target: GumloopTarget,
         load_apis: Loader[GumloopAPIs],
         refresh: GumloopRefresh,
-        memory: GumloopMemory,
+        accounts: GumloopAccounts,
         clock: Clock,
     ) -> None:
         self.target = target
         self._load_apis = load_apis
         self._refresh = refresh
-        self._memory = memory
+        self._accounts = accounts
         self._clock = clock
 
     async def resolve(self) -> Resolution:
@@ -145,7 +145,7 @@ class GumloopSession:
         if not _renewable(credential) or not await self._about_to_end(credential):
             return credential
         try:
-            return await self._refresh.do(credential)
+            return await self._refresh.refresh(credential)
         except (Unreachable, Failed, RateLimited):
             return credential
 
@@ -167,7 +167,7 @@ class GumloopSession:
         except SessionEnded as error:
             if not _renewable(used):
                 raise rejected(error, used) from None
-            used = await self._refresh.do(used)
+            used = await self._refresh.refresh(used)
             return await ask(await self.api(used)), used
 
     async def api(self, credential: Credential) -> GumloopAPI:
@@ -179,11 +179,11 @@ class GumloopSession:
         """The team named for this run, else the one remembered for the stored login, else empty."""
         return self.target.team_id or (await self.facts(credential)).team_id
 
-    async def facts(self, credential: Credential) -> GumloopFacts:
+    async def facts(self, credential: Credential) -> GumloopAccount:
         """What is remembered of this credential; nothing of one that is not stored."""
         if credential.source is not Source.KEYCHAIN:
-            return GumloopFacts()
-        return await self._memory.recall(credential.profile, credential.secret)
+            return GumloopAccount()
+        return await self._accounts.read(credential.profile, credential.secret)
 
     async def sign_in_endpoint(self) -> Endpoint:
         """Where a sign-in goes: named for this run, else the server of the stored login, else the default."""
@@ -198,7 +198,7 @@ class GumloopSession:
 
     async def _remembered_endpoint(self) -> Endpoint | None:
         """The server of the profile's login, as far as it is known without the keychain."""
-        return await self._memory.endpoint(self.target.profile)
+        return await self._accounts.endpoint(self.target.profile)
 
     async def _about_to_end(self, credential: Credential) -> bool:
         expires_at = (await self.facts(credential)).expires_at

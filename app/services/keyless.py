@@ -1,4 +1,4 @@
-"""Keyless CI identity: who this job is."""
+"""The identity of the CI job that this process runs in."""
 
 from dataclasses import dataclass
 
@@ -8,21 +8,21 @@ from app.domain.keyless import Availability, CIIdentities, CIIdentity
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found: a verified identity, or the error that says why there is none."""
+    """A verified identity, or the error that says why there is none."""
 
     availability: Availability
     identity: CIIdentity | None
     error: LoopinError | None = None
 
 
-class InspectKeyless:
-    """Verify the job's token and tell what it says. Nothing is sent to the control plane."""
+class KeylessService:
+    """Verifies the identity token of the CI job. Nothing is sent to the control plane."""
 
     def __init__(self, ci: CIIdentities) -> None:
         self._ci = ci
 
-    async def do(self) -> Inspection:
-        """What fails is told inside."""
+    async def inspect_identity(self) -> Inspection:
+        """Verify it; errors are returned, not raised."""
         found = self._ci.look()
         try:
             return Inspection(found, (await self._ci.token()).identity)

@@ -1,8 +1,7 @@
-"""Profiles: which logins there are by name, and which one this run works with."""
+"""Profiles: the logins by name, and the one that this run uses."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
 
 from app.domain.credentials import DEFAULT_PROFILE, Method, Provider
 from app.domain.errors import LoopinError
@@ -11,12 +10,10 @@ from app.domain.ports import AccountStore
 from app.services.chainloop_session import ChainloopSession
 from app.services.gumloop_session import GumloopSession
 
-Session = TypeVar("Session", ChainloopSession, GumloopSession)
-
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A named login. `about` says in a few words what is remembered of it, empty when nothing is."""
+    """A named login. `about` describes it in a few words, empty when nothing is known of it."""
 
     provider: Provider
     name: str
@@ -24,46 +21,29 @@ class Profile:
     about: str = ""
 
 
-class Choice(Protocol):
-    """The profile of one provider, which can be changed while the app runs."""
-
-    def __call__(self, name: str = "") -> str:
-        """Work with the profile `name` from now on, unless it is empty; return the one in use."""
-
-
-def choice_of(session: Callable[[], Session]) -> Choice:
-    """The profile that a session works with; the session is made when somebody asks."""
-
-    def choose(name: str = "") -> str:
-        if name:
-            session().target = session().target._replace(profile=name)
-        return session().target.profile
-
-    return choose
-
-
-class Profiles:
+class ProfileService:
     """Lists the profiles, and changes the one in use for this run. Nothing is written."""
 
-    def __init__(self, accounts: AccountStore, choices: Mapping[Provider, Choice]) -> None:
+    def __init__(self, accounts: AccountStore, gumloop: GumloopSession, chainloop: ChainloopSession) -> None:
         self._accounts = accounts
-        self._choices = choices
+        self._gumloop = gumloop
+        self._chainloop = chainloop
 
-    async def do(self) -> Sequence[Profile]:
-        """Every profile that was stored here, the default one and the one in use, provider by provider."""
-        return [profile for provider in self._choices for profile in await self._of(provider)]
+    async def list_profiles(self) -> Sequence[Profile]:
+        """Return every stored profile, the default one and the one in use, provider by provider."""
+        return [profile for provider in Provider for profile in await self._profiles_of(provider)]
 
-    async def _of(self, provider: Provider) -> list[Profile]:
-        used = self._choices[provider]()
+    async def _profiles_of(self, provider: Provider) -> list[Profile]:
+        used = (self._gumloop if provider is Provider.GUMLOOP else self._chainloop).target.profile
         try:
             stored = await self._accounts.profiles(provider.value)
         except LoopinError:
-            # A list of names that cannot be read leaves the names that are known anyway.
+            # The default profile and the one in use are known without the file.
             stored = ()
         known = dict.fromkeys((DEFAULT_PROFILE, *stored, used))
-        return [Profile(provider, name, name == used, await self._about(provider, name)) for name in known]
+        return [Profile(provider, name, name == used, await self._describe(provider, name)) for name in known]
 
-    async def _about(self, provider: Provider, name: str) -> str:
+    async def _describe(self, provider: Provider, name: str) -> str:
         try:
             facts = await self._accounts.facts(provider.value, name)
         except LoopinError:
@@ -74,6 +54,11 @@ class Profiles:
             word for word in (facts.get("identity", ""), method, facts.get("endpoint", "")) if word
         )
 
-    def use(self, provider: Provider, name: str) -> str:
-        """Work with the profile `name` for the rest of this run; raise UsageError for an impossible name."""
-        return self._choices[provider](read_profile(name, "the name"))
+    def use_profile(self, provider: Provider, name: str) -> str:
+        """Use the profile `name` for the rest of this run; raise UsageError for an invalid name."""
+        profile = read_profile(name, "the name")
+        if provider is Provider.GUMLOOP:
+            self._gumloop.target = self._gumloop.target._replace(profile=profile)
+        else:
+            self._chainloop.target = self._chainloop.target._replace(profile=profile)
+        return profile

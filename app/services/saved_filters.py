@@ -1,4 +1,4 @@
-"""Filters of the token list that a person keeps by name."""
+"""Filters of the token list that a person saved by name."""
 
 from collections.abc import Mapping
 
@@ -9,17 +9,17 @@ from app.domain.ports import FilterStore
 
 
 class SavedFilters:
-    """Saves, lists and forgets filters; a filter that nobody could use is not saved."""
+    """Lists, saves and deletes filters."""
 
     def __init__(self, store: FilterStore) -> None:
         self._store = store
 
-    async def all(self) -> Mapping[str, str]:
-        """Name → filter as it was typed."""
+    async def list_filters(self) -> Mapping[str, str]:
+        """Return the filters by name, as they were typed."""
         return await self._store.all()
 
-    async def save(self, name: str, text: str) -> None:
-        """Keep it, in the place of an earlier one of that name; raise UsageError for a bad name or filter."""
+    async def save_filter(self, name: str, text: str) -> None:
+        """Save it, replacing one of that name; raise UsageError for an invalid name or filter."""
         name, text = name.strip(), " ".join(text.split())
         if why := problem(name):
             raise UsageError(f"this cannot be a filter's name: {why}", hint="use a-z, 0-9 and hyphens")
@@ -27,6 +27,6 @@ class SavedFilters:
             raise UsageError("there is no filter to save", hint="type one first")
         await self._store.save(name, text)
 
-    async def delete(self, name: str) -> None:
-        """Forget it."""
+    async def delete_filter(self, name: str) -> None:
+        """Delete the filter of that name, if there is one."""
         await self._store.delete(name)

@@ -1,34 +1,39 @@
-"""List and create API tokens."""
+"""API tokens, read: list, filter, check, and find those that other tokens created."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from app.domain.activity import Action, Outcome
-from app.domain.errors import Failed, LoopinError, Unreachable, UsageError
-from app.domain.server_info import TOKEN_PERMISSIONS
-from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
+from app.domain.errors import LoopinError, UsageError
+from app.domain.tokens import APIToken, ScopeFilter, StatusFilter
 
 if TYPE_CHECKING:
-    from app.domain.credentials import Credential
+    from collections.abc import Collection
+
+    from app.domain.filter import Filter
+    from app.domain.inactivity import Deadline
+    from app.domain.lineage import Descendants
     from app.domain.organizations import Identity
-    from app.domain.ports import Clock, Gateway
+    from app.domain.ports import Clock
     from app.domain.request_context import RequestContext
-    from app.services.activity import Trail
+    from app.domain.token_row import Row
+    from app.services.activity import ActivityLog
     from app.services.chainloop_session import ChainloopSession
-    from app.services.changes import Changes
+
+MAX_AGE = timedelta(minutes=1)
+"""An older listing is read again before the descendants of a token are looked for in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The tokens this identity may see, and when and where they were read.
+    """The tokens that the identity may see, when they were read, and with which credential and organization.
 
-    What is changed on the strength of a listing goes where `context` says. `whole` is false when a scope or a
-    project was asked for: then what is missing says nothing.
+    A change that is based on a listing is sent with its `context`. `whole` is false when a scope or a project
+    was asked for: a token that is missing may exist.
     """
 
     tokens: tuple[APIToken, ...]
@@ -44,28 +49,78 @@ class Listing:
         return self.context.credential.endpoint.address
 
 
-class ListTokens:
-    """All tokens that the credential in effect may see."""
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to look for. `text` is in the filter language.
 
-    def __init__(self, session: ChainloopSession, clock: Clock) -> None:
+    `status` None: the one that the text names, else active tokens. `threshold` None: the organization's own.
+    """
+
+    text: str = ""
+    status: StatusFilter | None = None
+    scope: ScopeFilter = ScopeFilter.ANY
+    project: str = ""
+    threshold: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FilteredListing:
+    """The rows that match a query, in the server's order; `threshold` None: it cannot be read."""
+
+    listing: Listing
+    rows: tuple[Row, ...]
+    threshold: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndingToken:
+    """A token that stops working soon; `deadline` is the earlier one when there are two."""
+
+    token: APIToken
+    deadline: Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCheck:
+    """The tokens that stop working soon, soonest first, of `checked` tokens.
+
+    `not_seen` says which tokens this credential cannot list; empty for none.
+    """
+
+    listing: Listing
+    ending: tuple[EndingToken, ...]
+    checked: int
+    threshold: int
+    not_seen: str = ""
+
+
+class TokenService:
+    """Reads the tokens of an organization. `near` is the time that counts as near in filters."""
+
+    def __init__(self, session: ChainloopSession, log: ActivityLog, clock: Clock, near: timedelta) -> None:
         self._session = session
+        self._log = log
         self._clock = clock
+        self._near = near
 
-    async def do(
+    async def list_tokens(
         self,
         status: StatusFilter = StatusFilter.ALL,
         scope: ScopeFilter = ScopeFilter.ANY,
         project: str = "",
     ) -> Listing:
-        """Ask the server; raise PermissionDenied without asking when the role may not list."""
+        """List the tokens of the organization in use.
+
+        Raise PermissionDenied, without asking, when the role may not list them.
+        """
         context, identity = await self._session.identify()
-        return await self.list_in(context, identity, status, scope, project)
+        return await self.list_tokens_in(context, identity, status, scope, project)
 
     async def list_again(self, listing: Listing, status: StatusFilter = StatusFilter.ALL) -> Listing:
-        """All tokens of `status`, of the organization of `listing` and with its credential."""
-        return await self.list_in(listing.context, listing.identity, status)
+        """List all tokens of `status` in the organization of `listing`, with its credential."""
+        return await self.list_tokens_in(listing.context, listing.identity, status)
 
-    async def list_in(
+    async def list_tokens_in(
         self,
         context: RequestContext,
         identity: Identity,
@@ -73,162 +128,116 @@ class ListTokens:
         scope: ScopeFilter = ScopeFilter.ANY,
         project: str = "",
     ) -> Listing:
-        """All tokens of an organization that `identity` may see, read with the credential of `context`."""
+        """List the tokens that `identity` may see in the organization of `context`."""
         await self._session.check_organization(context, identity)
         identity.check_may_manage()
         tokens = await (await self._session.gateway_in(context)).list_tokens(status, scope, project)
         whole = scope is ScopeFilter.ANY and not project
         return Listing(tuple(tokens), identity, self._clock.now(), context, status, whole)
 
+    async def find_tokens(self, query: Query) -> FilteredListing:
+        """List and filter; raise FilterProblem, where possible before anything is sent."""
+        # A plain list needs none of these modules.
+        from app.domain import filter as filters
+        from app.domain.calm import calm
+        from app.domain.inactivity import check_threshold
+        from app.domain.token_row import row
 
-class CreationWatch(Protocol):
-    """Hears how far the creation of a token has come, to write it down. It raises nothing."""
+        parsed = filters.parse(query.text)
+        if query.threshold is not None:
+            check_threshold(query.threshold)
+        listing = await self.list_tokens(query.status or _status(parsed), query.scope, query.project)
+        threshold = listing.identity.threshold if query.threshold is None else query.threshold
+        filters.parse(query.text, threshold_known=threshold is not None)
+        with calm(len(listing.tokens)):
+            rows = [row(token, listing.as_of, threshold, self._near) for token in listing.tokens]
+        if parsed:
+            matches = parsed.at(listing.as_of)
+            rows = [one for one in rows if matches(one)]
+        return FilteredListing(listing, tuple(rows), threshold)
 
-    async def begun(self, identity: Identity, endpoint: str) -> None:
-        """Everything was checked; the request is about to be sent."""
+    async def check_tokens(
+        self, within: timedelta, unused_within: timedelta, threshold: int | None = None
+    ) -> TokenCheck:
+        """Find unrevoked tokens that expire `within`, or are auto-revoked `unused_within`, unless used.
 
-    async def created(self, token: APIToken) -> None:
-        """The server has made it."""
-
-    async def failed(self, error: LoopinError) -> None:
-        """The server has not made it. Where that is not known, nothing is heard any more."""
-
-
-class CreateToken:
-    """A new token. A create whose answer got lost is never repeated: the list is asked what came of it.
-
-    From the request on it runs to its end: the secret is sent once.
-    """
-
-    def __init__(self, session: ChainloopSession, trail: Trail, changes: Changes, clock: Clock) -> None:
-        self._session = session
-        self._trail = trail
-        self._changes = changes
-        self._clock = clock
-
-    def check_end(self, life: timedelta | None, credential: Credential) -> None:
-        """Raise UsageError for a life, None for no end, that is too long for the API token in effect."""
-        # A list, which imports this module, needs none of it.
-        from app.domain import expiry
-
-        expiry.check_end(life, self._clock.now(), self._session.latest_end(credential))
-
-    async def check_life(self, life: timedelta | None) -> None:
-        """The same for the credential in effect; nothing is sent."""
-        self.check_end(life, await self._session.credential())
-
-    async def do(
-        self,
-        draft: TokenDraft,
-        operation: str = "",
-        watch: CreationWatch | None = None,
-        shown: RequestContext | None = None,
-    ) -> CreatedToken:
-        """Create it and return it with its secret, which is told only this once.
-
-        `shown` is what the form was filled in for, None for the organization in use. With an `operation`
-        the trail has its beginning before the call, and the caller writes the end once somebody has the
-        token. Raise UsageError, before anything is sent, for one that would outlive the API token in effect.
+        `threshold` None is the organization's own; raise UsageError where that cannot be read. An expired
+        token no longer expires, but is auto-revoked all the same.
         """
-        draft.check()
-        doing = f"creating the API token {draft.name}"
-        checked = self._session.check_context(shown, partial(self.check_end, draft.expires_in))
-        context, identity = await self._changes.before(doing, checked)
-        identity.check_may_manage(in_organization=not draft.project)
-        gateway, endpoint = await self._session.gateway_in(context), context.credential.endpoint.address
-        await self._changes.before(doing, _check_permissions(draft, gateway))
-        note = partial(
-            self._trail.add,
-            Action.CREATE,
-            identity=identity,
-            endpoint=endpoint,
-            subject=draft.name,
-            operation=operation,
+        from app.domain.inactivity import SWEEP_INTERVAL, check_threshold
+
+        if threshold is not None:
+            check_threshold(threshold)
+        listing = await self.list_tokens(StatusFilter.ACTIVE)
+        days = listing.identity.threshold if threshold is None else threshold
+        if days is None:
+            raise UsageError(
+                "the auto-revoke threshold cannot be read with an API token",
+                hint="add --threshold DAYS, as the organization has it; 0 when auto-revocation is off",
+            )
+        # The next sweep revokes what is due by then.
+        spans = within, max(unused_within, SWEEP_INTERVAL)
+        deadlines = [(token, _deadline(token, days, listing.as_of, spans)) for token in listing.tokens]
+        ending = [EndingToken(token, deadline) for token, deadline in deadlines if deadline]
+        ending.sort(key=lambda one: one.deadline.at)
+        not_seen = (
+            "an API token sees only the tokens of projects: those of the organization were not looked at"
+            if listing.identity.is_token
+            else ""
         )
+        return TokenCheck(listing, tuple(ending), len(listing.tokens), days, not_seen)
 
-        async def create() -> CreatedToken:
-            if operation:
-                await note(outcome=Outcome.STARTED)
-            if watch is not None:
-                await watch.begun(identity, endpoint)
-            try:
-                created = await gateway.create_token(draft)
-            except LoopinError as error:
-                await _end_creation(error, draft, gateway, _Ends(note, operation, watch))
-                raise
-            outcome = Outcome.STARTED if operation else Outcome.DONE
-            await note(outcome=outcome, subject_id=created.token.id, detail=f"scope {created.token.scope}")
-            if watch is not None:
-                await watch.created(created.token)
-            return created
+    async def find_descendants(self, chosen: Collection[str], listing: Listing) -> Descendants:
+        """Find the active tokens that those in `chosen` (ids) have created, see `app.domain.lineage`.
 
-        return await self._changes.run(
-            doing,
-            create(),
-            hint="loopin chainloop organization api-token list shows whether it exists",
-            lost=lambda created: f"its secret was not shown; to revoke it: {_REVOKE} --id {created.token.id}",
-        )
+        A `listing` older than MAX_AGE is read again; when that fails, the old one counts. One without revoked
+        tokens is read again where a token may have a revoked parent: a failure is raised then.
+        """
+        from app.domain.lineage import Descendants, descendants
 
+        listing = await self._with_parents(listing)
+        if not any(token.parent_id for token in listing.tokens):
+            return Descendants()
+        rotations: frozenset[tuple[str, str]] = frozenset()
+        # Without the log, successors are known by their names.
+        with suppress(LoopinError):
+            rotations = await self._rotations()
+        # 100,000 tokens would stop the event loop for a moment.
+        return await asyncio.to_thread(descendants, chosen, listing.tokens, rotations, listing.as_of)
 
-_REVOKE = "loopin chainloop organization api-token revoke"
+    async def _with_parents(self, listing: Listing) -> Listing:
+        if listing.status is not StatusFilter.ALL and any(token.parent_id for token in listing.tokens):
+            return await self.list_again(listing)
+        if self._clock.now() - listing.as_of > MAX_AGE:
+            with suppress(LoopinError):
+                return await self.list_again(listing)
+        return listing
 
+    async def _rotations(self) -> frozenset[tuple[str, str]]:
+        """Return the ids of rotated tokens, each with that of its successor, as the log has them."""
+        from app.domain.activity import Action
+        from app.services.journal import NEW_ID
 
-@dataclass(frozen=True, slots=True)
-class _Ends:
-    """Where the end of a creation is written down."""
-
-    note: Callable[..., Awaitable[None]]
-    operation: str
-    watch: CreationWatch | None
-
-
-async def _end_creation(error: LoopinError, draft: TokenDraft, gateway: Gateway, ends: _Ends) -> None:
-    """Write down how a creation ended that gave no token, and give `error` the next step.
-
-    One whose answer got lost is a failure only when the list shows so: else its beginning stays without an
-    end, and the next start tells it.
-    """
-    lost = isinstance(error, Failed | Unreachable)
-    found = await _find_created(draft, gateway) if lost else ()
-    if found is None:
-        if not ends.operation:
-            await ends.note(outcome=Outcome.FAILED, detail=f"not known: {error.message}")
-        return
-    if found:
-        (token,) = found
-        error.hint = f"the token was created; its secret was not shown: revoke it ({token.id}), and try again"
-        outcome = Outcome.STARTED if ends.operation else Outcome.DONE
-        detail = f"scope {token.scope}; its answer was lost"
-        await ends.note(outcome=outcome, subject_id=token.id, detail=detail)
-        if ends.watch is not None:
-            await ends.watch.created(token)
-        return
-    if lost:
-        error.hint = "the list shows that it was not created: try again"
-    await ends.note(outcome=Outcome.FAILED, detail=error.message)
-    if ends.watch is not None:
-        await ends.watch.failed(error)
+        rotated = [
+            (e.subject_id, dict(e.extra)) for e in await self._log.entries() if e.action is Action.ROTATE
+        ]
+        return frozenset((old, facts[NEW_ID]) for old, facts in rotated if NEW_ID in facts)
 
 
-async def _find_created(draft: TokenDraft, gateway: Gateway) -> tuple[APIToken, ...] | None:
-    """The unrevoked token of this name in the draft's scope, if there is one; None where nobody can tell.
-
-    Names are unique among unrevoked tokens of one scope, so one of this name is the one just made.
-    """
-    try:
-        listed = await gateway.list_tokens(StatusFilter.ACTIVE)
-    except LoopinError:
-        return None
-    for token in listed:
-        if token.name == draft.name and (token.project.name if token.project else "") == draft.project:
-            return (token,)
-    return ()
+def _status(query: Filter) -> StatusFilter:
+    return StatusFilter.ALL if any(term.field == "status" for term in query.terms) else StatusFilter.ACTIVE
 
 
-async def _check_permissions(draft: TokenDraft, gateway: Gateway) -> None:
-    """A control plane that does not know permissions would make an unlimited token, and say nothing."""
-    if draft.permissions and TOKEN_PERMISSIONS not in (await gateway.server_info()).capabilities:
-        raise UsageError(
-            "this control plane cannot limit what a token may do",
-            hint="create it without permissions, or use the account server",
-        )
+def _deadline(
+    token: APIToken, days: int, now: datetime, spans: tuple[timedelta, timedelta]
+) -> Deadline | None:
+    """Return the first deadline within `spans`: that of the expiry, and that of auto-revocation."""
+    from app.domain.inactivity import Deadline, Reason, auto_revoked_at
+
+    ends = []
+    if token.expires_at is not None and now < token.expires_at <= now + spans[0]:
+        ends.append(Deadline(token.expires_at, Reason.EXPIRY))
+    revoked_at = auto_revoked_at(token, days)
+    if revoked_at is not None and revoked_at <= now + spans[1]:
+        ends.append(Deadline(revoked_at, Reason.IDLE))
+    return min(ends, key=lambda end: end.at, default=None)

@@ -1,4 +1,4 @@
-"""Which login of Chainloop's own command line lies here, and which is a copy of one in the keychain."""
+"""The login of Chainloop's own command line, compared with those in the keychain."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.domain.errors import LoopinError
-from app.services.chainloop_vault import ChainloopVault
+from app.services.stored_logins import ChainloopVault
 
 if TYPE_CHECKING:
     from app.domain.credentials import Credential
     from app.domain.ports import Clock, Vault
     from app.domain.vendor_login import VendorLogin, VendorLogins
-    from app.services.chainloop_accounts import ChainloopMemory
+    from app.services.accounts import ChainloopAccounts
 
 
 class VendorCopies:
-    """Compares the vendor's file with the keychain. Nothing is written, and no server is asked."""
+    """Compares the vendor's file with the keychain. Nothing is written or sent."""
 
-    def __init__(self, logins: VendorLogins, memory: ChainloopMemory, vault: Vault, clock: Clock) -> None:
+    def __init__(self, logins: VendorLogins, accounts: ChainloopAccounts, vault: Vault, clock: Clock) -> None:
         self._logins = logins
-        self._memory = memory
+        self._accounts = accounts
         self._vault = ChainloopVault(vault)
         self._clock = clock
 
-    async def not_taken_over(self, profile: str, *, keychain: bool = True) -> VendorLogin | None:
-        """The login in the vendor's usual file; None once it has ended, and when the keychain has it.
+    async def find_unimported(self, profile: str, *, keychain: bool = True) -> VendorLogin | None:
+        """Return the login in the vendor's usual file; None once it has ended, or is in the keychain.
 
-        Looked at in the keychain are `profile` and those that were taken over from this file. One that has
-        just failed (`keychain` False) is not asked again: it may take its whole patience once more.
+        The keychain is searched for `profile` and those that were imported from this file. With `keychain`
+        false it is not asked: it has just failed, and might take its whole timeout once more.
         """
         login = await asyncio.to_thread(self._logins.find)
         if login is None or (login.expires_at is not None and login.expires_at <= self._clock.now()):
             return None
-        names = (profile, *await self._memory.taken_over_from(login.path)) if keychain else ()
+        names = (profile, *await self._accounts.imported_from(login.path)) if keychain else ()
         for name in dict.fromkeys(names):
             with suppress(LoopinError):
                 stored = await self._vault.read(name)
@@ -43,8 +43,8 @@ class VendorCopies:
         return login
 
     async def copy_of(self, credential: Credential) -> str:
-        """The file that a stored login was taken over from, as long as it still holds it; else empty."""
-        path = await self._memory.copy_in(credential.profile)
+        """Return the file that a stored login was imported from, while it still has it; else empty."""
+        path = await self._accounts.copy_in(credential.profile)
         if not path:
             return ""
         with suppress(LoopinError):

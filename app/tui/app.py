@@ -182,12 +182,12 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
     @work(exclusive=True, group="presence", description="look at the accounts", exit_on_error=False)
     async def look(self) -> None:
         """Look at the credentials, then ask the servers; each answer is published."""
-        overview = self.container.overview
-        statuses = await overview.do(online=False)
+        status = self.container.status
+        statuses = await status.read_statuses(online=False)
         self._publish(statuses, asked=False)
-        statuses = await overview.do()
+        statuses = await status.read_statuses()
         self._publish(statuses, asked=True)
-        if (probed := await overview.probe(statuses)) != statuses:
+        if (probed := await status.probe_organization(statuses)) != statuses:
             self._publish(probed, asked=True)
 
     def _publish(self, statuses: "Sequence[ProviderStatus]", *, asked: bool) -> None:
@@ -310,14 +310,14 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
         from app.tui.screens.dialogs.organizations import OrganizationDialog
 
         box = self.container
-        dialog = OrganizationDialog(box.list_organizations, box.switch_organization, box.changes)
+        dialog = OrganizationDialog(box.organizations, box.changes)
         self.push_screen(dialog, self._switched)
 
     def action_create_organization(self) -> None:
         """Create an organization, and work in it."""
         from app.tui.screens.dialogs.create_organization import CreateOrganizationDialog
 
-        dialog = CreateOrganizationDialog(self.container.create_organization, self.container.changes)
+        dialog = CreateOrganizationDialog(self.container.organizations, self.container.changes)
         self.push_screen(dialog, self._switched)
 
     def _switched(self, switched: "Switched | None") -> None:

@@ -67,7 +67,7 @@ class ScreenFactory:
     def _team(self) -> Dialog[Team]:
         from app.tui.screens.dialogs.teams import TeamDialog
 
-        return TeamDialog(self._container.list_teams, self._container.choose_team)
+        return TeamDialog(self._container.teams)
 
     def login(self, provider: Provider | None) -> Screen[bool]:
         """Sign-in: how to, `provider` first."""
@@ -88,7 +88,7 @@ class ScreenFactory:
             container.chainloop_token_login,
             container.claims,
             ci=Availability(None) if container.settings.demo else container.ci_identity.look(),
-            inspect=container.inspect_keyless,
+            inspect=container.keyless,
         )
         chainloop += import_offers(
             container.vendor_logins.find(), container.chainloop_import_login, container.clock.now()
@@ -102,7 +102,7 @@ class ScreenFactory:
             offers,
             container.vault,
             container.browser,
-            container.copy_text,
+            container.clipboard_service,
             container.browser_obstacle,
             servers,
             self._profile,
@@ -125,4 +125,4 @@ class ScreenFactory:
         """Activity: what this program did."""
         from app.tui.screens.activity.screen import ActivityScreen
 
-        return ActivityScreen(self._frame, self._container.trail, self._container.export_activity)
+        return ActivityScreen(self._frame, self._container.activity_log, self._container.export)

@@ -212,7 +212,7 @@ async def memory(box: Container) -> tuple[float, int]:
     await box.chainloop_session.gateway()
     gc.collect()
     tracemalloc.start()
-    listing = await box.list_tokens.do()
+    listing = await box.tokens.list_tokens()
     book = Book(listing.tokens, listing.as_of, listing.identity.threshold, NEAR)
     book.rows(Tab.ACTIVE, Sort())
     kept, _ = tracemalloc.get_traced_memory()

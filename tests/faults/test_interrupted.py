@@ -29,8 +29,11 @@ from app.domain.credentials import Method
 from app.domain.gumloop import GumloopLogin, endpoint_of
 from app.domain.login import Step
 from app.domain.secret import Secret
-from app.services.chainloop_vault import ChainloopVault, StoredLogin
-from app.services.gumloop_vault import GumloopVault
+from app.services.stored_logins import (
+    ChainloopVault,
+    GumloopVault,
+    StoredLogin,
+)
 from tests.support import chainloop
 from tests.support.between import Between, between
 from tests.support.cli import Loopin, interrupts_heard

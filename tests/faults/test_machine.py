@@ -25,9 +25,12 @@ from app.domain.gumloop import GumloopLogin, endpoint_of
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
-from app.services.chainloop_vault import ChainloopVault, StoredLogin
-from app.services.gumloop_vault import GumloopVault
 from app.services.login.round_trip import BrowserLogin
+from app.services.stored_logins import (
+    ChainloopVault,
+    GumloopVault,
+    StoredLogin,
+)
 from app.settings import load
 from tests.support.callbacks import FormBrowser, NoBrowser
 from tests.support.gumloop import AllowingBrowser, MovableClock, follow, result_of

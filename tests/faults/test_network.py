@@ -20,8 +20,8 @@ from app.domain.secret import Secret
 from app.oidc.http import Fetcher
 from app.oidc.url_policy import CLIENT_POLICY
 from app.proto.controlplane.v1 import status_pb2
-from app.services.chainloop_vault import ChainloopVault
 from app.services.login.round_trip import BrowserLogin
+from app.services.stored_logins import ChainloopVault
 from tests.support.callbacks import FormBrowser
 from tests.support.chainloop import ContainerFactory
 from tests.support.gumloop import Desk, follow, result_of

@@ -21,9 +21,8 @@ from app.domain.gumloop import IssuerFacts, endpoint_of
 from app.domain.login import EndedThere
 from app.domain.secret import Secret
 from app.domain.tokens import StatusFilter
-from app.services.chainloop_vault import SERVICE, ChainloopVault
-from app.services.gumloop_vault import SERVICE as GUMLOOP_SERVICE
-from app.services.gumloop_vault import GumloopVault
+from app.services.stored_logins import CHAINLOOP_SERVICE, ChainloopVault, GumloopVault
+from app.services.stored_logins import GUMLOOP_SERVICE as GUMLOOP_SERVICE
 from tests.support.chainloop import credential_at
 from tests.support.peers import grpc_peer, tcp_peer
 
@@ -238,7 +237,7 @@ ENTRIES: list[str] = [
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: repr(entry[:30]))
 async def test_a_chainloop_entry_that_is_none_is_told_without_its_text(entry: str) -> None:
     vault = MemoryVault()
-    await vault.write(SERVICE, "default", Secret(entry))
+    await vault.write(CHAINLOOP_SERVICE, "default", Secret(entry))
     with pytest.raises(LoopinError) as caught:
         await ChainloopVault(vault).read("default")
     assert "loopin-chainloop/default" in caught.value.message

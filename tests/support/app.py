@@ -13,8 +13,11 @@ from app.domain.claims import USER_AUDIENCE
 from app.domain.credentials import ChainloopTarget, Method
 from app.domain.gumloop import GumloopLogin
 from app.domain.secret import Secret
-from app.services.chainloop_vault import ChainloopVault, StoredLogin
-from app.services.gumloop_accounts import GumloopFacts
+from app.services.accounts import GumloopAccount
+from app.services.stored_logins import (
+    ChainloopVault,
+    StoredLogin,
+)
 from app.settings import Settings
 from app.tui.app import LoopinApp
 from tests.support.fake_control_plane import FakeControlPlane, FakeGateways
@@ -143,8 +146,8 @@ class FakeContainer(Container):
         """Put a Gumloop login into the keychain whose access token ends after so long."""
         login = GumloopLogin(Method.OAUTH, ACCESS, self.settings.gumloop.default, "", REFRESH)
         finish(self._gumloop_vault.write("default", login))
-        facts = GumloopFacts(login.endpoint.address, login.method.value, expires_at=NOW + lives)
-        finish(self._gumloop_memory.remember("default", ACCESS, facts))
+        facts = GumloopAccount(login.endpoint.address, login.method.value, expires_at=NOW + lives)
+        finish(self._gumloop_accounts.write("default", ACCESS, facts))
 
 
 def finish(work: Coroutine[Any, Any, None]) -> None:

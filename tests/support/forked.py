@@ -19,7 +19,7 @@ _MODULES = (
         "app.adapters.system.process_lock",
         "tenacity",
     ),
-    *("app.services.gumloop_session", "app.services.gumloop_refresh", "app.services.gumloop_teams"),
+    *("app.services.gumloop_session", "app.services.gumloop_refresh", "app.services.teams"),
     *("app.adapters.keychain.keychain", "app.adapters.keychain.secret_service"),
     *(
         "app.adapters.http.transport",

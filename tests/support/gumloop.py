@@ -18,7 +18,7 @@ from app.domain.errors import BrowserUnavailable, VaultError
 from app.domain.gumloop import GumloopLogin
 from app.domain.login import LoginStep, SignedIn, StepState
 from app.domain.secret import Secret
-from app.services.gumloop_vault import SERVICE, GumloopVault
+from app.services.stored_logins import GUMLOOP_SERVICE, GumloopVault
 from app.settings import load
 from tests.support.gumloop_stub import Gumloop, allow
 from tests.support.login_steps import marked_once
@@ -55,7 +55,7 @@ class BreakingVault(MemoryVault):
         return {
             account.partition(":")[2]: secret.reveal()
             for (service, account), secret in self._entries.items()
-            if service == SERVICE and account.startswith(f"{profile}:")
+            if service == GUMLOOP_SERVICE and account.startswith(f"{profile}:")
         }
 
 

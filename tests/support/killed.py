@@ -17,7 +17,7 @@ from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.gumloop import GumloopLogin, GumloopTokens
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
-from app.services.gumloop_vault import GumloopVault
+from app.services.stored_logins import GumloopVault
 
 HOME = Endpoint(Provider.GUMLOOP, "https://api.gumloop.com/api/v1")
 OTHER = Endpoint(Provider.GUMLOOP, "https://other.example/api/v1")

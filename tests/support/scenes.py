@@ -29,7 +29,7 @@ from app.domain.errors import (
 from app.domain.gumloop import GumloopLogin
 from app.domain.login import Step, StepState
 from app.domain.vendor_login import VendorLogin
-from app.services.gumloop_vault import GumloopVault
+from app.services.stored_logins import GumloopVault
 from app.tui.app import LoopinApp
 from tests.support import app as fakes
 from tests.support.fake_gumloop import ACCESS, STATE

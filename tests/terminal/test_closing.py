@@ -11,7 +11,7 @@ from app.adapters.keychain.keychain import KeychainVault
 from app.domain.credentials import Method
 from app.domain.gumloop import GumloopLogin, endpoint_of
 from app.domain.secret import Secret
-from app.services.gumloop_vault import GumloopVault
+from app.services.stored_logins import GumloopVault
 from tests.support.gumloop_stub import Gumloop
 from tests.support.server import ROOT
 from tests.support.stall import stall

@@ -65,7 +65,7 @@ async def test_what_was_done_elsewhere_is_there_on_the_next_visit() -> None:
     async with opened(ActivityPage, fakes.app(box, screen="activity")) as activity:
         await activity.go_away()
         await activity.until(lambda: activity.app.frame.presence.asked)
-        await box.switch_organization.do("globex")
+        await box.organizations.switch_organization("globex")
         await activity.come_back()
         await activity.until(lambda: len(activity.rows()) == 1)
         assert "globex" in activity.rows()[0]
@@ -122,7 +122,7 @@ async def test_the_cursor_stays_on_its_entry_when_newer_ones_come() -> None:
         assert before is not None
         held = activity.rows()[before]
         box = activity.app.container
-        await box.trail.add(Action.SWITCH, subject="globex")
+        await box.activity_log.add(Action.SWITCH, subject="globex")
         await activity.refresh()
         await activity.until(lambda: len(activity.rows()) == 7)
         assert options.highlighted == before + 1

@@ -400,7 +400,7 @@ async def test_an_answer_that_never_comes_is_told_as_unknown(name: str) -> None:
     unknown = [orphan for orphan in box.changes.orphans() if orphan.end is End.UNKNOWN]
     assert [orphan.doing for orphan in unknown] == [change.doing]
     if change.journal is not None:
-        assert change.journal in [entry.action for entry in await box.trail.interrupted()]
+        assert change.journal in [entry.action for entry in await box.activity_log.interrupted()]
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -175,7 +175,7 @@ async def test_a_lost_answer_to_a_rotation_stays_open_while_the_new_token_lives(
         await rotating(tokens, box)
         await tokens.until(lambda: "token was created" in tokens.toasts())
     assert entries(box, Action.ROTATE)[-1][0] is Outcome.STARTED
-    (left,) = await box.rotate_token.interrupted(await box.list_tokens.do())
+    (left,) = await box.interrupted.find_rotations(await box.tokens.list_tokens())
     assert left.new.name == "ci-release-2026-03"
     assert not left.seen
 
@@ -206,11 +206,11 @@ async def test_a_rotation_that_was_refused_is_not_interrupted_for_ever(why: str)
     box = story()
     old = next(token for token in box.plane.tokens if token.name == "ci-release")
     method = {"read-only": "server_info", "identity": "current", "refused": "create_token"}[why]
-    listing = await box.list_tokens.do()
+    listing = await box.tokens.list_tokens()
     box.plane.fail[method] = REFUSALS[why]
     if why == "read-only":
         # Only a draft with permissions asks what the server can do.
         old = replace(old, permissions=("organization:read", "project:read"))
     with pytest.raises(LoopinError):
-        await box.rotate_token.begin(old, listing)
-    assert await box.trail.interrupted() == ()
+        await box.rotation.create_successor(old, listing)
+    assert await box.activity_log.interrupted() == ()

@@ -11,7 +11,7 @@ from app.domain.credentials import Provider
 from app.domain.errors import AlreadyExists, Failed, SessionEnded, VaultLocked
 from app.domain.organizations import Role
 from app.domain.tokens import Project
-from app.services.chainloop_vault import SERVICE
+from app.services.stored_logins import CHAINLOOP_SERVICE
 from tests.support import app as fakes
 from tests.support.pages.create import RevealPage
 from tests.support.pages.tokens import TokensPage
@@ -206,7 +206,7 @@ async def test_saved_as_a_profile_it_can_be_left() -> None:
         await reveal.reads("there is a profile default already")
         await reveal.take("ci-new")
         await reveal.reads("saved to GNOME Keyring as profile ci-new")
-        assert SECRET in box.fake_vault.entries[SERVICE, "ci-new"].reveal()
+        assert SECRET in box.fake_vault.entries[CHAINLOOP_SERVICE, "ci-new"].reveal()
         await reveal.leave()
         await tokens.closed()
 

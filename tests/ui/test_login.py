@@ -9,7 +9,7 @@ from textual.widgets import Input, OptionList
 
 from app.domain.errors import BrowserUnavailable, PortBusy, Unreachable, VaultLocked, VaultMissing
 from app.domain.login import Step, StepState
-from app.services.chainloop_vault import ChainloopVault
+from app.services.stored_logins import ChainloopVault
 from app.tui.screens.accounts.screen import AccountsScreen
 from app.tui.screens.dialogs.profiles import ProfileDialog
 from app.tui.screens.login.form import LoginFormScreen

@@ -11,7 +11,7 @@ from app.domain.errors import Unreachable
 from app.domain.login import Step, StepState
 from app.domain.server_info import SIGN_OUT
 from app.domain.vendor_login import TITLE, VendorLogin
-from app.services.chainloop_vault import ChainloopVault
+from app.services.stored_logins import ChainloopVault
 from tests.support import app as fakes
 from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.login import CHAINLOOP_TOKEN, LoginPage, at_the_choice, signed_out

@@ -1,22 +1,18 @@
 """Choosing a profile and a team over the accounts."""
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from app.domain.credentials import Method, Provider
 from app.domain.errors import LoopinError, NotFound, Unreachable
 from app.domain.gumloop import GumloopLogin, Team
 from app.domain.secret import Secret
-from app.services.chainloop_vault import ChainloopVault, StoredLogin
-from app.services.gumloop_teams import TeamList
-from app.services.gumloop_vault import GumloopVault
+from app.services.stored_logins import ChainloopVault, GumloopVault, StoredLogin
+from app.services.teams import TeamList, TeamService
 from app.tui.screens.dialogs.profiles import ProfileDialog
 from app.tui.screens.dialogs.teams import TeamDialog
 from tests.support import app as fakes
 from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.page import opened
-
-if TYPE_CHECKING:
-    from app.services.gumloop_teams import ChooseTeam, ListTeams
 
 
 async def test_profiles_of_both_providers_are_listed_and_one_is_chosen() -> None:
@@ -54,44 +50,33 @@ class Teams:
 
     def __init__(self) -> None:
         self.in_use = ""
-        self.error: LoopinError | None = None
+        self.list_error: LoopinError | None = None
+        self.choose_error: LoopinError | None = None
 
-    async def do(self) -> TeamList:
-        """List."""
-        if self.error is not None:
-            raise self.error
+    async def list_teams(self) -> TeamList:
+        if self.list_error is not None:
+            raise self.list_error
         return TeamList([Team("t-1", "growth"), Team("t-2", "support")], self.in_use)
 
-
-class Choosing:
-    """Takes a choice, or refuses it."""
-
-    def __init__(self, teams: Teams) -> None:
-        self.teams = teams
-        self.error: LoopinError | None = None
-
-    async def do(self, team_id: str) -> Team | None:
-        """Choose."""
-        if self.error is not None:
-            raise self.error
-        self.teams.in_use = team_id
+    async def choose_team(self, team_id: str) -> Team | None:
+        if self.choose_error is not None:
+            raise self.choose_error
+        self.in_use = team_id
         return Team(team_id, "growth") if team_id else None
 
 
-def gumloop(box: fakes.FakeContainer) -> tuple[Teams, Choosing]:
+def gumloop(box: fakes.FakeContainer) -> Teams:
     """A stored access token of Gumloop, and its teams."""
     login = GumloopLogin(Method.ACCESS_TOKEN, Secret("not-a-real-token"), box.settings.gumloop.default)
     fakes.finish(GumloopVault(box.fake_vault, login.endpoint).write("default", login))
     teams = Teams()
-    choosing = Choosing(teams)
-    box.list_teams = cast("ListTeams", teams)
-    box.choose_team = cast("ChooseTeam", choosing)
-    return teams, choosing
+    box.teams = cast("TeamService", teams)
+    return teams
 
 
 async def test_a_team_is_chosen_and_can_be_left() -> None:
     box = fakes.container()
-    teams, choosing = gumloop(box)
+    teams = gumloop(box)
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         await accounts.teams()
         await accounts.until(accounts.options)
@@ -100,10 +85,10 @@ async def test_a_team_is_chosen_and_can_be_left() -> None:
             "  growth  t-1",
             "  support  t-2",
         ]
-        choosing.error = NotFound("there is no team 't-1' for you", hint="see: loopin gumloop teams")
+        teams.choose_error = NotFound("there is no team 't-1' for you", hint="see: loopin gumloop teams")
         await accounts.press("down", "enter")
         await accounts.until(lambda: "there is no team" in accounts.refusal())
-        choosing.error = None
+        teams.choose_error = None
         await accounts.press("enter")
         await accounts.until(lambda: accounts.notes() == ["Gumloop works in the team growth now"])
         assert teams.in_use == "t-1"
@@ -111,12 +96,12 @@ async def test_a_team_is_chosen_and_can_be_left() -> None:
 
 async def test_teams_that_cannot_be_asked_for_say_why_and_offer_again() -> None:
     box = fakes.container()
-    teams, _ = gumloop(box)
-    teams.error = Unreachable("nobody answers", hint="check the address")
+    teams = gumloop(box)
+    teams.list_error = Unreachable("nobody answers", hint="check the address")
     async with opened(AccountsPage, fakes.app(box)) as accounts:
         await accounts.teams()
         await accounts.until(lambda: accounts.state() == "error")
-        teams.error = None
+        teams.list_error = None
         await accounts.press("tab", "enter")
         await accounts.until(lambda: accounts.state() == "filled")
 

@@ -50,29 +50,29 @@ async def test_one_profile_alone_can_be_read_only() -> None:
 
 
 async def _create(box: fakes.FakeContainer) -> object:
-    return await box.create_token.do(TokenDraft("ci-new"))
+    return await box.token_creation.create_token(TokenDraft("ci-new"))
 
 
 async def _revoke(box: fakes.FakeContainer) -> object:
-    return await box.revoke_tokens.do([(box.plane.tokens[0].id, "x")])
+    return await box.revocation.revoke_tokens([(box.plane.tokens[0].id, "x")])
 
 
 async def _rotate(box: fakes.FakeContainer) -> object:
-    listing = await box.list_tokens.do()
+    listing = await box.tokens.list_tokens()
     box.plane.calls.clear()
-    return await box.rotate_token.begin(listing.tokens[0], listing)
+    return await box.rotation.create_successor(listing.tokens[0], listing)
 
 
 async def _threshold(box: fakes.FakeContainer) -> object:
-    return await box.update_threshold.do(30)
+    return await box.threshold.update_threshold(30)
 
 
 async def _switch(box: fakes.FakeContainer) -> object:
-    return await box.switch_organization.do("globex", default=True)
+    return await box.organizations.switch_organization("globex", default=True)
 
 
 async def _sign_out(box: fakes.FakeContainer) -> object:
-    return await box.chainloop_sign_out.do()
+    return await box.chainloop_sign_out.sign_out()
 
 
 @pytest.mark.parametrize("change", [_create, _revoke, _rotate, _threshold, _switch, _sign_out])

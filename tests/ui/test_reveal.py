@@ -141,7 +141,7 @@ async def test_a_clipboard_that_nobody_can_read_promises_nothing() -> None:
 
 async def told(box: fakes.FakeContainer) -> list[tuple[Outcome, str]]:
     """What the trail says of creations, newest first."""
-    return [(e.outcome, e.detail) for e in await box.trail.entries() if e.action is Action.CREATE]
+    return [(e.outcome, e.detail) for e in await box.activity_log.entries() if e.action is Action.CREATE]
 
 
 def lives(box: fakes.FakeContainer) -> bool:
@@ -209,7 +209,7 @@ async def test_a_token_that_was_revoked_meanwhile_is_not_told() -> None:
         await revealed(tokens)
     box.start_again()
     new = box.plane.tokens[-1]
-    await box.revoke_tokens.do([(new.id, new.name)])
+    await box.revocation.revoke_tokens([(new.id, new.name)])
     async with at_tokens(box) as tokens:
         await tokens.rest()
         assert tokens.screen is tokens.room

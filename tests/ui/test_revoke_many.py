@@ -97,18 +97,18 @@ async def test_an_interrupted_revocation_can_be_told_from_the_trail() -> None:
     box = story()
     gate = asyncio.Event()
     token = box.plane.tokens[0]
-    await box.revoke_tokens.do([(box.plane.tokens[1].id, "done-before")])
+    await box.revocation.revoke_tokens([(box.plane.tokens[1].id, "done-before")])
     box.plane.hold = gate
-    work = asyncio.create_task(box.revoke_tokens.do([(token.id, token.name)]))
+    work = asyncio.create_task(box.revocation.revoke_tokens([(token.id, token.name)]))
     box.plane.hold.set()
     box.plane.hold = None
     await work
-    entries = await box.trail.entries()
+    entries = await box.activity_log.entries()
     assert [e.outcome for e in entries] == [Outcome.DONE, Outcome.DONE]
     begun = [line for line in box.fake_activity.lines if line.outcome is Outcome.STARTED]
     assert [line.subject for line in begun] == ["done-before", token.name]
     box.fake_activity.lines.pop()
-    assert [e.outcome for e in await box.trail.entries()] == [Outcome.STARTED, Outcome.DONE]
+    assert [e.outcome for e in await box.activity_log.entries()] == [Outcome.STARTED, Outcome.DONE]
 
 
 async def test_the_token_in_use_is_revoked_last() -> None:
@@ -117,8 +117,8 @@ async def test_the_token_in_use_is_revoked_last() -> None:
     own = box.plane.tokens[1]
     others = [token for token in box.plane.tokens if token.revoked_at is None and token.id != own.id]
     order: list[str] = []
-    await box.revoke_tokens.do(
-        [(own.id, own.name), *((t.id, t.name) for t in others)], told=lambda r: order.append(r.name)
+    await box.revocation.revoke_tokens(
+        [(own.id, own.name), *((t.id, t.name) for t in others)], on_result=lambda r: order.append(r.name)
     )
     assert order[-1] == own.name
     assert len(order) == len(others) + 1
@@ -135,7 +135,7 @@ async def test_the_reason_goes_into_the_trail_of_every_token() -> None:
         countdown = await question.confirmed()
         receipts = await countdown.now()
         await receipts.reads("2 of 2 tokens are revoked")
-    told = [e.detail for e in await box.trail.entries() if e.subject_id]
+    told = [e.detail for e in await box.activity_log.entries() if e.subject_id]
     assert told == ["left the team"] * 2
 
 
@@ -158,7 +158,7 @@ async def test_a_bulk_that_a_crash_ended_is_told_and_what_is_left_can_be_marked(
     box = story()
     chosen = [(t.id, t.name) for t in box.plane.tokens if t.revoked_at is None][:4]
     box.plane.fail["revoke_token"] = Failed("the server tried and could not")
-    await box.revoke_tokens.do(chosen)
+    await box.revocation.revoke_tokens(chosen)
     box.plane.fail.clear()
     begun = [e for e in box.fake_activity.lines if e.outcome is Outcome.STARTED]
     box.fake_activity.lines = begun[:3]
@@ -332,7 +332,7 @@ async def test_quitting_while_tokens_are_revoked_begins_no_further_call() -> Non
         box.plane.held["revoke_token"].set()
         await receipts.until(lambda: receipts.app._exit)
         assert box.plane.calls.count("revoke_token") == 4
-    assert await box.trail.interrupted() == ()
+    assert await box.activity_log.interrupted() == ()
     said = [orphan.words for orphan in box.changes.orphans()]
     assert said == ["revoking 6 API tokens: finished, but 2 of 6 were not revoked"]
 

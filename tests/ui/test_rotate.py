@@ -46,7 +46,7 @@ async def test_the_old_token_lives_until_it_is_confirmed() -> None:
         await question.yes()
         await tokens.until(lambda: living(box) == {NEW})
         await tokens.until(lambda: "ci-release is revoked" in tokens.toasts())
-        entries = await box.trail.entries()
+        entries = await box.activity_log.entries()
         assert [(e.action, e.outcome) for e in entries if e.action is Action.ROTATE] == [
             (Action.ROTATE, Outcome.DONE)
         ]
@@ -83,7 +83,7 @@ async def test_a_rotation_that_a_crash_ended_is_told_at_the_next_start() -> None
     """The token that nobody saw is offered for revocation; the old one lives."""
     box = story()
     old = next(token for token in box.plane.tokens if token.name == "ci-release")
-    await box.rotate_token.begin(old, await box.list_tokens.do())
+    await box.rotation.create_successor(old, await box.tokens.list_tokens())
     async with at_tokens(box) as tokens:
         question = await tokens.over(Question)
         await question.reads(f"was begun on {here(fakes.NOW, '%-d %B %Y at %H:%M')} and never ended")

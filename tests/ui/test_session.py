@@ -10,7 +10,7 @@ from app.adapters.gumloop import errors as gumloop_errors
 from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.errors import APITokenGone, SessionEnded
 from app.domain.gumloop import GumloopLogin
-from app.services.gumloop_vault import GumloopVault
+from app.services.stored_logins import GumloopVault
 from app.tui.app import LoopinApp
 from app.tui.screens.base_screen import Trouble
 from app.tui.screens.login.screen import LoginScreen

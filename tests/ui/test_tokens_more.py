@@ -210,7 +210,7 @@ async def test_an_activity_that_cannot_be_written_is_told_and_claims_nothing() -
         await tokens.until(lambda: box.plane.calls.count("list_tokens") >= 4)
         await tokens.rest()
         assert "outside Loopin" not in tokens.toasts()
-        assert [entry.subject for entry in await box.trail.entries()] == ["ci-legacy"]
+        assert [entry.subject for entry in await box.activity_log.entries()] == ["ci-legacy"]
 
 
 async def test_a_hint_that_is_longer_than_its_input_stays_readable() -> None:

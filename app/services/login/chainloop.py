@@ -23,11 +23,14 @@ from app.domain.ports import Vault
 from app.domain.request_context import NO_ORGANIZATION, OrganizationRef
 from app.domain.secret import Secret
 from app.domain.times import iso
-from app.services.activity import Trail
+from app.services.activity import ActivityLog
 from app.services.chainloop_session import ChainloopSession
-from app.services.chainloop_vault import ChainloopVault, StoredLogin
 from app.services.changes import Changes
 from app.services.login.storing import Earlier, Saver
+from app.services.stored_logins import (
+    ChainloopVault,
+    StoredLogin,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,10 @@ class ChainloopSaver(Saver[Secret, Accepted, StoredLogin]):
 
     PROVIDER = Provider.CHAINLOOP
 
-    def __init__(self, session: ChainloopSession, vault: Vault, trail: Trail, changes: Changes) -> None:
+    def __init__(self, session: ChainloopSession, vault: Vault, log: ActivityLog, changes: Changes) -> None:
         super().__init__(session, vault, changes)
         self._session = session
-        self._trail = trail
+        self._log = log
 
     async def _check_room(self) -> None:
         """The keychain is all it takes."""
@@ -81,14 +84,14 @@ class ChainloopSaver(Saver[Secret, Accepted, StoredLogin]):
 
     async def known_servers(self) -> Sequence[str]:
         """The default server and those of the profiles, as one types them."""
-        known = [self._session.target.default, *await self._session.memory.endpoints()]
+        known = [self._session.target.default, *await self._session.accounts.endpoints()]
         return tuple(dict.fromkeys(endpoint.typed for endpoint in known))
 
     async def earlier(self) -> Earlier[StoredLogin] | None:
         """The login that the profile has now; None for none, and for one that cannot be read."""
         with suppress(LoopinError):
             if (stored := await ChainloopVault(self._vault).read(self.profile)) is not None:
-                who, address = await self._session.memory.identity(self.profile)
+                who, address = await self._session.accounts.identity(self.profile)
                 return Earlier(
                     stored, stored.endpoint.host, who if address == stored.endpoint.address else ""
                 )
@@ -171,13 +174,13 @@ class ChainloopSaver(Saver[Secret, Accepted, StoredLogin]):
 
     async def _kept(self, identity: Identity) -> OrganizationRef:
         """The organization that the same person worked in with this profile, at the same server."""
-        memory, endpoint = self._session.memory, self.endpoint.address
-        if await memory.identity(self.profile) != (identity.name, endpoint):
+        accounts, endpoint = self._session.accounts, self.endpoint.address
+        if await accounts.identity(self.profile) != (identity.name, endpoint):
             return NO_ORGANIZATION
-        return await memory.organization(self.profile, endpoint) or NO_ORGANIZATION
+        return await accounts.organization(self.profile, endpoint) or NO_ORGANIZATION
 
     async def _remember(self, known: Accepted) -> None:
-        written = self._trail.add(
+        written = self._log.add(
             Action.LOGIN,
             identity=known.identity,
             endpoint=known.credential.endpoint.address,
@@ -187,11 +190,11 @@ class ChainloopSaver(Saver[Secret, Accepted, StoredLogin]):
         await asyncio.gather(self._name(known), written)
 
     async def _name(self, known: Accepted) -> None:
-        credential, memory = known.credential, self._session.memory
+        credential, accounts = known.credential, self._session.accounts
         # The login lies in the keychain by now; a list of names that cannot be written does not undo it.
         with suppress(LoopinError):
             method = credential.method.value
-            await memory.remember(self.profile, credential.endpoint, method, known.identity.name)
+            await accounts.write(self.profile, credential.endpoint, method, known.identity.name)
             if known.organization.name:
                 endpoint = credential.endpoint.address
-                await memory.store_organization(self.profile, endpoint, known.organization)
+                await accounts.store_organization(self.profile, endpoint, known.organization)

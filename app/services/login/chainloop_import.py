@@ -21,10 +21,10 @@ from app.domain.secret import Secret
 from app.domain.times import iso
 from app.domain.vendor_login import VendorLogin, VendorLogins
 from app.services.chainloop_session import ChainloopSession
-from app.services.chainloop_vault import StoredLogin
 from app.services.login.chainloop import Accepted, ChainloopSaver
 from app.services.login.progress import Progress, told
 from app.services.login.storing import Earlier
+from app.services.stored_logins import StoredLogin
 
 _SIGN_IN = "sign in with: loopin chainloop auth login"
 
@@ -79,7 +79,7 @@ class ChainloopImportSaver(ChainloopSaver):
     async def _name(self, known: Accepted) -> None:
         await super()._name(known)
         with suppress(LoopinError):
-            await self._session.memory.store_copy(self.profile, self._login.path)
+            await self._session.accounts.store_copy(self.profile, self._login.path)
 
     def _result(self, new: Secret, known: Accepted, label: str) -> SignedIn:
         result = super()._result(new, known, label)

@@ -10,7 +10,7 @@ from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.domain.organizations import Identity
 from app.domain.ports import Clock
 from app.domain.server_info import KEYLESS
-from app.services.activity import Trail
+from app.services.activity import ActivityLog
 from app.services.chainloop_session import ChainloopSession
 from app.services.login.progress import Progress, told
 
@@ -22,10 +22,10 @@ class ChainloopKeylessLogin:
     for attestations only and may refuse to say who we are; that is told, and is no failure.
     """
 
-    def __init__(self, session: ChainloopSession, ci: CIIdentities, trail: Trail, clock: Clock) -> None:
+    def __init__(self, session: ChainloopSession, ci: CIIdentities, log: ActivityLog, clock: Clock) -> None:
         self._session = session
         self._ci = ci
-        self._trail = trail
+        self._log = log
         self._clock = clock
 
     def do(self) -> AsyncIterator[LoginStep]:
@@ -45,7 +45,7 @@ class ChainloopKeylessLogin:
         identity, note = await self._ask(token, endpoint)
         yield progress.done(f"{token.identity.project} · {note}")
         result = self._result(token, identity, endpoint)
-        await self._trail.add(
+        await self._log.add(
             Action.LOGIN, identity=identity, endpoint=result.endpoint, subject=result.identity, detail=note
         )
         yield LoginStep(Step.SAVED, StepState.SKIPPED, NOT_STORED, result=result)

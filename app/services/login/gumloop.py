@@ -14,13 +14,13 @@ from app.domain.login import SignedIn
 from app.domain.organizations import Identity
 from app.domain.ports import GumloopAPIs, GumloopOAuth, Loader, ProcessLock, Vault
 from app.domain.read_only import require_writable
-from app.services.activity import Trail
+from app.services.accounts import GumloopAccount, GumloopAccounts
+from app.services.activity import ActivityLog
 from app.services.changes import Changes
-from app.services.gumloop_accounts import GumloopFacts, GumloopMemory
 from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import GumloopSession, organization_of
-from app.services.gumloop_vault import GumloopVault
 from app.services.login.storing import Earlier, Saver
+from app.services.stored_logins import GumloopVault
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
         load_apis: Loader[GumloopAPIs],
         load_oauth: Loader[GumloopOAuth],
         lock: ProcessLock,
-        memory: GumloopMemory,
-        trail: Trail,
+        accounts: GumloopAccounts,
+        log: ActivityLog,
         changes: Changes,
     ) -> None:
         super().__init__(session, vault, changes)
@@ -61,8 +61,8 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
         self._load_apis = load_apis
         self._load_oauth = load_oauth
         self._lock = lock
-        self._memory = memory
-        self._trail = trail
+        self._accounts = accounts
+        self._log = log
 
     async def _check_room(self) -> None:
         async with self._lock.hold(lock_name(self.profile)):
@@ -104,7 +104,7 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
         """The default server and those of the profiles, as one types them."""
         known = [self._session.target.default]
         with suppress(LoopinError):
-            found = [await self._memory.endpoint(name) for name in await self._memory.profiles()]
+            found = [await self._accounts.endpoint(name) for name in await self._accounts.profiles()]
             known += [endpoint for endpoint in found if endpoint is not None]
         return tuple(dict.fromkeys(endpoint.typed for endpoint in known))
 
@@ -113,7 +113,7 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
         with suppress(LoopinError):
             login = (await GumloopVault(self._vault, self._session.target.default).read(self.profile)).login
             if login is not None:
-                facts = await self._memory.recall(self.profile, login.secret)
+                facts = await self._accounts.read(self.profile, login.secret)
                 return Earlier(login, login.endpoint.host, facts.identity)
         return None
 
@@ -163,7 +163,7 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
 
     async def _remember(self, new: NewLogin, known: Accepted) -> None:
         login = new.login
-        written = self._trail.add(
+        written = self._log.add(
             Action.LOGIN,
             provider=Provider.GUMLOOP,
             identity=Identity(known.identity, known.organization, None, login.method.title),
@@ -175,7 +175,7 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
 
     async def _know(self, new: NewLogin, known: Accepted) -> None:
         login = new.login
-        facts = GumloopFacts(
+        facts = GumloopAccount(
             login.endpoint.address,
             login.method.value,
             known.identity,
@@ -184,7 +184,7 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
         )
         with suppress(LoopinError):
             # The login is good without them: they only spare questions later.
-            await self._memory.remember(self.profile, login.secret, facts)
+            await self._accounts.write(self.profile, login.secret, facts)
 
 
 async def _who(new: NewLogin) -> str:

@@ -62,11 +62,10 @@ DIALOGS = {
 }
 USES = {
     "clipboard",
-    "export_tokens",
+    "export",
     "interrupted",
-    "open_dashboard",
-    "revoke_tokens",
-    "rotate_token",
+    "revocation",
+    "rotation",
     "saved_filters",
     "sign_out",
     "token_storage",

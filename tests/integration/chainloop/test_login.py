@@ -25,10 +25,10 @@ from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.domain.request_context import NO_ORGANIZATION
 from app.domain.secret import Secret
 from app.domain.tokens import TokenDraft
-from app.services.chainloop_vault import SERVICE
 from app.services.login.callback_answers import Arrival
 from app.services.login.chainloop_browser import ChainloopBrowserLogin
 from app.services.login.round_trip import BrowserLogin
+from app.services.stored_logins import CHAINLOOP_SERVICE
 from tests.support.callbacks import ForbiddenBrowser, FormBrowser, NoBrowser, callback_of, redirected_to
 from tests.support.chainloop import ContainerFactory, person
 from tests.support.clocks import ManualClock
@@ -90,7 +90,7 @@ async def test_a_person_signs_in_with_a_browser(
     assert (page.status_code, page.url.path, page.url.query) == (200, "/done", b"")
     assert "You are signed in" in page.text
     assert (await container.chainloop_session.credential()).endpoint.address == account_server.grpc
-    assert (await container.trail.entries())[0].action.value == "login"
+    assert (await container.activity_log.entries())[0].action.value == "login"
     assert list(await container.accounts.profiles("chainloop")) == ["default"]
 
 
@@ -290,7 +290,7 @@ async def test_a_token_that_the_server_refuses_leaves_the_keychain_as_it_was(
     container = container_for(account_server.grpc, browser=NoBrowser(), vault=vault)
     token = await asyncio.to_thread(sign_in, account_server, *account_server.owner)
     assert result_of(await run(container.chainloop_token_login().do(token)))
-    before = await vault.read(SERVICE, "default")
+    before = await vault.read(CHAINLOOP_SERVICE, "default")
     for wrong in (JWT_LIKE, "", "  ", "ü", f"{token}x"):
         steps = await run(container.chainloop_token_login().do(wrong))
         assert isinstance(error_of(steps), LoginFailed | NotSignedIn)
@@ -298,8 +298,8 @@ async def test_a_token_that_the_server_refuses_leaves_the_keychain_as_it_was(
     flow, steps_, _ = await begin(container, BrowserLogin())
     flow.paste(JWT_LIKE)
     assert isinstance(error_of(await run(steps_)), LoginFailed)
-    assert await vault.read(SERVICE, "default") == before
-    assert len(await container.trail.entries()) == 1
+    assert await vault.read(CHAINLOOP_SERVICE, "default") == before
+    assert len(await container.activity_log.entries()) == 1
 
 
 async def test_a_refused_token_shows_as_a_failure_in_the_browser_too(
@@ -351,7 +351,7 @@ async def test_a_keychain_that_fails_while_saving_says_so(
     steps = await run(container.chainloop_token_login().do(token))
     assert isinstance(error_of(steps), VaultLocked)
     assert steps[-1].step is Step.SAVED
-    assert len(await container.trail.entries()) == 0
+    assert len(await container.activity_log.entries()) == 0
 
 
 async def test_a_state_mismatch_is_an_error_of_its_own() -> None:
@@ -376,7 +376,9 @@ async def test_a_login_that_is_replaced_is_named_first_and_its_session_is_ended_
     assert (result_of(steps).identity, result_of(steps).problem) == (organization.member("admin").email, "")
     with pytest.raises(SessionEnded):
         await container.chainloop_session.ask(old, NO_ORGANIZATION)
-    assert (await container.describe_organization.do()).identity.name == organization.member("admin").email
+    assert (await container.organizations.describe_organization()).identity.name == organization.member(
+        "admin"
+    ).email
 
 
 async def test_another_profile_keeps_the_login_of_the_first(
@@ -386,12 +388,12 @@ async def test_another_profile_keeps_the_login_of_the_first(
     first = await asyncio.to_thread(sign_in, server, *organization.owner.login)
     container = container_for(server.grpc, vault=vault)
     await run(container.chainloop_token_login().do(first))
-    container.profiles.use(Provider.CHAINLOOP, "work")
+    container.profiles.use_profile(Provider.CHAINLOOP, "work")
     second = await asyncio.to_thread(sign_in, server, *organization.member("admin").login)
     steps = await run(container.chainloop_token_login().do(second))
     assert [step.replaces for step in steps if step.replaces] == []
-    container.profiles.use(Provider.CHAINLOOP, "default")
-    assert (await container.describe_organization.do()).identity.name == organization.owner.email
+    container.profiles.use_profile(Provider.CHAINLOOP, "default")
+    assert (await container.organizations.describe_organization()).identity.name == organization.owner.email
 
 
 async def test_an_api_token_that_is_replaced_is_not_revoked(
@@ -401,11 +403,11 @@ async def test_an_api_token_that_is_replaced_is_not_revoked(
     person_login = await asyncio.to_thread(sign_in, server, *organization.owner.login)
     container = container_for(server.grpc, vault=vault)
     await run(container.chainloop_token_login().do(person_login))
-    robot = await container.create_token.do(TokenDraft("robot"))
+    robot = await container.token_creation.create_token(TokenDraft("robot"))
     await run(container.chainloop_token_login().do(robot.secret.reveal()))
     again = await asyncio.to_thread(sign_in, server, *organization.owner.login)
     assert result_of(await run(container.chainloop_token_login().do(again))).problem == ""
-    listed = {token.name: token for token in (await container.list_tokens.do()).tokens}
+    listed = {token.name: token for token in (await container.tokens.list_tokens()).tokens}
     assert listed["robot"].revoked_at is None
 
 
@@ -427,4 +429,4 @@ async def test_a_login_that_could_not_be_stored_ends_no_session(
     vault.full = True
     second = await asyncio.to_thread(sign_in, server, *organization.member("admin").login)
     assert isinstance(error_of(await run(container.chainloop_token_login().do(second))), VaultLocked)
-    assert (await container.describe_organization.do()).identity.name == organization.owner.email
+    assert (await container.organizations.describe_organization()).identity.name == organization.owner.email

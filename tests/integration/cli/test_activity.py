@@ -67,7 +67,7 @@ def test_nothing_done_yet_is_said(loopin: Loopin) -> None:
 
 async def _done_twice(container: Container) -> str:
     for action in (Action.CREATE, Action.REVOKE):
-        await container.trail.add(action, subject="web")
+        await container.activity_log.add(action, subject="web")
     return "done"
 
 

@@ -24,7 +24,7 @@ def tokens_of(container: Container, status: StatusFilter) -> int:
     async def count() -> int:
         own = Container(container.settings, vault=container.vault)
         try:
-            return len((await own.list_tokens.do(status)).tokens)
+            return len((await own.tokens.list_tokens(status)).tokens)
         finally:
             await own.aclose()
 

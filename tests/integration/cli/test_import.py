@@ -12,7 +12,7 @@ import pytest
 from app.domain.organizations import Role
 from app.server.clock import utc_now
 from app.server.core.memberships import Memberships
-from app.services.chainloop_vault import ChainloopVault
+from app.services.stored_logins import ChainloopVault
 from tests.support.cli import Clerk, Loopin, secrets_in
 from tests.support.organizations import OPERATOR, Organization, add_organization
 from tests.support.server import AccountServer, sign_in

@@ -146,7 +146,7 @@ async def look(folder: Path, **adapters: Any) -> list[Finding]:
     }
     container = Container(load(variables), listeners=FreePortListeners(), **adapters)
     try:
-        return [finding async for finding in container.doctor.do()]
+        return [finding async for finding in container.doctor.run_checks()]
     finally:
         await container.aclose()
 

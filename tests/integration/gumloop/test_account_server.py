@@ -56,8 +56,8 @@ async def test_signing_in_with_consent_tells_who_where_and_until_when(
 ) -> None:
     async with office.loopin() as loopin:
         result = result_of(await follow(loopin.gumloop_oauth_login().do(ANY_PORT)))
-        status = await loopin.gumloop_status.do()
-        teams = await loopin.list_teams.do()
+        status = await loopin.gumloop_status.read_status()
+        teams = await loopin.teams.list_teams()
     assert (result.method, result.identity) == (Method.OAUTH, account_server.owner[0])
     assert result.organization == "acme"
     assert result.expires_at is not None
@@ -90,7 +90,7 @@ async def test_signing_out_ends_the_session_at_the_server(office: Desk) -> None:
     async with office.loopin() as loopin:
         result_of(await follow(loopin.gumloop_oauth_login().do(ANY_PORT)))
         token = office.vault.entries()["access_token"]
-        done = await loopin.gumloop_sign_out.do()
+        done = await loopin.gumloop_sign_out.sign_out()
     assert (done.forgotten, done.ended_at_server, done.warning) == (True, True, "")
     async with office.loopin(GUMLOOP_ACCESS_TOKEN=token) as loopin:
         with pytest.raises(SessionEnded):

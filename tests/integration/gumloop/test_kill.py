@@ -10,7 +10,7 @@ import pytest
 
 from app.adapters.keychain.keychain import KeychainVault
 from app.domain.gumloop import GumloopLogin
-from app.services.gumloop_vault import GumloopVault
+from app.services.stored_logins import GumloopVault
 from tests.support.killed import HOME, KEY, OAUTH, RENEWED
 from tests.support.server import PATIENCE, ROOT
 

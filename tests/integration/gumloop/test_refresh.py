@@ -10,8 +10,8 @@ from app.domain.credentials import Endpoint, Method
 from app.domain.errors import Failed, LoopinError, NotSignedIn, SessionEnded, Unreachable
 from app.domain.gumloop import GumloopLogin, GumloopTokens
 from app.domain.secret import Secret
-from app.services.gumloop_vault import GumloopVault
 from app.services.login.round_trip import BrowserLogin
+from app.services.stored_logins import GumloopVault
 from tests.support.gumloop import Desk, follow, result_of
 from tests.support.gumloop_stub import Fault, Gumloop, patience_with
 
@@ -173,7 +173,7 @@ async def test_a_logout_meanwhile_stays_a_logout(desk: Desk, gumloop: Gumloop) -
         credential = await loopin.gumloop_session.credential()
         await GumloopVault(desk.vault, desk.endpoint).delete("default")
         with pytest.raises(NotSignedIn):
-            await loopin.gumloop_session._refresh.do(credential)
+            await loopin.gumloop_session._refresh.refresh(credential)
     assert desk.vault.entries() == {}
     assert gumloop.calls("/oauth/token") == []
 
@@ -205,6 +205,6 @@ async def test_a_save_that_fails_is_told_and_the_session_goes_on(
 async def test_facts_of_another_login_do_not_count(desk: Desk) -> None:
     async with desk.loopin() as loopin:
         result_of(await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0))))
-        assert (await loopin.gumloop_status.do(online=False)).expires_at is not None
+        assert (await loopin.gumloop_status.read_status(online=False)).expires_at is not None
         await desk.signed_in()
-        assert (await loopin.gumloop_status.do(online=False)).expires_at is None
+        assert (await loopin.gumloop_status.read_status(online=False)).expires_at is None

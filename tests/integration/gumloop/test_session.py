@@ -77,12 +77,12 @@ async def test_a_half_set_source_is_an_error_and_nothing_is_used_in_its_place(
         assert [c.label for c in resolution.candidates if c.in_effect] == []
         for work in (
             loopin.gumloop_session.call(lambda api: api.teams()),
-            loopin.run_environment.do([]),
-            loopin.run_environment.do([Provider.GUMLOOP]),
+            loopin.run_environment.read_variables([]),
+            loopin.run_environment.read_variables([Provider.GUMLOOP]),
         ):
             with pytest.raises(UsageError, match=warning):
                 await work
-        status = await loopin.gumloop_status.do()
+        status = await loopin.gumloop_status.read_status()
         assert status.error is not None
         assert (status.signed_in, status.error.message) == (False, problem.message)
     assert len(gumloop.seen) == sent
@@ -210,5 +210,5 @@ async def test_with_a_credential_of_the_environment_a_hanging_keychain_is_not_wa
     async with asyncio.timeout(60), desk.loopin(**environ) as loopin:
         credential = await loopin.gumloop_session.fresh()
         assert credential.source is Source.ENVIRONMENT
-        variables = await loopin.run_environment.do([Provider.GUMLOOP])
+        variables = await loopin.run_environment.read_variables([Provider.GUMLOOP])
         assert set(environ) <= set(variables.values)

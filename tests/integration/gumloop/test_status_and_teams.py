@@ -16,7 +16,7 @@ async def test_who_where_and_until_when(desk: Desk, gumloop: Gumloop) -> None:
     gumloop.metadata = True
     async with desk.loopin() as loopin:
         result_of(await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0))))
-        status = await loopin.gumloop_status.do()
+        status = await loopin.gumloop_status.read_status()
     assert (status.provider, status.signed_in, status.error) == (Provider.GUMLOOP, True, None)
     assert (status.method, status.source) == (Method.OAUTH, Source.KEYCHAIN)
     assert status.identity is not None
@@ -30,7 +30,7 @@ async def test_asking_renews_the_session_and_shows_its_new_end(desk: Desk, gumlo
     await desk.signed_in()
     gumloop.access.clear()
     async with desk.loopin() as loopin:
-        status = await loopin.gumloop_status.do()
+        status = await loopin.gumloop_status.read_status()
     assert status.error is None
     assert status.expires_at is not None
 
@@ -46,7 +46,7 @@ async def test_one_look_at_the_keychain_is_enough(desk: Desk, monkeypatch: pytes
             return await really(service, accounts)
 
         monkeypatch.setattr(loopin.vault, "read_all", counted)
-        status = await loopin.gumloop_status.do()
+        status = await loopin.gumloop_status.read_status()
     assert status.identity is not None
     assert looks == ["gumloop-cli"]
 
@@ -54,7 +54,7 @@ async def test_one_look_at_the_keychain_is_enough(desk: Desk, monkeypatch: pytes
 async def test_offline_is_an_error_inside_the_status(desk: Desk) -> None:
     environ = {"GUMLOOP_BASE_URL": "http://127.0.0.1:9/api/v1", "GUMLOOP_ACCESS_TOKEN": "not-real-not-real"}
     async with desk.loopin(**environ) as loopin:
-        status = await loopin.gumloop_status.do()
+        status = await loopin.gumloop_status.read_status()
     assert status.signed_in
     assert isinstance(status.error, Unreachable)
 
@@ -64,53 +64,53 @@ async def test_a_revoked_login_is_an_error_inside_the_status(desk: Desk, gumloop
     gumloop.access.clear()
     gumloop.refresh.clear()
     async with desk.loopin() as loopin:
-        assert isinstance((await loopin.gumloop_status.do()).error, SessionEnded)
+        assert isinstance((await loopin.gumloop_status.read_status()).error, SessionEnded)
 
 
 async def test_both_providers_are_in_the_overview(desk: Desk) -> None:
     async with desk.loopin() as loopin:
-        found = await loopin.overview.do(online=False)
+        found = await loopin.status.read_statuses(online=False)
     assert [status.provider for status in found] == [Provider.GUMLOOP, Provider.CHAINLOOP]
 
 
 async def test_a_chosen_team_is_remembered_for_the_stored_login(desk: Desk, gumloop: Gumloop) -> None:
     async with desk.loopin() as loopin:
         result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
-        team = await loopin.choose_team.do("team_2")
+        team = await loopin.teams.choose_team("team_2")
         assert team is not None
         assert team.name == "ML"
     async with desk.loopin() as loopin:
-        assert (await loopin.list_teams.do()).in_use == "team_2"
-        assert (await loopin.gumloop_status.do(online=False)).team_id == "team_2"
+        assert (await loopin.teams.list_teams()).in_use == "team_2"
+        assert (await loopin.gumloop_status.read_status(online=False)).team_id == "team_2"
     assert gumloop.calls("/api/v1/teams")[-1].query == {"team_id": "team_2"}
     async with desk.loopin(GUMLOOP_TEAM_ID="team_1") as loopin:
-        assert (await loopin.list_teams.do()).in_use == "team_1"
+        assert (await loopin.teams.list_teams()).in_use == "team_1"
     async with desk.loopin() as loopin:
-        await loopin.choose_team.do("")
-        assert (await loopin.list_teams.do()).in_use == ""
+        await loopin.teams.choose_team("")
+        assert (await loopin.teams.list_teams()).in_use == ""
 
 
 async def test_a_remembered_team_is_not_mixed_into_another_credential(desk: Desk, gumloop: Gumloop) -> None:
     await desk.signed_in()
     async with desk.loopin() as loopin:
-        await loopin.choose_team.do("team_2")
+        await loopin.teams.choose_team("team_2")
     environ = {"GUMLOOP_API_KEY": API_KEY, "GUMLOOP_USER_ID": USER_ID}
     async with desk.loopin(**environ) as loopin:
-        assert (await loopin.list_teams.do()).in_use == ""
+        assert (await loopin.teams.list_teams()).in_use == ""
         with pytest.raises(UsageError):
-            await loopin.choose_team.do("team_1")
+            await loopin.teams.choose_team("team_1")
 
 
 async def test_a_team_outlives_a_renewal(desk: Desk, gumloop: Gumloop) -> None:
     await desk.signed_in()
     async with desk.loopin() as loopin:
-        await loopin.choose_team.do("team_2")
+        await loopin.teams.choose_team("team_2")
         gumloop.access.clear()
-        assert (await loopin.list_teams.do()).in_use == "team_2"
+        assert (await loopin.teams.list_teams()).in_use == "team_2"
 
 
 async def test_a_team_that_is_not_there_is_told(desk: Desk) -> None:
     await desk.signed_in()
     async with desk.loopin() as loopin:
         with pytest.raises(NotFound):
-            await loopin.choose_team.do("team_9")
+            await loopin.teams.choose_team("team_9")

@@ -77,17 +77,17 @@ class Machine:
 
     async def switch(self) -> None:
         """The other client: at the server, and for this profile on this machine."""
-        await self.container().switch_organization.do(self.other.name, default=True)
+        await self.container().organizations.switch_organization(self.other.name, default=True)
 
     async def tokens_of(self, organization: Organization) -> dict[str, APIToken]:
         """Every token by name, read by a client that says which organization it means."""
-        listed = await self.container(CHAINLOOP_ORGANIZATION=organization.name).list_tokens.do()
+        listed = await self.container(CHAINLOOP_ORGANIZATION=organization.name).tokens.list_tokens()
         return {token.name: token for token in listed.tokens}
 
     async def threshold_of(self, organization: Organization) -> int | None:
         """In days."""
         reader = self.container(CHAINLOOP_ORGANIZATION=organization.name)
-        return (await reader.describe_organization.do()).identity.threshold
+        return (await reader.organizations.describe_organization()).identity.threshold
 
 
 @pytest.fixture
@@ -102,7 +102,8 @@ async def machine(tmp_path: Path, organization: Organization, proxy: Between) ->
     for place in (other, organization):
         box = made.container(CHAINLOOP_ORGANIZATION=place.name)
         for name in ("web-ci", "old-ci"):
-            await box.create_token.do(TokenDraft(name))
+            created = await box.token_creation.create_token(TokenDraft(name))
+            await box.token_creation.end_creation(created.token, saved=True)
     yield made
     for container in made.started:
         await container.aclose()
@@ -143,7 +144,7 @@ async def test_a_command_changes_what_it_looked_at(
     proxy.go_on()
     result.works()
     assert (
-        await machine.container().describe_organization.do()
+        await machine.container().organizations.describe_organization()
     ).identity.organization == machine.other.name, "the other client did switch"
     assert (await machine.tokens_of(machine.other), await machine.threshold_of(machine.other)) == before
     await changed(machine, name)
@@ -236,7 +237,7 @@ async def test_a_threshold_is_saved_where_it_was_looked_up(machine: Machine) -> 
 async def test_a_refresh_lists_the_organization_of_the_header(machine: Machine, proxy: Between) -> None:
     there = machine.container(CHAINLOOP_ORGANIZATION=machine.other.name)
     async with opened(TokensPage, LoopinApp(machine.container(), screen="tokens")) as tokens:
-        await there.create_token.do(TokenDraft("only-there"))
+        await there.token_creation.create_token(TokenDraft("only-there"))
         await machine.switch()
         before = proxy.calls["List"]
         await tokens.press("r")
@@ -261,7 +262,7 @@ async def work_in(name: str, page: Page) -> None:
 async def test_a_list_that_arrives_after_a_switch_is_dropped(machine: Machine, proxy: Between) -> None:
     """Under the new header, the list of the old organization would be taken for that of the new one."""
     box, other = machine.container(), machine.other.name
-    await box.create_token.do(TokenDraft("only-here"))
+    await box.token_creation.create_token(TokenDraft("only-here"))
     wrong: list[str] = []
     async with opened(TokensPage, LoopinApp(box, screen="tokens")) as tokens:
 
@@ -283,7 +284,7 @@ async def test_a_list_that_arrives_after_a_switch_is_dropped(machine: Machine, p
 async def test_a_threshold_that_arrives_after_a_switch_is_dropped(machine: Machine, proxy: Between) -> None:
     """The same for the preview of what a threshold would revoke."""
     box, other = machine.container(), machine.other.name
-    await box.update_threshold.do(33)
+    await box.threshold.update_threshold(33)
     wrong: list[str] = []
     async with opened(AutoRevokePage, LoopinApp(box, screen="auto_revoke")) as room:
 
@@ -308,15 +309,15 @@ async def test_a_threshold_that_arrives_after_a_switch_is_dropped(machine: Machi
 async def test_another_organization_under_the_same_name_is_not_changed(machine: Machine) -> None:
     """Names of deleted organizations can be taken again: the id that was shown decides."""
     box = machine.container()
-    listing = await box.list_tokens.do()
+    listing = await box.tokens.list_tokens()
     gone = listing.context._replace(organization=OrganizationRef(machine.mine.name, "00000000-dead"))
     token = listing.tokens[0]
-    review = await box.update_threshold.review(77)
+    review = await box.threshold.review_threshold(77)
     for change in (
-        lambda: box.revoke_tokens.do([(token.id, token.name)], shown=gone),
-        lambda: box.create_token.do(TokenDraft("brand-new"), shown=gone),
-        lambda: box.update_threshold.do(77, replace(review, context=gone)),
-        lambda: box.rotate_token.begin(token, replace(listing, context=gone)),
+        lambda: box.revocation.revoke_tokens([(token.id, token.name)], shown=gone),
+        lambda: box.token_creation.create_token(TokenDraft("brand-new"), shown=gone),
+        lambda: box.threshold.update_threshold(77, replace(review, context=gone)),
+        lambda: box.rotation.create_successor(token, replace(listing, context=gone)),
     ):
         with pytest.raises(OrganizationLost, match="another organization than before"):
             await change()
@@ -327,21 +328,21 @@ async def test_another_organization_under_the_same_name_is_not_changed(machine: 
 async def test_what_another_person_would_do_is_refused(machine: Machine, organization: Organization) -> None:
     """Somebody else signed in to the profile between the look and the act."""
     box = machine.container()
-    review = await box.update_threshold.review(77)
+    review = await box.threshold.review_threshold(77)
     admin = organization.member("admin")
     bearer = await asyncio.to_thread(lambda: admin.bearer)
     assert result_of(await run(machine.container().chainloop_token_login().do(bearer)))
     with pytest.raises(PermissionDenied, match="is signed in now"):
-        await box.update_threshold.do(77, review)
+        await box.threshold.update_threshold(77, review)
     assert await machine.threshold_of(machine.mine) == 0
 
 
 async def test_the_same_person_may_have_signed_in_again(machine: Machine) -> None:
     box = machine.container()
-    review = await box.update_threshold.review(77)
+    review = await box.threshold.review_threshold(77)
     again = await asyncio.to_thread(sign_in, machine.mine.server, *machine.mine.owner.login)
     assert result_of(await run(machine.container().chainloop_token_login().do(again)))
-    assert (await box.update_threshold.do(77, review)).threshold == 77
+    assert (await box.threshold.update_threshold(77, review)).threshold == 77
 
 
 async def test_a_lost_organization_is_never_replaced_and_the_way_out_works(
@@ -372,7 +373,7 @@ async def test_an_api_token_of_another_organization_than_the_named_one_is_not_us
     machine: Machine, loopin: Loopin, proxy: Between, how: str
 ) -> None:
     box = machine.container()
-    jwt = (await box.create_token.do(TokenDraft("robot"))).secret.reveal()
+    jwt = (await box.token_creation.create_token(TokenDraft("robot"))).secret.reveal()
     command = machine.command(loopin)
     proxy.calls.clear()
     named = ("--org", machine.other.name) if how == "--org" else ()
@@ -387,11 +388,11 @@ async def test_an_api_token_does_not_care_for_the_organization_of_the_profile(
     machine: Machine, loopin: Loopin
 ) -> None:
     box = machine.container()
-    jwt = (await box.create_token.do(TokenDraft("robot"))).secret.reveal()
+    jwt = (await box.token_creation.create_token(TokenDraft("robot"))).secret.reveal()
     await machine.switch()
     robot = machine.container(CHAINLOOP_TOKEN=jwt)
-    assert (await robot.describe_organization.do()).identity.organization == machine.mine.name
-    assert (await robot.list_tokens.do()).context.organization.name == machine.mine.name
+    assert (await robot.organizations.describe_organization()).identity.organization == machine.mine.name
+    assert (await robot.tokens.list_tokens()).context.organization.name == machine.mine.name
 
 
 async def test_the_way_out_of_a_suspended_organization_works(

@@ -43,8 +43,8 @@ async def test_the_tour_signs_in_revokes_what_nobody_uses_and_moves_the_threshol
             async with asyncio.timeout(PATIENCE):
                 await tour.played()
             assert tour.captions() == []
-            left = {token.name for token in (await box.list_tokens.do(StatusFilter.ACTIVE)).tokens}
-            threshold = (await box.describe_organization.do()).identity.threshold
+            left = {token.name for token in (await box.tokens.list_tokens(StatusFilter.ACTIVE)).tokens}
+            threshold = (await box.organizations.describe_organization()).identity.threshold
     seen = notes.seen
     assert list(seen) == [beat.name for beat in SCRIPT]
     assert seen["watch"].identity == server.email

@@ -22,7 +22,7 @@ import pytest
 from app.domain.activity import Action, Outcome
 from app.domain.errors import Unreachable
 from app.domain.secret import Secret
-from app.services.revoke_tokens import AT_ONCE
+from app.services.revocation import CONCURRENT_CALLS
 from tests.support import app as fakes
 from tests.support.cli import Result, in_process
 from tests.support.fake_gumloop import RENEWED
@@ -144,7 +144,7 @@ CHANGES = {
         (*TOKENS, "revoke", "--filter", "name:ci-*", "--yes"),
         "plane revoke_token",
         # So many are under way at once; the others are not begun, and the trail has an end for all.
-        lambda box: box.plane.calls.count("revoke_token") == AT_ONCE and not interrupted(box),
+        lambda box: box.plane.calls.count("revoke_token") == CONCURRENT_CALLS and not interrupted(box),
         "revoking 7 API tokens",
         Action.REVOKE,
         6,
@@ -161,7 +161,7 @@ CHANGES = {
 
 def interrupted(box: Box) -> list[Action]:
     """What the next start would tell."""
-    return [entry.action for entry in asyncio.run(box.trail.interrupted())]
+    return [entry.action for entry in asyncio.run(box.activity_log.interrupted())]
 
 
 def code_of(change: Change, number: int) -> int:

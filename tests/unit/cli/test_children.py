@@ -7,7 +7,7 @@ import pytest
 
 from app.cli import serializers
 from app.domain.errors import PermissionDenied, Unreachable
-from app.services.tokens import ListTokens
+from app.services.tokens import TokenService
 from tests.support import app as fakes
 from tests.support.cli import Result, in_process
 from tests.support.rooms import children, story
@@ -118,7 +118,7 @@ def test_a_filter_revokes_nothing_when_the_revoked_tokens_cannot_be_listed(
     async def unreachable(*_: object) -> None:
         raise Unreachable("the server does not answer")
 
-    monkeypatch.setattr(ListTokens, "list_again", unreachable)
+    monkeypatch.setattr(TokenService, "list_again", unreachable)
     done = loopin(box, "revoke", "--filter", "name:ops-backup idle>90d", "--with-children", "--yes")
     assert done.code == 5
     assert living(box) == FAMILY

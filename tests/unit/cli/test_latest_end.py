@@ -57,9 +57,9 @@ def test_a_refused_rotation_leaves_what_an_interrupted_one_created(expiration: t
     box = limited(40)
 
     async def interrupt() -> None:
-        listing = await box.list_tokens.do()
+        listing = await box.tokens.list_tokens()
         old = next(token for token in listing.tokens if token.id == WEB_PREVIEW)
-        await box.rotate_token.begin(old, listing, NewLife(timedelta(days=39)))
+        await box.rotation.create_successor(old, listing, NewLife(timedelta(days=39)))
 
     asyncio.run(interrupt())
     box.start_again()

@@ -5,7 +5,7 @@ import pytest
 from app.cli.chainloop_token_revoke import NotKnown, Progress
 from app.cli.exit_codes import PartlyDone
 from app.domain.errors import Cancelled, Unreachable
-from app.services.revoke_tokens import Revocation
+from app.services.revocation import Revocation
 
 PAIRS = [(f"id-{number}", f"token-{number}") for number in range(1, 6)]
 

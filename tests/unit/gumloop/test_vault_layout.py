@@ -8,7 +8,7 @@ from app.domain.credentials import Endpoint, Method, Provider
 from app.domain.errors import VaultError
 from app.domain.gumloop import GumloopLogin, GumloopTokens
 from app.domain.secret import Secret
-from app.services.gumloop_vault import SERVICE, GumloopVault
+from app.services.stored_logins import GUMLOOP_SERVICE, GumloopVault
 from tests.support.gumloop import BreakingVault
 
 HOME = Endpoint(Provider.GUMLOOP, "https://api.gumloop.com/api/v1")
@@ -82,13 +82,13 @@ async def test_an_access_token_beats_a_left_over_key() -> None:
     memory = BreakingVault()
     vault = GumloopVault(memory, HOME)
     await vault.write("default", LOGINS["oauth"])
-    await memory.write(SERVICE, "default:api_key", Secret("gum_left_over_not_real"))
+    await memory.write(GUMLOOP_SERVICE, "default:api_key", Secret("gum_left_over_not_real"))
     assert (await vault.read("default")).login == LOGINS["oauth"]
 
 
 async def test_a_stored_key_without_its_user_is_no_login() -> None:
     memory = BreakingVault()
-    await memory.write(SERVICE, "default:api_key", Secret("gum_alone_not_real"))
+    await memory.write(GUMLOOP_SERVICE, "default:api_key", Secret("gum_alone_not_real"))
     found = await GumloopVault(memory, HOME).read("default")
     assert found.login is None
     assert "no user ID" in found.problem
@@ -96,7 +96,7 @@ async def test_a_stored_key_without_its_user_is_no_login() -> None:
 
 async def test_without_a_stored_base_url_the_default_counts() -> None:
     memory = BreakingVault()
-    await memory.write(SERVICE, "default:access_token", Secret("bare-access-not-real"))
+    await memory.write(GUMLOOP_SERVICE, "default:access_token", Secret("bare-access-not-real"))
     login = (await GumloopVault(memory, HOME).read("default")).login
     assert login is not None
     assert login.endpoint == HOME

@@ -9,8 +9,8 @@ from tests.support.rooms import limited
 
 async def test_the_end_is_checked_for_what_a_form_showed() -> None:
     box = limited(40)
-    listing = await box.list_tokens.do()
+    listing = await box.tokens.list_tokens()
     box.plane.calls.clear()
     with pytest.raises(UsageError, match="it would outlive the API token in effect"):
-        await box.create_token.do(TokenDraft("ci-new", project="web"), shown=listing.context)
+        await box.token_creation.create_token(TokenDraft("ci-new", project="web"), shown=listing.context)
     assert box.plane.calls == []

@@ -18,10 +18,10 @@ from app.domain.errors import NotSignedIn, TokenRejected, VaultError, VaultLocke
 from app.domain.keyless import CIIdentities
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
-from app.services.chainloop_accounts import ChainloopMemory
+from app.services.accounts import ChainloopAccounts
 from app.services.chainloop_session import ChainloopSession
-from app.services.chainloop_vault import SERVICE, ChainloopVault, StoredLogin
 from app.services.status import ChainloopStatus
+from app.services.stored_logins import CHAINLOOP_SERVICE, ChainloopVault, StoredLogin
 from tests.support.chainloop import endpoint_of
 from tests.support.fake_control_plane import loader
 from tests.support.job import Job
@@ -91,12 +91,14 @@ async def session(
     named: Endpoint | None = None,
     profile: str = "default",
 ) -> ChainloopSession:
-    vault, memory = MemoryVault(), ChainloopMemory(MemoryAccounts())
+    vault, memory = MemoryVault(), ChainloopAccounts(MemoryAccounts())
     if stored_at is not None:
         await ChainloopVault(vault).write(profile, StoredLogin(STORED, Method.BROWSER, stored_at))
-        await memory.remember(profile, stored_at, "browser", "ada@acme.example")
+        await memory.write(profile, stored_at, "browser", "ada@acme.example")
     target = ChainloopTarget(DEFAULT, named, profile, "", flag, environment)
-    return ChainloopSession(target, vault, loader(NoGateways()), no_claims, memory=memory, notify=told.append)
+    return ChainloopSession(
+        target, vault, loader(NoGateways()), no_claims, accounts=memory, notify=told.append
+    )
 
 
 told: list[str] = []
@@ -176,7 +178,7 @@ async def test_the_server_of_a_login_of_an_earlier_release_is_read_from_the_keyc
     await ChainloopVault(vault).write("default", StoredLogin(STORED, Method.BROWSER, plain))
     target = ChainloopTarget(DEFAULT, environment=VARIABLE)
     account = ChainloopSession(
-        target, vault, loader(NoGateways()), no_claims, memory=ChainloopMemory(accounts)
+        target, vault, loader(NoGateways()), no_claims, accounts=ChainloopAccounts(accounts)
     )
     assert (await account.credential()).endpoint == plain
 
@@ -264,7 +266,7 @@ async def test_a_stored_token_may_be_wrapped() -> None:
     """As an earlier version stored what was pasted."""
     vault = MemoryVault()
     entry = {"token": "not-a-\nreal-token\n", "method": "api_token", "endpoint": "home.example:443\n"}
-    await vault.write(SERVICE, "default", Secret(json.dumps(entry)))
+    await vault.write(CHAINLOOP_SERVICE, "default", Secret(json.dumps(entry)))
     stored = await ChainloopVault(vault).read("default")
     assert stored is not None
     assert stored.secret == Secret("not-a-real-token")
@@ -301,7 +303,7 @@ async def test_a_broken_keychain_is_the_error_when_nothing_else_is_set() -> None
 async def test_a_broken_keychain_leaves_every_place_to_be_shown() -> None:
     error = VaultLocked("locked")
     account = ChainloopSession(ChainloopTarget(DEFAULT), BrokenVault(error), loader(NoGateways()), no_claims)
-    status = await ChainloopStatus(account, MemoryVault()).do(online=False)
+    status = await ChainloopStatus(account, MemoryVault()).read_status(online=False)
     assert status.error is error
     assert [c.label for c in status.candidates] == ["--token", "CHAINLOOP_TOKEN", "keychain"]
     assert [c.reason for c in status.candidates] == ["not given", "not set", "locked"]
@@ -347,7 +349,7 @@ async def test_no_candidate_shows_more_than_four_characters() -> None:
 async def test_an_entry_that_somebody_else_wrote_is_refused_without_quoting_it(entry: str) -> None:
     vault = MemoryVault()
     if entry:
-        await vault.write(SERVICE, "default", Secret(entry))
+        await vault.write(CHAINLOOP_SERVICE, "default", Secret(entry))
     account = ChainloopSession(ChainloopTarget(DEFAULT), vault, loader(NoGateways()), no_claims)
     with pytest.raises(VaultError if entry else NotSignedIn) as caught:
         await account.credential()
@@ -435,7 +437,7 @@ async def test_the_connection_is_made_while_the_keychain_answers(
     account = await session(environment=environment, stored_at=stored_at, named=named)
     gateways = NotingGateways()
     vault = AnsweringLate(account._stored._vault, gateways, waits=bool(connected))  # type: ignore[arg-type]
-    fast = ChainloopSession(account.target, vault, loader(gateways), no_claims, memory=account.memory)
+    fast = ChainloopSession(account.target, vault, loader(gateways), no_claims, accounts=account.accounts)
     with pytest.raises((NotSignedIn, AssertionError), match=r"not signed in|a gateway was opened"):
         await fast.identify()
     assert gateways.connected == connected

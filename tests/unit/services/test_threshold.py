@@ -42,7 +42,7 @@ async def confirm(box: fakes.FakeContainer, shown: ThresholdReview) -> Threshold
     """Confirm what is shown, as often as it is shown anew; return the last of it."""
     for _ in range(2):
         try:
-            await box.update_threshold.do(shown.days, shown)
+            await box.threshold.update_threshold(shown.days, shown)
         except ReviewOutdated as outdated:
             assert "set_threshold" not in box.plane.calls
             shown = outdated.review
@@ -72,7 +72,7 @@ def test_what_falls_was_announced(
     async def act() -> tuple[set[str], set[str]]:
         box = fakes.container()
         box.plane.tokens, box.plane.threshold = made(specs, days), before
-        shown = await box.update_threshold.review(days)
+        shown = await box.threshold.review_threshold(days)
         box.fake_clock.advance(dialog.total_seconds())
         for number in used & set(range(len(specs))):
             box.plane.tokens[number] = replace(box.plane.tokens[number], last_used_at=box.fake_clock.now())
@@ -89,21 +89,21 @@ def test_what_falls_was_announced(
 async def test_another_threshold_meanwhile_stops_it(days: int) -> None:
     """Also when it is turned off: what would be saved is not the change that was confirmed."""
     box = fakes.container()
-    shown = await box.update_threshold.review(days)
+    shown = await box.threshold.review_threshold(days)
     box.plane.threshold = 30
     with pytest.raises(ReviewOutdated, match="it is 30 days and no longer 90 days") as stopped:
-        await box.update_threshold.do(days, shown)
+        await box.threshold.update_threshold(days, shown)
     assert box.plane.threshold == 30
     assert box.fake_activity.lines == []
-    assert (await box.update_threshold.do(days, stopped.value.review)).threshold == days
+    assert (await box.threshold.update_threshold(days, stopped.value.review)).threshold == days
 
 
 async def test_a_token_that_was_not_shown_stops_it_and_one_that_was_used_does_not() -> None:
     box = fakes.container()
-    shown = await box.update_threshold.review(60)
+    shown = await box.threshold.review_threshold(60)
     unused = replace(box.plane.tokens[2], id="new", name="found-later", last_used_at=None)
     box.plane.tokens.append(unused)
     with pytest.raises(ReviewOutdated, match="more would be revoked than was shown: found-later"):
-        await box.update_threshold.do(60, shown)
+        await box.threshold.update_threshold(60, shown)
     box.plane.tokens[-1] = replace(unused, last_used_at=fakes.NOW)
-    assert (await box.update_threshold.do(60, shown)).threshold == 60
+    assert (await box.threshold.update_threshold(60, shown)).threshold == 60

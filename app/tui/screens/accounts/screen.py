@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 class SignOut(Protocol):
     """Ends the stored login of one provider."""
 
-    def do(self) -> Awaitable[SignedOut]: ...
+    def sign_out(self) -> Awaitable[SignedOut]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +225,7 @@ class AccountsScreen(RoomScreen):
     @change("sign out of {0.title}", group="sign out of {0.value}")
     async def _end(self, provider: Provider) -> None:
         with self.doing(f"signing out of {provider.title}"):
-            result = await self._sign_out[provider]().do()
+            result = await self._sign_out[provider]().sign_out()
         self.post_message(self.SignedOutNow(result))
 
     @on(SignedOutNow)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from app.domain.activity import ActivityEntry
 from app.domain.export import Format
-from app.services.export_activity import ExportActivity
+from app.services.export import ExportService
 from app.tui.screens.dialogs.export_file import ExportFile, Written
 from app.tui.screens.workers import change
 
@@ -15,7 +15,7 @@ class ExportActivityDialog(ExportFile):
 
     NOTE = "What the filter shows now, newest first."
 
-    def __init__(self, export: ExportActivity, entries: Sequence[ActivityEntry], as_of: datetime) -> None:
+    def __init__(self, export: ExportService, entries: Sequence[ActivityEntry], as_of: datetime) -> None:
         super().__init__(f"activity-{as_of:%Y-%m-%d}")
         self._export, self._entries, self._as_of = export, entries, as_of
 
@@ -26,4 +26,4 @@ class ExportActivityDialog(ExportFile):
     @change("write the activity", group="export")
     async def write(self, form: Format, path: str) -> None:
         """Write it."""
-        self.post_message(Written(await self._export.do(self._entries, form, path, self._as_of)))
+        self.post_message(Written(await self._export.export_activity(self._entries, form, path, self._as_of)))

@@ -12,8 +12,8 @@ from textual.worker import Worker
 from app.domain.activity import ActivityEntry
 from app.domain.activity_export import has_words
 from app.domain.errors import LoopinError
-from app.services.activity import Trail
-from app.services.export_activity import ExportActivity
+from app.services.activity import ActivityLog
+from app.services.export import ExportService
 from app.tui.commands.bindings import bindings_for
 from app.tui.commands.command import Room
 from app.tui.screens.account_state import Frame
@@ -40,7 +40,7 @@ class ActivityScreen(RoomScreen):
             super().__init__()
             self.entries = tuple(entries)
 
-    def __init__(self, frame: Frame, trail: Trail, export: ExportActivity) -> None:
+    def __init__(self, frame: Frame, trail: ActivityLog, export: ExportService) -> None:
         super().__init__(frame)
         self._trail = trail
         self._export = export

@@ -21,9 +21,9 @@ from app.domain.request_context import RequestContext
 from app.domain.text import capital
 from app.domain.tokens import StatusFilter
 from app.services.changes import Changes
-from app.services.organizations import DescribeOrganization
-from app.services.threshold import ReviewOutdated, ThresholdReview, UpdateThreshold
-from app.services.tokens import ListTokens
+from app.services.organizations import OrganizationService
+from app.services.threshold import ReviewOutdated, ThresholdReview, ThresholdService
+from app.services.tokens import TokenService
 from app.tui.commands.bindings import bindings_for
 from app.tui.commands.command import Room
 from app.tui.screens.account_state import Frame, Presence
@@ -47,11 +47,11 @@ class AutoRevokeServices(Protocol):
     @property
     def changes(self) -> Changes: ...
     @property
-    def describe_organization(self) -> DescribeOrganization: ...
+    def organizations(self) -> OrganizationService: ...
     @property
-    def list_tokens(self) -> ListTokens: ...
+    def threshold(self) -> ThresholdService: ...
     @property
-    def update_threshold(self) -> UpdateThreshold: ...
+    def tokens(self) -> TokenService: ...
 
 
 class AutoRevokeScreen(RoomScreen):
@@ -120,10 +120,10 @@ class AutoRevokeScreen(RoomScreen):
         """Read the threshold, and the tokens where they may be seen."""
         self.busy = "refreshing"
         try:
-            here = await self._services.describe_organization.do_in_organization()
+            here = await self._services.organizations.describe_organization_in_use()
             context, identity, preview = here.context, here.identity, None
             if not identity.why_no_tokens():
-                listing = await self._services.list_tokens.list_in(context, identity, StatusFilter.ACTIVE)
+                listing = await self._services.tokens.list_tokens_in(context, identity, StatusFilter.ACTIVE)
                 preview = await asyncio.to_thread(Preview, listing.tokens, listing.as_of)
         finally:
             self.busy = ""
@@ -132,7 +132,7 @@ class AutoRevokeScreen(RoomScreen):
         self._show_read(context, identity, preview)
         # What the trail cannot tell now, it tells another time.
         with suppress(LoopinError):
-            for found in await self._services.update_threshold.interrupted(context, identity):
+            for found in await self._services.threshold.end_interrupted(context, identity):
                 self.notify(interrupted_threshold(found), severity="warning", timeout=20, markup=False)
 
     def action_refresh(self) -> None:
@@ -287,7 +287,7 @@ class AutoRevokeScreen(RoomScreen):
         while await self.app.push_screen_wait(ConfirmThreshold(shown, why)):
             try:
                 with self.doing("saving"):
-                    saving = self._services.update_threshold.do(chosen, shown)
+                    saving = self._services.threshold.update_threshold(chosen, shown)
                     organization = await self._services.changes.run(doing, saving, hint=_READ)
             except ReviewOutdated as outdated:
                 shown, why = outdated.review, outdated.message

@@ -25,7 +25,7 @@ _WIDE = 11
 class Inspect(Protocol):
     """Verifies the job's token and tells what it says; what fails is told inside."""
 
-    def do(self) -> Awaitable[Inspection]: ...
+    def inspect_identity(self) -> Awaitable[Inspection]: ...
 
 
 class KeylessDialog(Dialog[None]):
@@ -59,7 +59,7 @@ class KeylessDialog(Dialog[None]):
 
     @work(exclusive=True, group="inspect", description="verify the job's token", exit_on_error=False)
     async def _look(self) -> None:
-        self.post_message(self.Inspected(await self._inspect.do()))
+        self.post_message(self.Inspected(await self._inspect.inspect_identity()))
 
     @on(Inspected)
     def _show(self, event: Inspected) -> None:

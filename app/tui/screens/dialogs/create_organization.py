@@ -11,7 +11,7 @@ from textual.worker import Worker
 from app.domain import names
 from app.domain.errors import LoopinError
 from app.services.changes import Changes
-from app.services.organizations import CreateOrganization, Switched
+from app.services.organizations import OrganizationService, Switched
 from app.tui.screens.dialogs.dialog import Dialog
 from app.tui.screens.messages import reason, sign_in_key
 from app.tui.screens.workers import change, why_not
@@ -27,9 +27,9 @@ class CreateOrganizationDialog(Dialog[Switched]):
     CSS_PATH = "create_organization.tcss"
     AUTO_FOCUS: ClassVar[str | None] = "#organization-name"
 
-    def __init__(self, create: CreateOrganization, changes: Changes) -> None:
+    def __init__(self, organizations: OrganizationService, changes: Changes) -> None:
         super().__init__()
-        self._create, self._changes = create, changes
+        self._organizations, self._changes = organizations, changes
 
     def compose_dialog(self) -> ComposeResult:
         yield Static("You own it, and this profile works in it from then on.", classes="muted", markup=False)
@@ -69,7 +69,7 @@ class CreateOrganizationDialog(Dialog[Switched]):
 
     @change("create the organization", group=_CREATE)
     async def _make(self, name: str) -> None:
-        creating = self._create.do(name)
+        creating = self._organizations.create_organization(name)
         self.conclude(await self._changes.run(f"creating the organization {name}", creating, hint=_LIST))
 
     def action_leave(self) -> None:

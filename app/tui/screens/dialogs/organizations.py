@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from app.services.changes import Changes
-from app.services.organizations import ListedMembership, ListOrganizations, Switched, SwitchOrganization
+from app.services.organizations import ListedMembership, OrganizationService, Switched
 from app.tui.screens.dialogs.list_dialog import ChoiceDialog
 from widgets.presenter import clean
 
@@ -17,20 +17,19 @@ class OrganizationDialog(ChoiceDialog[Switched, ListedMembership]):
     LOADING = "asking for your organizations …"
     EMPTY = ("you belong to no organization yet", "create one, or ask an owner to invite you")
 
-    def __init__(self, listing: ListOrganizations, switch: SwitchOrganization, changes: Changes) -> None:
+    def __init__(self, organizations: OrganizationService, changes: Changes) -> None:
         super().__init__()
         self._changes = changes
-        self._listing = listing
-        self._switch = switch
+        self._organizations = organizations
 
     async def list_rows(self) -> Sequence[ListedMembership]:
         """The person's memberships."""
-        return await self._listing.do()
+        return await self._organizations.list_organizations()
 
     async def take(self, row: ListedMembership) -> Switched:
         """Switch there."""
         name = row.membership.organization.name
-        return await self._changes.run(f"switching to {name}", self._switch.do(name))
+        return await self._changes.run(f"switching to {name}", self._organizations.switch_organization(name))
 
     def in_effect(self, row: ListedMembership) -> bool:
         """The one that this profile works in."""

@@ -24,8 +24,8 @@ _HOW = "For this run. Sign in under a new name to store a login there; in a shel
 class ProfileWork(Protocol):
     """Lists the profiles, and changes the one in use."""
 
-    async def do(self) -> Sequence[Profile]: ...
-    def use(self, provider: Provider, name: str) -> str: ...
+    async def list_profiles(self) -> Sequence[Profile]: ...
+    def use_profile(self, provider: Provider, name: str) -> str: ...
 
 
 class ProfileDialog(Dialog[Profile]):
@@ -63,7 +63,7 @@ class ProfileDialog(Dialog[Profile]):
 
     @work(exclusive=True, group="list", description="list the profiles", exit_on_error=False)
     async def _list(self) -> None:
-        self.post_message(self.Listed(await self._profiles.do()))
+        self.post_message(self.Listed(await self._profiles.list_profiles()))
 
     @on(Listed)
     def _show(self, event: Listed) -> None:
@@ -106,7 +106,7 @@ class ProfileDialog(Dialog[Profile]):
 
     def _use(self, provider: Provider, name: str) -> None:
         try:
-            self.dismiss(Profile(provider, self._profiles.use(provider, name), in_use=True))
+            self.dismiss(Profile(provider, self._profiles.use_profile(provider, name), in_use=True))
         except LoopinError as error:
             self.query_one("#profile-error", Static).update(reason(error, sign_in_key(self)))
 

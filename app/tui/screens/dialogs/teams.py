@@ -1,28 +1,15 @@
 """Choose the Gumloop team to work in."""
 
-from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from textual.content import Content
 
 from app.domain.gumloop import Team
-from app.services.gumloop_teams import TeamList
+from app.services.teams import TeamService
 from app.tui.screens.dialogs.list_dialog import ChoiceDialog
 from widgets.presenter import clean
 
 NO_TEAM = Team("", "no team: your personal workspace")
-
-
-class Listing(Protocol):
-    """Asks for the teams."""
-
-    def do(self) -> Awaitable[TeamList]: ...
-
-
-class Choosing(Protocol):
-    """Remembers a team for the stored login."""
-
-    def do(self, team_id: str) -> Awaitable[Team | None]: ...
 
 
 class TeamDialog(ChoiceDialog[Team, Team]):
@@ -32,21 +19,20 @@ class TeamDialog(ChoiceDialog[Team, Team]):
     LOADING = "asking for your teams …"
     EMPTY = ("you are in no team", "requests go to your personal workspace")
 
-    def __init__(self, listing: Listing, choosing: Choosing) -> None:
+    def __init__(self, teams: TeamService) -> None:
         super().__init__()
-        self._listing = listing
-        self._choosing = choosing
+        self._teams = teams
         self._in_use = ""
 
     async def list_rows(self) -> Sequence[Team]:
         """The teams and, where there are any, none of them."""
-        found = await self._listing.do()
+        found = await self._teams.list_teams()
         self._in_use = found.in_use
         return (NO_TEAM, *found.teams) if found.teams else ()
 
     async def take(self, row: Team) -> Team:
         """Remember it."""
-        return await self._choosing.do(row.id) or NO_TEAM
+        return await self._teams.choose_team(row.id) or NO_TEAM
 
     def in_effect(self, row: Team) -> bool:
         """The one that requests go to."""

@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, Static
 from app.domain.errors import PortBusy
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.ports import Browser
-from app.services.clipboard import CopyText
+from app.services.clipboard import ClipboardService
 from app.services.login.round_trip import PATIENCE, BrowserLogin
 from app.tui.commands.bindings import bindings_for, shown_key
 from app.tui.commands.command import Room
@@ -62,7 +62,7 @@ class LoginProgressScreen(LoginWatchScreen):
             self.words = words
 
     def __init__(
-        self, frame: Frame, offer: Offer, how: BrowserLogin, browser: Browser, copy: CopyText
+        self, frame: Frame, offer: Offer, how: BrowserLogin, browser: Browser, copy: ClipboardService
     ) -> None:
         super().__init__(frame, offer)
         self._how = replace(how, keep=True)
@@ -255,7 +255,7 @@ class LoginProgressScreen(LoginWatchScreen):
     @change("copy the address")
     async def action_copy(self) -> None:
         """Copy the address of the sign-in page."""
-        self.post_message(self.Told(f"the address: {await self._copy.do(self._url)}"))
+        self.post_message(self.Told(f"the address: {await self._copy.copy_text(self._url)}"))
 
     @change("open the sign-in page")
     async def action_open(self) -> None:

@@ -19,7 +19,7 @@ from app.domain.errors import LoopinError, VaultLocked
 from app.domain.ports import Browser, Vault
 from app.domain.status import VaultStatus
 from app.domain.text import capital
-from app.services.clipboard import CopyText
+from app.services.clipboard import ClipboardService
 from app.services.login.round_trip import BrowserLogin
 from app.services.login.storing import LoginTarget
 from app.services.profiles import Profile
@@ -66,7 +66,7 @@ class LoginTools:
     offers: tuple[Offer, ...]
     vault: Vault
     browser: Browser
-    copy: CopyText
+    copy: ClipboardService
     obstacle: str = ""
     servers: Mapping[Provider, LoginServers] = field(default_factory=dict)
     profiles: Callable[[Provider | None], Dialog[Profile]] | None = None

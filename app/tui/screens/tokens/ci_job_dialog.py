@@ -9,7 +9,7 @@ from textual.widgets import Button, Static
 from app.domain.ci import CISystem
 from app.domain.keyless import job_snippet, likely_system
 from app.domain.tokens import APIToken
-from app.services.clipboard import CopyText
+from app.services.clipboard import ClipboardService
 from app.tui.screens.dialogs.dialog import Dialog
 from app.tui.screens.workers import change
 from widgets.choice_bar import ChoiceBar
@@ -25,7 +25,7 @@ class KeylessWayDialog(Dialog[bool]):
     CSS_PATH = "ci_job_dialog.tcss"
     AUTO_FOCUS = "#keyless-copy"
 
-    def __init__(self, token: APIToken, copy: CopyText) -> None:
+    def __init__(self, token: APIToken, copy: ClipboardService) -> None:
         super().__init__()
         self._token, self._copy = token, copy
         self._system = likely_system(token) or CISystem.GITLAB
@@ -77,5 +77,5 @@ class KeylessWayDialog(Dialog[bool]):
 
     @change("copy the job")
     async def _hand_over(self) -> None:
-        told = await self._copy.do(self.snippet)
+        told = await self._copy.copy_text(self.snippet)
         self.query_one("#keyless-told", Static).update(Content(clean(told)))

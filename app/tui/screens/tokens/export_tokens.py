@@ -4,7 +4,7 @@ from app.domain.export import Format
 from app.domain.names import problem
 from app.domain.token_index import Book
 from app.domain.token_row import Row
-from app.services.export_tokens import ExportTokens
+from app.services.export import ExportService
 from app.tui.screens.dialogs.export_file import ExportFile, Written
 from app.tui.screens.workers import change
 
@@ -14,7 +14,7 @@ class ExportTokensDialog(ExportFile):
 
     NOTE = "What the tab and the filter show now, in this order."
 
-    def __init__(self, export: ExportTokens, rows: list[Row], book: Book, organization: str) -> None:
+    def __init__(self, export: ExportService, rows: list[Row], book: Book, organization: str) -> None:
         super().__init__(f"tokens-{'' if problem(organization) else f'{organization}-'}{book.now:%Y-%m-%d}")
         self._export, self._rows, self._book = export, rows, book
 
@@ -25,5 +25,7 @@ class ExportTokensDialog(ExportFile):
     @change("write the list", group="export")
     async def write(self, form: Format, path: str) -> None:
         """Write it."""
-        written = await self._export.do(self._rows, form, path, self._book.now, self._book.threshold)
+        written = await self._export.export_tokens(
+            self._rows, form, path, self._book.now, self._book.threshold
+        )
         self.post_message(Written(written))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from app.domain.request_context import RequestContext
     from app.domain.tokens import APIToken, CreatedToken
-    from app.services.rotate_token import Rotation
+    from app.services.rotation import Rotation
     from app.services.tokens import Listing
     from app.tui.screens.base_screen import RoomScreen
     from app.tui.screens.tokens.services import TokenServices
@@ -67,14 +67,13 @@ class TokenFlows:
         from app.tui.screens.tokens.create_token import CreateTokenDialog
 
         permissions = self._browser.permissions
-        create = partial(self._services.new_token.do, shown=self._context)
+        create = partial(self._services.token_creation.create_token, shown=self._context)
         dialog = CreateTokenDialog(create, identity, book, frame, permissions=permissions)
         if (created := await self._room.app.push_screen_wait(dialog)) is not None:
             self._list_again(created.token.id)
 
             async def settle(kept: bool) -> None:
-                end = self._services.new_token.kept if kept else self._services.new_token.given_up
-                await end(created.token)
+                await self._services.token_creation.end_creation(created.token, saved=kept)
 
             await self._reveal(created, settle)
 
@@ -95,14 +94,16 @@ class TokenFlows:
 
         ask, clock = self._room.app.push_screen_wait, self._room.frame.clock
         with self._room.doing("reading which tokens were created with it"):
-            created = await self._services.find_descendants.do({token.id for token in chosen}, listing)
+            created = await self._services.tokens.find_descendants({token.id for token in chosen}, listing)
         if (confirmed := await ask(ConfirmRevoke(chosen, identity, clock, created))) is None:
             return
         tokens, reason, shown = confirmed.tokens, confirmed.reason, listing.context
         if len(tokens) == 1:
             await self._revoke_one(tokens[0], reason, shown)
         elif await ask(Countdown(len(tokens), clock)):
-            await ask(RevokeMany(tokens, partial(self._services.revoke_tokens.do, shown=shown), reason))
+            await ask(
+                RevokeMany(tokens, partial(self._services.revocation.revoke_tokens, shown=shown), reason)
+            )
         else:
             return
         self._browser.marks = frozenset()
@@ -111,7 +112,7 @@ class TokenFlows:
     async def _revoke_one(self, token: APIToken, reason: str, shown: RequestContext | None) -> None:
         with self._room.doing(f"revoking {clean(token.name, 40)}"):
             wanted = [(token.id, token.name)]
-            (result,) = await self._services.revoke_tokens.do(wanted, reason, shown=shown)
+            (result,) = await self._services.revocation.revoke_tokens(wanted, reason, shown=shown)
         if result.error is not None:
             raise result.error
         at = result.revoked_at
@@ -136,23 +137,23 @@ class TokenFlows:
         life = NewLife(expiry.longest(now(), latest)) if cut and latest is not None else None
         with self._room.doing(f"rotating {clean(old.name, 40)}"):
             try:
-                rotation = await self._services.rotate_token.begin(old, listing, life)
+                rotation = await self._services.rotation.create_successor(old, listing, life)
             except LoopinError:
                 # Where the answer was lost, the token may be there.
                 self._list_again("")
                 raise
         self._list_again(rotation.created.token.id)
-        await self._reveal(rotation.created, lambda kept: self._services.rotate_token.shown(rotation))
+        await self._reveal(rotation.created, lambda kept: self._services.rotation.record_handover(rotation))
         revoke = await ask(may_end_old(rotation, await self._try(rotation)))
         with self._room.doing(f"rotating {clean(old.name, 40)}"):
-            await self._services.rotate_token.finish(rotation, revoke_old=bool(revoke))
+            await self._services.rotation.end_rotation(rotation, revoke_old=bool(revoke))
         self._list_again("")
         self._tell("Rotated", f"{clean(old.name, 60)} is revoked" if revoke else "both tokens are kept")
 
     async def _try(self, rotation: Rotation) -> str:
         try:
             with self._room.doing("trying the new token"):
-                await self._services.rotate_token.verify(rotation)
+                await self._services.rotation.verify_new(rotation)
         except LoopinError as error:
             return error.message
         return ""
@@ -160,7 +161,7 @@ class TokenFlows:
     async def notice_vanished(self, listing: Listing) -> None:
         """Tell what somebody else revoked since the last listing; it is in the trail then."""
         try:
-            gone = await self._services.notice_vanished.do(listing)
+            gone = await self._services.vanished_tokens.find_vanished(listing)
         except LoopinError:
             # What cannot be remembered is compared with the next list; nobody can do anything about it here.
             return
@@ -175,19 +176,19 @@ class TokenFlows:
         from app.tui.screens.tokens.rotate_messages import was_half_done, was_interrupted, was_not_saved
 
         ask = self._room.app.push_screen_wait
-        for change in await self._services.update_threshold.interrupted(listing.context, listing.identity):
+        for change in await self._services.threshold.end_interrupted(listing.context, listing.identity):
             words = interrupted_threshold(change)
             self._room.notify(words, severity="warning", timeout=20, markup=False)
-        for half in await self._services.interrupted.settle(listing):
+        for half in await self._services.interrupted.end_revocations(listing):
             if await ask(was_half_done(half)):
                 self._browser.marks = frozenset(half.left)
-        for unsaved in await self._services.new_token.interrupted(listing):
+        for unsaved in await self._services.interrupted.find_creations(listing):
             revoke = await ask(was_not_saved(unsaved))
-            await self._services.new_token.settle(unsaved, revoke=bool(revoke))
+            await self._services.interrupted.end_creation(unsaved, revoke=bool(revoke))
             self._list_again("")
-        for found in await self._services.rotate_token.interrupted(listing):
+        for found in await self._services.interrupted.find_rotations(listing):
             revoke = await ask(was_interrupted(found))
-            await self._services.rotate_token.settle(found, revoke_new=bool(revoke))
+            await self._services.interrupted.end_rotation(found, revoke_new=bool(revoke))
             self._list_again("")
 
     async def export(self) -> None:
@@ -198,7 +199,7 @@ class TokenFlows:
         from app.tui.screens.tokens.export_tokens import ExportTokensDialog
 
         rows, where = list(self._browser.rows), clean(identity.organization)
-        dialog = ExportTokensDialog(self._services.export_tokens, rows, book, where)
+        dialog = ExportTokensDialog(self._services.export, rows, book, where)
         if (path := await self._room.app.push_screen_wait(dialog)) is not None:
             self._tell("Exported", f"{len(rows):,} tokens written to {clean(path)}")
 

@@ -25,7 +25,7 @@ class TokenReader:
 
     async def read(self, first: tuple[Tab, Sort], *, whole: bool) -> Listed:
         """List the tokens; `first` is sorted already, and with `whole` every row is worked out."""
-        listing = await self._services.list_tokens.do()
+        listing = await self._services.tokens.list_tokens()
         self._server = self._server or await self._ask_server()
         book = await made(listing, timedelta(days=self._services.settings.near_days), first, whole=whole)
         permissions = self._server is not None and TOKEN_PERMISSIONS in self._server.capabilities
@@ -38,7 +38,7 @@ class TokenReader:
     async def _ask_server(self) -> ServerInfo | None:
         """What the server can do is good to know; the list does not wait for a server that won't tell."""
         try:
-            return await self._services.ask_server.do()
+            return await self._services.organizations.server_info()
         except LoopinError:
             return None
 

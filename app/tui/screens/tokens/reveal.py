@@ -16,7 +16,7 @@ from app.domain.names import MAX_LENGTH, problem
 from app.domain.ports import Clock
 from app.domain.secret import Secret
 from app.domain.tokens import CreatedToken
-from app.services.clipboard import CopyText
+from app.services.clipboard import ClipboardService
 from app.tui.commands.bindings import bindings_for
 from app.tui.commands.command import Room
 from app.tui.screens.dialogs.dialog import Confirm, Dialog
@@ -152,7 +152,7 @@ class RevealDialog(Dialog[bool]):
 
     @work(exclusive=True, group="offer", description="find a name for the file", exit_on_error=False)
     async def _offer_file(self) -> None:
-        offered = await self._services.write_token_file.offer(self._plain_name() or "new")
+        offered = await self._services.token_storage.suggest_path(self._plain_name() or "new")
         field = self.query_one(Input)
         if self._asking == "file" and not field.value:
             field.value = offered
@@ -176,8 +176,8 @@ class RevealDialog(Dialog[bool]):
 
     @change("copy the token")
     async def _copy(self) -> None:
-        secret, copying = self._created.secret, self._services.copy_text
-        words = await copying.do(secret.reveal())
+        secret, copying = self._created.secret, self._services.clipboard_service
+        words = await copying.copy_text(secret.reveal())
         if copying.can_clear:
             words = f"{words}; the clipboard is emptied in {SECONDS} s, while Loopin runs"
             # The dialog may be gone by then.
@@ -192,13 +192,15 @@ class RevealDialog(Dialog[bool]):
 
     @change("save the token to the keychain")
     async def _save_profile(self, profile: str) -> None:
-        label = await self._store("saving to the keychain", self._services.save_token_as_profile.do, profile)
+        label = await self._store(
+            "saving to the keychain", self._services.token_storage.save_to_keychain, profile
+        )
         self._keep(f"saved to {label} as profile {profile.strip()}", lasting=True)
         self._close_question("profile")
 
     @change("write the token to a file")
     async def _write_file(self, path: str) -> None:
-        written = await self._store("writing to a file", self._services.write_token_file.do, path)
+        written = await self._store("writing to a file", self._services.token_storage.write_file, path)
         self._keep(f"written to {written} (0600)", lasting=True)
         self._close_question("file")
 
@@ -294,8 +296,8 @@ class RevealDialog(Dialog[bool]):
             self.dismiss(False)
 
 
-async def empty_later(app: App[object], copying: CopyText, secret: Secret, clock: Clock) -> None:
+async def empty_later(app: App[object], copying: ClipboardService, secret: Secret, clock: Clock) -> None:
     """Take the token off the clipboard after a while, unless something else was copied since."""
     await clock.sleep(SECONDS)
-    if await copying.clear(secret.reveal()):
+    if await copying.clear_text(secret.reveal()):
         app.notify("the token was taken off the clipboard", markup=False)

@@ -17,7 +17,7 @@ from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.ports import Clock
 from app.domain.times import local
 from app.domain.tokens import APIToken
-from app.services.revoke_tokens import Revocation
+from app.services.revocation import Revocation
 from app.tui.screens.dialogs.dialog import Dialog
 from app.tui.screens.messages import sentence, sign_in_key
 from app.tui.screens.workers import change
@@ -31,7 +31,7 @@ LONGEST_SECOND = 3.0
 """Seconds that a second may take on a busy machine; a longer one was not counted by anybody."""
 MOST_REASONS = 4
 Revoke = Callable[..., Awaitable[Sequence[Revocation]]]
-"""`RevokeTokens.do`, bound to the listing that the tokens are from."""
+"""`RevocationService.revoke_tokens`, bound to the listing that the tokens are from."""
 
 
 class Countdown(Dialog[bool]):
@@ -150,7 +150,7 @@ class RevokeMany(Dialog[bool]):
             self._results.pop(token_id, None)
         self._show()
         results = await self._revoke(
-            list(names.items()), self._reason, told=self._tell, stopped=lambda: self._stopped
+            list(names.items()), self._reason, on_result=self._tell, stopped=lambda: self._stopped
         )
         self.post_message(Finished(results))
 

@@ -7,9 +7,8 @@ from app.domain.expiry import MARGIN
 from app.domain.request_context import RequestContext
 from app.domain.times import local
 from app.domain.tokens import APIToken
-from app.services.interrupted import InterruptedRevocation
-from app.services.new_token import Unsaved
-from app.services.rotate_token import Interrupted, Rotation
+from app.services.interrupted import InterruptedCreation, InterruptedRevocation, InterruptedRotation
+from app.services.rotation import Rotation
 from app.tui.screens.dialogs.dialog import Confirm
 from widgets.presenter import clean
 
@@ -48,7 +47,7 @@ def may_end_old(rotation: Rotation, problem: str) -> Confirm:
     )
 
 
-def was_interrupted(found: Interrupted) -> Confirm:
+def was_interrupted(found: InterruptedRotation) -> Confirm:
     """At the next start after a crash."""
     old, new = clean(found.entry.subject, 60), clean(found.new.name, 60)
     text = (
@@ -58,7 +57,7 @@ def was_interrupted(found: Interrupted) -> Confirm:
     return Confirm(f"Revoke {new}{_in(found.context)}?", text, yes=f"Revoke {new}", no="Keep both")
 
 
-def was_not_saved(found: Unsaved) -> Confirm:
+def was_not_saved(found: InterruptedCreation) -> Confirm:
     """At the next start after the app ended over a new token."""
     name, at = clean(found.token.name, 60), f"{local(found.entry.at):%-d %B %Y at %H:%M}"
     used = "Something uses it already." if found.token.last_used_at else "Its secret may not have been saved."
@@ -75,7 +74,7 @@ def was_half_done(found: InterruptedRevocation) -> Confirm:
     if found.untouched and not found.waiting:
         unknown = "\nWhich ones were not begun is not written down, or they are revoked by now."
     text = f"It was begun on {begun} and never ended: {clean(found.words)}.{unknown}"
-    many = f"{found.wanted:,} tokens" if found.wanted > 1 else "a token"
+    many = f"{found.total:,} tokens" if found.total > 1 else "a token"
     return Confirm(
         f"Revoking {many} was interrupted",
         text,

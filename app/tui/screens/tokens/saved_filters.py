@@ -62,7 +62,7 @@ class SavedFiltersDialog(Dialog[str]):
 
     @work(exclusive=True, group="read", description="read the saved filters", exit_on_error=False)
     async def _read(self) -> None:
-        self.post_message(self.Read(await self._saved.all()))
+        self.post_message(self.Read(await self._saved.list_filters()))
 
     @on(Read)
     def _show(self, event: Read) -> None:
@@ -92,7 +92,7 @@ class SavedFiltersDialog(Dialog[str]):
 
     @change("save the filter", group="save")
     async def _save(self, name: str) -> None:
-        await self._saved.save(name, self._current)
+        await self._saved.save_filter(name, self._current)
         self.query_one("#saved-name", Input).value = ""
         self.query_one(OptionList).focus()
         self._read()
@@ -105,7 +105,7 @@ class SavedFiltersDialog(Dialog[str]):
 
     @change("forget the filter", group="save")
     async def _forget(self, name: str) -> None:
-        await self._saved.delete(name)
+        await self._saved.delete_filter(name)
         self._read()
 
     @on(Button.Pressed)

@@ -266,12 +266,13 @@ class TokensScreen(RoomScreen):
         if (row := self._browser.row) is not None:
             from app.tui.screens.tokens.ci_job_dialog import KeylessWayDialog
 
-            self.open_above(KeylessWayDialog(row.token, self._services.copy_text))
+            self.open_above(KeylessWayDialog(row.token, self._services.clipboard_service))
 
     @change("open the web pages")
     async def action_open(self) -> None:
         """Open the web pages of the control plane."""
-        self.notify(f"opened in {await self._services.open_dashboard.do()}", markup=False)
+        url = await self._services.organizations.dashboard_url()
+        self.notify(f"opened in {await self._services.browser.open(url)}", markup=False)
 
     def action_copy_id(self) -> None:
         """Copy the id of the token under the cursor."""
@@ -285,7 +286,7 @@ class TokensScreen(RoomScreen):
 
     @change("copy")
     async def _copy(self, text: str, what: str) -> None:
-        self.notify(f"{what}: {await self._services.copy_text.do(text)}", markup=False)
+        self.notify(f"{what}: {await self._services.clipboard_service.copy_text(text)}", markup=False)
 
     # ── the flows ──
 
@@ -317,7 +318,7 @@ class TokensScreen(RoomScreen):
     @change("look for interrupted work", quiet=True)
     async def look_for_interrupted(self, listing: Listing) -> None:
         """Tell what a crash left; while a dialog is open, that is left for the next list."""
-        if await self._services.trail.interrupted():
+        if await self._services.activity_log.interrupted():
             self._looked = self.tell_interrupted(listing) is not None
 
     @change("tell what was interrupted", group=_DIALOG, quiet=True)

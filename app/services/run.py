@@ -55,15 +55,15 @@ class RunEnvironment:
         self._chainloop = chainloop
         self._clock = clock
 
-    async def do(self, providers: Sequence[Provider]) -> Variables:
-        """The variables of `providers`, each of which must be signed in; of none: of those that are."""
+    async def read_variables(self, providers: Sequence[Provider]) -> Variables:
+        """Return the variables of `providers`, which must be signed in; for none, of those that are."""
         if providers:
             parts = [await self._of(provider) for provider in providers]
         else:
-            parts = await self._whatever_there_is()
+            parts = await self._of_signed_in()
         return Variables({name: value for part in parts for name, value in part.items()})
 
-    async def _whatever_there_is(self) -> list[Mapping[str, Secret | str | None]]:
+    async def _of_signed_in(self) -> list[Mapping[str, Secret | str | None]]:
         found, problems = [], []
         for provider in Provider:
             try:

@@ -8,8 +8,8 @@ from app.domain.credentials import Provider, Source
 from app.domain.errors import NotFound, UsageError
 from app.domain.gumloop import Team
 from app.domain.ports import GumloopAPI
-from app.services.activity import Trail
-from app.services.gumloop_accounts import GumloopMemory
+from app.services.accounts import GumloopAccounts
+from app.services.activity import ActivityLog
 from app.services.gumloop_session import GumloopSession
 
 
@@ -21,31 +21,27 @@ class TeamList:
     in_use: str
 
 
-class ListTeams:
-    """Asks for the teams of the credential in effect."""
-
-    def __init__(self, session: GumloopSession) -> None:
-        self._session = session
-
-    async def do(self) -> TeamList:
-        """GET teams."""
-        return await self._session.call(_list)
-
-
-async def _list(api: GumloopAPI) -> TeamList:
+async def _read_teams(api: GumloopAPI) -> TeamList:
     return TeamList(await api.teams(), api.team_id)
 
 
-class ChooseTeam:
-    """Remembers a team for the stored login; a flag or variable still beats it."""
+class TeamService:
+    """Lists the teams of the credential in effect, and stores the one in use with the login."""
 
-    def __init__(self, session: GumloopSession, memory: GumloopMemory, trail: Trail) -> None:
+    def __init__(self, session: GumloopSession, accounts: GumloopAccounts, log: ActivityLog) -> None:
         self._session = session
-        self._memory = memory
-        self._trail = trail
+        self._accounts = accounts
+        self._log = log
 
-    async def do(self, team_id: str) -> Team | None:
-        """Work in the team from now on; empty means in none. Raise NotFound for one that is not there."""
+    async def list_teams(self) -> TeamList:
+        """Ask the API."""
+        return await self._session.call(_read_teams)
+
+    async def choose_team(self, team_id: str) -> Team | None:
+        """Use the team from now on, empty for none; a flag or variable still overrides it.
+
+        Raise NotFound for a team that is not there.
+        """
         team = await self._find(team_id) if team_id else None
         credential = await self._session.credential()
         if credential.source is not Source.KEYCHAIN:
@@ -55,8 +51,8 @@ class ChooseTeam:
             )
         facts = await self._session.facts(credential)
         chosen = replace(facts, team_id=team.id if team else "", team_name=team.name if team else "")
-        await self._memory.remember(credential.profile, credential.secret, chosen)
-        await self._trail.add(
+        await self._accounts.write(credential.profile, credential.secret, chosen)
+        await self._log.add(
             Action.SWITCH,
             provider=Provider.GUMLOOP,
             endpoint=credential.endpoint.address,
