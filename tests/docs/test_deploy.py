@@ -44,3 +44,9 @@ def test_the_containers_run_commands_that_exist() -> None:
 def test_the_page_names_every_file() -> None:
     text = PAGE.read_text()
     assert {path.name for path in DEPLOY.iterdir() if f"deploy/{path.name}" not in text} == set()
+
+
+def test_the_proxy_tries_a_server_again_soon_after_it_was_away() -> None:
+    """With nginx's own 10 seconds, servers that restart one after the other would both be left out."""
+    servers = re.findall(r"^ *server \S+:\d+(.*);$", (DEPLOY / "nginx.conf").read_text(), re.MULTILINE)
+    assert servers == [" fail_timeout=2s"] * 2

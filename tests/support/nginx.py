@@ -33,11 +33,15 @@ http {{
 
 
 class Nginx:
-    """A running proxy. `address` is host and port, `pem` the certificate that it shows."""
+    """A running proxy. `address` is host and port, `pem` the certificate that it shows.
+
+    `configuration` is the file of docs/deploy with this proxy's addresses.
+    """
 
     def __init__(self, folder: Path, certificate: Certificate) -> None:
         self._folder, self.pem = folder, certificate.pem
         self._chain, self._key = certificate.files(folder / "tls")
+        self.configuration, self.pid_file = folder / "loopin.conf", folder / "pid"
         self.address = f"127.0.0.1:{free_port()}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -72,12 +76,12 @@ class Nginx:
             ("listen 443", f"listen {self.address}"),
             ("/etc/nginx/tls/chain.pem", str(self._chain)),
             ("/etc/nginx/tls/key.pem", str(self._key)),
-            ("server server:8080;", " ".join(f"server {one};" for one in pages)),
-            ("server server:9090;", " ".join(f"server {one};" for one in calls)),
+            ("    server server:8080 fail_timeout=2s;\n", _servers(pages)),
+            ("    server server:9090 fail_timeout=2s;\n", _servers(calls)),
         ):
             assert old in text, old
             text = text.replace(old, new)
-        (self._folder / "loopin.conf").write_text(text)
+        self.configuration.write_text(text)
 
     def _workers(self) -> set[str]:
         assert self._process is not None
@@ -91,6 +95,10 @@ class Nginx:
             if self._process.poll() is not None or time.monotonic() > end:
                 raise AssertionError((self._folder / "errors").read_text())
             time.sleep(0.02)  # nginx tells nobody
+
+
+def _servers(addresses: Sequence[str]) -> str:
+    return "".join(f"    server {address} fail_timeout=2s;\n" for address in addresses)
 
 
 @contextmanager
