@@ -2,8 +2,10 @@
 """Run what CI runs, the fastest first, and stop at the first failure.
 
 scripts/check [--static | --fast] [--list]
+scripts/check --size
 
 The static checks look at the code without running it. The tests are those of the README's test command.
+`--size` measures the program instead, and fails for nothing.
 """
 
 import argparse
@@ -95,7 +97,10 @@ def main() -> int:
     parser.add_argument("--static", action="store_true", help="no tests")
     parser.add_argument("--fast", action="store_true", help="no slow tests")
     parser.add_argument("--list", action="store_true", help="say what would run")
+    parser.add_argument("--size", action="store_true", help="print the size of the program and its targets")
     options = parser.parse_args()
+    if options.size:
+        return subprocess.run([sys.executable, str(ROOT / "scripts" / "size.py")], check=False).returncode
     wanted = steps(static=options.static, fast=options.fast)
     if options.list:
         for step in wanted:

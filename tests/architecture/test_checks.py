@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import check, lint_clock
+from scripts import check, lint_clock, size
 from tests.support.scenes import SCENES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -141,3 +141,38 @@ def test_the_readme_has_one_line_for_each_of_its_two_commands() -> None:
         lines = [line for line in block.group(1).splitlines() if line.strip()]
         assert len(lines) == 1
         assert lines[0].startswith("    python3 -m venv .venv && ")
+
+
+SIZED = {
+    "app/__init__.py": "",
+    "app/once.py": "import textual\n\nclass Once(textual.App):\n    def do(self):\n        return 1\n",
+    "app/named.py": "class Named:\n    _own = 1\n",
+    "app/user.py": (
+        "from textual.app import App\nfrom app import once\nTARGET = 'app.named:Named'\n\n"
+        "class Mine(App):\n    def _on_exit_app(self):\n        from app.named import Named\n"
+        "        return self.query_one('x')._theirs + Named._own\n"
+    ),
+    "app/other.py": "import app.named\n",
+    "app/made_pb2.py": "x = 1\n",
+    "widgets/__init__.py": "",
+}
+
+
+def test_the_size_is_what_it_says(tmp_path: Path) -> None:
+    for name, text in SIZED.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    modules = size.read_modules(tmp_path)
+    assert size.imported_once(modules) == ["app.once"]
+    assert size.private_names(modules) == ["app.user: _on_exit_app", "app.user: _theirs"]
+    assert size.measure(modules) == {
+        "lines": sum(text.count("\n") for name, text in SIZED.items() if "_pb2" not in name),
+        "lines of app/server": 0,
+        "modules": 6,
+        "modules imported from one place": 1,
+        "private names of dependencies": 2,
+        "imports inside functions": 1,
+        "methods called do": 1,
+        "calls of query_one": 1,
+    }
+    assert size.TARGETS.keys() == size.measure(modules).keys()
