@@ -204,7 +204,7 @@ def measure(modules: Mapping[str, Module]) -> dict[str, int]:
     return {
         "lines": sum(module.lines for module in every),
         "lines of app/server": sum(m.lines for m in every if m.name.startswith("app.server")),
-        "modules": len(modules),
+        "modules": sum(not module.is_package for module in every),
         "modules imported from one place": len(imported_once(modules)),
         "private names of dependencies": len(private_names(modules)),
         "imports inside functions": sum(map(function_imports, every)),
