@@ -500,8 +500,10 @@ class Container:
 
     def chainloop_browser_login(self) -> ChainloopBrowserLogin:
         """A new browser sign-in; each can be run once."""
+        import app.services.chainloop_identity  # noqa: F401 - as below
         from app.services.login.chainloop_browser import ChainloopBrowserLogin
 
+        _import_writers()
         return ChainloopBrowserLogin(
             self.chainloop_saver, self.load_gateways, self.listeners, self.browser, self.clock
         )
@@ -578,8 +580,10 @@ class Container:
 
     def gumloop_oauth_login(self) -> GumloopOAuthLogin:
         """A new browser sign-in to Gumloop; each can be run once."""
+        import app.adapters.gumloop.client  # noqa: F401 - as below
         from app.services.login.gumloop_oauth import GumloopOAuthLogin
 
+        _import_writers()
         return GumloopOAuthLogin(
             self.gumloop_saver, self.gumloop_oauth, self.listeners, self.browser, self.clock
         )
@@ -642,3 +646,12 @@ def _is_running(pid: int) -> bool:
     from app.adapters.system.processes import is_running
 
     return is_running(pid)
+
+
+def _import_writers() -> None:
+    """Import what stores a login, before the browser opens: somebody waits when it has answered."""
+    import concurrent.futures.thread  # noqa: F401
+    import tempfile  # noqa: F401
+
+    import filelock.asyncio  # noqa: F401
+    import tomlkit  # noqa: F401
