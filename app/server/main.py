@@ -16,15 +16,15 @@ from typing import Any
 from app.domain.event_loop import run_to_end
 from app.server import limits, log, sample_data, sample_gumloop
 from app.server.core.services import build_services
-from app.server.directions import Directions, directions
 from app.server.persistence.engine import Database
 from app.server.rpc.server import RpcServer
 from app.server.scheduler import Sweeper, Tidier
 from app.server.settings import ServerSettings
 from app.server.tls import certificate
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from app.server.web.asgi import Application
-from app.server.web.headers import common
+from app.server.web.front import PublicAddresses, public_addresses
+from app.server.web.responses import security_headers
 from app.server.web.server import HttpServer
 
 SWEEP_LINE = "sweep"
@@ -39,7 +39,7 @@ class Running:
     http: str
     grpc: str
     seed: dict[str, Any] | None
-    way: Directions
+    addresses: PublicAddresses
 
     def as_json(self) -> str:
         """The line that scripts read."""
@@ -48,10 +48,14 @@ class Running:
 
     def as_text(self) -> str:
         """The lines that people read: where it is, and how to sign in to it."""
-        line = f"Loopin account server: {self.way.http}, gRPC at {self.grpc}, pid {os.getpid()}"
+        line = f"Loopin account server: {self.addresses.http}, gRPC at {self.grpc}, pid {os.getpid()}"
         if self.seed:
             line += f"; sample login {self.seed['email']} / {self.seed['password']}"
-        commands = [f"  {command}" for command in (self.way.gumloop, self.way.chainloop) if command]
+        commands = [
+            f"  {command}"
+            for command in (self.addresses.gumloop_login, self.addresses.chainloop_login)
+            if command
+        ]
         return "\n".join((line, "Sign in to it:", *commands))
 
 
@@ -81,19 +85,19 @@ class Server:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         http = f"{'https' if self._certificate else 'http'}://{host}:{self._http.port}"
         grpc = f"{host}:{self._rpc.port}"
-        way = directions(settings, http, grpc)
-        self._application = self._make_application(way)
+        addresses = public_addresses(settings, http, grpc)
+        self._application = self._make_application(addresses)
         self._http.start(self._application)
-        await self._rpc.start(way.http)
+        await self._rpc.start(addresses.http)
         if self._first:
             self.sweeper.start()
             self._tidier.start()
         log.event("server.started", http=self._http.port, grpc=self._rpc.port)
-        return Running(http, grpc, self._logins() if settings.seed else None, way)
+        return Running(http, grpc, self._logins() if settings.seed else None, addresses)
 
-    def _make_application(self, way: Directions) -> Application:
-        app = make_app(self._parts, way.http, way.grpc)
-        headers = common(way.http.startswith("https://"))
+    def _make_application(self, addresses: PublicAddresses) -> Application:
+        app = create_app(self._parts, addresses.http, addresses.grpc)
+        headers = security_headers(addresses.http.startswith("https://"))
         return Application(
             app.wsgi_app, self._settings, self._parts.readiness, self._http.connections, headers
         )

@@ -18,7 +18,7 @@ from app.server.core.passwords import Passwords
 from app.server.core.rate_limit import MAX_PER_ACCOUNT
 from app.server.core.services import build_services
 from app.server.settings import ServerSettings
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from tests.attack.conftest import SECRETS
 from tests.support.organizations import Organization
 from tests.support.server import AccountServer, csrf_of, own_address
@@ -82,7 +82,7 @@ def test_rfc6265bis_8_4_a_cookie_from_before_the_sign_in_is_worth_nothing_after_
 
 def test_rfc6265bis_4_1_3_2_behind_tls_the_cookie_is_bound_to_this_host(tmp_path: Path) -> None:
     settings = ServerSettings(data=tmp_path, public_url="https://accounts.example")
-    client = make_app(build_services(settings), "https://accounts.example").test_client()
+    client = create_app(build_services(settings), "https://accounts.example").test_client()
     cookie = client.get("/account/sign-in").headers["Set-Cookie"]
     assert cookie.startswith("__Host-")
     assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))

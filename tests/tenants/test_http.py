@@ -9,7 +9,7 @@ import pytest
 
 from app.server.core.services import build_services
 from app.server.settings import ServerSettings
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from app.server.web.asgi import HEALTH_PATHS
 from tests.support.oauth import Person, Proof, request_for
 from tests.support.server import AccountServer, csrf_of
@@ -79,7 +79,7 @@ def everything(answer: httpx.Response) -> str:
 
 
 def test_every_route_has_a_row(tmp_path: Path) -> None:
-    app = make_app(build_services(ServerSettings(data=tmp_path)), "http://127.0.0.1:1")
+    app = create_app(build_services(ServerSettings(data=tmp_path)), "http://127.0.0.1:1")
     routes = {
         (method, rule.rule)
         for rule in app.url_map.iter_rules()

@@ -1,135 +1,201 @@
-"""The pages of a person's own account: signing in and out, user ID and API keys."""
+"""Pages of a person's own account: API keys, sessions and allowed programs, and the password."""
 
 from uuid import UUID
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import Field, Form, PasswordField
+from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
 
 from app.domain.errors import NotFound, NotSignedIn, PermissionDenied, RateLimited, SessionEnded
+from app.domain.text import plural
+from app.server.core.access import EndedAccess
+from app.server.core.passwords import MAX_LENGTH, MIN_LENGTH
 from app.server.core.principals import SignedInBrowser
-from app.server.core.services import Services
-from app.server.web import account_access
-from app.server.web.browser_session import Visitor, next_place
-from app.server.web.pages import problem_page
-from app.server.web.sign_in_form import LoginForm, passwords_off, refusal
+from app.server.web.browser_session import (
+    client_ip,
+    device_name,
+    replace_secret,
+    require_browser,
+    services,
+)
+from app.server.web.responses import problem_page
+from app.server.web.sign_in import describe_refusal
+
+# Rows of each list on the page of sessions.
+MAX_ROWS = 50
+WRONG_PASSWORD = "That is not your current password."
+
+pages = Blueprint("account", __name__, url_prefix="/account")
 
 
-def make_blueprint(parts: Services) -> Blueprint:
-    """The routes under /account."""
-    pages = Blueprint("account", __name__, url_prefix="/account")
-    visitor = Visitor(parts)
-    sign_in, keys = _SignIn(parts, visitor), _Keys(parts, visitor)
-    pages.add_url_rule("", "home", _to_keys, methods=["GET"], strict_slashes=False)
-    pages.add_url_rule("/sign-in", "sign_in", sign_in.show, methods=["GET"])
-    pages.add_url_rule("/sign-in", "enter", sign_in.enter, methods=["POST"])
-    pages.add_url_rule("/sign-out", "sign_out", sign_in.leave, methods=["POST"])
-    pages.add_url_rule("/keys", "keys", keys.show, methods=["GET"])
-    pages.add_url_rule("/keys", "make_key", keys.make, methods=["POST"])
-    pages.add_url_rule("/keys/delete", "delete_key", keys.delete, methods=["POST"])
-    account_access.add_routes(pages, parts, visitor)
-    pages.register_error_handler(SessionEnded, _to_sign_in)
-    return pages
+@pages.errorhandler(SessionEnded)
+def require_sign_in(_error: SessionEnded) -> ResponseReturnValue:
+    """Redirect to the sign-in, and from there to this page or the page that has this form."""
+    page = request.path.removesuffix("/delete")
+    return redirect(url_for("sign_in.account", next=page), 303)
 
 
-class _SignIn:
-    """Signing in to these pages, and out again."""
-
-    def __init__(self, parts: Services, visitor: Visitor) -> None:
-        self._clock = parts.clock
-        self._visitor = visitor
-        self._passwords = parts.settings.passwords
-
-    def show(self) -> ResponseReturnValue:
-        """The empty form."""
-        return self._page(LoginForm(formdata=None))
-
-    def enter(self) -> ResponseReturnValue:
-        """Check what was sent; on to the page that was asked for, or the form again."""
-        form = LoginForm()
-        if not self._passwords:
-            return passwords_off()
-        if not form.validate():
-            return self._page(form, status=400)
-        try:
-            self._visitor.keep(self._visitor.sign_in(*form.typed))
-        except (NotSignedIn, RateLimited) as error:
-            return self._page(form, *refusal(error, self._clock()))
-        return redirect(next_place(request.args.get("next", "")), 303)
-
-    def leave(self) -> ResponseReturnValue:
-        """Sign out, and back to the form."""
-        self._visitor.sign_out()
-        return redirect(url_for("account.sign_in", next=next_place(request.args.get("next", ""))), 303)
-
-    def _page(
-        self, form: LoginForm, problem: str = "", status: int = 200, headers: dict[str, str] | None = None
-    ) -> Response:
-        place = next_place(request.args.get("next", ""))
-        html = render_template(
-            "account/sign_in.html",
-            form=form,
-            problem=problem,
-            asked=place.startswith("/oauth/"),
-            target=url_for("account.enter", next=place),
-        )
-        return Response(html, status, headers)
+@pages.get("", strict_slashes=False)
+def home() -> ResponseReturnValue:
+    """Redirect to the first page."""
+    return redirect(url_for("account.keys"), 303)
 
 
-class _Keys:
+@pages.get("/keys")
+def keys() -> ResponseReturnValue:
     """User ID and API keys."""
-
-    def __init__(self, parts: Services, visitor: Visitor) -> None:
-        self._keys = parts.api_keys
-        self._visitor = visitor
-
-    def show(self) -> ResponseReturnValue:
-        """What there is."""
-        return self._page(self._visitor.require())
-
-    def make(self) -> ResponseReturnValue:
-        """Create a key and show it, once."""
-        browser = self._visitor.require()
-        try:
-            team = _team()
-            return self._page(browser, self._keys.create_key(browser, team, self._visitor.address), team)
-        except (ValueError, NotFound, PermissionDenied):
-            return _not_yours()
-
-    def delete(self) -> ResponseReturnValue:
-        """Delete a key, and show what is left."""
-        browser = self._visitor.require()
-        try:
-            self._keys.delete_key(browser, _team(), self._visitor.address)
-        except (ValueError, NotFound, PermissionDenied):
-            return _not_yours()
-        flash("The key is deleted.")
-        return _to_keys()
-
-    def _page(self, browser: SignedInBrowser, key: str = "", team_id: UUID | None = None) -> str:
-        keys = self._keys.read_overview(browser.person)
-        return render_template("account/keys.html", browser=browser, keys=keys, new_key=key, new_for=team_id)
+    return _keys_page(require_browser())
 
 
-def _team() -> UUID | None:
+@pages.post("/keys")
+def create_key() -> ResponseReturnValue:
+    """Create or replace a key, and show it once."""
+    browser = require_browser()
+    try:
+        team = _team_in_form()
+        key = services().api_keys.create_key(browser, team, client_ip())
+    except (ValueError, NotFound, PermissionDenied):
+        return _key_refused()
+    return _keys_page(browser, key, team)
+
+
+@pages.post("/keys/delete")
+def delete_key() -> ResponseReturnValue:
+    """Delete a key."""
+    browser = require_browser()
+    try:
+        services().api_keys.delete_key(browser, _team_in_form(), client_ip())
+    except (ValueError, NotFound, PermissionDenied):
+        return _key_refused()
+    flash("The key is deleted.")
+    return redirect(url_for("account.keys"), 303)
+
+
+def _team_in_form() -> UUID | None:
     team = request.form.get("team", "")
     return UUID(team) if team else None
 
 
-def _to_sign_in(_error: SessionEnded) -> ResponseReturnValue:
-    """On to the sign-in, and from there to the page that was asked for, or that has the form."""
-    page = request.path.removesuffix("/delete")
-    return redirect(url_for("account.sign_in", next=page), 303)
+def _keys_page(browser: SignedInBrowser, new_key: str = "", team: UUID | None = None) -> str:
+    keys = services().api_keys.read_overview(browser.person)
+    return render_template("account/keys.html", browser=browser, keys=keys, new_key=new_key, new_for=team)
 
 
-def _to_keys() -> ResponseReturnValue:
-    return redirect(url_for("account.keys"), 303)
-
-
-def _not_yours() -> ResponseReturnValue:
+def _key_refused() -> ResponseReturnValue:
     return problem_page(
         "This key is not yours to change",
         "Only owners and admins of an organization create and delete the keys of its teams, and a key that "
         "is not there cannot be deleted. Nothing was changed.",
         "Ask an owner or an admin of the organization, or reload the page of keys.",
+        403,
+    )
+
+
+@pages.get("/sessions")
+def sessions() -> ResponseReturnValue:
+    """Where the person is signed in, and the programs that they allowed."""
+    browser = require_browser()
+    access = services().own_access.read_overview(browser)
+    return render_template("account/sessions.html", browser=browser, access=access, most=MAX_ROWS)
+
+
+@pages.post("/sessions")
+def end_session() -> ResponseReturnValue:
+    """End the session or grant in the form, or all others."""
+    browser, form, access = require_browser(), request.form, services().own_access
+    try:
+        if form.get("session"):
+            access.end_session(browser, UUID(form["session"]), client_ip())
+            ended = EndedAccess(sessions=1)
+        elif form.get("grant"):
+            access.end_grant(browser, UUID(form["grant"]), client_ip())
+            ended = EndedAccess(grants=1)
+        elif form.get("others") == "all":
+            ended = access.end_others(browser, client_ip(), keys="keys" in form)
+        else:
+            raise ValueError("the form names nothing to end")
+    except (ValueError, NotFound):
+        return problem_page(
+            "This has ended already",
+            "It is not open any more, or it is not yours. Nothing was changed.",
+            "Go back and reload the page.",
+            404,
+        )
+    flash(_describe(ended))
+    return redirect(url_for("account.sessions"), 303)
+
+
+def _describe(ended: EndedAccess) -> str:
+    counts = (("session", ended.sessions), ("program", ended.grants), ("API key", ended.keys))
+    return f"Ended: {', '.join(plural(number, noun) for noun, number in counts if number) or 'nothing'}."
+
+
+def _differs_from_current(form: Form, field: Field) -> None:
+    if field.data == form["current"].data:
+        raise ValidationError("Choose another one than the current password.")
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no types
+    """The current password, and the new one twice."""
+
+    current = PasswordField(
+        "Current password", [InputRequired("Enter your current password."), Length(max=MAX_LENGTH)]
+    )
+    new = PasswordField(
+        "New password",
+        [
+            InputRequired("Enter a new password."),
+            Length(
+                MIN_LENGTH,
+                MAX_LENGTH,
+                f"Use {MIN_LENGTH} to {MAX_LENGTH} characters; four random words will do.",
+            ),
+            _differs_from_current,
+        ],
+    )
+    again = PasswordField(
+        "New password, once more",
+        [InputRequired("Enter the new password once more."), EqualTo("new", "The two are not the same.")],
+    )
+
+
+@pages.route("/password", methods=["GET", "POST"])
+def password() -> ResponseReturnValue:
+    """Change the password; on to the page of sessions, which shows what is still open."""
+    browser, form = require_browser(), PasswordForm()
+
+    def show(problem: str = "", status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        html = render_template("account/password.html", browser=browser, form=form, problem=problem)
+        return Response(html, status, headers)
+
+    if not form.is_submitted():
+        has_password = services().settings.passwords and browser.has_password
+        return show() if has_password else _no_password()
+    if not form.validate():
+        return show(status=400)
+    device = device_name(browser.person.email)
+    try:
+        ended, secret = services().sessions.change_password(
+            browser, form.current.data or "", form.new.data or "", client_ip(), device
+        )
+    except PermissionDenied:
+        return _no_password()
+    except SessionEnded:
+        # A kind of NotSignedIn that is no wrong password: on to the sign-in.
+        raise
+    except (NotSignedIn, RateLimited) as error:
+        return show(*describe_refusal(error, WRONG_PASSWORD, 403))
+    replace_secret(secret)
+    flash(f"Your password is changed. {_describe(ended)}")
+    return redirect(url_for("account.sessions"), 303)
+
+
+def _no_password() -> ResponseReturnValue:
+    return problem_page(
+        "You have no password here",
+        "You sign in through your identity provider, so there is no password to change.",
+        "Change it at your identity provider.",
         403,
     )

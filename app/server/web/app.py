@@ -1,4 +1,4 @@
-"""The Flask application."""
+"""The Flask application: configuration, routes and errors."""
 
 import logging
 from collections.abc import Callable
@@ -13,29 +13,32 @@ from werkzeug.exceptions import HTTPException
 from app.server import log
 from app.server.core.key_ring import DerivedSecrets
 from app.server.core.services import Services
-from app.server.directions import Directions
 from app.server.persistence.errors import RETRY_AFTER, NoDatabase
-from app.server.web import account, api, auth, errors, headers, oauth, oauth_pages, openapi, pages
-from app.server.web import federated as federation
-from app.server.web import sign_in_provider_pages as sso
+from app.server.web import account, api, front, oauth, sign_in
 from app.server.web.asgi import MAX_BODY
+from app.server.web.front import PublicAddresses
 from app.server.web.oauth_server import OAuthServer
-from app.server.web.pages import problem_page
+from app.server.web.provider_pages import add_provider
+from app.server.web.responses import add_security_headers, json_http_error, problem_page
 
 FORM_LIFE = 3600
-_SECRETS_FOR = "flask session"
-# What a page says: the library's own sentences know neither this server nor what to do next.
-_REFUSED = ("This did not work", "The server could not make sense of the request.", "Go back and try again.")
+_SESSION_PURPOSE = "flask session"
+# The library's own sentences know neither this server nor the next step.
+_BAD_REQUEST = (
+    "This did not work",
+    "The server could not make sense of the request.",
+    "Go back and try again.",
+)
 _PROBLEMS = {
     404: ("There is no such page", "This address leads nowhere on this server.", "Check the address."),
     405: ("This page is not used like that", "It was asked for in a way it does not answer.", "Go back."),
     413: ("That is too much", "More was sent than this page takes.", "Go back and send less."),
 }
-# Whoever calls these is a program, and reads no page.
-_PROGRAMS: tuple[tuple[str | tuple[str, ...], Callable[[HTTPException], ResponseReturnValue]], ...] = (
-    (api.PREFIX, api.no_such_call),
-    (oauth.PATHS, oauth.no_such_call),
-    ((auth.LOGOUT, federation.PATH, "/metrics", "/openapi.json"), errors.no_such_call),
+# Prefixes of paths that programs request: they get JSON also where no route matches.
+_PROGRAM_ERRORS: tuple[tuple[str | tuple[str, ...], Callable[[HTTPException], ResponseReturnValue]], ...] = (
+    (api.API_PREFIX, api.gumloop_http_error),
+    (oauth.PROGRAM_PATHS, oauth.oauth_http_error),
+    ((sign_in.LOGOUT, api.FEDERATED_PATH, "/metrics", "/openapi.json"), json_http_error),
 )
 
 
@@ -46,28 +49,28 @@ class _Sessions(SecureCookieSessionInterface):
         self._secrets = secrets
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer:
-        """Called with each request."""
-        how = {"key_derivation": self.key_derivation, "digest_method": self.digest_method}
+        """Called for each request."""
+        options = {"key_derivation": self.key_derivation, "digest_method": self.digest_method}
         return URLSafeTimedSerializer(
-            self._secrets, salt=self.salt, serializer=self.serializer, signer_kwargs=how
+            self._secrets, salt=self.salt, serializer=self.serializer, signer_kwargs=options
         )
 
 
-def make_app(parts: Services, public_url: str, grpc: str = "") -> Flask:
-    """An app whose cookies and forms are valid on every replica with the same keys.
+def create_app(services: Services, public_url: str, grpc: str = "") -> Flask:
+    """An application whose cookies and forms are valid on every replica with the same keys.
 
-    `grpc` is where programs reach the gRPC side, as the front page tells it.
+    `grpc` is host and port where programs reach gRPC, for the front page.
     """
     app = Flask("app.server.web")
-    # Else a path with two slashes is answered with a redirect to whatever host the request names.
+    # Otherwise a path with two slashes is redirected to whatever host the request names.
     app.url_map.merge_slashes = False
-    secrets, https = DerivedSecrets(parts.key_ring, _SECRETS_FOR), public_url.startswith("https://")
-    # With this prefix no other host or path, and nothing without TLS, can put a cookie in its place
+    secrets, https = DerivedSecrets(services.key_ring, _SESSION_PURPOSE), public_url.startswith("https://")
+    # With this prefix no other host or path, and nothing without TLS, can replace a cookie
     # (RFC 6265bis §4.1.3.2).
     prefix = "__Host-loopin" if https else "loopin"
     app.config.update(
-        # Cookies do not tell ports apart; two servers on one machine must not take each other's.
-        SESSION_COOKIE_NAME=f"{prefix}_{parts.key_ring.name}",
+        # Cookies do not distinguish ports: two servers on one machine need different names.
+        SESSION_COOKIE_NAME=f"{prefix}_{services.key_ring.name}",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=https,
@@ -77,39 +80,30 @@ def make_app(parts: Services, public_url: str, grpc: str = "") -> Flask:
         WTF_CSRF_TIME_LIMIT=FORM_LIFE,
         # Our pages ask browsers for no Referer, so there is none to compare.
         WTF_CSRF_SSL_STRICT=False,
+        FEDERATION_SECRET=services.settings.federation_secret(),
     )
     app.session_interface = _Sessions(secrets)
-    headers.install(app, https)
-    # The path alone: a query may hold what only its sender should know.
+    app.extensions["loopin"] = services
+    app.extensions["loopin.oauth"] = OAuthServer(services, public_url)
+    app.extensions["loopin.addresses"] = PublicAddresses(public_url, grpc)
+    add_security_headers(app, https)
+    # Without the query, which may hold a secret.
     app.before_request(lambda: log.event("http.arrived", logging.DEBUG, path=log.redact_path(request.path)))
-    _add_routes(app, parts, Directions(public_url, grpc))
-    sso.install(app, parts, public_url)
-    _answer_errors(app)
+    csrf = CSRFProtect(app)
+    for pages in (front.pages, sign_in.pages, account.pages, oauth.pages):
+        app.register_blueprint(pages)
+    # For programs. They use no cookie, so another site cannot misuse one.
+    for endpoints in (sign_in.logout_route, oauth.endpoints, api.gumloop, api.federation):
+        app.register_blueprint(endpoints)
+        csrf.exempt(endpoints)
+    add_provider(app, services, public_url)
+    _register_errors(app)
     return app
 
 
-def _add_routes(app: Flask, parts: Services, way: Directions) -> None:
-    csrf, settings, public_url = CSRFProtect(app), parts.settings, way.http
-    server = OAuthServer(parts, public_url)
-    app.register_blueprint(openapi.make_blueprint(public_url, settings.provider is not None))
-    app.register_blueprint(pages.make_blueprint(parts, way))
-    app.register_blueprint(auth.make_blueprint(parts))
-    app.register_blueprint(account.make_blueprint(parts))
-    app.register_blueprint(oauth_pages.make_blueprint(parts, server))
-    # What programs call: no cookie is looked at, so no other site can misuse one.
-    for routes in (
-        auth.make_logout(parts),
-        federation.make_blueprint(parts.job_verifier, settings.federation_secret()),
-        oauth.make_blueprint(parts, server),
-        api.make_blueprint(parts),
-    ):
-        app.register_blueprint(routes)
-        csrf.exempt(routes)
-
-
-def _answer_errors(app: Flask) -> None:
+def _register_errors(app: Flask) -> None:
     @app.errorhandler(CSRFError)
-    def stale(error: CSRFError) -> ResponseReturnValue:
+    def stale_form(error: CSRFError) -> ResponseReturnValue:
         return problem_page(
             "This page was open too long",
             "The form is no longer valid, or your browser did not send its cookie back.",
@@ -118,16 +112,16 @@ def _answer_errors(app: Flask) -> None:
         )
 
     @app.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> ResponseReturnValue:
-        # No blueprint has a request whose path or method leads nowhere.
-        tell = next((tell for paths, tell in _PROGRAMS if request.path.startswith(paths)), _page)
-        answer = make_response(tell(error))
-        kept = [(k, v) for k, v in error.get_response().headers if k in {"Allow", "Location"}]
-        answer.headers.extend(kept)
+    def http_error(error: HTTPException) -> ResponseReturnValue:
+        # A request whose path or method matches no route belongs to no blueprint.
+        describe = next((row[1] for row in _PROGRAM_ERRORS if request.path.startswith(row[0])), _http_problem)
+        answer = make_response(describe(error))
+        headers = error.get_response().headers
+        answer.headers.extend([(name, value) for name, value in headers if name in {"Allow", "Location"}])
         return answer
 
     @app.errorhandler(NoDatabase)
-    def not_now(error: NoDatabase) -> ResponseReturnValue:
+    def unavailable(error: NoDatabase) -> ResponseReturnValue:
         page = problem_page(
             "This server cannot do it now",
             "It cannot use its database at this moment. It is not your fault.",
@@ -136,9 +130,9 @@ def _answer_errors(app: Flask) -> None:
         )
         return *page, {"Retry-After": str(RETRY_AFTER)}
 
-    # The boundary: whatever else a page raises is logged here and shown as one sentence.
+    # The boundary of the pages.
     @app.errorhandler(Exception)
-    def failed(error: Exception) -> ResponseReturnValue:
+    def unexpected(error: Exception) -> ResponseReturnValue:
         log.failure("http.failed", error)
         return problem_page(
             "Something went wrong here",
@@ -149,5 +143,5 @@ def _answer_errors(app: Flask) -> None:
         )
 
 
-def _page(error: HTTPException) -> ResponseReturnValue:
-    return problem_page(*_PROBLEMS.get(error.code or 500, _REFUSED), error.code or 500)
+def _http_problem(error: HTTPException) -> ResponseReturnValue:
+    return problem_page(*_PROBLEMS.get(error.code or 500, _BAD_REQUEST), error.code or 500)

@@ -11,95 +11,189 @@ from typing import Any, ClassVar
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
 from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Payload, FlaskOAuth2Request
-from authlib.oauth2.rfc6749 import OAuth2Request
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, OAuth2Request
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
 from authlib.oauth2.rfc6750 import BearerTokenGenerator, BearerTokenValidator
 from authlib.oauth2.rfc7009 import RevocationEndpoint
+from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc9207 import IssuerParameter
 from flask import Request, g
 from flask import request as current_request
 from werkzeug.datastructures import MultiDict
 
-from app.server import opaque_tokens
 from app.server.core import grants
-from app.server.core.grants import GrantStore, IssuedToken, SuccessorTokens
+from app.server.core.grants import Consent, GrantStore, IssuedCode, IssuedToken, SuccessorTokens
+from app.server.core.principals import Person
 from app.server.core.services import Services
+from app.server.opaque_tokens import ACCESS_PREFIX, CODE_PREFIX, REFRESH_PREFIX, new_secret
 from app.server.persistence.models import OAuthClient
-from app.server.web.oauth_grants import CodeGrant, RefreshGrant, RequireS256, save_token, store
 
 # At debug level Authlib writes whole tokens.
 logging.getLogger("authlib").setLevel(logging.INFO)
 
 
 class OAuthServer(AuthorizationServer):
-    """Built for each app. `issuer` is the public address, without a slash at its end (RFC 8414 §2)."""
+    """One for each application. `issuer` is the public URL, without a slash at its end (RFC 8414 §2)."""
 
-    def __init__(self, parts: Services, issuer: str) -> None:
-        super().__init__(query_client=_query_client, save_token=save_token)
+    def __init__(self, services: Services, issuer: str) -> None:
+        super().__init__(query_client=_find_client, save_token=_save_token)
         self.issuer = issuer
         self.metadata = _metadata(issuer)
         self.scopes_supported = list(grants.SCOPES)
-        self._parts = parts
-        self._successors = SuccessorTokens(parts.key_ring)
-        self.register_token_generator("default", _generator())
-        self.register_grant(CodeGrant, [RequireS256(required=True)])
-        self.register_grant(RefreshGrant)
+        self._database = services.database
+        self._grant_life = services.settings.grant_life
+        self._successors = SuccessorTokens(services.key_ring)
+        generator = BearerTokenGenerator(
+            lambda **_: new_secret(ACCESS_PREFIX),
+            lambda **_: new_secret(REFRESH_PREFIX),
+            int(grants.ACCESS_LIFE.total_seconds()),
+        )
+        self.register_token_generator("default", generator)
+        self.register_grant(_CodeGrant, [_RequireS256(required=True)])
+        self.register_grant(_RefreshGrant)
         self.register_endpoint(_Revocation)
         self.register_extension(_Issuer(issuer))
         self.protect = ResourceProtector()
-        self.protect.register_token_validator(_Bearer(realm=issuer))
+        self.protect.register_token_validator(_AccessTokenValidator(realm=issuer))
 
     def create_oauth2_request(self, request: Any) -> OAuth2Request:
-        """The request under way, as seen from outside; an OAuth2Request stays what it is."""
+        """The current request under its public URL; an OAuth2Request is returned as it is."""
         if isinstance(request, OAuth2Request):
             return request
         return _PublicRequest(current_request, self.issuer)
 
     @contextmanager
     def transaction(self, address: str = "", write: bool = True) -> Iterator[GrantStore]:
-        """One database transaction for what Authlib does inside; kept also when the answer is an error."""
-        database = self._parts.database
+        """One database transaction around Authlib; committed also when the response is an error."""
+        database = self._database
         with database.write() if write else database.read() as session:
             # The database's time: a replica's own clock must not decide what was used already.
             now = partial(database.now, session)
-            life = self._parts.settings.grant_life
-            g.oauth_store = GrantStore(session, now, self._successors, address, life)
+            g.oauth_store = GrantStore(session, now, self._successors, address, self._grant_life)
             try:
                 yield g.oauth_store
             finally:
                 del g.oauth_store
 
 
+def _store() -> GrantStore:
+    """The store of the current `OAuthServer.transaction`."""
+    store: GrantStore = g.oauth_store
+    return store
+
+
+def _find_client(client_id: str) -> OAuthClient | None:
+    return _store().find_client(client_id)
+
+
+def _save_token(token: dict[str, Any], request: Any) -> None:
+    """Store the tokens of a response."""
+    code: IssuedCode | None = request.authorization_code
+    if code:
+        _store().add_first_tokens(code.grant_id, token)
+    else:
+        _store().add_access_token(request.refresh_token.grant_id, token)
+
+
+class _CodeGrant(AuthorizationCodeGrant):
+    """Authorization code (RFC 6749 §4.1): used once, within 60 s, with its redirect URI and verifier."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(grants.AUTH_METHODS)
+
+    def generate_authorization_code(self) -> str:
+        """256 random bits."""
+        return new_secret(CODE_PREFIX)
+
+    def save_authorization_code(self, code: str, request: Any) -> None:
+        """Store the consent."""
+        redirect_uri = request.payload.redirect_uri or request.client.get_default_redirect_uri()
+        challenge = request.payload.data["code_challenge"]
+        consent = Consent(request.user, request.client.client_id, request.scope, redirect_uri, challenge)
+        _store().add_consent(consent, code)
+
+    def query_authorization_code(self, code: str, client: OAuthClient) -> IssuedCode | None:
+        """The code, if this client may redeem it."""
+        return _store().find_code(code, client.client_id)
+
+    def delete_authorization_code(self, authorization_code: IssuedCode) -> None:
+        """Mark the code as used. It stays for a day, so that a second use is recognized."""
+        _store().spend_code(self.request.form["code"])
+
+    def authenticate_user(self, authorization_code: IssuedCode) -> Person | None:
+        """The person who agreed, unless disabled since."""
+        return _store().find_person(authorization_code.user_id)
+
+
+class _RefreshGrant(RefreshTokenGrant):
+    """Refresh token (RFC 6749 §6), used once; its successor can be derived again for a lost response."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS: ClassVar = list(grants.AUTH_METHODS)
+
+    def authenticate_refresh_token(self, refresh_token: str) -> IssuedToken | None:
+        """The token, if it may be used now."""
+        return _store().find_refresh_token(refresh_token)
+
+    def authenticate_user(self, refresh_token: IssuedToken) -> Person | None:
+        """The person of the token, unless disabled since."""
+        return _store().find_person(refresh_token.user_id)
+
+    def issue_token(self, user: Person, refresh_token: IssuedToken) -> dict[str, Any]:
+        """A new access token and the successor."""
+        token: dict[str, Any] = super().issue_token(user, refresh_token)
+        successor = _store().rotate_refresh_token(refresh_token)
+        if successor is None:
+            raise InvalidGrantError("The answer to this refresh token can no longer be repeated.")
+        return token | {"refresh_token": successor}
+
+    def revoke_old_credential(self, refresh_token: IssuedToken) -> None:
+        """Nothing: the rotation has marked it, and it may be repeated for ten seconds."""
+
+
+class _RequireS256(CodeChallenge):
+    """PKCE with S256 only: a missing method means `plain` (RFC 7636 §4.3), which is refused."""
+
+    def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:
+        """Refuse a request without a challenge, or with a method other than S256."""
+        data = grant.request.payload.data
+        if not data.get("code_challenge"):
+            raise InvalidRequestError("A code_challenge is required.")
+        if data.get("code_challenge_method") != "S256":
+            raise InvalidRequestError("The code_challenge_method must be S256.")
+        super().validate_code_challenge(grant, redirect_uri)
+
+
 class _Revocation(RevocationEndpoint):
-    """Open to public clients: what they revoke is their own (RFC 7009 §5)."""
+    """Token revocation (RFC 7009), open to public clients for their own tokens (§5)."""
 
     CLIENT_AUTH_METHODS: ClassVar = list(grants.AUTH_METHODS)
 
     def authenticate_token(self, request: Any, client: OAuthClient) -> IssuedToken | None:
-        """The client's own token, found by its value; another's is answered like an unknown one.
+        """The client's own token; another client's is answered like an unknown one.
 
-        A hint would only save a search, so an unknown one changes nothing (RFC 7009 §2.1).
+        A token_type_hint only saves a search, so an unknown one changes nothing (§2.1).
         """
-        token = store().find_token(request.form["token"])
+        token = _store().find_token(request.form["token"])
         return token if token and token.check_client(client) else None
 
     def revoke_token(self, token: IssuedToken, request: Any) -> None:
         """End it."""
-        store().revoke_token(token)
+        _store().revoke_token(token)
 
 
-class _Bearer(BearerTokenValidator):
-    """Access tokens only: a refresh token opens nothing (RFC 6749 §1.5)."""
+class _AccessTokenValidator(BearerTokenValidator):
+    """Access tokens only: a refresh token gives access to nothing (RFC 6749 §1.5)."""
 
     def authenticate_token(self, token_string: str) -> IssuedToken | None:
         """The access token of a person who may still sign in."""
-        token = store().find_token(token_string)
+        token = _store().find_token(token_string)
         if token is None or token.kind != grants.ACCESS:
             return None
-        return token if store().find_person(token.user_id) else None
+        return token if _store().find_person(token.user_id) else None
 
 
 class _PublicRequest(FlaskOAuth2Request):
-    # Behind a proxy that ends TLS our own address is plain http, which Authlib refuses.
+    """A request under its public URL: behind a proxy our own is plain http, which Authlib refuses."""
+
     def __init__(self, request: Request, issuer: str) -> None:
         OAuth2Request.__init__(self, request.method, issuer + request.full_path, headers=request.headers)
         self._request = request
@@ -107,35 +201,28 @@ class _PublicRequest(FlaskOAuth2Request):
 
 
 class _Payload(FlaskOAuth2Payload):
-    # A parameter has one place: the body of a token request, the query of an authorization request.
+    """Parameters from one place: the query of an authorization request, the body of any other."""
+
     @property
     def data(self) -> "MultiDict[str, str]":
+        """The parameters."""
         request: Request = self._request
         return request.args if request.path == "/oauth/authorize" else request.form
 
 
 class _Issuer(IssuerParameter):
+    """The parameter `iss` of authorization responses (RFC 9207)."""
+
     def __init__(self, issuer: str) -> None:
         self._issuer = issuer
 
     def get_issuer(self) -> str:
+        """The issuer."""
         return self._issuer
 
 
-def _query_client(client_id: str) -> OAuthClient | None:
-    return store().find_client(client_id)
-
-
-def _generator() -> BearerTokenGenerator:
-    return BearerTokenGenerator(
-        lambda **_: opaque_tokens.new_secret(opaque_tokens.ACCESS_PREFIX),
-        lambda **_: opaque_tokens.new_secret(opaque_tokens.REFRESH_PREFIX),
-        int(grants.ACCESS_LIFE.total_seconds()),
-    )
-
-
 def _metadata(issuer: str) -> dict[str, Any]:
-    """What the server says about itself (RFC 8414 §2)."""
+    """Authorization server metadata (RFC 8414 §2)."""
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/oauth/authorize",

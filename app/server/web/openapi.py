@@ -4,9 +4,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint
-from flask.typing import ResponseReturnValue
-
 from app import __version__
 from app.server.core import grants
 
@@ -47,18 +44,6 @@ _SCHEMAS = {
     "Ended": _object("sessions! programs!"),
     "Error": _object("code! message!"),
 }
-
-
-def make_blueprint(public_url: str, sso: bool = False) -> Blueprint:
-    """The route. With `sso`, people may come in through an identity provider."""
-    routes = Blueprint("openapi", __name__)
-    document = describe(public_url, sso)
-
-    @routes.get("/openapi.json")
-    def openapi() -> ResponseReturnValue:
-        return document
-
-    return routes
 
 
 def describe(public_url: str, sso: bool = False) -> _Json:

@@ -23,7 +23,7 @@ from app.server.core.services import Services, build_services
 from app.server.persistence import engine
 from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from app.server.web.asgi import READY
 from tests.support.http_application import HttpApplication
 from tests.support.provider import running_provider
@@ -137,7 +137,7 @@ def opened(folder: Path) -> Iterator[House]:
         )
         patch.setattr(engine, "BUSY_TIMEOUT_MS", 1)
         services = build_services(settings)
-        yield House(services, make_app(services, URL), settings.data / "loopin.db")
+        yield House(services, create_app(services, URL), settings.data / "loopin.db")
         services.database.close()
 
 
@@ -237,6 +237,11 @@ def test_with_a_method_that_it_does_not_take(sound: House, route: tuple[str, str
     assert answer.status_code == 405
     assert route[0] in answer.headers["Allow"]
     assert bool(code_in(answer, ROUTES[route].form)) is (ROUTES[route].form != "page")
+
+
+@pytest.mark.parametrize("path", ["/account/sign-in", "/auth/login"])
+def test_a_page_with_a_form_has_a_head(sound: House, path: str) -> None:
+    assert sound.app.test_client().head(path).status_code == 200
 
 
 async def ask_health(house: House, path: str, method: str = "GET") -> tuple[int, dict[bytes, bytes], Any]:

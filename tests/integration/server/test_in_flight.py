@@ -35,8 +35,8 @@ from app.server.core.sessions import BrowserSessions, Sessions
 from app.server.limits import Busy
 from app.server.persistence.models import APIToken, AuditEvent, LoginSession, OAuthGrant, User
 from app.server.settings import ServerSettings
-from app.server.web.app import make_app
-from app.server.web.browser_session import Visitor
+from app.server.web import browser_session
+from app.server.web.app import create_app
 from tests.support import databases, oauth
 from tests.support.databases import ON_BOTH, Prepare
 from tests.support.oauth import Proof, allow, code_request, consent_form, refresh_request, request_for
@@ -507,7 +507,7 @@ def test_two_tokens_that_revoke_each_other_do_not_wait_for_ever(services: Servic
 @pytest.fixture
 def browser(services: Services) -> FlaskClient:
     """A browser in which the owner is signed in."""
-    client = make_app(services, URL).test_client()
+    client = create_app(services, URL).test_client()
     oauth.sign_in(client)
     return client
 
@@ -523,14 +523,14 @@ def test_a_consent_under_way_gives_no_code(
     """The session ends after the page found it and before the code is written."""
     proof = Proof()
     form = consent_form(browser, proof)
-    current = Visitor.current
+    find_browser = browser_session.find_browser
 
-    def overtaken(self: Visitor) -> SignedInBrowser | None:
-        found = current(self)
+    def overtaken() -> SignedInBrowser | None:
+        found = find_browser()
         ending(services)
         return found
 
-    monkeypatch.setattr(Visitor, "current", overtaken)
+    monkeypatch.setattr(browser_session, "find_browser", overtaken)
     answer = browser.post("/oauth/authorize", query_string=request_for(proof), data=form)
     assert answer.status_code == 303
     assert answer.headers["Location"].startswith("/account/sign-in")
@@ -588,7 +588,7 @@ def test_a_refresh_waits_for_the_removal_of_its_person(services: Services, brows
     keep_an_owner(services)
     shown, clock = Removal(services.database, services.clock).preview_user(EMAIL), Held()
     act, answers = Removal(services.database, clock), list[Any]()
-    client = make_app(services, URL).test_client()
+    client = create_app(services, URL).test_client()
     fields = refresh_request(tokens["refresh_token"])
     refused = beside(
         lambda: act.remove_user(OPERATOR, shown),
@@ -614,7 +614,7 @@ def test_a_reset_waits_for_a_code_that_is_being_redeemed_and_ends_what_it_gave(
 
     monkeypatch.setattr(GrantStore, "spend_code", hold_up)
     answers: list[Any] = []
-    client = make_app(services, URL).test_client()
+    client = create_app(services, URL).test_client()
     fields = code_request(location, proof)
     redeeming = threading.Thread(target=lambda: answers.append(client.post("/oauth/token", data=fields)))
     redeeming.start()

@@ -12,7 +12,7 @@ from app.server import opaque_tokens, sample_data
 from app.server.clock import utc_now
 from app.server.core.services import Services, build_services
 from app.server.persistence.models import OAuthCode, OAuthToken
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from tests.support.databases import ON_BOTH
 from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in
 from tests.support.server import csrf_of
@@ -34,7 +34,7 @@ def replica(services: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rep
                 patch.setattr("app.server.core.services.utc_now", lambda: utc_now() + off)
                 made = build_services(services.settings)
             stack.callback(made.database.close)
-            return make_app(made, URL).test_client()
+            return create_app(made, URL).test_client()
 
         yield make
 

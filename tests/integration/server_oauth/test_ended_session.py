@@ -9,7 +9,7 @@ from app.server.core.access import OwnAccess
 from app.server.core.api_keys import APIKeys
 from app.server.core.services import Services
 from app.server.core.sessions import Sessions
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from tests.support import oauth
 from tests.support.server import csrf_of
 
@@ -32,7 +32,7 @@ def test_a_session_that_ends_during_a_change_leads_to_the_sign_in(
         raise SessionEnded("Token is invalid")
 
     monkeypatch.setattr(use_case, method, ended)
-    browser = make_app(services, "http://127.0.0.1:1").test_client()
+    browser = create_app(services, "http://127.0.0.1:1").test_client()
     oauth.sign_in(browser)
     token = csrf_of(browser.get("/account/keys").text)
     answer = browser.post(path, data={"csrf_token": token, **form})

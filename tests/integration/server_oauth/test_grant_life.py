@@ -11,7 +11,7 @@ from app.server.core import grants
 from app.server.core.grants import GrantStore
 from app.server.core.services import Services
 from app.server.settings import ServerSettings
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from tests.support import oauth
 from tests.support.databases import ON_BOTH
 from tests.support.oauth import Proof
@@ -44,7 +44,7 @@ def settings(tmp_path: Path, database_url: str) -> ServerSettings:
 
 @pytest.fixture
 def client(services: Services) -> FlaskClient:
-    return make_app(services, URL).test_client()
+    return create_app(services, URL).test_client()
 
 
 def allow(client: FlaskClient) -> Any:

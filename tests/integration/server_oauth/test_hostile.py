@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.server.core.services import build_services
 from app.server.settings import ServerSettings
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from tests.support.oauth import CLIENT, REDIRECT
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ _fields = st.lists(st.tuples(_names | st.text(max_size=5), _text), max_size=9)
 @pytest.fixture(scope="module")
 def http(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     services = build_services(ServerSettings(data=tmp_path_factory.mktemp("hostile")))
-    yield make_app(services, "http://127.0.0.1:1").test_client()
+    yield create_app(services, "http://127.0.0.1:1").test_client()
     services.database.close()
 
 

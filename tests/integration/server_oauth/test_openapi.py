@@ -11,7 +11,7 @@ from flask import Flask
 from app.server.core.services import build_services
 from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from app.server.web.asgi import HEALTH_PATHS
 
 URL = "http://127.0.0.1:1"
@@ -26,7 +26,7 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Flask:
     (tmp_path / "secret").write_text("provider-secret-not-real")
     there = ProviderSettings("https://login.example", "loopin", tmp_path / "secret")
     provider = there if request.param == "identity provider" else None
-    return make_app(
+    return create_app(
         build_services(ServerSettings(tmp_path, sweep_interval=timedelta(0), provider=provider)), URL
     )
 

@@ -15,7 +15,7 @@ from app.server.core.api_keys import APIKeys
 from app.server.core.principals import Person, SignedInBrowser
 from app.server.core.services import Services
 from app.server.persistence.models import APIKey, Base, OAuthGrant, OAuthToken, Team, User
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from tests.support.oauth import Proof, allow, code_request, refresh_request, sign_in
 from tests.support.server import ROOT
 
@@ -28,7 +28,7 @@ Post = Callable[[dict[str, str]], Any]
 @pytest.fixture
 def post(services: Services) -> Post:
     """Send a token request from any thread; return status and JSON."""
-    app = make_app(services, URL)
+    app = create_app(services, URL)
 
     def send(fields: dict[str, str]) -> Any:
         answer = app.test_client().post("/oauth/token", data=fields)
@@ -39,7 +39,7 @@ def post(services: Services) -> Post:
 
 def redeem(services: Services, proof: Proof) -> dict[str, str]:
     """Sign in and allow; the fields of the token request."""
-    browser = make_app(services, URL).test_client()
+    browser = create_app(services, URL).test_client()
     sign_in(browser)
     return code_request(allow(browser, proof), proof)
 

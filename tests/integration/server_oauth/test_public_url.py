@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from app.server.core.services import build_services
 from app.server.settings import ServerSettings, parse_networks
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from tests.support.oauth import CLIENT, Proof, answer_of, request_for
 
 REFRESH = {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": "ort_unknown"}
@@ -16,7 +16,7 @@ REFRESH = {"grant_type": "refresh_token", "client_id": CLIENT, "refresh_token": 
 def client_of(folder: Path, public_url: str) -> FlaskClient:
     proxy = parse_networks(("10.0.0.0/8",))
     settings = ServerSettings(folder, host="0.0.0.0", public_url=public_url, trusted_proxies=proxy)
-    return make_app(build_services(settings.check()), public_url).test_client()
+    return create_app(build_services(settings.check()), public_url).test_client()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from app.server.core import key_ring
 from app.server.core.services import Services, build_services
 from app.server.settings import ServerSettings
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from tests.support.server import csrf_of
 
 STALE, READ = 400, 401
@@ -27,7 +27,7 @@ def services(tmp_path: Path) -> Iterator[Services]:
 @pytest.fixture
 def app(services: Services) -> Flask:
     """Its pages."""
-    return make_app(services, "http://127.0.0.1:1")
+    return create_app(services, "http://127.0.0.1:1")
 
 
 class Page:
@@ -65,7 +65,9 @@ def test_a_cookie_keeps_its_name_through_a_rotation_and_a_restart(services: Serv
     key_ring.retire_key(path, old)
     again = build_services(services.settings)
     try:
-        names = [made.config["SESSION_COOKIE_NAME"] for made in (app, make_app(again, "http://127.0.0.1:1"))]
+        names = [
+            made.config["SESSION_COOKIE_NAME"] for made in (app, create_app(again, "http://127.0.0.1:1"))
+        ]
     finally:
         again.database.close()
     assert names[0] == names[1]

@@ -8,7 +8,7 @@ from flask import Flask
 
 from app.server.core.services import build_services
 from app.server.settings import ServerSettings
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 
 EVIL = "http://evil.example"
 
@@ -16,7 +16,7 @@ EVIL = "http://evil.example"
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
     services = build_services(ServerSettings(data=tmp_path))
-    yield make_app(services, "http://127.0.0.1:1")
+    yield create_app(services, "http://127.0.0.1:1")
     services.database.close()
 
 

@@ -14,7 +14,7 @@ from app.server.core.services import build_services
 from app.server.persistence.models import PendingSignIn
 from app.server.provider_settings import ProviderSettings
 from app.server.settings import ServerSettings
-from app.server.web.app import make_app
+from app.server.web.app import create_app
 from tests.support.databases import ON_BOTH
 from tests.support.http_client import http_client
 from tests.support.provider import CLIENT, SECRET, Provider
@@ -55,7 +55,7 @@ def test_ten_minutes_are_ten_minutes_of_the_database(
     monkeypatch.setattr("app.server.core.services.utc_now", lambda: utc_now() + timedelta(minutes=off))
     services = build_services(settings)
     with closing(services.database):
-        browser = make_app(services, URL).test_client()
+        browser = create_app(services, URL).test_client()
         back = way_back(browser)
         with services.database.write() as session:
             session.execute(update(PendingSignIn).values(created_at=utc_now() - timedelta(minutes=age)))

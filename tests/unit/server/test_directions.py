@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from app.domain.errors import UsageError
-from app.server.directions import Directions, directions
 from app.server.main import Running
 from app.server.settings import ServerSettings, parse_networks
+from app.server.web.front import PublicAddresses, public_addresses
 
 HTTP, GRPC = "http://127.0.0.1:8080", "127.0.0.1:9090"
 PUBLIC = "https://accounts.example"
@@ -16,8 +16,8 @@ PROXY = parse_networks(("10.0.0.0/8",))
 TLS: dict[str, Any] = {"tls_cert": Path("cert.pem"), "tls_key": Path("key.pem")}
 
 
-def told(**settings: Any) -> Directions:
-    return directions(ServerSettings(Path(), **settings).check(), HTTP, GRPC)
+def told(**settings: Any) -> PublicAddresses:
+    return public_addresses(ServerSettings(Path(), **settings).check(), HTTP, GRPC)
 
 
 @pytest.mark.parametrize(
@@ -36,23 +36,23 @@ def told(**settings: Any) -> Directions:
     ],
 )
 def test_the_way_is_the_one_that_others_can_take(settings: dict[str, Any], http: str, grpc: str) -> None:
-    assert told(**settings) == Directions(http, grpc)
+    assert told(**settings) == PublicAddresses(http, grpc)
 
 
 def test_plain_text_is_named_where_there_is_no_tls() -> None:
-    assert told().chainloop.endswith("--control-plane 127.0.0.1:9090 --insecure")
+    assert told().chainloop_login.endswith("--control-plane 127.0.0.1:9090 --insecure")
     assert "CHAINLOOP_API_INSECURE=true" in told().variables
     over_tls = told(host="0.0.0.0", public_url=PUBLIC, **TLS)
-    assert "nsecure" not in over_tls.chainloop
+    assert "nsecure" not in over_tls.chainloop_login
     assert "CHAINLOOP_API_INSECURE=true" not in over_tls.variables
 
 
 def test_a_line_is_one_command_of_a_shell_whatever_the_address() -> None:
-    assert "--base-url 'https://a.example/;b'/api/v1" in Directions("https://a.example/;b").gumloop
+    assert "--base-url 'https://a.example/;b'/api/v1" in PublicAddresses("https://a.example/;b").gumloop_login
 
 
 def test_the_start_tells_people_how_to_sign_in_and_programs_what_they_know() -> None:
-    here = Running(HTTP, GRPC, None, Directions(HTTP, GRPC))
+    here = Running(HTTP, GRPC, None, PublicAddresses(HTTP, GRPC))
     assert [line.strip() for line in here.as_text().splitlines()[2:]] == [
         "loopin gumloop login --method oauth --base-url http://127.0.0.1:8080/api/v1",
         "loopin chainloop auth login --control-plane 127.0.0.1:9090 --insecure",

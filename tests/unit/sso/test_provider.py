@@ -15,24 +15,26 @@ from app.oidc.url_policy import server_policy
 from app.server.clock import utc_now
 from app.server.core.provider_sign_in import AuthorizationRequest
 from app.server.provider_settings import ProviderSettings
-from app.server.web.sign_in_provider import Provider
+from app.server.web.identity_provider import IdentityProvider
 from tests.support import provider as peers
 
 REDIRECT = "http://127.0.0.1:9/auth/sso/callback"
 REQUEST = AuthorizationRequest("state", Secret("cookie"))
 
 
-def client_of(peer: peers.Provider, folder: Path, patience: float = 5, development: bool = True) -> Provider:
+def client_of(
+    peer: peers.Provider, folder: Path, patience: float = 5, development: bool = True
+) -> IdentityProvider:
     secret = folder / "secret"
     secret.touch(mode=0o600)
     secret.write_text(peers.SECRET)
     settings = ProviderSettings(peer.url, peers.CLIENT, secret)
-    return Provider(
+    return IdentityProvider(
         settings, server_policy(development=development, private=True), utc_now, REDIRECT, patience
     )
 
 
-def code_of(peer: peers.Provider, client: Provider) -> str:
+def code_of(peer: peers.Provider, client: IdentityProvider) -> str:
     """What a browser would bring back."""
     location = peer.authorize(dict(parse_qsl(urlsplit(client.authorization_url(REQUEST)).query)))
     return parse_qs(urlsplit(location).query)["code"][0]
@@ -47,15 +49,15 @@ def test_a_provider_that_is_slow_is_not_waited_for(
     provider.in_userinfo = ("email",)
     provider.held = {path}
     with pytest.raises(Unreachable, match=r"did not answer within 0\.3 s"):
-        hasty.redeem(REQUEST, code, None)
+        hasty.redeem_code(REQUEST, code, None)
 
 
 def test_what_a_provider_says_of_itself_is_remembered(provider: peers.Provider, tmp_path: Path) -> None:
     client = client_of(provider, tmp_path)
-    client.redeem(REQUEST, code_of(provider, client), None)
+    client.redeem_code(REQUEST, code_of(provider, client), None)
     provider.answers = {peers.DISCOVERY: (503, b"")}
     provider.asked.clear()
-    claims = client.redeem(REQUEST, code_of(provider, client), None)
+    claims = client.redeem_code(REQUEST, code_of(provider, client), None)
     assert claims["email"] == provider.person["email"]
     assert peers.DISCOVERY not in provider.asked
 
@@ -71,7 +73,7 @@ def test_a_proof_of_another_request_is_refused(provider: peers.Provider, tmp_pat
     other = AuthorizationRequest("another state", Secret("cookie"))
 
     with pytest.raises(AccessDenied, match="took back its answer: invalid_grant"):
-        client.redeem(other, code_of(provider, client), None)
+        client.redeem_code(other, code_of(provider, client), None)
 
 
 def test_a_wrong_secret_is_told_as_the_operators_matter(provider: peers.Provider, tmp_path: Path) -> None:
@@ -79,7 +81,7 @@ def test_a_wrong_secret_is_told_as_the_operators_matter(provider: peers.Provider
     code = code_of(provider, client)
     (tmp_path / "secret").write_text("another-secret-not-real")
     with pytest.raises(BadReply, match="does not accept this server's client id and secret") as caught:
-        client.redeem(REQUEST, code, None)
+        client.redeem_code(REQUEST, code, None)
     assert "another-secret" not in str(caught.value)
 
 
@@ -88,7 +90,7 @@ def test_a_secret_that_is_gone_is_told_without_its_place(provider: peers.Provide
     code = code_of(provider, client)
     (tmp_path / "secret").unlink()
     with pytest.raises(Failed, match="this server cannot read its client secret") as caught:
-        client.redeem(REQUEST, code, None)
+        client.redeem_code(REQUEST, code, None)
     assert str(tmp_path) not in f"{caught.value.message} {caught.value.hint}"
 
 
@@ -128,4 +130,4 @@ def test_a_token_endpoint_inside_a_cloud_is_not_asked(
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with pytest.raises(Refused, match=r"login\.example is not asked: it is link-local"):
-        client.redeem(REQUEST, code, None)
+        client.redeem_code(REQUEST, code, None)

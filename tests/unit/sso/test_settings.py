@@ -10,7 +10,7 @@ from app.domain.errors import UsageError
 from app.domain.organizations import Role
 from app.server.provider_settings import Join, ProviderSettings, parse_domains, parse_join
 from app.server.settings import ServerSettings
-from app.server.web.sign_in_provider_pages import sentence
+from app.server.web.provider_pages import format_sentence
 
 
 @pytest.fixture
@@ -117,4 +117,4 @@ def test_somebody_must_be_able_to_sign_in(tmp_path: Path, secret: Path) -> None:
     ],
 )
 def test_a_sentence_begins_with_a_capital_letter_unless_with_a_name(text: str, shown: str) -> None:
-    assert sentence(text) == shown
+    assert format_sentence(text) == shown
