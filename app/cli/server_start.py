@@ -19,7 +19,7 @@ from app.domain.errors import UsageError
 
 if TYPE_CHECKING:
     # At run time it is imported when a server starts: it belongs to the extra `server`.
-    from app.server.provider_settings import ProviderSettings
+    from app.server.settings import ProviderSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -213,7 +213,7 @@ def read_provider(
 
     Raises UsageError for options that do not go together.
     """
-    from app.server.provider_settings import ProviderSettings, parse_domains, parse_join
+    from app.server.settings import ProviderSettings, parse_domains, parse_join
 
     if not oidc_issuer:
         if oidc_client_id or oidc_client_secret_file or oidc_domains or oidc_join or oidc_trust_emails:

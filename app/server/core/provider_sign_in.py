@@ -26,8 +26,8 @@ from app.server.core.sessions import NewSession, describe_session, open_session
 from app.server.core.token_signing import TokenSigner
 from app.server.persistence.engine import Database
 from app.server.persistence.models import ExternalIdentity, Organization, PendingSignIn, User
-from app.server.provider_settings import Join, ProviderSettings
 from app.server.request_headers import counted_network
+from app.server.settings import Join, ProviderSettings
 
 MAX_SUBJECT, MAX_EMAIL, MAX_NAME = 255, 320, 200
 PENDING_LIFE = timedelta(minutes=10)

@@ -19,7 +19,7 @@ from app.oidc.url_policy import URLPolicy, check_url
 from app.oidc.verifier import Verifier
 from app.server.clock import Clock
 from app.server.core.provider_sign_in import AuthorizationRequest, subject_of
-from app.server.provider_settings import ProviderSettings
+from app.server.settings import ProviderSettings
 
 SCOPE = "openid email profile"
 _AGAIN = "start the sign-in again"

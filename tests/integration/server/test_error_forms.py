@@ -21,8 +21,7 @@ from werkzeug.test import TestResponse
 
 from app.server.core.services import Services, build_services
 from app.server.persistence import engine
-from app.server.provider_settings import ProviderSettings
-from app.server.settings import ServerSettings
+from app.server.settings import ProviderSettings, ServerSettings
 from app.server.web.app import create_app
 from app.server.web.asgi import READY
 from tests.support.http_application import HttpApplication

@@ -9,8 +9,7 @@ import pytest
 from flask import Flask
 
 from app.server.core.services import build_services
-from app.server.provider_settings import ProviderSettings
-from app.server.settings import ServerSettings
+from app.server.settings import ProviderSettings, ServerSettings
 from app.server.web.app import create_app
 from app.server.web.asgi import HEALTH_PATHS
 

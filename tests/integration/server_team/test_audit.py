@@ -29,7 +29,7 @@ from app.server.persistence.engine import Database
 from app.server.persistence.errors import NoDatabase
 from app.server.persistence.migrate import migrate
 from app.server.persistence.models import AuditArchive, Organization
-from app.server.provider_settings import Join
+from app.server.settings import Join
 from tests.integration.server_team.conftest import Command
 from tests.support import databases
 from tests.support.cli import Result

@@ -12,8 +12,7 @@ from sqlalchemy import update
 from app.server.clock import utc_now
 from app.server.core.services import build_services
 from app.server.persistence.models import PendingSignIn
-from app.server.provider_settings import ProviderSettings
-from app.server.settings import ServerSettings
+from app.server.settings import ProviderSettings, ServerSettings
 from app.server.web.app import create_app
 from tests.support.databases import ON_BOTH
 from tests.support.http_client import http_client

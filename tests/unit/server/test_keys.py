@@ -14,8 +14,7 @@ from app.cli.server_options import resolve_database_url
 from app.domain.errors import AlreadyExists, Failed, LoopinError, NotFound, UsageError
 from app.server.core import key_ring
 from app.server.core.key_ring import DerivedSecrets, KeyRing, read_ring
-from app.server.provider_settings import ProviderSettings
-from app.server.settings import ServerSettings
+from app.server.settings import ProviderSettings, ServerSettings
 from app.server.tls import Certificate
 from tests.support.peers import certificate
 

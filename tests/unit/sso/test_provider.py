@@ -14,7 +14,7 @@ from app.domain.secret import Secret
 from app.oidc.url_policy import server_policy
 from app.server.clock import utc_now
 from app.server.core.provider_sign_in import AuthorizationRequest
-from app.server.provider_settings import ProviderSettings
+from app.server.settings import ProviderSettings
 from app.server.web.identity_provider import IdentityProvider
 from tests.support import provider as peers
 

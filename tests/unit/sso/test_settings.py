@@ -8,8 +8,7 @@ import pytest
 from app.cli.server_start import read_provider
 from app.domain.errors import UsageError
 from app.domain.organizations import Role
-from app.server.provider_settings import Join, ProviderSettings, parse_domains, parse_join
-from app.server.settings import ServerSettings
+from app.server.settings import Join, ProviderSettings, ServerSettings, parse_domains, parse_join
 from app.server.web.provider_pages import format_sentence
 
 
