@@ -1,4 +1,4 @@
-"""What /metrics tells, in a registry of our own. Totals only: no name, no organization."""
+"""Metrics of the sweep for Prometheus: totals only, without names or organizations."""
 
 import os
 from datetime import datetime
@@ -6,13 +6,13 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, multiprocess
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# Where the client library keeps the values of all processes, when there are several.
+# Of the client library: where several processes share their values.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 DONE, HELD, FAILED = "done", "held", "failed"
 
 
 class Metrics:
-    """The sweep's rounds in this server."""
+    """The rounds of the sweep in this server."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -30,31 +30,31 @@ class Metrics:
         for outcome in (DONE, HELD, FAILED):
             self._rounds.labels(outcome)
 
-    def swept(self, began: datetime, seconds: float, revoked: int, longest: float) -> None:
-        """A round was done."""
+    def set_round(self, began: datetime, seconds: float, revoked: int, longest: float) -> None:
+        """Record a round that ended."""
         self._last.set(began.timestamp())
         self._seconds.set(seconds)
         self._longest.set(longest)
         self._last_revoked.set(revoked)
         self._rounds.labels(DONE).inc()
 
-    def revoked(self, count: int) -> None:
-        """So many API tokens were revoked in one transaction."""
+    def add_revoked(self, count: int) -> None:
+        """Count API tokens that were revoked in one transaction."""
         self._revoked.inc(count)
 
-    def missed(self, outcome: str) -> None:
-        """A round was held or failed."""
+    def count_round(self, outcome: str) -> None:
+        """Count a round that was held or failed."""
         self._rounds.labels(outcome).inc()
 
-    def next_at(self, at: datetime) -> None:
-        """When the next round is due."""
+    def set_next_round(self, at: datetime) -> None:
+        """Record when the next round is due."""
         self._next.set(at.timestamp())
 
     def text(self) -> bytes:
-        """All of it in the text format of Prometheus."""
+        """All metrics in the text format of Prometheus."""
         if METRICS_FOLDER not in os.environ:
             return generate_latest(self._registry)
-        # Of all processes of this server, whichever of them was asked.
+        # Of all processes of this server, whichever of them is asked.
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)

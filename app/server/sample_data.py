@@ -1,6 +1,8 @@
-"""Sample data that tells a story, placed relative to now. Every secret in it looks like what it is."""
+"""Sample organizations, people, tokens, teams and an API key, dated relative to now.
 
-from collections.abc import Iterable
+Every secret in it says that it is not real.
+"""
+
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,9 +13,19 @@ from sqlalchemy.orm import Session
 
 from app.domain import permissions
 from app.domain.organizations import ProjectRole, Role
+from app.server.core.api_keys import add_key
 from app.server.core.services import Services
 from app.server.core.token_signing import APITokenClaims
-from app.server.persistence.models import APIToken, Membership, Organization, Project, ProjectMembership, User
+from app.server.persistence.models import (
+    APIKey,
+    APIToken,
+    Membership,
+    Organization,
+    Project,
+    ProjectMembership,
+    Team,
+    User,
+)
 
 PASSWORD = "demo-password-not-real"
 ORGANIZATION, OTHER_ORGANIZATION = "acme", "globex"
@@ -22,13 +34,15 @@ OWNER, VIEWER, OUTSIDER = "ada@acme.example", "vera@acme.example", "gus@globex.e
 MEMBER, MEMBER_PROJECT = "mia@acme.example", "ml"
 THRESHOLD = 90
 DEMO_TOKEN = "loopin-demo"
+API_KEY = "gum_demo_not_a_real_key_ada"
+TEAMS = ((ORGANIZATION, "growth"), (ORGANIZATION, "support"), (OTHER_ORGANIZATION, "research"))
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One token; `created`, `used` and `revoked` lie that far back, `expires` that far ahead.
+    """One token. `created`, `used` and `revoked` are that long ago, `expires` is that far ahead.
 
     `parent` is the name of the token that created it.
     """
@@ -101,35 +115,24 @@ _REVOKED = (
     ),
 )
 SAMPLES = (*_NEVER_USED, *_SOON_EXPIRED, *_IDLE, *_IN_USE, *_REVOKED)
-# A bit more than the round number, so that it still reads "6 d" an hour after the start.
+# More than the round number, so that it still reads "6 d" an hour after the start.
 _MARGIN = 2 * _HOUR
 
 
-def seed(parts: Services) -> None:
-    """Add the sample data; nothing happens when it is already there."""
-    now = parts.clock()
-    with parts.database.write() as session:
-        if session.scalar(select(Organization.id).where(Organization.name == ORGANIZATION)):
-            return
-        hashed = parts.passwords.hash(PASSWORD)
-        acme = _organization(session, ORGANIZATION, now, THRESHOLD)
-        globex = _organization(session, OTHER_ORGANIZATION, now, None)
-        ada = _person(session, OWNER, "Ada", "Marsh", hashed, now)
-        vera = _person(session, VIEWER, "Vera", "Lund", hashed, now)
-        mia = _person(session, MEMBER, "Mia", "Sandoval", hashed, now)
-        gus = _person(session, OUTSIDER, "Gus", "Ortega", hashed, now)
-        _join(session, ada, acme, Role.OWNER, now)
-        _join(session, vera, acme, Role.VIEWER, now)
-        mia_in_acme = _join(session, mia, acme, Role.MEMBER, now)
-        _join(session, gus, globex, Role.OWNER, now)
-        projects = _projects(session, acme, ("web", "ml"), now)
-        _join_project(session, mia_in_acme, projects[MEMBER_PROJECT], ProjectRole.ADMIN, now)
-        _tokens(session, SAMPLES, acme, projects, now)
+def seed(services: Services) -> None:
+    """Add the sample data; nothing happens when it is there."""
+    with services.database.write() as session:
+        if session.scalar(select(Organization.id).where(Organization.name == ORGANIZATION)) is None:
+            password_hash = services.passwords.hash(PASSWORD)
+            _add_organizations(session, password_hash, services.clock())
+        # Apart: an older version knew no teams.
+        if session.scalar(select(Team.id).limit(1)) is None:
+            _add_teams(session, services.clock())
 
 
-def logins() -> dict[str, Any]:
-    """The sample logins, as the line at the start shows them."""
-    return {
+def describe(services: Services) -> dict[str, Any]:
+    """The sample logins, as `loopin server start --json` prints them."""
+    logins = {
         "email": OWNER,
         "password": PASSWORD,
         "organization": ORGANIZATION,
@@ -137,14 +140,18 @@ def logins() -> dict[str, Any]:
         "member": {"email": MEMBER, "password": PASSWORD},
         "outsider": {"email": OUTSIDER, "password": PASSWORD},
     }
+    with services.database.read() as session:
+        owner = session.scalars(select(User.id).where(User.email == OWNER)).one()
+    gumloop = {"user_id": str(owner), "api_key": API_KEY}
+    return logins | {"gumloop": gumloop} | _describe_token(services)
 
 
-def api_token(parts: Services) -> dict[str, Any]:
-    """The sample API token to sign in with, as long as nobody revoked it.
+def _describe_token(services: Services) -> dict[str, Any]:
+    """The API token to sign in with, unless it was revoked.
 
     A JWT is never stored, but whoever has the signing key can issue the same one again.
     """
-    with parts.database.read() as session:
+    with services.database.read() as session:
         row = session.execute(
             select(APIToken, Organization)
             .join(Organization, Organization.id == APIToken.organization_id)
@@ -155,73 +162,54 @@ def api_token(parts: Services) -> dict[str, Any]:
     if row is None:
         return {}
     token, organization = row
-    subject = APITokenClaims(
+    claims = APITokenClaims(
         token.id, token.name, (organization.id, organization.name), None, token.expires_at
     )
-    return {"api_token": {"name": token.name, "jwt": parts.signer.sign_api_token(subject)}}
+    return {"api_token": {"name": token.name, "jwt": services.signer.sign_api_token(claims)}}
 
 
-def _organization(session: Session, name: str, now: datetime, threshold: int | None) -> UUID:
-    made = now - 700 * _DAY
-    row = Organization(name=name, created_at=made, updated_at=made, api_token_max_days_inactive=threshold)
+def _add_organizations(session: Session, password_hash: str, now: datetime) -> None:
+    def organization(name: str, threshold: int | None) -> UUID:
+        created = now - 700 * _DAY
+        row = Organization(name=name, created_at=created, updated_at=created)
+        row.api_token_max_days_inactive = threshold
+        return _add(session, row)
+
+    def member(email: str, name: str, organization_id: UUID, role: Role) -> UUID:
+        created, (first, last) = now - 690 * _DAY, name.split()
+        user = User(email=email, first_name=first, last_name=last, password_hash=password_hash)
+        user.created_at = user.updated_at = created
+        row = Membership(user_id=_add(session, user), organization_id=organization_id, role=role.value)
+        row.current, row.created_at, row.updated_at = True, created, created
+        return _add(session, row)
+
+    acme, globex = organization(ORGANIZATION, THRESHOLD), organization(OTHER_ORGANIZATION, None)
+    member(OWNER, "Ada Marsh", acme, Role.OWNER)
+    member(VIEWER, "Vera Lund", acme, Role.VIEWER)
+    mia = member(MEMBER, "Mia Sandoval", acme, Role.MEMBER)
+    member(OUTSIDER, "Gus Ortega", globex, Role.OWNER)
+    projects = {
+        name: _add(session, Project(organization_id=acme, name=name, created_at=now - 680 * _DAY))
+        for name in ("web", "ml")
+    }
+    project_member = ProjectMembership(
+        membership_id=mia, project_id=projects[MEMBER_PROJECT], role=ProjectRole.ADMIN.value
+    )
+    project_member.created_at = project_member.updated_at = now - 670 * _DAY
+    session.add(project_member)
+    _add_tokens(session, acme, projects, now)
+
+
+def _add(session: Session, row: Organization | User | Membership | Project) -> UUID:
     session.add(row)
     session.flush()
     return row.id
 
 
-def _person(session: Session, email: str, first: str, last: str, hashed: str, now: datetime) -> UUID:
-    made = now - 690 * _DAY
-    row = User(
-        email=email, first_name=first, last_name=last, password_hash=hashed, created_at=made, updated_at=made
-    )
-    session.add(row)
-    session.flush()
-    return row.id
-
-
-def _join(session: Session, user: UUID, organization: UUID, role: Role, now: datetime) -> UUID:
-    made = now - 690 * _DAY
-    row = Membership(
-        user_id=user,
-        organization_id=organization,
-        role=role.value,
-        current=True,
-        created_at=made,
-        updated_at=made,
-    )
-    session.add(row)
-    session.flush()
-    return row.id
-
-
-def _join_project(
-    session: Session, membership: UUID, project: UUID, role: ProjectRole, now: datetime
-) -> None:
-    made = now - 670 * _DAY
-    session.add(
-        ProjectMembership(
-            membership_id=membership,
-            project_id=project,
-            role=role.value,
-            created_at=made,
-            updated_at=made,
-        )
-    )
-
-
-def _projects(session: Session, organization: UUID, names: Iterable[str], now: datetime) -> dict[str, UUID]:
-    rows = [Project(organization_id=organization, name=name, created_at=now - 680 * _DAY) for name in names]
-    session.add_all(rows)
-    session.flush()
-    return {row.name: row.id for row in rows}
-
-
-def _tokens(
-    session: Session, samples: Iterable[Sample], organization: UUID, projects: dict[str, UUID], now: datetime
-) -> None:
-    samples = tuple(samples)
-    ids = {sample.name: uuid4() for sample in samples}
-    for sample in samples:
+def _add_tokens(session: Session, organization: UUID, projects: dict[str, UUID], now: datetime) -> None:
+    ids = {sample.name: uuid4() for sample in SAMPLES}
+    for sample in SAMPLES:
+        expires = (now + sample.expires + _MARGIN).replace(microsecond=0) if sample.expires else None
         session.add(
             APIToken(
                 id=ids[sample.name],
@@ -233,9 +221,17 @@ def _tokens(
                 permissions=list(permissions.default(bool(sample.project))),
                 created_at=now - sample.created,
                 last_used_at=now - sample.used if sample.used is not None else None,
-                expires_at=(now + sample.expires + _MARGIN).replace(microsecond=0)
-                if sample.expires
-                else None,
+                expires_at=expires,
                 revoked_at=now - sample.revoked if sample.revoked is not None else None,
             )
         )
+
+
+def _add_teams(session: Session, now: datetime) -> None:
+    for organization, name in TEAMS:
+        found = session.scalar(select(Organization.id).where(Organization.name == organization))
+        if found:
+            session.add(Team(organization_id=found, name=name, created_at=now))
+    owner = session.scalar(select(User.id).where(User.email == OWNER))
+    if owner and not session.scalar(select(APIKey.key_hash).where(APIKey.user_id == owner)):
+        add_key(session, API_KEY, owner, None, now)

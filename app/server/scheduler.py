@@ -1,4 +1,7 @@
-"""Runs the sweep, and tidies up, every so often: tasks of the event loop, whose work is done in threads."""
+"""Periodic tasks of the server: the sweep that auto-revokes, and the removal of old rows.
+
+They are tasks of the event loop, and work in threads.
+"""
 
 import asyncio
 import logging
@@ -15,77 +18,78 @@ from app.server.metrics import Metrics
 from app.server.persistence.errors import NoDatabase
 
 FIRST_RUN = timedelta(minutes=1)
-TIDY_INTERVAL = timedelta(hours=1)
+CLEANUP_INTERVAL = timedelta(hours=1)
 MAX_DRIFT = timedelta(hours=1)
 
 
 class ClockGuard:
-    """Notices a wall clock that moved against the monotonic one.
+    """Detects a wall clock that moved against the monotonic one.
 
-    A clock that is set forward by a year makes every token look unused. Nothing can be taken back, so the
-    round after such a step is held; by the next one people have seen the log, and the clock may be right.
+    A clock that is set forward by a year makes every token look unused, and a revocation is permanent. So the
+    round after such a step is held; until the next one an operator can read the log and correct the clock.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._before: tuple[datetime, float] | None = None
+        self._previous: tuple[datetime, float] | None = None
 
     def drift(self, now: datetime) -> timedelta:
-        """How far `now` is from where it should be since the last time this was asked; zero at first."""
+        """How far `now` is from where it should be since the previous call; zero at the first."""
         seconds = self._monotonic()
-        before, self._before = self._before, (now, seconds)
-        return now - before[0] - timedelta(seconds=seconds - before[1]) if before else timedelta(0)
+        previous, self._previous = self._previous, (now, seconds)
+        return now - previous[0] - timedelta(seconds=seconds - previous[1]) if previous else timedelta(0)
 
 
 class PeriodicTask(ABC):
     """Rounds of work in a thread: one a minute after the start, then one every `interval`.
 
-    Zero means that there are none. A round after a step of the wall clock is held.
+    Zero means none. A round after a step of the wall clock is held. `name` is the prefix of log events.
     """
 
     def __init__(
-        self, name: str, interval: timedelta, now: Callable[[], datetime], guard: ClockGuard | None
+        self,
+        name: str,
+        interval: timedelta,
+        now: Callable[[], datetime],
+        guard: ClockGuard | None,
+        count_outcome: Callable[[str], None] = lambda _outcome: None,
     ) -> None:
+        """`count_outcome` gets metrics.HELD or FAILED for such a round."""
         self._name = name
         self._interval = interval
         self._now = now
         self._guard = guard or ClockGuard()
-        # Threads only look whether it is set.
+        self._count_outcome = count_outcome
+        # Threads only read it.
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @abstractmethod
-    def once(self) -> int | None:
+    def run(self) -> int | None:
         """Do the work now; return how much it was, where that is counted."""
 
-    @abstractmethod
-    def held(self, drift: timedelta) -> None:
-        """Tell that a round is held, and by how much the clock moved."""
-
-    @abstractmethod
-    def failed(self, error: Exception) -> None:
-        """Tell that a round failed."""
-
     def start(self) -> None:
-        """Begin to wait for the first run."""
+        """Begin to wait for the first round."""
         if self._interval:
-            self._task = asyncio.create_task(self._run(), name=self._name)
+            self._task = asyncio.create_task(self._run_rounds(), name=self._name)
 
     async def stop(self) -> None:
-        """End after the transaction under way."""
+        """End after the current transaction."""
         self._stop.set()
         if self._task:
             await asyncio.wait({self._task})
 
-    def round(self) -> int | None:
-        """One round: the work, unless the wall clock moved; None when held."""
+    def run_round(self) -> int | None:
+        """Do the work unless the wall clock moved; None when held."""
         drift = self._guard.drift(self._now())
-        if abs(drift) > MAX_DRIFT:
-            self.held(drift)
-            return None
-        return self.once()
+        if abs(drift) <= MAX_DRIFT:
+            return self.run()
+        self._count_outcome(metrics.HELD)
+        seconds = round(drift.total_seconds())
+        log.event(f"{self._name}.held", logging.WARNING, wall_clock_moved_by_seconds=seconds)
+        return None
 
-    async def _run(self) -> None:
+    async def _run_rounds(self) -> None:
         # A clock that cannot be read yet counts from the first round on.
         with suppress(NoDatabase):
             await asyncio.to_thread(lambda: self._guard.drift(self._now()))
@@ -93,10 +97,11 @@ class PeriodicTask(ABC):
         while not await self._wait(wait):
             wait = self._interval
             try:
-                await asyncio.to_thread(self.round)
-            # The boundary of this task: a round that fails must not end the rounds.
+                await asyncio.to_thread(self.run_round)
+            # The boundary of this task: a failed round must not end the rounds.
             except Exception as error:
-                self.failed(error)
+                self._count_outcome(metrics.FAILED)
+                log.failure(f"{self._name}.failed", error)
 
     async def _wait(self, wait: timedelta) -> bool:
         """Return after `wait`, or at once with True when it is to stop."""
@@ -106,8 +111,8 @@ class PeriodicTask(ABC):
         return self._stop.is_set()
 
 
-class Sweeper(PeriodicTask):
-    """Auto-revokes, every `interval` and when somebody asks."""
+class SweepTask(PeriodicTask):
+    """Auto-revokes API tokens."""
 
     def __init__(
         self,
@@ -116,53 +121,36 @@ class Sweeper(PeriodicTask):
         metrics: Metrics | None = None,
         guard: ClockGuard | None = None,
     ) -> None:
-        super().__init__("sweeper", interval, sweep.now, guard)
         self._sweep = sweep
         self._metrics = metrics or Metrics()
+        super().__init__("sweep", interval, sweep.now, guard, self._metrics.count_round)
 
-    def once(self) -> int:
+    def run(self) -> int:
         """Sweep now; return how many tokens were revoked."""
         began, started = self._sweep.now(), time.monotonic()
         revoked, longest = 0, 0.0
         for batch in self._sweep.batches(self._stop.is_set):
             # Batch by batch: what a round that fails has revoked stays revoked.
-            self._metrics.revoked(batch.revoked)
+            self._metrics.add_revoked(batch.revoked)
             revoked, longest = revoked + batch.revoked, max(longest, batch.seconds)
         seconds = time.monotonic() - started
-        self._metrics.swept(began, seconds, revoked, longest)
+        self._metrics.set_round(began, seconds, revoked, longest)
         log.event("sweep.done", revoked=revoked, seconds=round(seconds, 3), longest=round(longest, 3))
         return revoked
 
-    def held(self, drift: timedelta) -> None:
-        """Count it, and warn."""
-        self._metrics.missed(metrics.HELD)
-        log.event("sweep.held", logging.WARNING, wall_clock_moved_by_seconds=round(drift.total_seconds()))
-
-    def failed(self, error: Exception) -> None:
-        """Count it, and say where."""
-        self._metrics.missed(metrics.FAILED)
-        log.failure("sweep.failed", error)
-
     async def _wait(self, wait: timedelta) -> bool:
-        self._metrics.next_at(utc_now() + wait)
+        self._metrics.set_next_round(utc_now() + wait)
         return await super()._wait(wait)
 
 
-class Tidier(PeriodicTask):
-    """Drops what nothing asks for any more, whether or not this server sweeps."""
+class CleanupTask(PeriodicTask):
+    """Removes rows that nothing reads any more, whether or not this server sweeps."""
 
-    def __init__(self, tidy_up: Cleanup, guard: ClockGuard | None = None) -> None:
-        super().__init__("tidier", TIDY_INTERVAL, tidy_up.now, guard)
-        self._tidy_up = tidy_up
+    def __init__(self, cleanup: Cleanup, guard: ClockGuard | None = None) -> None:
+        # A clock that is set forward would end every session.
+        super().__init__("tidy", CLEANUP_INTERVAL, cleanup.now, guard)
+        self._cleanup = cleanup
 
-    def once(self) -> None:
-        """Tidy up now."""
-        self._tidy_up.run(self._stop.is_set)
-
-    def held(self, drift: timedelta) -> None:
-        """Warn: a clock that is set forward would end every session."""
-        log.event("tidy.held", logging.WARNING, wall_clock_moved_by_seconds=round(drift.total_seconds()))
-
-    def failed(self, error: Exception) -> None:
-        """Say where."""
-        log.failure("tidy.failed", error)
+    def run(self) -> None:
+        """Clean up now."""
+        self._cleanup.run(self._stop.is_set)

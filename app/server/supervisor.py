@@ -1,7 +1,7 @@
-"""Several server processes on the same two ports: started, watched, restarted and ended together.
+"""Supervisor of several server processes on the same two ports: start, restart and end together.
 
-Nothing that a request needs is kept in a process, so any of them serves any request. The system spreads new
-connections over them (SO_REUSEPORT).
+Nothing that a request needs is kept in a process, so any of them serves any request. The system distributes
+new connections over them (SO_REUSEPORT).
 """
 
 import asyncio
@@ -17,48 +17,65 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from multiprocessing.connection import Connection
+from typing import Any, Protocol
 
 from app.domain.errors import Failed
 from app.domain.event_loop import run_to_end
-from app.server import log, main
-from app.server.main import Running
+from app.server import log
 from app.server.metrics import METRICS_FOLDER
 from app.server.settings import ServerSettings
 
-# Seconds before a process that ended by itself is replaced, and those that one gets after the drain.
-RESTART, LAST_WAIT = 1.0, 5.0
+# Seconds before a process that ended by itself is replaced, and for the exit after the drain.
+RESTART, EXIT_WAIT = 1.0, 5.0
 # Not forked: gRPC does not survive a fork.
 _PROCESSES = multiprocessing.get_context("spawn")
 
 
-class Worker:
-    """One server process. The first one sweeps, tidies up and has the sample data."""
+class Serve(Protocol):
+    """A module-level function that serves in one process.
 
-    def __init__(self, settings: ServerSettings, first: bool) -> None:
+    It calls `announce` with what it serves, which can be pickled, and ends when the descriptor `parent`
+    becomes readable. Only the `first` process does what has to be done once.
+    """
+
+    def __call__(
+        self,
+        settings: ServerSettings,
+        announce: Callable[[Any], None],
+        *,
+        first: bool,
+        parent: int | None,
+    ) -> None: ...
+
+
+class Worker:
+    """One server process. The first one sweeps, cleans up and adds the sample data."""
+
+    def __init__(self, settings: ServerSettings, serve: Serve, first: bool) -> None:
         if not first:
             settings = replace(settings, seed="", sweep_interval=timedelta(0))
         self._ready, theirs = _PROCESSES.Pipe(duplex=False)
-        arguments = (settings, first, theirs, log.configuration())
+        arguments = (serve, settings, first, theirs, log.configuration())
         self._process = _PROCESSES.Process(target=_work, args=arguments, name="loopin server")
         self._process.start()
         theirs.close()
         self._end = asyncio.create_task(self._wait())
         self._reload_later = False
-        self._running: Running | None = None
+        self._announcement: Any = None
         self._starting = asyncio.create_task(self._start())
 
-    async def ready(self) -> Running:
-        """What it serves, as soon as it does. Raises Failed when it ends before."""
+    async def ready(self) -> Any:
+        """What it announces, as soon as it serves. Raises Failed when it ends before."""
         await asyncio.shield(self._starting)
-        if self._running is None:
+        if self._announcement is None:
             await self.ended()
             raise Failed("a server process did not start", hint="its log says why")
-        return self._running
+        return self._announcement
 
     async def _start(self) -> None:
         await _readable(self._ready.fileno())
         with suppress(EOFError):
-            self._running = self._ready.recv()
+            self._announcement = self._ready.recv()
         self._ready.close()
         if self._reload_later:
             self.reload()
@@ -73,8 +90,8 @@ class Worker:
         return self._process.exitcode or 0
 
     def reload(self) -> None:
-        """Send SIGHUP, which would end a process that does not serve yet: then as soon as it does."""
-        self._reload_later = not self._starting.done() and self._running is None
+        """Send SIGHUP; to a process that does not serve yet, which it would end, as soon as it does."""
+        self._reload_later = not self._starting.done() and self._announcement is None
         if not self._reload_later:
             self.send(signal.SIGHUP)
 
@@ -87,46 +104,47 @@ class Worker:
 class Supervisor:
     """Keeps `settings.workers` processes running until a signal asks for the end."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, serve: Serve) -> None:
         self._settings = settings
+        self._serve = serve
         self._workers: dict[int, Worker] = {}
         self._stopping = False
 
-    async def run(self, announce: Callable[[Running], None]) -> None:
-        """Start all, say where they serve, and return when the last one has ended."""
-        ends = main.end_signals(self._reload)
+    async def run(self, announce: Callable[[Any], None]) -> None:
+        """Start all, announce what the first one serves, and return when the last one has ended."""
+        ends = receive_end_signals(self._reload)
         starting, stop = asyncio.create_task(self._start_all()), asyncio.create_task(ends.get())
         await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             announce(starting.result())
-        # A signal while one of them does not come up.
+        # Pending only after a signal.
         starting.cancel()
-        keepers = [asyncio.create_task(self._keep(index)) for index in self._workers]
+        restarting = [asyncio.create_task(self._restart(index)) for index in self._workers]
         log.event("server.stopping", reason=await stop)
         self._stopping = True
         self._send(signal.SIGTERM)
         await self._wait_for_all(ends)
-        for keeper in keepers:
-            keeper.cancel()
+        for task in restarting:
+            task.cancel()
 
-    async def _start_all(self) -> Running:
-        # The first one prepares what the others use.
+    async def _start_all(self) -> Any:
+        # The first one prepares the database for the others.
         running = await self._start(0)
         await asyncio.gather(*(self._start(index) for index in range(1, self._settings.workers)))
         return running
 
-    async def _start(self, index: int) -> Running:
-        worker = Worker(self._settings, first=index == 0)
+    async def _start(self, index: int) -> Any:
+        worker = Worker(self._settings, self._serve, first=index == 0)
         self._workers[index] = worker
         try:
             return await worker.ready()
         except Failed:
-            # None of them was announced: nobody is kept waiting for the drain.
+            # Nothing was announced yet, so there is nothing to drain.
             self._send(signal.SIGKILL)
             raise
 
-    async def _keep(self, index: int) -> None:
-        """Replace one that ended by itself, over and over."""
+    async def _restart(self, index: int) -> None:
+        """Replace this worker whenever it ends by itself."""
         while True:
             status = await self._workers[index].ended()
             if self._stopping:
@@ -135,24 +153,24 @@ class Supervisor:
             await self._replace(index)
 
     async def _replace(self, index: int) -> None:
-        """Start another one, and try again while the system has no process or descriptor left."""
+        """Start another worker, and try again while the system has no process or descriptor left."""
         while True:
             await asyncio.sleep(RESTART)
             if self._stopping:
                 return
             try:
-                self._workers[index] = Worker(self._settings, first=index == 0)
+                self._workers[index] = Worker(self._settings, self._serve, first=index == 0)
                 return
             except OSError as error:
                 log.failure("worker.failed", error)
 
     async def _wait_for_all(self, ends: "asyncio.Queue[str]") -> None:
-        """One more signal is passed on, too: it cuts the drain delay short."""
-        again = asyncio.create_task(self._pass_on(ends))
+        """Wait for the drain. A second signal is passed on: it cuts the drain delay short."""
+        passing_on = asyncio.create_task(self._pass_on(ends))
         longest = self._settings.drain_delay + self._settings.drain
         ending = [asyncio.create_task(worker.ended()) for worker in self._workers.values()]
-        _, late = await asyncio.wait(ending, timeout=longest.total_seconds() + LAST_WAIT)
-        again.cancel()
+        _, late = await asyncio.wait(ending, timeout=longest.total_seconds() + EXIT_WAIT)
+        passing_on.cancel()
         if late:
             log.event("server.cut_short", logging.WARNING)
             self._send(signal.SIGKILL)
@@ -171,32 +189,57 @@ class Supervisor:
             worker.send(number)
 
 
-def supervise(settings: ServerSettings, announce: Callable[[Running], None]) -> None:
-    """Serve with several processes until SIGTERM or SIGINT.
+def supervise(settings: ServerSettings, serve: Serve, announce: Callable[[Any], None]) -> None:
+    """Run `serve` in several processes until SIGTERM or SIGINT. Raises Failed for a port in use."""
+    with ExitStack() as stack:
+        http = stack.enter_context(_reserve_port(settings.host, settings.http_port, "HTTP"))
+        grpc = stack.enter_context(_reserve_port(settings.host, settings.grpc_port, "gRPC"))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="loopin-metrics-"))
+        os.environ[METRICS_FOLDER] = folder
+        run_to_end(Supervisor(replace(settings, http_port=http, grpc_port=grpc), serve).run(announce))
 
-    What is wrong with the settings, the files, the database and the ports is raised as with one process.
+
+def receive_end_signals(reload: Callable[[], None]) -> "asyncio.Queue[str]":
+    """Queue the reasons to end: SIGTERM, SIGINT, and SIGHUP after the terminal has closed.
+
+    Any other SIGHUP calls `reload`. A second reason means that somebody does not want to wait.
     """
-    main.check(settings)
-    with ExitStack() as held:
-        http = held.enter_context(_reserved(settings.host, settings.http_port, "HTTP"))
-        grpc = held.enter_context(_reserved(settings.host, settings.grpc_port, "gRPC"))
-        os.environ[METRICS_FOLDER] = held.enter_context(tempfile.TemporaryDirectory(prefix="loopin-metrics-"))
-        run_to_end(Supervisor(replace(settings, http_port=http, grpc_port=grpc)).run(announce))
+    loop, at_terminal = asyncio.get_running_loop(), _has_terminal()
+    ends: asyncio.Queue[str] = asyncio.Queue()
+
+    def hang_up() -> None:
+        if at_terminal and not _has_terminal():
+            ends.put_nowait("SIGHUP")
+        else:
+            reload()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ends.put_nowait, number.name)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+    return ends
+
+
+def _has_terminal() -> bool:
+    try:
+        with open("/dev/tty", "rb"):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager
-def _reserved(host: str, port: int, side: str) -> Iterator[int]:
-    """A port that no other process has, kept during the block for processes that share it; 0 takes any.
+def _reserve_port(host: str, port: int, side: str) -> Iterator[int]:
+    """A port that no other server has, reserved during the block for processes that share it; 0 takes any.
 
-    It is bound alone first: two servers that both share ports would share them with each other, in silence.
+    It is bound exclusively first: otherwise two servers would share their ports without an error.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as alone, socket.socket(family) as shared:
+    with socket.socket(family) as exclusive, socket.socket(family) as shared:
         try:
-            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            alone.bind((host, port))
-            port = alone.getsockname()[1]
-            alone.close()
+            exclusive.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            exclusive.bind((host, port))
+            port = exclusive.getsockname()[1]
+            exclusive.close()
             shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             shared.bind((host, port))
@@ -208,12 +251,18 @@ def _reserved(host: str, port: int, side: str) -> Iterator[int]:
         yield port
 
 
-def _work(settings: ServerSettings, first: bool, ready: Connection, logging_as: tuple[str, str]) -> None:
-    """The whole life of a worker."""
-    log.configure(*logging_as)
+def _work(
+    serve: Serve,
+    settings: ServerSettings,
+    first: bool,
+    ready: Connection,
+    log_configuration: tuple[str, str],
+) -> None:
+    """The main function of a worker process."""
+    log.configure(*log_configuration)
     parent = multiprocessing.parent_process()
     try:
-        main.serve(settings, ready.send, first=first, parent=parent.sentinel if parent else None)
+        serve(settings, ready.send, first=first, parent=parent.sentinel if parent else None)
     # The boundary of this process: Python would print it with its text.
     except Exception as error:
         log.failure("worker.failed", error)

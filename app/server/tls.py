@@ -1,4 +1,4 @@
-"""The certificate of both listeners: PEM files, read again on request."""
+"""The TLS certificate of both ports: PEM files, read again on request."""
 
 import ssl
 from pathlib import Path
@@ -9,7 +9,7 @@ from app.server import log, private_files
 
 
 class Certificate:
-    """A certificate chain with its key. TLS 1.2 or newer (RFC 9325 §3.1.1).
+    """A certificate chain with its key, for TLS 1.2 or newer (RFC 9325 §3.1.1).
 
     Raises UsageError for files that cannot be used, and Failed for a key that others can read.
     """
@@ -20,7 +20,7 @@ class Certificate:
         self.context, self.chain, self.key = self._read()
 
     def reload(self) -> None:
-        """Use what is in the files for every connection from now on; keep what we have when it is no good."""
+        """Use the files for every connection from now on; invalid ones are logged and ignored."""
         try:
             self.context, self.chain, self.key = self._read()
         except LoopinError as error:
@@ -29,7 +29,7 @@ class Certificate:
         log.event("tls.loaded")
 
     def following_context(self) -> ssl.SSLContext:
-        """A context for a listener: each handshake uses the certificate of that moment."""
+        """A context for a listener: each handshake uses the current certificate."""
         context = self._read()[0]
 
         def use_current(connection: Any, _name: str | None, _context: ssl.SSLContext) -> None:
@@ -43,7 +43,7 @@ class Certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
-            # With a password of no use: a key that has one would ask for it at the terminal.
+            # With an empty password: a key that has one would ask for it at the terminal.
             key = private_files.read_secret_file(self._key, "the TLS key")
             context.load_cert_chain(self._cert, self._key, password=lambda: "")
             return context, self._cert.read_bytes(), key
@@ -54,6 +54,6 @@ class Certificate:
             ) from error
 
 
-def certificate(cert: Path | None, key: Path | None) -> Certificate | None:
+def load_certificate(cert: Path | None, key: Path | None) -> Certificate | None:
     """The certificate in these files; None without files."""
     return Certificate(cert, key) if cert and key else None

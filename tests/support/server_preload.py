@@ -16,7 +16,6 @@ for module in (
     *(
         "app.server.main",
         "app.server.sample_data",
-        "app.server.sample_gumloop",
         "app.server.persistence.migrate",
     ),
     *("app.server.web.server", "app.server.rpc.server", "alembic.command", "alembic.ddl.sqlite"),

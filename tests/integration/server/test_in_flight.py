@@ -16,7 +16,7 @@ from sqlalchemy import event, func, select, update
 
 from app.domain.errors import LoopinError, NotFound, NotSignedIn, PermissionDenied, Refused
 from app.domain.organizations import Role
-from app.server import sample_data, sample_gumloop
+from app.server import sample_data
 from app.server.core import audit
 from app.server.core.access import OwnAccess
 from app.server.core.accounts import Accounts
@@ -60,7 +60,6 @@ def services(tmp_path: Path, prepare_data: Prepare) -> Iterator[Services]:
         settings = replace(settings, database_url=url, signing_key_file=tmp_path / FILE_NAME)
     made = build_services(settings)
     sample_data.seed(made)
-    sample_gumloop.add(made)
     yield made
     made.database.close()
 

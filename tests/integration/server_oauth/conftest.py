@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.server import sample_data, sample_gumloop
+from app.server import sample_data
 from app.server.clock import Clock
 from app.server.core.services import Services, build_services
 from app.server.settings import ServerSettings
@@ -76,6 +76,5 @@ def services(settings: ServerSettings, clock: Clock | None) -> Iterator[Services
     """The parts of a server in this process, with the sample data."""
     built = build_services(settings, clock)
     sample_data.seed(built)
-    sample_gumloop.add(built)
     yield built
     built.database.close()

@@ -22,7 +22,7 @@ from app.server.metrics import Metrics
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import Conflict
 from app.server.persistence.models import APIToken, AuditEvent, OAuthGrant, Organization, TrustedIssuer, User
-from app.server.scheduler import Sweeper
+from app.server.scheduler import SweepTask
 from tests.integration.server.test_in_flight import services as services
 from tests.support.databases import ON_BOTH, Prepare, on_kind
 
@@ -225,5 +225,5 @@ def test_what_a_round_that_fails_has_revoked_is_counted(
 
     monkeypatch.setattr(idle.sweep, "batches", fails)
     with pytest.raises(Conflict):
-        Sweeper(idle.sweep, timedelta(0), metrics).once()
+        SweepTask(idle.sweep, timedelta(0), metrics).run()
     assert f"loopin_sweep_revoked_total {float(revoked)}" in metrics.text().decode()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.domain.errors import UsageError
-from app.server.main import Running
+from app.server.main import RunningServer
 from app.server.settings import ServerSettings, parse_networks
 from app.server.web.front import PublicAddresses, public_addresses
 
@@ -52,7 +52,7 @@ def test_a_line_is_one_command_of_a_shell_whatever_the_address() -> None:
 
 
 def test_the_start_tells_people_how_to_sign_in_and_programs_what_they_know() -> None:
-    here = Running(HTTP, GRPC, None, PublicAddresses(HTTP, GRPC))
+    here = RunningServer(HTTP, GRPC, None, PublicAddresses(HTTP, GRPC))
     assert [line.strip() for line in here.as_text().splitlines()[2:]] == [
         "loopin gumloop login --method oauth --base-url http://127.0.0.1:8080/api/v1",
         "loopin chainloop auth login --control-plane 127.0.0.1:9090 --insecure",

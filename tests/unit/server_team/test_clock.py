@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from app.server import sample_data
 from app.server.core.services import Services, build_services
 from app.server.persistence.models import APIToken, LoginSession, User
-from app.server.scheduler import ClockGuard, Sweeper, Tidier
+from app.server.scheduler import CleanupTask, ClockGuard, SweepTask
 from app.server.settings import ServerSettings
 
 NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
@@ -49,10 +49,10 @@ def services(tmp_path: Path, clocks: Clocks) -> Iterator[Services]:
 
 
 @pytest.fixture
-def sweeper(services: Services, clocks: Clocks) -> Sweeper:
+def sweeper(services: Services, clocks: Clocks) -> SweepTask:
     guard = ClockGuard(clocks.monotonic)
     guard.drift(clocks.now())
-    return Sweeper(services.sweep, HOUR, services.metrics, guard)
+    return SweepTask(services.sweep, HOUR, services.metrics, guard)
 
 
 def alive(services: Services) -> int:
@@ -62,14 +62,14 @@ def alive(services: Services) -> int:
 
 @pytest.mark.parametrize("step", [timedelta(days=365), timedelta(days=-365), 61 * MINUTE, -61 * MINUTE])
 def test_a_round_after_a_step_of_the_clock_is_held_and_says_so(
-    services: Services, sweeper: Sweeper, clocks: Clocks, step: timedelta, caplog: pytest.LogCaptureFixture
+    services: Services, sweeper: SweepTask, clocks: Clocks, step: timedelta, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = alive(services)
     clocks.go_on(HOUR)
     clocks.wall += step
     with caplog.at_level(logging.WARNING, "loopin.server"):
         logging.getLogger("loopin.server").addHandler(caplog.handler)
-        assert sweeper.round() is None
+        assert sweeper.run_round() is None
         logging.getLogger("loopin.server").removeHandler(caplog.handler)
     assert alive(services) == before
     assert [record.getMessage() for record in caplog.records][-1] == "sweep.held"
@@ -77,15 +77,15 @@ def test_a_round_after_a_step_of_the_clock_is_held_and_says_so(
 
 
 def test_a_clock_that_is_put_right_again_costs_one_more_round_and_no_token(
-    services: Services, sweeper: Sweeper, clocks: Clocks
+    services: Services, sweeper: SweepTask, clocks: Clocks
 ) -> None:
     clocks.wall += timedelta(days=365)
-    assert sweeper.round() is None
+    assert sweeper.run_round() is None
     clocks.go_on(HOUR)
     clocks.wall -= timedelta(days=365)
-    assert sweeper.round() is None
+    assert sweeper.run_round() is None
     clocks.go_on(HOUR)
-    assert sweeper.round() == 4
+    assert sweeper.run_round() == 4
 
 
 def sessions(services: Services) -> int:
@@ -98,31 +98,31 @@ def test_tidying_is_held_after_a_step_of_the_clock_as_well(services: Services, c
         user = session.scalars(select(User.id)).first()
         for left in (timedelta(days=1), -timedelta(days=1)):
             session.add(LoginSession(user_id=user, created_at=NOW, expires_at=NOW + left))
-    tidier = Tidier(services.cleanup, ClockGuard(clocks.monotonic))
-    tidier.round()
+    tidier = CleanupTask(services.cleanup, ClockGuard(clocks.monotonic))
+    tidier.run_round()
     assert sessions(services) == 1
     clocks.wall += timedelta(days=365)
-    tidier.round()
+    tidier.run_round()
     assert sessions(services) == 1, "a clock that is set forward ends no session"
     clocks.go_on(HOUR)
-    tidier.round()
+    tidier.run_round()
     assert sessions(services) == 0
 
 
 @pytest.mark.parametrize("step", [timedelta(0), 59 * MINUTE, -59 * MINUTE])
-def test_small_steps_hold_nothing(sweeper: Sweeper, clocks: Clocks, step: timedelta) -> None:
+def test_small_steps_hold_nothing(sweeper: SweepTask, clocks: Clocks, step: timedelta) -> None:
     clocks.go_on(HOUR)
     clocks.wall += step
-    assert sweeper.round() == 4
+    assert sweeper.run_round() == 4
 
 
-def test_hours_that_pass_on_both_clocks_are_no_step(sweeper: Sweeper, clocks: Clocks) -> None:
+def test_hours_that_pass_on_both_clocks_are_no_step(sweeper: SweepTask, clocks: Clocks) -> None:
     clocks.go_on(timedelta(days=3))
-    assert sweeper.round() is not None
+    assert sweeper.run_round() is not None
 
 
-def test_the_figures_of_a_round_are_told(services: Services, sweeper: Sweeper) -> None:
-    assert sweeper.round() == 4
+def test_the_figures_of_a_round_are_told(services: Services, sweeper: SweepTask) -> None:
+    assert sweeper.run_round() == 4
     told = services.metrics.text().decode()
     assert "loopin_sweep_last_revoked 4.0" in told
     assert "loopin_sweep_revoked_total 4.0" in told
