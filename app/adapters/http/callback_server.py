@@ -236,7 +236,8 @@ class LoopbackListener:
             self._answering.add(task)
             await self._serve(request, connection)
         except _BadRequest as error:
-            await connection.send(error.status)
+            with contextlib.suppress(OSError):
+                await connection.send(error.status)
         # Whatever a connection does (reset, half a request, silence), it is only this connection.
         except (OSError, EOFError, TimeoutError):
             pass

@@ -291,6 +291,18 @@ async def test_a_reset_connection_is_harmless(listener: LoopbackListener) -> Non
     assert status(await deliver(listener, "state=x")) == 303
 
 
+async def test_whoever_resets_before_a_refusal_arrives_is_no_error(listener: LoopbackListener) -> None:
+    problems: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: problems.append(context))
+    for _ in range(20):
+        sock = socket.create_connection(("127.0.0.1", port_of(listener)))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.sendall(b"nonsense\r\n\r\n")
+        sock.close()
+    assert status(await deliver(listener, "state=x")) == 303
+    assert problems == []
+
+
 async def test_leaving_by_cancel_frees_the_port_at_once(listeners: LoopbackListeners) -> None:
     async def sign_in(port: "asyncio.Future[int]") -> None:
         async with await listeners.listen(0, PATH) as listening:
