@@ -32,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if bare:
         from app.cli import start
 
-        return exit_codes.guarded(start.open_app)
+        return exit_codes.run_reporting_errors(start.open_app)
     # Within the gate: even a broken installation is one sentence.
-    return exit_codes.guarded(lambda: _command(given))
+    return exit_codes.run_reporting_errors(lambda: _command(given))
 
 
 def _command(given: Sequence[str]) -> int:

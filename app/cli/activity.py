@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.groups import Leaf
-from app.cli.options import shared
+from app.cli.options import chainloop_options
 from app.cli.output import fitted, in_table, show, show_json
 from app.cli.runtime import run
 from app.domain import durations
@@ -26,12 +26,11 @@ _COLUMNS = ("WHEN (UTC)", "WHAT", "RESULT", "PROVIDER", "SUBJECT", "WHO", "DETAI
 _AT_TERMINAL = ("WHEN (UTC)", "WHAT", "RESULT", "SUBJECT", "DETAILS", "WHO", "PROVIDER")
 
 
-@click.command("activity", cls=Leaf)
+@click.command("activity", cls=Leaf, shared=chainloop_options())
 @click.argument("words", nargs=-1)
 @click.option("--since", metavar="TIME", help="Only what was done since: 24h, 7d, or a day like 2026-03-01.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV, safe to open in a spreadsheet.")
-@shared
 @click.pass_context
 def activity(
     ctx: click.Context, words: tuple[str, ...], since: str | None, as_json: bool, as_csv: bool

@@ -17,7 +17,7 @@ from app.cli.login_output import (
     print_problems,
     print_signed_in,
 )
-from app.cli.options import flags, output_option, shared
+from app.cli.options import chainloop_options, flags, output_option
 from app.cli.output import moment, pairs, show, show_json
 from app.cli.runtime import invocation, run
 from app.cli.terminal import can_ask
@@ -27,7 +27,7 @@ from app.domain.text import clean, plural
 from app.services.login.round_trip import BrowserLogin
 
 
-@click.command("login", cls=Leaf)
+@click.command("login", cls=Leaf, shared=chainloop_options())
 @click.option(
     "--skip-browser", is_flag=True, help="Open no browser: print a page that shows a token to paste."
 )
@@ -46,7 +46,6 @@ from app.services.login.round_trip import BrowserLogin
     help="Take over the login of Chainloop's own command line; its file is not changed.",
 )
 @output_option("table", "json")
-@shared
 @click.pass_context
 def login(
     ctx: click.Context,
@@ -113,14 +112,13 @@ async def _sign_in_with_browser(container: Container, view: LoginView, how: Brow
         return await view.watch(flow.do(how))
 
 
-@click.command("logout", cls=Leaf)
+@click.command("logout", cls=Leaf, shared=chainloop_options())
 @click.option(
     "--everywhere",
     is_flag=True,
     help="End all your sessions and the programs you allowed, on every machine; API keys stay.",
 )
 @output_option("table", "json")
-@shared
 @click.pass_context
 def logout(ctx: click.Context, everywhere: bool, output: str) -> int:
     """Sign out: forget the stored login here, and end it at the server where the server can."""

@@ -4,7 +4,7 @@ import click
 
 from app.cli import serializers
 from app.cli.groups import Entry, LazyGroup, Leaf
-from app.cli.options import group_options, output_option, shared
+from app.cli.options import chainloop_options, group_options, output_option
 from app.cli.output import fitted, in_table, moment, show, show_json
 from app.cli.runtime import run
 from app.domain.inactivity import Deadline, Fate, Reason, auto_revoked_at, fate, idle
@@ -20,7 +20,7 @@ auto_revoke = LazyGroup(
 )
 
 
-@click.command("preview", cls=Leaf)
+@click.command("preview", cls=Leaf, shared=chainloop_options())
 @click.option(
     "--days",
     type=int,
@@ -28,7 +28,6 @@ auto_revoke = LazyGroup(
     help="A threshold to try: 1 to 365, 0 = off; without it the one in force.",
 )
 @output_option("table", "json")
-@shared
 @click.pass_context
 def preview(ctx: click.Context, days: int | None, output: str) -> None:
     """Show what the next sweep would revoke, and what follows within 30 days. Nothing is changed.

@@ -7,7 +7,7 @@ import click
 
 from app.cli import exit_codes
 from app.cli.groups import Leaf
-from app.cli.options import flags, output_option, shared
+from app.cli.options import chainloop_options, flags, output_option
 from app.cli.output import moment, pairs, show, show_json, stamp
 from app.cli.runtime import run
 from app.domain.ci import CISystem
@@ -19,9 +19,8 @@ from app.services.keyless import Inspection
 _LIMITS = [("May", "; ".join(MAY)), ("May not", "; ".join(MAY_NOT))]
 
 
-@click.command("inspect", cls=Leaf)
+@click.command("inspect", cls=Leaf, shared=chainloop_options())
 @output_option("table", "json")
-@shared
 @click.pass_context
 def inspect(ctx: click.Context, output: str) -> int:
     """Verify this CI job's identity token and show what it says. Exit code 0 only for a valid one."""
@@ -39,7 +38,7 @@ def inspect(ctx: click.Context, output: str) -> int:
     raise inspection.error
 
 
-@click.command("snippet", cls=Leaf)
+@click.command("snippet", cls=Leaf, shared=chainloop_options())
 @click.option(
     "--system",
     type=click.Choice([system.value for system in CISystem]),
@@ -48,7 +47,6 @@ def inspect(ctx: click.Context, output: str) -> int:
 )
 @click.option("--project", default="", metavar="PROJECT", help="The project in the job's commands.")
 @output_option("text", "json")
-@shared
 @click.pass_context
 def snippet(ctx: click.Context, system: str, project: str, output: str) -> None:
     """Print a job that needs no API token, ready to paste into the CI file."""

@@ -8,7 +8,7 @@ import click
 
 from app.cli import serializers
 from app.cli.groups import Leaf
-from app.cli.options import output_option, said_yes, shared
+from app.cli.options import chainloop_options, is_confirmed, output_option
 from app.cli.output import in_table, moment, pairs, show, show_json, table
 from app.cli.runtime import run
 from app.cli.terminal import ask, can_ask
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from app.services.tokens import Listing
 
 
-@click.command("describe", cls=Leaf)
+@click.command("describe", cls=Leaf, shared=chainloop_options())
 @output_option("table", "json")
-@shared
 @click.pass_context
 def describe(ctx: click.Context, output: str) -> None:
     """Describe the organization in use, and who is signed in to it."""
@@ -77,9 +76,8 @@ def in_words(days: int) -> str:
     return f"{plural(days, 'day')} inactive" if days else "off"
 
 
-@click.command("list", cls=Leaf)
+@click.command("list", cls=Leaf, shared=chainloop_options())
 @output_option("table", "json")
-@shared
 @click.pass_context
 def list_(ctx: click.Context, output: str) -> None:
     """List the organizations that you belong to."""
@@ -108,12 +106,11 @@ def _row(listed: ListedMembership) -> tuple[str, ...]:
     )
 
 
-@click.command("set", cls=Leaf)
+@click.command("set", cls=Leaf, shared=chainloop_options())
 @click.argument("organization", required=False, metavar="[NAME]")
 @click.option("--name", metavar="NAME", help="Organization to work in.")
 @click.option("--default", is_flag=True, help="Make it your current organization at the server, too.")
 @output_option("table", "json")
-@shared
 @click.pass_context
 def set_(ctx: click.Context, organization: str | None, name: str | None, default: bool, output: str) -> None:
     """Work in another organization, with this profile on this machine.
@@ -144,10 +141,9 @@ async def _switch(container: Container, name: str, default: bool) -> Switched:
     return await container.changes.run(f"switching to {name}", switching)
 
 
-@click.command("create", cls=Leaf)
+@click.command("create", cls=Leaf, shared=chainloop_options())
 @click.option("--name", required=True, metavar="NAME", help="Its name: a-z, 0-9 and hyphens.")
 @output_option("table", "json")
-@shared
 @click.pass_context
 def create(ctx: click.Context, name: str, output: str) -> None:
     """Create an organization that you own, and work in it with this profile.
@@ -169,7 +165,7 @@ async def _create(container: Container, name: str) -> Switched:
     return await container.changes.run(f"creating the organization {name}", creating, hint=hint)
 
 
-@click.command("update", cls=Leaf)
+@click.command("update", cls=Leaf, shared=chainloop_options())
 @click.option("--name", metavar="ORG", help="Organization to change; without it the one in use.")
 @click.option(
     "--api-token-max-days-inactive",
@@ -179,7 +175,6 @@ async def _create(container: Container, name: str) -> Switched:
     help="Revoke API tokens that nobody used for so many days: 1 to 365, 0 turns it off.",
 )
 @output_option("table", "json")
-@shared
 @click.pass_context
 def update(ctx: click.Context, name: str | None, days: int | None, output: str) -> None:
     """Set after how many days without use an API token is revoked.
@@ -194,7 +189,7 @@ def update(ctx: click.Context, name: str | None, days: int | None, output: str) 
     # An organization that is named is the one in use for this run: servers change no other.
     flags = {"chainloop_organization": name} if name else {}
     shown = None
-    if days and not said_yes(ctx):
+    if days and not is_confirmed(ctx):
         shown = run(ctx, lambda container: container.threshold.review_threshold(days), **flags)
         _warn(shown)
     changed = _save(ctx, days, shown, flags)

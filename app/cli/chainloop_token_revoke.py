@@ -18,9 +18,9 @@ from app.cli.chainloop_tokens import (
     read_notices,
     threshold_option,
 )
-from app.cli.exit_codes import PartlyDone, say
+from app.cli.exit_codes import PartlyDone, print_stderr
 from app.cli.groups import Leaf
-from app.cli.options import output_option, said_yes, shared
+from app.cli.options import chainloop_options, is_confirmed, output_option
 from app.cli.output import fitted, in_table, moment, show, show_json, table, width
 from app.cli.runtime import advising, run
 from app.cli.terminal import ask, can_ask
@@ -72,7 +72,7 @@ class Selection:
         return f"{token.name}{you}", token.scope, in_table(token.last_used_at, "never"), token_id
 
 
-@click.command("revoke", cls=Leaf)
+@click.command("revoke", cls=Leaf, shared=chainloop_options())
 @click.option("--id", "ids", multiple=True, metavar="ID", help="Token to revoke; may be given again.")
 @click.option("--filter", "text", metavar="FILTER", help="Revoke what the filter of `list` lets through.")
 @click.option(
@@ -88,7 +88,6 @@ class Selection:
 )
 @threshold_option
 @output_option("table", "json")
-@shared
 @click.pass_context
 def revoke(
     ctx: click.Context,
@@ -107,7 +106,7 @@ def revoke(
     selected: give their ids.
     """
     query, ids = _parse_selection(ids, text, threshold)
-    confirmable = said_yes(ctx) or can_ask()
+    confirmable = is_confirmed(ctx) or can_ask()
     # A list of ids is known to whoever gave it; what a filter selects is worth showing.
     if not confirmable and query is None:
         raise _needs_yes()
@@ -125,7 +124,7 @@ def revoke(
         listed = plural(selection.listed, "unrevoked API token")
         show(f"The filter selects {len(selection.ids) - selection.added:,} of {listed}.", err=True)
     _show_children(selection, with_children)
-    if not said_yes(ctx):
+    if not is_confirmed(ctx):
         _show_selection(selection)
         if not confirmable:
             raise _needs_yes()
@@ -390,7 +389,7 @@ class Progress:
         if self._draws and (text or self._drawn):
             # Blanks, and no escape code, so every terminal understands it.
             blank = f"\r{' ' * self._drawn}\r" if self._drawn > width(text) else "\r"
-            say(f"{blank}{text}", end="")
+            print_stderr(f"{blank}{text}", end="")
             self._drawn = width(text)
 
 

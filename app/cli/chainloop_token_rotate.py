@@ -9,7 +9,7 @@ from app.bootstrap import Container
 from app.cli import exit_codes, serializers
 from app.cli.chainloop_tokens import LIST
 from app.cli.groups import Leaf
-from app.cli.options import output_option, said_yes, shared
+from app.cli.options import chainloop_options, is_confirmed, output_option
 from app.cli.output import moment, show, show_json
 from app.cli.runtime import advising, run
 from app.cli.terminal import ask, can_ask
@@ -38,14 +38,13 @@ class _Plan:
     life: NewLife | None
 
 
-@click.command("rotate", cls=Leaf)
+@click.command("rotate", cls=Leaf, shared=chainloop_options())
 @click.option("--id", "token_id", required=True, metavar="ID", help="Token to replace.")
 @click.option(
     "--expiration", metavar="TIME", help="24h, 90d, 1y, 720h; never or 0. [as long as the old one's]"
 )
 @click.option("--keep-old", is_flag=True, help="Do not revoke the old token.")
 @output_option("table", "json", "token")
-@shared
 @click.pass_context
 def rotate(ctx: click.Context, token_id: str, expiration: str | None, keep_old: bool, output: str) -> None:
     """Replace an API token: make its successor, print it once, try it, then revoke the old one.
@@ -53,13 +52,13 @@ def rotate(ctx: click.Context, token_id: str, expiration: str | None, keep_old: 
     The old token is revoked only when the new one was printed and works, and, at a terminal, when you
     say so. InterruptedRotation, the same command again clears up first.
     """
-    if not (said_yes(ctx) or keep_old or can_ask()):
+    if not (is_confirmed(ctx) or keep_old or can_ask()):
         raise UsageError("nobody is here to be asked about the old token", hint="add --yes or --keep-old")
     life = None if expiration is None else NewLife(read_life(expiration, "--expiration"))
     with advising(f"{LIST} shows the ids"):
         plan = run(ctx, lambda container: _plan(container, token_id.strip(), life))
     _print_interrupted(plan)
-    if can_ask() and not said_yes(ctx):
+    if can_ask() and not is_confirmed(ctx):
         _confirm_start(plan)
     rotation = run(ctx, lambda container: _start(container, plan))
     try:
@@ -73,7 +72,7 @@ def rotate(ctx: click.Context, token_id: str, expiration: str | None, keep_old: 
             f"{rotation.created.token.name} was created, but does not work: {problem.message}",
             hint="both tokens live; the old one was not touched",
         )
-    ends = not keep_old and (said_yes(ctx) or _confirm_revocation(rotation))
+    ends = not keep_old and (is_confirmed(ctx) or _confirm_revocation(rotation))
     revocation = run(ctx, lambda container: _finish(container, rotation, revoke_old=ends))
     _print_end(rotation, revocation)
 

@@ -11,7 +11,7 @@ from app.bootstrap import Container
 from app.cli import exit_codes, serializers
 from app.cli.chainloop_organization import list_interrupted
 from app.cli.groups import Leaf
-from app.cli.options import output_option, shared
+from app.cli.options import chainloop_options, output_option
 from app.cli.output import fitted, in_table, show, show_json, stamp, width
 from app.cli.runtime import advising, run
 from app.domain import durations, permissions
@@ -101,7 +101,7 @@ _LIST_AT_TERMINAL = (
 )
 
 
-@click.command("create", cls=Leaf)
+@click.command("create", cls=Leaf, shared=chainloop_options())
 @click.option("--name", required=True, metavar="NAME", help="Name: a-z, 0-9 and hyphens.")
 @click.option("--description", default="", metavar="TEXT", help="Where it will live.")
 @click.option("--expiration", metavar="TIME", help="24h, 90d, 1y, 720h; never or 0. [never]")
@@ -114,7 +114,6 @@ _LIST_AT_TERMINAL = (
     help=f"What it may do; may be given again: {', '.join(permissions.EVERY)}. [the server's default]",
 )
 @output_option("table", "json", "token")
-@shared
 @click.pass_context
 def create(
     ctx: click.Context,
@@ -175,7 +174,7 @@ def _short(token: APIToken) -> tuple[str, ...]:
     return token.id, token.name, token.scope, in_table(token.created_at), in_table(token.expires_at, "never")
 
 
-@click.command("list", cls=Leaf)
+@click.command("list", cls=Leaf, shared=chainloop_options())
 @click.option(
     "--status",
     type=click.Choice([item.value for item in StatusFilter]),
@@ -198,7 +197,6 @@ def _short(token: APIToken) -> tuple[str, ...]:
 )
 @threshold_option
 @output_option("table", "json", "csv", "md")
-@shared
 @click.pass_context
 def list_(
     ctx: click.Context,
@@ -272,7 +270,7 @@ _CHECK_COLUMNS = ("ID", "NAME", "SCOPE", "LAST USED (UTC)", "ENDS (UTC)", "IN", 
 _CHECK_AT_TERMINAL = ("NAME", "ID", "IN", "WHY", "ENDS (UTC)", "LAST USED (UTC)", "SCOPE")
 
 
-@click.command("check", cls=Leaf)
+@click.command("check", cls=Leaf, shared=chainloop_options())
 @click.option("--within", default="14d", metavar="TIME", help="Tokens that expire within this time. [14d]")
 @click.option(
     "--idle-within",
@@ -282,7 +280,6 @@ _CHECK_AT_TERMINAL = ("NAME", "ID", "IN", "WHY", "ENDS (UTC)", "LAST USED (UTC)"
 )
 @threshold_option
 @output_option("table", "json")
-@shared
 @click.pass_context
 def check(ctx: click.Context, within: str, idle_within: str, threshold: int | None, output: str) -> int:
     """Say which API tokens are about to stop working, for a job that runs every day.

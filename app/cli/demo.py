@@ -3,7 +3,7 @@
 import click
 
 from app.cli.groups import Leaf
-from app.cli.options import app_shared, flags
+from app.cli.options import app_options, debug_option, flags
 from app.tui.commands.global_commands import MODES
 
 SCREENS = tuple(mode.replace("_", "-") for mode in MODES)
@@ -12,6 +12,7 @@ SCREENS = tuple(mode.replace("_", "-") for mode in MODES)
 @click.command(
     "demo",
     cls=Leaf,
+    shared=[*app_options(), debug_option()],
     context_settings={
         "help_option_names": ["-h", "--help"],
         "token_normalize_func": lambda name: name.replace("_", "-"),
@@ -36,7 +37,6 @@ SCREENS = tuple(mode.replace("_", "-") for mode in MODES)
     metavar="PORT",
     help="Port for --web; 0 takes any. [8000]",
 )
-@app_shared
 @click.pass_context
 def demo(ctx: click.Context, screen: str, tour: bool, speed: float, web: bool, port: int) -> int:
     """Open the app on an account server with sample data.

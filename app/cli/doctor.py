@@ -8,7 +8,7 @@ import click
 from app.bootstrap import Container
 from app.cli import debug, exit_codes
 from app.cli.groups import Leaf
-from app.cli.options import shared
+from app.cli.options import chainloop_options
 from app.cli.output import DIM, GREEN, RED, YELLOW, paint, show, show_json
 from app.cli.runtime import invocation, run
 from app.domain import secret
@@ -20,9 +20,8 @@ from app.settings import TABLE, Settings
 _GLYPHS = {Verdict.PASS: ("✓", GREEN), Verdict.WARN: ("!", YELLOW), Verdict.FAIL: ("✗", RED)}
 
 
-@click.command("doctor", cls=Leaf)
+@click.command("doctor", cls=Leaf, shared=chainloop_options())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@shared
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> int:
     """Check keychain, browser, port, servers, clock, environment and terminal, and say what to mend.

@@ -89,7 +89,7 @@ _STANDARD = 2
 """Descriptors up to this one are the standard streams."""
 
 
-def guarded(work: Callable[[], int | None]) -> int:
+def run_reporting_errors(work: Callable[[], int | None]) -> int:
     """Run `work` and return the exit code; nothing gets past here but that number."""
     if sys.stdout is None:
         return _report(UsageError("standard output is closed", hint="to see nothing: > /dev/null"))
@@ -103,7 +103,7 @@ def guarded(work: Callable[[], int | None]) -> int:
     except OSError as error:
         code = _report(LoopinError(f"the output could not be written: {error.strerror or error}"))
     if said := debug.finish(code):
-        say(f"loopin: {said}")
+        print_stderr(f"loopin: {said}")
     return code
 
 
@@ -147,10 +147,10 @@ def print_error(error: LoopinError) -> None:
     lines = [f"loopin: {clean(error.message)}"]
     if error.hint:
         lines.append(f"  next: {clean(error.hint)}")
-    say(*lines)
+    print_stderr(*lines)
 
 
-def say(*lines: str, end: str = "\n") -> None:
+def print_stderr(*lines: str, end: str = "\n") -> None:
     """Write lines to standard error; one that nobody reads is lost without a word."""
     stream = sys.stderr
     if stream is None:

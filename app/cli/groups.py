@@ -96,11 +96,12 @@ class LazyGroup(click.Group):
 
 
 class Leaf(click.Command):
-    """A command that does something; the options that all commands share stand apart in its help."""
+    """A command that is no group. Its help lists the options that it shares with others, `shared`, last."""
 
-    def __init__(self, *arguments: Any, **attributes: Any) -> None:
+    def __init__(self, *arguments: Any, shared: Sequence[click.Parameter] = (), **attributes: Any) -> None:
         attributes.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
         super().__init__(*arguments, **attributes)
+        self.params += shared
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         own: list[tuple[str, str]] = []

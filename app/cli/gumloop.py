@@ -16,7 +16,7 @@ from app.cli.login_output import (
     print_problems,
     print_signed_in,
 )
-from app.cli.options import gumloop_options, gumloop_shared, settings_flags
+from app.cli.options import gumloop_options, settings_flags
 from app.cli.output import show, show_json, table
 from app.cli.runtime import invocation, run
 from app.cli.terminal import ask, ask_hidden, can_ask, read_piped
@@ -75,7 +75,7 @@ class _LoginOptions:
         return given or named or (Method.API_KEY if self.user_id else for_browser)
 
 
-@click.command("login", cls=Leaf)
+@click.command("login", cls=Leaf, shared=gumloop_options())
 @click.option("--method", type=click.Choice(list(_METHODS)), metavar="oauth|api-key", help="How to sign in.")
 @click.option("--api-key", metavar="KEY", help="Sign in with this API key; - reads it from standard input.")
 @click.option("--user-id", metavar="ID", help="The user ID that the API key belongs to.")
@@ -91,7 +91,6 @@ class _LoginOptions:
 )
 @click.option("--no-browser", is_flag=True, help="Print the address instead of opening a browser.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@gumloop_shared
 @click.pass_context
 def login(
     ctx: click.Context,
@@ -192,10 +191,9 @@ def _print_signed_in(result: "SignedIn", as_json: bool) -> None:
     print_signed_in(result, facts, no_end="no end" if by_key else "not known")
 
 
-@click.command("logout", cls=Leaf)
+@click.command("logout", cls=Leaf, shared=gumloop_options())
 @click.option("--all-profiles", is_flag=True, help="Sign out every profile, not just the one in use.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@gumloop_shared
 @click.pass_context
 def logout(ctx: click.Context, all_profiles: bool, as_json: bool) -> int:
     """Sign out: revoke the login at the server and clear every entry in the keychain."""
@@ -233,9 +231,8 @@ def _sign_out_json(results: "dict[str, SignedOut]", all_profiles: bool) -> seria
     return shape
 
 
-@click.command("status", cls=Leaf)
+@click.command("status", cls=Leaf, shared=gumloop_options())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@gumloop_shared
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> int:
     """Say who is signed in where, until when, and which credential is in effect.
@@ -254,11 +251,10 @@ def status(ctx: click.Context, as_json: bool) -> int:
     return exit_codes.DONE if serializers.is_signed_in(found) else exit_codes.SIGNED_OUT
 
 
-@click.command("teams", cls=Leaf)
+@click.command("teams", cls=Leaf, shared=gumloop_options())
 @click.option("--use", metavar="ID", help="Work in this team from now on, with the stored login.")
 @click.option("--use-none", is_flag=True, help="Work in no team from now on.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@gumloop_shared
 @click.pass_context
 def teams(ctx: click.Context, use: str | None, use_none: bool, as_json: bool) -> None:
     """List your teams; the one that requests are scoped to is marked."""

@@ -10,7 +10,7 @@ from click.core import ParameterSource
 from app import __version__
 from app.cli import exit_codes
 from app.cli.groups import Entry, LazyGroup, Leaf
-from app.cli.options import app_options, debug_option, debuggable, settings_flags
+from app.cli.options import app_options, debug_option, settings_flags
 from app.cli.runtime import Invocation, real_container
 from app.domain import inputs
 from app.domain.errors import Cancelled, LoopinError, UsageError
@@ -81,9 +81,8 @@ tree = LazyGroup(
 )
 
 
-@click.command("completion", cls=Leaf)
+@click.command("completion", cls=Leaf, shared=[debug_option()])
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@debuggable
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print a script that completes loopin's commands and options in SHELL: bash, zsh or fish.
@@ -101,7 +100,7 @@ def completion(ctx: click.Context, shell: str) -> None:
 
 def run(arguments: Sequence[str], containers: "Callable[[Settings], Container]" = real_container) -> int:
     """Run one command and return its exit code; `containers` lets tests bring their own adapters."""
-    return exit_codes.guarded(lambda: _invoke(list(arguments), Invocation(containers)))
+    return exit_codes.run_reporting_errors(lambda: _invoke(list(arguments), Invocation(containers)))
 
 
 def _invoke(arguments: list[str], invocation: Invocation) -> int:
@@ -116,7 +115,7 @@ def _invoke(arguments: list[str], invocation: Invocation) -> int:
         return end.exit_code
     except KeyboardInterrupt:
         # The terminal has written ^C.
-        exit_codes.say("")
+        exit_codes.print_stderr("")
         raise
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.message)

@@ -18,7 +18,7 @@ import click
 from app.adapters.system import hardening
 from app.cli import debug, exit_codes
 from app.cli.groups import Leaf
-from app.cli.options import debuggable
+from app.cli.options import debug_option
 from app.cli.runtime import invocation
 from app.cli.runtime import run as run_service
 from app.domain.credentials import Provider
@@ -36,6 +36,7 @@ _FROM_TERMINAL = ("SIGINT", "SIGQUIT")
 @click.command(
     "run",
     cls=Leaf,
+    shared=[debug_option()],
     context_settings={
         "help_option_names": ["-h", "--help"],
         "ignore_unknown_options": True,
@@ -52,7 +53,6 @@ _FROM_TERMINAL = ("SIGINT", "SIGQUIT")
 @click.option("--profile", metavar="NAME", help="Stored login to use.")
 @click.option("--no-masking", is_flag=True, help="Let the secrets through where the output is piped.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@debuggable
 @click.pass_context
 def run(
     ctx: click.Context,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from app.cli import debug
-from app.cli.exit_codes import Stopped, say
+from app.cli.exit_codes import Stopped, print_stderr
 from app.cli.options import ineffective_options, settings_flags
 from app.domain.errors import Refused
 from app.domain.event_loop import LoopRunner
@@ -53,7 +53,7 @@ class Invocation:
             for option in ineffective_options(ctx) if debug.active() else ():
                 notify(f"{option} has no effect: Loopin moves no artifacts")
             for problem in settings.warnings if warn else ():
-                say(f"loopin: {problem}")
+                print_stderr(f"loopin: {problem}")
             self._container = self._containers(settings)
             self._container.notify = notify
             self._runner = LoopRunner()
@@ -117,9 +117,9 @@ class Invocation:
         for orphan in changes.orphans():
             if orphan.error is not None:
                 debug.note(orphan.error)
-            say(f"loopin: {clean(orphan.words)}")
+            print_stderr(f"loopin: {clean(orphan.words)}")
             if orphan.hint:
-                say(f"  next: {clean(orphan.hint)}")
+                print_stderr(f"  next: {clean(orphan.hint)}")
         changes.reopen()
 
 
@@ -169,7 +169,9 @@ async def _finish_changes(changes: "Changes | None") -> None:
     changes.close()
     if not await changes.finish(_MOMENT):
         names, seconds = clean(", ".join(changes.under_way())), changes.grace
-        say(f"loopin: waiting {seconds:g} s at most for this to finish: {names}; ctrl+c ends at once")
+        print_stderr(
+            f"loopin: waiting {seconds:g} s at most for this to finish: {names}; ctrl+c ends at once"
+        )
         await changes.finish(seconds - _MOMENT)
 
 
@@ -183,7 +185,7 @@ def _notifier() -> Callable[[str], None]:
     def notify(text: str) -> None:
         if text not in written:
             written.add(text)
-            say(f"loopin: {clean(text)}")
+            print_stderr(f"loopin: {clean(text)}")
 
     return notify
 

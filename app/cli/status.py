@@ -8,7 +8,7 @@ import click
 
 from app.cli import exit_codes, serializers
 from app.cli.groups import Leaf
-from app.cli.options import output_option, shared
+from app.cli.options import chainloop_options, output_option
 from app.cli.output import DIM, GREEN, YELLOW, columns, fitted, moment, paint, show, show_json
 from app.cli.runtime import run
 from app.domain.credentials import profile_words
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from app.bootstrap import Container
 
 
-@click.command("status", cls=Leaf)
+@click.command("status", cls=Leaf, shared=chainloop_options())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--offline", is_flag=True, help="Ask no server: say what is set and stored here.")
 @output_option("table", "json")
-@shared
 @click.pass_context
 def status(ctx: click.Context, as_json: bool, offline: bool, output: str) -> int:
     """Say who is signed in where, until when, and which credential is in effect.

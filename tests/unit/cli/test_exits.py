@@ -61,24 +61,24 @@ def test_every_error_is_one_sentence_a_next_step_and_its_code(
     kind: type[errors.LoopinError], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = kind("it broke", hint="mend it")
-    assert exit_codes.guarded(lambda: _raise(error)) == code
+    assert exit_codes.run_reporting_errors(lambda: _raise(error)) == code
     assert capsys.readouterr() == ("", "loopin: it broke\n  next: mend it\n")
 
 
 def test_text_from_a_server_cannot_style_the_message(capsys: pytest.CaptureFixture[str]) -> None:
-    exit_codes.guarded(lambda: _raise(errors.Refused("\x1b[2Jgone\nnext: pay")))
+    exit_codes.run_reporting_errors(lambda: _raise(errors.Refused("\x1b[2Jgone\nnext: pay")))
     said = capsys.readouterr().err
     assert "\x1b" not in said
     assert said.count("\n") == 1
 
 
 def test_ctrl_c_is_cancelled(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_codes.guarded(lambda: _raise(KeyboardInterrupt())) == 130
+    assert exit_codes.run_reporting_errors(lambda: _raise(KeyboardInterrupt())) == 130
     assert capsys.readouterr().err == "loopin: cancelled\n"
 
 
 def test_the_unforeseen_is_one_sentence_that_names_debug(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_codes.guarded(lambda: _raise(ZeroDivisionError("with-a-detail"))) == 1
+    assert exit_codes.run_reporting_errors(lambda: _raise(ZeroDivisionError("with-a-detail"))) == 1
     said = capsys.readouterr().err
     assert "ZeroDivisionError" in said
     assert "--debug" in said
@@ -86,7 +86,7 @@ def test_the_unforeseen_is_one_sentence_that_names_debug(capsys: pytest.CaptureF
 
 
 def test_a_reader_that_left_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_codes.guarded(lambda: _raise(BrokenPipeError(32, "Broken pipe"))) == 141
+    assert exit_codes.run_reporting_errors(lambda: _raise(BrokenPipeError(32, "Broken pipe"))) == 141
     assert capsys.readouterr().err == ""
 
 
@@ -107,7 +107,7 @@ def test_no_command_turns_a_closed_pipe_into_a_failure(
 
 
 def test_a_full_disk_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert exit_codes.guarded(lambda: _raise(OSError(28, "No space left on device"))) == 1
+    assert exit_codes.run_reporting_errors(lambda: _raise(OSError(28, "No space left on device"))) == 1
     assert "could not be written: No space left on device" in capsys.readouterr().err
 
 
@@ -137,7 +137,7 @@ def test_the_log_is_private_and_masked(tmp_path: Path, capsys: pytest.CaptureFix
     path = debug.start(tmp_path / "state")
     debug.hide("a-secret-without-a-shape")
     error = ValueError(f"carries {JWT} and a-secret-without-a-shape")
-    assert exit_codes.guarded(lambda: _raise(error)) == 1
+    assert exit_codes.run_reporting_errors(lambda: _raise(error)) == 1
     text = path.read_text()
     assert "ValueError" in text
     assert "Traceback" in text
@@ -170,7 +170,7 @@ def test_a_log_on_a_full_disk_is_told_once_and_changes_nothing(
             logging.getLogger("loopin").warning("a line with %s", JWT)
         return exit_codes.FOUND
 
-    assert exit_codes.guarded(work) == exit_codes.FOUND
+    assert exit_codes.run_reporting_errors(work) == exit_codes.FOUND
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
