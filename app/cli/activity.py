@@ -1,5 +1,6 @@
 """`loopin activity`: what this program did on this machine."""
 
+from contextlib import suppress
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 
@@ -56,18 +57,16 @@ async def _read(
     container: "Container", words: tuple[str, ...], since: str | None
 ) -> "tuple[list[ActivityEntry], datetime]":
     now = container.clock.now()
-    start = _moment(since, now) if since is not None else None
-    wanted = [word.lower() for word in words]
-    found = await container.activity_log.entries()
-    return [e for e in found if (start is None or e.at >= start) and has_words(e, wanted)], now
+    start = _parse_start(since, now) if since is not None else None
+    lowered = [word.lower() for word in words]
+    entries = await container.activity_log.entries()
+    return [e for e in entries if (start is None or e.at >= start) and has_words(e, lowered)], now
 
 
-def _moment(text: str, now: datetime) -> datetime:
-    """A length of time back from now, or the beginning of a day here."""
-    try:
+def _parse_start(text: str, now: datetime) -> datetime:
+    """A length of time back from now, or the beginning of a day in this time zone."""
+    with suppress(ValueError):
         return at_time(date.fromisoformat(text.strip()), time())
-    except ValueError:
-        pass
     if (span := durations.parse(text)) is None:
         raise UsageError(
             f"--since {clean(text, 80)!r} is neither a length of time nor a day",

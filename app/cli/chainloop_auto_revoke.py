@@ -35,22 +35,22 @@ def preview(ctx: click.Context, days: int | None, output: str) -> None:
     The sweep comes within an hour: what is due by then counts, unless it is used before. JSON is a list of
     the tokens that the next sweep would revoke.
     """
-    found = run(ctx, lambda container: container.threshold.preview_auto_revoke(days))
+    forecast = run(ctx, lambda container: container.threshold.preview_auto_revoke(days))
     if output == "json":
-        show_json([_shape(token, found) for token in found.partition.announced])
+        show_json([_to_json(token, forecast) for token in forecast.partition.announced])
     else:
-        _print(found)
+        _print(forecast)
 
 
-def _print(found: Forecast) -> None:
-    partition = found.partition
+def _print(forecast: Forecast) -> None:
+    partition = forecast.partition
     if not partition.threshold:
         show(f"Auto-revocation is off: {plural(partition.counts[Fate.SAFE], 'API token')} safe.")
         return
     if partition.falling:
         columns = ("ID", "NAME", "SCOPE", "LAST USED (UTC)", "IDLE", "BECOMES REVOKED (UTC)")
         order = ("NAME", "ID", "BECOMES REVOKED (UTC)", "IDLE", "LAST USED (UTC)", "SCOPE")
-        show(fitted(columns, _rows(found), order, short="NAME"))
+        show(fitted(columns, [_row(token, forecast) for token in partition.falling], order, short="NAME"))
     counts = partition.counts
     show(
         f"At {plural(partition.threshold, 'day')}: {counts[Fate.DUE]} due now,"
@@ -59,29 +59,25 @@ def _print(found: Forecast) -> None:
         f" {counts[Fate.SAFE]} safe."
     )
     show("The next sweep comes within an hour. A token that is used before it stays.")
-    show(f"Only tokens that you can see are counted, as of {moment(found.as_of)}.")
+    show(f"Only tokens that you can see are counted, as of {moment(forecast.as_of)}.")
 
 
 _SOON = {Fate.DUE: "next sweep", Fate.WITHIN_HOUR: "within the hour"}
 
 
-def _shape(token: APIToken, found: Forecast) -> serializers.Shape:
-    end = Deadline(auto_revoked_at(token, found.partition.threshold) or found.as_of, Reason.IDLE)
+def _to_json(token: APIToken, forecast: Forecast) -> serializers.Shape:
+    end = Deadline(auto_revoked_at(token, forecast.partition.threshold) or forecast.as_of, Reason.IDLE)
     return serializers.token(token) | {"deadline": serializers.deadline(end)}
 
 
-def _rows(found: Forecast) -> list[tuple[str, ...]]:
-    return [_row(token, found) for token in found.partition.falling]
-
-
-def _row(token: APIToken, found: Forecast) -> tuple[str, ...]:
-    threshold = found.partition.threshold
-    soon = _SOON.get(fate(token, threshold, found.as_of))
+def _row(token: APIToken, forecast: Forecast) -> tuple[str, ...]:
+    threshold = forecast.partition.threshold
+    soon = _SOON.get(fate(token, threshold, forecast.as_of))
     return (
         token.id,
-        token.name + (" (you)" if token.id == found.identity.token_id else ""),
+        token.name + (" (you)" if token.id == forecast.identity.token_id else ""),
         token.scope,
         in_table(token.last_used_at, "never"),
-        f"{idle(token, found.as_of).days} d",
+        f"{idle(token, forecast.as_of).days} d",
         soon or in_table(auto_revoked_at(token, threshold)),
     )

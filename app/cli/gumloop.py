@@ -1,7 +1,6 @@
 """`loopin gumloop login | logout | status | teams`."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +18,7 @@ from app.cli.login_output import (
 from app.cli.options import gumloop_options, settings_flags
 from app.cli.output import show, show_json, table
 from app.cli.runtime import invocation, run
+from app.cli.status import exit_code, print_statuses
 from app.cli.terminal import ask, ask_hidden, can_ask, read_piped
 from app.domain import inputs
 from app.domain.credentials import Method
@@ -239,16 +239,12 @@ def status(ctx: click.Context, as_json: bool) -> int:
 
     Exits with 3 when nobody is signed in.
     """
-    found = run(ctx, lambda container: container.gumloop_status.read_status())
+    item = run(ctx, lambda container: container.gumloop_status.read_status())
     if as_json:
-        show_json(serializers.status(found))
+        show_json(serializers.status(item))
     else:
-        from app.cli.status import candidates, describe
-
-        show(describe(found, datetime.now(UTC)))
-        if found.candidates:
-            show(f"\n{candidates([found])}")
-    return exit_codes.DONE if serializers.is_signed_in(found) else exit_codes.SIGNED_OUT
+        print_statuses([item])
+    return exit_code([item])
 
 
 @click.command("teams", cls=Leaf, shared=gumloop_options())

@@ -74,8 +74,8 @@ def fitted(
 ) -> str:
     """The table, and at a terminal as much of it as fits the width.
 
-    There its columns stand in `order`, empty ones go, and what finds no room goes from the right: first the
-    column `short` gets narrow, then the last one is cut. Ids and times are whole or not there.
+    There its columns stand in `order`, and empty ones are left out. Where the width is too small, the column
+    `short` gets narrow first, then the last ones are cut or left out. Ids and times are whole or left out.
     """
     stream = sys.stderr if err else sys.stdout
     if not stream.isatty():
@@ -83,50 +83,56 @@ def fitted(
     import shutil
 
     cells = [[clean(cell) for cell in row] for row in (headers, *rows)]
-    kept = [headers.index(name) for name in order]
-    kept = [index for index in kept if any(row[index] for row in cells[1:])]
-    natural = {index: max(width(row[index]) for row in cells) for index in kept}
+    indexes = [headers.index(name) for name in order]
+    widths = {
+        index: max(width(row[index]) for row in cells)
+        for index in indexes
+        if any(row[index] for row in cells[1:])
+    }
     narrow = headers.index(short) if short else -1
-    rooms = _rooms(natural, headers, narrow, shutil.get_terminal_size().columns)
-    return _aligned([[cut(row[index], room) for index, room in rooms.items()] for row in cells])
+    fitting = _fit_widths(widths, headers, narrow, shutil.get_terminal_size().columns)
+    return _aligned([[cut(row[index], limit) for index, limit in fitting.items()] for row in cells])
 
 
 _GAP, _LEAST = 2, 16
 """Blanks between two columns, and cells that a column which is cut still has."""
 
 
-def _rooms(natural: dict[int, int], headers: Sequence[str], narrow: int, room: int) -> dict[int, int]:
-    """How many cells each column gets; one that is not in it goes. `narrow` may be -1 for none."""
-    rooms: dict[int, int] = {}
-    left = room
-    for index, wanted in natural.items():
-        least = min(wanted, _LEAST) if index == narrow else wanted
+def _fit_widths(widths: dict[int, int], headers: Sequence[str], narrow: int, total: int) -> dict[int, int]:
+    """The cells that each column gets of `total`; one that is not in it is left out. `narrow` -1 is none."""
+    fitting: dict[int, int] = {}
+    left = total
+    for index, natural in widths.items():
+        least = min(natural, _LEAST) if index == narrow else natural
         if least > left:
             # Half an id or a time is of no use.
             whole = headers[index] == "ID" or headers[index].endswith("(UTC)")
             if left >= _LEAST and not whole:
-                rooms[index] = left
+                fitting[index] = left
             break
-        rooms[index] = least
+        fitting[index] = least
         left -= least + _GAP
-    used = sum(rooms.values()) + _GAP * (len(rooms) - 1)
-    if narrow in rooms:
-        rooms[narrow] = min(natural[narrow], rooms[narrow] + room - used)
-    return rooms
+    used = sum(fitting.values()) + _GAP * (len(fitting) - 1)
+    if narrow in fitting:
+        fitting[narrow] = min(widths[narrow], fitting[narrow] + total - used)
+    return fitting
 
 
-def cut(text: str, room: int) -> str:
-    """`text` in at most `room` cells, with … for what is missing."""
-    if width(text) <= room:
+def cut(text: str, cells: int) -> str:
+    """`text` in at most `cells` cells, with … for what is missing."""
+    if width(text) <= cells:
         return text
     from rich.cells import set_cell_size
 
-    return f"{set_cell_size(text, room - 1).rstrip()}…"
+    return f"{set_cell_size(text, cells - 1).rstrip()}…"
 
 
 def _aligned(cells: Sequence[Sequence[str]]) -> str:
     widths = [max(width(row[index]) for row in cells) for index in range(len(cells[0]))]
-    return "\n".join(_line(row, widths) for row in cells)
+    return "\n".join(
+        "  ".join(padded(cell, space) for cell, space in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    )
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -134,17 +140,13 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return table(rows[0], rows[1:]).split("\n") if rows else []
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    return "  ".join(padded(cell, space) for cell, space in zip(row, widths, strict=True)).rstrip()
-
-
-def padded(text: str, room: int) -> str:
-    """`text` with blanks up to `room` cells."""
-    return text + " " * (room - width(text))
+def padded(text: str, cells: int) -> str:
+    """`text` with blanks up to `cells` cells."""
+    return text + " " * (cells - width(text))
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> str:
-    """`name: value` lines, as one greps for them."""
+    """`name: value` lines."""
     return "\n".join(f"{name}: {clean(value)}" for name, value in rows)
 
 

@@ -32,37 +32,55 @@ def status(ctx: click.Context, as_json: bool, offline: bool, output: str) -> int
 
     Exits with 3 when no provider is signed in.
     """
-    found, left = run(ctx, lambda container: _look(container, online=not offline))
+    statuses, notices = run(ctx, lambda container: _read_status(container, online=not offline))
     if as_json or output == "json":
-        show_json({"providers": [serializers.status(item) for item in found]})
+        show_json({"providers": [serializers.status(item) for item in statuses]})
     else:
-        show("\n\n".join(describe(item, datetime.now(UTC)) for item in found))
-        if any(item.candidates for item in found):
-            show(f"\n{candidates(found)}")
-    for line in left:
+        print_statuses(statuses)
+    for line in notices:
         show(f"loopin: {line}", err=True)
-    return exit_codes.DONE if any(serializers.is_signed_in(item) for item in found) else exit_codes.SIGNED_OUT
+    return exit_code(statuses)
 
 
-async def _look(container: "Container", *, online: bool) -> tuple[Sequence[ProviderStatus], tuple[str, ...]]:
+def print_statuses(statuses: Sequence[ProviderStatus]) -> None:
+    """A paragraph for each provider, and the table of their credentials."""
+    now = datetime.now(UTC)
+    show("\n\n".join(_describe(item, now) for item in statuses))
+    if any(item.candidates for item in statuses):
+        show(f"\n{_candidates_table(statuses)}")
+
+
+def exit_code(statuses: Sequence[ProviderStatus]) -> int:
+    """0 when somebody is signed in at one of them, else 3."""
+    signed_in = any(serializers.is_signed_in(item) for item in statuses)
+    return exit_codes.DONE if signed_in else exit_codes.SIGNED_OUT
+
+
+async def _read_status(
+    container: "Container", *, online: bool
+) -> tuple[Sequence[ProviderStatus], tuple[str, ...]]:
     """The status, and what an earlier run left unfinished, a line each."""
-    found = await container.status.read_statuses(online=online)
+    statuses = await container.status.read_statuses(online=online)
     if online:
-        found = await container.status.probe_organization(found)
+        statuses = await container.status.probe_organization(statuses)
     try:
         # Most runs find none, and load nothing that could end them.
         if not await container.activity_log.interrupted():
-            return found, ()
-        left = await container.interrupted.list_revocations()
+            return statuses, ()
+        revocations = await container.interrupted.list_revocations()
     except LoopinError:
-        return found, ()
-    lines = [f"interrupted {moment(one.entry.at)}, revoking {one.entry.subject}: {one.words}" for one in left]
-    ask = ["what became of them: loopin chainloop organization api-token list"] if lines else []
-    return found, tuple(clean(line) for line in (*lines, *ask))
+        return statuses, ()
+    lines = [
+        f"interrupted {moment(one.entry.at)}, revoking {one.entry.subject}: {one.words}"
+        for one in revocations
+    ]
+    if lines:
+        lines.append("what became of them: loopin chainloop organization api-token list")
+    return statuses, tuple(map(clean, lines))
 
 
-def describe(item: ProviderStatus, now: datetime) -> str:
-    """A few lines about one provider, as it is `now`."""
+def _describe(item: ProviderStatus, now: datetime) -> str:
+    """A few lines about one provider."""
     signed_in = serializers.is_signed_in(item)
     glyph = paint("●", GREEN) if signed_in else paint("○", DIM)
     lines = [f"{glyph} {item.provider.title}  {_headline(item, signed_in)}"]
@@ -121,7 +139,7 @@ def _until(item: ProviderStatus, now: datetime) -> str:
     return f"{moment(end)} ({humanize.naturaltime(end, when=now)})"
 
 
-def candidates(found: Sequence[ProviderStatus]) -> str:
+def _candidates_table(statuses: Sequence[ProviderStatus]) -> str:
     """The table of every place a credential could come from."""
     rows = [
         (
@@ -132,7 +150,7 @@ def candidates(found: Sequence[ProviderStatus]) -> str:
             candidate.hint,
             candidate.reason,
         )
-        for item in found
+        for item in statuses
         for candidate in item.candidates
     ]
     headers = ("PROVIDER", "", "CREDENTIAL", "KIND", "SECRET", "WHY")

@@ -1,4 +1,4 @@
-"""Questions to a person, and what a pipe hands in."""
+"""Questions at a terminal, and what is read from a pipe."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from app.domain.secret import Secret
 
 
 def can_ask() -> bool:
-    """True when a person sits there: a question can be seen and answered."""
+    """True when standard input and standard error are a terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
@@ -46,19 +46,19 @@ def ask_hidden(question: str) -> Secret | None:
     A secret may be as long as it likes, and may be pasted in several lines. Raise Cancelled when the input
     ends.
     """
-    typed = _typed_on_windows(question) if sys.platform == "win32" else _typed(question)
-    return inputs.read_secret(typed, "what was typed")
+    read = _read_on_windows if sys.platform == "win32" else _read_without_echo
+    return inputs.read_secret(read(question), "what was typed")
 
 
-def _typed(question: str) -> str:
+def _read_without_echo(question: str) -> str:
     import select
 
     sys.stderr.write(question)
     sys.stderr.flush()
     descriptor = sys.stdin.fileno()
-    reader, lines = _Lines(), list[str | None]()
+    reader, lines = _LineSplitter(), list[str | None]()
     try:
-        with _hidden(descriptor):
+        with _without_echo(descriptor):
             while not lines or lines[-1] is not None:
                 # More lines of one paste follow at once; the last one ends with enter.
                 if lines and not reader.partial and not select.select([descriptor], [], [], PASTE_GAP)[0]:
@@ -72,7 +72,7 @@ def _typed(question: str) -> str:
     return "\n".join(typed)
 
 
-def _typed_on_windows(question: str) -> str:
+def _read_on_windows(question: str) -> str:
     import getpass
 
     try:
@@ -137,7 +137,7 @@ async def _more(lines: InputLines) -> str | None:
 async def hidden_lines() -> AsyncIterator[InputLines]:
     """Lines that are typed or pasted at the terminal, without echo, then None; the echo comes back."""
     descriptor = sys.stdin.fileno()
-    loop, reader = asyncio.get_running_loop(), _Lines()
+    loop, reader = asyncio.get_running_loop(), _LineSplitter()
     lines = InputLines()
 
     def readable() -> None:
@@ -151,7 +151,7 @@ async def hidden_lines() -> AsyncIterator[InputLines]:
                 loop.remove_reader(descriptor)
         lines.partial = reader.partial
 
-    with _hidden(descriptor):
+    with _without_echo(descriptor):
         loop.add_reader(descriptor, readable)
         try:
             yield lines
@@ -160,8 +160,8 @@ async def hidden_lines() -> AsyncIterator[InputLines]:
 
 
 @contextmanager
-def _hidden(descriptor: int) -> Iterator[None]:
-    """Take the echo from a terminal, and its line editor, which keeps 4,095 characters of a line."""
+def _without_echo(descriptor: int) -> Iterator[None]:
+    """Switch off a terminal's echo, and its line editor, which holds at most 4,095 characters of a line."""
     import termios
 
     before = termios.tcgetattr(descriptor)
@@ -177,8 +177,8 @@ def _hidden(descriptor: int) -> Iterator[None]:
             termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
 
 
-class _Lines:
-    """Cuts what is typed into lines, as the line editor of a terminal does."""
+class _LineSplitter:
+    """Splits what is typed into lines, as the line editor of a terminal does."""
 
     def __init__(self) -> None:
         self._line = bytearray()

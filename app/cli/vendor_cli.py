@@ -1,4 +1,4 @@
-"""What Loopin leaves to the vendor's own `chainloop` command: refused here, with the line that runs it."""
+"""Commands and options of the vendor's `chainloop` alone: refused, with the command line that runs them."""
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,23 +62,25 @@ def refusal(error: click.UsageError, arguments: Sequence[str]) -> UsageError | N
     `arguments` are those of the whole command line. Its hint repeats them behind `loopin run`, with
     secrets masked.
     """
-    path = _path(error.ctx)
+    path = _command_path(error.ctx)
     if path is None:
         return None
     given = list(arguments[arguments.index(GROUP) + 1 :])
     if isinstance(error, UnknownCommand):
         words = COMMANDS.get(path, {}).get(error.rest[0])
         what = " ".join((GROUP, *path, *words)) if words else ""
-        given = _renamed(given, error.rest, words or ())
+        given = _replace_words(given, error.rest, words or ())
     else:
         name = error.option_name if isinstance(error, click.NoSuchOption) else ""
         what = " ".join((GROUP, *path, name)) if name in OPTIONS.get(path, ()) else ""
     if not what:
         return None
-    return UsageError(f"{what} is left to the vendor's own command line", hint=f"run it with: {_line(given)}")
+    return UsageError(
+        f"{what} is left to the vendor's own command line", hint=f"run it with: {_command_line(given)}"
+    )
 
 
-def _renamed(given: list[str], rest: Path, words: Path) -> list[str]:
+def _replace_words(given: list[str], rest: Path, words: Path) -> list[str]:
     """The arguments with the words of the vendor's tree where the command stands: where `rest` begins."""
     # After `help` the rest is not the end of the line.
     if tuple(given[-len(rest) :]) != rest:
@@ -86,7 +88,7 @@ def _renamed(given: list[str], rest: Path, words: Path) -> list[str]:
     return [*given[: -len(rest)], *words, *rest[1:]]
 
 
-def _path(ctx: click.Context | None) -> Path | None:
+def _command_path(ctx: click.Context | None) -> Path | None:
     """The names of the groups and the command behind `loopin chainloop`; None anywhere else."""
     names: list[str] = []
     while ctx is not None:
@@ -95,13 +97,13 @@ def _path(ctx: click.Context | None) -> Path | None:
     return tuple(names[2:]) if names[1:2] == [GROUP] else None
 
 
-def _line(given: Sequence[str]) -> str:
-    """The command line that has the vendor's command do it, as one types it."""
-    own, theirs = _divided(given)
-    return shlex.join(["loopin", "run", *own, "--", GROUP, *_masked(theirs)])
+def _command_line(given: Sequence[str]) -> str:
+    """The command line that runs the vendor's command."""
+    own, theirs = _split(given)
+    return shlex.join(["loopin", "run", *own, "--", GROUP, *_mask_secrets(theirs)])
 
 
-def _divided(given: Sequence[str]) -> tuple[list[str], list[str]]:
+def _split(given: Sequence[str]) -> tuple[list[str], list[str]]:
     """What `loopin run` takes of the arguments, and what the vendor's command does."""
     own: list[str] = []
     theirs: list[str] = []
@@ -116,7 +118,7 @@ def _divided(given: Sequence[str]) -> tuple[list[str], list[str]]:
     return own, theirs
 
 
-def _masked(arguments: Sequence[str]) -> Iterator[str]:
+def _mask_secrets(arguments: Sequence[str]) -> Iterator[str]:
     hidden = False
     for argument in arguments:
         if hidden:
@@ -128,11 +130,11 @@ def _masked(arguments: Sequence[str]) -> Iterator[str]:
             hidden = secret and not equals
             yield f"{name}={debug.MASK}" if secret and equals else debug.mask(argument)
         else:
-            shown, hidden = _short(argument)
+            shown, hidden = _mask_short(argument)
             yield shown
 
 
-def _short(argument: str) -> tuple[str, bool]:
+def _mask_short(argument: str) -> tuple[str, bool]:
     """An argument that is no long option, masked, and whether the next one is the value of a secret."""
     if argument.startswith("-"):
         for place, letter in enumerate(argument[1:], 2):

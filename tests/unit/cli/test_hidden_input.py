@@ -50,7 +50,7 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 def after_the_question(monkeypatch: pytest.MonkeyPatch, desk: Desk, text: str, then: str = "") -> None:
     """Type `text` when the echo is off: a person types when asked; and `then` after a while."""
-    hidden = terminal._hidden
+    hidden = terminal._without_echo
 
     def hide_and_type(descriptor: int) -> AbstractContextManager[None]:
         @contextmanager
@@ -63,7 +63,7 @@ def after_the_question(monkeypatch: pytest.MonkeyPatch, desk: Desk, text: str, t
 
         return typed()
 
-    monkeypatch.setattr(terminal, "_hidden", hide_and_type)
+    monkeypatch.setattr(terminal, "_without_echo", hide_and_type)
 
 
 @pytest.mark.parametrize(
