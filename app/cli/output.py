@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
+from uuid import UUID
 
 import click
 
@@ -177,3 +178,19 @@ def moment(value: datetime | None, absent: str = "") -> str:
 def in_table(value: datetime | None, absent: str = "") -> str:
     """A moment in a column whose header says UTC."""
     return moment(value, absent).removesuffix(" UTC")
+
+
+def json_object(row: object, *names: str) -> dict[str, Any]:
+    """These attributes as JSON: camelCase, ids as text, times as RFC 3339."""
+    return {_camel_case(name): _json_value(getattr(row, name)) for name in names}
+
+
+def _camel_case(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+def _json_value(value: object) -> object:
+    if isinstance(value, datetime):
+        return stamp(value)
+    return str(value) if isinstance(value, UUID) else value

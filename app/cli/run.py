@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import IO
 
 import click
@@ -74,12 +75,12 @@ def run(
             gumloop_profile=profile,
             chainloop_profile=profile,
         )
+        # The program may take the place of this process.
+        invocation(ctx).close()
     except LoopinError as error:
         debug.note(error)
         exit_codes.print_error(error)
         return NOT_STARTED
-    # The program may take the place of this process.
-    invocation(ctx).close()
     secrets = [secret.reveal() for secret in variables.secrets]
     # What the job was given beside them passes on to the command, and is masked too.
     given = [os.environ.get(name, "") for name in VARIABLES]
@@ -99,29 +100,28 @@ def _run_program(command: Sequence[str], environment: Mapping[str, str], secrets
     sys.stderr.flush()
     try:
         if not piped and hasattr(os, "execvpe") and os.name != "nt":
-            with hardening.lifted(), _default_signals():
+            with hardening.lifted(), _signal_handler(_numbers(_IGNORED_BY_PYTHON), signal.SIG_DFL):
+                # A program inherits what is ignored: `yes | head -1` would not end.
                 os.execvpe(command[0], list(command), dict(environment))  # noqa: S606  # a program, never a shell
-        return _masked(command, environment, piped, [secret.encode() for secret in secrets])
+        return _run_masked(command, environment, piped, [secret.encode() for secret in secrets])
     except OSError as error:
-        return _not_started(command[0], error)
+        return _report_not_started(command[0], error)
 
 
 @contextmanager
-def _default_signals() -> Iterator[None]:
-    """Inside, what Python ignores has its default action, as in a program that a shell starts.
-
-    A program that takes the place of this one inherits what is ignored: `yes | head -1` would not end.
-    """
-    numbers = _numbers(_IGNORED_BY_PYTHON)
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in numbers}
+def _signal_handler(
+    numbers: Iterable[int], handler: Callable[[int, FrameType | None], None] | signal.Handlers
+) -> Iterator[None]:
+    """Inside, these signals have this handler."""
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
-def _not_started(program: str, error: OSError) -> int:
+def _report_not_started(program: str, error: OSError) -> int:
     name = clean(program, 100)
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         exit_codes.print_error(LoopinError(f"{name}: there is no such command"))
@@ -133,13 +133,13 @@ def _not_started(program: str, error: OSError) -> int:
     return NOT_STARTED
 
 
-def _masked(
+def _run_masked(
     command: Sequence[str], environment: Mapping[str, str], piped: Sequence[int], secrets: Sequence[bytes]
 ) -> int:
     # One file for both keeps the order in which they were written.
     joined = len(piped) == 2 and os.path.sameopenfile(1, 2)
-    waiting: list[int] = []
-    with _forwarding(waiting) as forward:
+    forwarder = _Forwarder()
+    with _signal_handler(_numbers((*_FORWARDED, *_FROM_TERMINAL)), forwarder.receive):
         with hardening.lifted():
             child = subprocess.Popen(  # noqa: S603  # the person's own command
                 list(command),
@@ -147,16 +147,16 @@ def _masked(
                 stdout=subprocess.PIPE if 1 in piped else None,
                 stderr=subprocess.STDOUT if joined else subprocess.PIPE if 2 in piped else None,
             )
-        forward.to(child.pid)
+        forwarder.start(child.pid)
         threads = [
-            threading.Thread(target=_pump, args=(pipe, target, Masker(secrets)))
+            threading.Thread(target=_copy_masked, args=(pipe, target, Masker(secrets)))
             for pipe, target in ((child.stdout, 1), (child.stderr, 2))
             if pipe is not None
         ]
         for thread in threads:
             thread.start()
         status = _wait(child)
-        forward.to(None)
+        forwarder.stop()
         for thread in threads:
             thread.join()
     return 128 - status if status < 0 else status
@@ -185,14 +185,14 @@ def _wait(child: "subprocess.Popen[bytes]") -> int:
         os.close(writer)
 
 
-def _pump(pipe: IO[bytes], target: int, masker: "Masker") -> None:
+def _copy_masked(pipe: IO[bytes], target: int, masker: "Masker") -> None:
     reader = pipe.fileno()
     try:
         while chunk := os.read(reader, 65536):
             _write(target, masker.feed(chunk))
         _write(target, masker.rest())
     except OSError:
-        # Nobody reads our output any more: the child learns it from its own closed pipe.
+        # The reader of the output has left: the child learns it from its own closed pipe.
         return
     finally:
         pipe.close()
@@ -203,46 +203,38 @@ def _write(target: int, data: bytes) -> None:
         data = data[os.write(target, data) :]
 
 
-class _forwarding:  # noqa: N801  # used as a context manager
-    """While inside, signals that reach us go to the child.
+class _Forwarder:
+    """Sends the signals that this process receives to the child; before it is started they wait.
 
-    A terminal sends ctrl+c to both of us itself; only without one is it passed on.
+    A terminal sends ctrl+c to both processes itself; only without one is it forwarded.
     """
 
-    def __init__(self, waiting: list[int]) -> None:
-        self._waiting = waiting
+    def __init__(self) -> None:
+        self._pending: list[int] = []
         self._pid: int | None = None
-        self._before: dict[int, object] = {}
 
-    def to(self, pid: int | None) -> None:
-        """The child is there, and gets what came meanwhile; or it has ended."""
-        self._pid = pid
-        while pid is not None and self._waiting:
-            self._send(self._waiting.pop(0))
-
-    def _receive(self, number: int, frame: object) -> None:
+    def receive(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
         if number in _numbers(_FROM_TERMINAL) and sys.stdin is not None and sys.stdin.isatty():
             return
         if self._pid is None:
-            self._waiting.append(number)
+            self._pending.append(number)
         else:
-            self._send(number)
+            self._send(self._pid, number)
 
-    def _send(self, number: int) -> None:
-        if self._pid is not None:
-            try:
-                os.kill(self._pid, number)
-            except ProcessLookupError:
-                return
+    def start(self, pid: int) -> None:
+        """Send what waits, and from now on each signal at once."""
+        self._pid = pid
+        while self._pending:
+            self._send(pid, self._pending.pop(0))
 
-    def __enter__(self) -> "_forwarding":
-        for number in _numbers((*_FORWARDED, *_FROM_TERMINAL)):
-            self._before[number] = signal.signal(number, self._receive)
-        return self
+    def stop(self) -> None:
+        """The child has ended."""
+        self._pid = None
 
-    def __exit__(self, *error: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]  # what signal() gave
+    def _send(self, pid: int, number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _numbers(names: Iterable[str]) -> list[int]:

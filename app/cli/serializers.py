@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from app.cli.output import stamp
+from app.cli.output import json_object, stamp
 from app.domain.errors import NotSignedIn
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from app.domain.login import SignedIn, SignedOut
     from app.domain.organizations import CASBackend, Identity, Membership, Organization, Person
     from app.domain.status import ProviderStatus
-    from app.domain.tokens import APIToken, CreatedToken
+    from app.domain.tokens import APIToken, CreatedToken, Project
     from app.domain.vendor_login import VendorLogin
     from app.services.organizations import ListedMembership
     from app.services.revocation import Revocation
@@ -27,17 +27,16 @@ def token(item: APIToken) -> Shape:
         "name": item.name,
         "description": item.description,
         "createdAt": stamp(item.created_at),
-    }
-    optional = {
         "revokedAt": stamp(item.revoked_at),
         "expiresAt": stamp(item.expires_at),
         "lastUsedAt": stamp(item.last_used_at),
-        "scopedEntity": _scoped(item),
-        # Not the vendor's: the account server tells them.
+        "scopedEntity": _project(item.project) if item.project else None,
+        # Not the vendor's: the account server sends them.
         "permissions": list(item.permissions) or None,
         "parentId": item.parent_id or None,
     }
-    return shape | {key: value for key, value in optional.items() if value is not None}
+    required = ("id", "name", "description", "createdAt")
+    return {key: value for key, value in shape.items() if value is not None or key in required}
 
 
 def deadline(end: Deadline) -> Shape:
@@ -45,10 +44,8 @@ def deadline(end: Deadline) -> Shape:
     return {"at": stamp(end.at), "reason": end.reason.value}
 
 
-def _scoped(item: APIToken) -> Shape | None:
-    if item.project is None:
-        return None
-    return {"type": "project", "id": item.project.id, "name": item.project.name}
+def _project(item: Project) -> Shape:
+    return {"type": "project", "id": item.id, "name": item.name}
 
 
 def created(new: CreatedToken) -> Shape:
@@ -78,7 +75,7 @@ def organization(item: Organization) -> Shape:
 
 
 def membership(item: Membership) -> Shape:
-    """A person's place in an organization; a role that Loopin does not know is empty."""
+    """A person's membership in an organization; a role that Loopin does not know is empty."""
     return {
         "id": item.id,
         "current": item.current,
@@ -96,35 +93,19 @@ def listed_membership(item: ListedMembership) -> Shape:
 
 
 def _person(item: Person) -> Shape:
-    shape: Shape = {
-        "id": item.id,
-        "email": item.email,
-        "firstName": item.first_name,
-        "lastName": item.last_name,
-        "createdAt": stamp(item.created_at),
-    }
+    shape = json_object(item, "id", "email", "first_name", "last_name", "created_at")
     return shape | ({"instanceAdmin": True} if item.instance_admin else {})
 
 
 def _cas_backend(item: CASBackend) -> Shape:
-    shape: Shape = {
-        "id": item.id,
-        "name": item.name,
-        "location": item.location,
-        "description": item.description,
-        "provider": item.provider,
-        "default": item.default,
-        "fallback": item.fallback,
-        "inline": item.inline,
+    head = ("id", "name", "location", "description", "provider", "default", "fallback", "inline")
+    return json_object(item, *head) | {
         # The vendor writes this one key with a capital letter.
         "limits": {"MaxBytes": item.max_bytes} if item.max_bytes is not None else None,
         "validationStatus": {True: "valid", False: "invalid", None: ""}[item.valid],
+        **({"validationError": item.problem} if item.problem is not None else {}),
+        **json_object(item, "created_at", "validated_at"),
     }
-    return (
-        shape
-        | ({"validationError": item.problem} if item.problem is not None else {})
-        | {"createdAt": stamp(item.created_at), "validatedAt": stamp(item.validated_at)}
-    )
 
 
 def context(identity: Identity) -> Shape:
@@ -158,33 +139,33 @@ def revocation(item: Revocation) -> Shape:
     }
 
 
-def signed_in(done: SignedIn) -> Shape:
+def signed_in(result: SignedIn) -> Shape:
     """The end of a sign-in."""
     return {
-        "provider": done.provider.value,
-        "profile": done.profile,
-        "method": done.method.value,
-        "identity": done.identity,
-        "organization": done.organization,
-        "role": done.role,
-        "base_url": done.endpoint,
-        "expires_at": stamp(done.expires_at),
-        "stored_in": done.stored_in,
-    } | {name: text for name, text in (("problem", done.problem), ("copy_in", done.copy_in)) if text}
+        "provider": result.provider.value,
+        "profile": result.profile,
+        "method": result.method.value,
+        "identity": result.identity,
+        "organization": result.organization,
+        "role": result.role,
+        "base_url": result.endpoint,
+        "expires_at": stamp(result.expires_at),
+        "stored_in": result.stored_in,
+    } | {name: text for name in ("problem", "copy_in") if (text := getattr(result, name))}
 
 
-def signed_out(done: SignedOut) -> Shape:
-    """The two facts of a sign-out, and what ended at the server where it says so."""
-    ended = {"sessions": done.ended.sessions, "programs": done.ended.programs} if done.ended else {}
+def signed_out(result: SignedOut) -> Shape:
+    """The end of a sign-out, and what ended at the server where it says so."""
+    ended = {"sessions": result.ended.sessions, "programs": result.ended.programs} if result.ended else {}
     return {
-        "forgotten": done.forgotten,
-        "ended_at_server": done.ended_at_server,
-        "valid_until": stamp(done.valid_until),
-        "warning": done.warning,
-        "still": done.still,
-        "unseen": done.unseen,
+        "forgotten": result.forgotten,
+        "ended_at_server": result.ended_at_server,
+        "valid_until": stamp(result.valid_until),
+        "warning": result.warning,
+        "still": result.still,
+        "unseen": result.unseen,
         **{name: count for name, count in ended.items() if count is not None},
-    } | ({"copy_in": done.copy_in} if done.copy_in else {})
+    } | ({"copy_in": result.copy_in} if result.copy_in else {})
 
 
 def is_signed_in(item: ProviderStatus) -> bool:

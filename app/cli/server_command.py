@@ -6,16 +6,14 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import UUID
 
 import click
 
 from app.cli.groups import Leaf
-from app.cli.output import show, show_json, stamp, table
+from app.cli.output import show, show_json, table
 from app.cli.server_options import database_parameters, open_database
 from app.domain.errors import Cancelled, UsageError
 
@@ -48,22 +46,6 @@ def list_output(
     return Output(
         [to_json(row) for row in rows], table(headers, [to_cells(row) for row in rows]) if rows else empty
     )
-
-
-def json_object(row: object, *names: str) -> dict[str, Any]:
-    """These attributes as JSON: camelCase, ids as text, times as RFC 3339."""
-    return {_camel_case(name): _json_value(getattr(row, name)) for name in names}
-
-
-def _camel_case(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)
-
-
-def _json_value(value: object) -> object:
-    if isinstance(value, datetime):
-        return stamp(value)
-    return str(value) if isinstance(value, UUID) else value
 
 
 def database_command(

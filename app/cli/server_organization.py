@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.output import in_table
+from app.cli.output import in_table, json_object
 from app.cli.server_command import (
     Output,
     database_command,
     email_argument,
-    json_object,
     list_output,
     name_argument,
     operator,

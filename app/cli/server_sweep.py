@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli.groups import Leaf
-from app.cli.output import in_table, show, table
-from app.cli.server_command import Output, database_command, json_object
+from app.cli.output import in_table, json_object, show, table
+from app.cli.server_command import Output, database_command
 from app.cli.server_options import database_options, open_database
 from app.domain.text import plural
 

@@ -7,12 +7,11 @@ from uuid import UUID
 
 import click
 
-from app.cli.output import in_table, moment, pairs, table
+from app.cli.output import in_table, json_object, moment, pairs, table
 from app.cli.server_command import (
     Output,
     database_command,
     email_argument,
-    json_object,
     list_output,
     new_password,
     operator,
