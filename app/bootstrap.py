@@ -49,16 +49,12 @@ if TYPE_CHECKING:
     from app.services.gumloop_refresh import GumloopRefresh
     from app.services.gumloop_session import GumloopSession
     from app.services.interrupted import InterruptedChanges
-    from app.services.keyless import KeylessService
-    from app.services.login.chainloop import ChainloopSaver
-    from app.services.login.chainloop_browser import ChainloopBrowserLogin
-    from app.services.login.chainloop_import import ChainloopImportLogin
-    from app.services.login.chainloop_keyless import ChainloopKeylessLogin
-    from app.services.login.chainloop_token import ChainloopTokenLogin
-    from app.services.login.gumloop import GumloopSaver
-    from app.services.login.gumloop_key import GumloopKeyLogin
-    from app.services.login.gumloop_oauth import GumloopOAuthLogin
-    from app.services.login.gumloop_token import GumloopTokenLogin
+    from app.services.login.chainloop import ChainloopLoginStore
+    from app.services.login.chainloop_browser import ChainloopBrowserSignIn
+    from app.services.login.chainloop_import import ChainloopImport
+    from app.services.login.chainloop_keyless import KeylessSignIn
+    from app.services.login.gumloop import GumloopLoginStore
+    from app.services.login.gumloop_browser import GumloopBrowserSignIn
     from app.services.organizations import OrganizationService
     from app.services.profiles import ProfileService
     from app.services.revocation import RevocationService
@@ -498,41 +494,34 @@ class Container:
             self.vendor_copies,
         )
 
-    def chainloop_browser_login(self) -> ChainloopBrowserLogin:
-        """A new browser sign-in; each can be run once."""
+    def chainloop_browser_sign_in(self) -> ChainloopBrowserSignIn:
+        """A new sign-in in the browser; used once."""
         import app.services.chainloop_identity  # noqa: F401 - as below
-        from app.services.login.chainloop_browser import ChainloopBrowserLogin
+        from app.services.login.chainloop_browser import ChainloopBrowserSignIn
 
         _import_writers()
-        return ChainloopBrowserLogin(
-            self.chainloop_saver, self.load_gateways, self.listeners, self.browser, self.clock
+        return ChainloopBrowserSignIn(
+            self.chainloop_login_store, self.load_gateways, self.listeners, self.browser, self.clock
         )
 
-    def chainloop_keyless_login(self) -> ChainloopKeylessLogin:
-        """A new sign-in as the CI job around us; nothing is stored."""
-        from app.services.login.chainloop_keyless import ChainloopKeylessLogin
-
-        return ChainloopKeylessLogin(self.chainloop_session, self.ci_identity, self.activity_log, self.clock)
-
     @cached_property
-    def keyless(self) -> KeylessService:
-        from app.services.keyless import KeylessService
+    def keyless(self) -> KeylessSignIn:
+        from app.services.login.chainloop_keyless import KeylessSignIn
 
-        return KeylessService(self.ci_identity)
+        return KeylessSignIn(self.chainloop_session, self.ci_identity, self.activity_log, self.clock)
 
-    def chainloop_token_login(self) -> ChainloopTokenLogin:
-        """A new sign-in with a pasted token."""
-        from app.services.login.chainloop_token import ChainloopTokenLogin
+    def chainloop_import(self) -> ChainloopImport:
+        """A new import of the login of Chainloop's own command line; used once."""
+        from app.services.login.chainloop_import import ChainloopImport
 
-        return ChainloopTokenLogin(self.chainloop_saver, self.clock)
-
-    def chainloop_import_login(self) -> ChainloopImportLogin:
-        """A new sign-in with the login of Chainloop's own command line."""
-        from app.services.login.chainloop_import import ChainloopImportLogin, ChainloopImportSaver
-
-        session = self.chainloop_session
-        saver = ChainloopImportSaver(session, self.vault, self.activity_log, self.changes)
-        return ChainloopImportLogin(saver, session, self.vendor_logins, self.clock)
+        return ChainloopImport(
+            self.chainloop_session,
+            self.vault,
+            self.activity_log,
+            self.changes,
+            self.clock,
+            self.vendor_logins,
+        )
 
     @cached_property
     def vendor_copies(self) -> VendorCopies:
@@ -541,10 +530,12 @@ class Container:
         return VendorCopies(self.vendor_logins, self.chainloop_session.accounts, self.vault, self.clock)
 
     @cached_property
-    def chainloop_saver(self) -> ChainloopSaver:
-        from app.services.login.chainloop import ChainloopSaver
+    def chainloop_login_store(self) -> ChainloopLoginStore:
+        from app.services.login.chainloop import ChainloopLoginStore
 
-        return ChainloopSaver(self.chainloop_session, self.vault, self.activity_log, self.changes)
+        return ChainloopLoginStore(
+            self.chainloop_session, self.vault, self.activity_log, self.changes, self.clock
+        )
 
     @cached_property
     def gumloop_status(self) -> GumloopStatus:
@@ -578,33 +569,21 @@ class Container:
 
         return TeamService(self.gumloop_session, self._gumloop_accounts, self.activity_log)
 
-    def gumloop_oauth_login(self) -> GumloopOAuthLogin:
-        """A new browser sign-in to Gumloop; each can be run once."""
+    def gumloop_browser_sign_in(self) -> GumloopBrowserSignIn:
+        """A new sign-in in the browser; used once."""
         import app.adapters.gumloop.client  # noqa: F401 - as below
-        from app.services.login.gumloop_oauth import GumloopOAuthLogin
+        from app.services.login.gumloop_browser import GumloopBrowserSignIn
 
         _import_writers()
-        return GumloopOAuthLogin(
-            self.gumloop_saver, self.gumloop_oauth, self.listeners, self.browser, self.clock
+        return GumloopBrowserSignIn(
+            self.gumloop_login_store, self.gumloop_oauth, self.listeners, self.browser, self.clock
         )
 
-    def gumloop_key_login(self) -> GumloopKeyLogin:
-        """A new sign-in with an API key and a user ID."""
-        from app.services.login.gumloop_key import GumloopKeyLogin
-
-        return GumloopKeyLogin(self.gumloop_saver, self.clock)
-
-    def gumloop_token_login(self) -> GumloopTokenLogin:
-        """A new sign-in with a pasted access token."""
-        from app.services.login.gumloop_token import GumloopTokenLogin
-
-        return GumloopTokenLogin(self.gumloop_saver, self.clock)
-
     @cached_property
-    def gumloop_saver(self) -> GumloopSaver:
-        from app.services.login.gumloop import GumloopSaver
+    def gumloop_login_store(self) -> GumloopLoginStore:
+        from app.services.login.gumloop import GumloopLoginStore
 
-        return GumloopSaver(
+        return GumloopLoginStore(
             self.gumloop_session,
             self.vault,
             self.load_gumloop_apis,
@@ -613,6 +592,7 @@ class Container:
             self._gumloop_accounts,
             self.activity_log,
             self.changes,
+            self.clock,
         )
 
     @cached_property

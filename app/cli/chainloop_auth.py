@@ -1,7 +1,9 @@
 """`loopin chainloop auth login | logout`."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 
 import click
 
@@ -24,7 +26,7 @@ from app.cli.terminal import can_ask
 from app.domain.errors import LoopinError, UsageError
 from app.domain.login import EndedThere, SignedIn, SignedOut
 from app.domain.text import clean, plural
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
 
 
 @click.command("login", cls=Leaf, shared=chainloop_options())
@@ -71,12 +73,12 @@ def login(
         path = flags(ctx).get("chainloop_config") or ""
         result = run(ctx, lambda container: _import(container, view, path))
     elif keyless:
-        result = run(ctx, lambda container: view.watch(container.chainloop_keyless_login().do()))
+        result = run(ctx, lambda container: view.watch(container.keyless.sign_in))
     elif token := flags(ctx).pop("chainloop_flag_token", None):
-        result = run(ctx, lambda container: view.watch(container.chainloop_token_login().do(token)))
+        result = run(ctx, lambda container: _sign_in_with_token(container, view, token))
     else:
-        how = BrowserLogin(callback_port, not skip_browser, skip_browser)
-        result = run(ctx, lambda container: _sign_in_with_browser(container, view, how))
+        options = BrowserOptions(callback_port, not skip_browser, skip_browser)
+        result = run(ctx, lambda container: _sign_in_with_browser(container, view, options))
     # The container is still open: closing it waits for the browser's last page.
     if as_json:
         show_json(serializers.signed_in(result))
@@ -103,13 +105,18 @@ def _check_alone(option: str, others: Mapping[str, bool]) -> None:
 async def _import(container: Container, view: LoginView, path: str) -> SignedIn:
     with suppress(LoopinError):
         debug.hide(container.vendor_logins.read(path).secret.reveal())
-    return await view.watch(container.chainloop_import_login().do(path))
+    return await view.watch(partial(container.chainloop_import().import_login, path))
 
 
-async def _sign_in_with_browser(container: Container, view: LoginView, how: BrowserLogin) -> SignedIn:
-    flow = container.chainloop_browser_login()
-    async with paste_from(flow, headless=how.headless, terminal=can_ask(), view=view):
-        return await view.watch(flow.do(how))
+async def _sign_in_with_token(container: Container, view: LoginView, token: str) -> SignedIn:
+    return await view.watch(partial(container.chainloop_login_store.sign_in_with_token, token))
+
+
+async def _sign_in_with_browser(container: Container, view: LoginView, options: BrowserOptions) -> SignedIn:
+    answers: asyncio.Queue[str] = asyncio.Queue()
+    sign_in = container.chainloop_browser_sign_in().sign_in
+    async with paste_from(answers, headless=options.headless, terminal=can_ask(), view=view):
+        return await view.watch(partial(sign_in, options, answers))
 
 
 @click.command("logout", cls=Leaf, shared=chainloop_options())

@@ -14,7 +14,7 @@ from app.domain.ci import CISystem
 from app.domain.errors import TokenRejected
 from app.domain.keyless import AUDIENCE, MAY, MAY_NOT, NOT_STORED, CIIdentity, job_snippet
 from app.domain.login import SignedIn
-from app.services.keyless import Inspection
+from app.services.login.chainloop_keyless import Inspection
 
 _LIMITS = [("May", "; ".join(MAY)), ("May not", "; ".join(MAY_NOT))]
 

@@ -1,6 +1,8 @@
 """`loopin gumloop login | logout | status | teams`."""
 
+import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     # Loaded on first use: help needs no services.
     from app.bootstrap import Container
     from app.domain.login import SignedIn, SignedOut
-    from app.services.login.round_trip import BrowserLogin
+    from app.services.login.browser import BrowserOptions
     from app.services.teams import TeamList
 
 gumloop = LazyGroup(
@@ -106,7 +108,7 @@ def login(
 
     In a terminal and without a method, the app opens on its login screen.
     """
-    from app.services.login.round_trip import BrowserLogin
+    from app.services.login.browser import BrowserOptions
     from app.services.sign_out import variable_in_effect
 
     options = _LoginOptions(method, api_key, user_id, access_token, port, no_browser)
@@ -115,14 +117,14 @@ def login(
         return _open_app(ctx, as_json)
     view = LoginView(quiet=as_json, without="", attended=can_ask() or bool(port))
     if chosen is Method.OAUTH:
-        how = BrowserLogin(CALLBACK_PORT if port is None else port, not no_browser)
-        result = run(ctx, lambda container: _sign_in_with_browser(container, view, how))
+        browser = BrowserOptions(CALLBACK_PORT if port is None else port, not no_browser)
+        result = run(ctx, lambda container: _sign_in_with_browser(container, view, browser))
     elif chosen is Method.API_KEY:
         key, user = _read_key(options)
-        result = run(ctx, lambda c: view.watch(c.gumloop_key_login().do(key, user)))
+        result = run(ctx, lambda c: view.watch(partial(c.gumloop_login_store.sign_in_with_key, key, user)))
     else:
         token = _read_secret(access_token or "", "access token", "--access-token")
-        result = run(ctx, lambda c: view.watch(c.gumloop_token_login().do(token)))
+        result = run(ctx, lambda c: view.watch(partial(c.gumloop_login_store.sign_in_with_token, token)))
     # The container stays open meanwhile: closing it waits for the browser's last page.
     _print_signed_in(result, as_json)
     print_problems(result, variable_in_effect(invocation(ctx).open(ctx).settings.gumloop))
@@ -137,10 +139,13 @@ def _open_app(ctx: click.Context, as_json: bool) -> int:
     return open_app(settings_flags(ctx), "login:gumloop")
 
 
-async def _sign_in_with_browser(container: "Container", view: LoginView, how: "BrowserLogin") -> "SignedIn":
-    flow = container.gumloop_oauth_login()
-    async with paste_from(flow, headless=False, terminal=can_ask(), view=view):
-        return await view.watch(flow.do(how))
+async def _sign_in_with_browser(
+    container: "Container", view: LoginView, options: "BrowserOptions"
+) -> "SignedIn":
+    answers: asyncio.Queue[str] = asyncio.Queue()
+    sign_in = container.gumloop_browser_sign_in().sign_in
+    async with paste_from(answers, headless=False, terminal=can_ask(), view=view):
+        return await view.watch(partial(sign_in, options, answers))
 
 
 def _read_key(options: _LoginOptions) -> tuple[str, str]:

@@ -1,17 +1,17 @@
 """What a sign-in and a sign-out print, at either provider."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from app.cli import exit_codes
 from app.cli.output import DIM, GREEN, RED, YELLOW, moment, padded, paint, pairs, show
 from app.cli.terminal import InputLines, hidden_lines, next_paste, piped_lines
-from app.domain.errors import BrowserUnavailable, LoginFailed, LoopinError, PortBusy, UsageError
+from app.domain.errors import BrowserUnavailable, LoopinError, PortBusy, UsageError
 from app.domain.login import LoginStep, SignedIn, SignedOut, Step, StepState
 from app.domain.text import clean
+from app.services.login.progress import Report
 
 _GLYPHS = {
     StepState.RUNNING: ("◐", YELLOW),
@@ -51,16 +51,10 @@ def print_problems(result: SignedIn, variable: str = "", remark: str = "") -> No
 
 
 def _advised(error: LoopinError) -> LoopinError:
-    """A flow knows of no flags; here the next step is one."""
+    """A sign-in knows of no flags; here the next step is one."""
     if isinstance(error, PortBusy):
         error.hint = "add --callback-port PORT; 0 takes any free one"
     return error
-
-
-class Pasteable(Protocol):
-    """A sign-in that also takes what a person pastes."""
-
-    def paste(self, text: str) -> None: ...
 
 
 class LoginView:
@@ -77,30 +71,28 @@ class LoginView:
         self._attended = attended
         self._without = without
         self._elsewhere = False
+        self._refused = False
+        """No browser can be opened, and nobody is there who could open the page."""
         self.waiting = asyncio.Event()
 
-    async def watch(self, steps: AsyncIterator[LoginStep]) -> SignedIn:
-        """Follow the sign-in to its end; raise the error that ended it."""
-        result: SignedIn | None = None
+    async def watch(self, sign_in: Callable[[Report], Awaitable[SignedIn]]) -> SignedIn:
+        """Print the steps of the sign-in, and return its result; raise the error that ended it."""
         try:
-            async for step in steps:
-                self._show(step)
-                if isinstance(step.error, BrowserUnavailable) and not self._attended:
-                    raise UsageError(
-                        f"{step.error.message}, and nobody is at a terminal to open the page",
-                        hint="sign in with a token or a key from standard input, or add "
-                        f"{'--no-browser' if not self._without else self._without}",
-                    )
-                if step.state is StepState.FAILED:
-                    raise _advised(step.error or LoginFailed("the sign-in failed", hint="start it again"))
-                result = step.result or result
-        finally:
-            # Closing the flow frees the port at once, also when it was cancelled.
-            if isinstance(steps, AsyncGenerator):
-                await steps.aclose()
-        if result is None:
-            raise LoginFailed("the sign-in ended without a result", hint="start it again")
-        return result
+            return await sign_in(self._report)
+        except LoopinError as error:
+            raise _advised(error) from None
+
+    def _report(self, step: LoginStep) -> None:
+        if self._refused:
+            return
+        self._show(step)
+        if isinstance(step.error, BrowserUnavailable) and not self._attended:
+            self._refused = True
+            raise UsageError(
+                f"{step.error.message}, and nobody is at a terminal to open the page",
+                hint="sign in with a token or a key from standard input, or add "
+                f"{'--no-browser' if not self._without else self._without}",
+            )
 
     def _show(self, step: LoginStep) -> None:
         if step.state is StepState.RUNNING and step.step is not Step.WAITING:
@@ -156,9 +148,9 @@ class LoginView:
 
 @asynccontextmanager
 async def paste_from(
-    flow: Pasteable, *, headless: bool, terminal: bool, view: LoginView
+    answers: asyncio.Queue[str], *, headless: bool, terminal: bool, view: LoginView
 ) -> AsyncIterator[None]:
-    """While inside, what a person pastes, or a pipe hands in, goes to the sign-in.
+    """While inside, what a person pastes, or a pipe hands in, goes into `answers`.
 
     Standard input that is not a terminal is read only for a `headless` sign-in: otherwise it belongs to
     whoever called us. Raise UsageError when it ends without a token.
@@ -175,7 +167,7 @@ async def paste_from(
         if terminal:
             view.ask(headless)
         while (pasted := await next_paste(queue)) is not None:
-            flow.paste(pasted)
+            answers.put_nowait(pasted)
             if not terminal:
                 return
         problem.append(

@@ -223,9 +223,7 @@ async def sign_in(container: Container, server: SampleServer) -> None:
     token = await _token(server)
     own = Container(container.settings, vault=container.vault)
     try:
-        async for step in own.chainloop_token_login().do(token.reveal()):
-            if step.error is not None:
-                raise step.error
+        await own.chainloop_login_store.sign_in_with_token(token.reveal(), lambda step: None)
     finally:
         await own.aclose()
 

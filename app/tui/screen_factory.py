@@ -78,24 +78,23 @@ class ScreenFactory:
 
         container = self._container
         gumloop = gumloop_offers(
-            container.gumloop_oauth_login,
-            container.gumloop_key_login,
-            container.gumloop_token_login,
+            container.gumloop_browser_sign_in,
+            container.gumloop_login_store,
             port=CALLBACK_PORT,
         )
         chainloop = chainloop_offers(
-            container.chainloop_browser_login,
-            container.chainloop_token_login,
+            container.chainloop_browser_sign_in,
+            container.chainloop_login_store,
             container.claims,
             ci=Availability(None) if container.settings.demo else container.ci_identity.look(),
             inspect=container.keyless,
         )
         chainloop += import_offers(
-            container.vendor_logins.find(), container.chainloop_import_login, container.clock.now()
+            container.vendor_logins.find(), container.chainloop_import, container.clock.now()
         )
         servers: dict[Provider, LoginServers] = {
-            Provider.GUMLOOP: container.gumloop_saver,
-            Provider.CHAINLOOP: container.chainloop_saver,
+            Provider.GUMLOOP: container.gumloop_login_store,
+            Provider.CHAINLOOP: container.chainloop_login_store,
         }
         offers = (*gumloop, *chainloop)
         tools = LoginTools(

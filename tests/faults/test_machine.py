@@ -25,7 +25,7 @@ from app.domain.gumloop import GumloopLogin, endpoint_of
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.secret import Secret
 from app.domain.status import VaultStatus
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
 from app.services.stored_logins import (
     ChainloopVault,
     GumloopVault,
@@ -35,6 +35,12 @@ from app.settings import load
 from tests.support.callbacks import FormBrowser, NoBrowser
 from tests.support.gumloop import AllowingBrowser, MovableClock, follow, result_of
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
+from tests.support.login_steps import (
+    browser_steps,
+    chainloop_token_steps,
+    gumloop_key_steps,
+    gumloop_token_steps,
+)
 from tests.support.server import AccountServer, sign_in
 
 pytestmark = pytest.mark.slow
@@ -120,15 +126,13 @@ class Seat:
         return (await GumloopVault(self.vault, endpoint_of(self.gumloop.base_url)).read("default")).login
 
     def _flow(self, box: Container, method: str, port: int) -> AsyncIterator[LoginStep]:
-        how = BrowserLogin(port)
+        how = BrowserOptions(port)
         flows: dict[str, Callable[[], AsyncIterator[LoginStep]]] = {
-            "gumloop oauth": lambda: box.gumloop_oauth_login().do(how),
-            "gumloop key": lambda: box.gumloop_key_login().do(API_KEY, USER_ID),
-            "gumloop token": lambda: box.gumloop_token_login().do(TOKEN),
-            "chainloop browser": lambda: box.chainloop_browser_login().do(how),
-            "chainloop token": lambda: box.chainloop_token_login().do(
-                sign_in(self.server, *self.server.owner)
-            ),
+            "gumloop oauth": lambda: browser_steps(box.gumloop_browser_sign_in(), how),
+            "gumloop key": lambda: gumloop_key_steps(box, API_KEY, USER_ID),
+            "gumloop token": lambda: gumloop_token_steps(box, TOKEN),
+            "chainloop browser": lambda: browser_steps(box.chainloop_browser_sign_in(), how),
+            "chainloop token": lambda: chainloop_token_steps(box, sign_in(self.server, *self.server.owner)),
         }
         return flows[method]()
 

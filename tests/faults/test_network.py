@@ -20,24 +20,30 @@ from app.domain.secret import Secret
 from app.oidc.http import Fetcher
 from app.oidc.url_policy import CLIENT_POLICY
 from app.proto.controlplane.v1 import status_pb2
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
 from app.services.stored_logins import ChainloopVault
 from tests.support.callbacks import FormBrowser
 from tests.support.chainloop import ContainerFactory
 from tests.support.gumloop import Desk, follow, result_of
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
+from tests.support.login_steps import (
+    browser_steps,
+    chainloop_token_steps,
+    gumloop_key_steps,
+    gumloop_token_steps,
+)
 from tests.support.peers import closed_port, grpc_peer
 from tests.support.relay import Break, Relay, relay
 from tests.support.server import AccountServer, sign_in
 
 pytestmark = [pytest.mark.usefixtures("no_pauses"), pytest.mark.slow]
-ANY_PORT = BrowserLogin(0)
+ANY_PORT = BrowserOptions(0)
 Flow = Callable[[Container], AsyncIterator[LoginStep]]
 
 FLOWS: dict[str, Flow] = {
-    "gumloop oauth": lambda box: box.gumloop_oauth_login().do(ANY_PORT),
-    "gumloop key": lambda box: box.gumloop_key_login().do(API_KEY, USER_ID),
-    "gumloop token": lambda box: box.gumloop_token_login().do("token-not-real-that-the-stub-knows"),
+    "gumloop oauth": lambda box: browser_steps(box.gumloop_browser_sign_in(), ANY_PORT),
+    "gumloop key": lambda box: gumloop_key_steps(box, API_KEY, USER_ID),
+    "gumloop token": lambda box: gumloop_token_steps(box, "token-not-real-that-the-stub-knows"),
 }
 # What the request of the step contains, and what one before it contains: that of the person's browser, as
 # the server is asked about itself meanwhile, sooner or later.
@@ -159,7 +165,7 @@ async def test_chainloop(
     token = sign_in(account_server, *account_server.owner)
     browser = FormBrowser(account_server.owner)
     box = container_for(account_server.grpc, vault=vault)
-    result_of(await follow(box.chainloop_token_login().do(token)))
+    result_of(await follow(chainloop_token_steps(box, token)))
     before = await ChainloopVault(vault).read("default")
     call = "Infoz" if step is Step.SERVER else "Current"
     plane = Plane(f"{account_server.http}/auth/login", call, how)
@@ -183,8 +189,8 @@ def _first(flow: str, step: Step) -> bool:
 
 def _chainloop(box: Container, flow: str, token: Secret) -> AsyncIterator[LoginStep]:
     if flow == "chainloop browser":
-        return box.chainloop_browser_login().do(ANY_PORT)
-    return box.chainloop_token_login().do(token.reveal())
+        return browser_steps(box.chainloop_browser_sign_in(), ANY_PORT)
+    return chainloop_token_steps(box, token.reveal())
 
 
 @pytest.mark.parametrize("how", [how for how in Break if how is not Break.REFUSED], ids=lambda how: how.name)

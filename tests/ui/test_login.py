@@ -347,13 +347,13 @@ async def test_the_server_can_be_typed_and_the_sign_in_goes_there() -> None:
 async def test_moving_while_the_servers_are_looked_up_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
     """The field waits, and the cursor does not."""
     box, known = signed_out(), asyncio.Event()
-    really = box.gumloop_saver.known_servers
+    really = box.gumloop_login_store.known_servers
 
     async def late() -> Sequence[str]:
         await known.wait()
         return await really()
 
-    monkeypatch.setattr(box.gumloop_saver, "known_servers", late)
+    monkeypatch.setattr(box.gumloop_login_store, "known_servers", late)
     async with at_the_choice(box) as login:
         await login.press("down", "down", "up")
         assert server_field(login).disabled

@@ -11,10 +11,11 @@ from app.domain.errors import Unreachable
 from app.domain.login import Step, StepState
 from app.domain.secret import Secret
 from app.services.changes import End
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
 from app.tui.app import LAST_PAGE
 from tests.support import app as fakes
 from tests.support.fake_gumloop import ACCESS, REFRESH, STATE
+from tests.support.login_steps import Attempt
 from tests.support.pages.accounts import AccountsPage
 from tests.support.pages.login import (
     CHAINLOOP_BROWSER,
@@ -88,8 +89,8 @@ async def test_ctrl_c_twice_waits_until_the_login_is_stored() -> None:
 async def test_what_is_not_verified_when_nobody_follows_is_revoked() -> None:
     """Tokens that nobody keeps do not live on at the server; with somebody there it could be tried again."""
     box = slow("verify")
-    flow = box.gumloop_oauth_login()
-    steps = flow.do(BrowserLogin(0, keep=True))
+    flow = Attempt(box.gumloop_browser_sign_in())
+    steps = flow.steps(BrowserOptions(0, keep=True))
     async for step in steps:
         if step.step is Step.WAITING and step.state is StepState.RUNNING:
             arrival = fakes.FakeCallback({"code": "not-a-real-code", "state": STATE})

@@ -1,133 +1,178 @@
-"""What both sign-ins in the browser share: the listener, the way there and back, what outlives a failure."""
+"""What both sign-ins in the browser share: the listener, the page, the answer, and a second attempt."""
 
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
-from app.domain.errors import LoopinError
-from app.domain.login import LoginStep, Step
-from app.domain.ports import Browser, Clock, Listeners
-from app.services.login.callback_answers import Arrival, Inbox
-from app.services.login.progress import Progress, to_the_end, told
-from app.services.login.round_trip import MAY_PASS, PATIENCE, BrowserLogin, RoundTrip
-from app.services.login.storing import Saver
+from app.domain.errors import (
+    BrowserUnavailable,
+    Failed,
+    LoopinError,
+    RateLimited,
+    StateMismatch,
+    Unreachable,
+    VaultError,
+)
+from app.domain.login import BrowserPage, LoginStep, SignedIn, Step, StepState
+from app.domain.ports import Browser, Clock, Listener, Listeners
+from app.services.login.callback import TIMEOUT, CallbackAnswer, next_answer
+from app.services.login.login_store import SHOW_STORED, LoginStore
+from app.services.login.progress import Progress
 
 New = TypeVar("New")
+RETRYABLE = (Unreachable, Failed, RateLimited, VaultError)
+"""Errors after which the same credential may be accepted or stored a minute later."""
+_SIGNED_IN = BrowserPage(True, "You are signed in", "You can close this window and go back to Loopin.")
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """The page to open, the `state` its answer must carry, and the steps that follow the answer."""
+class BrowserOptions:
+    """`port` 0 takes any free one. With `headless` nothing listens, and the person pastes the answer.
 
-    url: str
-    state: str
-    conclude: Callable[[Arrival], AsyncIterator[LoginStep]]
+    With `keep`, a credential from the server outlives a retryable failure (no network, a locked keychain): a
+    second `sign_in` goes on from there, and `discard` gives it up.
+    """
+
+    port: int = 0
+    open_browser: bool = True
+    headless: bool = False
+    keep: bool = False
 
 
-class InBrowser(ABC, Generic[New]):
-    """A sign-in in the browser; `New` is what the server gives, before it is verified."""
+class BrowserSignIn(Generic[New]):
+    """Helpers of a sign-in in the browser; `New` is the credential from the server, before it is verified."""
 
     def __init__(
-        self, saver: Saver[New, Any, Any], listeners: Listeners, browser: Browser, clock: Clock, path: str
+        self,
+        store: LoginStore[New, Any, Any],
+        listeners: Listeners,
+        browser: Browser,
+        clock: Clock,
+        callback_path: str,
     ) -> None:
-        self._saver = saver
+        self._store = store
         self._listeners = listeners
         self._browser = browser
         self._clock = clock
-        self._path = path
-        self._inbox = Inbox(clock, PATIENCE)
-        self._kept: New | None = None
-        self._followed = True
+        self._callback_path = callback_path
+        self._unsaved: New | None = None
+        self._cancelled = False
 
     @property
     def resumable(self) -> bool:
-        """True when `do` goes on with what the server gave: nobody has to sign in again."""
-        return self._kept is not None
+        """Whether `sign_in` goes on with the credential of the last attempt."""
+        return self._unsaved is not None
 
-    async def drop(self) -> None:
-        """Give up what was kept."""
-        self._kept = None
+    async def discard(self) -> None:
+        """Give up the credential of the last attempt."""
+        self._unsaved = None
 
-    def paste(self, text: str) -> None:
-        """Hand in the address that the browser ended on, or the bare answer; it races the listener."""
-        self._inbox.paste(text)
+    async def _listen(
+        self, stack: AsyncExitStack, options: BrowserOptions, progress: Progress
+    ) -> Listener | None:
+        """Listen until `stack` is closed; None when the person pastes the answer."""
+        if options.headless:
+            return None
+        progress.start(Step.LISTENING)
+        listening = await self._listeners.listen(options.port, self._callback_path)
+        listener = await stack.enter_async_context(listening)
+        progress.done(listener.address)
+        return listener
 
-    def do(self, how: BrowserLogin) -> AsyncGenerator[LoginStep, None]:
-        """Sign in. Closing the iterator cancels, and frees the port at once."""
-        progress = Progress(self._clock)
-        return told(lambda: self._all(how, progress), progress)
-
-    @abstractmethod
-    def _steps(self, how: BrowserLogin, progress: Progress) -> AsyncGenerator[LoginStep, None]:
-        """From the keychain, which is ready, to the login, which is saved."""
-
-    async def _all(self, how: BrowserLogin, progress: Progress) -> AsyncIterator[LoginStep]:
-        with self._saver.keychain_open():
-            async for step in self._saver.keychain(progress):
-                yield step
-            kept = self._kept
-            if kept is None:
-                flow = self._steps(how, progress)
-            else:
-                flow = self._to_the_end(AsyncExitStack(), self._finish(kept, how, progress))
-            # Left to the garbage collector, a flow that is given up would hold its port for a while.
-            async with aclosing(flow) as steps:
-                async for step in steps:
-                    yield step
-
-    async def _there_and_back(
-        self, how: BrowserLogin, progress: Progress, visit: Callable[[str], Visit]
-    ) -> AsyncGenerator[LoginStep, None]:
-        """Listen, open the page, wait, conclude. `visit` gets the listener's address, empty without one."""
-        async with AsyncExitStack() as stack:
-            listener = None
-            if not how.headless:
-                yield progress.start(Step.LISTENING)
-                listener = await stack.enter_async_context(await self._listeners.listen(how.port, self._path))
-                yield progress.done(listener.address)
-            wanted = visit(listener.address if listener else "")
-            trip = RoundTrip(self._browser, self._inbox, progress, wanted.url, wanted.state)
-            async for step in trip.open(how):
-                yield step
-            async for step in trip.receive(listener):
-                yield step
-            # From here on, what arrived is used up: the listener stays for the last page, whoever looks on.
-            concluding = self._to_the_end(stack.pop_all(), trip.conclude(wanted.conclude(trip.arrival)))
-            async with aclosing(concluding) as steps:
-                async for step in steps:
-                    yield step
-
-    async def _to_the_end(
-        self, held: AsyncExitStack, steps: AsyncIterator[LoginStep]
-    ) -> AsyncGenerator[LoginStep, None]:
-        """Pass on the steps that use up what the server gives once; they go on when nobody follows them."""
-
-        async def holding() -> AsyncIterator[LoginStep]:
-            with self._saver.keychain_open():
-                async with held:
-                    async for step in steps:
-                        yield step
-
+    async def _open_page(self, url: str, options: BrowserOptions, progress: Progress) -> None:
+        """Open the page. A browser that cannot be opened is no failure: the person gets the address."""
+        progress.start(Step.BROWSER)
+        skipped = LoginStep(Step.BROWSER, StepState.SKIPPED, "open the address yourself", url=url)
+        if options.headless or not options.open_browser:
+            progress.report(skipped)
+            return
         try:
-            async with aclosing(to_the_end(self._saver.changes, self._saver.doing, holding())) as shielded:
-                async for step in shielded:
-                    yield step
-        except GeneratorExit:
-            self._followed = False
+            progress.done(await self._browser.open(url), url=url)
+        except BrowserUnavailable as error:
+            progress.report(replace(skipped, detail=error.message, error=error))
+
+    async def _wait_for_answer(
+        self,
+        url: str,
+        state: str,
+        listener: Listener | None,
+        pasted: asyncio.Queue[str],
+        progress: Progress,
+    ) -> CallbackAnswer:
+        """Return the answer that carries `state`; others are refused, and the waiting goes on."""
+        deadline = self._clock.now() + TIMEOUT
+        progress.mark(Step.WAITING)
+        waiting = LoginStep(
+            Step.WAITING,
+            StepState.RUNNING,
+            url=url,
+            callback=listener.address if listener else "",
+            deadline=deadline,
+        )
+        progress.report(waiting)
+        while True:
+            answer = await next_answer(listener, pasted, deadline, self._clock)
+            try:
+                answer.check_state(state)
+            except StateMismatch as error:
+                await answer.show_failure(error)
+                progress.report(replace(waiting, detail=error.message))
+            else:
+                progress.done()
+                return answer
+
+    async def _conclude(
+        self,
+        resources: AsyncExitStack,
+        answer: CallbackAnswer,
+        redeeming: Coroutine[Any, Any, New],
+        options: BrowserOptions,
+        progress: Progress,
+    ) -> SignedIn:
+        """Redeem the answer, verify and save what it gives, and tell the browser how it ended.
+
+        An answer can be used once: this runs to its end when the caller is cancelled, and closes `resources`,
+        the listener among them, then.
+        """
+
+        async def conclude() -> SignedIn:
+            with self._store.keychain_open():
+                async with resources:
+                    try:
+                        result = await self._save(await redeeming, options, progress)
+                    except LoopinError as error:
+                        await answer.show_failure(error)
+                        raise
+                    # Before the last step is reported: the program may end then.
+                    await answer.show(_SIGNED_IN)
+                    return progress.finish(result)
+
+        return await self._run_to_end(conclude())
+
+    async def _resume(self, new: New, options: BrowserOptions, progress: Progress) -> SignedIn:
+        """Verify and save the credential of the last attempt."""
+
+        async def resume() -> SignedIn:
+            with self._store.keychain_open():
+                return progress.finish(await self._save(new, options, progress))
+
+        return await self._run_to_end(resume())
+
+    async def _run_to_end(self, work: Coroutine[Any, Any, SignedIn]) -> SignedIn:
+        try:
+            return await self._store.changes.run(self._store.doing, work, hint=SHOW_STORED)
+        except asyncio.CancelledError:
+            self._cancelled = True
             raise
 
-    async def _finish(
-        self, new: New, how: BrowserLogin, progress: Progress
-    ) -> AsyncGenerator[LoginStep, None]:
-        """Verify and save; keep what the server gave when a failure may pass."""
-        self._kept = None
+    async def _save(self, new: New, options: BrowserOptions, progress: Progress) -> SignedIn:
+        self._unsaved = None
         try:
-            async for step in self._saver.finish(new, progress):
-                yield step
+            return await self._store.verify_and_save(new, progress)
         except LoopinError as error:
-            self._kept = new
-            if not self._followed or not how.keep or not isinstance(error, MAY_PASS):
-                await self.drop()
+            self._unsaved = new
+            if self._cancelled or not options.keep or not isinstance(error, RETRYABLE):
+                await self.discard()
             raise

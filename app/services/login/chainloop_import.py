@@ -1,7 +1,6 @@
-"""Take over the login of Chainloop's own command line into the keychain."""
+"""Import the login of Chainloop's own command line into the keychain."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 
@@ -14,38 +13,66 @@ from app.domain.errors import (
     SessionEnded,
     UsageError,
 )
-from app.domain.login import LoginStep, SignedIn, Step
-from app.domain.ports import Clock
+from app.domain.login import SignedIn, Step
+from app.domain.ports import Clock, Vault
 from app.domain.request_context import OrganizationRef
-from app.domain.secret import Secret
 from app.domain.times import iso
 from app.domain.vendor_login import VendorLogin, VendorLogins
+from app.services.activity import ActivityLog
 from app.services.chainloop_session import ChainloopSession
-from app.services.login.chainloop import Accepted, ChainloopSaver
-from app.services.login.progress import Progress, told
-from app.services.login.storing import Earlier
-from app.services.stored_logins import StoredLogin
+from app.services.changes import Changes
+from app.services.login.chainloop import Accepted, ChainloopLoginStore, NewLogin
+from app.services.login.progress import Progress, Report
 
 _SIGN_IN = "sign in with: loopin chainloop auth login"
 
 
-class ChainloopImportSaver(ChainloopSaver):
-    """Stores a login that was taken over as any other, and remembers the file that has a copy of it."""
+class ChainloopImport(ChainloopLoginStore):
+    """Verifies the login in the vendor's file, and stores it with the path of the file; used once.
 
-    _login: VendorLogin
+    The token is sent to the server that its file names, and to no other. The file is never changed, and a
+    failure leaves the keychain as it was.
+    """
 
-    def take(self, login: VendorLogin, endpoint: Endpoint) -> None:
-        """Sign in with `login`, at its own server and no other."""
-        self._login, self._chosen = login, endpoint
+    _imported: VendorLogin
 
-    async def stored(self) -> Earlier[StoredLogin] | None:
-        """The login of the profile, where it is this one already."""
+    def __init__(
+        self,
+        session: ChainloopSession,
+        vault: Vault,
+        log: ActivityLog,
+        changes: Changes,
+        clock: Clock,
+        logins: VendorLogins,
+    ) -> None:
+        super().__init__(session, vault, log, changes, clock)
+        self._logins = logins
+
+    async def import_login(self, path: str, report: Report) -> SignedIn:
+        """Login found → keychain ready → verified → saved; `path` empty is the vendor's usual file."""
+        progress = Progress(self._clock, report)
+        with progress.report_failure():
+            progress.start(Step.FOUND)
+            self._imported = await asyncio.to_thread(self._logins.read, path)
+            self._chosen = self._endpoint(self._imported)
+            progress.done(f"in {self._imported.path}")
+            endpoint = await self.prepare(progress)
+            progress.start(Step.VERIFIED)
+            if await self._is_stored(endpoint):
+                raise LoginFailed(
+                    f"the login in {self._imported.path} is the one of profile {self.profile} already",
+                    hint="nothing is to be done; loopin status shows it",
+                )
+            new = NewLogin(self._imported.secret, endpoint)
+            return progress.finish(await self.verify_and_save(new, progress))
+
+    async def _is_stored(self, endpoint: Endpoint) -> bool:
         earlier = await self.earlier()
-        if earlier is None or earlier.login.secret != self._login.secret:
-            return None
-        return earlier if earlier.login.endpoint.same_origin(self.endpoint) else None
+        if earlier is None or earlier.login.secret != self._imported.secret:
+            return False
+        return earlier.login.endpoint.same_origin(endpoint)
 
-    async def _verify(self, new: Secret) -> Accepted:
+    async def _verify(self, new: NewLogin) -> Accepted:
         try:
             known = await super()._verify(new)
         except LoginFailed as error:
@@ -53,16 +80,16 @@ class ChainloopImportSaver(ChainloopSaver):
                 raise
             # The credential of a sign-in counts as given by a flag, and nobody gave this one.
             why = refusal.message.replace("--token ", "it ", 1)
-            words = f"{self.endpoint.address} does not accept the login in {self._login.path}: {why}"
-            raise LoginFailed(words, hint=_SIGN_IN) from refusal
-        return await self._in_vendors(known)
+            message = f"{new.endpoint.address} does not accept the login in {self._imported.path}: {why}"
+            raise LoginFailed(message, hint=_SIGN_IN) from refusal
+        return await self._in_file_organization(known)
 
-    async def _in_vendors(self, known: Accepted) -> Accepted:
-        """Keep the organization of the vendor's file, unless the profile of the same person has one."""
-        name = self._login.organization
+    async def _in_file_organization(self, known: Accepted) -> Accepted:
+        """Use the organization of the vendor's file, unless the profile of the same person has one."""
+        name = self._imported.organization
         if known.credential.method is not Method.BROWSER or not name or known.organization.name == name:
             return known
-        if (await self._kept(known.identity)).name:
+        if (await self._stored_organization(known.credential, known.identity)).name:
             return known
         if known.problem and self._session.target.organization == name:
             # It was asked for already: --config names the file for the whole run.
@@ -70,61 +97,24 @@ class ChainloopImportSaver(ChainloopSaver):
         try:
             there = await self._session.ask(known.credential, OrganizationRef(name))
         except (OrganizationLost, PermissionDenied) as error:
-            why = f"{error.message} ({self._login.path})"
+            why = f"{error.message} ({self._imported.path})"
             return replace(known, problem=f"{known.problem}; {why}" if known.problem else why)
         # An organization that is named for this run stays the one of this run.
         identity = known.identity if self._session.target.organization else there
         return replace(known, identity=identity, organization=there.organization_ref)
 
-    async def _name(self, known: Accepted) -> None:
-        await super()._name(known)
+    async def _write_account(self, known: Accepted) -> None:
+        await super()._write_account(known)
         with suppress(LoopinError):
-            await self._session.accounts.store_copy(self.profile, self._login.path)
+            await self._session.accounts.store_copy(self.profile, self._imported.path)
 
-    def _result(self, new: Secret, known: Accepted, label: str) -> SignedIn:
+    def _result(self, new: NewLogin, known: Accepted, label: str) -> SignedIn:
         result = super()._result(new, known, label)
-        if not self._login.exposed:
-            return replace(result, copy_in=self._login.path)
-        exposed = f"others can read the copy: chmod go= {self._login.path}"
+        if not self._imported.exposed:
+            return replace(result, copy_in=self._imported.path)
+        exposed = f"others can read the copy: chmod go= {self._imported.path}"
         problem = f"{result.problem}; {exposed}" if result.problem else exposed
-        return replace(result, copy_in=self._login.path, problem=problem)
-
-
-class ChainloopImportLogin:
-    """Login found in the file → keychain ready → verified with Context.Current → saved.
-
-    The token is sent to the server that its file names, and to no other. The file is never changed, and what
-    fails leaves the keychain as it was.
-    """
-
-    def __init__(
-        self, saver: ChainloopImportSaver, session: ChainloopSession, logins: VendorLogins, clock: Clock
-    ) -> None:
-        self._saver = saver
-        self._session = session
-        self._logins = logins
-        self._clock = clock
-
-    def do(self, path: str = "") -> AsyncGenerator[LoginStep, None]:
-        """Take over the login in the file `path`, empty for the vendor's usual one."""
-        progress = Progress(self._clock)
-        return told(lambda: self._steps(path, progress), progress)
-
-    async def _steps(self, path: str, progress: Progress) -> AsyncIterator[LoginStep]:
-        yield progress.start(Step.FOUND)
-        login = await asyncio.to_thread(self._logins.read, path)
-        self._saver.take(login, self._endpoint(login))
-        yield progress.done(f"in {login.path}")
-        async for step in self._saver.keychain(progress):
-            yield step
-        yield progress.start(Step.VERIFIED)
-        if await self._saver.stored() is not None:
-            raise LoginFailed(
-                f"the login in {login.path} is the one of profile {self._saver.profile} already",
-                hint="nothing is to be done; loopin status shows it",
-            )
-        async for step in self._saver.finish(login.secret, progress):
-            yield step
+        return replace(result, copy_in=self._imported.path, problem=problem)
 
     def _endpoint(self, login: VendorLogin) -> Endpoint:
         """The server that the file names; raise UsageError or LoginFailed before anything is sent."""
@@ -140,8 +130,8 @@ class ChainloopImportLogin:
         named = target.endpoint or replace(target.default, address=login.endpoint.address, insecure=insecure)
         if not named.same_origin(login.endpoint):
             raise UsageError(
-                f"the login in {login.path} is of {_spelt(login.endpoint)}, "
-                f"and this run names {_spelt(named)}: nothing was sent",
+                f"the login in {login.path} is of {_format(login.endpoint)}, "
+                f"and this run names {_format(named)}: nothing was sent",
                 hint="leave the address out, or name that one: --control-plane, CHAINLOOP_CONTROL_PLANE_API, "
                 "--insecure, config.toml",
             )
@@ -149,5 +139,5 @@ class ChainloopImportLogin:
         return replace(login.endpoint, ca=named.ca or login.endpoint.ca)
 
 
-def _spelt(endpoint: Endpoint) -> str:
+def _format(endpoint: Endpoint) -> str:
     return f"{endpoint.address} {'in plain text' if endpoint.insecure else 'over TLS'}"

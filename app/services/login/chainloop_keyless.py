@@ -1,25 +1,34 @@
-"""Sign in to Chainloop as the CI job around us, for this run."""
+"""The identity of the CI job that this process runs in: show it, and sign in to Chainloop with it."""
 
-from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from app.domain.activity import Action
 from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
-from app.domain.errors import LoginFailed, NotSignedIn, Refused, SessionEnded
-from app.domain.keyless import NOT_STORED, CIIdentities, CIToken
+from app.domain.errors import LoginFailed, LoopinError, NotSignedIn, Refused, SessionEnded
+from app.domain.keyless import NOT_STORED, Availability, CIIdentities, CIIdentity, CIToken
 from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.domain.organizations import Identity
 from app.domain.ports import Clock
 from app.domain.server_info import KEYLESS
 from app.services.activity import ActivityLog
 from app.services.chainloop_session import ChainloopSession
-from app.services.login.progress import Progress, told
+from app.services.login.progress import Progress, Report
 
 
-class ChainloopKeylessLogin:
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """A verified identity, or the error that says why there is none."""
+
+    availability: Availability
+    identity: CIIdentity | None
+    error: LoopinError | None = None
+
+
+class KeylessSignIn:
     """CI job found → verified with its issuer, and with the control plane where that can be asked.
 
-    Nothing is stored, and no keychain is needed. A control plane that is not ours accepts a CI identity
-    for attestations only and may refuse to say who we are; that is told, and is no failure.
+    Nothing is stored, and no keychain is needed. A stock control plane accepts a CI identity for attestations
+    only and may refuse to say who it is: the result says so, and it is no failure.
     """
 
     def __init__(self, session: ChainloopSession, ci: CIIdentities, log: ActivityLog, clock: Clock) -> None:
@@ -28,29 +37,40 @@ class ChainloopKeylessLogin:
         self._log = log
         self._clock = clock
 
-    def do(self) -> AsyncIterator[LoginStep]:
+    async def inspect_identity(self) -> Inspection:
+        """Verify the token of the job, without the control plane. Errors are returned, not raised."""
+        availability = self._ci.look()
+        try:
+            return Inspection(availability, (await self._ci.token()).identity)
+        except LoopinError as error:
+            return Inspection(availability, None, error)
+
+    async def sign_in(self, report: Report) -> SignedIn:
         """Sign in for this run."""
-        progress = Progress(self._clock)
-        return told(lambda: self._steps(progress), progress)
+        progress = Progress(self._clock, report)
+        with progress.report_failure():
+            ci = self._ci.look()
+            progress.start(Step.SERVER, ci.system.title if ci.system else "")
+            if ci.system is None or ci.why_not:
+                raise LoginFailed(f"there is no CI identity here: {ci.why_not}", hint=ci.fix)
+            progress.done(f"{ci.system.title}, {ci.label}")
+            progress.start(Step.VERIFIED)
+            token = await self._ci.token()
+            endpoint = await self._session.sign_in_endpoint()
+            identity, note = await self._identify(token, endpoint)
+            progress.done(f"{token.identity.project} · {note}")
+            result = self._result(token, identity, endpoint)
+            await self._log.add(
+                Action.LOGIN,
+                identity=identity,
+                endpoint=result.endpoint,
+                subject=result.identity,
+                detail=note,
+            )
+            progress.report(LoginStep(Step.SAVED, StepState.SKIPPED, NOT_STORED, result=result))
+            return result
 
-    async def _steps(self, progress: Progress) -> AsyncIterator[LoginStep]:
-        found = self._ci.look()
-        yield progress.start(Step.SERVER, found.system.title if found.system else "")
-        if found.system is None or found.why_not:
-            raise LoginFailed(f"there is no CI identity here: {found.why_not}", hint=found.fix)
-        yield progress.done(f"{found.system.title}, {found.label}")
-        yield progress.start(Step.VERIFIED)
-        token = await self._ci.token()
-        endpoint = await self._session.sign_in_endpoint()
-        identity, note = await self._ask(token, endpoint)
-        yield progress.done(f"{token.identity.project} · {note}")
-        result = self._result(token, identity, endpoint)
-        await self._log.add(
-            Action.LOGIN, identity=identity, endpoint=result.endpoint, subject=result.identity, detail=note
-        )
-        yield LoginStep(Step.SAVED, StepState.SKIPPED, NOT_STORED, result=result)
-
-    async def _ask(self, token: CIToken, endpoint: Endpoint) -> tuple[Identity | None, str]:
+    async def _identify(self, token: CIToken, endpoint: Endpoint) -> tuple[Identity | None, str]:
         credential = Credential(Provider.CHAINLOOP, Method.KEYLESS, token.secret, Source.CI, endpoint)
         try:
             identity = await self._session.identity(credential)

@@ -1,4 +1,4 @@
-"""What every Gumloop sign-in ends with: verify with models.list, then store."""
+"""Sign in to Gumloop with an API key or an access token, and store every Gumloop login."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,39 +9,41 @@ from datetime import datetime
 from app.domain.activity import Action
 from app.domain.credentials import Credential, Endpoint, Method, Provider, Source
 from app.domain.errors import LoginFailed, LoopinError, PermissionDenied, SessionEnded, VaultError
-from app.domain.gumloop import GumloopLogin, endpoint_of
-from app.domain.login import SignedIn
+from app.domain.gumloop import API_KEY_PAGE, USER_ID_PAGE, GumloopLogin, endpoint_of
+from app.domain.inputs import joined, read_secret, read_text
+from app.domain.login import SignedIn, Step
 from app.domain.organizations import Identity
-from app.domain.ports import GumloopAPIs, GumloopOAuth, Loader, ProcessLock, Vault
+from app.domain.ports import Clock, GumloopAPIs, GumloopOAuth, Loader, ProcessLock, Vault
 from app.domain.read_only import require_writable
 from app.services.accounts import GumloopAccount, GumloopAccounts
 from app.services.activity import ActivityLog
 from app.services.changes import Changes
 from app.services.gumloop_refresh import lock_name
 from app.services.gumloop_session import GumloopSession, organization_of
-from app.services.login.storing import Earlier, Saver
+from app.services.login.login_store import EarlierLogin, LoginStore
+from app.services.login.progress import Progress, Report
 from app.services.stored_logins import GumloopVault
 
 
 @dataclass(frozen=True, slots=True)
 class NewLogin:
-    """A login before it was verified. `who` asks the server who it is, where it tells."""
+    """A login before it is verified. `load_identity` asks the server who it is, where it tells."""
 
     login: GumloopLogin
-    who: Loader[str] | None = None
+    load_identity: Loader[str] | None = None
     expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What the server said of a login: who it is, and its organizations where it may read them."""
+    """What the server said of a login: whose it is, and its organizations where it may read them."""
 
     identity: str
     organization: str
 
 
-class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
-    """Takes every kind of login."""
+class GumloopLoginStore(LoginStore[NewLogin, Accepted, GumloopLogin]):
+    """Verifies logins with models.list, and stores them."""
 
     PROVIDER = Provider.GUMLOOP
 
@@ -55,8 +57,9 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
         accounts: GumloopAccounts,
         log: ActivityLog,
         changes: Changes,
+        clock: Clock,
     ) -> None:
-        super().__init__(session, vault, changes)
+        super().__init__(session, vault, changes, clock)
         self._session = session
         self._load_apis = load_apis
         self._load_oauth = load_oauth
@@ -64,12 +67,44 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
         self._accounts = accounts
         self._log = log
 
-    async def _check_room(self) -> None:
+    async def sign_in_with_key(self, api_key: str, user_id: str, report: Report) -> SignedIn:
+        """Keychain ready → verified → saved, with an API key and the user ID it belongs to."""
+        progress = Progress(self._clock, report)
+        with progress.report_failure():
+            endpoint = await self.prepare(progress)
+            # Reading the input belongs to verifying it.
+            progress.start(Step.VERIFIED)
+            key, user = read_secret(api_key, "the API key"), joined(read_text(user_id, "the user ID"))
+            if key is None:
+                raise LoginFailed(
+                    "the API key is empty", hint=f"make one at {API_KEY_PAGE} (Pro plan or above)"
+                )
+            if not user:
+                raise LoginFailed(
+                    "an API key needs the user ID it belongs to", hint=f"it is shown at {USER_ID_PAGE}"
+                )
+            login = GumloopLogin(Method.API_KEY, key, endpoint, user)
+            return progress.finish(await self.verify_and_save(NewLogin(login), progress))
+
+    async def sign_in_with_token(self, token: str, report: Report) -> SignedIn:
+        """Keychain ready → verified → saved, with an access token, which comes without a refresh token."""
+        progress = Progress(self._clock, report)
+        with progress.report_failure():
+            endpoint = await self.prepare(progress)
+            progress.start(Step.VERIFIED)
+            if (secret := read_secret(token, "the access token")) is None:
+                raise LoginFailed("the access token is empty", hint="paste the whole token")
+            login = GumloopLogin(Method.ACCESS_TOKEN, secret, endpoint)
+            return progress.finish(await self.verify_and_save(NewLogin(login), progress))
+
+    async def _check_storage(self) -> None:
         async with self._lock.hold(lock_name(self.profile)):
             return
 
+    def _endpoint_of(self, new: NewLogin) -> Endpoint:
+        return new.login.endpoint
+
     async def _verify(self, new: NewLogin) -> Accepted:
-        """Ask for everything at once: no answer decides what else is asked."""
         login = new.login
         credential = Credential(
             Provider.GUMLOOP,
@@ -81,19 +116,19 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
             login.user_id,
         )
         api = (await self._load_apis()).open(credential, self._session.target.team_id)
-        others = asyncio.gather(_who(new), organization_of(api))
+        others = asyncio.gather(_load_identity(new), organization_of(api))
         try:
             await api.verify()
             return Accepted(*await others)
         except (SessionEnded, PermissionDenied) as error:
             raise LoginFailed(
-                f"{login.endpoint.address} does not accept this {_WHAT[login.method]}: {error.message}",
+                f"{login.endpoint.address} does not accept this {_CREDENTIAL[login.method]}: {error.message}",
                 hint=error.hint if isinstance(error, PermissionDenied) else _HINT[login.method],
             ) from error
         finally:
             others.cancel()
 
-    def _told(self, known: Accepted) -> str:
+    def _describe(self, known: Accepted) -> str:
         return "models.list"
 
     def read_server(self, typed: str) -> Endpoint:
@@ -104,20 +139,20 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
         """The default server and those of the profiles, as one types them."""
         known = [self._session.target.default]
         with suppress(LoopinError):
-            found = [await self._accounts.endpoint(name) for name in await self._accounts.profiles()]
-            known += [endpoint for endpoint in found if endpoint is not None]
+            endpoints = [await self._accounts.endpoint(name) for name in await self._accounts.profiles()]
+            known += [endpoint for endpoint in endpoints if endpoint is not None]
         return tuple(dict.fromkeys(endpoint.typed for endpoint in known))
 
-    async def earlier(self) -> Earlier[GumloopLogin] | None:
+    async def earlier(self) -> EarlierLogin[GumloopLogin] | None:
         """The login that the profile has now; None for none, and for one that cannot be read."""
         with suppress(LoopinError):
             login = (await GumloopVault(self._vault, self._session.target.default).read(self.profile)).login
             if login is not None:
                 facts = await self._accounts.read(self.profile, login.secret)
-                return Earlier(login, login.endpoint.host, facts.identity)
+                return EarlierLogin(login, login.endpoint.host, facts.identity)
         return None
 
-    async def _end(self, earlier: Earlier[GumloopLogin], new: NewLogin) -> str:
+    async def _end(self, earlier: EarlierLogin[GumloopLogin], new: NewLogin) -> str:
         old = earlier.login
         if old.method is not Method.OAUTH or old.secret == new.login.secret:
             return ""
@@ -130,8 +165,8 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
         return ""
 
     async def _save(self, new: NewLogin, known: Accepted) -> None:
-        await self._keep(new.login)
-        await self._remember(new, known)
+        await self._write(new.login)
+        await self._record(new, known)
 
     def _result(self, new: NewLogin, known: Accepted, label: str) -> SignedIn:
         return SignedIn(
@@ -146,22 +181,22 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
             label,
         )
 
-    async def _keep(self, login: GumloopLogin) -> None:
+    async def _write(self, login: GumloopLogin) -> None:
         vault = GumloopVault(self._vault, login.endpoint)
         async with self._lock.hold(lock_name(self.profile)):
             try:
                 await vault.write(self.profile, login)
             except VaultError as error:
                 with suppress(VaultError):
-                    await self._tidy(vault)
+                    await self._remove_partial(vault)
                 raise type(error)(f"the login was not saved: {error.message}", hint=error.hint) from error
 
-    async def _tidy(self, vault: GumloopVault) -> None:
-        """Take away what a save that broke off has left; the login from before stays, if it is there."""
+    async def _remove_partial(self, vault: GumloopVault) -> None:
+        """Remove what an interrupted write has left; the earlier login stays, if it is there."""
         if (await vault.read(self.profile)).login is None:
             await vault.delete(self.profile)
 
-    async def _remember(self, new: NewLogin, known: Accepted) -> None:
+    async def _record(self, new: NewLogin, known: Accepted) -> None:
         login = new.login
         written = self._log.add(
             Action.LOGIN,
@@ -171,9 +206,9 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
             subject=f"profile {self.profile}",
             detail=login.method.title,
         )
-        await asyncio.gather(self._know(new, known), written)
+        await asyncio.gather(self._write_account(new, known), written)
 
-    async def _know(self, new: NewLogin, known: Accepted) -> None:
+    async def _write_account(self, new: NewLogin, known: Accepted) -> None:
         login = new.login
         facts = GumloopAccount(
             login.endpoint.address,
@@ -183,16 +218,20 @@ class GumloopSaver(Saver[NewLogin, Accepted, GumloopLogin]):
             new.expires_at,
         )
         with suppress(LoopinError):
-            # The login is good without them: they only spare questions later.
+            # The login is complete without them: they only save requests later.
             await self._accounts.write(self.profile, login.secret, facts)
 
 
-async def _who(new: NewLogin) -> str:
-    told = await new.who() if new.who is not None else ""
-    return told or new.login.user_id
+async def _load_identity(new: NewLogin) -> str:
+    identity = await new.load_identity() if new.load_identity is not None else ""
+    return identity or new.login.user_id
 
 
-_WHAT = {Method.OAUTH: "sign-in", Method.ACCESS_TOKEN: "access token", Method.API_KEY: "API key or user ID"}
+_CREDENTIAL = {
+    Method.OAUTH: "sign-in",
+    Method.ACCESS_TOKEN: "access token",
+    Method.API_KEY: "API key or user ID",
+}
 _HINT = {
     Method.OAUTH: "start the sign-in again",
     Method.ACCESS_TOKEN: "check that it was copied whole and has not ended",

@@ -13,11 +13,12 @@ from app.domain.errors import Failed, LoginFailed, LoopinError, SessionEnded, TL
 from app.domain.login import EndedThere, Step
 from app.domain.secret import Secret
 from app.proto.controlplane.v1 import status_pb2
-from app.services.login.chainloop_browser import page_address
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
+from app.services.login.chainloop_browser import page_url
 from tests.integration.chainloop.test_login import error_of, run
 from tests.support.callbacks import ForbiddenBrowser
 from tests.support.chainloop import ContainerFactory, credential_at, endpoint_of
+from tests.support.login_steps import browser_steps
 from tests.support.peers import certificate, closed_port, grpc_peer, tcp_peer
 
 TOKEN = Secret("sample-session-not-real")
@@ -40,7 +41,7 @@ def info(login_url: str) -> bytes:
 async def test_only_a_web_page_is_ever_opened(container_for: ContainerFactory, page: str) -> None:
     with grpc_peer(lambda path, context: info(page)) as (address, _):
         container = container_for(address, browser=ForbiddenBrowser())
-        steps = await run(container.chainloop_browser_login().do(BrowserLogin()))
+        steps = await run(browser_steps(container.chainloop_browser_sign_in(), BrowserOptions()))
     assert isinstance(error_of(steps), LoginFailed)
     assert steps[-1].step is Step.SERVER
 
@@ -143,9 +144,7 @@ async def test_a_sign_out_goes_to_nobody_whom_we_may_not_trust(
 
 
 def test_the_pages_own_query_is_kept() -> None:
-    url = httpx.URL(
-        page_address("https://cp.example/auth/login?connection=x", "http://127.0.0.1:1/cb?state=s")
-    )
+    url = httpx.URL(page_url("https://cp.example/auth/login?connection=x", "http://127.0.0.1:1/cb?state=s"))
     assert dict(url.params) == {
         "connection": "x",
         "callback": "http://127.0.0.1:1/cb?state=s",

@@ -25,14 +25,13 @@ from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.domain.request_context import NO_ORGANIZATION
 from app.domain.secret import Secret
 from app.domain.tokens import TokenDraft
-from app.services.login.callback_answers import Arrival
-from app.services.login.chainloop_browser import ChainloopBrowserLogin
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
+from app.services.login.callback import CallbackAnswer
 from app.services.stored_logins import CHAINLOOP_SERVICE
 from tests.support.callbacks import ForbiddenBrowser, FormBrowser, NoBrowser, callback_of, redirected_to
 from tests.support.chainloop import ContainerFactory, person
 from tests.support.clocks import ManualClock
-from tests.support.login_steps import marked_once
+from tests.support.login_steps import Attempt, browser_steps, chainloop_token_steps, marked_once
 from tests.support.organizations import Organization
 from tests.support.peers import closed_port
 from tests.support.server import AccountServer, sign_in
@@ -76,7 +75,7 @@ async def test_a_person_signs_in_with_a_browser(
 ) -> None:
     browser = FormBrowser(account_server.owner)
     container = container_for(account_server.grpc, browser=browser, vault=vault)
-    steps = await run(container.chainloop_browser_login().do(BrowserLogin()))
+    steps = await run(browser_steps(container.chainloop_browser_sign_in(), BrowserOptions()))
     finished = [step.step for step in steps if step.state is StepState.DONE]
     assert finished == [
         Step.KEYCHAIN, Step.SERVER, Step.LISTENING, Step.BROWSER,
@@ -98,7 +97,7 @@ async def test_no_secret_shows_in_any_step(
     account_server: AccountServer, container_for: ContainerFactory, vault: MemoryVault
 ) -> None:
     container = container_for(account_server.grpc, browser=FormBrowser(account_server.owner), vault=vault)
-    steps = await run(container.chainloop_browser_login().do(BrowserLogin()))
+    steps = await run(browser_steps(container.chainloop_browser_sign_in(), BrowserOptions()))
     token = (await container.chainloop_session.credential()).secret.reveal()
     assert token not in repr(steps)
 
@@ -116,7 +115,7 @@ async def test_an_answer_with_a_wrong_state_is_refused_and_the_waiting_goes_on(
 
     browser = FormBrowser(account_server.owner, before=attack)
     container = container_for(account_server.grpc, browser=browser)
-    steps = await run(container.chainloop_browser_login().do(BrowserLogin()))
+    steps = await run(browser_steps(container.chainloop_browser_sign_in(), BrowserOptions()))
     assert result_of(steps).identity == account_server.owner[0]
     assert len(refused) == 4
     for page in refused:
@@ -137,15 +136,15 @@ async def test_stray_requests_do_not_end_a_sign_in(
             assert (await client.post(callback_of(page))).status_code == 405
 
     container = container_for(account_server.grpc, browser=FormBrowser(account_server.owner, before=stray))
-    assert result_of(await run(container.chainloop_browser_login().do(BrowserLogin())))
+    assert result_of(await run(browser_steps(container.chainloop_browser_sign_in(), BrowserOptions())))
 
 
 async def begin(
-    container: Container, how: BrowserLogin
-) -> tuple[ChainloopBrowserLogin, AsyncGenerator[LoginStep, None], LoginStep]:
+    container: Container, how: BrowserOptions
+) -> tuple[Attempt, AsyncGenerator[LoginStep, None], LoginStep]:
     """Start a flow and return it at the moment at which it waits."""
-    flow = container.chainloop_browser_login()
-    steps = flow.do(how)
+    flow = Attempt(container.chainloop_browser_sign_in())
+    steps = flow.steps(how)
     return flow, steps, await until(steps, Step.WAITING)
 
 
@@ -153,7 +152,7 @@ async def test_the_address_that_the_browser_ended_on_can_be_pasted(
     account_server: AccountServer, container_for: ContainerFactory
 ) -> None:
     container = container_for(account_server.grpc, browser=NoBrowser())
-    flow, steps, waiting = await begin(container, BrowserLogin())
+    flow, steps, waiting = await begin(container, BrowserOptions())
     address = await redirected_to(account_server, waiting.url)
     flow.paste(f"  {address[:80]}\n{address[80:]}  ")
     assert result_of(await run(steps)).identity == account_server.owner[0]
@@ -163,7 +162,7 @@ async def test_a_pasted_address_of_another_sign_in_is_refused_and_the_waiting_go
     account_server: AccountServer, container_for: ContainerFactory
 ) -> None:
     container = container_for(account_server.grpc, browser=NoBrowser())
-    flow, steps, waiting = await begin(container, BrowserLogin())
+    flow, steps, waiting = await begin(container, BrowserOptions())
     flow.paste("http://127.0.0.1:1/auth/callback?t=a.b.c&state=other")
     flow.paste("http://[not-an-address?t=x")
     flow.paste("   ")
@@ -177,7 +176,7 @@ async def test_the_bare_token_can_be_pasted(
     account_server: AccountServer, container_for: ContainerFactory
 ) -> None:
     container = container_for(account_server.grpc, browser=NoBrowser())
-    flow, steps, _ = await begin(container, BrowserLogin())
+    flow, steps, _ = await begin(container, BrowserOptions())
     token = await asyncio.to_thread(sign_in, account_server, *account_server.owner)
     flow.paste(f"{token[:50]}\n {token[50:]}\n")
     rest = await run(steps)
@@ -189,7 +188,7 @@ async def test_headless_listens_nowhere_and_the_page_shows_the_token(
     account_server: AccountServer, container_for: ContainerFactory
 ) -> None:
     container = container_for(account_server.grpc, browser=ForbiddenBrowser())
-    flow, steps, waiting = await begin(container, BrowserLogin(headless=True))
+    flow, steps, waiting = await begin(container, BrowserOptions(headless=True))
     assert parse_qs(urlsplit(waiting.url).query, keep_blank_values=True)["callback"] == [""]
     assert waiting.callback == ""
     async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as client:
@@ -206,7 +205,7 @@ async def test_without_a_browser_the_address_is_told_and_the_waiting_begins(
     account_server: AccountServer, container_for: ContainerFactory
 ) -> None:
     container = container_for(account_server.grpc, browser=NoBrowser())
-    steps = container.chainloop_browser_login().do(BrowserLogin())
+    steps = browser_steps(container.chainloop_browser_sign_in(), BrowserOptions())
     told = [step async for step in _up_to_waiting(steps)]
     skipped = next(step for step in told if step.step is Step.BROWSER and step.state is StepState.SKIPPED)
     assert skipped.url.startswith(f"{account_server.http}/auth/login?")
@@ -225,7 +224,7 @@ async def test_nobody_finishing_in_time_ends_the_sign_in(
 ) -> None:
     clock = ManualClock()
     container = container_for(account_server.grpc, browser=NoBrowser(), clock=clock)
-    _, steps, waiting = await begin(container, BrowserLogin())
+    _, steps, waiting = await begin(container, BrowserOptions())
     assert waiting.deadline is not None
     rest = asyncio.create_task(run(steps))
     await clock.somebody_sleeps()
@@ -242,7 +241,7 @@ async def test_cancelling_frees_the_port_at_once(
     account_server: AccountServer, container_for: ContainerFactory
 ) -> None:
     container = container_for(account_server.grpc, browser=NoBrowser())
-    _, steps, waiting = await begin(container, BrowserLogin())
+    _, steps, waiting = await begin(container, BrowserOptions())
     port = urlsplit(waiting.callback).port
     assert port
     await steps.aclose()
@@ -256,7 +255,7 @@ async def test_a_busy_port_is_told_before_a_browser_opens(
     container = container_for(account_server.grpc, browser=ForbiddenBrowser())
     async with await container.listeners.listen(0, "/x") as other:
         port = int(urlsplit(other.address).port or 0)
-        steps = await run(container.chainloop_browser_login().do(BrowserLogin(port=port)))
+        steps = await run(browser_steps(container.chainloop_browser_sign_in(), BrowserOptions(port=port)))
     assert isinstance(error_of(steps), PortBusy)
     assert steps[-1].step is Step.LISTENING
 
@@ -269,8 +268,8 @@ async def test_without_a_keychain_nothing_is_opened_or_asked(
 ) -> None:
     container = container_for(closed_port(), browser=ForbiddenBrowser(), vault=BrokenVault(error))
     for steps in (
-        container.chainloop_browser_login().do(BrowserLogin()),
-        container.chainloop_token_login().do(JWT_LIKE),
+        browser_steps(container.chainloop_browser_sign_in(), BrowserOptions()),
+        chainloop_token_steps(container, JWT_LIKE),
     ):
         told = await run(steps)
         assert error_of(told) is error
@@ -279,7 +278,7 @@ async def test_without_a_keychain_nothing_is_opened_or_asked(
 
 async def test_an_unreachable_server_is_told_before_a_browser_opens(container_for: ContainerFactory) -> None:
     container = container_for(closed_port(), browser=ForbiddenBrowser())
-    steps = await run(container.chainloop_browser_login().do(BrowserLogin()))
+    steps = await run(browser_steps(container.chainloop_browser_sign_in(), BrowserOptions()))
     assert isinstance(error_of(steps), Unreachable)
     assert steps[-1].step is Step.SERVER
 
@@ -289,13 +288,13 @@ async def test_a_token_that_the_server_refuses_leaves_the_keychain_as_it_was(
 ) -> None:
     container = container_for(account_server.grpc, browser=NoBrowser(), vault=vault)
     token = await asyncio.to_thread(sign_in, account_server, *account_server.owner)
-    assert result_of(await run(container.chainloop_token_login().do(token)))
+    assert result_of(await run(chainloop_token_steps(container, token)))
     before = await vault.read(CHAINLOOP_SERVICE, "default")
     for wrong in (JWT_LIKE, "", "  ", "ü", f"{token}x"):
-        steps = await run(container.chainloop_token_login().do(wrong))
+        steps = await run(chainloop_token_steps(container, wrong))
         assert isinstance(error_of(steps), LoginFailed | NotSignedIn)
         assert not wrong.strip() or wrong not in str(error_of(steps))
-    flow, steps_, _ = await begin(container, BrowserLogin())
+    flow, steps_, _ = await begin(container, BrowserOptions())
     flow.paste(JWT_LIKE)
     assert isinstance(error_of(await run(steps_)), LoginFailed)
     assert await vault.read(CHAINLOOP_SERVICE, "default") == before
@@ -306,7 +305,7 @@ async def test_a_refused_token_shows_as_a_failure_in_the_browser_too(
     account_server: AccountServer, container_for: ContainerFactory
 ) -> None:
     container = container_for(account_server.grpc, browser=NoBrowser())
-    _, steps, waiting = await begin(container, BrowserLogin())
+    _, steps, waiting = await begin(container, BrowserOptions())
     rest = asyncio.create_task(run(steps))
     async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as client:
         page = await client.get(f"{callback_of(waiting.url)}&t={JWT_LIKE}")
@@ -318,7 +317,7 @@ async def test_an_answer_without_a_token_is_a_failure(
     account_server: AccountServer, container_for: ContainerFactory
 ) -> None:
     container = container_for(account_server.grpc, browser=NoBrowser())
-    _, steps, waiting = await begin(container, BrowserLogin())
+    _, steps, waiting = await begin(container, BrowserOptions())
     rest = asyncio.create_task(run(steps))
     async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as client:
         page = await client.get(callback_of(waiting.url))
@@ -334,7 +333,7 @@ async def test_an_api_token_signs_in_and_says_what_it_is(
     created = await container.gateways.open(owner.endpoint, owner, "acme").create_token(
         TokenDraft("login-with-it")
     )
-    result = result_of(await run(container.chainloop_token_login().do(f" {created.secret.reveal()}\n")))
+    result = result_of(await run(chainloop_token_steps(container, f" {created.secret.reveal()}\n")))
     assert result.method is Method.API_TOKEN
     assert (result.identity, result.organization) == ("API token login-with-it", "acme")
 
@@ -348,7 +347,7 @@ async def test_a_keychain_that_fails_while_saving_says_so(
 
     container = container_for(account_server.grpc, vault=Full())
     token = await asyncio.to_thread(sign_in, account_server, *account_server.owner)
-    steps = await run(container.chainloop_token_login().do(token))
+    steps = await run(chainloop_token_steps(container, token))
     assert isinstance(error_of(steps), VaultLocked)
     assert steps[-1].step is Step.SAVED
     assert len(await container.activity_log.entries()) == 0
@@ -356,8 +355,8 @@ async def test_a_keychain_that_fails_while_saving_says_so(
 
 async def test_a_state_mismatch_is_an_error_of_its_own() -> None:
     with pytest.raises(StateMismatch):
-        Arrival({"state": "ä"}).check_state("right")
-    Arrival({"state": "right"}).check_state("right")
+        CallbackAnswer({"state": "ä"}).check_state("right")
+    CallbackAnswer({"state": "right"}).check_state("right")
 
 
 async def test_a_login_that_is_replaced_is_named_first_and_its_session_is_ended_afterwards(
@@ -367,10 +366,10 @@ async def test_a_login_that_is_replaced_is_named_first_and_its_session_is_ended_
     vault, server = MemoryVault(), organization.server
     first = await asyncio.to_thread(sign_in, server, *organization.owner.login)
     container = container_for(server.grpc, vault=vault)
-    await run(container.chainloop_token_login().do(first))
+    await run(chainloop_token_steps(container, first))
     old = await container.chainloop_session.credential()
     second = await asyncio.to_thread(sign_in, server, *organization.member("admin").login)
-    steps = await run(container.chainloop_token_login().do(second))
+    steps = await run(chainloop_token_steps(container, second))
     replaced = f"the login of {organization.owner.email} at {server.grpc}, profile default"
     assert [step.replaces for step in steps if step.replaces] == [replaced]
     assert (result_of(steps).identity, result_of(steps).problem) == (organization.member("admin").email, "")
@@ -387,10 +386,10 @@ async def test_another_profile_keeps_the_login_of_the_first(
     vault, server = MemoryVault(), organization.server
     first = await asyncio.to_thread(sign_in, server, *organization.owner.login)
     container = container_for(server.grpc, vault=vault)
-    await run(container.chainloop_token_login().do(first))
+    await run(chainloop_token_steps(container, first))
     container.profiles.use_profile(Provider.CHAINLOOP, "work")
     second = await asyncio.to_thread(sign_in, server, *organization.member("admin").login)
-    steps = await run(container.chainloop_token_login().do(second))
+    steps = await run(chainloop_token_steps(container, second))
     assert [step.replaces for step in steps if step.replaces] == []
     container.profiles.use_profile(Provider.CHAINLOOP, "default")
     assert (await container.organizations.describe_organization()).identity.name == organization.owner.email
@@ -402,11 +401,11 @@ async def test_an_api_token_that_is_replaced_is_not_revoked(
     vault, server = MemoryVault(), organization.server
     person_login = await asyncio.to_thread(sign_in, server, *organization.owner.login)
     container = container_for(server.grpc, vault=vault)
-    await run(container.chainloop_token_login().do(person_login))
+    await run(chainloop_token_steps(container, person_login))
     robot = await container.token_creation.create_token(TokenDraft("robot"))
-    await run(container.chainloop_token_login().do(robot.secret.reveal()))
+    await run(chainloop_token_steps(container, robot.secret.reveal()))
     again = await asyncio.to_thread(sign_in, server, *organization.owner.login)
-    assert result_of(await run(container.chainloop_token_login().do(again))).problem == ""
+    assert result_of(await run(chainloop_token_steps(container, again))).problem == ""
     listed = {token.name: token for token in (await container.tokens.list_tokens()).tokens}
     assert listed["robot"].revoked_at is None
 
@@ -425,8 +424,8 @@ async def test_a_login_that_could_not_be_stored_ends_no_session(
     vault, server = Full(), organization.server
     first = await asyncio.to_thread(sign_in, server, *organization.owner.login)
     container = container_for(server.grpc, vault=vault)
-    await run(container.chainloop_token_login().do(first))
+    await run(chainloop_token_steps(container, first))
     vault.full = True
     second = await asyncio.to_thread(sign_in, server, *organization.member("admin").login)
-    assert isinstance(error_of(await run(container.chainloop_token_login().do(second))), VaultLocked)
+    assert isinstance(error_of(await run(chainloop_token_steps(container, second))), VaultLocked)
     assert (await container.organizations.describe_organization()).identity.name == organization.owner.email

@@ -27,11 +27,12 @@ from app.domain.tokens import ScopeFilter, StatusFilter, TokenDraft
 from app.proto.controlplane.v1 import status_pb2
 from app.server.clock import utc_now
 from app.server.core.memberships import Memberships
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
 from app.services.stored_logins import CHAINLOOP_SERVICE
 from tests.integration.chainloop.test_login import begin, result_of, run, until
 from tests.support.callbacks import FormBrowser, NoBrowser, redirected_to
 from tests.support.chainloop import ContainerFactory
+from tests.support.login_steps import browser_steps, chainloop_token_steps
 from tests.support.organizations import OPERATOR, Organization, add_organization
 from tests.support.peers import closed_port
 from tests.support.server import AccountServer, ServerFactory, release, sign_in, start
@@ -51,7 +52,7 @@ async def signed_in(
     """A container on which this person is signed in."""
     container = container_for(server.grpc, **more)
     token = await asyncio.to_thread(sign_in, server, *login)
-    assert result_of(await run(container.chainloop_token_login().do(token)))
+    assert result_of(await run(chainloop_token_steps(container, token)))
     return container
 
 
@@ -351,7 +352,7 @@ async def test_who_stops_listening_at_the_result_leaves_a_page_that_tells_the_tr
 ) -> None:
     browser = FormBrowser(server.owner)
     container = container_for(server.grpc, browser=browser)
-    async for step in container.chainloop_browser_login().do(BrowserLogin()):
+    async for step in browser_steps(container.chainloop_browser_sign_in(), BrowserOptions()):
         if step.result is not None:
             break
     await container.aclose()
@@ -362,8 +363,8 @@ async def test_two_sign_ins_at_once_do_not_mix(
     container_for: ContainerFactory, server: AccountServer
 ) -> None:
     container = container_for(server.grpc, browser=NoBrowser())
-    first, one, waiting = await begin(container, BrowserLogin())
-    second, two, _ = await begin(container, BrowserLogin())
+    first, one, waiting = await begin(container, BrowserOptions())
+    second, two, _ = await begin(container, BrowserOptions())
     address = await redirected_to(server, waiting.url)
     second.paste(address)
     refused = await until(two, waiting.step)

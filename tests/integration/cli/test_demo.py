@@ -15,6 +15,7 @@ from app.demo import sample_server
 from app.domain.credentials import Method
 from app.domain.errors import Failed, UsageError
 from app.domain.tokens import StatusFilter
+from tests.support.login_steps import gumloop_key_steps
 from tests.support.server import ROOT
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,7 @@ def test_a_demo_beside_the_persons_own_variables_signs_in_to_the_sample_server(
 
         async def sign_in() -> str:
             try:
-                async for step in container.gumloop_key_login().do(sample["key"], sample["user"]):
+                async for step in gumloop_key_steps(container, sample["key"], sample["user"]):
                     assert step.error is None
                     if step.result is not None:
                         return step.result.endpoint

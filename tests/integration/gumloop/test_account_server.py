@@ -9,18 +9,19 @@ import pytest
 from app.bootstrap import Container
 from app.domain.credentials import Method
 from app.domain.errors import AccessDenied, SessionEnded
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
 from app.settings import load
 from tests.support.cli import Loopin
 from tests.support.gumloop import AllowingBrowser, Desk, follow, result_of, told
 from tests.support.gumloop_stub import Gumloop
+from tests.support.login_steps import browser_steps, gumloop_key_steps
 from tests.support.oauth import person_at
 from tests.support.server import AccountServer, ServerFactory
 from tests.support.vendor import Vendor
 
 pytestmark = pytest.mark.slow
 
-ANY_PORT = BrowserLogin(0)
+ANY_PORT = BrowserOptions(0)
 PROCESSES = 20
 
 
@@ -55,7 +56,7 @@ async def test_signing_in_with_consent_tells_who_where_and_until_when(
     office: Desk, account_server: AccountServer
 ) -> None:
     async with office.loopin() as loopin:
-        result = result_of(await follow(loopin.gumloop_oauth_login().do(ANY_PORT)))
+        result = result_of(await follow(browser_steps(loopin.gumloop_browser_sign_in(), ANY_PORT)))
         status = await loopin.gumloop_status.read_status()
         teams = await loopin.teams.list_teams()
     assert (result.method, result.identity) == (Method.OAUTH, account_server.owner[0])
@@ -69,7 +70,7 @@ async def test_signing_in_with_consent_tells_who_where_and_until_when(
 async def test_denying_on_the_consent_page_is_told(office: Desk, account_server: AccountServer) -> None:
     office.browser = ConsentBrowser(account_server, "deny")
     async with office.loopin() as loopin:
-        steps = await follow(loopin.gumloop_oauth_login().do(ANY_PORT))
+        steps = await follow(browser_steps(loopin.gumloop_browser_sign_in(), ANY_PORT))
     assert isinstance(steps[-1].error, AccessDenied)
     assert "access was denied" in told(steps)
     assert "You are not signed in" in office.browser.pages[-1]
@@ -80,15 +81,15 @@ async def test_the_sample_key_signs_in_and_a_wrong_one_does_not(
 ) -> None:
     sample = account_server.seed["gumloop"]
     async with office.loopin() as loopin:
-        steps = await follow(loopin.gumloop_key_login().do("gum_wrong_not_real", sample["user_id"]))
+        steps = await follow(gumloop_key_steps(loopin, "gum_wrong_not_real", sample["user_id"]))
         assert "does not accept this API key" in told(steps)
-        result = result_of(await follow(loopin.gumloop_key_login().do(sample["api_key"], sample["user_id"])))
+        result = result_of(await follow(gumloop_key_steps(loopin, sample["api_key"], sample["user_id"])))
     assert (result.method, result.organization) == (Method.API_KEY, "acme")
 
 
 async def test_signing_out_ends_the_session_at_the_server(office: Desk) -> None:
     async with office.loopin() as loopin:
-        result_of(await follow(loopin.gumloop_oauth_login().do(ANY_PORT)))
+        result_of(await follow(browser_steps(loopin.gumloop_browser_sign_in(), ANY_PORT)))
         token = office.vault.entries()["access_token"]
         done = await loopin.gumloop_sign_out.sign_out()
     assert (done.forgotten, done.ended_at_server, done.warning) == (True, True, "")
@@ -101,7 +102,7 @@ async def _sign_in(command: Loopin, server: AccountServer) -> None:
     settings, browser = load(command.variables()), ConsentBrowser(server)
     container = Container(settings, browser=browser)
     try:
-        result_of(await follow(container.gumloop_oauth_login().do(ANY_PORT)))
+        result_of(await follow(browser_steps(container.gumloop_browser_sign_in(), ANY_PORT)))
     finally:
         await container.aclose()
         await browser.closed()

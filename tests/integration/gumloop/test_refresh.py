@@ -10,10 +10,11 @@ from app.domain.credentials import Endpoint, Method
 from app.domain.errors import Failed, LoopinError, NotSignedIn, SessionEnded, Unreachable
 from app.domain.gumloop import GumloopLogin, GumloopTokens
 from app.domain.secret import Secret
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
 from app.services.stored_logins import GumloopVault
 from tests.support.gumloop import Desk, follow, result_of
 from tests.support.gumloop_stub import Fault, Gumloop, patience_with
+from tests.support.login_steps import browser_steps
 
 Happening = Callable[[], Awaitable[None]]
 
@@ -33,7 +34,7 @@ async def test_a_401_renews_the_session_and_asks_again(desk: Desk, gumloop: Guml
 
 async def test_a_token_about_to_end_is_renewed_before_it_is_used(desk: Desk, gumloop: Gumloop) -> None:
     async with desk.loopin() as loopin:
-        result_of(await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0))))
+        result_of(await follow(browser_steps(loopin.gumloop_browser_sign_in(), BrowserOptions(0))))
     for minutes, refreshes in ((58, 0), (59.5, 1), (61, 1), (120, 2)):
         desk.clock.offset = timedelta(minutes=minutes)
         async with desk.loopin() as loopin:
@@ -86,7 +87,7 @@ async def test_no_failure_but_invalid_grant_signs_anyone_out(
 
 async def test_a_renewal_in_advance_that_fails_is_put_off(desk: Desk, gumloop: Gumloop) -> None:
     async with desk.loopin() as loopin:
-        result_of(await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0))))
+        result_of(await follow(browser_steps(loopin.gumloop_browser_sign_in(), BrowserOptions(0))))
     desk.clock.offset = timedelta(minutes=59.5)
     gumloop.fail("/oauth/token", Fault(503, "down", "text/plain"))
     before = await desk.stored()
@@ -204,7 +205,7 @@ async def test_a_save_that_fails_is_told_and_the_session_goes_on(
 
 async def test_facts_of_another_login_do_not_count(desk: Desk) -> None:
     async with desk.loopin() as loopin:
-        result_of(await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0))))
+        result_of(await follow(browser_steps(loopin.gumloop_browser_sign_in(), BrowserOptions(0))))
         assert (await loopin.gumloop_status.read_status(online=False)).expires_at is not None
         await desk.signed_in()
         assert (await loopin.gumloop_status.read_status(online=False)).expires_at is None

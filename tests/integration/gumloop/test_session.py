@@ -10,6 +10,7 @@ from app.domain.errors import NotSignedIn, SessionEnded, UsageError, VaultError
 from app.domain.secret import Secret
 from tests.support.gumloop import BreakingVault, Desk, follow, result_of
 from tests.support.gumloop_stub import API_KEY, USER_ID, Gumloop
+from tests.support.login_steps import gumloop_key_steps
 
 TOKEN_ENV = {"GUMLOOP_ACCESS_TOKEN": "env-access-not-real-77aa"}
 KEY_ENV = {"GUMLOOP_API_KEY": API_KEY, "GUMLOOP_USER_ID": USER_ID}
@@ -66,7 +67,7 @@ async def test_a_half_set_source_is_an_error_and_nothing_is_used_in_its_place(
     desk: Desk, environ: dict[str, str], warning: str, gumloop: Gumloop
 ) -> None:
     async with desk.loopin() as loopin:
-        result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+        result_of(await follow(gumloop_key_steps(loopin, API_KEY, USER_ID)))
     sent = len(gumloop.seen)
     async with desk.loopin(**environ) as loopin:
         resolution, problem = await loopin.gumloop_session.inspect()
@@ -105,7 +106,7 @@ async def test_a_token_without_an_address_goes_to_the_server_of_the_profile(
 ) -> None:
     """Not to the vendor's, which never issued it."""
     async with desk.loopin() as loopin:
-        result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+        result_of(await follow(gumloop_key_steps(loopin, API_KEY, USER_ID)))
     async with desk.loopin(GUMLOOP_BASE_URL="", **TOKEN_ENV) as loopin:
         assert (await loopin.gumloop_session.credential()).endpoint.address == gumloop.base_url
         assert (await loopin.gumloop_session.sign_in_endpoint()).address == gumloop.base_url
@@ -113,9 +114,9 @@ async def test_a_token_without_an_address_goes_to_the_server_of_the_profile(
 
 async def test_signing_in_again_goes_to_the_server_of_the_stored_login(desk: Desk, gumloop: Gumloop) -> None:
     async with desk.loopin() as loopin:
-        result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+        result_of(await follow(gumloop_key_steps(loopin, API_KEY, USER_ID)))
     async with desk.loopin(GUMLOOP_BASE_URL="") as loopin:
-        steps = await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID))
+        steps = await follow(gumloop_key_steps(loopin, API_KEY, USER_ID))
     assert result_of(steps).endpoint == gumloop.base_url
     assert [step.server for step in steps if step.server] == [gumloop.base_url.split("/")[2]]
 
@@ -180,7 +181,7 @@ async def test_profiles_are_logins_of_their_own(desk: Desk) -> None:
     await desk.signed_in()
     async with desk.loopin("work") as loopin:
         assert (await loopin.gumloop_session.resolve()).credential is None
-        result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+        result_of(await follow(gumloop_key_steps(loopin, API_KEY, USER_ID)))
         candidates = (await loopin.gumloop_session.resolve()).candidates
     assert candidates[-1].label == "keychain, profile work"
     assert set(desk.vault.entries("work")) == {"api_key", "user_id", "base_url"}

@@ -6,6 +6,7 @@ from app.domain.activity import Action
 from app.domain.errors import ReadOnly, VaultError
 from tests.support.gumloop import Desk, follow, result_of
 from tests.support.gumloop_stub import API_KEY, USER_ID, Fault, Gumloop, patience_with
+from tests.support.login_steps import gumloop_key_steps
 
 
 async def test_the_refresh_token_is_revoked_and_every_entry_cleared(desk: Desk, gumloop: Gumloop) -> None:
@@ -39,7 +40,7 @@ async def test_a_failed_revocation_warns_and_does_not_keep_the_login(
 
 async def test_an_api_key_is_forgotten_and_stays_valid(desk: Desk, gumloop: Gumloop) -> None:
     async with desk.loopin() as loopin:
-        result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+        result_of(await follow(gumloop_key_steps(loopin, API_KEY, USER_ID)))
         done = await loopin.gumloop_sign_out.sign_out()
     assert (done.forgotten, done.ended_at_server, done.warning) == (True, False, "")
     assert gumloop.revoked == []
@@ -79,7 +80,7 @@ async def test_in_read_only_mode_nothing_is_revoked_and_the_login_stays(desk: De
 
 async def test_in_read_only_mode_what_no_server_ends_can_still_be_forgotten(desk: Desk) -> None:
     async with desk.loopin(LOOPIN_READ_ONLY="1") as loopin:
-        result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+        result_of(await follow(gumloop_key_steps(loopin, API_KEY, USER_ID)))
         assert (await loopin.gumloop_sign_out.sign_out()).forgotten
     assert desk.vault.entries() == {}
 
@@ -94,7 +95,7 @@ async def test_nothing_stored_is_no_failure(desk: Desk, gumloop: Gumloop) -> Non
 async def test_all_profiles_are_signed_out_together(desk: Desk, gumloop: Gumloop) -> None:
     await desk.signed_in()
     async with desk.loopin("work") as loopin:
-        result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+        result_of(await follow(gumloop_key_steps(loopin, API_KEY, USER_ID)))
     async with desk.loopin() as loopin:
         done = await loopin.gumloop_sign_out.sign_out_all()
     assert {name: out.forgotten for name, out in done.items()} == {"default": True, "work": True}

@@ -7,15 +7,16 @@ import pytest
 from app.domain.credentials import Method, Provider, Source
 from app.domain.errors import NotFound, SessionEnded, Unreachable, UsageError
 from app.domain.secret import Secret
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
 from tests.support.gumloop import Desk, follow, result_of
 from tests.support.gumloop_stub import API_KEY, PERSON, USER_ID, Gumloop
+from tests.support.login_steps import browser_steps, gumloop_key_steps
 
 
 async def test_who_where_and_until_when(desk: Desk, gumloop: Gumloop) -> None:
     gumloop.metadata = True
     async with desk.loopin() as loopin:
-        result_of(await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0))))
+        result_of(await follow(browser_steps(loopin.gumloop_browser_sign_in(), BrowserOptions(0))))
         status = await loopin.gumloop_status.read_status()
     assert (status.provider, status.signed_in, status.error) == (Provider.GUMLOOP, True, None)
     assert (status.method, status.source) == (Method.OAUTH, Source.KEYCHAIN)
@@ -75,7 +76,7 @@ async def test_both_providers_are_in_the_overview(desk: Desk) -> None:
 
 async def test_a_chosen_team_is_remembered_for_the_stored_login(desk: Desk, gumloop: Gumloop) -> None:
     async with desk.loopin() as loopin:
-        result_of(await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID)))
+        result_of(await follow(gumloop_key_steps(loopin, API_KEY, USER_ID)))
         team = await loopin.teams.choose_team("team_2")
         assert team is not None
         assert team.name == "ML"

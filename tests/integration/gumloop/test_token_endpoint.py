@@ -3,9 +3,10 @@
 import pytest
 
 from app.domain.errors import Failed, LoginFailed, RateLimited
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
 from tests.support.gumloop import Desk, follow, result_of, told
 from tests.support.gumloop_stub import Fault, Gumloop, patience_with
+from tests.support.login_steps import browser_steps
 
 
 @pytest.mark.parametrize(
@@ -33,14 +34,14 @@ async def test_each_bad_answer_has_its_own_sentence_and_can_be_retried(
 ) -> None:
     gumloop.fail("/oauth/token", fault)
     async with desk.loopin(LOOPIN_REQUEST_TIMEOUT=patience_with(fault)) as loopin:
-        steps = await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0)))
+        steps = await follow(browser_steps(loopin.gumloop_browser_sign_in(), BrowserOptions(0)))
         gumloop.released.set()
     assert sentence in told(steps)
     assert told(steps).isprintable()
     assert desk.vault.entries() == {}
     assert "You are not signed in" in desk.browser.pages[-1]
     async with desk.loopin() as loopin:
-        result_of(await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0))))
+        result_of(await follow(browser_steps(loopin.gumloop_browser_sign_in(), BrowserOptions(0))))
 
 
 @pytest.mark.parametrize(
@@ -52,13 +53,13 @@ async def test_the_kind_of_error_says_what_to_do_next(
 ) -> None:
     gumloop.fail("/oauth/token", Fault(status, f'{{"error": "{code}"}}'))
     async with desk.loopin() as loopin:
-        steps = await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0)))
+        steps = await follow(browser_steps(loopin.gumloop_browser_sign_in(), BrowserOptions(0)))
     assert type(steps[-1].error) is kind
 
 
 async def test_tokens_without_a_refresh_token_are_a_login_too(desk: Desk, gumloop: Gumloop) -> None:
     gumloop.gives_refresh, gumloop.lives = False, None
     async with desk.loopin() as loopin:
-        result = result_of(await follow(loopin.gumloop_oauth_login().do(BrowserLogin(0))))
+        result = result_of(await follow(browser_steps(loopin.gumloop_browser_sign_in(), BrowserOptions(0))))
     assert result.expires_at is None
     assert set(desk.vault.entries()) == {"access_token", "base_url"}

@@ -15,6 +15,7 @@ from app.domain.secret import Secret
 from tests.support.cli import Loopin
 from tests.support.gumloop import Desk, follow
 from tests.support.gumloop_stub import API_KEY, USER_ID
+from tests.support.login_steps import gumloop_key_steps
 from tests.support.prompting_service import prompting
 from tests.support.vaults import PASSWORD, Bus
 
@@ -81,7 +82,7 @@ async def test_a_sign_in_asks_first_and_says_so(bus: Bus, desk: Desk) -> None:
     with prompting(bus, "dismiss") as service:
         desk.vault = cast("Any", KeychainVault(timeout=60))
         async with desk.loopin() as loopin:
-            steps = await follow(loopin.gumloop_key_login().do(API_KEY, USER_ID))
+            steps = await follow(gumloop_key_steps(loopin, API_KEY, USER_ID))
         assert service.shown.is_set()
     keychain_steps = [step for step in steps if step.step is Step.KEYCHAIN]
     assert any("answer its prompt" in step.detail for step in keychain_steps)

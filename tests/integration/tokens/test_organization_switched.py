@@ -30,6 +30,7 @@ from app.tui.screens.dialogs.organizations import OrganizationDialog
 from tests.integration.chainloop.test_login import result_of, run
 from tests.support.between import Between
 from tests.support.cli import Loopin
+from tests.support.login_steps import chainloop_token_steps
 from tests.support.organizations import OPERATOR, Organization, add_organization
 from tests.support.pages.create import RevealPage
 from tests.support.pages.page import Page, Question, opened
@@ -98,7 +99,7 @@ async def machine(tmp_path: Path, organization: Organization, proxy: Between) ->
     Memberships(organization.database, utc_now).set_membership(OPERATOR, owner.email, other.name, Role.OWNER)
     made = Machine(tmp_path, proxy.address, organization, other)
     bearer = await asyncio.to_thread(lambda: owner.bearer)
-    assert result_of(await run(made.container().chainloop_token_login().do(bearer)))
+    assert result_of(await run(chainloop_token_steps(made.container(), bearer)))
     for place in (other, organization):
         box = made.container(CHAINLOOP_ORGANIZATION=place.name)
         for name in ("web-ci", "old-ci"):
@@ -331,7 +332,7 @@ async def test_what_another_person_would_do_is_refused(machine: Machine, organiz
     review = await box.threshold.review_threshold(77)
     admin = organization.member("admin")
     bearer = await asyncio.to_thread(lambda: admin.bearer)
-    assert result_of(await run(machine.container().chainloop_token_login().do(bearer)))
+    assert result_of(await run(chainloop_token_steps(machine.container(), bearer)))
     with pytest.raises(PermissionDenied, match="is signed in now"):
         await box.threshold.update_threshold(77, review)
     assert await machine.threshold_of(machine.mine) == 0
@@ -341,7 +342,7 @@ async def test_the_same_person_may_have_signed_in_again(machine: Machine) -> Non
     box = machine.container()
     review = await box.threshold.review_threshold(77)
     again = await asyncio.to_thread(sign_in, machine.mine.server, *machine.mine.owner.login)
-    assert result_of(await run(machine.container().chainloop_token_login().do(again)))
+    assert result_of(await run(chainloop_token_steps(machine.container(), again)))
     assert (await box.threshold.update_threshold(77, review)).threshold == 77
 
 

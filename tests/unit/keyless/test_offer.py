@@ -31,7 +31,7 @@ def test_the_row_says_whether_this_is_a_job_that_can_prove_itself(environ: dict[
     box = Container(load({}))
     ci = CIEnvironment(environ, SystemClock()).look()
     rows = chainloop_offers(
-        box.chainloop_browser_login, box.chainloop_token_login, box.claims, ci=ci, inspect=box.keyless
+        box.chainloop_browser_sign_in, box.chainloop_login_store, box.claims, ci=ci, inspect=box.keyless
     )
     assert [row.why_not or row.note for row in rows if row.method is Method.KEYLESS] == [said]
 

@@ -12,7 +12,7 @@ from textual.widgets import Button
 
 from app.domain.errors import LoopinError
 from app.domain.keyless import MAY, MAY_NOT, NOT_STORED, CIIdentity
-from app.services.keyless import Inspection
+from app.services.login.chainloop_keyless import Inspection
 from app.tui.screens.dialogs.dialog import Dialog
 from widgets.content_state import StateView
 from widgets.presenter import clean

@@ -1,6 +1,7 @@
 """Sign in with something that one already has: a key or a token."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 from textual import on, work
@@ -154,7 +155,7 @@ class LoginFormScreen(LoginWatchScreen):
     async def _run(self, values: dict[str, str]) -> None:
         if self._offer.form is None:
             return
-        await self._follow(self._offer.form.start(values))
+        await self._follow(partial(self._offer.form.sign_in, values))
 
     def _keep(self, step: LoginStep) -> None:
         super()._keep(step)

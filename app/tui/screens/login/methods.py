@@ -1,7 +1,7 @@
 """The ways to sign in, as the sign-in screens show them. A provider adds its rows here."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,42 +11,45 @@ from app.domain.credentials import Method, Provider
 from app.domain.gumloop import API_KEY_PAGE, USER_ID_PAGE
 from app.domain.inputs import read_secret
 from app.domain.keyless import Availability
-from app.domain.login import LoginStep, Step
+from app.domain.login import SignedIn, Step
 from app.domain.ports import Claims
 from app.domain.text import capital
 from app.domain.times import local
 from app.domain.vendor_login import TITLE, VendorLogin
-from app.services.login.round_trip import BrowserLogin
+from app.services.login.browser import BrowserOptions
+from app.services.login.progress import Report
 from app.tui.screens.dialogs.ci_identity import Inspect
 from widgets.presenter import clean
 
 
 class BrowserFlow(Protocol):
-    """A sign-in in the browser. While `resumable`, `do` goes on from what it has; `drop` gives that up."""
+    """A sign-in in the browser. While `resumable`, `sign_in` goes on from what it has."""
 
     @property
     def resumable(self) -> bool: ...
-    async def drop(self) -> None: ...
-    def do(self, how: BrowserLogin) -> AsyncIterator[LoginStep]: ...
-    def paste(self, text: str) -> None: ...
+    async def discard(self) -> None: ...
+    async def sign_in(
+        self, options: BrowserOptions, pasted: asyncio.Queue[str], report: Report
+    ) -> SignedIn: ...
 
 
-class TokenFlow(Protocol):
-    """A sign-in with a token that one already has."""
+class GumloopForms(Protocol):
+    """Signs in to Gumloop with what a person types."""
 
-    def do(self, pasted: str) -> AsyncIterator[LoginStep]: ...
-
-
-class ImportFlow(Protocol):
-    """A sign-in with the login of the vendor's command line."""
-
-    def do(self) -> AsyncIterator[LoginStep]: ...
+    async def sign_in_with_key(self, api_key: str, user_id: str, report: Report) -> SignedIn: ...
+    async def sign_in_with_token(self, token: str, report: Report) -> SignedIn: ...
 
 
-class KeyFlow(Protocol):
-    """A sign-in with an API key and the user ID it belongs to."""
+class ChainloopForms(Protocol):
+    """Signs in to Chainloop with what a person types."""
 
-    def do(self, api_key: str, user_id: str) -> AsyncIterator[LoginStep]: ...
+    async def sign_in_with_token(self, token: str, report: Report) -> SignedIn: ...
+
+
+class LoginImport(Protocol):
+    """Imports the login of the vendor's command line."""
+
+    async def import_login(self, path: str, report: Report) -> SignedIn: ...
 
 
 def _needed(value: str) -> str:
@@ -76,13 +79,13 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A sign-in without a browser: what is asked, and the flow that takes the answers by name.
+    """A sign-in without a browser: what is asked, and the sign-in that gets the answers by name.
 
     `about` is what a person reads before it is begun, a paragraph each.
     """
 
     fields: tuple[Field, ...]
-    start: Callable[[Mapping[str, str]], AsyncIterator[LoginStep]]
+    sign_in: Callable[[Mapping[str, str], Report], Awaitable[SignedIn]]
     about: tuple[str, ...] = ()
 
 
@@ -108,19 +111,9 @@ class Offer:
     server: str = ""
 
 
-@asynccontextmanager
-async def following(steps: AsyncIterator[LoginStep]) -> AsyncIterator[AsyncIterator[LoginStep]]:
-    """Follow a flow, and close it whatever happens: that frees its port at once."""
-    try:
-        yield steps
-    finally:
-        if isinstance(steps, AsyncGenerator):
-            await steps.aclose()
-
-
 def chainloop_offers(
     browser: Callable[[], BrowserFlow],
-    token: Callable[[], TokenFlow],
+    forms: ChainloopForms,
     claims: Claims,
     *,
     ci: Availability,
@@ -130,7 +123,7 @@ def chainloop_offers(
     field = Field(
         "token", "API token", "paste it here", masked=True, about=lambda text: told_by(claims, text)
     )
-    form = Form((field,), lambda values: token().do(values["token"]))
+    form = Form((field,), lambda values, report: forms.sign_in_with_token(values["token"], report))
     begin = (Step.KEYCHAIN, Step.SERVER, Step.LISTENING, Step.BROWSER, Step.WAITING, Step.STATE)
     # Nobody has to sign in with it: where it can be had, it is used when nothing else is.
     missing = ci.why_not if ci.system else "GITLAB_OIDC is not set"
@@ -163,7 +156,7 @@ def chainloop_offers(
 
 
 def import_offers(
-    login: VendorLogin | None, take_over: Callable[[], ImportFlow], now: datetime
+    login: VendorLogin | None, importing: Callable[[], LoginImport], now: datetime
 ) -> tuple[Offer, ...]:
     """The row of a login that Chainloop's own command line keeps; none where it keeps none."""
     if login is None:
@@ -184,7 +177,7 @@ def import_offers(
             TITLE,
             f"found in {login.path}: take it over into the keychain",
             (Step.FOUND, Step.KEYCHAIN, Step.VERIFIED, Step.SAVED),
-            form=Form((), lambda values: take_over().do(), about),
+            form=Form((), lambda values, report: importing().import_login("", report), about),
             why_not=why_not,
             server=login.server,
         ),
@@ -197,8 +190,7 @@ def _at(moment: datetime | None) -> str:
 
 def gumloop_offers(
     browser: Callable[[], BrowserFlow],
-    key: Callable[[], KeyFlow],
-    token: Callable[[], TokenFlow],
+    forms: GumloopForms,
     *,
     port: int,
 ) -> tuple[Offer, ...]:
@@ -209,11 +201,11 @@ def gumloop_offers(
             Field("key", "API key", "gum_…", masked=True, check=_key_shape, where=made),
             Field("user", "User ID", "paste it here", where=f"shown at {USER_ID_PAGE}"),
         ),
-        lambda values: key().do(values["key"], values["user"]),
+        lambda values, report: forms.sign_in_with_key(values["key"], values["user"], report),
     )
     token_form = Form(
         (Field("token", "Access token", "paste it here", masked=True),),
-        lambda values: token().do(values["token"]),
+        lambda values, report: forms.sign_in_with_token(values["token"], report),
     )
     begin = (Step.KEYCHAIN, Step.LISTENING, Step.BROWSER, Step.WAITING, Step.STATE, Step.EXCHANGE)
     return (

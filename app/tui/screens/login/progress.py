@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -17,7 +18,8 @@ from app.domain.errors import PortBusy
 from app.domain.login import LoginStep, Step, StepState
 from app.domain.ports import Browser
 from app.services.clipboard import ClipboardService
-from app.services.login.round_trip import PATIENCE, BrowserLogin
+from app.services.login.browser import BrowserOptions
+from app.services.login.callback import TIMEOUT
 from app.tui.commands.bindings import bindings_for, shown_key
 from app.tui.commands.command import Room
 from app.tui.commands.registry import by_id
@@ -62,12 +64,14 @@ class LoginProgressScreen(LoginWatchScreen):
             self.words = words
 
     def __init__(
-        self, frame: Frame, offer: Offer, how: BrowserLogin, browser: Browser, copy: ClipboardService
+        self, frame: Frame, offer: Offer, how: BrowserOptions, browser: Browser, copy: ClipboardService
     ) -> None:
         super().__init__(frame, offer)
         self._how = replace(how, keep=True)
         self._browser, self._copy = browser, copy
         self._flow: BrowserFlow | None = None
+        self._answers: asyncio.Queue[str] = asyncio.Queue()
+        """What is pasted in place of the browser's answer."""
         self._url = self._callback = ""
         self._begun = 0.0
         self._not_waiting = asyncio.Event()
@@ -109,8 +113,9 @@ class LoginProgressScreen(LoginWatchScreen):
         self._error, self._result, self._last = None, None, None
         self._begun = self.frame.clock.monotonic()
         self._flow = self._offer.browser() if self._offer.browser else None
+        self._answers = asyncio.Queue()
         steps = self.query_one(StepList)
-        steps.plan, steps.patience = self._plan(), PATIENCE
+        steps.plan, steps.patience = self._plan(), TIMEOUT
         self._paint()
         self._run()
 
@@ -129,7 +134,7 @@ class LoginProgressScreen(LoginWatchScreen):
     @work(exclusive=True, group="login", description="sign in", exit_on_error=False)
     async def _run(self) -> None:
         if self._flow is not None:
-            await self._follow(self._flow.do(self._how))
+            await self._follow(partial(self._flow.sign_in, self._how, self._answers))
 
     def _keep(self, step: LoginStep) -> None:
         super()._keep(step)
@@ -288,7 +293,7 @@ class LoginProgressScreen(LoginWatchScreen):
     @on(Input.Submitted, "#progress-paste")
     def _pasted(self, event: Input.Submitted) -> None:
         if event.value.strip() and self._flow is not None:
-            self._flow.paste(event.value)
+            self._answers.put_nowait(event.value)
             event.input.value, event.input.display = "", False
 
     @on(Button.Pressed, "#retry")
@@ -329,6 +334,6 @@ class LoginProgressScreen(LoginWatchScreen):
         self.workers.cancel_group(self, "login")
         if self._flow is not None and self._flow.resumable:
             # The screen goes, and its workers with it: the app sees to the end of this one.
-            self.app.run_worker(self._flow.drop(), description="give the sign-in up", exit_on_error=False)
+            self.app.run_worker(self._flow.discard(), description="give the sign-in up", exit_on_error=False)
         self.dismiss(self._result is not None)
         return True

@@ -20,8 +20,8 @@ from app.domain.ports import Browser, Vault
 from app.domain.status import VaultStatus
 from app.domain.text import capital
 from app.services.clipboard import ClipboardService
-from app.services.login.round_trip import BrowserLogin
-from app.services.login.storing import LoginTarget
+from app.services.login.browser import BrowserOptions
+from app.services.login.login_store import LoginTarget
 from app.services.profiles import Profile
 from app.tui.commands.bindings import bindings_for
 from app.tui.commands.command import Room
@@ -328,14 +328,14 @@ class LoginScreen(RoomScreen):
         self.notify(sentence(error, sign_in_key(self)), severity="error", markup=False)
         return True
 
-    def _how(self) -> BrowserLogin | None:
+    def _how(self) -> BrowserOptions | None:
         text = self.query_one("#login-port", Input).value or "0"
         port = int(text) if text.isdigit() else -1
         if not 0 <= port <= 65535:
             self.notify(f"{text} is not a port: use 1 to 65535, or 0 for any", severity="error", markup=False)
             self.query_one("#login-port").focus()
             return None
-        return BrowserLogin(port, self.query_one("#login-browser", Tick).value)
+        return BrowserOptions(port, self.query_one("#login-browser", Tick).value)
 
     def _after(self, signed_in: bool | None) -> None:
         if signed_in:

@@ -1,7 +1,8 @@
 """What both sign-in screens do with a flow: follow it, and keep what it told."""
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import ClassVar
 
 from textual import on
@@ -11,10 +12,11 @@ from textual.worker import Worker
 
 from app.domain.errors import LoopinError
 from app.domain.login import LoginStep, SignedIn, Step, StepState
+from app.services.login.progress import Report
 from app.tui.commands.command import Room
 from app.tui.screens.account_state import Frame
 from app.tui.screens.base_screen import RoomScreen
-from app.tui.screens.login.methods import Offer, following
+from app.tui.screens.login.methods import Offer
 from widgets.footer import KeyHint
 
 
@@ -59,10 +61,10 @@ class LoginWatchScreen(RoomScreen):
     def _paint(self) -> None:
         """Show where the flow is."""
 
-    async def _follow(self, flow: AsyncIterator[LoginStep]) -> None:
-        async with following(flow) as steps:
-            async for step in steps:
-                self.post_message(self.Happened(step))
+    async def _follow(self, sign_in: Callable[[Report], Awaitable[object]]) -> None:
+        # The last step carries the error.
+        with suppress(LoopinError):
+            await sign_in(lambda step: self.post_message(self.Happened(step)))
 
     @on(Happened)
     def _happened(self, event: Happened) -> None:
