@@ -496,7 +496,7 @@ class Container:
 
     def chainloop_browser_sign_in(self) -> ChainloopBrowserSignIn:
         """A new sign-in in the browser; used once."""
-        import app.services.chainloop_identity  # noqa: F401 - as below
+        import app.domain.organizations  # noqa: F401 - as below
         from app.services.login.chainloop_browser import ChainloopBrowserSignIn
 
         _import_writers()

@@ -1,39 +1,32 @@
-"""The Chainloop account in use: which credential is in effect, and a gateway that speaks with it."""
+"""The Chainloop account in use: who acts, in which organization, and gateways to the server."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from app.domain.claims import latest_end_of, method_of
 from app.domain.credentials import (
-    Candidate,
     ChainloopTarget,
     Credential,
     Endpoint,
     Method,
-    Provider,
-    Resolution,
     Source,
-    Standing,
-    profile_words,
 )
 from app.domain.errors import (
     LoopinError,
     NoOrganization,
     NotGranted,
-    NotSignedIn,
     OrganizationLost,
     PermissionDenied,
     UsageError,
-    VaultError,
 )
 from app.domain.read_only import require_writable
 from app.domain.request_context import NO_ORGANIZATION, OrganizationRef, RequestContext
 from app.services.accounts import ChainloopAccounts
-from app.services.stored_logins import ChainloopVault
+from app.services.chainloop_credentials import ChainloopCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,43 +37,16 @@ if TYPE_CHECKING:
     from app.domain.login import EndedThere
     from app.domain.organizations import Identity
     from app.domain.ports import Claims, Gateway, Gateways, Loader, Vault
-    from app.domain.secret import Secret
-    from app.services.stored_logins import StoredLogin
 
-SIGN_IN = "sign in with: loopin chainloop auth login"
 NAMED_FOR_THIS_RUN = frozenset({"--org", "CHAINLOOP_ORGANIZATION"})
 """Sources of a name that was given for this run, and that an API token must not contradict."""
 
 
-class _Offer(NamedTuple):
-    """A place where a credential could come from, before anyone won.
+class ChainloopSession(ChainloopCredentials):
+    """Opens gateways with the credential that is used, and knows the organization in use.
 
-    `standing` is what becomes of one without a secret, and `absent` says why in words.
-    """
-
-    source: Source
-    label: str
-    secret: Secret | None
-    absent: str
-    method: Method | None = None
-    endpoint: Endpoint | None = None
-    standing: Standing = Standing.ABSENT
-
-
-class ChainloopSession:
-    """Decides which credential is in effect, and opens the gateway with it.
-
-    | strongest first   | in effect when                                                     |
-    |-------------------|--------------------------------------------------------------------|
-    | `--token`         | given                                                              |
-    | `CHAINLOOP_TOKEN` | set, and no `--token`                                              |
-    | keychain          | stored for this profile, neither of the above, and the endpoint in |
-    |                   | use is the one that issued it                                      |
-    | CI identity       | none of the above, in a job that can prove who it is               |
-
-    The organization is named for this run (`--org`, `CHAINLOOP_ORGANIZATION`, config.toml), else the
-    profile's own; an API token has its own. `target` may be replaced while the app runs: another profile.
-    `notify` tells a person, in one sentence, what they should know before something is sent.
+    The organization is named for this run (`--org`, `CHAINLOOP_ORGANIZATION`, config.toml), else that of the
+    profile; an API token has its own. `notify` shows a sentence to the person before something is sent.
     """
 
     def __init__(
@@ -93,57 +59,8 @@ class ChainloopSession:
         accounts: ChainloopAccounts | None = None,
         notify: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.target = target
-        self.accounts = accounts or ChainloopAccounts()
-        self._notify = notify
-        self._said_elsewhere = False
-        self._ci = ci
-        self._stored = ChainloopVault(vault)
+        super().__init__(target, vault, claims, ci, accounts or ChainloopAccounts(), notify)
         self._load_gateways = load_gateways
-        self._claims = claims
-
-    async def resolve(self) -> Resolution:
-        """Look at every source; a keychain that fails is a warning when something stronger is set."""
-        resolution, problem = await self.inspect()
-        if problem is not None:
-            raise problem
-        return resolution
-
-    async def inspect(self) -> tuple[Resolution, VaultError | None]:
-        """The same, with the keychain's failure beside it when nothing stronger is set."""
-        stored, problem = await self._read_stored()
-        own = await self._remembered_endpoint()
-        offers = self._offers(stored, problem, own)
-        winner = next((offer for offer in offers if offer.secret is not None), None)
-        # A CI job rarely has a keychain: there it is a warning too, whatever the identity is worth.
-        if last := await self._ci_offer(winner, own):
-            offers.append(last)
-            winner = winner or (last if last.secret is not None else None)
-        candidates = tuple(_candidate(offer, winner) for offer in offers)
-        credential = self._credential(winner) if winner else None
-        endpoint = credential.endpoint if credential else self._endpoint(stored.endpoint if stored else own)
-        if winner is None and last is None and problem is not None:
-            return Resolution(None, candidates, endpoint), problem
-        return Resolution(credential, candidates, endpoint, keychain=problem), None
-
-    async def credential(self) -> Credential:
-        """Return the credential in effect, or raise NotSignedIn.
-
-        With one from outside the keychain is left alone: it may be slow, or not be there.
-        """
-        remembered = await self._remembered_endpoint()
-        for offer in self._offers(None, None, remembered):
-            if offer.secret is not None:
-                self._say_where(offer, remembered)
-                return self._credential(offer)
-        resolution = await self.resolve()
-        if resolution.credential is not None:
-            return resolution.credential
-        where = resolution.endpoint.address
-        elsewhere = [c.reason for c in resolution.candidates if c.stored or c.source is Source.CI]
-        because = f": {elsewhere[0]}" if elsewhere else ""
-        profile, option = profile_words(self.target.profile)
-        raise NotSignedIn(f"not signed in at {where}{profile}{because}", hint=f"{SIGN_IN}{option}")
 
     async def _credential_while_connecting(self) -> Credential:
         """The same; where the keychain is asked, the connection to the login's server is made meanwhile."""
@@ -167,7 +84,7 @@ class ChainloopSession:
         named, own = self.target.endpoint, await self.accounts.endpoint(self.target.profile)
         with suppress(LoopinError):
             if own is not None and (named is None or named.same_origin(own)):
-                return self._trusting(own)
+                return self._with_authority(own)
         return None
 
     async def gateway(self, credential: Credential | None = None) -> Gateway:
@@ -331,7 +248,7 @@ class ChainloopSession:
         """The stored login as it is now, when `shown` is an earlier one of the same profile and endpoint."""
         if shown.source is not Source.KEYCHAIN:
             return shown
-        stored, _ = await self._read_stored()
+        stored = (await self._read_stored()).credential
         if stored is None or shown.profile != self.target.profile or stored.method is not shown.method:
             return shown
         same = stored.endpoint.same_origin(shown.endpoint)
@@ -339,7 +256,7 @@ class ChainloopSession:
 
     async def ask(self, credential: Credential, organization: OrganizationRef) -> Identity:
         """Context.Current with these: who acts there; raise SessionEnded for a credential not accepted."""
-        from app.services.chainloop_identity import NOBODY, identify
+        from app.domain.organizations import UNKNOWN_CONTEXT, identity_of
 
         claims = self._claims(credential.secret)
         try:
@@ -348,52 +265,8 @@ class ChainloopSession:
             # The server knows the API token and grants it other calls than this one.
             if method_of(claims) is not Method.API_TOKEN:
                 raise
-            context = NOBODY
-        return replace(identify(context, claims), read_only=self.why_no_changes())
-
-    def outside(self) -> str:
-        """What signs one in whatever the keychain holds: a flag, a variable, a CI identity; else empty."""
-        if self.target.flag is not None:
-            return "--token"
-        if self.target.environment is not None:
-            return "CHAINLOOP_TOKEN"
-        found = self._ci.look() if self._ci is not None else None
-        return found.label if found is not None and found.here else ""
-
-    def in_ci_job(self) -> bool:
-        """True inside a job of a known CI system, whether or not it can prove who it is."""
-        return self._ci is not None and self._ci.look().system is not None
-
-    async def sign_in_endpoint(self) -> Endpoint:
-        """Where a sign-in goes: named for this run, else the server of the stored login, else the default."""
-        if self.target.endpoint is not None:
-            return self.target.endpoint
-        stored, _ = await self._read_stored()
-        return self._endpoint(stored.endpoint if stored else await self._remembered_endpoint())
-
-    def _endpoint(self, own: Endpoint | None) -> Endpoint:
-        """The endpoint in use: named for this run, else the profile's `own`, else the default."""
-        return self.target.endpoint or own or self.target.default
-
-    async def _remembered_endpoint(self) -> Endpoint | None:
-        """The server of the profile's login; from the keychain only where nothing else tells it whole."""
-        profile = self.target.profile
-        if not await self.accounts.knows_transport(profile):
-            stored, _ = await self._read_stored()
-            if stored is not None:
-                return stored.endpoint
-        return await self.accounts.endpoint(profile)
-
-    def _say_where(self, offer: _Offer, own: Endpoint | None) -> None:
-        """Tell once, before it is sent, that a token goes to another server than the profile's."""
-        named = self.target.endpoint
-        if named is None or own is None or named.same_origin(own) or self._said_elsewhere:
-            return
-        self._said_elsewhere = True
-        profile = self.target.profile
-        self._notify(
-            f"{offer.label} is sent to {named.address}; the login of profile {profile} is of {own.address}"
-        )
+            context = UNKNOWN_CONTEXT
+        return replace(identity_of(context, claims), read_only=self.why_no_changes())
 
     def claims(self, credential: Credential) -> Mapping[str, Any]:
         """What the credential says of itself, unverified."""
@@ -403,83 +276,6 @@ class ChainloopSession:
         """When an API token that the credential creates ends at the latest; None for no limit."""
         return latest_end_of(self.claims(credential))
 
-    async def _read_stored(self) -> tuple[StoredLogin | None, VaultError | None]:
-        try:
-            return await self._stored.read(self.target.profile), None
-        except VaultError as error:
-            return None, error
-
-    def _offers(
-        self, stored: StoredLogin | None, problem: VaultError | None, own: Endpoint | None
-    ) -> list[_Offer]:
-        """`own` is the server of the profile's login: a token without an address goes there."""
-        target, endpoint = self.target, self._endpoint(own)
-        return [
-            _Offer(
-                Source.FLAG,
-                "--token",
-                target.flag,
-                "not given",
-                self._kind(target.flag),
-                endpoint if target.flag else None,
-            ),
-            _Offer(
-                Source.ENVIRONMENT,
-                "CHAINLOOP_TOKEN",
-                target.environment,
-                "not set",
-                self._kind(target.environment),
-                endpoint if target.environment else None,
-            ),
-            self._keychain_offer(stored, problem),
-        ]
-
-    def _kind(self, secret: Secret | None) -> Method:
-        """A variable holds whatever somebody put there: an API token, or a person's own."""
-        return method_of(self._claims(secret)) if secret is not None else Method.API_TOKEN
-
-    def _keychain_offer(self, stored: StoredLogin | None, problem: VaultError | None) -> _Offer:
-        label = "keychain" if self.target.profile == "default" else f"keychain, profile {self.target.profile}"
-        if stored is None:
-            return _Offer(Source.KEYCHAIN, label, None, problem.message if problem else "nothing stored")
-        endpoint = self._endpoint(stored.endpoint)
-        if not stored.endpoint.same_origin(endpoint):
-            issued = (
-                f"the stored login belongs to {stored.endpoint.address}{_mode(stored.endpoint, endpoint)}"
-            )
-            unusable = Standing.UNUSABLE
-            return _Offer(Source.KEYCHAIN, label, None, issued, stored.method, stored.endpoint, unusable)
-        bound = self._trusting(stored.endpoint)
-        return _Offer(Source.KEYCHAIN, label, stored.secret, "", stored.method, bound)
-
-    def _trusting(self, stored: Endpoint) -> Endpoint:
-        """An authority named for this run replaces the stored one: it says whom to trust, not where to go."""
-        named = self.target.endpoint or self.target.default
-        return replace(stored, ca=named.ca or stored.ca)
-
-    async def _ci_offer(self, winner: _Offer | None, own: Endpoint | None) -> _Offer | None:
-        if self._ci is None or (found := self._ci.look()).system is None:
-            return None
-        offer = _Offer(Source.CI, found.label, None, found.why_not, Method.KEYLESS)
-        if not found.here:
-            return offer
-        if winner is not None:
-            return offer._replace(absent=_ignored(winner), standing=Standing.IGNORED)
-        try:
-            secret = (await self._ci.token()).secret
-            return offer._replace(secret=secret, endpoint=self._endpoint(own))
-        except LoopinError as error:
-            return offer._replace(absent=error.message, standing=Standing.UNUSABLE)
-
-    def _credential(self, offer: _Offer) -> Credential:
-        if offer.secret is None:
-            raise ValueError("only an offer with a secret can win")
-        method = offer.method or Method.API_TOKEN
-        endpoint = offer.endpoint or self._endpoint(None)
-        return Credential(
-            Provider.CHAINLOOP, method, offer.secret, offer.source, endpoint, self.target.profile
-        )
-
 
 def replaced_organization(name: str) -> OrganizationLost:
     """The error for a name that another organization has now."""
@@ -487,37 +283,3 @@ def replaced_organization(name: str) -> OrganizationLost:
         f"{name} is another organization than before: nothing was changed",
         hint="choose again: loopin chainloop organization set --name NAME",
     )
-
-
-def _mode(stored: Endpoint, used: Endpoint) -> str:
-    """Name the TLS mode where nothing else tells the two endpoints apart."""
-    if stored.insecure == used.insecure:
-        return ""
-    return " in plain text" if stored.insecure else " over TLS"
-
-
-def _candidate(offer: _Offer, winner: _Offer | None) -> Candidate:
-    hint = offer.secret.hint if offer.secret else ("…" if offer.endpoint else "")
-    standing, reason = offer.standing, offer.absent
-    if offer is winner:
-        standing, reason = Standing.IN_EFFECT, _why(offer)
-    elif offer.secret is not None and winner is not None:
-        standing, reason = Standing.IGNORED, _ignored(winner)
-    return Candidate(offer.source, offer.label, offer.method, hint, standing, reason)
-
-
-def _ignored(winner: _Offer) -> str:
-    how = {Source.FLAG: "given", Source.KEYCHAIN: "in use"}.get(winner.source, "set")
-    return f"ignored while {winner.label} is {how}"
-
-
-def _why(winner: _Offer) -> str:
-    match winner.source:
-        case Source.FLAG:
-            return "in effect: a flag beats everything else"
-        case Source.ENVIRONMENT:
-            return "in effect: the environment beats the keychain"
-        case Source.CI:
-            return "in effect: this is a CI job, and nothing else is set"
-        case _:
-            return "in effect: no --token, CHAINLOOP_TOKEN not set"

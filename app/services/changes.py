@@ -1,8 +1,7 @@
 """Changes that run to their end once begun, and the wait for them when the program ends.
 
-A refresh token that was spent, a token whose secret is sent once, a sign-out that has ended the session at
-the server: cut off between the request and what has to follow it here, each leaves a state that nobody can
-repair.
+A refresh token can be used once, the secret of a new token is sent once: a change that is cancelled between
+the request and what has to follow it here leaves a state that cannot be repaired.
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ _inside: ContextVar[bool] = ContextVar("inside a change", default=False)
 
 
 class End(Enum):
-    """How a change ended whose caller had gone."""
+    """How a change ended whose caller was cancelled."""
 
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    """It was cut off: what the other side did is not known."""
+    """It was cancelled: what the server did is not known."""
     NOT_BEGUN = "not begun"
     """It ended before anything was sent that changes something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A change that nobody waited for any more. `hint` is the next step, where there is one.
+    """A change whose caller was cancelled. `hint` is the next step, where there is one.
 
     `closing`: it ended while the program was about to end.
     """
@@ -47,7 +46,7 @@ class Orphan:
     error: BaseException | None = None
     closing: bool = True
     remark: str = ""
-    """What one has to know of a change that is done."""
+    """What "finished" alone would hide."""
 
     @property
     def words(self) -> str:
@@ -68,13 +67,13 @@ class _Change:
     hint: str
     lost: Callable[[Any], str]
     remark: Callable[[Any], str]
-    left: bool = False
-    """Its caller is gone."""
-    told: bool = False
-    """Its caller is there, and may have no time any more to tell how it ended."""
+    abandoned: bool = False
+    """Nobody waits for it any more."""
+    reported: bool = False
+    """The program is about to end: its caller may have no time to say how it ended."""
 
 
-def _nothing(result: object) -> str:
+def _no_text(result: object) -> str:
     return ""
 
 
@@ -99,8 +98,8 @@ class Changes:
         work: Coroutine[Any, Any, T],
         *,
         hint: str = "",
-        lost: Callable[[T], str] = _nothing,
-        remark: Callable[[T], str] = _nothing,
+        lost: Callable[[T], str] = _no_text,
+        remark: Callable[[T], str] = _no_text,
     ) -> T:
         """Do `work` to its end, even when the caller is cancelled, and return or raise what it does.
 
@@ -132,11 +131,11 @@ class Changes:
         work: Coroutine[Any, Any, T],
         *,
         hint: str = "",
-        lost: Callable[[T], str] = _nothing,
-        remark: Callable[[T], str] = _nothing,
+        lost: Callable[[T], str] = _no_text,
+        remark: Callable[[T], str] = _no_text,
     ) -> asyncio.Task[T]:
         """Begin `work` as a change; like `run` for a caller that waits in its own way."""
-        task = asyncio.create_task(_marked(work), name=doing)
+        task = asyncio.create_task(_run_inside(work), name=doing)
         self._tasks[task] = self._known[task] = _Change(doing, hint, lost, remark)
         task.add_done_callback(self._ended)
         return task
@@ -144,9 +143,9 @@ class Changes:
     def abandon(self, task: asyncio.Task[Any]) -> None:
         """Note that nobody waits for the task any more: its end is then listed in `orphans`."""
         change = self._known.get(task)
-        if change is None or change.left:
+        if change is None or change.abandoned:
             return
-        change.left = True
+        change.abandoned = True
         if task not in self._tasks:
             # It ended in the moment in which its caller was cancelled.
             self._note(task, change)
@@ -164,7 +163,7 @@ class Changes:
         """The program is about to end: how what is under way ends is listed in `orphans`, too."""
         self.closing = True
         for change in self._running():
-            change.told = True
+            change.reported = True
 
     def reopen(self) -> None:
         """The program goes on after all."""
@@ -192,7 +191,7 @@ class Changes:
         if not task.cancelled():
             # Asking for the error keeps asyncio from reporting one that nobody waits for.
             task.exception()
-        if change.left or change.told or task.cancelled():
+        if change.abandoned or change.reported or task.cancelled():
             self._note(task, change)
 
     def _note(self, task: asyncio.Task[Any], change: _Change) -> None:
@@ -205,11 +204,11 @@ class Changes:
             orphan = Orphan(change.doing, End.FAILED, hint, error)
         else:
             result = task.result()
-            hint = change.lost(result) if change.left else ""
+            hint = change.lost(result) if change.abandoned else ""
             orphan = Orphan(change.doing, End.DONE, hint, remark=change.remark(result))
         self._orphans.append(replace(orphan, closing=self.closing))
 
 
-async def _marked(work: Coroutine[Any, Any, T]) -> T:
+async def _run_inside(work: Coroutine[Any, Any, T]) -> T:
     _inside.set(True)
     return await work

@@ -1,4 +1,4 @@
-"""Looks at everything that a sign-in needs, and says what would not work and what to do about it.
+"""Check everything that a sign-in needs, and say what to do about what would not work.
 
 Nothing here shows a credential: the findings are meant to be pasted into a bug report. A credential is sent
 only to its own server, which says whether it accepts it.
@@ -17,18 +17,18 @@ from app.domain.secret import VARIABLES, Secret
 from app.domain.times import iso
 from app.domain.vendor_login import IMPORT
 from app.services.chainloop_session import ChainloopSession
-from app.services.doctor_network import NetworkChecks, failed
+from app.services.doctor_network import NetworkChecks, error_finding
 from app.services.gumloop_session import GumloopSession
 from app.services.vendor_login import VendorCopies
 
 SERVICE, ACCOUNT = "loopin-doctor", "probe"
-"""Where the keychain is tried out: an entry of its own, gone afterwards."""
-SMALLEST = (80, 24)
+"""The keychain entry that is written, read and deleted as a check."""
+MIN_SIZE = (80, 24)
 Check = Callable[[], Awaitable[Sequence[Finding]]]
 
 
 class Doctor:
-    """All checks run at once; their findings come in a fixed order, each as soon as it is known."""
+    """Runs all checks at once; their findings come in a fixed order, each as soon as it is known."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Doctor:
         self._copies = copies
 
     async def run_checks(self) -> AsyncIterator[Finding]:
-        """The findings, one a line."""
+        """Yield the findings, one a line."""
         checks: Sequence[Check] = (
             self._versions,
             self._keychain,
@@ -88,7 +88,7 @@ class Doctor:
         if status.error is not None:
             return [self._no_keychain(status.error)]
         try:
-            problem = await self._try_out()
+            problem = await self._test_keychain()
         except LoopinError as error:
             return [self._no_keychain(error)]
         took = self._clock.monotonic() - began
@@ -97,7 +97,7 @@ class Doctor:
             return [Finding("keychain", Verdict.FAIL, f"{status.label} {problem}", fix, took)]
         return [Finding("keychain", Verdict.PASS, f"{status.label}: written, read, deleted", "", took)]
 
-    async def _try_out(self) -> str:
+    async def _test_keychain(self) -> str:
         written = Secret(f"loopin-doctor-{secrets.token_hex(8)}")
         try:
             await self._vault.write(SERVICE, ACCOUNT, written)
@@ -133,11 +133,11 @@ class Doctor:
     # ── what is set, and where files lie ──
 
     async def _environment(self) -> Sequence[Finding]:
-        found = [*await self._outdone(), *self._variables()]
+        found = [*await self._stronger_sources(), *self._variables()]
         found += [Finding("environment", Verdict.WARN, who) for who in self._machine.intruders()]
         return found or [Finding("environment", Verdict.PASS, "nothing set that gets in the way")]
 
-    async def _outdone(self) -> list[Finding]:
+    async def _stronger_sources(self) -> list[Finding]:
         """What each provider warns of, and stored logins that something set here outdoes."""
         found: list[Finding] = []
         broken = (await self._vault.probe()).error
@@ -217,7 +217,7 @@ async def _guarded(check: Check) -> Sequence[Finding]:
     try:
         return await check()
     except LoopinError as error:
-        return [failed("loopin", error)]
+        return [error_finding("loopin", error)]
 
 
 def _shortcomings(kind: str, encoding: str, size: tuple[int, int]) -> list[Finding]:
@@ -229,7 +229,7 @@ def _shortcomings(kind: str, encoding: str, size: tuple[int, int]) -> list[Findi
         fix = "use a UTF-8 locale, for example LANG=C.UTF-8"
         what = f"{encoding or 'the encoding'} lacks some signs"
         found.append(Finding("terminal", Verdict.WARN, what, fix))
-    if size[0] < SMALLEST[0] or size[1] < SMALLEST[1]:
-        fix = f"make it {SMALLEST[0]}×{SMALLEST[1]} at least"
+    if size[0] < MIN_SIZE[0] or size[1] < MIN_SIZE[1]:
+        fix = f"make it {MIN_SIZE[0]}×{MIN_SIZE[1]} at least"
         found.append(Finding("terminal", Verdict.WARN, "the app has too little room", fix))
     return found

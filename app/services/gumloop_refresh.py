@@ -66,7 +66,7 @@ class GumloopRefresh:
         self.problem: LoopinError | None = None
 
     async def read(self, profile: str) -> StoredGumloop:
-        """What is stored; a successor that could not be stored stands in for its predecessor."""
+        """Return what is stored, or the renewed login that could not be stored."""
         stored = await self._vault.read(profile)
         unsaved = self._unsaved.get(profile)
         if unsaved is None:
@@ -122,9 +122,10 @@ class GumloopRefresh:
         return login
 
     async def _reread(self, used: GumloopLogin, ended: Credential, error: SessionEnded) -> Credential:
-        """The vendor's command takes no lock: it may have used the refresh token a moment before us.
+        """Return a login that the vendor's command has renewed meanwhile; raise SessionEnded for none.
 
-        Between its answer and its write lie some milliseconds, so one look is not enough.
+        That command takes no lock, and writes its tokens some milliseconds after the answer: the keychain is
+        read several times.
         """
         for pause in (*REREAD_PAUSES, None):
             login = await self._login(ended)
@@ -145,9 +146,9 @@ class GumloopRefresh:
         )
         predecessor = self._unsaved.get(profile, (used.secret, used))[0]
         try:
-            meanwhile = await self._login(ended)
-            if meanwhile != used:
-                return credential_of(meanwhile, ended)
+            current = await self._login(ended)
+            if current != used:
+                return credential_of(current, ended)
             await self._vault.write_refreshed(profile, tokens)
         except VaultError as problem:
             self._unsaved[profile] = (predecessor, successor)
@@ -155,22 +156,22 @@ class GumloopRefresh:
         else:
             self._unsaved.pop(profile, None)
             self.problem = None
-        await self._note(profile, used.secret, tokens)
+        await self._write_expiry(profile, used.secret, tokens)
         return credential_of(successor, ended)
 
-    async def _note(self, profile: str, before: Secret, tokens: GumloopTokens) -> None:
+    async def _write_expiry(self, profile: str, before: Secret, tokens: GumloopTokens) -> None:
         facts = await self._accounts.read(profile, before)
-        lives = tokens.expires_in
-        expires_at = self._clock.now() + timedelta(seconds=lives) if lives is not None else None
+        seconds = tokens.expires_in
+        expires_at = self._clock.now() + timedelta(seconds=seconds) if seconds is not None else None
         try:
             await self._accounts.write(profile, tokens.access_token, replace(facts, expires_at=expires_at))
         except LoopinError:
-            # Only the date of expiry is lost; the next 401 tells the same.
+            # Only the time of expiry is lost, and a 401 shows it too.
             return
 
 
 def credential_of(login: GumloopLogin, like: Credential) -> Credential:
-    """The credential that a stored login makes, in the place of `like`."""
+    """The credential of a stored login, with the profile and source of `like`."""
     return replace(
         like,
         method=login.method,
@@ -182,5 +183,5 @@ def credential_of(login: GumloopLogin, like: Credential) -> Credential:
 
 
 def sign_in(profile: str) -> str:
-    """The next step for one who is not signed in."""
+    """The next step when nobody is signed in."""
     return f"sign in with: loopin gumloop login{profile_words(profile)[1]}"

@@ -39,8 +39,8 @@ class Variables:
 
     def over(self, environment: Mapping[str, str]) -> dict[str, str]:
         """`environment` with these in it. The secrets leave here: only a child process may get it."""
-        kept = {name: value for name, value in environment.items() if name not in self.values}
-        return kept | {
+        others = {name: value for name, value in environment.items() if name not in self.values}
+        return others | {
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in self.values.items()
             if value is not None
@@ -48,7 +48,7 @@ class Variables:
 
 
 class RunEnvironment:
-    """Collects the variables of the providers that are signed in."""
+    """Reads the variables of the providers that are signed in."""
 
     def __init__(self, gumloop: GumloopSession, chainloop: ChainloopSession, clock: Clock) -> None:
         self._gumloop = gumloop
@@ -64,30 +64,30 @@ class RunEnvironment:
         return Variables({name: value for part in parts for name, value in part.items()})
 
     async def _of_signed_in(self) -> list[Mapping[str, Secret | str | None]]:
-        found, problems = [], []
+        variables, problems = [], []
         for provider in Provider:
             try:
-                found.append(await self._of(provider))
+                variables.append(await self._of(provider))
             except (UsageError, SessionEnded):
                 # A source that is half set, or over: whoever has it did not mean the other provider alone.
                 raise
             except LoopinError as problem:
                 problems.append(problem)
-        if not found:
-            real = [problem for problem in problems if not isinstance(problem, NotSignedIn)]
+        if not variables:
+            errors = [problem for problem in problems if not isinstance(problem, NotSignedIn)]
             raise (
-                real[0]
-                if real
+                errors[0]
+                if errors
                 else NotSignedIn(
                     "not signed in anywhere",
                     hint="sign in with: loopin gumloop login, or loopin chainloop auth login",
                 )
             )
-        return found
+        return variables
 
     async def _of(self, provider: Provider) -> Mapping[str, Secret | str | None]:
         if provider is Provider.GUMLOOP:
-            credential = await self._gumloop.fresh()
+            credential = await self._gumloop.renewed_credential()
             return _gumloop(credential, await self._gumloop.team_id(credential))
         credential = await self._chainloop.credential()
         end = expiry_of(self._chainloop.claims(credential))

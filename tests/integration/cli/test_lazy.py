@@ -81,7 +81,7 @@ def test_the_offline_status_loads_nothing_of_the_network() -> None:
     unused = {
         "app.domain.tokens", "app.domain.organizations", "app.domain.keyless", "app.domain.ports",
         "app.adapters.chainloop.client", "app.adapters.system.ci_identity",
-        "app.services.interrupted", "app.services.tokens", "app.services.chainloop_identity",
+        "app.services.interrupted", "app.services.tokens",
         "app.services.sign_out",
     }  # fmt: skip
     assert found & unused == set()

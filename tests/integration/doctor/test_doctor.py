@@ -22,7 +22,7 @@ from app.domain.doctor import Finding, Verdict
 from app.domain.errors import TLSFailed, Unreachable
 from app.domain.secret import Secret
 from app.services.doctor import ACCOUNT, SERVICE
-from app.services.doctor_network import skew
+from app.services.doctor_network import compare_clocks
 from app.settings import load
 from tests.support.callbacks import FreePortListeners, on_a_free_port
 from tests.support.cli import Loopin, Result
@@ -308,7 +308,7 @@ def test_a_secret_in_a_setting_of_another_kind_is_masked(command: Loopin) -> Non
 def test_a_clock_that_is_off_is_told_by_how_much(seconds: int, verdict: Verdict) -> None:
     theirs = datetime(2026, 3, 1, 12, tzinfo=UTC)
     ours = theirs + timedelta(seconds=seconds, milliseconds=500)
-    found = skew("clock", "acme", theirs, ours)
+    found = compare_clocks("clock", "acme", theirs, ours)
     assert found.verdict is verdict
     if seconds:
         assert f"{abs(seconds)} s {'ahead of' if seconds > 0 else 'behind'} acme" in found.detail
@@ -333,7 +333,7 @@ async def test_ten_minutes_off_fails_where_a_server_tells_the_time(tmp_path: Pat
     late.offset = timedelta(minutes=10)
     with tcp_peer(_answering(_web(format_datetime(datetime.now(UTC), usegmt=True)))) as address:
         answer = await NetworkProbe(late, timeout=60, user_agent="test").look(f"http://{address}/api/v1")
-    found = skew("clock", "gumloop", answer.date, answer.at)
+    found = compare_clocks("clock", "gumloop", answer.date, answer.at)
     assert found.verdict is Verdict.FAIL
     assert "ahead of" in found.detail
 

@@ -209,7 +209,7 @@ async def test_with_a_credential_of_the_environment_a_hanging_keychain_is_not_wa
 ) -> None:
     desk.vault = HangingVault()
     async with asyncio.timeout(60), desk.loopin(**environ) as loopin:
-        credential = await loopin.gumloop_session.fresh()
+        credential = await loopin.gumloop_session.renewed_credential()
         assert credential.source is Source.ENVIRONMENT
         variables = await loopin.run_environment.read_variables([Provider.GUMLOOP])
         assert set(environ) <= set(variables.values)

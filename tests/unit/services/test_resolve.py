@@ -436,7 +436,7 @@ async def test_the_connection_is_made_while_the_keychain_answers(
 ) -> None:
     account = await session(environment=environment, stored_at=stored_at, named=named)
     gateways = NotingGateways()
-    vault = AnsweringLate(account._stored._vault, gateways, waits=bool(connected))  # type: ignore[arg-type]
+    vault = AnsweringLate(account._vault._vault, gateways, waits=bool(connected))  # type: ignore[arg-type]
     fast = ChainloopSession(account.target, vault, loader(gateways), no_claims, accounts=account.accounts)
     with pytest.raises((NotSignedIn, AssertionError), match=r"not signed in|a gateway was opened"):
         await fast.identify()
