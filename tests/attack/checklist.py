@@ -13,7 +13,7 @@ _HTTP, _RPC = f"{_ATTACK}/test_http_requests.py", f"{_ATTACK}/test_rpc_requests.
 _AUTHORIZE, _TOKEN = f"{_OAUTH}/test_authorize.py", f"{_OAUTH}/test_token.py"
 _REFRESH, _CLIENTS, _RULES = (
     *(f"{_OAUTH}/test_refresh.py", f"{_OAUTH}/test_clients.py"),
-    "tests/unit/server_oauth/test_rules.py",
+    "tests/unit/server/test_grants.py",
 )
 _LOGIN, _SSO = f"{_SERVER}/test_login.py", "tests/integration/sso/test_refusals.py"
 _PUBLIC = f"{_OAUTH}/test_public_url.py"
@@ -66,7 +66,7 @@ CHECKLIST: Mapping[str, tuple[str, ...] | str] = {
     "RFC 6749 §10.15, RFC 9700 §4.11 open redirect": (
         f"{_CODE}::test_rfc9700_4_11_1_after_a_sign_in_no_other_site_follows",
         f"{_LOGIN}::test_a_callback_that_leads_elsewhere_is_refused",
-        f"{_RULES}::test_after_sign_in_nothing_but_our_own_pages_follows",
+        "tests/unit/server/test_pages.py::test_after_sign_in_nothing_but_our_own_pages_follows",
         f"{_OAUTH}/test_slashes.py::test_a_path_with_more_slashes_leads_nowhere_else",
     ),
     "RFC 6750 §3.1 what a challenge names": (

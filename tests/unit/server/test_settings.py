@@ -1,27 +1,23 @@
-"""What a server may be told, whose address counts, and the ring of keys."""
+"""What an operator may write about the server and the identity provider, and what is told about the rest."""
 
-import stat
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from joserfc import jwt
-from joserfc.jwk import OctKey
 
-from app.domain.errors import Failed, NotSignedIn, SessionEnded, UsageError
+from app.cli.server_start import read_provider
+from app.domain.errors import UsageError
 from app.domain.loopback import is_loopback_host
-from app.server.core import key_ring
-from app.server.core.key_ring import KeyRing, load_or_create, new_key
-from app.server.core.token_signing import PERSON_AUDIENCE, TOKEN_AUDIENCE, APITokenClaims, TokenSigner
-from app.server.request_headers import client_address, counted_network
-from app.server.rpc.interceptor import address_of
-from app.server.settings import ServerSettings, parse_networks
+from app.domain.organizations import Role
+from app.server.settings import (
+    Join,
+    ProviderSettings,
+    ServerSettings,
+    parse_domains,
+    parse_join,
+    parse_networks,
+)
 
-NOW = datetime(2026, 3, 10, 12, 4, 31, tzinfo=UTC)
 PUBLIC = "https://accounts.example"
 PROXY = parse_networks(("10.0.0.0/8", "fd00::/8"))
 
@@ -93,171 +89,6 @@ def test_a_public_address_has_no_path(tmp_path: Path, path: str) -> None:
         ServerSettings(tmp_path, public_url=root, dashboard_url=f"{PUBLIC}/loopin").check()
 
 
-@pytest.mark.parametrize(
-    ("peer", "forwarded", "expected"),
-    [
-        ("192.0.2.1", "6.6.6.6", "192.0.2.1"),
-        ("10.0.0.1", "6.6.6.6", "6.6.6.6"),
-        ("10.0.0.1", "7.7.7.7, 6.6.6.6, 10.0.0.2", "6.6.6.6"),
-        ("10.0.0.1", "", "10.0.0.1"),
-        ("10.0.0.1", "unknown", "10.0.0.1"),
-        ("::ffff:10.0.0.1", "2001:db8::1", "2001:db8::1"),
-        ("fd00::1", "10.1.1.1", "10.1.1.1"),
-        ("", "6.6.6.6", ""),
-        ("10.0.0.1", "6.6.6.6:51000", "6.6.6.6"),
-        ("10.0.0.1", "6.6.6.6, 10.0.0.2:443", "6.6.6.6"),
-        ("10.0.0.1", "[2001:db8::1]:51000", "2001:db8::1"),
-        ("10.0.0.1", "[2001:db8::1]", "2001:db8::1"),
-        ("10.0.0.1", "6.6.6.6, [fd00::2]:443", "6.6.6.6"),
-        ("10.0.0.1", "[::ffff:6.6.6.6]:51000", "6.6.6.6"),
-        ("10.0.0.1", "2001:db8::1%\x00eth0", "2001:db8::1"),
-        ("10.0.0.1", "6.6.6.6:x", "10.0.0.1"),
-        ("10.0.0.1", "[6.6.6.6]]:1", "10.0.0.1"),
-        ("10.0.0.1", "[]:1", "10.0.0.1"),
-    ],
-)
-def test_the_address_is_read_up_to_the_first_that_is_no_proxy(
-    peer: str, forwarded: str, expected: str
-) -> None:
-    assert client_address(peer, forwarded, PROXY) == expected
-    assert ip_network("10.0.0.0/8") in PROXY
-
-
-@pytest.mark.parametrize(
-    ("address", "counted"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("2001:db8::1", "2001:db8::/64"),
-        ("2001:db8:0:0:ffff:ffff:ffff:ffff", "2001:db8::/64"),
-        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
-        ("::1", "::/64"),
-        ("::ffff:192.0.2.1", "192.0.2.1"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("", ""),
-        ("x" * 100, "x" * 64),
-    ],
-)
-def test_a_limit_counts_an_ipv4_address_or_an_ipv6_network(address: str, counted: str) -> None:
-    assert counted_network(address) == counted
-
-
-@pytest.mark.parametrize(
-    ("peer", "address"),
-    [("ipv4:127.0.0.1:5000", "127.0.0.1"), ("ipv6:%5B::1%5D:5000", "::1"), ("unix:", "")],
-)
-def test_grpc_names_of_peers_are_read(peer: str, address: str) -> None:
-    assert address_of(peer) == address
-
-
-def test_keys_are_made_once_and_for_their_owner_alone(tmp_path: Path) -> None:
-    ring = load_or_create(tmp_path / "new")
-    path = tmp_path / "new" / key_ring.FILE_NAME
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert load_or_create(tmp_path / "new").signing.raw_value == ring.signing.raw_value
-    assert [p.name for p in path.parent.iterdir()] == [key_ring.FILE_NAME]
-    assert ring.derive("a") != ring.derive("b") != (ring.signing.raw_value,)
-
-
-def test_keys_that_others_can_read_are_refused(tmp_path: Path) -> None:
-    load_or_create(tmp_path)
-    (tmp_path / key_ring.FILE_NAME).chmod(0o644)
-    with pytest.raises(Failed, match="can be read by others"):
-        load_or_create(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "MDEyMzQ1Njc4OWFiY2RlZg"}]}']
-)
-def test_keys_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
-    path = tmp_path / key_ring.FILE_NAME
-    path.write_text(text)
-    path.chmod(0o600)
-    with pytest.raises(Failed):
-        load_or_create(tmp_path)
-
-
-def tokens_of(*ring: OctKey) -> TokenSigner:
-    return TokenSigner(KeyRing(ring), lambda: NOW)
-
-
-def test_a_new_key_signs_and_the_old_one_still_verifies() -> None:
-    old, new = new_key(), new_key()
-    before = tokens_of(old).sign_session_token(uuid4(), uuid4(), NOW + timedelta(hours=1))
-    assert tokens_of(new, old).verify_token(before).audience == PERSON_AUDIENCE
-    after = tokens_of(new, old).sign_session_token(uuid4(), uuid4(), NOW + timedelta(hours=1))
-    assert tokens_of(new).verify_token(after).audience == PERSON_AUDIENCE
-    with pytest.raises(NotSignedIn, match="Token is invalid"):
-        tokens_of(new).verify_token(before)
-
-
-def test_a_token_of_a_replica_whose_clock_is_ahead_is_good() -> None:
-    key = new_key()
-    ahead = TokenSigner(KeyRing((key,)), lambda: NOW + timedelta(minutes=5))
-    token = ahead.sign_session_token(uuid4(), uuid4(), NOW + timedelta(hours=1))
-    assert tokens_of(key).verify_token(token).audience == PERSON_AUDIENCE
-
-
-def test_a_token_without_an_end_stays_good_and_a_persons_needs_one() -> None:
-    key, id = new_key(), uuid4()
-    subject = APITokenClaims(id, "ci", (uuid4(), "acme"), None, None)
-    verified = tokens_of(key).verify_token(tokens_of(key).sign_api_token(subject))
-    assert (verified.audience, verified.id) == (TOKEN_AUDIENCE, id)
-    claims = {"aud": PERSON_AUDIENCE, "user_id": str(id), "jti": str(id)}
-    with pytest.raises(NotSignedIn):
-        tokens_of(key).verify_token(jwt.encode({"alg": "HS256", "kid": key.kid}, claims, key))
-
-
-def test_an_end_that_is_reached_is_told_apart() -> None:
-    key = new_key()
-    with pytest.raises(SessionEnded, match="JWT token has expired"):
-        tokens_of(key).verify_token(
-            tokens_of(key).sign_session_token(uuid4(), uuid4(), NOW - timedelta(seconds=1))
-        )
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"aud": "other"},
-        {"aud": [PERSON_AUDIENCE, TOKEN_AUDIENCE]},
-        {"aud": None},
-        {"jti": "x"},
-        {"jti": 7},
-        {"user_id": None},
-        {"exp": "soon"},
-        {"exp": 1e400},
-        {"nbf": NOW.timestamp() + 3600},
-    ],
-)
-def test_claims_that_are_not_ours_are_invalid(changed: dict[str, object]) -> None:
-    key, id = new_key(), str(uuid4())
-    claims = {"aud": PERSON_AUDIENCE, "user_id": id, "jti": id, "exp": int(NOW.timestamp()) + 60}
-    assert tokens_of(key).verify_token(jwt.encode({"alg": "HS256", "kid": key.kid}, dict(claims), key))
-    with pytest.raises(NotSignedIn):
-        tokens_of(key).verify_token(jwt.encode({"alg": "HS256", "kid": key.kid}, claims | changed, key))
-
-
-def test_another_algorithm_is_refused_even_with_the_right_key() -> None:
-    key, id = new_key(), str(uuid4())
-    claims = {"aud": PERSON_AUDIENCE, "user_id": id, "jti": id, "exp": int(NOW.timestamp()) + 60}
-    stronger = OctKey.import_key(key.raw_value)
-    signed = jwt.encode({"alg": "HS512", "kid": key.kid}, claims, stronger, algorithms=["HS512"])
-    with pytest.raises(NotSignedIn, match="Token is invalid"):
-        tokens_of(key).verify_token(signed)
-
-
-@given(position=st.integers(0, 10_000), char=st.characters(codec="ascii"))
-def test_no_changed_character_gets_through(position: int, char: str) -> None:
-    key = new_key()
-    good = tokens_of(key).sign_session_token(uuid4(), uuid4(), NOW + timedelta(hours=1))
-    at = position % len(good)
-    # The last character of a part carries spare bits, so some changes there mean the same bytes.
-    if good[at] == char or at == len(good) - 1:
-        return
-    with pytest.raises(NotSignedIn):
-        tokens_of(key).verify_token(good[:at] + char + good[at + 1 :])
-
-
 def several(folder: Path, workers: int, connections: int = 48, *, stdin: bool = False) -> ServerSettings:
     """So many workers on PostgreSQL."""
     return ServerSettings(
@@ -295,3 +126,97 @@ def test_workers_that_cannot_work_are_refused(
 @pytest.mark.parametrize(("workers", "share"), [(1, 16), (2, 8), (3, 5), (32, 1)])
 def test_limits_are_totals(tmp_path: Path, workers: int, share: int) -> None:
     assert several(tmp_path, workers, 100).share(16) == share
+
+
+@pytest.fixture
+def secret(tmp_path: Path) -> Path:
+    """A file with a secret."""
+    file = tmp_path / "secret"
+    file.touch(mode=0o600)
+    file.write_text("client-secret-not-real\n")
+    return file
+
+
+def test_everything_together(secret: Path) -> None:
+    settings = read_provider(
+        "https://login.example/realms/acme", "loopin", secret, ("Acme.example",), "acme:member", True
+    )
+    assert settings is not None
+    assert settings.check() is settings
+    assert (settings.host, settings.secret()) == ("login.example", "client-secret-not-real")
+    assert (settings.domains, settings.join) == (("acme.example",), Join("acme", Role.MEMBER))
+    assert "client-secret" not in repr(settings)
+
+
+def test_nothing_means_no_provider() -> None:
+    assert read_provider() is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"oidc_client_id": "loopin"},
+        {"oidc_domains": ("acme.example",)},
+        {"oidc_join": "acme:member"},
+        {"oidc_trust_emails": True},
+    ],
+)
+def test_other_options_need_an_issuer(options: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="need --oidc-issuer"):
+        read_provider(**options)
+
+
+def test_a_secret_file_is_needed() -> None:
+    with pytest.raises(UsageError, match="--oidc-client-secret-file is missing"):
+        read_provider("https://login.example", "loopin")
+
+
+@pytest.mark.parametrize(
+    "issuer", ["x", "https://", "https://[", "https://a.example?x", "https://a.example#x"]
+)
+def test_an_issuer_is_an_address(secret: Path, issuer: str) -> None:
+    with pytest.raises(UsageError, match="--oidc-issuer"):
+        ProviderSettings(issuer, "loopin", secret).check()
+
+
+@pytest.mark.parametrize("client_id", ["", "x" * 501, "a\nb"])
+def test_a_client_id_is_a_line_of_text(secret: Path, client_id: str) -> None:
+    with pytest.raises(UsageError, match="--oidc-client-id"):
+        ProviderSettings("https://login.example", client_id, secret).check()
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"a\nb", b"\xff", b"x" * 5000])
+def test_a_secret_that_is_none_is_told_without_its_content(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "secret"
+    file.touch(mode=0o600)
+    file.write_bytes(content)
+    with pytest.raises(UsageError, match="cannot be used"):
+        ProviderSettings("https://login.example", "loopin", file).check()
+
+
+@pytest.mark.parametrize("domain", ["", "acme", "a b.example", "acme.example/", "*.example", "-a.example"])
+def test_a_domain_is_a_domain(domain: str) -> None:
+    with pytest.raises(UsageError, match="is not an e-mail domain"):
+        parse_domains([domain])
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ("acme", "nobody becomes ''"),
+        ("acme:owner", "nobody becomes 'owner'"),
+        ("acme:king", "nobody becomes 'king'"),
+        (":member", "names no organization"),
+        ("Acme:member", "names no organization"),
+    ],
+)
+def test_a_rule_names_an_organization_and_a_role(rule: str, problem: str) -> None:
+    with pytest.raises(UsageError, match=problem):
+        parse_join(rule)
+
+
+def test_somebody_must_be_able_to_sign_in(tmp_path: Path, secret: Path) -> None:
+    with pytest.raises(UsageError, match="nobody could sign in"):
+        ServerSettings(tmp_path, passwords=False).check()
+    provider = ProviderSettings("https://login.example", "loopin", secret)
+    ServerSettings(tmp_path, passwords=False, provider=provider).check()

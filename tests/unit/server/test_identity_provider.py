@@ -1,6 +1,7 @@
 """The conversation with a provider that does not keep up its end, and what ties a request to a browser."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -20,6 +21,13 @@ from tests.support import provider as peers
 
 REDIRECT = "http://127.0.0.1:9/auth/sso/callback"
 REQUEST = AuthorizationRequest("state", Secret("cookie"))
+
+
+@pytest.fixture
+def provider() -> Iterator[peers.Provider]:
+    """One of the test's own."""
+    with peers.running_provider() as running:
+        yield running
 
 
 def client_of(
