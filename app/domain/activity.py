@@ -1,4 +1,4 @@
-"""What this program did, for the local trail. No secrets."""
+"""Entries of the activity log: what this program did on this machine. No secrets."""
 
 from datetime import datetime
 from enum import Enum
@@ -22,7 +22,7 @@ class Action(Enum):
 
 
 class Outcome(Enum):
-    """How it ended. STARTED without a later entry of the same `operation` means: interrupted."""
+    """The outcome. STARTED without a later entry of the same `operation` means: interrupted."""
 
     STARTED = "started"
     DONE = "done"
@@ -30,7 +30,7 @@ class Outcome(Enum):
 
 
 class ActivityEntry(NamedTuple):
-    """One line of the trail: when, what, who, where, on what, how it ended.
+    """One entry of the activity log: when, what, who, where, on what, and the outcome.
 
     `subject` is a name a person reads (a token's name, "90 days"); `subject_id` the server's id;
     `operation` ties the entries of one operation together; `detail` is free text (a typed reason).

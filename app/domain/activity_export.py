@@ -1,4 +1,4 @@
-"""The trail as CSV, JSON or Markdown, for people and for spreadsheets."""
+"""The activity log as CSV, JSON or Markdown, for people and for spreadsheets."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def ending(entry: ActivityEntry) -> str:
-    """How it ended, as a person reads it: a beginning that is still in the trail has no end."""
+    """How it ended, as a person reads it: a beginning that is still in the log has no end."""
     return "interrupted" if entry.outcome is Outcome.STARTED else entry.outcome.value
 
 

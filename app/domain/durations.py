@@ -24,9 +24,9 @@ def parse(text: str) -> timedelta | None:
 
     A year is 365 days, `m` are minutes. Case does not count.
     """
-    wanted = text.strip().lower()
-    parts = _PART.findall(wanted)
-    if not parts or "".join(number + unit for number, unit in parts) != wanted:
+    lowered = text.strip().lower()
+    parts = _PART.findall(lowered)
+    if not parts or "".join(number + unit for number, unit in parts) != lowered:
         return None
     try:
         return timedelta(seconds=sum(float(number) * _SECONDS[unit] for number, unit in parts))

@@ -122,26 +122,26 @@ class Filter:
 
     def mask(self, rows: Sequence[Row], now: datetime) -> bytearray:
         """One byte a row: 1 where it lets the row through at the moment `now`, else 0."""
-        found = bytearray(b"\1") * len(rows)
+        matches = bytearray(b"\1") * len(rows)
         for term in self.terms:
             if term.is_plain_word:
                 # The one that is typed most, without a call for each row.
-                wanted = term.text.value.lower()
-                holds = [wanted in row.text for row in rows]
+                value = term.text.value.lower()
+                holds = [value in row.text for row in rows]
             else:
                 holds = list(map(_compiled(term, now), rows))
-            found = bytearray(map(and_, found, holds)) if term is not self.terms[0] else bytearray(holds)
-        return found
+            matches = bytearray(map(and_, matches, holds)) if term is not self.terms[0] else bytearray(holds)
+        return matches
 
 
 def parse(text: str, *, threshold_known: bool = True) -> Filter:
     """Take `text` apart; raise FilterProblem for the first term that cannot be understood, or that only
     the auto-revoke threshold can answer while it is not known."""
     terms = []
-    for found in _TERM.finditer(text):
-        term = _term(found.group(), found.start())
+    for match in _TERM.finditer(text):
+        term = _term(match.group(), match.start())
         if term.needs_threshold and not threshold_known:
-            raise FilterProblem(found.group(), found.start(), "the auto-revoke threshold is not known")
+            raise FilterProblem(match.group(), match.start(), "the auto-revoke threshold is not known")
         terms.append(term)
     return Filter(tuple(terms))
 
@@ -151,9 +151,9 @@ def understood(text: str) -> tuple[Filter, FilterProblem | None]:
     is still being typed."""
     terms: list[Term] = []
     first: FilterProblem | None = None
-    for found in _TERM.finditer(text):
+    for match in _TERM.finditer(text):
         try:
-            terms.append(_term(found.group(), found.start()))
+            terms.append(_term(match.group(), match.start()))
         except FilterProblem as problem:
             first = first or problem
     return Filter(tuple(terms)), first
@@ -171,10 +171,10 @@ def _term(written: str, start: int) -> Term:
         raise FilterProblem(written, start, "a term takes one ! at most", hint="for example !name:ci-*")
     if body.lower() == "never":
         return Term("never", Text(""), negated=negated)
-    found = re.match(r"([^\s\":<>]*)([:<>])(.*)", body, re.S)
-    if found is None:
+    match = re.match(r"([^\s\":<>]*)([:<>])(.*)", body, re.S)
+    if match is None:
         return Term("", _text(body, written, start), negated=negated)
-    field, sign, rest = found[1].lower(), found[2], found[3]
+    field, sign, rest = match[1].lower(), match[2], match[3]
     checked = _field(field, rest, written, start) if sign == ":" else _compare(field, rest, written, start)
     return Term(field, checked, sign, negated)
 
@@ -207,17 +207,17 @@ def _compare(field: str, rest: str, written: str, start: int) -> Text:
 
 
 def _text(rest: str, written: str, start: int) -> Text:
-    if found := _QUOTED.fullmatch(rest):
-        return Text(re.sub(r"\\(.)", r"\1", found[1]), literal=True)
+    if match := _QUOTED.fullmatch(rest):
+        return Text(re.sub(r"\\(.)", r"\1", match[1]), literal=True)
     if '"' in rest:
         raise FilterProblem(written, start, "the quotes do not match", hint='write it as "two words"')
     if not rest:
         raise FilterProblem(written, start, "a text must follow")
-    if found := _NO_OPERATOR.search(rest):
+    if match := _NO_OPERATOR.search(rest):
         raise FilterProblem(
             written,
             start,
-            f"there is no operator {found[0]}",
+            f"there is no operator {match[0]}",
             hint='write name:ci-* or idle>30d, and put quotes around a text that has it: "a=b"',
         )
     return Text(rest)
@@ -252,8 +252,8 @@ def _word(text: Text) -> Predicate:
     if text.has_wildcards:
         pattern = _glob_in_line(text.value)
         return lambda row: pattern.search(row.text) is not None
-    wanted = text.value.lower()
-    return lambda row: wanted in row.text
+    value = text.value.lower()
+    return lambda row: value in row.text
 
 
 def _comparison(term: Term, now: datetime) -> Predicate:
@@ -272,12 +272,12 @@ def _comparison(term: Term, now: datetime) -> Predicate:
     return expires
 
 
-def _status(wanted: str) -> Predicate:
-    if wanted == "at-risk":
+def _status(value: str) -> Predicate:
+    if value == "at-risk":
         return lambda row: row.at_risk
-    if wanted == "expiring":
+    if value == "expiring":
         return lambda row: row.expiring
-    state = TokenState(wanted)
+    state = TokenState(value)
     return lambda row: row.state is state
 
 
@@ -295,10 +295,10 @@ def _attribute(term: Term) -> Predicate:
     if text.has_wildcards:
         pattern = _whole_glob(text.value)
         return lambda row: pattern.fullmatch(read(row)) is not None
-    wanted = text.value.lower()
+    value = text.value.lower()
     if term.field in {"id", "project", "scope"}:
-        return lambda row: read(row).lower() == wanted
-    return lambda row: wanted in read(row).lower()
+        return lambda row: read(row).lower() == value
+    return lambda row: value in read(row).lower()
 
 
 # Each piece between two * is looked for once, as far left as it goes, in an atomic group: whatever follows,

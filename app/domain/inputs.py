@@ -123,10 +123,10 @@ def _host_of(parts: SplitResult, source: str, given: str) -> str:
 def origin_of(address: str) -> str:
     """Return what two spellings of one stored address have in common; never an error."""
     try:
-        found = read_address(address, "the address")
+        parsed = read_address(address, "the address")
     except UsageError:
-        found = None
-    return found.text if found else address.strip().lower()
+        parsed = None
+    return parsed.text if parsed else address.strip().lower()
 
 
 def url_origin(url: str) -> tuple[str, str, int, str]:

@@ -31,7 +31,7 @@ def descendants(
     A successor is known from `rotations`. Only for a token whose rotation they do not have, its name decides.
     What a revoked or expired token created counts: `tokens` must have those, too.
     """
-    known, found, successors = {token.id: token for token in tokens}, set(chosen), set[str]()
+    known, descendant_ids, successors = {token.id: token for token in tokens}, set(chosen), set[str]()
     rotated = {old for old, _ in rotations}
     children: dict[str, list[APIToken]] = {}
     for token in tokens:
@@ -41,16 +41,16 @@ def descendants(
     while to_visit:
         parent = to_visit.pop()
         for child in children.get(parent, ()):
-            if child.id in found or child.id in successors:
+            if child.id in descendant_ids or child.id in successors:
                 continue
             if _succeeds(child, known.get(parent), rotations, rotated):
                 successors.add(child.id)
                 continue
-            found.add(child.id)
+            descendant_ids.add(child.id)
             to_visit.append(child.id)
     active = [token for token in tokens if token.state(now) is TokenState.ACTIVE and token.id not in chosen]
     return Descendants(
-        tuple(token for token in active if token.id in found),
+        tuple(token for token in active if token.id in descendant_ids),
         tuple(token for token in active if token.id in successors),
     )
 

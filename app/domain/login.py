@@ -1,7 +1,4 @@
-"""What a sign-in tells while it runs, and a sign-out when it is over.
-
-A login flow yields LoginStep values; a screen, a command and a test watch the same flow.
-"""
+"""The progress and the result of a sign-in, and the result of a sign-out."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +10,7 @@ from app.domain.text import clean
 
 
 class Step(Enum):
-    """The steps of every sign-in, in the order in which they happen; a flow uses some of them."""
+    """The steps of every sign-in, in the order in which they happen; each method uses some of them."""
 
     FOUND = "Login found"
     KEYCHAIN = "Keychain ready"
@@ -28,7 +25,7 @@ class Step(Enum):
 
 
 class StepState(Enum):
-    """Where a step is."""
+    """The state of a step."""
 
     RUNNING = "running"
     DONE = "done"
@@ -38,10 +35,10 @@ class StepState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The end of a sign-in that worked. `stored_in` is the keychain's own name.
+    """The result of a sign-in. `stored_in` is the name of the keychain.
 
-    `problem` says what is wrong although the login is stored: an organization that cannot be used. `copy_in`
-    is the file that a login was taken over from, which keeps a copy of it.
+    `problem` says what is wrong although the login is stored, for example an organization that cannot be
+    used. `copy_in` is the file that a login was imported from, which still has a copy of it.
     """
 
     provider: Provider
@@ -58,20 +55,20 @@ class SignedIn:
 
     @property
     def words(self) -> str:
-        """It in one sentence, ready to be shown; not every server tells a name."""
+        """One sentence, ready to be shown; not every server sends a name."""
         who = f" as {clean(self.identity, 80)}" if self.identity else ""
         return f"Signed in to {self.provider.title}{who}"
 
 
 @dataclass(frozen=True, slots=True)
 class LoginStep:
-    """One thing that happened.
+    """A change of a step's state.
 
-    `detail` is what the step found (a keychain's name, an address, a browser); `seconds` how long a
-    finished step took. On KEYCHAIN, `server` is where the sign-in goes, and `replaces` names the stored
-    login that it replaces, once these are known. On BROWSER, `url` is the page to open, also when no
-    browser could be. On WAITING, `deadline` says until when and `callback` where the answer is expected. A
-    FAILED step carries its `error`; the last step of a sign-in that worked carries `result`.
+    `detail` is the result of the step (a keychain's name, an address, a browser); `seconds` how long a done
+    step took. KEYCHAIN: `server` is where the sign-in goes, and `replaces` describes the stored login that it
+    replaces, once these are known. BROWSER: `url` is the page to open, also when no browser could be opened.
+    WAITING: `deadline` says until when and `callback` where the answer is expected. A FAILED step has its
+    `error`; the last step has the `result`.
     """
 
     step: Step
@@ -89,7 +86,7 @@ class LoginStep:
 
 @dataclass(frozen=True, slots=True)
 class BrowserPage:
-    """What the browser shows at the end of a callback. `ok` only after everything was checked."""
+    """The answer to the browser's callback. `ok` only after everything was checked."""
 
     ok: bool
     title: str
@@ -98,7 +95,7 @@ class BrowserPage:
 
 @dataclass(frozen=True, slots=True)
 class EndedThere:
-    """What a server ended: sessions, and programs that the person had allowed. None where it did not say."""
+    """How many sessions, and allowed programs, a server ended; None where it did not say."""
 
     sessions: int | None = None
     programs: int | None = None
@@ -106,13 +103,13 @@ class EndedThere:
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """Two facts, told apart: what the server did, and what was forgotten here.
+    """The result of a sign-out: `forgotten` here, and `ended_at_server`.
 
-    `valid_until` is set when the server goes on accepting the token; `warning` says why it was not told.
-    `was_over`: the server did not accept it any more, or it had expired. `is_token`: what was forgotten is an
-    API token, which a sign-out does not revoke. `still` names a credential that signs one in all the same (an
-    environment variable). `unseen` says why nobody could look whether something is stored. `copy_in` is the
-    file that the login was taken over from, where it still has a copy. `ended` is what the server ended.
+    `valid_until` is set when the server still accepts the token; `warning` says why it could not be ended.
+    `was_over`: the server did not accept it any more, or it had expired. `is_token`: an API token was deleted
+    here, which a sign-out does not revoke. `still` names a credential that is used instead (an environment
+    variable). `unseen` says why the keychain could not be read. `copy_in` is the file that the login was
+    imported from, while it has a copy. `ended` is what the server ended.
     """
 
     forgotten: bool

@@ -21,9 +21,9 @@ def default(in_project: bool) -> tuple[str, ...]:
     return (ORGANIZATION_READ,) if in_project else EVERY
 
 
-def check(wanted: Iterable[str]) -> tuple[str, ...]:
+def check(names: Iterable[str]) -> tuple[str, ...]:
     """Return `wanted` in the usual order without repeats, or raise UsageError for an unknown one."""
-    chosen = set(wanted)
+    chosen = set(names)
     if unknown := sorted(chosen.difference(EVERY)):
         raise UsageError(f"{unknown[0][:80]!r} is not a permission", hint=f"use {', '.join(EVERY)}")
     return tuple(name for name in EVERY if name in chosen)

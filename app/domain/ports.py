@@ -252,7 +252,7 @@ class ProcessLock(Protocol):
 
 
 class ActivityStore(Protocol):
-    """The append-only trail."""
+    """The append-only activity log."""
 
     async def append(self, entry: ActivityEntry) -> None:
         """Add an entry at the end."""

@@ -71,20 +71,20 @@ class Redactor:
         if (whole := self._stand_ins.get(text)) is not None:
             return whole
         text = _FORMS.sub(self._formed, text)
-        return _WORD.sub(lambda found: self._worded(found[0]), text)
+        return _WORD.sub(lambda match: self._worded(match[0]), text)
 
     def _worded(self, word: str) -> str:
         """The stand-in of a word, or of what it begins with: "ci-web-2026-03" follows "ci-web"."""
         head, tail = word, ""
         while head:
-            if (found := self._stand_ins.get(head)) is not None:
-                return f"{found}{tail}"
+            if (stand_in := self._stand_ins.get(head)) is not None:
+                return f"{stand_in}{tail}"
             head, hyphen, last = head.rpartition("-")
             tail = f"{hyphen}{last}{tail}"
         return word
 
-    def _formed(self, found: re.Match[str]) -> str:
-        word, kind = found[0], found.lastgroup or "text"
+    def _formed(self, match: re.Match[str]) -> str:
+        word, kind = match[0], match.lastgroup or "text"
         if _OWN.fullmatch(word):
             return word
         return self._stand_ins.get(word) or self._stand_in(kind, word)
@@ -121,6 +121,6 @@ def _field(owner: object, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _no_name(entry: object, subject: str) -> bool:
-    """True for what the trail writes where no single thing has a name: "90 days", "profile default"."""
+    """True for what the activity log has where no single thing has a name: "90 days", "profile default"."""
     action = getattr(entry, "action", None)
     return action in {Action.THRESHOLD, Action.LOGIN, Action.LOGOUT} or subject.endswith(" API tokens")

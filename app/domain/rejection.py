@@ -1,4 +1,4 @@
-"""What to say of a credential that its server rejects: the next step depends on where it came from."""
+"""Errors for a credential that its server rejects. The next step depends on the source."""
 
 from app.domain.credentials import Credential, Method, Provider, Source, profile_words
 from app.domain.errors import SessionEnded
@@ -16,9 +16,9 @@ _LOGIN = {Provider.CHAINLOOP: "loopin chainloop auth login", Provider.GUMLOOP: "
 
 
 def rejected(error: SessionEnded, credential: Credential) -> SessionEnded:
-    """The same kind of error, which names the credential, what became of it, and what to do about it.
+    """Return an error of the same class that names the credential, its state, and the next step.
 
-    A variable or a flag is corrected or left out; only a stored login is renewed by signing in again.
+    A variable or a flag is corrected or left out; a stored login is renewed by signing in again.
     """
     name, state = name_of(credential), _state(error.message)
     words = f"{name} {state}" if state else f"{name} is not accepted: {error.message}"
@@ -47,17 +47,17 @@ def _is_gumloop(credential: Credential) -> bool:
     return credential.provider is Provider.GUMLOOP
 
 
-def _state(said: str) -> str:
-    said = said.lower()
-    if "expired" in said:
+def _state(message: str) -> str:
+    message = message.lower()
+    if "expired" in message:
         return "has expired"
-    if "revoked" in said:
+    if "revoked" in message:
         return "was revoked"
-    if "token not found" in said:
+    if "token not found" in message:
         return "is not known to the server"
-    if "fail to parse" in said:
+    if "fail to parse" in message:
         return "cannot be read by the server: it was cut, or it is of another server"
-    return "is not accepted by the server" if said == "token is invalid" else ""
+    return "is not accepted by the server" if message == "token is invalid" else ""
 
 
 def _next_step(credential: Credential, name: str) -> str:

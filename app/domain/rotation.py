@@ -59,7 +59,7 @@ def successor(
     """A token like `token`: the same scope, description and permissions, and as long a life unless told."""
     in_project = token.project is not None
     # The default set is not asked for by name: a control plane that knows no permissions gives it anyway.
-    wanted = () if token.permissions == permissions.default(in_project) else token.permissions
+    requested = () if token.permissions == permissions.default(in_project) else token.permissions
     life: timedelta | None = token.expires_at - token.created_at if token.expires_at else None
     if wanted_life is not None:
         life = wanted_life.span
@@ -68,5 +68,5 @@ def successor(
         token.description,
         life,
         token.project.name if token.project else "",
-        wanted,
+        requested,
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    # To look at what is stored here takes none of them.
+    # Nothing of these is needed to read what is stored here.
     from app.domain.keyless import CIIdentities
     from app.domain.login import EndedThere
     from app.domain.organizations import Identity
@@ -63,7 +63,7 @@ class ChainloopSession(ChainloopCredentials):
         self._load_gateways = load_gateways
 
     async def _credential_while_connecting(self) -> Credential:
-        """The same; where the keychain is asked, the connection to the login's server is made meanwhile."""
+        """Return the credential; while the keychain answers, connect to the server of the login."""
         endpoint = await self._login_endpoint()
         if endpoint is None:
             return await self.credential()
@@ -71,14 +71,14 @@ class ChainloopSession(ChainloopCredentials):
         try:
             return await self.credential()
         finally:
-            # Where it is not done by now, the first call does it.
+            # Else the first call connects.
             connecting.cancel()
 
     async def _connect(self, endpoint: Endpoint) -> None:
         await (await self._load_gateways()).connect(endpoint)
 
     async def _login_endpoint(self) -> Endpoint | None:
-        """Where the stored login will be sent, as far as that is known without the keychain."""
+        """The server of the stored login, as far as it is known without the keychain."""
         if self.outside():
             return None
         named, own = self.target.endpoint, await self.accounts.endpoint(self.target.profile)
@@ -90,13 +90,13 @@ class ChainloopSession(ChainloopCredentials):
     async def gateway(self, credential: Credential | None = None) -> Gateway:
         """Open a gateway for calls that belong to no organization: Infoz, ListMemberships.
 
-        The credential is the one in effect unless another is given.
+        `credential` None is the one that is used.
         """
         credential = credential or await self.credential()
         return await self._open(credential, NO_ORGANIZATION)
 
     async def probe(self, context: RequestContext) -> None:
-        """Raise OrganizationLost where the organization is suspended: `identify` does not tell that."""
+        """Raise OrganizationLost where the organization is suspended: `identify` does not raise it."""
         if context.organization.name:
             await (await self.gateway_in(context)).probe()
 
@@ -131,9 +131,9 @@ class ChainloopSession(ChainloopCredentials):
         return (await self.identify(credential))[1]
 
     async def identify(self, credential: Credential | None = None) -> tuple[RequestContext, Identity]:
-        """Ask the server who acts, in the organization in use, and return where with it.
+        """Ask the server who acts in the organization in use, and return the context with the answer.
 
-        A profile without an organization asks for the person's current one, and keeps it from then on.
+        A profile without an organization takes the person's current one, and stores it.
         Raise SessionEnded when the server does not accept the credential, UsageError when the organization
         named for this run is not that of the API token, OrganizationLost when the one in use is not the
         person's, or another one of the same name.
@@ -143,22 +143,22 @@ class ChainloopSession(ChainloopCredentials):
             return await self._identify_token(credential)
         named = await self.organization(credential)
         identity = await self.ask(credential, named)
-        found = identity.organization_ref
-        if not named.is_same(found) and named.name:
+        actual = identity.organization_ref
+        if not named.is_same(actual) and named.name:
             raise replaced_organization(named.name)
-        if not named.name and found.name and credential.method is not Method.KEYLESS:
-            await self._adopt(credential, found)
-        return RequestContext(credential, found, identity.principal), identity
+        if not named.name and actual.name and credential.method is not Method.KEYLESS:
+            await self._store_organization(credential, actual)
+        return RequestContext(credential, actual, identity.principal), identity
 
     async def _identify_token(self, credential: Credential) -> tuple[RequestContext, Identity]:
-        """The server knows no other organization for an API token than its own, whatever a call names."""
+        """An API token has one organization: the server ignores which one a call names."""
         claims = self._claims(credential.secret)
         own = OrganizationRef(str(claims.get("org_name", "")), str(claims.get("org_id", "")))
-        await self._check_named(credential, own)
+        await self._check_named_organization(credential, own)
         identity = await self.ask(credential, own)
         return RequestContext(credential, own, identity.principal), identity
 
-    async def _check_named(self, credential: Credential, own: OrganizationRef) -> None:
+    async def _check_named_organization(self, credential: Credential, own: OrganizationRef) -> None:
         target = self.target
         if not target.organization or target.organization_source not in NAMED_FOR_THIS_RUN:
             return
@@ -187,24 +187,24 @@ class ChainloopSession(ChainloopCredentials):
         stored = await self._stored_organization(credential)
         return stored if stored and stored.name == name else OrganizationRef(name)
 
-    async def _adopt(self, credential: Credential, organization: OrganizationRef) -> None:
+    async def _store_organization(self, credential: Credential, organization: OrganizationRef) -> None:
         profile, endpoint = credential.profile, credential.endpoint.address
         self.accounts.use_organization(profile, endpoint, organization)
         if credential.source is Source.KEYCHAIN and not self.target.organization:
             self._notify(f"working in {organization.name} from now on, your current organization")
-            # Not stored, it is asked for again in the next run; this run keeps to it.
+            # Without it the next run asks again; this run uses it all the same.
             with suppress(LoopinError):
                 await self.accounts.store_organization(profile, endpoint, organization)
 
     async def check_context(
         self, shown: RequestContext | None, check: Callable[[Credential], None] = lambda _: None
     ) -> tuple[RequestContext, Identity]:
-        """Ask the server once more before a change: who acts, and whether the organization is the one shown.
+        """Ask the server before a change who acts, and check that the organization is the one that was shown.
 
-        `shown` None stands for a change that nobody was shown a listing for: then it is the one in use. A
-        session that was renewed by another sign-in of the same person does. Raise ReadOnly in read-only
-        mode, and PermissionDenied or OrganizationLost when the change would hit something else than was
-        shown; nothing was changed then. `check` may raise for the credential, before anything is sent.
+        `shown` None is a change without a listing, in the organization in use. A session that was renewed by
+        another sign-in of the same person is accepted. Raise ReadOnly in read-only mode, and PermissionDenied
+        or OrganizationLost when the change would go elsewhere than was shown; nothing was changed then.
+        `check` may raise for the credential, before anything is sent.
         """
         self.check_may_change()
         if shown is None:
@@ -218,10 +218,7 @@ class ChainloopSession(ChainloopCredentials):
         return context, identity
 
     async def check_organization(self, context: RequestContext, identity: Identity) -> None:
-        """Ask why a person works in no organization, and raise it; return where they work in one.
-
-        Raise NoOrganization for a member of none, and PermissionDenied where one is to be chosen.
-        """
+        """Raise NoOrganization for a member of none, and PermissionDenied where one is to be chosen."""
         if context.organization.name or identity.is_token or identity.is_ci:
             return
         gateway = await self._open(context.credential, NO_ORGANIZATION)
@@ -245,7 +242,7 @@ class ChainloopSession(ChainloopCredentials):
         return shown._replace(credential=credential), identity
 
     async def _renewed(self, shown: Credential) -> Credential:
-        """The stored login as it is now, when `shown` is an earlier one of the same profile and endpoint."""
+        """Return the stored login when `shown` is an earlier one of the same profile and endpoint."""
         if shown.source is not Source.KEYCHAIN:
             return shown
         stored = (await self._read_stored()).credential
@@ -255,7 +252,7 @@ class ChainloopSession(ChainloopCredentials):
         return replace(shown, secret=stored.secret) if same else shown
 
     async def ask(self, credential: Credential, organization: OrganizationRef) -> Identity:
-        """Context.Current with these: who acts there; raise SessionEnded for a credential not accepted."""
+        """Ask the server who acts (Context.Current); raise SessionEnded for a credential that it rejects."""
         from app.domain.organizations import UNKNOWN_CONTEXT, identity_of
 
         claims = self._claims(credential.secret)
@@ -278,7 +275,7 @@ class ChainloopSession(ChainloopCredentials):
 
 
 def replaced_organization(name: str) -> OrganizationLost:
-    """The error for a name that another organization has now."""
+    """Return the error for a name that another organization has now."""
     return OrganizationLost(
         f"{name} is another organization than before: nothing was changed",
         hint="choose again: loopin chainloop organization set --name NAME",

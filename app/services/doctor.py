@@ -76,8 +76,8 @@ class Doctor:
                 task.cancel()
 
     async def _versions(self) -> Sequence[Finding]:
-        found = " · ".join(f"{name} {text}" for name, text in self._machine.versions().items())
-        return [Finding("versions", Verdict.PASS, found)]
+        versions = " · ".join(f"{name} {text}" for name, text in self._machine.versions().items())
+        return [Finding("versions", Verdict.PASS, versions)]
 
     # ── the keychain ──
 
@@ -114,7 +114,7 @@ class Doctor:
         detail = f"{error.message}; {instead[0]} is used instead" if instead else error.message
         return Finding("keychain", verdict, detail, error.hint)
 
-    # ── the way through the browser ──
+    # ── the sign-in in the browser ──
 
     async def _browser(self) -> Sequence[Finding]:
         opener = self._machine.opener()
@@ -133,45 +133,45 @@ class Doctor:
     # ── what is set, and where files lie ──
 
     async def _environment(self) -> Sequence[Finding]:
-        found = [*await self._stronger_sources(), *self._variables()]
-        found += [Finding("environment", Verdict.WARN, who) for who in self._machine.intruders()]
-        return found or [Finding("environment", Verdict.PASS, "nothing set that gets in the way")]
+        findings = [*await self._stronger_sources(), *self._variables()]
+        findings += [Finding("environment", Verdict.WARN, who) for who in self._machine.intruders()]
+        return findings or [Finding("environment", Verdict.PASS, "nothing set that gets in the way")]
 
     async def _stronger_sources(self) -> list[Finding]:
         """What each provider warns of, and stored logins that something set here outdoes."""
-        found: list[Finding] = []
+        findings: list[Finding] = []
         broken = (await self._vault.probe()).error
         for inspect in (self._gumloop.inspect, self._chainloop.inspect):
             resolution, problem = await inspect()
             if isinstance(problem, UsageError):
-                found.append(Finding("environment", Verdict.FAIL, problem.message, problem.hint))
+                findings.append(Finding("environment", Verdict.FAIL, problem.message, problem.hint))
             elif problem is not None:
                 # The keychain's own line tells it.
                 continue
-            found += [
+            findings += [
                 Finding("environment", Verdict.WARN, text)
                 # A keychain that cannot be used at all has a line of its own.
                 for text in (resolution.all_warnings if broken is None else resolution.warnings)
             ]
-            found += [
+            findings += [
                 Finding("environment", Verdict.WARN, f"the stored login is {loser.reason}", "unset it")
                 for loser in resolution.candidates
                 if loser.stored and loser.standing is Standing.IGNORED
             ]
-        return found
+        return findings
 
     def _variables(self) -> list[Finding]:
-        found = [
+        findings = [
             Finding("environment", Verdict.FAIL, f"{name} names no readable file", "correct it, or unset it")
             for name in self._machine.missing_files()
         ]
         own = sorted(name for name in self._machine.variables() if name.startswith("LOOPIN_"))
-        found += [
+        findings += [
             Finding("environment", Verdict.WARN, f"{name} is set and means nothing here", "is it misspelt?")
             for name in own
             if name not in self._known
         ]
-        return found
+        return findings
 
     async def _vendor_login(self) -> Sequence[Finding]:
         """A login that another program keeps in plain text, as long as the keychain has not got it."""
@@ -183,19 +183,19 @@ class Doctor:
         return [Finding("login file", Verdict.WARN, login.words(iso(login.expires_at)), fix)]
 
     async def _folders(self) -> Sequence[Finding]:
-        found: list[Finding] = []
+        findings: list[Finding] = []
         for folder in self._machine.folders():
             if folder.obstacle:
                 fix = "make room there, or name another with LOOPIN_CONFIG_DIR and LOOPIN_STATE_DIR"
                 what = f"{folder.shown} cannot be written: {folder.obstacle}"
-                found.append(Finding("folders", Verdict.FAIL, what, fix))
+                findings.append(Finding("folders", Verdict.FAIL, what, fix))
             elif folder.others:
                 fix = f"chmod -R go= {folder.shown}"
-                found.append(Finding("folders", Verdict.WARN, f"others can read in {folder.shown}", fix))
+                findings.append(Finding("folders", Verdict.WARN, f"others can read in {folder.shown}", fix))
             else:
                 state = "private" if folder.exists else "not there yet"
-                found.append(Finding("folders", Verdict.PASS, f"{folder.shown} ({state})"))
-        return found
+                findings.append(Finding("folders", Verdict.PASS, f"{folder.shown} ({state})"))
+        return findings
 
     async def _terminal(self) -> Sequence[Finding]:
         facts = self._machine.terminal()
@@ -203,10 +203,10 @@ class Doctor:
             return [Finding("terminal", Verdict.PASS, "none: the output is piped")]
         size = f"{facts.columns}×{facts.rows}"
         inside = f", inside {facts.inside}" if facts.inside else ""
-        said = f"{facts.kind or 'unknown'}, {facts.colours or 'no'} colours, {size}, {facts.encoding}{inside}"
+        text = f"{facts.kind or 'unknown'}, {facts.colours or 'no'} colours, {size}, {facts.encoding}{inside}"
         copying = ", ".join(self._machine.clipboard()) or "the terminal itself, which does not confirm"
         return [
-            Finding("terminal", Verdict.PASS, said),
+            Finding("terminal", Verdict.PASS, text),
             *_shortcomings(facts.kind, facts.encoding, (facts.columns, facts.rows)),
             Finding("clipboard", Verdict.PASS, f"through {copying}"),
         ]
@@ -221,15 +221,15 @@ async def _guarded(check: Check) -> Sequence[Finding]:
 
 
 def _shortcomings(kind: str, encoding: str, size: tuple[int, int]) -> list[Finding]:
-    found = []
+    findings = []
     if kind in {"", "dumb", "unknown"}:
         fix = "set TERM to what the terminal is, for example xterm-256color"
-        found.append(Finding("terminal", Verdict.WARN, "TERM does not say what it can do", fix))
+        findings.append(Finding("terminal", Verdict.WARN, "TERM does not say what it can do", fix))
     if "utf" not in encoding:
         fix = "use a UTF-8 locale, for example LANG=C.UTF-8"
         what = f"{encoding or 'the encoding'} lacks some signs"
-        found.append(Finding("terminal", Verdict.WARN, what, fix))
+        findings.append(Finding("terminal", Verdict.WARN, what, fix))
     if size[0] < MIN_SIZE[0] or size[1] < MIN_SIZE[1]:
         fix = f"make it {MIN_SIZE[0]}×{MIN_SIZE[1]} at least"
-        found.append(Finding("terminal", Verdict.WARN, "the app has too little room", fix))
-    return found
+        findings.append(Finding("terminal", Verdict.WARN, "the app has too little room", fix))
+    return findings
