@@ -35,7 +35,7 @@ from tests.support.login_steps import Attempt, browser_steps, chainloop_token_st
 from tests.support.organizations import Organization
 from tests.support.peers import closed_port
 from tests.support.server import AccountServer, sign_in
-from tests.unit.services.test_resolve import BrokenVault
+from tests.unit.services.test_credentials import BrokenVault
 
 JWT_LIKE = "aaaa.bbbb.cccc"
 
