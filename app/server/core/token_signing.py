@@ -4,6 +4,7 @@ A person's token names a session, an API token's its row; both are looked up on 
 either takes effect at once. No other algorithm is ever accepted (RFC 8725 §3.1).
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -24,6 +25,7 @@ ISSUER = "loopin"
 MISSING, EXPIRED, INVALID = "JWT token is missing", "JWT token has expired", "Token is invalid"
 _ALGORITHMS = ["HS256"]
 _MAX_LENGTH = 8192
+_MAX_DECODED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class TokenSigner:
     def __init__(self, ring: KeyRing, clock: Clock) -> None:
         self._ring = ring
         self._clock = clock
+        self._decoded: dict[bytes, dict[str, Any]] = {}
+        self._decoded_with = ring.keys
 
     def sign_session_token(
         self, user_id: UUID, session_id: UUID, expires_at: datetime, issued_at: datetime | None = None
@@ -91,13 +95,30 @@ class TokenSigner:
         if len(value) > _MAX_LENGTH:
             raise NotSignedIn(INVALID)
         try:
-            claims = jwt.decode(value, self._find_key, algorithms=_ALGORITHMS).claims
+            claims = self._decode(value)
             self._claims_registry(claims.get("aud")).validate(claims)
             return _read_claims(claims)
         except ExpiredTokenError as error:
             raise SessionEnded(EXPIRED) from error
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise NotSignedIn(INVALID) from error
+
+    def _decode(self, value: str) -> dict[str, Any]:
+        """The claims of a token with a good signature; `exp` is not checked yet.
+
+        A program sends the same token with each call, so the claims are remembered by the digest of the token,
+        for as long as the ring has the same keys.
+        """
+        keys = self._ring.keys
+        if self._decoded_with is not keys or len(self._decoded) >= _MAX_DECODED:
+            self._decoded, self._decoded_with = {}, keys
+        digest, decoded = hashlib.sha256(value.encode()).digest(), self._decoded
+        claims = decoded.get(digest)
+        if claims is None:
+            claims = jwt.decode(value, self._find_key, algorithms=_ALGORITHMS).claims
+            # A ring that is read again meanwhile has begun another dictionary.
+            decoded[digest] = claims
+        return claims
 
     def _sign(self, claims: dict[str, Any]) -> str:
         key = self._ring.signing

@@ -12,7 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from app.domain.errors import Failed, NotSignedIn, SessionEnded
-from app.server.core import key_ring
+from app.server.core import key_ring, token_signing
 from app.server.core.key_ring import KeyRing, load_or_create, new_key
 from app.server.core.token_signing import PERSON_AUDIENCE, TOKEN_AUDIENCE, APITokenClaims, TokenSigner
 
@@ -83,6 +83,35 @@ def test_an_end_that_is_reached_is_told_apart() -> None:
         tokens_of(key).verify_token(
             tokens_of(key).sign_session_token(uuid4(), uuid4(), NOW - timedelta(seconds=1))
         )
+
+
+def test_what_was_verified_before_ends_with_its_key_and_with_its_time() -> None:
+    """The signature of a token that comes again is not computed again; all else is."""
+    now, old, new = [NOW], new_key(), new_key()
+    ring = KeyRing((old,))
+    signer = TokenSigner(ring, lambda: now[0])
+    session = signer.sign_session_token(uuid4(), uuid4(), NOW + timedelta(hours=1))
+    token = signer.sign_api_token(APITokenClaims(uuid4(), "ci", (uuid4(), "acme"), None, None))
+    for _ in range(2):
+        assert signer.verify_token(session).audience == PERSON_AUDIENCE
+        assert signer.verify_token(token).audience == TOKEN_AUDIENCE
+    now[0] += timedelta(hours=2)
+    with pytest.raises(SessionEnded, match="JWT token has expired"):
+        signer.verify_token(session)
+    ring.keys = (new, old)
+    assert signer.verify_token(token).audience == TOKEN_AUDIENCE
+    ring.keys = (new,)
+    for _ in range(2):
+        with pytest.raises(NotSignedIn, match="Token is invalid"):
+            signer.verify_token(token)
+
+
+def test_only_so_many_verified_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(token_signing, "_MAX_DECODED", 3)
+    signer = tokens_of(new_key())
+    for _ in range(10):
+        signer.verify_token(signer.sign_session_token(uuid4(), uuid4(), NOW + timedelta(hours=1)))
+    assert len(signer._decoded) <= 3
 
 
 @pytest.mark.parametrize(
