@@ -106,8 +106,8 @@ class TokenSigner:
     def _decode(self, value: str) -> dict[str, Any]:
         """The claims of a token with a good signature; `exp` is not checked yet.
 
-        A program sends the same token with each call, so the claims are remembered by the digest of the token,
-        for as long as the ring has the same keys.
+        A program sends one token with each call. Its claims are remembered by its digest, for as long as the
+        ring has the same keys.
         """
         keys = self._ring.keys
         if self._decoded_with is not keys or len(self._decoded) >= _MAX_DECODED:
