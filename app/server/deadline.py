@@ -1,6 +1,6 @@
-"""How long the request under way may still take, and whether somebody still waits for its answer.
+"""Deadline and cancellation of the current call.
 
-A database transaction waits for locks no longer than that, and is rolled back when its caller has gone.
+A database transaction waits for locks no longer than the deadline, and is rolled back after a cancellation.
 """
 
 import threading
@@ -13,13 +13,13 @@ from app.domain.errors import Failed
 
 
 class DeadlineExceeded(Failed):
-    """The time of the caller was over, or the call was cancelled, before anything was changed."""
+    """The deadline passed, or the call was cancelled, before anything was changed."""
 
 
 class Deadline:
-    """The end of one call, and its cancellation, which may come from another thread.
+    """The end of one call, `seconds` from now, or None for no limit.
 
-    `seconds` from now on; None means that the caller waits for as long as it takes.
+    It can be cancelled from another thread.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
@@ -27,11 +27,11 @@ class Deadline:
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
-        """Nobody waits any more."""
+        """End it now: the caller has gone."""
         self._cancelled.set()
 
     def left(self, most: float) -> float:
-        """Seconds that are left, at most `most`, and never less than none."""
+        """Seconds that are left: 0 to `most`."""
         if self._cancelled.is_set():
             return 0.0
         return most if self._end is None else max(0.0, min(most, self._end - time.monotonic()))
@@ -46,13 +46,13 @@ _current: ContextVar[Deadline] = ContextVar("deadline", default=Deadline())  # n
 
 
 def current() -> Deadline:
-    """That of the call under way; without one it never passes."""
+    """The deadline of the current call; without one, a deadline that never passes."""
     return _current.get()
 
 
 @contextmanager
 def applies(deadline: Deadline) -> Iterator[None]:
-    """What runs in the block has this deadline."""
+    """Set the deadline of the code in the block."""
     token = _current.set(deadline)
     try:
         yield

@@ -229,9 +229,9 @@ def _add_tokens(session: Session, organization: UUID, projects: dict[str, UUID],
 
 def _add_teams(session: Session, now: datetime) -> None:
     for organization, name in TEAMS:
-        found = session.scalar(select(Organization.id).where(Organization.name == organization))
-        if found:
-            session.add(Team(organization_id=found, name=name, created_at=now))
+        id = session.scalar(select(Organization.id).where(Organization.name == organization))
+        if id:
+            session.add(Team(organization_id=id, name=name, created_at=now))
     owner = session.scalar(select(User.id).where(User.email == OWNER))
     if owner and not session.scalar(select(APIKey.key_hash).where(APIKey.user_id == owner)):
         add_key(session, API_KEY, owner, None, now)

@@ -164,7 +164,7 @@ class Application:
     def _principal(self, scope: HTTPScope) -> str:
         """The key of the caller's share: its bearer token, not verified yet, or its network.
 
-        On other paths a bearer would be made up for each request, to get a share of its own.
+        On other paths a client could invent a bearer for each request, to get a new share.
         """
         takes_bearer = scope["path"].startswith(BEARER_PATHS)
         bearer = read_bearer(_field(scope, b"authorization")) if takes_bearer else ""

@@ -30,8 +30,8 @@ _MAX_PATH = 8000
 
 def services() -> Services:
     """The services of the application."""
-    found: Services = current_app.extensions["loopin"]
-    return found
+    current: Services = current_app.extensions["loopin"]
+    return current
 
 
 def client_ip() -> str:

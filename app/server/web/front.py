@@ -1,4 +1,4 @@
-"""The front page, the metrics and the OpenAPI document; and the addresses that people are told."""
+"""The front page, the metrics and the OpenAPI document; and this server's public addresses."""
 
 import shlex
 from dataclasses import dataclass

@@ -4,14 +4,14 @@
 # Authlib carries no types.
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, ClassVar
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer, ResourceProtector
-from authlib.integrations.flask_oauth2.requests import FlaskOAuth2Payload, FlaskOAuth2Request
-from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, OAuth2Request
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, OAuth2Payload, OAuth2Request
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
 from authlib.oauth2.rfc6750 import BearerTokenGenerator, BearerTokenValidator
 from authlib.oauth2.rfc7009 import RevocationEndpoint
@@ -191,23 +191,33 @@ class _AccessTokenValidator(BearerTokenValidator):
         return token if _store().find_person(token.user_id) else None
 
 
-class _PublicRequest(FlaskOAuth2Request):
+class _PublicRequest(OAuth2Request):
     """A request under its public URL: behind a proxy our own is plain http, which Authlib refuses."""
 
+    # A property without a setter in the base class.
+    form: Any = None
+
     def __init__(self, request: Request, issuer: str) -> None:
-        OAuth2Request.__init__(self, request.method, issuer + request.full_path, headers=request.headers)
-        self._request = request
-        self.payload = _Payload(request)
+        super().__init__(request.method, issuer + request.full_path, headers=request.headers)
+        self.form = request.form
+        self.payload = _Payload(request.args if request.path == "/oauth/authorize" else request.form)
 
 
-class _Payload(FlaskOAuth2Payload):
+class _Payload(OAuth2Payload):
     """Parameters from one place: the query of an authorization request, the body of any other."""
+
+    def __init__(self, parameters: "MultiDict[str, str]") -> None:
+        self._parameters = parameters
 
     @property
     def data(self) -> "MultiDict[str, str]":
-        """The parameters."""
-        request: Request = self._request
-        return request.args if request.path == "/oauth/authorize" else request.form
+        """The first value of each parameter."""
+        return self._parameters
+
+    @property
+    def datalist(self) -> "defaultdict[str, list[str]]":
+        """All values of each parameter."""
+        return defaultdict(list, self._parameters.lists())
 
 
 class _Issuer(IssuerParameter):

@@ -1,5 +1,6 @@
-"""/openapi.json: every HTTP endpoint of this server, as an OpenAPI 3.1 document, made from openapi.txt."""
+"""The HTTP endpoints of this server as an OpenAPI 3.1 document, generated from the table in openapi.txt."""
 
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,9 @@ _SCHEMAS = {
 }
 
 
+@cache
 def describe(public_url: str, sso: bool = False) -> _Json:
-    """The document for a server at `public_url`."""
+    """The document of a server at `public_url`; with `sso`, of one that has an identity provider."""
     paths: _Json = {}
     for line in _TABLE.read_text("utf-8").splitlines():
         route, *cells = (cell.strip() for cell in line.split("|"))

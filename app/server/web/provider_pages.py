@@ -100,8 +100,8 @@ def _flow() -> ProviderFlow:
 def begin() -> ResponseReturnValue:
     """Send the browser to the provider.
 
-    By a page, not a redirect: Chromium would hold every address on the way against the `form-action` of the
-    page with the button (CSP3 §6.5.2), and nobody knows them all.
+    By a page, not a redirect: Chromium applies the `form-action` of the page with the button to all redirects
+    that follow (CSP3 §6.5.2), and they are not known.
     """
     sign_in_page = _check_sign_in_page(request.form.get("place", ""))
     cookie = session.get(_COOKIE)
