@@ -17,12 +17,12 @@ READ_ONLY = (ORGANIZATION_READ, TOKEN_LIST)
 
 
 def default(in_project: bool) -> tuple[str, ...]:
-    """The set a token gets when nothing else was asked for."""
+    """The permissions of a token for which none were asked."""
     return (ORGANIZATION_READ,) if in_project else EVERY
 
 
 def check(names: Iterable[str]) -> tuple[str, ...]:
-    """Return `wanted` in the usual order without repeats, or raise UsageError for an unknown one."""
+    """Return `names` in the order of EVERY without repeats; raise UsageError for an unknown one."""
     chosen = set(names)
     if unknown := sorted(chosen.difference(EVERY)):
         raise UsageError(f"{unknown[0][:80]!r} is not a permission", hint=f"use {', '.join(EVERY)}")

@@ -57,7 +57,7 @@ class ChainloopCredentials(CredentialResolver[ChainloopTarget]):
         self._notify = notify
         self._notified = False
 
-    def outside(self) -> str:
+    def overriding_source(self) -> str:
         """Return what is used instead of the keychain: a flag, a variable, a CI identity; empty for none."""
         if self.target.flag is not None:
             return "--token"

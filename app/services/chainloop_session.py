@@ -79,7 +79,7 @@ class ChainloopSession(ChainloopCredentials):
 
     async def _login_endpoint(self) -> Endpoint | None:
         """The server of the stored login, as far as it is known without the keychain."""
-        if self.outside():
+        if self.overriding_source():
             return None
         named, own = self.target.endpoint, await self.accounts.endpoint(self.target.profile)
         with suppress(LoopinError):
@@ -87,7 +87,7 @@ class ChainloopSession(ChainloopCredentials):
                 return self._with_authority(own)
         return None
 
-    async def gateway(self, credential: Credential | None = None) -> Gateway:
+    async def open_gateway(self, credential: Credential | None = None) -> Gateway:
         """Open a gateway for calls that belong to no organization: Infoz, ListMemberships.
 
         `credential` None is the one that is used.
@@ -98,9 +98,9 @@ class ChainloopSession(ChainloopCredentials):
     async def probe(self, context: RequestContext) -> None:
         """Raise OrganizationLost where the organization is suspended: `identify` does not raise it."""
         if context.organization.name:
-            await (await self.gateway_in(context)).probe()
+            await (await self.open_gateway_in(context)).probe()
 
-    async def gateway_in(self, context: RequestContext) -> Gateway:
+    async def open_gateway_in(self, context: RequestContext) -> Gateway:
         """Open a gateway whose calls name the organization of `context`, and carry its credential."""
         return await self._open(context.credential, context.organization)
 
@@ -142,7 +142,7 @@ class ChainloopSession(ChainloopCredentials):
         if credential.method is Method.API_TOKEN:
             return await self._identify_token(credential)
         named = await self.organization(credential)
-        identity = await self.ask(credential, named)
+        identity = await self.identify_in(credential, named)
         actual = identity.organization_ref
         if not named.is_same(actual) and named.name:
             raise replaced_organization(named.name)
@@ -155,7 +155,7 @@ class ChainloopSession(ChainloopCredentials):
         claims = self._claims(credential.secret)
         own = OrganizationRef(str(claims.get("org_name", "")), str(claims.get("org_id", "")))
         await self._check_named_organization(credential, own)
-        identity = await self.ask(credential, own)
+        identity = await self.identify_in(credential, own)
         return RequestContext(credential, own, identity.principal), identity
 
     async def _check_named_organization(self, credential: Credential, own: OrganizationRef) -> None:
@@ -231,7 +231,7 @@ class ChainloopSession(ChainloopCredentials):
 
     async def _confirm(self, shown: RequestContext) -> tuple[RequestContext, Identity]:
         credential = await self._renewed(shown.credential)
-        identity = await self.ask(credential, shown.organization)
+        identity = await self.identify_in(credential, shown.organization)
         if identity.principal != shown.principal:
             raise PermissionDenied(
                 f"{identity.name} is signed in now, who is not the one that was shown: nothing was changed",
@@ -251,7 +251,7 @@ class ChainloopSession(ChainloopCredentials):
         same = stored.endpoint.same_origin(shown.endpoint)
         return replace(shown, secret=stored.secret) if same else shown
 
-    async def ask(self, credential: Credential, organization: OrganizationRef) -> Identity:
+    async def identify_in(self, credential: Credential, organization: OrganizationRef) -> Identity:
         """Ask the server who acts (Context.Current); raise SessionEnded for a credential that it rejects."""
         from app.domain.organizations import UNKNOWN_CONTEXT, identity_of
 

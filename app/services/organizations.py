@@ -88,7 +88,7 @@ class OrganizationService:
         self._session.check_may_change()
         names.check(name)
         credential = await self._session.credential()
-        gateway = await self._session.gateway(credential)
+        gateway = await self._session.open_gateway(credential)
         before = {membership.id for membership in await self._memberships(credential)}
         try:
             created = await gateway.create_organization(name)
@@ -142,7 +142,7 @@ class OrganizationService:
 
     async def server_info(self) -> ServerInfo:
         """Ask the control plane in use for its capabilities and web pages (Infoz)."""
-        return await (await self._session.gateway()).server_info()
+        return await (await self._session.open_gateway()).server_info()
 
     async def dashboard_url(self) -> str:
         """Ask for the web pages of the control plane; raise UsageError when it has none."""
@@ -159,7 +159,7 @@ class OrganizationService:
 
     async def _memberships(self, credential: Credential) -> Sequence[Membership]:
         try:
-            return await (await self._session.gateway(credential)).memberships()
+            return await (await self._session.open_gateway(credential)).memberships()
         except NotFound:
             raise ReadOnly(
                 "an API token belongs to one organization", hint="sign in as a person to see your others"
@@ -167,7 +167,7 @@ class OrganizationService:
 
     async def _make_current(self, membership: Membership, credential: Credential) -> Membership:
         # The server asks for an organization that can be used, and the one in use may not be.
-        gateway = await self._session.gateway_in(RequestContext(credential, _ref(membership)))
+        gateway = await self._session.open_gateway_in(RequestContext(credential, _ref(membership)))
         try:
             current = await gateway.select_membership(membership.id)
         except LoopinError as error:

@@ -74,7 +74,7 @@ class RevocationService:
         identity.check_may_manage()
         endpoint = context.credential.endpoint.address
         run = _Run(
-            await self._session.gateway_in(context),
+            await self._session.open_gateway_in(context),
             self._log,
             identity,
             endpoint,

@@ -84,7 +84,7 @@ class RotationService:
         """Make a call with the new token; raise SessionEnded when the server does not accept it."""
         context = rotation.context
         new = replace(context.credential, secret=rotation.created.secret, method=Method.API_TOKEN)
-        return await self._session.ask(new, context.organization)
+        return await self._session.identify_in(new, context.organization)
 
     async def end_rotation(self, rotation: Rotation, *, revoke_old: bool) -> Revocation | None:
         """Revoke the old token, or keep both. When the revocation fails, both are left, without an end."""

@@ -60,7 +60,7 @@ class ChainloopSignOut:
         `everywhere` ends all sessions of the person, and the programs that they allowed.
         """
         profile = self._session.target.profile
-        still = self._session.outside()
+        still = self._session.overriding_source()
         try:
             stored = await self._vault.read(profile)
         except VaultMissing as problem:

@@ -158,7 +158,7 @@ class ThresholdService:
         return await self._send(days, context, identity)
 
     async def _send(self, days: int, context: RequestContext, identity: Identity) -> Organization:
-        gateway, endpoint = await self._session.gateway_in(context), context.credential.endpoint.address
+        gateway, endpoint = await self._session.open_gateway_in(context), context.credential.endpoint.address
         subject, before = format_threshold(days), f"was {format_threshold(identity.threshold or 0)}"
         facts = ((DAYS, str(days)),)
         operation = Operation(self._log, Action.THRESHOLD, subject, "", identity, endpoint, facts)

@@ -97,7 +97,7 @@ class TokenCreationService:
         checking = self._session.check_context(shown, partial(self.check_end, draft.expires_in))
         context, identity = await self._changes.before(doing, checking)
         identity.check_may_manage(in_organization=not draft.project)
-        gateway, endpoint = await self._session.gateway_in(context), context.credential.endpoint.address
+        gateway, endpoint = await self._session.open_gateway_in(context), context.credential.endpoint.address
         await self._changes.before(doing, _check_permissions(draft, gateway))
 
         async def create() -> CreatedToken:

@@ -131,7 +131,7 @@ class TokenService:
         """List the tokens that `identity` may see in the organization of `context`."""
         await self._session.check_organization(context, identity)
         identity.check_may_manage()
-        tokens = await (await self._session.gateway_in(context)).list_tokens(status, scope, project)
+        tokens = await (await self._session.open_gateway_in(context)).list_tokens(status, scope, project)
         whole = scope is ScopeFilter.ANY and not project
         return Listing(tuple(tokens), identity, self._clock.now(), context, status, whole)
 

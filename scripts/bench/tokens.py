@@ -203,13 +203,13 @@ def container_for(server: AccountServer, folder: Path, token: str) -> Container:
 
 async def bare(box: Container) -> Took:
     """Fetch, decode and map."""
-    gateway = await box.chainloop_session.gateway()
+    gateway = await box.chainloop_session.open_gateway()
     return await timed(lambda: gateway.list_tokens(StatusFilter.ALL))
 
 
 async def memory(box: Container) -> tuple[float, int]:
     """Bytes a token of what the screen keeps once all is worked out, and how many there are."""
-    await box.chainloop_session.gateway()
+    await box.chainloop_session.open_gateway()
     gc.collect()
     tracemalloc.start()
     listing = await box.tokens.list_tokens()

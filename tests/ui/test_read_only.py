@@ -89,7 +89,7 @@ async def test_no_service_sends_a_change(change: object) -> None:
 
 async def test_a_service_that_forgot_to_ask_is_stopped_by_the_gateway() -> None:
     box = locked(EVERYTHING)
-    gateway = await box.chainloop_session.gateway()
+    gateway = await box.chainloop_session.open_gateway()
     for call in (
         gateway.create_token(TokenDraft("x")),
         gateway.revoke_token("x"),

@@ -177,9 +177,9 @@ class ChainloopLoginStore(LoginStore[NewLogin, Accepted, StoredLogin]):
             try:
                 return Accepted(credential, await session.identity(credential))
             except UsageError as error:
-                identity = await session.ask(credential, NO_ORGANIZATION)
+                identity = await session.identify_in(credential, NO_ORGANIZATION)
                 return Accepted(credential, identity, problem=error.message)
-        identity = await session.ask(credential, NO_ORGANIZATION)
+        identity = await session.identify_in(credential, NO_ORGANIZATION)
         stored = await self._stored_organization(credential, identity)
         if target.organization:
             return await self._in_named(credential, identity, target.organization, stored)
@@ -191,7 +191,7 @@ class ChainloopLoginStore(LoginStore[NewLogin, Accepted, StoredLogin]):
         self, credential: Credential, identity: Identity, name: str, stored: OrganizationRef
     ) -> Accepted:
         try:
-            there = await self._session.ask(credential, OrganizationRef(name))
+            there = await self._session.identify_in(credential, OrganizationRef(name))
         except (OrganizationLost, PermissionDenied) as error:
             source = self._session.target.organization_source or f"profile {self.profile}"
             return Accepted(credential, identity, stored, f"{error.message} ({source})")

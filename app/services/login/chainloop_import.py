@@ -95,7 +95,7 @@ class ChainloopImport(ChainloopLoginStore):
             # It was asked for already: --config names the file for the whole run.
             return known
         try:
-            there = await self._session.ask(known.credential, OrganizationRef(name))
+            there = await self._session.identify_in(known.credential, OrganizationRef(name))
         except (OrganizationLost, PermissionDenied) as error:
             why = f"{error.message} ({self._imported.path})"
             return replace(known, problem=f"{known.problem}; {why}" if known.problem else why)

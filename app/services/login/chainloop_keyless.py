@@ -75,7 +75,7 @@ class KeylessSignIn:
         try:
             identity = await self._session.identity(credential)
         except (Refused, NotSignedIn) as error:
-            if KEYLESS in (await (await self._session.gateway(credential)).server_info()).capabilities:
+            if KEYLESS in (await (await self._session.open_gateway(credential)).server_info()).capabilities:
                 says = "" if isinstance(error, SessionEnded) else " does not accept this job"
                 raise LoginFailed(
                     f"{endpoint.address}{says}: {error.message}",

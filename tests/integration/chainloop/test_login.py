@@ -374,7 +374,7 @@ async def test_a_login_that_is_replaced_is_named_first_and_its_session_is_ended_
     assert [step.replaces for step in steps if step.replaces] == [replaced]
     assert (result_of(steps).identity, result_of(steps).problem) == (organization.member("admin").email, "")
     with pytest.raises(SessionEnded):
-        await container.chainloop_session.ask(old, NO_ORGANIZATION)
+        await container.chainloop_session.identify_in(old, NO_ORGANIZATION)
     assert (await container.organizations.describe_organization()).identity.name == organization.member(
         "admin"
     ).email
