@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from app.domain.credentials import Endpoint, Provider
 from app.domain.errors import VaultLocked
@@ -12,6 +12,7 @@ from app.domain.login import SignedIn, Step
 from app.domain.ports import Clock, Vault
 from app.domain.text import clean
 from app.services.changes import Changes
+from app.services.credentials import CredentialResolver
 from app.services.login.progress import Progress
 
 SHOW_STORED = "loopin status shows whether the login was stored"
@@ -20,28 +21,6 @@ SHOW_STORED = "loopin status shows whether the login was stored"
 New = TypeVar("New")
 Known = TypeVar("Known")
 Login = TypeVar("Login")
-
-
-class Target(Protocol):
-    """The profile, and the server that is named for this run."""
-
-    @property
-    def profile(self) -> str: ...
-    @property
-    def endpoint(self) -> Endpoint | None: ...
-
-
-class Session(Protocol):
-    """What is needed of the session of either provider."""
-
-    @property
-    def target(self) -> Target:
-        """It may change while the app runs."""
-        ...
-
-    async def sign_in_endpoint(self) -> Endpoint:
-        """Where a sign-in goes: named for this run, else the server of the stored login, else the default."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +56,10 @@ class LoginStore(ABC, Generic[New, Known, Login]):
 
     PROVIDER: ClassVar[Provider]
 
-    def __init__(self, session: Session, vault: Vault, changes: Changes, clock: Clock) -> None:
-        self._where = session
+    def __init__(
+        self, credentials: CredentialResolver[Any], vault: Vault, changes: Changes, clock: Clock
+    ) -> None:
+        self._credentials = credentials
         self._vault = vault
         self._clock = clock
         self._chosen: Endpoint | None = None
@@ -92,7 +73,8 @@ class LoginStore(ABC, Generic[New, Known, Login]):
     @property
     def profile(self) -> str:
         """The profile that is signed in."""
-        return self._where.target.profile
+        profile: str = self._credentials.target.profile
+        return profile
 
     def choose_server(self, typed: str) -> None:
         """Sign in at a server that was typed, empty for the usual one; raise UsageError for no address."""
@@ -100,7 +82,7 @@ class LoginStore(ABC, Generic[New, Known, Login]):
 
     async def target(self) -> LoginTarget:
         """Return where a sign-in goes now, and which login of the profile it replaces."""
-        endpoint, earlier = self._chosen or await self._where.sign_in_endpoint(), await self.earlier()
+        endpoint, earlier = self._chosen or await self._credentials.sign_in_endpoint(), await self.earlier()
         return LoginTarget(endpoint, f"{earlier.words}, profile {self.profile}" if earlier else "")
 
     def keychain_open(self) -> AbstractContextManager[None]:
@@ -130,7 +112,7 @@ class LoginStore(ABC, Generic[New, Known, Login]):
         progress.done(self._describe(known))
         progress.start(Step.SAVED)
         problem = await self.changes.run(self.doing, self._replace(new, known), hint=SHOW_STORED)
-        endpoint, named = self._endpoint_of(new), self._where.target.endpoint
+        endpoint, named = self._endpoint_of(new), self._credentials.target.endpoint
         if named is not None and not named.same_origin(endpoint):
             problem = f"this run names another server, {named.host}: the login is used without that"
         result = self._result(new, known, self._vault.label)
