@@ -11,10 +11,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from app.server import log, metrics
+from app.server import log
 from app.server.clock import utc_now
+from app.server.core.monitoring import FAILED, HELD, Metrics
 from app.server.core.sweep import Cleanup, Sweep
-from app.server.metrics import Metrics
 from app.server.persistence.errors import NoDatabase
 
 FIRST_RUN = timedelta(minutes=1)
@@ -54,7 +54,7 @@ class PeriodicTask(ABC):
         guard: ClockGuard | None,
         count_outcome: Callable[[str], None] = lambda _outcome: None,
     ) -> None:
-        """`count_outcome` gets metrics.HELD or FAILED for such a round."""
+        """`count_outcome` gets HELD or FAILED for such a round."""
         self._name = name
         self._interval = interval
         self._now = now
@@ -84,7 +84,7 @@ class PeriodicTask(ABC):
         drift = self._guard.drift(self._now())
         if abs(drift) <= MAX_DRIFT:
             return self.run()
-        self._count_outcome(metrics.HELD)
+        self._count_outcome(HELD)
         seconds = round(drift.total_seconds())
         log.event(f"{self._name}.held", logging.WARNING, wall_clock_moved_by_seconds=seconds)
         return None
@@ -100,7 +100,7 @@ class PeriodicTask(ABC):
                 await asyncio.to_thread(self.run_round)
             # The boundary of this task: a failed round must not end the rounds.
             except Exception as error:
-                self._count_outcome(metrics.FAILED)
+                self._count_outcome(FAILED)
                 log.failure(f"{self._name}.failed", error)
 
     async def _wait(self, wait: timedelta) -> bool:

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from app.domain.errors import Failed
 from app.domain.event_loop import run_to_end
 from app.server import log
-from app.server.metrics import METRICS_FOLDER
+from app.server.core.monitoring import METRICS_FOLDER
 from app.server.settings import ServerSettings
 
 # Seconds before a process that ended by itself is replaced, and for the exit after the drain.

@@ -4,7 +4,7 @@ import re
 from itertools import chain
 
 from app.cli.server_start import start
-from app.server.metrics import Metrics
+from app.server.core.monitoring import Metrics
 from tests.support.server import ROOT
 
 PAGES = [page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md")]

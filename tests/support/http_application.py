@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from app.server.core.health import Readiness
+from app.server.core.monitoring import Readiness
 from app.server.request_headers import Network
 from app.server.settings import ServerSettings
 from app.server.web.asgi import Application

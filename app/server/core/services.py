@@ -8,15 +8,14 @@ from app.server.core.api_keys import APIKeys
 from app.server.core.api_tokens import APITokens
 from app.server.core.authentication import Authentication
 from app.server.core.gumloop import Gumloop
-from app.server.core.health import Readiness
 from app.server.core.key_ring import KeyRing, open_ring
+from app.server.core.monitoring import Metrics, Readiness
 from app.server.core.organizations import Organizations
 from app.server.core.passwords import HASHES, Passwords
 from app.server.core.sessions import BrowserSessions, Sessions
 from app.server.core.sweep import Cleanup, Sweep
 from app.server.core.token_signing import TokenSigner
 from app.server.core.trusted_issuers import JobVerifier
-from app.server.metrics import Metrics
 from app.server.persistence.engine import WRITERS, Database
 from app.server.persistence.migrate import prepare
 from app.server.settings import ServerSettings

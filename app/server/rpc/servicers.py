@@ -29,7 +29,7 @@ from app.server.core.api_tokens import (
     CreateTokenRequest,
     ProjectReference,
 )
-from app.server.core.health import Readiness
+from app.server.core.monitoring import Readiness
 from app.server.core.organizations import Organizations, OrganizationSettings, read_context
 from app.server.core.principals import JobPrincipal, Principal
 from app.server.rpc import messages

@@ -22,7 +22,7 @@ from werkzeug import Response as WerkzeugResponse
 
 from app.domain.text import clean
 from app.server import log
-from app.server.core.health import Readiness
+from app.server.core.monitoring import Readiness
 from app.server.limits import RETRY_AFTER, Busy, FairExecutor
 from app.server.opaque_tokens import hash_secret
 from app.server.persistence.errors import RETRY_AFTER as DATABASE_RETRY_AFTER

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app, render_template
 from flask.typing import ResponseReturnValue
 
 from app.domain.loopback import is_loopback_host
-from app.server.metrics import CONTENT_TYPE
+from app.server.core.monitoring import CONTENT_TYPE
 from app.server.settings import ServerSettings
 from app.server.web import openapi
 from app.server.web.browser_session import find_browser, services

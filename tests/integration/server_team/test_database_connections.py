@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from app.domain.errors import UsageError
 from app.server import sample_data
 from app.server.core.api_tokens import CreateTokenRequest
-from app.server.core.health import Readiness
 from app.server.core.key_ring import FILE_NAME, load_or_create
+from app.server.core.monitoring import Readiness
 from app.server.core.principals import Principal
 from app.server.core.services import Services, build_services
 from app.server.main import await_database

@@ -14,11 +14,11 @@ from app.server import sample_data
 from app.server.clock import utc_now
 from app.server.core import audit, sweep
 from app.server.core.memberships import Memberships
+from app.server.core.monitoring import Metrics
 from app.server.core.projects import Projects
 from app.server.core.removal import Removal
 from app.server.core.services import Services
 from app.server.core.trusted_issuers import NewIssuer, TrustedIssuers
-from app.server.metrics import Metrics
 from app.server.persistence.engine import Database
 from app.server.persistence.errors import Conflict
 from app.server.persistence.models import APIToken, AuditEvent, OAuthGrant, Organization, TrustedIssuer, User

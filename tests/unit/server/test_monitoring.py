@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from app.server.core import health
-from app.server.core.health import Readiness
+from app.server.core import monitoring
+from app.server.core.monitoring import Readiness
 
 PATIENCE = 30.0
 
@@ -46,7 +46,7 @@ async def test_an_answer_is_used_again_for_a_second() -> None:
     readiness = readiness_of(database, clock)
     assert [await readiness.ready() for _ in range(3)] == [True] * 3
     assert database.asked == 1
-    clock.now += health.REUSE + 0.1
+    clock.now += monitoring.REUSE + 0.1
     assert await readiness.ready()
     assert database.asked == 2
     readiness.stop()
@@ -66,7 +66,7 @@ async def test_a_write_that_failed_is_news() -> None:
 async def test_a_database_that_does_not_answer_is_asked_once_and_waited_for_no_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(health, "TIMEOUT", 0.01)
+    monkeypatch.setattr(monitoring, "TIMEOUT", 0.01)
     database, clock = FakeDatabase(), FakeClock()
     readiness = readiness_of(database, clock)
     async with asyncio.timeout(PATIENCE):
