@@ -49,36 +49,38 @@ class Sample:
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[Callable[..., Any]]:
         """Yield what calls it."""
-        with ThreadPoolExecutor(2) as pool:
-            interceptor = Interceptor(
-                cast("Any", FakeAuthentication()),
-                cast("Any", None),
-                FairExecutor(pool),
-                self.proxies,
-            )
-            server = grpc.aio.server(interceptors=[interceptor])
+        pool = ThreadPoolExecutor(2)
+        interceptor = Interceptor(
+            cast("Any", FakeAuthentication()),
+            cast("Any", None),
+            FairExecutor(pool),
+            self.proxies,
+        )
+        server = grpc.aio.server(interceptors=[interceptor])
 
-            async def call(request: str, _context: object) -> str:
-                return f"{request}: {await interceptor.run(self.use_case)}"
+        async def call(request: str, _context: object) -> str:
+            return f"{request}: {await interceptor.run(self.use_case)}"
 
-            handler = grpc.unary_unary_rpc_method_handler(
-                call, request_deserializer=bytes.decode, response_serializer=str.encode
-            )
-            generic = grpc.method_handlers_generic_handler(SERVICE, {"Call": handler})
-            server.add_generic_rpc_handlers((generic,))
-            port = server.add_insecure_port("127.0.0.1:0")
-            await server.start()
-            options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
-                unary: Any = channel.unary_unary
+        handler = grpc.unary_unary_rpc_method_handler(
+            call, request_deserializer=bytes.decode, response_serializer=str.encode
+        )
+        generic = grpc.method_handlers_generic_handler(SERVICE, {"Call": handler})
+        server.add_generic_rpc_handlers((generic,))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        options = [("grpc.enable_http_proxy", 0), ("grpc.use_local_subchannel_pool", 1)]
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel:
+            unary: Any = channel.unary_unary
 
-                def call_it(
-                    data: bytes = b"x", metadata: Any = SIGNED_IN, path: str = METHOD, **more: Any
-                ) -> Any:
-                    return unary(path)(data, metadata=metadata, **{"timeout": PATIENCE, **more})
+            def call_it(
+                data: bytes = b"x", metadata: Any = SIGNED_IN, path: str = METHOD, **more: Any
+            ) -> Any:
+                return unary(path)(data, metadata=metadata, **{"timeout": PATIENCE, **more})
 
-                yield call_it
-            await server.stop(0)
+            yield call_it
+        await server.stop(0)
+        # Not on the event loop, which has to deliver a cancellation to the worker.
+        await asyncio.to_thread(pool.shutdown)
 
 
 @pytest.fixture
