@@ -31,7 +31,7 @@ RESTART, EXIT_WAIT = 1.0, 5.0
 _PROCESSES = multiprocessing.get_context("spawn")
 
 
-class Serve(Protocol):
+class ServeFunction(Protocol):
     """A module-level function that serves in one process.
 
     It calls `announce` with what it serves, which can be pickled, and ends when the descriptor `parent`
@@ -51,40 +51,40 @@ class Serve(Protocol):
 class Worker:
     """One server process. The first one sweeps, cleans up and adds the sample data."""
 
-    def __init__(self, settings: ServerSettings, serve: Serve, first: bool) -> None:
+    def __init__(self, settings: ServerSettings, serve: ServeFunction, first: bool) -> None:
         if not first:
             settings = replace(settings, seed="", sweep_interval=timedelta(0))
-        self._ready, theirs = _PROCESSES.Pipe(duplex=False)
-        arguments = (serve, settings, first, theirs, log.configuration())
+        self._receiver, sender = _PROCESSES.Pipe(duplex=False)
+        arguments = (serve, settings, first, sender, log.configuration())
         self._process = _PROCESSES.Process(target=_work, args=arguments, name="loopin server")
         self._process.start()
-        theirs.close()
-        self._end = asyncio.create_task(self._wait())
+        sender.close()
+        self._exit = asyncio.create_task(self._join())
         self._reload_later = False
         self._announcement: Any = None
-        self._starting = asyncio.create_task(self._start())
+        self._starting = asyncio.create_task(self._receive_announcement())
 
-    async def ready(self) -> Any:
+    async def wait_until_ready(self) -> Any:
         """What it announces, as soon as it serves. Raises Failed when it ends before."""
         await asyncio.shield(self._starting)
         if self._announcement is None:
-            await self.ended()
+            await self.wait_for_exit()
             raise Failed("a server process did not start", hint="its log says why")
         return self._announcement
 
-    async def _start(self) -> None:
-        await _readable(self._ready.fileno())
+    async def _receive_announcement(self) -> None:
+        await _readable(self._receiver.fileno())
         with suppress(EOFError):
-            self._announcement = self._ready.recv()
-        self._ready.close()
+            self._announcement = self._receiver.recv()
+        self._receiver.close()
         if self._reload_later:
             self.reload()
 
-    async def ended(self) -> int:
+    async def wait_for_exit(self) -> int:
         """Wait for its end; return its exit status, negative for a signal."""
-        return await asyncio.shield(self._end)
+        return await asyncio.shield(self._exit)
 
-    async def _wait(self) -> int:
+    async def _join(self) -> int:
         await _readable(self._process.sentinel)
         self._process.join()
         return self._process.exitcode or 0
@@ -104,7 +104,7 @@ class Worker:
 class Supervisor:
     """Keeps `settings.workers` processes running until a signal asks for the end."""
 
-    def __init__(self, settings: ServerSettings, serve: Serve) -> None:
+    def __init__(self, settings: ServerSettings, serve: ServeFunction) -> None:
         self._settings = settings
         self._serve = serve
         self._workers: dict[int, Worker] = {}
@@ -137,7 +137,7 @@ class Supervisor:
         worker = Worker(self._settings, self._serve, first=index == 0)
         self._workers[index] = worker
         try:
-            return await worker.ready()
+            return await worker.wait_until_ready()
         except Failed:
             # Nothing was announced yet, so there is nothing to drain.
             self._send(signal.SIGKILL)
@@ -146,7 +146,7 @@ class Supervisor:
     async def _restart(self, index: int) -> None:
         """Replace this worker whenever it ends by itself."""
         while True:
-            status = await self._workers[index].ended()
+            status = await self._workers[index].wait_for_exit()
             if self._stopping:
                 return
             log.event("worker.ended", logging.ERROR, status=status)
@@ -168,7 +168,7 @@ class Supervisor:
         """Wait for the drain. A second signal is passed on: it cuts the drain delay short."""
         passing_on = asyncio.create_task(self._pass_on(ends))
         longest = self._settings.drain_delay + self._settings.drain
-        ending = [asyncio.create_task(worker.ended()) for worker in self._workers.values()]
+        ending = [asyncio.create_task(worker.wait_for_exit()) for worker in self._workers.values()]
         _, late = await asyncio.wait(ending, timeout=longest.total_seconds() + EXIT_WAIT)
         passing_on.cancel()
         if late:
@@ -189,7 +189,7 @@ class Supervisor:
             worker.send(number)
 
 
-def supervise(settings: ServerSettings, serve: Serve, announce: Callable[[Any], None]) -> None:
+def supervise(settings: ServerSettings, serve: ServeFunction, announce: Callable[[Any], None]) -> None:
     """Run `serve` in several processes until SIGTERM or SIGINT. Raises Failed for a port in use."""
     with ExitStack() as stack:
         http = stack.enter_context(_reserve_port(settings.host, settings.http_port, "HTTP"))
@@ -252,7 +252,7 @@ def _reserve_port(host: str, port: int, side: str) -> Iterator[int]:
 
 
 def _work(
-    serve: Serve,
+    serve: ServeFunction,
     settings: ServerSettings,
     first: bool,
     ready: Connection,
