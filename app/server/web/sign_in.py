@@ -186,7 +186,7 @@ def hand_over_token(new: NewSession, callback: Callback | None, by_page: bool = 
     if callback is None:
         seconds = round((new.expires_at - services().clock()).total_seconds())
         left = humanize.naturaldelta(timedelta(seconds=seconds))
-        return render_template("token.html", done=new, left=left)
+        return render_template("token.html", new_session=new, left=left)
     target = callback.with_token(new.jwt)
     if by_page or not callback.follows_form:
         return render_template("handover.html", target=target, callback=callback)
