@@ -45,13 +45,13 @@ class Deadline:
 _current: ContextVar[Deadline] = ContextVar("deadline", default=Deadline())  # noqa: B039  # never cancelled
 
 
-def current() -> Deadline:
+def current_deadline() -> Deadline:
     """The deadline of the current call; without one, a deadline that never passes."""
     return _current.get()
 
 
 @contextmanager
-def applies(deadline: Deadline) -> Iterator[None]:
+def set_deadline(deadline: Deadline) -> Iterator[None]:
     """Set the deadline of the code in the block."""
     token = _current.set(deadline)
     try:

@@ -26,9 +26,9 @@ from sqlalchemy.exc import DisconnectionError, OperationalError, ProgrammingErro
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from app.server import deadline, log
+from app.server import log
 from app.server.clock import Clock
-from app.server.deadline import Deadline
+from app.server.deadline import Deadline, current_deadline, set_deadline
 from app.server.limits import Limit
 from app.server.persistence.errors import (
     NOT_ALLOWED,
@@ -111,7 +111,7 @@ class Database:
 
         Raises DeadlineExceeded then.
         """
-        until = deadline.current()
+        until = current_deadline()
         until.check()
         with self._write_limit.hold(), self._sqlite_turn(until):
             try:
@@ -176,7 +176,7 @@ class Database:
             with self.engine.connect() as connection:
                 connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
             if self.last_write_failed:
-                with deadline.applies(Deadline(_PROBE_TIMEOUT)):
+                with set_deadline(Deadline(_PROBE_TIMEOUT)):
                     self._try_to_write()
         self.last_write_failed = False
 
@@ -297,4 +297,4 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _lock_timeout() -> int:
     """Milliseconds that a transaction waits for another's lock; PostgreSQL takes 0 for ever."""
-    return max(1, round(deadline.current().left(BUSY_TIMEOUT_MS / 1000) * 1000))
+    return max(1, round(current_deadline().left(BUSY_TIMEOUT_MS / 1000) * 1000))

@@ -21,11 +21,11 @@ import grpc
 from app.domain.errors import InvalidInput, PermissionDenied, Unreachable
 from app.domain.secret import Secret
 from app.domain.text import clean
-from app.server import deadline, log
+from app.server import log
 from app.server.core.authentication import Authentication
 from app.server.core.principals import DENIED, Principal
 from app.server.core.trusted_issuers import JobVerifier, is_foreign
-from app.server.deadline import Deadline, DeadlineExceeded
+from app.server.deadline import Deadline, DeadlineExceeded, set_deadline
 from app.server.limits import Busy, FairExecutor
 from app.server.request_headers import Network, client_address, read_bearer
 from app.server.rpc.errors import Unserved, abort, status_of
@@ -165,7 +165,7 @@ class Interceptor(grpc.aio.ServerInterceptor):
 
     async def _serve(self, method: str, serve: _Serve, request: Any, context: Any) -> Any:
         until = Deadline(context.time_remaining())
-        with deadline.applies(until):
+        with set_deadline(until):
             try:
                 metadata = _metadata(context)
                 if method not in UNAUTHENTICATED:

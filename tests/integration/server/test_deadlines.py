@@ -12,8 +12,7 @@ from sqlalchemy import func, select, text
 
 from app.proto.controlplane.v1 import api_token_pb2 as pb
 from app.proto.controlplane.v1 import api_token_pb2_grpc
-from app.server import deadline
-from app.server.deadline import Deadline, DeadlineExceeded
+from app.server.deadline import Deadline, DeadlineExceeded, set_deadline
 from app.server.persistence.engine import Database
 from app.server.persistence.migrate import migrate
 from app.server.persistence.models import Organization
@@ -90,7 +89,7 @@ def count(database: Database) -> int:
 @ON_BOTH
 def test_what_is_cancelled_before_its_commit_is_taken_back(database: Database) -> None:
     until = Deadline()
-    with deadline.applies(until), pytest.raises(DeadlineExceeded):
+    with set_deadline(until), pytest.raises(DeadlineExceeded):
         add_one(database, until.cancel)
     assert count(database) == 0
     add_one(database)
@@ -99,7 +98,7 @@ def test_what_is_cancelled_before_its_commit_is_taken_back(database: Database) -
 
 @ON_BOTH
 def test_what_is_over_is_not_begun(database: Database) -> None:
-    with deadline.applies(Deadline(0.0)), pytest.raises(DeadlineExceeded):
+    with set_deadline(Deadline(0.0)), pytest.raises(DeadlineExceeded):
         add_one(database)
     assert count(database) == 0
 
@@ -115,6 +114,6 @@ def test_a_transaction_waits_for_a_lock_no_longer_than_its_caller(
         with database.write() as session:
             return str(session.scalar(asked))
 
-    with deadline.applies(Deadline(5.0)):
+    with set_deadline(Deadline(5.0)):
         assert 0 < int(shown().removesuffix("ms").replace("5s", "5000")) <= 5000
     assert shown() in {"20000", "20s"}

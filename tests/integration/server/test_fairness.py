@@ -14,12 +14,12 @@ from argon2 import PasswordHasher
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sqlalchemy import func, select, update
 
-from app.server import deadline, sample_data
+from app.server import sample_data
 from app.server.core.api_tokens import CreateTokenRequest
 from app.server.core.passwords import Passwords
 from app.server.core.services import Services
 from app.server.core.sessions import Sessions
-from app.server.deadline import Deadline
+from app.server.deadline import Deadline, set_deadline
 from app.server.limits import MAX_OF_ONE, SHARE, Busy
 from app.server.persistence.errors import NoDatabase, TooManyWriters
 from app.server.persistence.models import LoginAttempt, User
@@ -172,7 +172,7 @@ def test_health_is_answered_while_another_program_holds_the_database(services: S
     """SQLite. After a write has failed, health tries one itself."""
     with sqlite3.connect(services.settings.database_file, isolation_level=None) as other:
         other.execute("BEGIN IMMEDIATE")
-        with deadline.applies(Deadline(0.1)), suppress(NoDatabase), services.database.write() as session:
+        with set_deadline(Deadline(0.1)), suppress(NoDatabase), services.database.write() as session:
             session.execute(select(User.id))
         answers: list[bool] = []
         asking = threading.Thread(target=lambda: answers.append(services.readiness.check()))

@@ -2,13 +2,12 @@
 
 import pytest
 
-from app.server import deadline
-from app.server.deadline import Deadline, DeadlineExceeded
+from app.server.deadline import Deadline, DeadlineExceeded, current_deadline, set_deadline
 
 
 def test_without_an_end_the_most_is_left() -> None:
     assert Deadline().left(20.0) == 20.0
-    assert deadline.current().left(20.0) == 20.0
+    assert current_deadline().left(20.0) == 20.0
 
 
 def test_with_an_end_less_is_left() -> None:
@@ -34,6 +33,6 @@ def test_a_cancellation_ends_it() -> None:
 
 def test_it_applies_in_its_block_only() -> None:
     until = Deadline(3.0)
-    with deadline.applies(until):
-        assert deadline.current() is until
-    assert deadline.current() is not until
+    with set_deadline(until):
+        assert current_deadline() is until
+    assert current_deadline() is not until

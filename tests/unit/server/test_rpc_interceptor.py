@@ -14,9 +14,9 @@ import grpc
 import pytest
 
 from app.domain.errors import NotFound, NotSignedIn
-from app.server import deadline, log
+from app.server import log
 from app.server.core.principals import Principal
-from app.server.deadline import DeadlineExceeded
+from app.server.deadline import DeadlineExceeded, current_deadline
 from app.server.limits import FairExecutor
 from app.server.request_headers import Network
 from app.server.rpc.interceptor import Interceptor
@@ -158,7 +158,7 @@ async def test_the_end_of_a_call_reaches_the_worker(ending: str) -> None:
     noticed = []
 
     def work(_actor: Principal) -> None:
-        until = deadline.current()
+        until = current_deadline()
         begun.set()
         give_up = time.monotonic() + PATIENCE
         while until.left(1.0) > 0 and time.monotonic() < give_up:
