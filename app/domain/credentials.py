@@ -83,7 +83,7 @@ class Endpoint:
 
     @property
     def host(self) -> str:
-        """The host, with its port where one is named: what a person tells servers apart by."""
+        """The host, with its port where one is named: by which a person knows servers."""
         return urlsplit(self.address).netloc if "://" in self.address else self.address
 
     @property
@@ -128,7 +128,7 @@ class Standing(Enum):
     UNUSABLE = "unusable"
     """Something is there that cannot be used here."""
     ABSENT = "absent"
-    """Nothing is there, or nobody could look."""
+    """Nothing is there, or it could not be read."""
 
 
 class Candidate(NamedTuple):
@@ -157,7 +157,7 @@ class Candidate(NamedTuple):
 
     @property
     def stored(self) -> bool:
-        """True for a login that lies in the keychain, whether or not it is used."""
+        """True for a login in the keychain, whether or not it is used."""
         return self.source is Source.KEYCHAIN and self.found
 
 
@@ -176,7 +176,7 @@ class Resolution(NamedTuple):
 
     @property
     def stored(self) -> bool:
-        """True when a login lies in the keychain."""
+        """True when a login is in the keychain."""
         return any(candidate.stored for candidate in self.candidates)
 
     @property

@@ -6,7 +6,7 @@
     ├── Cancelled                the person stopped it
     ├── NotSignedIn              no usable credential
     │   ├── SessionEnded         there was one: expired, revoked or unknown to the server
-    │   │   └── APITokenGone     … and it was an API token: what became of it is told, not a session
+    │   │   └── APITokenGone     … and it was an API token, which has no session
     │   └── TokenRejected        a CI token that did not pass verification
     ├── Refused                  the server understood and said no
     │   ├── InvalidInput
@@ -90,7 +90,7 @@ class SessionEnded(NotSignedIn):
 
 
 class APITokenGone(SessionEnded):
-    """The API token in effect was revoked, or the server never had it: nobody's session is over."""
+    """The API token in effect was revoked, or the server never had it; it is not a session that ended."""
 
 
 class TokenRejected(NotSignedIn):
@@ -200,7 +200,7 @@ class StateMismatch(LoginFailed):
 
 
 class PortBusy(LoginFailed):
-    """The callback port is taken; `holder` names the process where the system tells."""
+    """The callback port is in use; `holder` names the process, if the system shows it."""
 
     def __init__(self, message: str, *, hint: str = "", port: int = 0, holder: str = "") -> None:
         super().__init__(message, hint=hint)

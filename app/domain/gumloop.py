@@ -50,7 +50,7 @@ class GumloopLogin(NamedTuple):
 
 
 class GumloopTokens(NamedTuple):
-    """What the token endpoint gave (RFC 6749 §5.1). `expires_in` is in seconds, None when not told."""
+    """The token response (RFC 6749 §5.1). `expires_in` is in seconds, None when it was not sent."""
 
     access_token: Secret
     refresh_token: Secret | None = None
@@ -71,7 +71,7 @@ class AuthorizationRequest(NamedTuple):
 
 
 class IssuerFacts(NamedTuple):
-    """What the server says of itself (RFC 8414); every field may be empty.
+    """The authorization server metadata (RFC 8414); every field may be empty.
 
     `names_itself` means that each authorization answer carries `iss` (RFC 9207).
     """

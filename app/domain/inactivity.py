@@ -15,7 +15,7 @@ from app.domain.errors import UsageError
 
 MIN_DAYS, MAX_DAYS = 1, 365
 SWEEP_INTERVAL = timedelta(hours=1)
-"""The next sweep comes within this time, on every server; nobody tells when."""
+"""The next sweep comes within this time, on every server; the time itself is not known."""
 
 
 class Used(Protocol):

@@ -43,7 +43,7 @@ PROJECT_SCOPED = frozenset({Role.MEMBER, Role.CONTRIBUTOR})
 
 
 class OrganizationSettings(NamedTuple):
-    """What the server tells of an organization and Loopin only prints; the vendor's command line changes it.
+    """Settings of an organization that are only printed; the vendor's command line changes them.
 
     `enforces_policies`: a violated policy blocks, else it is advice.
     """
@@ -70,7 +70,7 @@ class Organization(NamedTuple):
 
 
 class Person(NamedTuple):
-    """Who is signed in; under an API token `id` is the token's id, and the rest stands for nobody."""
+    """Who is signed in; under an API token `id` is the token's id, and the rest is empty."""
 
     id: str
     email: str
@@ -155,7 +155,7 @@ class Identity:
 
     @property
     def organization_ref(self) -> OrganizationRef:
-        """The organization with its id, where the server told it."""
+        """The organization, with its id if the server sent it."""
         organization = self.membership.organization if self.membership else None
         return OrganizationRef(organization.name, organization.id) if organization else OrganizationRef()
 

@@ -153,10 +153,10 @@ class Gateway(Protocol):
         """All tokens this credential may see, oldest first."""
 
     async def probe(self) -> None:
-        """Raise OrganizationLost where the organization is suspended, which `current` does not tell."""
+        """Raise OrganizationLost where the organization is suspended, which `current` does not show."""
 
     async def create_token(self, draft: TokenDraft) -> CreatedToken:
-        """Make a token; its secret is told here and never again. Raise AlreadyExists for a taken name."""
+        """Create a token; its secret is sent only here. Raise AlreadyExists for a taken name."""
 
     async def revoke_token(self, token_id: str) -> None:
         """End a token for good; raise NotFound for one that is revoked already."""
@@ -182,7 +182,7 @@ class Gateways(Protocol):
         """
 
     async def connect(self, endpoint: Endpoint) -> None:
-        """Begin to connect, and send nothing; the first call tells what is wrong."""
+        """Begin to connect, and send nothing; the first call raises what is wrong."""
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -240,7 +240,7 @@ class GumloopOAuth(Protocol):
         """End the token at the server (RFC 7009)."""
 
     async def person(self, endpoint: Endpoint, facts: IssuerFacts, access_token: Secret) -> str:
-        """Who signed in, where the server tells it; else empty. Never raises."""
+        """Who signed in, if the server supports it; else empty. Never raises."""
 
 
 class ProcessLock(Protocol):
@@ -301,7 +301,7 @@ class Preferences(Protocol):
 
 
 class FilterStore(Protocol):
-    """Filters that a person keeps by name. Each method raises Failed when the file cannot be used."""
+    """Filters that a person saved by name. Each method raises Failed when the file cannot be used."""
 
     async def all(self) -> Mapping[str, str]:
         """Name → filter as it was typed, in the order of the file."""

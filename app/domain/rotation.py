@@ -48,25 +48,26 @@ def _joined(stem: str, tail: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NewLife:
-    """How long the new token lives, where that was said; `span` None means that it never expires."""
+    """How long a new token lives; `span` None means that it never expires."""
 
     span: timedelta | None
 
 
 def successor(
-    token: APIToken, taken: Collection[str], now: datetime, wanted_life: NewLife | None = None
+    token: APIToken, taken: Collection[str], now: datetime, new_life: NewLife | None = None
 ) -> TokenDraft:
-    """A token like `token`: the same scope, description and permissions, and as long a life unless told."""
+    """Return a draft with the scope, description, permissions and, by default, the life of `token`."""
     in_project = token.project is not None
-    # The default set is not asked for by name: a control plane that knows no permissions gives it anyway.
-    requested = () if token.permissions == permissions.default(in_project) else token.permissions
-    life: timedelta | None = token.expires_at - token.created_at if token.expires_at else None
-    if wanted_life is not None:
-        life = wanted_life.span
+    # The default set is not asked for by name: a control plane without permissions gives it anyway.
+    is_default = token.permissions == permissions.default(in_project)
+    if new_life is not None:
+        span = new_life.span
+    else:
+        span = token.expires_at - token.created_at if token.expires_at else None
     return TokenDraft(
         next_name(token.name, taken, now),
         token.description,
-        life,
+        span,
         token.project.name if token.project else "",
-        requested,
+        () if is_default else token.permissions,
     )

@@ -1,4 +1,4 @@
-"""Moments that a person or a server may name, kept inside what a calendar can hold.
+"""Times from a person or a server, clamped to what a calendar can hold.
 
 Go's zero time (0001-01-01) and 9999-12-31 are ordinary values on the wire. In a zone west, or east, of UTC
 they lie outside `datetime`; what would leave the calendar stays at its edge instead.

@@ -106,7 +106,7 @@ class TokenDraft(NamedTuple):
 
 
 class CreatedToken(NamedTuple):
-    """A new token and its secret, which no server will tell again."""
+    """A new token and its secret, which no server sends again."""
 
     token: APIToken
     secret: Secret

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 TITLE = "Login of the Chainloop command line"
 IMPORT = "loopin chainloop auth login --import"
-"""The command that takes it over into the keychain."""
+"""The command that imports it into the keychain."""
 
 
 @dataclass(frozen=True, slots=True)
 class VendorLogin:
-    """A login as it lies in the file.
+    """A login in the file.
 
     `path` has ~ for the home folder. `endpoint` is None where the file does not name the server of the login,
     and `problem` says why. `organization` is empty where none is named. `method` and `expires_at` are what
@@ -44,7 +44,7 @@ class VendorLogin:
         return self.endpoint.typed if self.endpoint else "a server that the file does not name"
 
     def words(self, until: str) -> str:
-        """Say where it lies, for which server and until when; `until` is `expires_at` as it is shown."""
+        """Say where it is stored, for which server and until when; `until` is `expires_at` as it is shown."""
         end = f"until {until}" if self.expires_at else "without an end"
         exposed = "; others can read the file" if self.exposed else ""
         return (

@@ -142,7 +142,7 @@ class ChainloopAccounts:
 
 @dataclass(frozen=True, slots=True)
 class GumloopAccount:
-    """What is known of a Gumloop login; `expires_at` None: the server never told it."""
+    """What is known of a Gumloop login; `expires_at` None: the server did not send it."""
 
     endpoint: str = ""
     method: str = ""

@@ -127,7 +127,7 @@ class ChainloopCredentials(CredentialResolver[ChainloopTarget]):
             return None
         mode = ""
         if issuer.insecure != used.insecure:
-            # Else nothing may tell the two apart.
+            # The addresses may be the same.
             mode = " in plain text" if issuer.insecure else " over TLS"
         return f"the stored login belongs to {issuer.address}{mode}", "…"
 

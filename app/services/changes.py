@@ -141,7 +141,7 @@ class Changes:
         return task
 
     def abandon(self, task: asyncio.Task[Any]) -> None:
-        """Note that nobody waits for the task any more: its end is then listed in `orphans`."""
+        """Note that the caller was cancelled: the end of the task is then listed in `orphans`."""
         change = self._known.get(task)
         if change is None or change.abandoned:
             return

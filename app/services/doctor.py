@@ -108,7 +108,7 @@ class Doctor:
         return "keeps what was deleted" if await self._vault.read(SERVICE, ACCOUNT) is not None else ""
 
     def _no_keychain(self, error: LoopinError) -> Finding:
-        """With a credential in the environment one can live without; without one, nobody can sign in."""
+        """A warning with a credential in the environment, else a failure: nobody can sign in."""
         instead = sorted(self._machine.variables().intersection(VARIABLES))
         verdict = Verdict.WARN if instead else Verdict.FAIL
         detail = f"{error.message}; {instead[0]} is used instead" if instead else error.message
@@ -130,7 +130,7 @@ class Doctor:
         except PortBusy as error:
             return [Finding("port", Verdict.WARN, error.message, error.hint)]
 
-    # ── what is set, and where files lie ──
+    # ── variables and folders ──
 
     async def _environment(self) -> Sequence[Finding]:
         findings = [*await self._stronger_sources(), *self._variables()]
@@ -146,7 +146,7 @@ class Doctor:
             if isinstance(problem, UsageError):
                 findings.append(Finding("environment", Verdict.FAIL, problem.message, problem.hint))
             elif problem is not None:
-                # The keychain's own line tells it.
+                # The keychain has a finding of its own.
                 continue
             findings += [
                 Finding("environment", Verdict.WARN, text)
@@ -174,7 +174,7 @@ class Doctor:
         return findings
 
     async def _vendor_login(self) -> Sequence[Finding]:
-        """A login that another program keeps in plain text, as long as the keychain has not got it."""
+        """Warn of a login that another program stores in plain text, unless the keychain has it."""
         profile = self._chainloop.target.profile
         login = await self._copies.find_unimported(profile) if self._copies else None
         if login is None:

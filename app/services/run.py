@@ -93,7 +93,7 @@ class RunEnvironment:
         end = expiry_of(self._chainloop.claims(credential))
         if end is not None and end <= self._clock.now():
             raise rejected(SessionEnded("expired"), credential)
-        # An API token has its own; the organization of a person is named, or kept with the profile.
+        # An API token has its own; that of a person is named for this run, or stored with the profile.
         is_token = credential.method is Method.API_TOKEN
         organization = "" if is_token else (await self._chainloop.organization(credential)).name
         return _chainloop(credential, organization)

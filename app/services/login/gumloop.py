@@ -27,7 +27,7 @@ from app.services.stored_logins import GumloopVault
 
 @dataclass(frozen=True, slots=True)
 class NewLogin:
-    """A login before it is verified. `load_identity` asks the server who it is, where it tells."""
+    """A login before it is verified. `load_identity` asks the server who it is, if it supports that."""
 
     login: GumloopLogin
     load_identity: Loader[str] | None = None

@@ -54,7 +54,7 @@ class GumloopBrowserSignIn(BrowserSignIn[NewLogin]):
                 default_redirect = f"http://127.0.0.1:{options.port or CALLBACK_PORT}{CALLBACK_PATH}"
                 redirect = listener.address if listener else default_redirect
                 request = self._oauth.authorization(endpoint, redirect)
-                # While the person is in the browser, so that nobody waits for it afterwards.
+                # It runs while the person is in the browser.
                 discovery = asyncio.create_task(self._oauth.discover(endpoint))
                 stack.push_async_callback(_cancel, discovery)
                 await self._open_page(request.url, options, progress)
