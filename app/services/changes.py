@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from app.domain.errors import LoopinError
 
@@ -61,20 +60,20 @@ class Orphan:
         return f"{self.doing}: failed: {why}"
 
 
-@dataclass(slots=True)
+def _no_text(result: object) -> str:
+    return ""
+
+
+@dataclass(eq=False, slots=True)
 class _Change:
     doing: str
-    hint: str
-    lost: Callable[[Any], str]
-    remark: Callable[[Any], str]
+    hint: str = ""
+    lost: Callable[[Any], str] = _no_text
+    remark: Callable[[Any], str] = _no_text
     abandoned: bool = False
     """Nobody waits for it any more."""
     reported: bool = False
     """The program is about to end: its caller may have no time to say how it ended."""
-
-
-def _no_text(result: object) -> str:
-    return ""
 
 
 class Changes:
@@ -87,8 +86,7 @@ class Changes:
     def __init__(self, grace: float = GRACE) -> None:
         self.grace = grace
         self._tasks: dict[asyncio.Task[Any], _Change] = {}
-        self._known: WeakKeyDictionary[asyncio.Task[Any], _Change] = WeakKeyDictionary()
-        self._orphans: list[Orphan] = []
+        self._orphans: dict[_Change, Orphan] = {}
         self.closing = False
         """True while the program is about to end: a change of many steps begins no further one."""
 
@@ -101,19 +99,25 @@ class Changes:
         lost: Callable[[T], str] = _no_text,
         remark: Callable[[T], str] = _no_text,
     ) -> T:
-        """Do `work` to its end, even when the caller is cancelled, and return or raise what it does.
+        """Run `work` to its end, even when the caller is cancelled, and return its result.
 
         `doing` names it, as in "signing out of Gumloop"; `hint` is the next step where its end stays unknown,
-        and `lost` gives the one for a result that no caller has got. `remark` says what "finished" alone
+        `lost` returns the one for a result that no caller received. `remark` returns what "finished" alone
         would hide of a result.
         """
         if _inside.get():
             return await work
-        task = self.start(doing, work, hint=hint, lost=lost, remark=remark)
+        change = _Change(doing, hint, lost, remark)
+        task = asyncio.create_task(_run_inside(work), name=doing)
+        self._tasks[task] = change
+        task.add_done_callback(self._ended)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            self.abandon(task)
+            change.abandoned = True
+            if task not in self._tasks:
+                # It ended in the moment in which its caller was cancelled.
+                self._note(task, change)
             raise
 
     async def before(self, doing: str, reading: Awaitable[T]) -> T:
@@ -122,33 +126,9 @@ class Changes:
             return await reading
         except asyncio.CancelledError:
             if not _inside.get():
-                self._orphans.append(Orphan(doing, End.NOT_BEGUN, closing=self.closing))
+                change = _Change(doing)
+                self._orphans[change] = Orphan(doing, End.NOT_BEGUN, closing=self.closing)
             raise
-
-    def start(
-        self,
-        doing: str,
-        work: Coroutine[Any, Any, T],
-        *,
-        hint: str = "",
-        lost: Callable[[T], str] = _no_text,
-        remark: Callable[[T], str] = _no_text,
-    ) -> asyncio.Task[T]:
-        """Begin `work` as a change; like `run` for a caller that waits in its own way."""
-        task = asyncio.create_task(_run_inside(work), name=doing)
-        self._tasks[task] = self._known[task] = _Change(doing, hint, lost, remark)
-        task.add_done_callback(self._ended)
-        return task
-
-    def abandon(self, task: asyncio.Task[Any]) -> None:
-        """Note that the caller was cancelled: the end of the task is then listed in `orphans`."""
-        change = self._known.get(task)
-        if change is None or change.abandoned:
-            return
-        change.abandoned = True
-        if task not in self._tasks:
-            # It ended in the moment in which its caller was cancelled.
-            self._note(task, change)
 
     def under_way(self) -> tuple[str, ...]:
         """What is being done, in the order in which it was begun, each name once."""
@@ -157,7 +137,7 @@ class Changes:
     def orphans(self) -> tuple[Orphan, ...]:
         """How those ended whose callers had gone, and as unknown those that have not ended."""
         unknown = [Orphan(change.doing, End.UNKNOWN, change.hint) for change in self._running()]
-        return (*self._orphans, *unknown)
+        return (*self._orphans.values(), *unknown)
 
     def close(self) -> None:
         """The program is about to end: how what is under way ends is listed in `orphans`, too."""
@@ -206,7 +186,7 @@ class Changes:
             result = task.result()
             hint = change.lost(result) if change.abandoned else ""
             orphan = Orphan(change.doing, End.DONE, hint, remark=change.remark(result))
-        self._orphans.append(replace(orphan, closing=self.closing))
+        self._orphans[change] = replace(orphan, closing=self.closing)
 
 
 async def _run_inside(work: Coroutine[Any, Any, T]) -> T:

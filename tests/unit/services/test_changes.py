@@ -1,6 +1,7 @@
 """Changes run to their end once begun, whoever stops waiting for them."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -126,44 +127,45 @@ async def test_a_change_inside_a_change_is_part_of_it() -> None:
 
 
 async def test_the_wait_includes_what_begins_meanwhile() -> None:
-    changes, server, second = Changes(), Server(), Server()
+    changes, first, second = Changes(), Server(), Server()
+    callers = [asyncio.create_task(changes.run("signing out", first.exchange_and_store()))]
+    await first.asked.wait()
+    waiting = asyncio.create_task(changes.finish())
+    callers.append(asyncio.create_task(changes.run("noting", second.exchange_and_store())))
+    await second.asked.wait()
+    first.answer.set_result("first")
+    await callers[0]
+    assert not waiting.done()
     second.answer.set_result("second")
-
-    async def follow() -> None:
-        await server.exchange_and_store()
-        changes.start("noting", second.exchange_and_store())
-
-    changes.start("signing out", follow())
-    await server.asked.wait()
-    server.answer.set_result("first")
-    assert await changes.finish()
+    assert await waiting
     assert second.stored == ["second"]
+    await callers[1]
 
 
 async def test_two_changes_of_one_name_are_named_once() -> None:
-    changes = Changes()
+    changes, callers = Changes(), []
     servers = [Server(), Server()]
     for server in servers:
-        changes.start("renewing", server.exchange_and_store())
+        callers.append(asyncio.create_task(changes.run("renewing", server.exchange_and_store())))
         await server.asked.wait()
     assert changes.under_way() == ("renewing",)
     for server in servers:
         server.answer.set_result("")
     await changes.finish()
+    await asyncio.gather(*callers)
 
 
 async def test_an_error_of_an_abandoned_change_is_not_reported_by_asyncio(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    changes = Changes()
-
-    async def fail() -> None:
-        raise LoopinError("no")
-
-    task = changes.start("renewing", fail())
-    changes.abandon(task)
+    changes, server = Changes(), Server()
+    caller = asyncio.create_task(changes.run("renewing", server.exchange_and_store()))
+    await server.asked.wait()
+    await cancelled(caller)
+    server.answer.set_exception(LoopinError("no"))
     await changes.finish()
-    del task
+    del caller, server
+    gc.collect()
     assert caplog.records == []
 
 
@@ -174,13 +176,13 @@ async def test_what_has_just_ended_is_not_under_way() -> None:
     async def work() -> None:
         seen.set()
 
-    task = changes.start("signing in", work())
+    caller = asyncio.create_task(changes.run("signing in", work()))
     await seen.wait()
-    assert task.done()
     assert changes.under_way() == ()
     changes.close()
     await changes.finish()
     assert changes.orphans() == ()
+    await caller
 
 
 async def test_a_result_reaches_the_caller_or_is_told_whenever_the_caller_is_cancelled() -> None:
@@ -198,6 +200,22 @@ async def test_a_result_reaches_the_caller_or_is_told_whenever_the_caller_is_can
         assert told == (["ci-new is lost"] if caller.cancelled() else []), turns
         outcomes.append(caller.cancelled())
     assert set(outcomes) == {True, False}
+
+
+@pytest.mark.parametrize("turns", range(1, 10))
+async def test_a_change_is_listed_once_when_the_program_ends_while_its_caller_is_cancelled(
+    turns: int,
+) -> None:
+    changes = Changes()
+    caller = asyncio.create_task(changes.run("creating", _create()))
+    await asyncio.sleep(0)
+    changes.close()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.gather(caller, return_exceptions=True)
+    await changes.finish()
+    assert [orphan.doing for orphan in changes.orphans()].count("creating") <= 1
 
 
 async def _create() -> str:
