@@ -13,8 +13,8 @@ from app.cli.chainloop_keyless import describe_job_login
 from app.cli.groups import Leaf
 from app.cli.login_output import (
     LoginView,
+    describe_nothing_forgotten,
     finish_sign_out,
-    nothing_forgotten,
     paste_from,
     print_problems,
     print_signed_in,
@@ -133,7 +133,7 @@ def logout(ctx: click.Context, everywhere: bool, output: str) -> int:
     if output == "json":
         show_json(serializers.signed_out(result))
     elif not result.forgotten:
-        show(nothing_forgotten(result))
+        show(describe_nothing_forgotten(result))
     else:
         show("Here:   forgotten.")
         show(f"Server: {_server_result(result, everywhere)}")

@@ -43,11 +43,11 @@ def describe(ctx: click.Context, output: str) -> None:
 
 async def _describe(container: Container) -> tuple[Identity, tuple[str, ...]]:
     """Who acts, and what became of changes of the threshold that an earlier run left behind."""
-    found = await container.organizations.describe_organization()
+    here = await container.organizations.describe_organization()
     try:
-        return found.identity, await list_interrupted_thresholds(container, found.context, found.identity)
+        return here.identity, await list_interrupted_thresholds(container, here.context, here.identity)
     except LoopinError:
-        return found.identity, ()
+        return here.identity, ()
 
 
 def _facts(identity: Identity) -> list[tuple[str, str]]:
@@ -81,11 +81,11 @@ def in_words(days: int) -> str:
 @click.pass_context
 def list_(ctx: click.Context, output: str) -> None:
     """List the organizations that you belong to."""
-    found = run(ctx, lambda container: container.organizations.list_organizations())
+    memberships = run(ctx, lambda container: container.organizations.list_organizations())
     if output == "json":
-        show_json([serializers.listed_membership(item) for item in found])
-    elif found:
-        show(table(_COLUMNS, [_row(item) for item in found]))
+        show_json([serializers.listed_membership(item) for item in memberships])
+    elif memberships:
+        show(table(_COLUMNS, [_row(item) for item in memberships]))
     else:
         show("You belong to no organization. Ask for an invitation; if the server allows it, create one:")
         show("loopin chainloop organization create --name NAME")
@@ -117,23 +117,24 @@ def set_(ctx: click.Context, organization: str | None, name: str | None, default
 
     --org and CHAINLOOP_ORGANIZATION name another one for a single run.
     """
-    wanted = name or organization
-    if not wanted:
+    target = name or organization
+    if not target:
         raise UsageError("which organization?", hint="loopin chainloop organization set --name NAME")
-    switched = run(ctx, lambda container: _switch(container, wanted, default))
-    chosen = switched.membership
-    if output == "json":
-        show_json([serializers.membership(chosen)])
+    switch = run(ctx, lambda container: _switch(container, target, default))
+    _print_switch(switch, [serializers.membership(switch.membership)] if output == "json" else None)
+
+
+def _print_switch(switch: Switched, as_json: object) -> None:
+    """Print `as_json`, or the organization and the role in it; and what keeps the switch from lasting."""
+    membership = switch.membership
+    if as_json is not None:
+        show_json(as_json)
     else:
-        show(table(("ORGANIZATION", "ROLE"), [(chosen.organization.name, chosen.role.value)]))
-    _tell_stored(switched)
-
-
-def _tell_stored(switched: Switched) -> None:
-    if not switched.stored:
+        show(table(("ORGANIZATION", "ROLE"), [(membership.organization.name, membership.role.value)]))
+    if not switch.stored:
         show("Not stored: the profile's login belongs to another control plane.", err=True)
-    if switched.overruled:
-        show(f"{clean(switched.overruled)}, which is used instead.", err=True)
+    if switch.overruled:
+        show(f"{clean(switch.overruled)}, which is used instead.", err=True)
 
 
 async def _switch(container: Container, name: str, default: bool) -> Switched:
@@ -150,13 +151,9 @@ def create(ctx: click.Context, name: str, output: str) -> None:
 
     It becomes your current organization on the server. A control plane may allow this to its operators only.
     """
-    switched = run(ctx, lambda container: _create(container, name))
-    made = switched.membership.organization
-    if output == "json":
-        show_json(serializers.organization(made))
-    else:
-        show(table(("ORGANIZATION", "ROLE"), [(made.name, switched.membership.role.value)]))
-    _tell_stored(switched)
+    switch = run(ctx, lambda container: _create(container, name))
+    organization = switch.membership.organization
+    _print_switch(switch, serializers.organization(organization) if output == "json" else None)
 
 
 async def _create(container: Container, name: str) -> Switched:
@@ -188,11 +185,11 @@ def update(ctx: click.Context, name: str | None, days: int | None, output: str) 
     check_threshold(days)
     # An organization that is named is the one in use for this run: servers change no other.
     flags = {"chainloop_organization": name} if name else {}
-    shown = None
+    review = None
     if days and not is_confirmed(ctx):
-        shown = run(ctx, lambda container: container.threshold.review_threshold(days), **flags)
-        _warn(shown)
-    changed = _save(ctx, days, shown, flags)
+        review = run(ctx, lambda container: container.threshold.review_threshold(days), **flags)
+        _confirm(review)
+    changed = _save(ctx, days, review, flags)
     if output == "json":
         show_json(serializers.organization(changed))
     else:
@@ -200,40 +197,40 @@ def update(ctx: click.Context, name: str | None, days: int | None, output: str) 
 
 
 def _save(
-    ctx: click.Context, days: int, shown: ThresholdReview | None, flags: dict[str, str]
+    ctx: click.Context, days: int, review: ThresholdReview | None, flags: dict[str, str]
 ) -> Organization:
-    """Change it as it was shown; what is no longer true is shown and asked anew."""
+    """Change it as `review` showed it; where that is outdated, show and ask again."""
     from app.services.threshold import ReviewOutdated
 
     try:
-        return run(ctx, lambda container: _update(container, days, shown), **flags)
+        return run(ctx, lambda container: _update(container, days, review), **flags)
     except ReviewOutdated as outdated:
         if not can_ask():
             raise
         show(f"Nothing was changed: {outdated.message}.", err=True)
-        anew = outdated.review
-    _warn(anew, always=True)
-    return _save(ctx, days, anew, flags)
+        review = outdated.review
+    _confirm(review, always=True)
+    return _save(ctx, days, review, flags)
 
 
-async def _update(container: Container, days: int, shown: ThresholdReview | None) -> Organization:
-    saving = container.threshold.update_threshold(days, shown)
+async def _update(container: Container, days: int, review: ThresholdReview | None) -> Organization:
+    saving = container.threshold.update_threshold(days, review)
     hint = "loopin chainloop organization describe shows it"
     return await container.changes.run("saving the threshold", saving, hint=hint)
 
 
-def _warn(shown: ThresholdReview, *, always: bool = False) -> None:
+def _confirm(review: ThresholdReview, *, always: bool = False) -> None:
     """Say what will be revoked, and ask; a threshold that revokes nothing sooner needs no question."""
     from app.domain.inactivity import Fate
 
-    loosened = shown.before and shown.days >= shown.before
-    partition = shown.partition
+    loosened = review.before and review.days >= review.before
+    partition = review.partition
     if not always and (not partition.next_sweep or loosened):
         return
-    where = clean(shown.identity.organization)
+    where = clean(review.identity.organization)
     soon = partition.counts[Fate.WITHIN_HOUR]
     some = f"; {soon} of them unless used before" if soon else ""
-    what = f"{plural(partition.next_sweep, 'API token')} in {where} unused for {plural(shown.days, 'day')}"
+    what = f"{plural(partition.next_sweep, 'API token')} in {where} unused for {plural(review.days, 'day')}"
     show(f"{what} will be revoked at the next sweep, within an hour{some}. There is no way back.", err=True)
     if can_ask() and ask("Go on? [y/N] ").lower() not in {"y", "yes"}:
         raise Cancelled("nothing was changed")
@@ -262,8 +259,8 @@ async def list_interrupted_thresholds(
     if not await _has_beginning(container, Action.THRESHOLD):
         return ()
     return tuple(
-        f"interrupted: auto-revoke {clean(found.words)}, begun {moment(found.entry.at)}"
-        for found in await container.threshold.end_interrupted(context, identity)
+        f"interrupted: auto-revoke {clean(change.words)}, begun {moment(change.entry.at)}"
+        for change in await container.threshold.end_interrupted(context, identity)
     )
 
 
@@ -279,7 +276,7 @@ async def _list_unsaved(container: Container, listing: Listing) -> list[str]:
     if listing.status is not StatusFilter.ALL or not listing.whole:
         listing = await container.tokens.list_tokens()
     return [
-        f"interrupted: creating {clean(found.token.name)}, begun {moment(found.entry.at)}: "
-        f"it is active ({clean(found.token.id)}); its secret may not have been saved"
-        for found in await container.interrupted.find_creations(listing)
+        f"interrupted: creating {clean(change.token.name)}, begun {moment(change.entry.at)}: "
+        f"it is active ({clean(change.token.id)}); its secret may not have been saved"
+        for change in await container.interrupted.find_creations(listing)
     ]

@@ -90,24 +90,23 @@ async def _plan(container: Container, token_id: str, life: NewLife | None) -> _P
     interrupted = tuple(one for one in interrupted if one.entry.subject_id == old.id)
     # A token whose secret was not saved is revoked first, and its name is free again.
     unsaved = {one.new.id for one in interrupted if not one.seen}
-    taken = {t.name for t in listing.tokens if t.revoked_at is None and t.id not in unsaved}
-    draft = successor(old, taken, listing.as_of, life)
+    used_names = {t.name for t in listing.tokens if t.revoked_at is None and t.id not in unsaved}
+    draft = successor(old, used_names, listing.as_of, life)
     # Before what an earlier rotation left is cleared up.
     container.token_creation.check_end(draft.expires_in, listing.context.credential)
     return _Plan(old, draft.name, listing, interrupted, life)
 
 
 def _print_interrupted(plan: _Plan) -> None:
-    for found in plan.interrupted:
-        new = f"{clean(found.new.name)} ({clean(found.new.id)})"
-        became = (
+    for rotation in plan.interrupted:
+        new = f"{clean(rotation.new.name)} ({clean(rotation.new.id)})"
+        state = (
             "it may be in use and stays; revoke it if nobody kept it"
-            if found.seen
+            if rotation.seen
             else "its secret was not saved: it is revoked first"
         )
-        show(
-            f"loopin: a rotation was interrupted {moment(found.entry.at)} and left {new}; {became}", err=True
-        )
+        begun = moment(rotation.entry.at)
+        show(f"loopin: a rotation was interrupted {begun} and left {new}; {state}", err=True)
 
 
 def _confirm_start(plan: _Plan) -> None:
@@ -118,12 +117,12 @@ def _confirm_start(plan: _Plan) -> None:
 
 
 async def _start(container: Container, plan: _Plan) -> Rotation:
-    for found in plan.interrupted:
-        await container.interrupted.end_rotation(found, revoke_new=not found.seen)
-    gone = {found.new.id for found in plan.interrupted if not found.seen}
-    left = tuple(token for token in plan.listing.tokens if token.id not in gone)
+    for earlier in plan.interrupted:
+        await container.interrupted.end_rotation(earlier, revoke_new=not earlier.seen)
+    revoked = {earlier.new.id for earlier in plan.interrupted if not earlier.seen}
+    tokens = tuple(token for token in plan.listing.tokens if token.id not in revoked)
     rotation = await container.rotation.create_successor(
-        plan.old, replace(plan.listing, tokens=left), plan.life
+        plan.old, replace(plan.listing, tokens=tokens), plan.life
     )
     # Before it is printed, not after: a token that somebody may have is never revoked without a word.
     await container.rotation.record_handover(rotation)

@@ -22,8 +22,8 @@ from app.domain.export import Format, render
 from app.domain.filter import FilterProblem
 from app.domain.inactivity import MAX_DAYS, SWEEP_INTERVAL, Deadline, Reason
 from app.domain.text import clean, plural
-from app.domain.tokens import APIToken, CreatedToken, ScopeFilter, StatusFilter, TokenDraft
-from app.services.tokens import EndingToken, FilteredListing, Listing, Query, TokenCheck
+from app.domain.tokens import CreatedToken, ScopeFilter, StatusFilter, TokenDraft
+from app.services.tokens import FilteredListing, Listing, Query, TokenCheck
 
 LIST = "loopin chainloop organization api-token list"
 threshold_option = click.option(
@@ -108,7 +108,7 @@ _LIST_AT_TERMINAL = (
 @click.option("--project", default="", metavar="PROJECT", help="Limit it to a project.")
 @click.option(
     "--permission",
-    "wanted",
+    "permission_names",
     multiple=True,
     metavar="NAME",
     help=f"What it may do; may be given again: {', '.join(permissions.EVERY)}. [the server's default]",
@@ -121,7 +121,7 @@ def create(
     description: str,
     expiration: str | None,
     project: str,
-    wanted: tuple[str, ...],
+    permission_names: tuple[str, ...],
     output: str,
 ) -> None:
     """Create an API token and print it: it is told only this once.
@@ -129,7 +129,7 @@ def create(
     `-o token` prints the bare token without a line break, for a pipe or a variable.
     """
     expires_in = read_life(expiration, "--expiration") if expiration is not None else None
-    draft = TokenDraft(name, description, expires_in, project, permissions.check(wanted)).check()
+    draft = TokenDraft(name, description, expires_in, project, permissions.check(permission_names)).check()
     with advising(
         "check --name and --project: loopin chainloop organization api-token list shows those in use"
     ):
@@ -161,17 +161,15 @@ def _print_created(new: CreatedToken, output: str) -> None:
         return
     columns = ("ID", "NAME", "SCOPE", "CREATED (UTC)", "EXPIRES (UTC)")
     order = ("NAME", "ID", "EXPIRES (UTC)", "SCOPE", "CREATED (UTC)")
-    show(fitted(columns, [_short(new.token)], order, short="NAME"))
+    token = new.token
+    times = in_table(token.created_at), in_table(token.expires_at, "never")
+    show(fitted(columns, [(token.id, token.name, token.scope, *times)], order, short="NAME"))
     if new.token.permissions:
         show(f"It may: {', '.join(clean(name, 80) for name in new.token.permissions)}")
     show()
     show("Save this token now: it is told only this once.")
     show()
     show(new.secret.reveal())
-
-
-def _short(token: APIToken) -> tuple[str, ...]:
-    return token.id, token.name, token.scope, in_table(token.created_at), in_table(token.expires_at, "never")
 
 
 @click.command("list", cls=Leaf, shared=chainloop_options())
@@ -215,31 +213,31 @@ def list_(
     if every:
         show("loopin: --all is deprecated; use --status all", err=True)
     # A status that is named counts more, as for the vendor's command.
-    wanted = StatusFilter(status) if status else StatusFilter.ALL if every else None
+    chosen_status = StatusFilter(status) if status else StatusFilter.ALL if every else None
     within = ScopeFilter(scope) if scope else ScopeFilter.ANY
-    query = Query(text, wanted, within, project, threshold)
+    query = Query(text, chosen_status, within, project, threshold)
     with advising("check --project and --org"), mark_filter_problem(text):
-        found, notices = run(ctx, lambda container: _find(container, query))
+        result, notices = run(ctx, lambda container: _find(container, query))
     print_notices(notices)
-    narrowed = bool(text.strip() or project or scope or wanted not in {None, StatusFilter.ALL})
-    more = "; --status all shows revoked ones, too" if wanted is None else ""
+    narrowed = bool(text.strip() or project or scope or chosen_status not in {None, StatusFilter.ALL})
+    more = "; --status all shows revoked ones, too" if chosen_status is None else ""
     none = "There are no such API tokens" if narrowed else "There are no API tokens"
-    _print(found, output, f"{none} in this organization{'' if narrowed else more}.")
+    _print(result, output, f"{none} in this organization{'' if narrowed else more}.")
 
 
 async def _find(container: Container, query: Query) -> tuple[FilteredListing, tuple[str, ...]]:
-    found = await container.tokens.find_tokens(query)
-    return found, await read_notices(container, found.listing)
+    result = await container.tokens.find_tokens(query)
+    return result, await read_notices(container, result.listing)
 
 
-def _print(found: FilteredListing, output: str, none: str) -> None:
+def _print(result: FilteredListing, output: str, none: str) -> None:
     if output == "json":
-        show_json([serializers.token(row.token) for row in found.rows])
+        show_json([serializers.token(row.token) for row in result.rows])
     elif output in _FORMATS:
-        text = render(found.rows, _FORMATS[output], found.listing.as_of, found.threshold)
+        text = render(result.rows, _FORMATS[output], result.listing.as_of, result.threshold)
         show(text.removesuffix("\n"))
-    elif found.rows:
-        show(fitted(_LIST_COLUMNS, _rows(found), _LIST_AT_TERMINAL, short="NAME"))
+    elif result.rows:
+        show(fitted(_LIST_COLUMNS, _rows(result), _LIST_AT_TERMINAL, short="NAME"))
     else:
         show(none, err=True)
 
@@ -247,8 +245,8 @@ def _print(found: FilteredListing, output: str, none: str) -> None:
 _FORMATS = {"csv": Format.CSV, "md": Format.MARKDOWN}
 
 
-def _rows(found: FilteredListing) -> list[tuple[str, ...]]:
-    own = found.listing.identity.token_id
+def _rows(result: FilteredListing) -> list[tuple[str, ...]]:
+    own = result.listing.identity.token_id
     return [
         (
             token.id,
@@ -261,7 +259,7 @@ def _rows(found: FilteredListing) -> list[tuple[str, ...]]:
             in_table(token.revoked_at),
             token.description,
         )
-        for row in found.rows
+        for row in result.rows
         for token in (row.token,)
     ]
 
@@ -289,17 +287,17 @@ def check(ctx: click.Context, within: str, idle_within: str, threshold: int | No
     threshold: under one, --threshold is needed, and tokens of the organization itself are not seen.
     """
     spans = _read_span("--within", within), _read_span("--idle-within", idle_within)
-    found, notices = run(ctx, lambda container: _check(container, *spans, threshold))
+    result, notices = run(ctx, lambda container: _check(container, *spans, threshold))
     print_notices(notices)
-    if found.not_seen:
-        show(f"loopin: {found.not_seen}", err=True)
+    if result.not_seen:
+        show(f"loopin: {result.not_seen}", err=True)
     if output == "json":
-        show_json(_check_json(found))
-    elif found.ending:
-        show(fitted(_CHECK_COLUMNS, _check_rows(found), _CHECK_AT_TERMINAL, short="NAME"))
+        show_json(_check_json(result))
+    elif result.ending:
+        show(fitted(_CHECK_COLUMNS, _check_rows(result), _CHECK_AT_TERMINAL, short="NAME"))
     else:
-        show(f"Nothing is near: {plural(found.checked, 'API token')} looked at.", err=True)
-    return exit_codes.FOUND if found.ending else exit_codes.DONE
+        show(f"Nothing is near: {plural(result.checked, 'API token')} looked at.", err=True)
+    return exit_codes.FOUND if result.ending else exit_codes.DONE
 
 
 def _read_span(option: str, text: str) -> timedelta:
@@ -313,23 +311,22 @@ def _read_span(option: str, text: str) -> timedelta:
 async def _check(
     container: Container, within: timedelta, idle_within: timedelta, threshold: int | None
 ) -> tuple[TokenCheck, tuple[str, ...]]:
-    found = await container.tokens.check_tokens(within, idle_within, threshold)
-    return found, await read_notices(container, found.listing)
+    result = await container.tokens.check_tokens(within, idle_within, threshold)
+    return result, await read_notices(container, result.listing)
 
 
-def _check_rows(found: TokenCheck) -> list[tuple[str, ...]]:
-    now = found.listing.as_of
+def _check_rows(result: TokenCheck) -> list[tuple[str, ...]]:
     return [
         (
-            near.token.id,
-            near.token.name,
-            near.token.scope,
-            in_table(near.token.last_used_at, "never"),
-            in_table(near.deadline.at),
-            _time_left(near.deadline, now),
-            near.deadline.reason.value,
+            item.token.id,
+            item.token.name,
+            item.token.scope,
+            in_table(item.token.last_used_at, "never"),
+            in_table(item.deadline.at),
+            _time_left(item.deadline, result.listing.as_of),
+            item.deadline.reason.value,
         )
-        for near in found.ending
+        for item in result.ending
     ]
 
 
@@ -340,16 +337,15 @@ def _time_left(deadline: Deadline, now: datetime) -> str:
     return until(deadline.at, now)
 
 
-def _check_json(found: TokenCheck) -> serializers.Shape:
+def _check_json(result: TokenCheck) -> serializers.Shape:
     return {
-        "asOf": stamp(found.listing.as_of),
-        "organization": found.listing.identity.organization,
-        "threshold": found.threshold,
-        "lookedAt": found.checked,
-        "notSeen": found.not_seen or None,
-        "near": [_near(near) for near in found.ending],
+        "asOf": stamp(result.listing.as_of),
+        "organization": result.listing.identity.organization,
+        "threshold": result.threshold,
+        "lookedAt": result.checked,
+        "notSeen": result.not_seen or None,
+        "near": [
+            serializers.token(item.token) | {"deadline": serializers.deadline(item.deadline)}
+            for item in result.ending
+        ],
     }
-
-
-def _near(near: EndingToken) -> serializers.Shape:
-    return serializers.token(near.token) | {"deadline": serializers.deadline(near.deadline)}

@@ -128,11 +128,11 @@ def finish(code: int) -> str:
         return ""
     _log.debug("exit code %d", code)
     root = logging.getLogger()
-    said = f"the log is in {path}"
+    place = f"the log is in {path}"
     for handler in [each for each in root.handlers if isinstance(each, LogFile)]:
         root.removeHandler(handler)
         handler.close()
         if handler.problem:
-            said = f"the debug log cannot be written: {handler.problem}; what there is of it is in {path}"
+            place = f"the debug log cannot be written: {handler.problem}; what there is of it is in {path}"
     root.setLevel(logging.WARNING)
-    return said
+    return place

@@ -11,8 +11,8 @@ from app.cli import debug, exit_codes, serializers
 from app.cli.groups import Entry, LazyGroup, Leaf
 from app.cli.login_output import (
     LoginView,
+    describe_nothing_forgotten,
     finish_sign_out,
-    nothing_forgotten,
     paste_from,
     print_problems,
     print_signed_in,
@@ -208,7 +208,7 @@ def logout(ctx: click.Context, all_profiles: bool, as_json: bool) -> int:
     else:
         for name, result in results.items():
             who = f"{name}: " if all_profiles else ""
-            show(f"{who}{_sign_out_text(result) if result.forgotten else nothing_forgotten(result)}")
+            show(f"{who}{_sign_out_text(result) if result.forgotten else describe_nothing_forgotten(result)}")
     return finish_sign_out(results.values())
 
 
@@ -259,14 +259,14 @@ def status(ctx: click.Context, as_json: bool) -> int:
 @click.pass_context
 def teams(ctx: click.Context, use: str | None, use_none: bool, as_json: bool) -> None:
     """List your teams; the one that requests are scoped to is marked."""
-    listed = run(ctx, lambda container: _list_teams(container, "" if use_none else use))
+    team_list = run(ctx, lambda container: _list_teams(container, "" if use_none else use))
     if as_json:
-        teams_json = [{"id": team.id, "name": team.name} for team in listed.teams]
-        show_json({"teams": teams_json, "team_id": listed.in_use or None})
-    elif not listed.teams:
+        teams_json = [{"id": team.id, "name": team.name} for team in team_list.teams]
+        show_json({"teams": teams_json, "team_id": team_list.in_use or None})
+    elif not team_list.teams:
         show("You are in no team.")
     else:
-        rows = [("▸" if team.id == listed.in_use else "", team.id, team.name) for team in listed.teams]
+        rows = [("▸" if team.id == team_list.in_use else "", team.id, team.name) for team in team_list.teams]
         show(table(("", "ID", "NAME"), rows))
 
 

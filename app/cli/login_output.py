@@ -190,9 +190,9 @@ async def paste_from(
                 await feeder
 
 
-def nothing_forgotten(done: SignedOut) -> str:
+def describe_nothing_forgotten(result: SignedOut) -> str:
     """Why there was nothing to forget, as a sentence."""
-    why = f"Nothing was forgotten: {clean(done.unseen)}" if done.unseen else "Nothing was stored here"
+    why = f"Nothing was forgotten: {clean(result.unseen)}" if result.unseen else "Nothing was stored here"
     return f"{why}."
 
 
