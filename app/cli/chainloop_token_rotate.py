@@ -50,7 +50,7 @@ def rotate(ctx: click.Context, token_id: str, expiration: str | None, keep_old: 
     """Replace an API token: make its successor, print it once, try it, then revoke the old one.
 
     The old token is revoked only when the new one was printed and works, and, at a terminal, when you
-    say so. InterruptedRotation, the same command again clears up first.
+    say so. Interrupted, the same command again clears up first.
     """
     if not (is_confirmed(ctx) or keep_old or can_ask()):
         raise UsageError("nobody is here to be asked about the old token", hint="add --yes or --keep-old")
