@@ -30,7 +30,11 @@ from app.settings import Settings, load
 
 START_WITHIN = 30.0
 STOP_WITHIN = 5.0
-_COMMAND = ("-m", "app", "server", "start", "--seed", "demo", "--json", "--control-stdin")
+# Without a sweep of its own: the story that the sample data tell would end after a minute.
+_COMMAND = (
+    *("-m", "app", "server", "start", "--seed", "demo", "--json", "--control-stdin"),
+    *("--sweep-interval", "0"),
+)
 _ALLOWED = ("--allow-organization-creation",)
 # A variable of the person's own accounts must not reach the demo.
 _OWN = ("CHAINLOOP_", "GUMLOOP_", "LOOPIN_", "GITLAB_", "ACTIONS_")

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from app.bootstrap import Container
@@ -47,6 +49,14 @@ def test_sample_server_serves_sweeps_and_ends(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="has ended"):
         asyncio.run(server.sweep())
     assert {path.name for path in tmp_path.iterdir()} <= {"server", "server.log", "config", "state"}
+
+
+def test_nothing_is_swept_in_the_demo_before_somebody_asks(tmp_path: Path) -> None:
+    """The first sweep of a server that sweeps by itself is a minute away; its metrics have the time."""
+    with sample_server.sample_server(tmp_path) as server:
+        metrics = httpx.get(f"{server.http}/metrics", trust_env=False)
+    assert metrics.status_code == 200
+    assert re.search(r"^loopin_sweep_next_run_timestamp_seconds 0\.0$", metrics.text, re.M), metrics.text
 
 
 def test_a_demo_beside_the_persons_own_variables_signs_in_to_the_sample_server(
