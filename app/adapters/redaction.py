@@ -190,9 +190,9 @@ class LearningCIIdentities:
         self._inner = inner
         self._redactor = redactor
 
-    def look(self) -> Availability:
+    def availability(self) -> Availability:
         """Pass on."""
-        return self._inner.look()
+        return self._inner.availability()
 
     async def token(self) -> CIToken:
         """Learn the project, the issuer and the workflow."""

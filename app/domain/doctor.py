@@ -114,5 +114,5 @@ class Network(Protocol):
     async def resolve(self, host: str) -> Sequence[str]:
         """The addresses of a name; raise Unreachable."""
 
-    async def look(self, url: str, ca: str = "") -> HTTPAnswer:
+    async def head(self, url: str, ca: str = "") -> HTTPAnswer:
         """Ask for the head of a page; raise Unreachable, TLSFailed or BadReply."""

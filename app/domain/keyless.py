@@ -76,8 +76,8 @@ class Availability:
 class CIIdentities(Protocol):
     """The CI job around us."""
 
-    def look(self) -> Availability:
-        """Find out whether there is one, without asking anybody."""
+    def availability(self) -> Availability:
+        """Say whether there is one; nothing is sent."""
 
     async def token(self) -> CIToken:
         """Get the token and verify it with its issuer.

@@ -63,12 +63,12 @@ class ChainloopCredentials(CredentialResolver[ChainloopTarget]):
             return "--token"
         if self.target.environment is not None:
             return "CHAINLOOP_TOKEN"
-        ci = self._ci.look() if self._ci is not None else None
+        ci = self._ci.availability() if self._ci is not None else None
         return ci.label if ci is not None and ci.here else ""
 
     def in_ci_job(self) -> bool:
         """Return whether this is a job of a known CI system, even if it cannot prove its identity."""
-        return self._ci is not None and self._ci.look().system is not None
+        return self._ci is not None and self._ci.availability().system is not None
 
     def _given_sources(self, own: Endpoint | None) -> list[CredentialSource]:
         target = self.target
@@ -134,7 +134,7 @@ class ChainloopCredentials(CredentialResolver[ChainloopTarget]):
     async def _ci_source(
         self, used: CredentialSource | None, own: Endpoint | None
     ) -> CredentialSource | None:
-        if self._ci is None or (ci := self._ci.look()).system is None:
+        if self._ci is None or (ci := self._ci.availability()).system is None:
             return None
         source = CredentialSource(Source.CI, ci.label, Method.KEYLESS, absent=ci.why_not)
         if not ci.here:
@@ -147,7 +147,7 @@ class ChainloopCredentials(CredentialResolver[ChainloopTarget]):
             return replace(source, absent=error.message, standing=Standing.UNUSABLE)
         return replace(source, credential=self._build(Method.KEYLESS, secret, Source.CI, self._endpoint(own)))
 
-    def _note_server(self, source: CredentialSource, own: Endpoint | None) -> None:
+    def _notify_of_other_server(self, source: CredentialSource, own: Endpoint | None) -> None:
         """Say once, before it is sent, that a token goes to another server than the profile's."""
         named = self.target.endpoint
         if named is None or own is None or named.same_origin(own) or self._notified:

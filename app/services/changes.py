@@ -117,7 +117,7 @@ class Changes:
             change.abandoned = True
             if task not in self._tasks:
                 # It ended in the moment in which its caller was cancelled.
-                self._note(task, change)
+                self._record_end(task, change)
             raise
 
     async def before(self, doing: str, reading: Awaitable[T]) -> T:
@@ -172,9 +172,9 @@ class Changes:
             # Asking for the error keeps asyncio from reporting one that nobody waits for.
             task.exception()
         if change.abandoned or change.reported or task.cancelled():
-            self._note(task, change)
+            self._record_end(task, change)
 
-    def _note(self, task: asyncio.Task[Any], change: _Change) -> None:
+    def _record_end(self, task: asyncio.Task[Any], change: _Change) -> None:
         error = None if task.cancelled() else task.exception()
         # A second ctrl+c is raised in whatever runs at that moment.
         if task.cancelled() or isinstance(error, KeyboardInterrupt):

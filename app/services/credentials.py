@@ -142,7 +142,7 @@ class CredentialResolver(ABC, Generic[T]):
         remembered = await self._remembered_endpoint()
         for source in self._given_sources(remembered):
             if source.credential is not None:
-                self._note_server(source, remembered)
+                self._notify_of_other_server(source, remembered)
                 return source.credential
         resolution = await self.resolve()
         if resolution.credential is not None:
@@ -230,7 +230,7 @@ class CredentialResolver(ABC, Generic[T]):
         """The identity of the CI job; None outside of one."""
         return None
 
-    def _note_server(self, source: CredentialSource, own: Endpoint | None) -> None:
+    def _notify_of_other_server(self, source: CredentialSource, own: Endpoint | None) -> None:
         """Hear which given credential is about to be used, `own` being the profile's server."""
 
     def _warnings(self, stored: StoredCredential) -> Sequence[str]:

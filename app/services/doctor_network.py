@@ -37,7 +37,7 @@ class NetworkChecks:
             findings.append(await self._check_host("gumloop", endpoint.address))
             began = self._clock.monotonic()
             # The base alone is no resource; this one is asked first when one signs in.
-            answer = await self._network.look(f"{endpoint.address}/models", endpoint.ca)
+            answer = await self._network.head(f"{endpoint.address}/models", endpoint.ca)
             took = self._clock.monotonic() - began
         except LoopinError as error:
             return [*findings, error_finding("gumloop", error, used)]
@@ -90,7 +90,7 @@ class NetworkChecks:
             fix = "sign in with an API token instead"
             return [Finding("chainloop", Verdict.WARN, "the server names no sign-in page", fix)]
         try:
-            answer = await self._network.look(url, endpoint.ca)
+            answer = await self._network.head(url, endpoint.ca)
         except LoopinError as error:
             return [error_finding("chainloop", error, used=False)]
         return self._check_answer("chainloop", f"its sign-in page at {shown}", answer, None)

@@ -86,7 +86,7 @@ class ScreenFactory:
             container.chainloop_browser_sign_in,
             container.chainloop_login_store,
             container.claims,
-            ci=Availability(None) if container.settings.demo else container.ci_identity.look(),
+            ci=Availability(None) if container.settings.demo else container.ci_identity.availability(),
             inspect=container.keyless,
         )
         chainloop += import_offers(

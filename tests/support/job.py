@@ -26,7 +26,7 @@ class Job:
     def __init__(self, error: LoopinError | None = None) -> None:
         self.error = error
 
-    def look(self) -> Availability:
+    def availability(self) -> Availability:
         """Here."""
         return Availability(CISystem.GITLAB, "GITLAB_OIDC")
 

@@ -56,8 +56,8 @@ class CIEnvironment(CIIdentities):
         self._kept: CIToken | None = None
         self._verifier: Verifier | None = None
 
-    def look(self) -> Availability:
-        """Find out whether there is one, without asking anybody."""
+    def availability(self) -> Availability:
+        """Say whether there is one; nothing is sent."""
         match ci_system(self._environ):
             case CISystem.GITLAB:
                 return self._gitlab()
@@ -71,7 +71,7 @@ class CIEnvironment(CIIdentities):
         """Get the token and verify it with its issuer."""
         if self._kept is not None and self._kept.identity.left(self._clock.now()) > _SPARE:
             return self._kept
-        found = self.look()
+        found = self.availability()
         if found.system is None or found.why_not:
             raise NotSignedIn(f"there is no CI identity: {found.why_not}", hint=found.fix)
         job = self._gitlab_job() if found.system is CISystem.GITLAB else await self._github_job()

@@ -190,7 +190,7 @@ class NetworkProbe:
             what = f"the name {clean(host, 100)} cannot be found"
             raise Unreachable(what, hint="check the address, the network and its name servers") from None
 
-    async def look(self, url: str, ca: str = "") -> HTTPAnswer:
+    async def head(self, url: str, ca: str = "") -> HTTPAnswer:
         """Ask for `url`, read nothing of its body, and do not follow where it leads.
 
         Not with HEAD: a server may answer that with 404 where it serves GET.

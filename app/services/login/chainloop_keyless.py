@@ -39,7 +39,7 @@ class KeylessSignIn:
 
     async def inspect_identity(self) -> Inspection:
         """Verify the token of the job, without the control plane. Errors are returned, not raised."""
-        availability = self._ci.look()
+        availability = self._ci.availability()
         try:
             return Inspection(availability, (await self._ci.token()).identity)
         except LoopinError as error:
@@ -49,7 +49,7 @@ class KeylessSignIn:
         """Sign in for this run."""
         progress = Progress(self._clock, report)
         with progress.report_failure():
-            ci = self._ci.look()
+            ci = self._ci.availability()
             progress.start(Step.SERVER, ci.system.title if ci.system else "")
             if ci.system is None or ci.why_not:
                 raise LoginFailed(f"there is no CI identity here: {ci.why_not}", hint=ci.fix)

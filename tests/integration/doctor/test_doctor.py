@@ -332,7 +332,7 @@ async def test_ten_minutes_off_fails_where_a_server_tells_the_time(tmp_path: Pat
     late = MovableClock()
     late.offset = timedelta(minutes=10)
     with tcp_peer(_answering(_web(format_datetime(datetime.now(UTC), usegmt=True)))) as address:
-        answer = await NetworkProbe(late, timeout=60, user_agent="test").look(f"http://{address}/api/v1")
+        answer = await NetworkProbe(late, timeout=60, user_agent="test").head(f"http://{address}/api/v1")
     found = compare_clocks("clock", "gumloop", answer.date, answer.at)
     assert found.verdict is Verdict.FAIL
     assert "ahead of" in found.detail
@@ -342,7 +342,7 @@ async def test_ten_minutes_off_fails_where_a_server_tells_the_time(tmp_path: Pat
 async def test_a_date_that_is_none_is_no_date(date: str) -> None:
     with tcp_peer(_answering(_web(date))) as address:
         try:
-            answer = await NetworkProbe(MovableClock(), timeout=60, user_agent="test").look(
+            answer = await NetworkProbe(MovableClock(), timeout=60, user_agent="test").head(
                 f"http://{address}/"
             )
         except Unreachable:
@@ -370,7 +370,7 @@ def secure(tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 async def test_the_version_of_tls_and_the_end_of_the_certificate_are_read(secure: tuple[str, str]) -> None:
     url, authority = secure
-    answer = await NetworkProbe(MovableClock(), timeout=60, user_agent="test").look(url, authority)
+    answer = await NetworkProbe(MovableClock(), timeout=60, user_agent="test").head(url, authority)
     assert answer.protection == "TLSv1.3"
     assert answer.valid_until is not None
     assert timedelta() < answer.valid_until - datetime.now(UTC) < timedelta(days=1)
@@ -378,7 +378,7 @@ async def test_the_version_of_tls_and_the_end_of_the_certificate_are_read(secure
 
 async def test_a_certificate_that_nobody_vouches_for_fails(secure: tuple[str, str]) -> None:
     with pytest.raises(TLSFailed):
-        await NetworkProbe(MovableClock(), timeout=60, user_agent="test").look(secure[0])
+        await NetworkProbe(MovableClock(), timeout=60, user_agent="test").head(secure[0])
 
 
 def _silent(connection: socket.socket) -> None:
@@ -389,7 +389,7 @@ def _silent(connection: socket.socket) -> None:
 async def test_a_server_that_never_answers_is_given_up() -> None:
     probe = NetworkProbe(MovableClock(), timeout=0.3, user_agent="test")
     with tcp_peer(_silent) as address, pytest.raises(Unreachable, match="did not answer"):
-        await probe.look(f"http://{address}/")
+        await probe.head(f"http://{address}/")
 
 
 def test_a_credential_is_sent_to_its_own_server_alone_and_never_shown(

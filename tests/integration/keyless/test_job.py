@@ -81,7 +81,7 @@ async def test_a_variable_that_is_missing_is_named(issuer: Issuer, without: str,
     """With the way to get it."""
     environ = gitlab_job(issuer)
     del environ[without]
-    found = job(environ).look()
+    found = job(environ).availability()
     assert not found.here
     assert said in found.why_not
     assert fix in found.fix
@@ -93,7 +93,7 @@ async def test_a_variable_that_is_missing_is_named(issuer: Issuer, without: str,
 
 async def test_a_github_job_without_the_permission_says_how_to_get_it() -> None:
     """`id-token: write`."""
-    found = job({"GITHUB_ACTIONS": "true"}).look()
+    found = job({"GITHUB_ACTIONS": "true"}).availability()
     assert (found.system, found.here) == (CISystem.GITHUB, False)
     assert "id-token: write" in found.fix
 

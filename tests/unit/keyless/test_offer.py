@@ -29,7 +29,7 @@ GITLAB = {
 def test_the_row_says_whether_this_is_a_job_that_can_prove_itself(environ: dict[str, str], said: str) -> None:
     """It is never a step that somebody has to take."""
     box = Container(load({}))
-    ci = CIEnvironment(environ, SystemClock()).look()
+    ci = CIEnvironment(environ, SystemClock()).availability()
     rows = chainloop_offers(
         box.chainloop_browser_sign_in, box.chainloop_login_store, box.claims, ci=ci, inspect=box.keyless
     )
@@ -44,4 +44,4 @@ def test_whoever_is_in_a_job_looks_for_its_identity(variable: str, monkeypatch: 
     box = Container(load({}))
     assert not box.outside_ci
     assert box.chainloop_session.in_ci_job()
-    assert box.ci_identity.look().system is MARKS[variable]
+    assert box.ci_identity.availability().system is MARKS[variable]
