@@ -31,6 +31,8 @@ from app.server.web.server import HttpServer
 SWEEP_LINE = "sweep"
 SWITCH_INTERVAL = 0.0005
 # Part of the drain in which clients are told that their requests were cut off.
+# Seconds for the tasks that are left when everything is closed.
+_LAST_TASKS = 0.5
 _CLOSE_TIME = timedelta(seconds=1)
 
 
@@ -200,6 +202,9 @@ class Server:
         self._application.close()
         self._services.readiness.close()
         self._services.database.close()
+        # A call that was cancelled ends in a task of gRPC, which writes an error if the loop ends first.
+        if calls := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(calls, timeout=_LAST_TASKS)
         log.event("server.stopped")
 
 
