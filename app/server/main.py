@@ -31,9 +31,9 @@ from app.server.web.server import HttpServer
 SWEEP_LINE = "sweep"
 SWITCH_INTERVAL = 0.0005
 # Part of the drain in which clients are told that their requests were cut off.
+_CLOSE_TIME = timedelta(seconds=1)
 # Seconds for the tasks that are left when everything is closed.
 _LAST_TASKS = 0.5
-_CLOSE_TIME = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
