@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from app.tui.commands.command import Command, Room  # noqa: E402 - the path comes first
+from app.tui.commands.command import Command, CommandGroup  # noqa: E402 - the path comes first
 from app.tui.commands.registry import commands  # noqa: E402
 from widgets.key_names import readable_all  # noqa: E402
 
@@ -28,17 +28,17 @@ key; Loopin says which, and keeps the keys below until it is mended.
 
 def page() -> str:
     """The whole file."""
-    return "\n".join([HEAD, *(table(room) for room in Room if commands(room))])
+    return "\n".join([HEAD, *(table(group) for group in CommandGroup if commands(group))])
 
 
-def table(room: Room) -> str:
-    """One room's commands."""
+def table(group: CommandGroup) -> str:
+    """One group's commands."""
     rows = [
-        f"## {room.value.capitalize()}\n",
+        f"## {group.value.capitalize()}\n",
         "| Key | What it does | Command id | The same in a shell |",
         "|---|---|---|---|",
     ]
-    return "\n".join([*rows, *(row(command) for command in commands(room)), ""])
+    return "\n".join([*rows, *(row(command) for command in commands(group)), ""])
 
 
 def row(command: Command) -> str:

@@ -24,9 +24,9 @@ def heading(width: int) -> Content:
     words = f"{'when':<{_WHEN}}  {'what':<{_ACTION}}"
     words += f"{'where':<{_PROVIDER}}" if width >= _WITH_PROVIDER else ""
     words += f"{'subject':<{_subject(width)}}"
-    room = _detail(width)
+    detail = _detail(width)
     return Content.styled(
-        words + "details".ljust(room) + ("who" if width >= _WITH_WHO else ""), "$text-muted"
+        words + "details".ljust(detail) + ("who" if width >= _WITH_WHO else ""), "$text-muted"
     )
 
 

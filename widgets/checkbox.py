@@ -3,16 +3,16 @@
 from textual.widgets import Checkbox
 
 
-class Tick(Checkbox):
+class BracketCheckbox(Checkbox):
     """`[x] Open a browser`."""
 
     DEFAULT_CSS = """
-    Tick, Tick:focus { border: none; padding: 0; height: 1; background: transparent; }
-    Tick > .toggle--button, Tick.-on > .toggle--button,
-    Tick:ansi > .toggle--button, Tick:ansi.-on > .toggle--button {
+    BracketCheckbox, BracketCheckbox:focus { border: none; padding: 0; height: 1; background: transparent; }
+    BracketCheckbox > .toggle--button, BracketCheckbox.-on > .toggle--button,
+    BracketCheckbox:ansi > .toggle--button, BracketCheckbox:ansi.-on > .toggle--button {
         color: $foreground; background: transparent;
     }
-    Tick:focus > .toggle--label { background: $primary 30%; color: $foreground; text-style: bold; }
+    BracketCheckbox:focus > .toggle--label { background: $primary 30%; color: $foreground; text-style: bold; }
     """
     BUTTON_LEFT = BUTTON_RIGHT = ""
     BUTTON_INNER = "[ ]"

@@ -1,4 +1,4 @@
-"""A few choices on one line, of which one is taken."""
+"""A few choices on one line, of which one is chosen."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from widgets.links import Piece, width_of
+from widgets.links import TextPart, width_of
 
 
 class ChoiceBar(Widget, can_focus=True):
@@ -28,12 +28,12 @@ class ChoiceBar(Widget, can_focus=True):
     choices: reactive[tuple[str, ...]] = reactive((), layout=True)
     """The words."""
     chosen: reactive[int | None] = reactive[int | None](None)
-    """Index of the one that is taken; None when none is."""
+    """Index of the one that is chosen; None when none is."""
     barred: reactive[frozenset[int]] = reactive(frozenset[int]())
-    """Indexes that cannot be taken: they stay visible."""
+    """Indexes that cannot be chosen: they stay visible."""
 
     class Changed(Message):
-        """The person took another choice."""
+        """Another choice was made."""
 
         def __init__(self, bar: "ChoiceBar", index: int) -> None:
             super().__init__()
@@ -58,21 +58,23 @@ class ChoiceBar(Widget, can_focus=True):
         self.set_reactive(ChoiceBar.chosen, chosen)
         self.set_reactive(ChoiceBar.barred, barred)
 
-    def _lines(self) -> list[list[Piece]]:
-        """The words in as many lines as they need; a piece's action is its index."""
-        lines: list[list[Piece]] = [[Piece("◂ ", self._arrow())]]
+    def _lines(self) -> list[list[TextPart]]:
+        """The words in as many lines as they need; a part's action is its index."""
+        lines: list[list[TextPart]] = [[TextPart("◂ ", self._arrow())]]
         for index, word in enumerate(self.choices):
-            piece = Piece(f"[{word}]" if index == self.chosen else f" {word} ", self._look(index), str(index))
-            if width_of([*lines[-1], piece]) + 3 > max(self.size.width, 20):
-                lines.append([Piece("  ")])
-            lines[-1].append(piece)
-        lines[-1].append(Piece(" ▸", self._arrow()))
+            part = TextPart(
+                f"[{word}]" if index == self.chosen else f" {word} ", self._style(index), str(index)
+            )
+            if width_of([*lines[-1], part]) + 3 > max(self.size.width, 20):
+                lines.append([TextPart("  ")])
+            lines[-1].append(part)
+        lines[-1].append(TextPart(" ▸", self._arrow()))
         return lines
 
     def _arrow(self) -> str:
         return "bold $primary" if self.has_focus else "$text-disabled"
 
-    def _look(self, index: int) -> str:
+    def _style(self, index: int) -> str:
         if index in self.barred:
             return "$text-disabled strike"
         if index != self.chosen:
@@ -102,20 +104,20 @@ class ChoiceBar(Widget, can_focus=True):
         if event.y >= len(lines):
             return
         x = 0
-        for piece in lines[event.y]:
-            if x <= event.x < x + piece.width and piece.action:
-                self._take(int(piece.action))
-            x += piece.width
+        for part in lines[event.y]:
+            if x <= event.x < x + part.width and part.action:
+                self._choose(int(part.action))
+            x += part.width
 
     def action_step(self, by: int) -> None:
-        """Take the next choice that can be taken, in the given direction."""
+        """Choose the next one that can be chosen, in the given direction."""
         index = (-1 if by > 0 else len(self.choices)) if self.chosen is None else self.chosen
         index += by
         while 0 <= index < len(self.choices) and index in self.barred:
             index += by
-        self._take(index)
+        self._choose(index)
 
-    def _take(self, index: int) -> None:
+    def _choose(self, index: int) -> None:
         if not 0 <= index < len(self.choices) or index in self.barred or index == self.chosen:
             return
         self.chosen = index

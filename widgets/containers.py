@@ -1,4 +1,7 @@
-"""Textual's containers, which show nothing of their own but a background, with less in memory."""
+"""Textual's containers, with less memory for their backgrounds.
+
+Without this the app takes 1.34 times the memory of a bare Textual app instead of 1.2 (docs/performance.md).
+"""
 
 from collections.abc import Callable
 
@@ -37,7 +40,7 @@ class VerticalScroll(containers.VerticalScroll):
 
 
 def background(widget: Widget, crop: Region, render: Callable[[Region], list[Strip]]) -> list[Strip]:
-    """The lines of a background: one, made by `render`, stands for all of `crop`.
+    """The lines of a background: one line of `render` stands for all of `crop`.
 
     Textual keeps a line for each line of the screen and each widget there, cut at the edges of all others,
     nearly a kibibyte each; and most lines of a container lie under something. They are alike unless

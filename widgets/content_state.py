@@ -1,9 +1,7 @@
 """One place for the four states of a screen: loading, empty, error, filled."""
 
-from textual import on
 from textual.app import ComposeResult
 from textual.containers import Center
-from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
@@ -12,118 +10,94 @@ from widgets.button_label import relabel
 from widgets.containers import Container, Vertical
 from widgets.presenter import clean
 
+REFRESH = "screen.refresh"
 
-class StateView(Container):
+
+class ContentState(Container):
     """Shows its children when filled, else why it is not.
 
-        with StateView(id="state"):
+        with ContentState(id="state"):
             yield TokenTable()
 
-    It starts as loading; `show_loading`, `show_empty`, `show_error` and `show_filled` switch. To keep
-    old data on the screen after a failed refresh, stay filled and notify instead.
+    It starts as loading. A button runs a Textual action: (label, action). To keep old data on the screen
+    after a failed refresh, stay filled and notify instead.
     """
 
     DEFAULT_CSS = """
-    StateView { height: 1fr; width: 1fr; }
-    StateView > #state-note { height: 1fr; align: center middle; }
-    StateView > #state-filled { height: 1fr; }
-    StateView Center { height: auto; }
-    StateView .state-title { width: auto; max-width: 90%; text-align: center; text-style: bold; }
-    StateView .state-hint {
+    ContentState { height: 1fr; width: 1fr; }
+    ContentState > #state-note { height: 1fr; align: center middle; }
+    ContentState > #state-filled { height: 1fr; }
+    ContentState Center { height: auto; }
+    ContentState .state-title { width: auto; max-width: 90%; text-align: center; text-style: bold; }
+    ContentState .state-hint {
         width: auto; max-width: 90%; text-align: center; color: $text-muted; margin-top: 1;
     }
-    StateView Button { margin-top: 1; }
-    StateView.-error .state-title { color: $text-error; }
-    StateView.-error.-signed-out .state-title { color: $text-muted; }
-    StateView.-loading .state-title { color: $text-muted; text-style: none; }
+    ContentState Button { margin-top: 1; }
+    ContentState.-error .state-title { color: $text-error; }
+    ContentState.-error.-signed-out .state-title { color: $text-muted; }
+    ContentState.-loading .state-title { color: $text-muted; text-style: none; }
     """
-
-    class Chosen(Message):
-        """A button of the empty or of the error state was pressed: `action` is what it offers."""
-
-        def __init__(self, view: "StateView", action: str) -> None:
-            super().__init__()
-            self.view = view
-            self.action = action
-
-        @property
-        def control(self) -> "StateView":
-            """The view, for `@on(StateView.Chosen, "#id")`."""
-            return self.view
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.state = "loading"
-        self._filled: list[Widget] = []
-        self._actions = {"state-button": "retry"}
-        self._note = ("loading …", "", "", "")
+        self._children_when_filled: list[Widget] = []
+        self._title = Static("", classes="state-title", markup=False)
+        self._hint = Static("", classes="state-hint", markup=False)
+        self._buttons = tuple(
+            Button("", compact=True, id=name, action=REFRESH) for name in ("state-button", "state-other")
+        )
+        self._note = Vertical(id="state-note")
+        self._filled = Vertical(id="state-filled")
+        self.show_loading()
 
     def compose_add_child(self, widget: Widget) -> None:
         """Collect what the context manager brings: it is the filled state."""
-        self._filled.append(widget)
+        self._children_when_filled.append(widget)
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="state-note"):
-            yield Center(Static("", classes="state-title", markup=False))
-            yield Center(Static("", classes="state-hint", markup=False))
-            yield Center(Button("", compact=True, id="state-button"))
-            yield Center(Button("", compact=True, id="state-other"))
-        with Vertical(id="state-filled"):
-            yield from self._filled
+        with self._note:
+            for widget in (self._title, self._hint, *self._buttons):
+                yield Center(widget)
+        with self._filled:
+            yield from self._children_when_filled
 
-    def on_mount(self) -> None:
-        self._show(self.state, *self._note)
+    @property
+    def is_filled(self) -> bool:
+        """Whether the children are shown."""
+        return self.state == "filled"
 
     def show_loading(self, what: str = "loading …") -> None:
         """Say what is awaited."""
         self._show("loading", what)
 
-    def show_empty(
-        self,
-        title: str,
-        hint: str = "",
-        *,
-        button: str = "",
-        action: str = "",
-        other: tuple[str, str] = ("", ""),
-    ) -> None:
-        """Say that there is nothing, and what to do about it; `other` is a second button and its action."""
-        self._actions = {"state-button": action, "state-other": other[1]}
-        self._show("empty", title, hint, button, other[0])
+    def show_empty(self, title: str, hint: str = "", *buttons: tuple[str, str]) -> None:
+        """Say that there is nothing and what to do about it."""
+        self._show("empty", title, hint, *buttons)
 
-    def show_error(self, error: LoopinError, *, button: str = "Try again", action: str = "retry") -> None:
+    def show_error(self, error: LoopinError, button: tuple[str, str] = ("Try again", REFRESH)) -> None:
         """Say what happened and the next step. That nobody is signed in is no failure, and not red."""
         self.set_class(type(error) is NotSignedIn, "-signed-out")
-        self._actions = {"state-button": action}
         self._show("error", error.message, error.hint, button)
 
     def show_filled(self) -> None:
         """Show the children."""
         self._show("filled")
 
-    def _show(self, state: str, title: str = "", hint: str = "", button: str = "", other: str = "") -> None:
-        self.state, self._note = state, (title, hint, button, other)
-        if not self.is_mounted:
-            return
+    def focus_button(self) -> None:
+        """Focus the first button."""
+        self._buttons[0].focus()
+
+    def _show(self, state: str, title: str = "", hint: str = "", *buttons: tuple[str, str]) -> None:
+        self.state = state
         self.set_class(state == "error", "-error")
         self.set_class(state == "loading", "-loading")
-        self.query_one("#state-filled").display = state == "filled"
-        note = self.query_one("#state-note")
-        note.display = state != "filled"
-        note.query_one(".state-title", Static).update(clean(title))
-        _fill(note.query_one(".state-hint", Static), clean(hint))
-        for name, label in (("#state-button", button), ("#state-other", other)):
-            offered = note.query_one(name, Button)
-            relabel(offered, label)
-            offered.display = bool(label)
-
-    @on(Button.Pressed)
-    def _offer(self, event: Button.Pressed) -> None:
-        if event.button.parent and event.button.parent.parent is self.query_one("#state-note"):
-            event.stop()
-            self.post_message(self.Chosen(self, self._actions[event.button.id or ""]))
-
-
-def _fill(line: Static, text: str) -> None:
-    line.update(text)
-    line.display = bool(text)
+        self._filled.display = state == "filled"
+        self._note.display = state != "filled"
+        self._title.update(clean(title))
+        self._hint.update(clean(hint))
+        self._hint.display = bool(hint)
+        for number, button in enumerate(self._buttons):
+            button.display = number < len(buttons)
+            if number < len(buttons):
+                label, button.action = buttons[number]
+                relabel(button, label)

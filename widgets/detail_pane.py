@@ -14,7 +14,6 @@ from app.domain.times import local
 from app.domain.token_row import Row
 from app.domain.tokens import TokenState
 from widgets.containers import VerticalScroll
-from widgets.idle_bar import idle_bar
 from widgets.presenter import clean
 from widgets.token_table import state_cell
 
@@ -52,7 +51,7 @@ class DetailText(Widget):
         super().__init__()
         self.detail = detail
         self._headed = headed
-        self._made: tuple[Detail | None, int, Content] | None = None
+        self._cache: tuple[Detail | None, int, Content] | None = None
 
     def show(self, detail: Detail | None) -> None:
         """Show another token, or none."""
@@ -71,19 +70,19 @@ class DetailText(Widget):
         return self._content(width).plain.count("\n") + 1
 
     def _content(self, width: int) -> Content:
-        """The text, put together once for each token and width."""
-        made = self._made
-        if made is None or made[0] is not self.detail or made[1] != width:
-            made = self._made = (self.detail, width, self._text(width))
-        return made[2]
+        """The text, built once for each token and width."""
+        cached = self._cache
+        if cached is None or cached[0] is not self.detail or cached[1] != width:
+            cached = self._cache = (self.detail, width, self._text(width))
+        return cached[2]
 
     def _text(self, width: int) -> Content:
         if self.detail is None:
             return Content.assemble(("No token is selected.", "$text-muted"))
-        room = max(10, width - LABEL)
+        value_width = max(10, width - LABEL)
         lines = _head(self.detail, width) if self._headed else []
-        for label, value in _fields(self.detail, room):
-            for number, part in enumerate(value.wrap(room) or [Content("")]):
+        for label, value in _fields(self.detail, value_width):
+            for number, part in enumerate(value.wrap(value_width) or [Content("")]):
                 name = "" if number else label
                 lines.append(Content.assemble((name.ljust(LABEL), "$text-muted"), part))
         return Content("\n").join([*lines, *_same_as(self.detail, width)])
@@ -96,13 +95,18 @@ class DetailPane(VerticalScroll, can_focus=False):
     DetailPane { padding: 0 1 0 2; border-left: vkey $border-blurred; }
     """
 
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._text = DetailText()
+
     def compose(self) -> ComposeResult:
-        yield DetailText()
+        yield self._text
 
     def show(self, detail: Detail | None) -> None:
         """Show another token, or none."""
-        self.query_one(DetailText).show(detail)
-        self.scroll_home(animate=False)
+        self._text.show(detail)
+        if self.scroll_offset.y:
+            self.scroll_home(animate=False)
 
 
 def _head(detail: Detail, width: int) -> list[Content]:
@@ -110,7 +114,7 @@ def _head(detail: Detail, width: int) -> list[Content]:
     return [*name, Content("")]
 
 
-def _fields(detail: Detail, room: int) -> list[Line]:
+def _fields(detail: Detail, width: int) -> list[Line]:
     token, now = detail.row.token, detail.now
     cell = state_cell(detail.row)
     you = (" · you are signed in with it", "$text-primary") if detail.you else ""
@@ -121,7 +125,7 @@ def _fields(detail: Detail, room: int) -> list[Line]:
     if token.revoked_at is not None:
         lines.append(("revoked", _moment(token.revoked_at, now)))
     else:
-        lines += _idle(detail, room)
+        lines += _idle(detail, width)
     expires = "never" if token.expires_at is None else ""
     return [
         *lines,
@@ -168,15 +172,23 @@ def _keyless(detail: Detail) -> list[Line]:
     return [("", Content("")), ("CI token?", words)]
 
 
-def _idle(detail: Detail, room: int) -> list[Line]:
+def _idle(detail: Detail, width: int) -> list[Line]:
     days = idle(detail.row.token, detail.now).days
     if detail.threshold is None:
         return [("idle", Content(f"{days} d")), ("deadline", _deadline(detail))]
     if detail.threshold == 0:
         return [("idle", Content(f"{days} d, auto-revoke is off")), ("deadline", _deadline(detail))]
     text = f" {days} of {detail.threshold} d"
-    bar = idle_bar(days, detail.threshold, max(6, min(16, room - len(text))))
+    bar = _idle_bar(days, detail.threshold, max(6, min(16, width - len(text))))
     return [("idle", Content.assemble(bar, text)), ("deadline", _deadline(detail))]
+
+
+def _idle_bar(days: int, threshold: int, width: int) -> Content:
+    """How much of the threshold is used up: red when all of it is, amber over three quarters."""
+    share = min(days / threshold, 1.0)
+    full = round(share * width)
+    style = "$text-success" if share < 0.75 else "$text-warning" if share < 1 else "$text-error"
+    return Content.assemble(("━" * full, style), ("─" * (width - full), "$text-disabled"))
 
 
 def _deadline(detail: Detail) -> Content:

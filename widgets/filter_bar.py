@@ -37,8 +37,8 @@ class _FilterInput(Input):
 
 
 class FilterBar(Vertical):
-    """Tells on every key. A term that cannot be understood is named on the line under the input, which is
-    always there: what stands below never moves."""
+    """Posts `Changed` on every key. The line under the input names a term that is not understood; it is
+    always there, so that what stands below does not move."""
 
     DEFAULT_CSS = f"""
     FilterBar {{
@@ -54,44 +54,46 @@ class FilterBar(Vertical):
     """
 
     class Changed(Message):
-        """Something else is typed now."""
+        """The text changed."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
 
     class Left(Message):
-        """The person goes on to the list."""
+        """The focus goes to the list."""
 
     def __init__(self, hint: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._hint = hint
-        self._said = ""
+        self._input = _FilterInput(placeholder=hint, id="filter-input", select_on_focus=False, compact=True)
+        self._note = Static("", id="filter-note", markup=False)
+        self._note_width = 0
+        self._problem = Static("", id="filter-problem", markup=False)
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="filter-line"):
             yield Static(" /", id="filter-sign", markup=False)
-            yield _FilterInput(placeholder=self._hint, id="filter-input", select_on_focus=False, compact=True)
-            yield Static("", id="filter-note", markup=False)
-        yield Static("", id="filter-problem", markup=False)
+            yield self._input
+            yield self._note
+        yield self._problem
 
     @property
     def text(self) -> str:
         """What is typed."""
-        return self.query_one(Input).value
+        return self._input.value
 
     def type(self, text: str) -> None:
         """Replace what is typed."""
-        self.query_one(Input).value = text
+        self._input.value = text
 
     def enter(self) -> None:
-        """Let the person type, from the very next key on."""
-        self.screen.set_focus(self.query_one(Input))
+        """Focus the input at once, so that the next key goes there."""
+        self.screen.set_focus(self._input)
 
     @property
     def hints(self) -> tuple[KeyHint, ...]:
         """What the keys do while they go to the input, for the footer; nothing while they do not."""
-        if not self.query_one(Input).has_focus:
+        if not self._input.has_focus:
             return ()
         back = "clear" if self.text else "back"
         return (
@@ -99,18 +101,18 @@ class FilterBar(Vertical):
             KeyHint("esc", back, "focused.clear_or_leave"),
         )
 
-    def note(self, text: str) -> None:
-        """Say at the end of the line how many are left."""
+    def show_note(self, text: str) -> None:
+        """Show at the end of the line how many are left."""
         # The whole screen is laid out anew only for a note of another width.
-        layout = cell_len(text) != cell_len(self._said)
-        self.query_one("#filter-note", Static).update(text, layout=layout)
-        self._said = text
+        width = cell_len(text)
+        self._note.update(text, layout=width != self._note_width)
+        self._note_width = width
 
-    def complain(self, text: str, at: int = 0) -> None:
-        """Name what is wrong, below its place `at` in the input where there is room; "" = nothing is."""
-        words, line = f"✗ {text}" if text else "", self.query_one("#filter-problem", Static)
-        indent = min(SIGN + at, max(1, line.size.width - cell_len(words)))
-        line.update(f"{' ' * indent}{words}", layout=False)
+    def show_problem(self, text: str, at: int = 0) -> None:
+        """Show what is wrong, below its place `at` in the input where it fits; "" for nothing."""
+        words = f"✗ {text}" if text else ""
+        indent = min(SIGN + at, max(1, self._problem.size.width - cell_len(words)))
+        self._problem.update(f"{' ' * indent}{words}", layout=False)
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from textual.reactive import reactive
 
-from widgets.links import ActionLine, Piece, width_of
+from widgets.links import ActionLine, TextPart, width_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,11 @@ class KeyHint:
     enabled: bool = True
 
 
-class KeyBar(ActionLine):
+class Footer(ActionLine):
     """Shows as many hints as fit, from the left; what does not fit is in the help, which stays."""
 
     DEFAULT_CSS = """
-    KeyBar { dock: bottom; background: $panel; color: $text; padding: 0 1; }
+    Footer { dock: bottom; background: $panel; color: $text; padding: 0 1; }
     """
 
     hints: reactive[tuple[KeyHint, ...]] = reactive(())
@@ -34,15 +34,15 @@ class KeyBar(ActionLine):
     busy: reactive[str] = reactive("")
     """What is going on ("refreshing"), instead of the time."""
 
-    def pieces(self, width: int) -> tuple[Sequence[Piece], Sequence[Piece]]:
+    def parts(self, width: int) -> tuple[Sequence[TextPart], Sequence[TextPart]]:
         everything = len(self._fitting(sys.maxsize))
         for note in self._notes():
-            right = [Piece(f" {note}", "$text-muted")]
+            right = [TextPart(f" {note}", "$text-muted")]
             left = self._fitting(width - width_of(right))
             if len(left) == everything:
                 return left, right
         # Rather a key less than no word on how fresh this is, unless not even the help would fit beside it.
-        right = [Piece(f" {note}", "$text-muted") for note in self._notes()[-1:]]
+        right = [TextPart(f" {note}", "$text-muted") for note in self._notes()[-1:]]
         left = self._fitting(width - width_of(right))
         fits = width_of(left) + width_of(right) <= width
         return (left, right) if fits else (self._fitting(width), [])
@@ -53,22 +53,22 @@ class KeyBar(ActionLine):
             return (f"{self.busy} …",)
         return (f"as of {self.as_of:%H:%M:%S}", f"{self.as_of:%H:%M:%S}") if self.as_of else ()
 
-    def _fitting(self, width: int) -> list[Piece]:
+    def _fitting(self, width: int) -> list[TextPart]:
         """Keep the last hint (help) whatever happens, and drop from the end of the others."""
         if not self.hints:
             return []
         *others, last = self.hints
-        tail = _pieces(last)
-        left: list[Piece] = []
+        tail = _parts(last)
+        left: list[TextPart] = []
         for hint in others:
-            more = [*_pieces(hint), Piece("  ")]
+            more = [*_parts(hint), TextPart("  ")]
             if width_of(left) + width_of(more) + width_of(tail) > width:
                 break
             left += more
         return [*left, *tail]
 
 
-def _pieces(hint: KeyHint) -> list[Piece]:
+def _parts(hint: KeyHint) -> list[TextPart]:
     if not hint.enabled:
-        return [Piece(f"{hint.key} {hint.label}", "$text-disabled", hint.action)]
-    return [Piece(hint.key, "bold $accent", hint.action), Piece(f" {hint.label}", "", hint.action)]
+        return [TextPart(f"{hint.key} {hint.label}", "$text-disabled", hint.action)]
+    return [TextPart(hint.key, "bold $accent", hint.action), TextPart(f" {hint.label}", "", hint.action)]

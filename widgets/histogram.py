@@ -30,7 +30,7 @@ class Histogram(Widget):
     threshold: reactive[int] = reactive(0)
     """Days; 0 = off: no marker."""
     caption: reactive[str] = reactive("")
-    """What is said under the axis."""
+    """Text under the axis."""
 
     def render(self) -> Content:
         rows, bins = max(1, self.size.height - 2), max(4, self.size.width // _STEP)
@@ -72,8 +72,8 @@ class Histogram(Widget):
 
     def _legend(self, bins: int) -> Content:
         end = f"{self.longest} d"
-        room = max(0, bins * _STEP - 3 - len(end))
-        return Content.assemble((f"0 d{self.caption[:room].center(room)}{end}", "$text-muted"))
+        width = max(0, bins * _STEP - 3 - len(end))
+        return Content.assemble((f"0 d{self.caption[:width].center(width)}{end}", "$text-muted"))
 
 
 def heights_of(counts: Sequence[int], top: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""One line of words of which some can be clicked."""
+"""One line of text of which some parts can be clicked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from textual.widget import Widget
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """Some words: `style` is a Textual style ("bold $primary"), `action` what a click asks for."""
+class TextPart:
+    """Some text: `style` is a Textual style ("bold $primary"), `action` the Textual action of a click."""
 
     text: str
     style: str = ""
@@ -24,9 +24,9 @@ class Piece:
         return cell_len(self.text)
 
 
-def width_of(pieces: Sequence[Piece]) -> int:
-    """Terminal cells of all pieces."""
-    return sum(piece.width for piece in pieces)
+def width_of(parts: Sequence[TextPart]) -> int:
+    """Terminal cells of all parts."""
+    return sum(part.width for part in parts)
 
 
 class ActionLine(Widget):
@@ -37,7 +37,7 @@ class ActionLine(Widget):
     """
 
     class Chosen(Message):
-        """A piece with an action was clicked."""
+        """A part with an action was clicked."""
 
         def __init__(self, action: str) -> None:
             super().__init__()
@@ -45,24 +45,24 @@ class ActionLine(Widget):
 
     ALLOW_SELECT = False
 
-    def pieces(self, width: int) -> tuple[Sequence[Piece], Sequence[Piece]]:
+    def parts(self, width: int) -> tuple[Sequence[TextPart], Sequence[TextPart]]:
         """What stands on the left and on the right in `width` cells."""
         raise NotImplementedError
 
-    def _laid_out(self) -> list[Piece]:
+    def _laid_out(self) -> list[TextPart]:
         width = self.size.width
-        left, right = self.pieces(width)
+        left, right = self.parts(width)
         gap = max(0, width - width_of(left) - width_of(right))
-        return [*left, Piece(" " * gap), *right]
+        return [*left, TextPart(" " * gap), *right]
 
     def render(self) -> Content:
-        return Content.assemble(*((piece.text, piece.style) for piece in self._laid_out()))
+        return Content.assemble(*((part.text, part.style) for part in self._laid_out()))
 
     def on_click(self, event: events.Click) -> None:
         x = 0
-        for piece in self._laid_out():
-            if x <= event.x < x + piece.width and piece.action:
+        for part in self._laid_out():
+            if x <= event.x < x + part.width and part.action:
                 event.stop()
-                self.post_message(self.Chosen(piece.action))
+                self.post_message(self.Chosen(part.action))
                 return
-            x += piece.width
+            x += part.width

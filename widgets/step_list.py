@@ -35,46 +35,46 @@ class StepList(Lines):
     """What the countdown began with."""
 
     def lines(self, width: int) -> Sequence[Content]:
-        found = [line for step in self.happened.values() for line in self._line(step, width)]
+        lines = [line for step in self.happened.values() for line in self._line(step, width)]
         ahead = [step for step in self.plan if step not in self.happened]
-        return [*found, *(_ahead(ahead, width) if ahead else ())]
+        return [*lines, *(_ahead(ahead, width) if ahead else ())]
 
-    def _line(self, told: LoginStep, width: int) -> list[Content]:
-        glyph, style = _GLYPHS[told.state]
-        running = told.state is StepState.RUNNING
+    def _line(self, step: LoginStep, width: int) -> list[Content]:
+        glyph, style = _GLYPHS[step.state]
+        running = step.state is StepState.RUNNING
         column = _TITLE if width >= _WIDE else _TITLE_NARROW
-        named = f"{told.step.value}  ".ljust(column)
+        named = f"{step.step.value}  ".ljust(column)
         title = f" {named}"
         parts: list[Part] = [(glyph, style), (title, "bold" if running else "")]
-        if running and told.step is Step.WAITING and told.deadline is not None and self.now is not None:
-            return self._countdown(parts, told, told.deadline - self.now)
-        room = max(10, width - len(named) - 2 - _SECONDS)
-        failed = told.state is StepState.FAILED
-        # Why it failed stands under the list, where there is room for all of it.
-        detail = "failed" if failed else clean(told.detail)
-        parts.append((fit(detail, room), style if failed else "$text-muted"))
-        if told.state is StepState.DONE:
-            parts.append((f"{told.seconds:.2f} s".rjust(_SECONDS), "$text-muted"))
+        if running and step.step is Step.WAITING and step.deadline is not None and self.now is not None:
+            return self._countdown(parts, step, step.deadline - self.now)
+        width_left = max(10, width - len(named) - 2 - _SECONDS)
+        failed = step.state is StepState.FAILED
+        # Why it failed stands under the list, where there is width_left for all of it.
+        detail = "failed" if failed else clean(step.detail)
+        parts.append((fit(detail, width_left), style if failed else "$text-muted"))
+        if step.state is StepState.DONE:
+            parts.append((f"{step.seconds:.2f} s".rjust(_SECONDS), "$text-muted"))
         return [Content.assemble(*parts)]
 
-    def _countdown(self, head: Sequence[Part], told: LoginStep, left: timedelta) -> list[Content]:
+    def _countdown(self, head: Sequence[Part], step: LoginStep, left: timedelta) -> list[Content]:
         seconds = max(0, int(left.total_seconds()))
         full = round(_BAR * min(1.0, left / self.patience)) if left > timedelta(0) else 0
         bar = [("▓" * full, "$primary"), ("░" * (_BAR - full), "$text-disabled")]
         line = Content.assemble(*head, f"{seconds // 60}:{seconds % 60:02d} left  ", *bar)
-        if not told.detail:
+        if not step.detail:
             return [line]
-        return [line, Content.assemble((f"  ! {clean(told.detail)}", "$text-warning"))]
+        return [line, Content.assemble((f"  ! {clean(step.detail)}", "$text-warning"))]
 
 
 def _ahead(steps: Sequence[Step], width: int) -> list[Content]:
     """The steps to come, on as few lines as they need; a title is never broken."""
     lines, line = [], ""
     for step in steps:
-        piece = f"○ {step.value}"
-        joined = f"{line} · {piece}" if line else piece
+        title = f"○ {step.value}"
+        joined = f"{line} · {title}" if line else title
         if len(joined) > width:
             lines.append(line)
-            joined = piece
+            joined = title
         line = joined
     return [Content.assemble((text, "$text-muted")) for text in [*lines, line]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from textual.reactive import reactive
 
-from widgets.links import ActionLine, Piece, width_of
+from widgets.links import ActionLine, TextPart, width_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +30,21 @@ class TabsWithCounts(ActionLine):
     current: reactive[int] = reactive(0)
     """Index of the tab that is shown."""
 
-    def pieces(self, width: int) -> tuple[Sequence[Piece], Sequence[Piece]]:
+    def parts(self, width: int) -> tuple[Sequence[TextPart], Sequence[TextPart]]:
         long = self._line([tab.title for tab in self.tabs])
         if width_of(long) <= width:
             return long, []
         return self._line([tab.short for tab in self.tabs]), []
 
-    def _line(self, titles: Sequence[str]) -> list[Piece]:
-        pieces: list[Piece] = []
+    def _line(self, titles: Sequence[str]) -> list[TextPart]:
+        parts: list[TextPart] = []
         for index, (tab, title) in enumerate(zip(self.tabs, titles, strict=True)):
             count = "–" if tab.count is None else f"{tab.count:,}"
             if index == self.current:
                 style = "bold $block-cursor-foreground on $block-cursor-background"
-                pieces.append(Piece(f" {title} {count} ", style, tab.action))
+                parts.append(TextPart(f" {title} {count} ", style, tab.action))
             else:
-                pieces.append(Piece(f" {title} ", "$text-muted", tab.action))
-                pieces.append(Piece(f"{count} ", "" if tab.count else "$text-disabled", tab.action))
-            pieces.append(Piece(" "))
-        return pieces
+                parts.append(TextPart(f" {title} ", "$text-muted", tab.action))
+                parts.append(TextPart(f"{count} ", "" if tab.count else "$text-disabled", tab.action))
+            parts.append(TextPart(" "))
+        return parts

@@ -11,8 +11,8 @@ from widgets.choice_bar import ChoiceBar
 from widgets.containers import Horizontal, Vertical
 
 PRESETS = (30, 60, 90, 180, 365)
-USUAL = 90
-"""What switching on means where nothing else was chosen before."""
+DEFAULT = 90
+"""Days when it is switched on and nothing else was chosen before."""
 
 
 class ThresholdPicker(Vertical):
@@ -47,25 +47,29 @@ class ThresholdPicker(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._before_off = USUAL
+        self._before_off = DEFAULT
+        self._switch = ChoiceBar(("○ off", "● on"), id="threshold-switch")
+        self._presets = ChoiceBar([str(preset) for preset in PRESETS], id="threshold-presets")
+        self._input = Input(type="integer", valid_empty=True, max_length=3, compact=True)
+        self._unit = Static("", id="threshold-unit", markup=False)
 
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Static("Auto-revoke", classes="label", markup=False)
-            yield ChoiceBar(("○ off", "● on"), id="threshold-switch")
+            yield self._switch
         with Horizontal():
             yield Static("Threshold", classes="label", markup=False)
-            yield ChoiceBar([str(preset) for preset in PRESETS], id="threshold-presets")
+            yield self._presets
             yield Static("or type", id="threshold-or", markup=False)
-            yield Input(type="integer", valid_empty=True, max_length=3, compact=True)
-            yield Static("", id="threshold-unit", markup=False)
+            yield self._input
+            yield self._unit
 
     def on_mount(self) -> None:
         self.watch_days(self.days)
 
-    def enter(self) -> None:
-        """Let the arrow keys go through the presets."""
-        self.query_one("#threshold-presets").focus()
+    def focus_presets(self) -> None:
+        """Focus the presets."""
+        self._presets.focus()
 
     def switch(self) -> None:
         """Off, or on again as it was before."""
@@ -76,24 +80,21 @@ class ThresholdPicker(Vertical):
         self.days = max(0, min(MAX_DAYS, (self.days or 0) + by))
 
     def watch_days(self, days: int | None) -> None:
-        """Let every part say the same, and tell."""
+        """Let switch, presets and input show the same, and post `Changed`."""
         if days:
             self._before_off = days
-        self.query_one("#threshold-switch", ChoiceBar).chosen = None if days is None else int(days > 0)
-        presets = self.query_one("#threshold-presets", ChoiceBar)
-        presets.chosen = PRESETS.index(days) if days in PRESETS else None
-        field = self.query_one(Input)
-        if _threshold(field.value) != days:
+        self._switch.chosen = None if days is None else int(days > 0)
+        self._presets.chosen = PRESETS.index(days) if days in PRESETS else None
+        if _threshold(self._input.value) != days:
             with self.prevent(Input.Changed):
-                field.value = "" if days is None else str(days)
-        self._say_unit()
+                self._input.value = "" if days is None else str(days)
+        self._show_unit()
         self.post_message(self.Changed(days))
 
-    def _say_unit(self) -> None:
-        wrong = self.days is None and bool(self.query_one(Input).value)
-        unit = self.query_one("#threshold-unit", Static)
-        unit.set_class(wrong, "-wrong")
-        unit.update(f"✗ use 0–{MAX_DAYS}" if wrong else "days, 0 = off", layout=False)
+    def _show_unit(self) -> None:
+        wrong = self.days is None and bool(self._input.value)
+        self._unit.set_class(wrong, "-wrong")
+        self._unit.update(f"✗ use 0–{MAX_DAYS}" if wrong else "days, 0 = off", layout=False)
 
     @on(ChoiceBar.Changed, "#threshold-switch")
     def _switched(self, event: ChoiceBar.Changed) -> None:
@@ -109,7 +110,7 @@ class ThresholdPicker(Vertical):
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         self.days = _threshold(event.value)
-        self._say_unit()
+        self._show_unit()
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 
 from app.domain import filter as filters
 from app.domain.organizations import Identity
-from app.domain.token_index import Book
+from app.domain.token_index import TokenIndex
 from app.domain.token_row import Row, Sort, SortKey, Tab
 from app.domain.tokens import APIToken, TokenState
 from widgets.containers import Horizontal, Vertical
@@ -35,7 +35,7 @@ _SHORT = {
 class TokenBrowser(Vertical):
     """Tabs, a filter line and the table; the detail beside it where the style sheet makes room.
 
-    The book comes from outside, with `browse`. Which part of it is shown, and in what order, is decided here.
+    `browse` hands it the index; which part of that is shown, and in which order, is decided here.
     """
 
     tab: reactive[Tab] = reactive(Tab.ACTIVE, repaint=False, init=False)
@@ -56,25 +56,25 @@ class TokenBrowser(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.book: Book | None = None
+        self.index: TokenIndex | None = None
         self.identity: Identity | None = None
         self.permissions = False
         self._last_mark = ""
         self._kind: TokenState | None = None
         self._problem: filters.FilterProblem | None = None
         self._tabs = TabsWithCounts(id="tokens-tabs")
-        self._line = FilterBar(_HINT, id="tokens-filter")
+        self._filter_bar = FilterBar(_HINT, id="tokens-filter")
         self._table = TokenTable(id="tokens-table")
         self._pane = DetailPane(id="tokens-detail")
 
     def compose(self) -> ComposeResult:
         yield self._tabs
-        yield self._line
+        yield self._filter_bar
         with Horizontal(id="tokens-split"):
             yield self._table
             yield self._pane
 
-    # ── what it shows ──
+    # ── contents ──
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -89,17 +89,17 @@ class TokenBrowser(Vertical):
     @property
     def typed(self) -> str:
         """What stands in the filter line."""
-        return self._line.text
+        return self._filter_bar.text
 
     @property
     def hints(self) -> tuple[KeyHint, ...]:
         """What the keys do while a filter is typed."""
-        return self._line.hints
+        return self._filter_bar.hints
 
     def chosen(self) -> list[APIToken]:
         """The marked tokens, or else the one under the cursor; revoked ones are not among them."""
-        if self.marks and self.book is not None:
-            return [token for token in self.book.tokens if token.id in self.marks]
+        if self.marks and self.index is not None:
+            return [token for token in self.index.tokens if token.id in self.marks]
         return [self.row.token] if self.row is not None and _may_mark(self.row) else []
 
     def chosen_as_shown(self) -> list[APIToken]:
@@ -110,60 +110,64 @@ class TokenBrowser(Vertical):
         place = {row.token.id: number for number, row in enumerate(self.rows)}
         return sorted(chosen, key=lambda token: place.get(token.id, len(place)))
 
-    def browse(self, book: Book, identity: Identity, *, permissions: bool) -> None:
+    def browse(self, index: TokenIndex, identity: Identity, *, permissions: bool) -> None:
         """Show another list, read by `identity`; the cursor and the marks stay on their tokens.
 
         `permissions` is true when the server tells what a token may do.
         """
-        self.book, self.identity, self.permissions = book, identity, permissions
+        self.index, self.identity, self.permissions = index, identity, permissions
         if self.marks:
-            self.marks &= {token.id for token in book.tokens if token.revoked_at is None}
-        self._table.tell(book.now, you=identity.token_id, threshold_known=book.threshold is not None)
+            self.marks &= {token.id for token in index.tokens if token.revoked_at is None}
+        self._table.set_columns(index.now, you=identity.token_id, threshold_known=index.threshold is not None)
         self._show()
 
     def forget(self) -> None:
-        """Keep nothing of the list."""
-        self.book, self.identity, self.marks = None, None, frozenset()
+        """Clear the list."""
+        self.index, self.identity, self.marks = None, None, frozenset()
         self._table.show(())
 
-    def reach(self, token_id: str) -> None:
-        """Put the cursor on a token, wherever it is."""
+    def focus_table(self) -> None:
+        """Focus the table."""
+        self._table.focus()
+
+    def show_token(self, token_id: str) -> None:
+        """Put the cursor on a token; clear the filter and switch the tab if they hide it."""
         if not self._table.move_to(token_id):
             self.type("")
             self.filter, self.tab = filters.Filter(), Tab.ACTIVE
             self._table.move_to(token_id)
 
-    def catch_up(self) -> None:
-        """Apply a filter that waited until the book was worked out."""
+    def apply_pending_filter(self) -> None:
+        """Apply a filter that waited for the rows of the index."""
         if self.filter:
             self._show()
 
     def _show(self) -> None:
         """Show the rows of the tab that the filter lets through."""
-        if (book := self.book) is None:
+        if (index := self.index) is None:
             return
-        if self.filter and not book.can_filter():
-            self._line.note("filtering …")
+        if self.filter and not index.can_filter:
+            self._filter_bar.show_note("filtering …")
             return
         self._table.nothing = (
             "Nothing on this tab matches the filter. Escape clears it."
             if self.filter
             else f"No token is {self.tab.value.lower()}."
         )
-        shown = book.rows(self.tab, self.sort, self.filter)
+        shown = index.rows(self.tab, self.sort, self.filter)
         self._table.show(shown, sort=(self.sort.key.value, self.sort.descending))
         self._tabs.tabs = tuple(
-            CountedTab(tab.value, _SHORT[tab], book.counts[tab], f"screen.tab('{tab.name}')") for tab in Tab
+            CountedTab(tab.value, _SHORT[tab], index.counts[tab], f"screen.tab('{tab.name}')") for tab in Tab
         )
         self._tabs.current = list(Tab).index(self.tab)
-        self._say_how_many()
+        self._show_count()
 
-    def _say_how_many(self) -> None:
+    def _show_count(self) -> None:
         marked = f"{len(self.marks):,} marked · " if self.marks else ""
-        total = (self.book.counts[self.tab] or 0) if self.book else 0
+        total = (self.index.counts[self.tab] or 0) if self.index else 0
         of_all = f" of {total:,}" if self.filter else " shown"
         limited = " · project tokens only" if self.identity and self.identity.is_token else ""
-        self._line.note(f"{marked}{len(self.rows):,}{of_all}{limited}")
+        self._filter_bar.show_note(f"{marked}{len(self.rows):,}{of_all}{limited}")
 
     def watch_tab(self) -> None:
         self._show()
@@ -176,28 +180,28 @@ class TokenBrowser(Vertical):
 
     def watch_marks(self) -> None:
         self._table.show_marks(self.marks)
-        self._say_how_many()
+        self._show_count()
         self.refresh_bindings()
 
     # ── the filter ──
 
     def enter_filter(self) -> None:
         """Let the person type a filter."""
-        self._line.enter()
+        self._filter_bar.enter()
 
     def type(self, text: str) -> None:
         """Put another text into the filter line."""
-        self._line.type(text)
+        self._filter_bar.type(text)
 
     @on(FilterBar.Changed)
     def _typed(self, event: FilterBar.Changed) -> None:
         event.stop()
         self.filter, self._problem = filters.understood(event.text)
-        self._complain(self._problem.message if self._problem else "")
+        self._show_problem(self._problem.message if self._problem else "")
         self.refresh_bindings()
 
-    def _complain(self, words: str) -> None:
-        self._line.complain(clean(words, 120), self._problem.start if self._problem else 0)
+    def _show_problem(self, words: str) -> None:
+        self._filter_bar.show_problem(clean(words, 120), self._problem.start if self._problem else 0)
 
     @on(FilterBar.Left)
     def _left(self, event: FilterBar.Left) -> None:
@@ -251,19 +255,19 @@ class TokenBrowser(Vertical):
             self._pane.show(self._detail(self.row))
 
     def _detail(self, row: Row | None) -> Detail | None:
-        book, identity = self.book, self.identity
-        if row is None or book is None or identity is None:
+        index, identity = self.index, self.identity
+        if row is None or index is None or identity is None:
             return None
         token = row.token
-        parent = book.find(token.parent_id) if token.parent_id else None
+        parent = index.find(token.parent_id) if token.parent_id else None
         return Detail(
             row,
-            book.now,
-            book.threshold,
+            index.now,
+            index.threshold,
             token.id == identity.token_id,
             shows_permissions=self.permissions,
             creator=parent.token.name if parent else token.parent_id,
-            created=book.created_by(token.id),
+            created=index.created_by(token.id),
         )
 
     # ── marks ──
@@ -289,7 +293,7 @@ class TokenBrowser(Vertical):
         A filter with a term that is not understood shows more than was asked for: then nothing is marked.
         """
         if self._problem is not None:
-            self._complain(f"correct this before you mark all: {self._problem.message}")
+            self._show_problem(f"correct this before you mark all: {self._problem.message}")
             return
         shown = _markable(self.rows)
         self.marks = self.marks - shown if shown <= self.marks else self.marks | shown

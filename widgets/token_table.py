@@ -26,12 +26,12 @@ class TokenTable(VirtualTable[Row]):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__((), attrgetter("token.id"), id=id)
 
-    def tell(self, now: datetime, *, you: str = "", threshold_known: bool = True) -> None:
-        """Say against what the rows are to be read."""
+    def set_columns(self, now: datetime, *, you: str = "", threshold_known: bool = True) -> None:
+        """Set the moment, the own token and the threshold that the cells refer to."""
         self.use_columns(columns(now, you, threshold_known))
 
     def place_of(self, key: str) -> int | None:
-        """Rows of a book find a token without working the others out."""
+        """Find a token without building the rows of the others."""
         return self.rows.place_of(key) if isinstance(self.rows, Rows) else super().place_of(key)
 
 
@@ -39,7 +39,7 @@ def columns(now: datetime, you: str, threshold_known: bool) -> tuple[Column[Row]
     """All columns, in the order in which they are dropped from the right."""
     return (
         Column(SortKey.STATE.value, "state", 10, state_cell),
-        Column(SortKey.NAME.value, "name", 18, _name(you), grow=4, most=64),
+        Column(SortKey.NAME.value, "name", 18, _name_cell(you), grow=4, most=64),
         Column(SortKey.SCOPE.value, "scope", 12, _scope, grow=1, most=24),
         Column(SortKey.LAST_USED.value, "last used", 11, _last_used(now)),
         Column(SortKey.DEADLINE.value, "deadline" if threshold_known else "expiry only", 14, _deadline(now)),
@@ -60,7 +60,7 @@ def state_cell(row: Row) -> Cell:
     return Cell("◔ expiring", "warning") if row.expiring else Cell("● active", "good")
 
 
-def _name(you: str) -> Callable[[Row], Cell]:
+def _name_cell(you: str) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         name = clean(row.token.name, 120)
         if you and row.token.id == you:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from textual.reactive import reactive
 
-from widgets.links import ActionLine, Piece, width_of
+from widgets.links import ActionLine, TextPart, width_of
 from widgets.presenter import clean
 
 WARNING_AT = timedelta(minutes=15)
@@ -16,7 +16,7 @@ _LONGEST, _SHORTEST = 40, 16
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """One of the rooms: its key, its name, the action that goes there."""
+    """A tab: its key, its title, the action that opens it."""
 
     key: str
     title: str
@@ -43,7 +43,7 @@ class TopBar(ActionLine):
     """
 
     tabs: reactive[tuple[Tab, ...]] = reactive(())
-    """The rooms."""
+    """The tabs."""
     who: reactive[Whoami] = reactive(Whoami())
     """Who is signed in."""
     now: reactive[datetime | None] = reactive[datetime | None](None)
@@ -53,7 +53,7 @@ class TopBar(ActionLine):
     locked: reactive[bool] = reactive(False)
     """True in read-only mode."""
 
-    def pieces(self, width: int) -> tuple[Sequence[Piece], Sequence[Piece]]:
+    def parts(self, width: int) -> tuple[Sequence[TextPart], Sequence[TextPart]]:
         clock, badge, read_only = self._clock(), self._badge(), self._read_only()
         organization = self._organization(_LONGEST)
         whole = self._brand() + self._tabs(words=True)
@@ -71,45 +71,47 @@ class TopBar(ActionLine):
                 return left, right
         return short, badge
 
-    def _brand(self) -> list[Piece]:
-        return [Piece("loopin ", "bold $primary", "app.room('accounts')")]
+    def _brand(self) -> list[TextPart]:
+        return [TextPart("loopin ", "bold $primary", "app.switch_mode('accounts')")]
 
-    def _tabs(self, *, words: bool) -> list[Piece]:
-        pieces: list[Piece] = []
+    def _tabs(self, *, words: bool) -> list[TextPart]:
+        parts: list[TextPart] = []
         for tab in self.tabs:
             words_too = words or tab.current
             text = f" {tab.key} {tab.title} " if words_too else f" {tab.key} "
             style = "bold $block-cursor-foreground on $block-cursor-background" if tab.current else ""
-            pieces.append(Piece(text, style, tab.action))
-        return pieces
+            parts.append(TextPart(text, style, tab.action))
+        return parts
 
-    def _organization(self, most: int) -> list[Piece]:
+    def _organization(self, most: int) -> list[TextPart]:
         if not self.who.organization:
             return []
-        return [Piece(f"  {clean(self.who.organization, most)} ▾", "bold", "app.organization")]
+        return [TextPart(f"  {clean(self.who.organization, most)} ▾", "bold", "app.organization")]
 
-    def _identity(self) -> list[Piece]:
+    def _identity(self) -> list[TextPart]:
         who = self.who
         if who.read_only:
-            return [Piece(f"  {clean(who.read_only, 80)}", "$text-warning")]
+            return [TextPart(f"  {clean(who.read_only, 80)}", "$text-warning")]
         role = f" · {who.role}" if who.role else ""
-        return [Piece(f"  {clean(who.name, 60)}{role}", "$text-muted")] if who.name else []
+        return [TextPart(f"  {clean(who.name, 60)}{role}", "$text-muted")] if who.name else []
 
-    def _read_only(self) -> list[Piece]:
-        return [Piece("  read-only", "$text-warning")] if self.who.read_only else []
+    def _read_only(self) -> list[TextPart]:
+        return [TextPart("  read-only", "$text-warning")] if self.who.read_only else []
 
-    def _clock(self) -> list[Piece]:
+    def _clock(self) -> list[TextPart]:
         if self.who.expires_at is None or self.now is None:
             return []
         left = self.who.expires_at - self.now
         words, style = life(left), "$text-muted"
         if left < WARNING_AT:
             words, style = f"{words} !", "bold $text-warning"
-        return [Piece(f"   ◷ {words}", style)]
+        return [TextPart(f"   ◷ {words}", style)]
 
-    def _badge(self) -> list[Piece]:
+    def _badge(self) -> list[TextPart]:
         words = [word for word, on in (("READ-ONLY", self.locked), ("DEMO", self.demo)) if on]
-        return [p for w in words for p in (Piece("  "), Piece(f" {w} ", "bold $background on $warning"))]
+        return [
+            p for w in words for p in (TextPart("  "), TextPart(f" {w} ", "bold $background on $warning"))
+        ]
 
 
 def life(left: timedelta) -> str:

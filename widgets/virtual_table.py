@@ -1,4 +1,4 @@
-"""A table for any number of rows: only the lines on the screen are ever made."""
+"""A table for any number of rows, of which only the lines on the screen are rendered."""
 
 from collections.abc import Callable, Sequence
 from operator import indexOf, is_
@@ -14,7 +14,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from widgets.virtual_table_columns import Column, Placed, fit, place
+from widgets.virtual_table_columns import Column, PlacedColumn, fit, place_columns
 
 R = TypeVar("R")
 HEADER = 1
@@ -76,7 +76,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
     """
 
     nothing: reactive[str] = reactive("")
-    """What is said in a table without rows; already safe to show."""
+    """Text of a table without rows; already safe to show."""
     cursor: reactive[int] = reactive(0, repaint=False)
     """Index of the row under the cursor; 0 while there are none."""
 
@@ -101,8 +101,8 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
         self._key = key
         self._rows: Sequence[R] = ()
         self._marks: frozenset[str] = frozenset()
-        self._sort: tuple[str, bool] = ("", False)
-        self._placed: list[Placed[R]] = []
+        self._order: tuple[str, bool] = ("", False)
+        self._placed: list[PlacedColumn[R]] = []
         self._laid_width = 0
 
     # ── what it shows ──
@@ -119,16 +119,16 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
 
     def show(self, rows: Sequence[R], *, sort: tuple[str, bool] = ("", False)) -> None:
         """Show other rows; the cursor stays on its row, or near its place when the row is gone."""
-        held, seen = self.row, (self._sort, self._in_view())
-        self._rows, self._sort = rows, sort
+        row_before, seen = self.row, (self._order, self._in_view())
+        self._rows, self._order = rows, sort
         self.virtual_size = Size(0, len(rows) + HEADER)
-        found = None if held is None else self._find(self._key(held))
-        self.cursor = self.cursor if found is None else found
+        index = None if row_before is None else self._find(self._key(row_before))
+        self.cursor = self.cursor if index is None else index
         self._see_cursor()
         # A filter that is being typed often lets through what is on the screen already.
         if seen[0] != sort or not _same(seen[1], self._in_view()):
             self.refresh()
-        if self.row is not held:
+        if self.row is not row_before:
             self.post_message(self.Moved(self.row))
 
     def _in_view(self) -> list[R]:
@@ -178,7 +178,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
 
     def _lay_out(self) -> None:
         self._laid_width = self.scrollable_content_region.width
-        self._placed = place(self._columns, self._laid_width, LEFT)
+        self._placed = place_columns(self._columns, self._laid_width, LEFT)
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
@@ -194,21 +194,21 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
 
     def _beyond(self, y: int, width: int) -> Strip:
         if self._rows or y != HEADER + 1:
-            return Strip.blank(width, self._look("row"))
-        style = self._look("row", "muted")
+            return Strip.blank(width, self._style("row"))
+        style = self._style("row", "muted")
         return Strip([Segment(fit(f"   {self.nothing}", width), style)])
 
-    def _look(self, *parts: str) -> Style:
+    def _style(self, *parts: str) -> Style:
         # The visual style blends transparent colours with what lies below; the rich one would lose them.
         return self.get_visual_style(*(f"virtual-table--{part}" for part in parts)).rich_style
 
     def _header(self, width: int) -> Strip:
-        plain, strong = self._look("header"), self._look("header", "sorted")
+        plain, strong = self._style("header"), self._style("header", "sorted")
         segments, at = [Segment(" " * LEFT, plain)], LEFT
         for placed in self._placed:
-            title, sorted_by = placed.column.title, placed.column.key == self._sort[0]
+            title, sorted_by = placed.column.title, placed.column.key == self._order[0]
             if sorted_by:
-                arrow = "▼" if self._sort[1] else "▲"
+                arrow = "▼" if self._order[1] else "▲"
                 title = f"{title[: placed.width - 2]} {arrow}" if placed.width > 2 else arrow
             segments.append(Segment(" " * (placed.start - at), plain))
             segments.append(Segment(fit(title, placed.width), strong if sorted_by else plain))
@@ -218,11 +218,11 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
     def _line(self, index: int, width: int) -> Strip:
         row = self._rows[index]
         parts = ("row", "cursor") if index == self.cursor else ("row",)
-        style = self._look(*parts)
+        style = self._style(*parts)
         segments, at = self._gutter(row, parts), LEFT
         for placed in self._placed:
             cell = placed.column.cell(row)
-            role = self._look(*parts, cell.role) if cell.role else style
+            role = self._style(*parts, cell.role) if cell.role else style
             segments.append(Segment(" " * (placed.start - at), style))
             segments.append(Segment(fit(cell.text, placed.width), role))
             at = placed.start + placed.width
@@ -231,9 +231,9 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
     def _gutter(self, row: R, parts: tuple[str, ...]) -> list[Segment]:
         marked = self._key(row) in self._marks
         return [
-            Segment("▌" if "cursor" in parts else " ", self._look(*parts, "bar")),
-            Segment("✓" if marked else " ", self._look(*parts, "mark")),
-            Segment(" ", self._look(*parts)),
+            Segment("▌" if "cursor" in parts else " ", self._style(*parts, "bar")),
+            Segment("✓" if marked else " ", self._style(*parts, "mark")),
+            Segment(" ", self._style(*parts)),
         ]
 
     # ── moving ──
@@ -250,9 +250,9 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
     def _see_cursor(self) -> None:
         height = max(1, self.scrollable_content_region.height - HEADER)
         top = self.scroll_offset.y
-        wanted = min(max(top, self.cursor - height + 1), self.cursor)
-        if wanted != top:
-            self.scroll_to(y=wanted, animate=False, force=True)
+        offset = min(max(top, self.cursor - height + 1), self.cursor)
+        if offset != top:
+            self.scroll_to(y=offset, animate=False, force=True)
 
     def on_click(self, event: events.Click) -> None:
         position = event.get_content_offset(self)
@@ -270,7 +270,7 @@ class VirtualTable(ScrollView, Generic[R], can_focus=True):
 
     def _click_header(self, x: int) -> None:
         for placed in self._placed:
-            if placed.start <= x < placed.start + placed.width and placed.column.sortable:
+            if placed.column.sortable and placed.start <= x < placed.start + placed.width:
                 self.post_message(self.HeaderClicked(placed.column.key))
 
     def action_move(self, by: int) -> None:

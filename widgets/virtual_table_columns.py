@@ -37,7 +37,7 @@ class Column(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Placed(Generic[R]):
+class PlacedColumn(Generic[R]):
     """A column and where it lies on the line."""
 
     column: Column[R]
@@ -45,7 +45,7 @@ class Placed(Generic[R]):
     width: int
 
 
-def place(columns: Sequence[Column[R]], width: int, left: int) -> list[Placed[R]]:
+def place_columns(columns: Sequence[Column[R]], width: int, left: int) -> list[PlacedColumn[R]]:
     """Lay out the columns that fit into `width` cells, from `left` on; the first one always stays."""
     shown = list(columns)
     while len(shown) > 1 and left + _needed(shown) > width:
@@ -53,7 +53,7 @@ def place(columns: Sequence[Column[R]], width: int, left: int) -> list[Placed[R]
     sizes = _grown(shown, width - left - _needed(shown))
     placed, x = [], left
     for column, size in zip(shown, sizes, strict=True):
-        placed.append(Placed(column, x, max(1, min(size, width - x))))
+        placed.append(PlacedColumn(column, x, max(1, min(size, width - x))))
         x += size + GAP
     return placed
 

@@ -51,9 +51,9 @@ def hang(head: Sequence[Part], text: str, width: int, style: str = "") -> list[C
         indent = 4
     else:
         lines = []
-    for number, piece in enumerate(wrap(text, max(10, width - indent)) or [""]):
+    for number, line in enumerate(wrap(text, max(10, width - indent)) or [""]):
         before: Sequence[Part] = head if not lines and number == 0 else (" " * indent,)
-        lines.append(Content.assemble(*before, (piece, style)))
+        lines.append(Content.assemble(*before, (line, style)))
     return lines
 
 

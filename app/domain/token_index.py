@@ -1,18 +1,21 @@
-"""All rows of one listing: how many each tab has, and in which order, before a single row is made.
+"""Index of a list of API tokens: counts for each tab, orders, and rows that are built on demand.
 
 A first look needs the counts, the order, and the two dozen rows that fit on a screen. So the tokens are
-sorted out by what can be compared at once, and a row is worked out when somebody looks at it. `finish` makes
-the others, which a filter needs. Everything long is done in steps of some milliseconds.
+classified by what can be compared at once, and a row is built when it is shown. A filter needs all rows:
+`build_rows`.
+
+The constructor, `build_rows` and `clear` take long for 100,000 tokens and may run in another thread. They
+work in slices, since one call into C holds the interpreter lock, and so the event loop, until it returns.
 """
 
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import compress, islice
 from operator import attrgetter, eq, indexOf
-from typing import Any, TypeVar, overload
+from typing import Any, overload
 
 from app.domain.filter import Filter
 from app.domain.inactivity import risky_since
@@ -21,12 +24,12 @@ from app.domain.token_row import Row, Sort, SortKey, Tab, row
 from app.domain.tokens import APIToken
 
 SLICE = 10_000
-"""Tokens sorted out, or put in order, in one step."""
+"""Tokens classified or sorted in one call into C."""
 FEW = 1000
-"""Rows worked out in one step. A book of no more is made at once."""
-SOON = 2 * FEW
-"""The rows of a book of no more are worked out when a filter first needs them, in 8 ms at most. Until then
-those on the screen are, and none is kept."""
+"""Rows built or freed in one call into C; so many tokens are also indexed without another thread."""
+AT_ONCE = 2 * FEW
+"""A list of so many tokens builds its rows when a filter first needs them, within 8 ms; until then none is
+kept."""
 
 # Up to this share of all rows, looking at them one by one costs less than a look at every row.
 _FEW_OF_ALL = 1 / 8
@@ -54,18 +57,16 @@ _KEYS: dict[SortKey, Callable[[APIToken], Any]] = {
     SortKey.CREATED: attrgetter("created_at"),
     SortKey.DESCRIPTION: lambda token: token.description.lower(),
 }
-T = TypeVar("T")
 Places = Sequence[int]
-Steps = Generator[None, None, "array[int]"]
 
 
 class Rows(Sequence[Row]):
-    """Some rows of a book, in an order; each is worked out when it is looked at."""
+    """Some rows of an index, in an order; each is built when it is read."""
 
-    __slots__ = ("_book", "_places")
+    __slots__ = ("_index", "_places")
 
-    def __init__(self, book: "Book", places: Places) -> None:
-        self._book = book
+    def __init__(self, index: "TokenIndex", places: Places) -> None:
+        self._index = index
         self._places = places
 
     def __len__(self) -> int:
@@ -77,27 +78,27 @@ class Rows(Sequence[Row]):
     def __getitem__(self, index: slice) -> "Rows": ...
     def __getitem__(self, index: int | slice) -> "Row | Rows":
         if isinstance(index, slice):
-            return Rows(self._book, self._places[index])
-        return self._book.row_at(self._places[index])
+            return Rows(self._index, self._places[index])
+        return self._index.row_at(self._places[index])
 
     def __iter__(self) -> Iterator[Row]:
-        return map(self._book.row_at, self._places)
+        return map(self._index.row_at, self._places)
 
     def tokens(self) -> Iterator[APIToken]:
-        """Their tokens, without working anything out."""
-        return map(self._book.tokens.__getitem__, self._places)
+        """Their tokens, without building rows."""
+        return map(self._index.tokens.__getitem__, self._places)
 
     def place_of(self, token_id: str) -> int | None:
         """Where the token with this id is; None when it is not among them."""
-        place = self._book.place_of(token_id)
+        place = self._index.place_of(token_id)
         try:
             return None if place is None else self._places.index(place)
         except ValueError:
             return None
 
 
-class Book:
-    """One listing, with the tabs counted and each order worked out once.
+class TokenIndex:
+    """One listing, with the tabs counted and each order computed once.
 
     `threshold` None means unknown: then nobody can say what is at risk, and that count is None.
     """
@@ -105,52 +106,25 @@ class Book:
     def __init__(
         self, tokens: Sequence[APIToken], now: datetime, threshold: int | None, near: timedelta
     ) -> None:
-        self._begin(tokens, now, threshold, near)
-        for _ in self._sort_out():
-            pass
-        for _ in self.finish():
-            pass
-
-    @classmethod
-    def in_slices(
-        cls,
-        tokens: Sequence[APIToken],
-        now: datetime,
-        threshold: int | None,
-        near: timedelta,
-        first: tuple[Tab, Sort],
-    ) -> Generator[None, None, "Book"]:
-        """Make a book in steps, with the order of `first` worked out; a long one is still to be finished."""
-        book = cls.__new__(cls)
-        book._begin(tokens, now, threshold, near)
-        yield from book._sort_out()
-        book._orders[first] = yield from book._in_order(*first)
-        return book
-
-    def _begin(
-        self, tokens: Sequence[APIToken], now: datetime, threshold: int | None, near: timedelta
-    ) -> None:
         self.tokens = tokens
         self.now = now
         self.threshold = threshold
         self.near = near
-        self.counts: dict[Tab, int | None] = {}
         self._kinds = bytearray()
         self._created: Counter[str] = Counter()
         self._orders: dict[tuple[Tab, Sort], array[int]] = {}
         self._ranks: dict[tuple[Tab, Sort], array[int]] = {}
-        self._made: list[Row] = []
-
-    def _sort_out(self) -> Generator[None, None, None]:
-        """Find out of what kind each token is, and count."""
-        for start in range(0, len(self.tokens), SLICE):
-            self._kinds += self._kinds_of(self.tokens[start : start + SLICE])
-            yield
+        self._rows: list[Row] = []
+        for start in range(0, len(tokens), SLICE):
+            self._kinds += self._classify(tokens[start : start + SLICE])
         of_kind = [self._kinds.count(kind) for kind in range(_REVOKED + 1)]
         counts = {tab: sum(map(of_kind.__getitem__, kinds)) for tab, kinds in _KINDS.items()}
-        self.counts = {**counts, Tab.AT_RISK: None if self.threshold is None else counts[Tab.AT_RISK]}
+        self.counts: dict[Tab, int | None] = {
+            **counts,
+            Tab.AT_RISK: None if threshold is None else counts[Tab.AT_RISK],
+        }
 
-    def _kinds_of(self, tokens: Sequence[APIToken]) -> bytearray:
+    def _classify(self, tokens: Sequence[APIToken]) -> bytearray:
         now, soon = self.now, self.now + self.near
         risky = risky_since(self.threshold or 0, now, self.near)
         kinds = bytearray()
@@ -177,49 +151,55 @@ class Book:
         return Rows(self, range(len(self.tokens)))
 
     @property
-    def finished(self) -> bool:
-        """True when every row is worked out."""
-        return len(self._made) == len(self.tokens)
+    def has_all_rows(self) -> bool:
+        """Whether every row is built."""
+        return len(self._rows) == len(self.tokens)
 
+    @property
     def can_filter(self) -> bool:
-        """True when a filter can be applied. A short book is finished for it now, a long one elsewhere."""
-        if len(self.tokens) <= SOON:
-            done(self.finish())
-        return self.finished
+        """Whether a filter can be applied at once: all rows are built, or few are to be."""
+        return self.has_all_rows or len(self.tokens) <= AT_ONCE
 
-    def finish(self) -> Generator[None, None, None]:
-        """Work out the rows that nobody has looked at yet."""
-        while not self.finished:
-            start = len(self._made)
-            self._made += [self._row(token) for token in self.tokens[start : start + FEW]]
-            yield
+    def build_rows(self) -> None:
+        """Build the rows that are not built yet."""
+        tokens = self.tokens
+        for start in range(len(self._rows), len(tokens), FEW):
+            self._rows += [self._row(token) for token in tokens[start : start + FEW]]
+
+    def clear(self) -> None:
+        """Free rows and tokens in slices: 100,000 at once would be felt."""
+        self._orders.clear()
+        self._ranks.clear()
+        tokens, self.tokens = list(self.tokens), ()
+        while tokens or self._rows:
+            del self._rows[-FEW:], tokens[-FEW:]
 
     def row_at(self, place: int) -> Row:
         """The row of one token, by its place in the server's order."""
-        return self._made[place] if place < len(self._made) else self._row(self.tokens[place])
+        return self._rows[place] if place < len(self._rows) else self._row(self.tokens[place])
 
     def _row(self, token: APIToken) -> Row:
         return row(token, self.now, self.threshold, self.near)
 
-    def let_go(self) -> Generator[None, None, None]:
-        """Take the book apart in steps: to free 100,000 rows at once would be felt."""
-        self._orders.clear()
-        self._ranks.clear()
-        kept, self.tokens = list(self.tokens), ()
-        while kept or self._made:
-            del self._made[-FEW:], kept[-FEW:]
-            yield
+    def rows(self, tab: Tab, order: Sort, filter: Filter | None = None) -> Rows:
+        """The rows of a tab that pass `filter`, in order; equal ones in the server's order, in both
+        directions.
 
-    def rows(self, tab: Tab, order: Sort, wanted: Filter | None = None) -> Rows:
-        """The rows of a tab that `wanted` lets through, in order; equal ones in the server's, in both
-        directions. A filter wants a finished book."""
+        A filter builds the rows that are not built yet.
+        """
+        places = self.sort(tab, order)
+        if filter:
+            self.build_rows()
+            # The rows are read in the order in which they lie in memory: that is several times as fast.
+            places = _select(places, self._ranks_of(tab, order), filter.mask(self._rows, self.now))
+        return Rows(self, places)
+
+    def sort(self, tab: Tab, order: Sort) -> "array[int]":
+        """The places of the tokens of a tab, in order; computed once."""
         places = self._orders.get((tab, order))
         if places is None:
-            places = self._orders[tab, order] = done(self._in_order(tab, order))
-        if wanted:
-            # The rows are read in the order in which they lie in memory: that is several times as fast.
-            places = _kept(places, self._ranks_of(tab, order), wanted.mask(self._made, self.now))
-        return Rows(self, places)
+            places = self._orders[tab, order] = self._in_order(tab, order)
+        return places
 
     def _ranks_of(self, tab: Tab, order: Sort) -> "array[int]":
         """For each place its rank in an order; -1 for what is not in the tab."""
@@ -253,22 +233,22 @@ class Book:
 
     # ── order ──
 
-    def _in_order(self, tab: Tab, order: Sort) -> Steps:
+    def _in_order(self, tab: Tab, order: Sort) -> "array[int]":
         kinds = _KINDS[tab]
         if order.key is SortKey.DEADLINE:
             return self._by_deadline(kinds, order.descending)
         places = self._of(kinds)
         if order.key is SortKey.STATE:
-            return _sorted(places, lambda some: [_URGENCY[self._kinds[p]] for p in some], order.descending)
+            return _sorted(places, lambda part: [_URGENCY[self._kinds[p]] for p in part], order.descending)
         key = _KEYS[order.key]
-        return _sorted(places, lambda some: [key(self.tokens[p]) for p in some], order.descending)
+        return _sorted(places, lambda part: [key(self.tokens[p]) for p in part], order.descending)
 
     def _of(self, kinds: bytes) -> "array[int]":
         """The places of the tokens of these kinds."""
-        wanted = bytes(kind in kinds for kind in range(256))
-        return array("i", compress(range(len(self._kinds)), self._kinds.translate(wanted)))
+        selected = bytes(kind in kinds for kind in range(256))
+        return array("i", compress(range(len(self._kinds)), self._kinds.translate(selected)))
 
-    def _by_deadline(self, kinds: bytes, descending: bool) -> Steps:
+    def _by_deadline(self, kinds: bytes, descending: bool) -> "array[int]":
         """What still works comes first, the soonest deadline leading; then what has none, the longest unused
         leading, never used being the oldest. What is over follows, the latest first."""
         ends, endless = self._of(bytes(set(kinds) & set(_LIVING))), array("i")
@@ -285,23 +265,23 @@ class Book:
                 if kind in kinds
             ),
         ]
-        found = array("i")
+        places = array("i")
         for block in reversed(blocks) if descending else blocks:
-            found += yield from block
-        return found
+            places += block
+        return places
 
     def _ends(self, places: Places) -> list[datetime]:
         """The deadlines, all of them earlier by the threshold: its sum with the last use might lie beyond the
         last day that there is."""
         if not (span := timedelta(days=self.threshold or 0)):
             return [self.tokens[p].expires_at or _LAST for p in places]
-        found = []
+        ends = []
         for token in map(self.tokens.__getitem__, places):
             since, end = token.last_used_at or token.created_at, token.expires_at
             if end is not None and end - since < span:
                 since = shift(end, -span)
-            found.append(since)
-        return found
+            ends.append(since)
+        return ends
 
     def _uses(self, places: Places) -> list[datetime]:
         return [self.tokens[p].last_used_at or _FIRST for p in places]
@@ -311,68 +291,55 @@ class Book:
         return [token.revoked_at or token.expires_at or _FIRST for token in tokens]
 
 
-def _kept(places: "array[int]", ranks: "array[int]", mask: bytearray) -> "array[int]":
-    """The places that `mask` lets through, in their order.
+def _select(places: "array[int]", ranks: "array[int]", mask: bytearray) -> "array[int]":
+    """The places where `mask` is 1, in their order.
 
-    Few that stay are put in order; few that go are cut out; only between the two every place is looked at.
+    Few that stay are sorted by rank; few that go are cut out; only between the two each place is looked up.
     """
     stay = mask.count(1)
     if stay <= len(mask) * _FEW_OF_ALL:
         return array("i", map(places.__getitem__, _ranks_where(1, mask, ranks)))
     if len(mask) - stay > len(mask) * _FEW_OF_ALL:
         return array("i", compress(places, map(mask.__getitem__, places)))
-    found, start = array("i"), 0
+    result, start = array("i"), 0
     for end in _ranks_where(0, mask, ranks):
-        found += places[start:end]
+        result += places[start:end]
         start = end + 1
-    return found + places[start:]
+    return result + places[start:]
 
 
 def _ranks_where(value: int, mask: bytearray, ranks: "array[int]") -> list[int]:
     """The ranks, ascending, of the places where `mask` is `value`; what is in another tab has none."""
-    found, place = [], mask.find(value)
+    result, place = [], mask.find(value)
     while place >= 0:
-        found.append(ranks[place])
+        result.append(ranks[place])
         place = mask.find(value, place + 1)
-    found.sort()
-    return found[bisect_left(found, 0) :]
-
-
-def done(steps: Generator[None, None, T]) -> T:
-    """Take all steps at once; return what the last one gives."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            given: T = end.value
-            return given
+    result.sort()
+    return result[bisect_left(result, 0) :]
 
 
 Keys = Callable[[Places], list[Any]]
 
 
-def _sorted(places: Places, keys_of: Keys, descending: bool, second: Keys | None = None) -> Steps:
-    """Sort slices, then the whole: what lies in sorted runs is merged, which takes few looks.
+def _sorted(places: Places, keys_of: Keys, descending: bool, second: Keys | None = None) -> "array[int]":
+    """Sort slices, then the whole: sorted runs are merged, which takes few comparisons.
 
-    `second` puts those in order whose first keys are equal; what is equal then, too, stays as it was.
+    `second` orders those whose first keys are equal; what is equal then, too, stays as it was.
     """
     keys: list[Any] = []
     runs: list[int] = []
     for start in range(0, len(places), SLICE):
-        some = places[start : start + SLICE]
-        keys += keys_of(some)
-        runs += sorted(range(start, start + len(some)), key=keys.__getitem__, reverse=descending)
-        yield
+        part = places[start : start + SLICE]
+        keys += keys_of(part)
+        runs += sorted(range(start, start + len(part)), key=keys.__getitem__, reverse=descending)
     runs.sort(key=keys.__getitem__, reverse=descending)
-    yield
-    found = array("i", map(places.__getitem__, runs))
+    result = array("i", map(places.__getitem__, runs))
     if second is not None:
-        yield
-        _untie(found, [keys[n] for n in runs], second, descending)
-    return found
+        _untie(result, [keys[n] for n in runs], second, descending)
+    return result
 
 
-def _untie(found: "array[int]", keys: Sequence[Any], second: Keys, descending: bool) -> None:
+def _untie(places: "array[int]", keys: Sequence[Any], second: Keys, descending: bool) -> None:
     """Put the places with equal keys in order by their second keys."""
     stop = 0
     for start in compress(range(len(keys)), map(eq, keys, islice(keys, 1, None))):
@@ -381,7 +348,7 @@ def _untie(found: "array[int]", keys: Sequence[Any], second: Keys, descending: b
         stop = start + 2
         while stop < len(keys) and keys[stop] == keys[start]:
             stop += 1
-        some = found[start:stop]
-        other = second(some)
-        order = sorted(range(len(some)), key=other.__getitem__, reverse=descending)
-        found[start:stop] = array("i", map(some.__getitem__, order))
+        part = places[start:stop]
+        other = second(part)
+        order = sorted(range(len(part)), key=other.__getitem__, reverse=descending)
+        places[start:stop] = array("i", map(part.__getitem__, order))

@@ -1,7 +1,7 @@
 """Terminals with few colours, or none: what is painted is translated on its way out.
 
-With NO_COLOR (no-color.org) not one colour is sent. What a colour said is said by other means: a ground that
-stands out is reversed, words that stand back are dim. With the terminal's own sixteen colours, words on a
+With NO_COLOR (no-color.org) not one colour is sent. Other attributes replace it: a ground that
+stands out is reversed, text with little contrast is dim. With the terminal's own sixteen colours, words on a
 coloured ground get the ink that can be read on it.
 """
 
@@ -64,7 +64,7 @@ class WithoutColour(LineFilter):
         self._ground = ground
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same words, told by attributes only."""
+        """The same text, with attributes only."""
         return [
             Segment(text, style and _without_colour(style, self._ground), control)
             for text, style, control in segments

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from textual.screen import Screen
 
 from app.domain.credentials import Method, Provider
-from app.tui.screens.account_state import Frame
+from app.tui.screens.account_state import AppContext
 from app.tui.screens.accounts.screen import AccountsScreen, Dialogs
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ class DemoServer(Protocol):
 class ScreenFactory:
     """Builds each screen when it is first opened, and with it the services that it needs."""
 
-    def __init__(self, container: Container, frame: Frame, demo: DemoServer | None) -> None:
+    def __init__(self, container: Container, app_context: AppContext, demo: DemoServer | None) -> None:
         self._container = container
-        self._frame = frame
+        self._app_context = app_context
         self._demo = demo
 
     def modes(self) -> tuple[Callable[[], Screen[bool]], ...]:
@@ -57,7 +57,7 @@ class ScreenFactory:
             Provider.CHAINLOOP: lambda: self._container.chainloop_sign_out,
         }
         dialogs = Dialogs(self.login, self._profile, self._team)
-        return AccountsScreen(self._frame, sign_out=sign_out, dialogs=dialogs)
+        return AccountsScreen(self._app_context, sign_out=sign_out, dialogs=dialogs)
 
     def _profile(self, provider: Provider | None) -> Dialog[Profile]:
         from app.tui.screens.dialogs.profiles import ProfileDialog
@@ -73,32 +73,32 @@ class ScreenFactory:
         """Sign-in: how to, `provider` first."""
         from app.domain.gumloop import CALLBACK_PORT
         from app.domain.keyless import Availability
-        from app.tui.screens.login.methods import chainloop_offers, gumloop_offers, import_offers
-        from app.tui.screens.login.screen import LoginScreen, LoginServers, LoginTools
+        from app.tui.screens.login.methods import chainloop_methods, gumloop_methods, import_methods
+        from app.tui.screens.login.screen import LoginScreen, LoginServers, LoginServices
 
         container = self._container
-        gumloop = gumloop_offers(
+        gumloop = gumloop_methods(
             container.gumloop_browser_sign_in,
             container.gumloop_login_store,
             port=CALLBACK_PORT,
         )
-        chainloop = chainloop_offers(
+        chainloop = chainloop_methods(
             container.chainloop_browser_sign_in,
             container.chainloop_login_store,
             container.claims,
             ci=Availability(None) if container.settings.demo else container.ci_identity.availability(),
             inspect=container.keyless,
         )
-        chainloop += import_offers(
+        chainloop += import_methods(
             container.vendor_logins.find(), container.chainloop_import, container.clock.now()
         )
         servers: dict[Provider, LoginServers] = {
             Provider.GUMLOOP: container.gumloop_login_store,
             Provider.CHAINLOOP: container.chainloop_login_store,
         }
-        offers = (*gumloop, *chainloop)
-        tools = LoginTools(
-            offers,
+        methods = (*gumloop, *chainloop)
+        services = LoginServices(
+            methods,
             container.vault,
             container.browser,
             container.clipboard_service,
@@ -106,22 +106,24 @@ class ScreenFactory:
             servers,
             self._profile,
         )
-        return LoginScreen(self._frame, tools, provider)
+        return LoginScreen(self._app_context, services, provider)
 
     def tokens(self) -> Screen[bool]:
         """Tokens: the API tokens of the organization."""
         from app.tui.screens.tokens.screen import TokensScreen
 
-        return TokensScreen(self._frame, self._container)
+        return TokensScreen(self._app_context, self._container)
 
     def auto_revoke(self) -> Screen[bool]:
         """Auto-revoke: how long an unused token lives."""
         from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
 
-        return AutoRevokeScreen(self._frame, self._container, sweep=self._demo.sweep if self._demo else None)
+        return AutoRevokeScreen(
+            self._app_context, self._container, sweep=self._demo.sweep if self._demo else None
+        )
 
     def activity(self) -> Screen[bool]:
         """Activity: what this program did."""
         from app.tui.screens.activity.screen import ActivityScreen
 
-        return ActivityScreen(self._frame, self._container.activity_log, self._container.export)
+        return ActivityScreen(self._app_context, self._container.activity_log, self._container.export)

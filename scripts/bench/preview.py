@@ -23,14 +23,14 @@ from app.tui.app import LoopinApp
 from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
 from tests.support.server import AccountServer, bulk_tokens, release, sign_in, start
 from tests.support.server_process import run_program
-from widgets.threshold_preview import PartitionView
+from widgets.threshold_preview import ThresholdPreview
 
 COUNT, TIMES = 100_000, 9
 
 
 def changed_from(screen: AutoRevokeScreen, before: Partition | None) -> Callable[[], bool]:
     """True once the screen shows another partition."""
-    return lambda: screen.query_one(PartitionView).partition is not before
+    return lambda: screen.query_one(ThresholdPreview).partition is not before
 
 
 async def measure(server: AccountServer, folder: Path, token: str) -> None:
@@ -46,7 +46,7 @@ async def measure(server: AccountServer, folder: Path, token: str) -> None:
         assert preview is not None
         changes, passes = [], []
         for turn in range(TIMES):
-            before = screen.query_one(PartitionView).partition
+            before = screen.query_one(ThresholdPreview).partition
             began = time.process_time()
             await pilot.press("plus" if turn % 2 else "minus")
             await until(changed_from(screen, before))

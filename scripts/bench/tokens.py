@@ -35,7 +35,7 @@ from token_server import filled_server
 from app.adapters.keychain.memory import MemoryVault
 from app.bootstrap import Container
 from app.domain import filter as filters
-from app.domain.token_index import Book
+from app.domain.token_index import TokenIndex
 from app.domain.token_row import Sort, Tab
 from app.domain.tokens import StatusFilter
 from app.settings import load
@@ -182,10 +182,8 @@ class Table(App[None]):
                 await asyncio.sleep(0)
 
 
-class Room(Frames, LoopinApp):
-    """The app, with an eye on its frames."""
-
-    CSS_PATH = Path(__file__).parents[2] / "app" / "styles" / "base.tcss"
+class MeasuredApp(Frames, LoopinApp):
+    """The app, measured frame by frame."""
 
 
 def container_for(server: AccountServer, folder: Path, token: str) -> Container:
@@ -213,30 +211,31 @@ async def memory(box: Container) -> tuple[float, int]:
     gc.collect()
     tracemalloc.start()
     listing = await box.tokens.list_tokens()
-    book = Book(listing.tokens, listing.as_of, listing.identity.threshold, NEAR)
-    book.rows(Tab.ACTIVE, Sort())
+    index = TokenIndex(listing.tokens, listing.as_of, listing.identity.threshold, NEAR)
+    index.sort(Tab.ACTIVE, Sort())
+    index.build_rows()
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return kept / max(len(book.all), 1), len(book.all)
+    return kept / max(len(index.all), 1), len(index.all)
 
 
 class Visit:
     """One visit to the room, with what is measured there."""
 
-    def __init__(self, app: Room, screen: TokensScreen) -> None:
+    def __init__(self, app: MeasuredApp, screen: TokensScreen) -> None:
         self.app = app
         self.screen = screen
         self.browser = screen.query_one(TokenBrowser)
         self.table = screen.query_one(TokenTable)
         self.list_parts: list[Widget] = [
             self.table,
-            *screen.query("TabsWithCounts, #filter-note, KeyBar, TopBar").results(Widget),
+            *screen.query("TabsWithCounts, #filter-note, Footer, TopBar").results(Widget),
         ]
 
     async def refresh(self) -> None:
         """Press r and wait for the new list."""
-        before = self.browser.book
-        await self.app.press("r", lambda: self.browser.book is not before, *self.list_parts)
+        before = self.browser.index
+        await self.app.press("r", lambda: self.browser.index is not before, *self.list_parts)
 
     async def settle(self) -> None:
         """Wait until all that may follow the painted list is done."""
@@ -285,12 +284,12 @@ class Visit:
 
 async def on_screen(box: Container) -> dict[str, Took]:
     """Refresh, cursor and filter in the real app."""
-    app = Room(box, screen="tokens")
+    app = MeasuredApp(box, screen="tokens")
     async with app.run_test(size=SIZE) as pilot:
         screen = app.screen
         assert isinstance(screen, TokensScreen)
         visit = Visit(app, screen)
-        await app.until(lambda: visit.browser.book is not None)
+        await app.until(lambda: visit.browser.index is not None)
         await pilot.pause()
         await visit.settle()
         found = {"painted": await timed(visit.refresh, after=visit.settle)}
@@ -307,14 +306,14 @@ async def on_screen(box: Container) -> dict[str, Took]:
         found["follow"] = await timed(visit.follow, STEPS)
         await app.press("slash", lambda: app.focused is not None and app.focused.id == "filter-input")
         found["key"] = await visit.type(FILTER)
-        found["scan"] = scan(visit.browser.book, len(visit.table.rows))
+        found["scan"] = scan(visit.browser.index, len(visit.table.rows))
     return found
 
 
-def scan(book: Book | None, wanted_rows: int) -> Took:
+def scan(index: TokenIndex | None, wanted_rows: int) -> Took:
     """A bare pass of the same filter over all rows."""
-    assert book is not None
-    wanted, rows = filters.parse(FILTER).at(book.now), list(book.all)
+    assert index is not None
+    wanted, rows = filters.parse(FILTER).at(index.now), list(index.all)
     walls, works = [], []
     for _ in range(TIMES):
         wall, worked = time.perf_counter(), time.process_time()
@@ -370,7 +369,7 @@ async def measure(server: AccountServer, folder: Path, token: str) -> None:
     line("… until the detail follows", found["follow"], "OptionList of 500", found["options"])
     line("one key of a filter", found["key"], "bare pass over the rows", found["scan"], "≤ 2 ×")
     line("DataTable, filled", found["table"])
-    print(f"  {'memory of the list and its book':<32}{size:>9.0f} bytes a token, wanted ≤ 1,024")
+    print(f"  {'memory of the list and its index':<32}{size:>9.0f} bytes a token, wanted ≤ 1,024")
     await box.aclose()
 
 

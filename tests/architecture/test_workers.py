@@ -9,13 +9,13 @@ READS = {
     "clipboard": "the clipboard is emptied later when something else was copied since",
     "countdown": "nothing happens before its end",
     "describe": "reads the organization",
-    "finish": "works out rows",
+    "finish": "builds rows",
     "hide": "hides a token later when it is shown again",
     "inspect": "reads the CI identity",
     "list": "reads a list",
     "offer": "finds a name for a file",
     "login": "follows a sign-in; what must not be cut is shielded in its service",
-    "presence": "looks at the accounts",
+    "accounts": "looks at the accounts",
     "print": "shows an address outside the app",
     "probe": "looks at the keychain",
     "read": "reads the saved filters",
@@ -26,12 +26,13 @@ READS = {
 
 
 def exclusive_groups(tree: ast.AST) -> Iterator[str]:
-    """The groups of workers that are started with `exclusive=True`."""
+    """The groups of workers that are a `read` or are started with `exclusive=True`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            given = {word.arg: word.value for word in node.keywords}
-            exclusive, group = given.get("exclusive"), given.get("group")
-            if isinstance(exclusive, ast.Constant) and exclusive.value is True:
+            arguments = {keyword.arg: keyword.value for keyword in node.keywords}
+            exclusive, group = arguments.get("exclusive"), arguments.get("group")
+            is_read = isinstance(node.func, ast.Name) and node.func.id == "read" and group is not None
+            if is_read or (isinstance(exclusive, ast.Constant) and exclusive.value is True):
                 yield str(group.value) if isinstance(group, ast.Constant) else "?"
 
 

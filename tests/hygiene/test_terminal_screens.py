@@ -164,7 +164,7 @@ async def test_every_other_room_shows_only_text(room: str, keys: tuple[str, ...]
 async def test_a_hostile_error_in_a_toast_is_only_text() -> None:
     async with fakes.app(box(), screen="accounts").run_test(size=SIZE, notifications=True) as pilot:
         await settle(pilot)
-        pilot.app._tell(Unreachable(EVIL, hint=EVIL), EVIL)  # type: ignore[attr-defined]  # Pilot does not know the subclass
+        pilot.app.show_error(Unreachable(EVIL, hint=EVIL), EVIL)  # type: ignore[attr-defined]  # Pilot does not know the subclass
         await Page(pilot).until(lambda: pilot.app.screen.query("Toast"))
         only_text(pilot)
         assert "[bold red]x[/]" in str(pilot.app.screen.query_one("Toast").render())

@@ -16,14 +16,14 @@ from textual.screen import Screen
 
 from app.tui import themes
 from app.tui.screens.accounts.screen import AccountsScreen
-from app.tui.screens.activity.export_activity import ExportActivityDialog
 from app.tui.screens.activity.screen import ActivityScreen
 from app.tui.screens.auto_revoke.save_dialog import ConfirmThreshold
 from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
-from app.tui.screens.dialogs.ci_identity import KeylessDialog
+from app.tui.screens.dialogs.ci_identity import CIIdentityDialog
 from app.tui.screens.dialogs.create_organization import CreateOrganizationDialog
-from app.tui.screens.dialogs.credential_dialog import WhyDialog
+from app.tui.screens.dialogs.credential_dialog import CredentialDialog
 from app.tui.screens.dialogs.dialog import Confirm
+from app.tui.screens.dialogs.export_file import ExportDialog
 from app.tui.screens.dialogs.help import HelpScreen
 from app.tui.screens.dialogs.organizations import OrganizationDialog
 from app.tui.screens.dialogs.palette import Palette
@@ -32,10 +32,9 @@ from app.tui.screens.dialogs.teams import TeamDialog
 from app.tui.screens.login.form import LoginFormScreen
 from app.tui.screens.login.progress import LoginProgressScreen
 from app.tui.screens.login.screen import LoginScreen
-from app.tui.screens.tokens.ci_job_dialog import KeylessWayDialog
+from app.tui.screens.tokens.ci_job_dialog import CIJobDialog
 from app.tui.screens.tokens.create_token import CreateTokenDialog
 from app.tui.screens.tokens.dialogs import SortDialog, TokenDialog
-from app.tui.screens.tokens.export_tokens import ExportTokensDialog
 from app.tui.screens.tokens.reveal import RevealDialog
 from app.tui.screens.tokens.revoke_many import Countdown, RevokeMany
 from app.tui.screens.tokens.revoke_tokens import ConfirmRevoke
@@ -67,7 +66,7 @@ PICTURES: dict[str, Picture] = {
     "accounts-both": Picture(AccountsScreen),
     "accounts-token": Picture(AccountsScreen),
     "accounts-offline": Picture(AccountsScreen),
-    "why": Picture(WhyDialog),
+    "why": Picture(CredentialDialog),
     "profiles": Picture(ProfileDialog),
     "organization": Picture(OrganizationDialog),
     "no-organization": Picture(TokensScreen),
@@ -82,14 +81,14 @@ PICTURES: dict[str, Picture] = {
     "login-wrong-state": Picture(LoginProgressScreen),
     "login-import": Picture(LoginScreen),
     "login-key": Picture(LoginFormScreen),
-    "ci-identity": Picture(KeylessDialog),
+    "ci-identity": Picture(CIIdentityDialog),
     "tokens": Picture(TokensScreen),
     "tokens-marked": Picture(TokensScreen),
     "tokens-empty": Picture(TokensScreen),
     "tokens-detail": Picture(TokenDialog, NARROWER),
     "tokens-sort": Picture(SortDialog),
     "tokens-saved-filters": Picture(SavedFiltersDialog),
-    "tokens-keyless": Picture(KeylessWayDialog),
+    "tokens-keyless": Picture(CIJobDialog),
     "create": Picture(CreateTokenDialog),
     "reveal": Picture(RevealDialog),
     "rotate": Picture(Confirm),
@@ -98,13 +97,13 @@ PICTURES: dict[str, Picture] = {
     "revoke-many": Picture(ConfirmRevoke),
     "revoke-countdown": Picture(Countdown),
     "revoke-results": Picture(RevokeMany),
-    "export": Picture(ExportTokensDialog),
+    "export": Picture(ExportDialog),
     "auto-revoke": Picture(AutoRevokeScreen),
     "auto-revoke-lowered": Picture(AutoRevokeScreen),
     "auto-revoke-save": Picture(ConfirmThreshold),
     "auto-revoke-viewer": Picture(AutoRevokeScreen),
     "activity": Picture(ActivityScreen),
-    "activity-export": Picture(ExportActivityDialog),
+    "activity-export": Picture(ExportDialog),
     "help": Picture(HelpScreen),
     "palette": Picture(Palette, turns=False),
 }

@@ -295,7 +295,7 @@ def scene_of(
         await settle(pilot)
         app = pilot.app
         assert isinstance(app, LoopinApp)
-        assert app.frame.presence.asked, "the accounts have been looked at"
+        assert app.account_state.asked, "the accounts have been looked at"
         for box in app.screen.query(Input):
             box.cursor_blink = False
         await pilot.pause()

@@ -5,22 +5,25 @@ from typing import Any
 
 from textual.cache import LRUCache
 
-from app.tui.style_sheet import SOURCES, Sheet
+from app.tui import terminal
+from app.tui.terminal import STYLE_SOURCES, CachedStylesheet
 
 # What was parsed, for each set of variables: a theme is nothing else.
-_parsed: defaultdict[frozenset[tuple[str, str]], LRUCache[Any, Any]] = defaultdict(lambda: LRUCache(SOURCES))
+_parsed: defaultdict[frozenset[tuple[str, str]], LRUCache[Any, Any]] = defaultdict(
+    lambda: LRUCache(STYLE_SOURCES)
+)
 
 
-class SharedSheet(Sheet):
-    """Takes what another app parsed with the same variables; no rule is changed after it was parsed."""
+class SharedStylesheet(CachedStylesheet):
+    """Uses what another app parsed with the same variables; no rule is changed after it was parsed."""
 
     def __init__(self, *, variables: dict[str, str]) -> None:
         super().__init__(variables=variables)
         self._share()
 
     def set_variables(self, variables: dict[str, str]) -> None:
-        """Take the theme's colours, and what was parsed with them."""
-        self._parse_cache = LRUCache(SOURCES)  # Textual clears it: not the one of the others.
+        """Use the variables of a theme, and what was parsed with them."""
+        self._parse_cache = LRUCache(STYLE_SOURCES)  # Textual clears it: not the one of the others.
         super().set_variables(variables)
         self._share()
 
@@ -30,8 +33,5 @@ class SharedSheet(Sheet):
 
 def pytest_collection_finish() -> None:
     """Let every app of this process use it."""
-    import app.tui.app
-
-    main: Any = app.tui.app
-    assert main.Sheet is Sheet
-    main.Sheet = SharedSheet
+    assert terminal.CachedStylesheet is CachedStylesheet
+    terminal.CachedStylesheet = SharedStylesheet  # type: ignore[misc]

@@ -46,6 +46,10 @@ class Terminal:
         """What is on the screen now."""
         return self._run("capture-pane", "-p")
 
+    def history(self) -> str:
+        """All that was printed, also what has scrolled away."""
+        return self._run("capture-pane", "-p", "-S", "-")
+
     def modes(self) -> str:
         """ "alternate mouse cursor" flags, as 0 or 1."""
         return self._run("display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}").strip()

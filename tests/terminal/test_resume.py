@@ -21,7 +21,7 @@ APP = textwrap.dedent(
     from textual import events
     from textual.app import App
     from textual.widgets import Label
-    from app.tui.driver import SteadyDriver
+    from app.tui.terminal import TerminalDriver
 
     read = os.read
 
@@ -42,7 +42,7 @@ APP = textwrap.dedent(
             if event.character == "q":
                 self.exit()
 
-    Sample(driver_class=SteadyDriver).run()
+    Sample(driver_class=TerminalDriver).run()
     """
 )
 

@@ -8,7 +8,7 @@ from textual.widgets import OptionList
 
 from app.domain.activity import Action
 from app.domain.errors import Failed
-from app.tui.screens.activity.export_activity import ExportActivityDialog
+from app.tui.screens.dialogs.export_file import ExportDialog
 from tests.support import app as fakes
 from tests.support.pages.page import SIZE, opened
 from tests.support.pages.rooms import ActivityPage
@@ -64,7 +64,7 @@ async def test_what_was_done_elsewhere_is_there_on_the_next_visit() -> None:
     box = fakes.container()
     async with opened(ActivityPage, fakes.app(box, screen="activity")) as activity:
         await activity.go_away()
-        await activity.until(lambda: activity.app.frame.presence.asked)
+        await activity.until(lambda: activity.app.account_state.asked)
         await box.organizations.switch_organization("globex")
         await activity.come_back()
         await activity.until(lambda: len(activity.rows()) == 1)
@@ -109,7 +109,7 @@ async def test_an_empty_trail_has_nothing_to_export() -> None:
     async with opened(ActivityPage, fakes.app(screen="activity")) as activity:
         await activity.ask_to_export()
         await activity.rest()
-        assert not isinstance(activity.screen, ExportActivityDialog)
+        assert not isinstance(activity.screen, ExportDialog)
 
 
 async def test_the_cursor_stays_on_its_entry_when_newer_ones_come() -> None:

@@ -7,7 +7,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.widgets import Button, Static
 
-from app.tui.screens.workers import change, under_way
+from app.tui.screens.workers import change, find_running
 from tests.support.pilot import settle, until
 
 
@@ -75,12 +75,12 @@ async def test_changes_of_two_providers_are_two_and_of_one_are_one() -> None:
         app.sign_out("Chainloop")
         app.sign_out("Gumloop")
         assert await until(pilot, lambda: app.said() == ["Already under way: sign out of Gumloop"])
-        running = under_way(app, "sign out of Chainloop")
+        running = find_running(app, "sign out of Chainloop")
         assert running is not None
         assert running.description == "sign out of Chainloop"
         app.go_on.set()
         assert await until(pilot, lambda: app.done == ["Gumloop", "Chainloop"])
-        assert under_way(app, "sign out of Chainloop") is None
+        assert find_running(app, "sign out of Chainloop") is None
 
 
 async def test_a_quiet_change_is_ignored_without_a_word() -> None:
@@ -97,7 +97,7 @@ async def test_a_change_that_failed_can_be_tried_again() -> None:
     async with app.run_test() as pilot:
         for _ in range(2):
             assert app.fail() is not None
-            assert await until(pilot, lambda: under_way(app, "fail") is None)
+            assert await until(pilot, lambda: find_running(app, "fail") is None)
 
 
 async def test_nothing_is_begun_while_the_app_is_closing() -> None:
@@ -114,4 +114,4 @@ async def test_a_change_of_another_node_does_not_count() -> None:
     async with app.run_test():
         app.save("a")
         other: Any = app.query_one(Static)
-        assert under_way(other, "save") is None
+        assert find_running(other, "save") is None

@@ -410,7 +410,7 @@ async def test_an_account_that_changes_meanwhile_cuts_nothing(name: str) -> None
     async with stage(box, screen=change.screen).run_test() as pilot:
         page = Page(pilot)
         await begin(change, page, box)
-        page.app.frame.account_changed.publish(None)
+        page.app.app_context.account_changed.publish(None)
         await page.rest(2)
         assert change.doing in box.changes.under_way()
         answer.set()

@@ -10,14 +10,11 @@ from textual.message_pump import MessagePump
 from textual.timer import Timer
 from textual.widgets import Input
 
-from app.domain.status import VaultStatus
 from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
-from app.tui.screens.login.screen import LoginScreen
 from app.tui.screens.tokens.create_token import CreateTokenDialog
 from app.tui.screens.tokens.reveal import RevealDialog
 from app.tui.screens.tokens.screen import TokensScreen
 from app.tui.terminal import MOST_ERRORS, TerminalApp, place_of
-from tests.support.pages.login import at_the_choice, signed_out
 from tests.support.pages.page import Page
 from tests.support.rooms import at_threshold, at_tokens
 from widgets.token_browser import TokenBrowser
@@ -123,13 +120,6 @@ async def test_in_a_worker() -> None:
             await room.until(lambda: "Something unexpected happened" in room.toasts())
         assert SECRET not in room.toasts()
         assert room.app.is_running
-
-
-async def test_in_a_message_of_a_worker(contained: list[BaseException]) -> None:
-    async with at_the_choice(signed_out()) as login:
-        with breaks(LoginScreen, "_say_storage"):
-            login.screen.post_message(LoginScreen.Probed(VaultStatus("keychain")))
-            await told(login, contained)
 
 
 async def test_in_a_timer(contained: list[BaseException]) -> None:

@@ -108,7 +108,7 @@ async def test_a_signal_waits_for_the_token_and_tells_how_to_be_rid_of_it(number
         box.plane.held["create_token"].set()
         await form.until(lambda: form.app._exit)
         new = box.plane.tokens[-1].id
-        assert f"api-token revoke --id {new}" in form.app._last_words
+        assert f"api-token revoke --id {new}" in form.app._final_message
     # The next start tells it, too.
     assert entries(box, Action.CREATE)[-1] == (Outcome.STARTED, "scope global")
 

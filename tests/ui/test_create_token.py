@@ -280,7 +280,7 @@ async def test_a_token_needs_no_list() -> None:
     box = story()
     box.plane.fail["list_tokens"] = Failed("the server tried and could not")
     async with at_tokens(box) as tokens:
-        await tokens.until(lambda: tokens.app.frame.presence.identity)
+        await tokens.until(lambda: tokens.app.account_state.identity)
         form = await tokens.new()
         await form.write("ci-new")
         await (await form.create()).reads("ci-new was created")

@@ -10,7 +10,7 @@ from tests.support.pages.login import GUMLOOP_KEY, at_the_choice, signed_out
 from tests.support.pages.page import SMALL, opened
 from tests.support.pages.tokens import TokensPage
 from tests.support.rooms import at_threshold, at_tokens, stage, story
-from widgets.footer import KeyBar
+from widgets.footer import Footer
 from widgets.token_table import TokenTable
 
 
@@ -21,9 +21,9 @@ async def test_while_a_filter_is_typed_the_footer_names_the_keys_of_the_input() 
         await tokens.until(lambda: tokens.foot().strip().startswith("enter to the list  esc back  F1 help"))
         await tokens.write("web")
         await tokens.until(lambda: "esc clear" in tokens.foot())
-        await tokens.click_word(KeyBar, "clear")
+        await tokens.click_word(Footer, "clear")
         await tokens.until(lambda: not tokens.filtered() and "esc back" in tokens.foot())
-        await tokens.click_word(KeyBar, "to the list")
+        await tokens.click_word(Footer, "to the list")
         await tokens.until(lambda: "ctrl+d revoke" in tokens.foot())
         assert isinstance(tokens.screen.focused, TokenTable)
 
@@ -33,7 +33,7 @@ async def test_the_filter_of_the_activity_names_its_keys_too() -> None:
     async with opened(FramePage, fakes.app(screen="activity")) as frame:
         await frame.filter("l")
         await frame.until(lambda: "enter to the list  esc clear" in frame.foot())
-        await frame.click_word(KeyBar, "to the list")
+        await frame.click_word(Footer, "to the list")
         await frame.until(lambda: "/ filter" in frame.foot())
         assert frame.typed() == "l"
 
@@ -93,7 +93,7 @@ async def test_enter_in_a_form_is_named_for_what_it_does() -> None:
     """The next field while one is empty, else the verification."""
     async with at_the_choice(signed_out()) as login:
         await login.choose(GUMLOOP_KEY)
-        await login.until(lambda: "enter next field" in login.screen.query_one(KeyBar).render().plain)
+        await login.until(lambda: "enter next field" in login.screen.query_one(Footer).render().plain)
         last = list(login.screen.query(Input))[-1]
         last.value = "user-0001"
-        await login.until(lambda: "enter verify and sign in" in login.screen.query_one(KeyBar).render().plain)
+        await login.until(lambda: "enter verify and sign in" in login.screen.query_one(Footer).render().plain)

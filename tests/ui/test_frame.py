@@ -13,7 +13,7 @@ from app.tui.app import OPEN_DEMO, LoopinApp
 from app.tui.screens.accounts.screen import AccountsScreen
 from app.tui.screens.activity.screen import ActivityScreen
 from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
-from app.tui.screens.base_screen import RoomScreen
+from app.tui.screens.base_screen import BaseScreen
 from app.tui.screens.tokens.screen import TokensScreen
 from tests.support import app as fakes
 from tests.support.pages.frame import FramePage
@@ -26,7 +26,7 @@ from tests.support.zones import here
     ("key", "screen"),
     [("2", TokensScreen), ("3", AutoRevokeScreen), ("4", ActivityScreen), ("1", AccountsScreen)],
 )
-async def test_digits_go_to_the_rooms(key: str, screen: type[RoomScreen]) -> None:
+async def test_digits_go_to_the_rooms(key: str, screen: type[BaseScreen]) -> None:
     async with opened(FramePage, fakes.app(screen="activity" if key == "1" else "accounts")) as frame:
         await frame.press(key)
         await frame.to(screen)

@@ -87,7 +87,7 @@ async def test_a_browser_sign_in_is_watched_to_its_end() -> None:
         assert box.fake_vault.entries
         await login.press("enter")
         await login.dialog(AccountsScreen)
-        await login.until(lambda: login.app.frame.presence.identity is not None)
+        await login.until(lambda: login.app.account_state.identity is not None)
 
 
 async def test_the_countdown_counts() -> None:

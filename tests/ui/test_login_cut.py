@@ -12,7 +12,7 @@ from app.domain.login import Step, StepState
 from app.domain.secret import Secret
 from app.services.changes import End
 from app.services.login.browser import BrowserOptions
-from app.tui.app import LAST_PAGE
+from app.tui.app import _CLOSE_SECONDS
 from tests.support import app as fakes
 from tests.support.fake_gumloop import ACCESS, REFRESH, STATE
 from tests.support.login_steps import Attempt
@@ -145,7 +145,7 @@ async def test_the_browser_is_told_the_truth_when_the_app_ends_meanwhile() -> No
 
 
 async def test_quitting_leaves_the_browser_time_for_its_last_page() -> None:
-    assert LAST_PAGE > LINGER
+    assert _CLOSE_SECONDS > LINGER
 
 
 async def test_a_form_can_be_left_while_it_is_verified_and_not_while_it_is_saved() -> None:

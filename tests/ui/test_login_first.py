@@ -43,4 +43,4 @@ async def test_a_sign_in_to_the_other_provider_is_not_the_one_it_was_opened_for(
         await page.press("enter")
         await page.dialog(AccountsScreen)
         with pytest.raises(Cancelled, match="nobody signed in to Gumloop"):
-            app.errand.check()
+            app.check_login()

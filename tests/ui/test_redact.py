@@ -39,7 +39,7 @@ def redacted(app: LoopinApp) -> LoopinApp:
     box = app.container
     assert isinstance(box, fakes.FakeContainer)
     box.settings = replace(box.settings, redact=True)
-    return LoopinApp(box, screen=app._first, demo=app.demo)
+    return LoopinApp(box, screen=app._first_mode, demo=app.demo)
 
 
 @pytest.mark.parametrize("name", [name for name in SCENES if not TYPED.search(name)])

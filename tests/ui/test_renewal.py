@@ -40,7 +40,7 @@ async def test_asking_again_while_it_is_renewed_loses_nothing() -> None:
         await accounts.until(lambda: stored(box) == [RENEWED, SECOND_REFRESH])
         await accounts.ready()
         assert box.gumloop.calls.count("refresh") == 1
-        assert accounts.app._ends_of_changes() == ""
+        assert accounts.app._outcome_of_changes() == ""
 
 
 async def test_quitting_waits_until_the_answer_is_stored_and_says_for_what() -> None:
@@ -55,7 +55,7 @@ async def test_quitting_waits_until_the_answer_is_stored_and_says_for_what() -> 
         await accounts.until(lambda: accounts.app._exit)
     assert stored(box) == [RENEWED, SECOND_REFRESH]
     assert [orphan.end for orphan in box.changes.orphans()] == [End.DONE]
-    assert accounts.app._ends_of_changes() == "renewing the Gumloop session: finished\n"
+    assert accounts.app._outcome_of_changes() == "renewing the Gumloop session: finished\n"
 
 
 async def test_an_answer_that_does_not_come_is_said_to_be_unknown() -> None:

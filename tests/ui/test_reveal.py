@@ -174,7 +174,7 @@ async def test_a_token_that_is_saved_asks_nothing_more() -> None:
         assert await told(box) == [(Outcome.DONE, "scope global")]
         await reveal.press("ctrl+c", "ctrl+c")
         await reveal.until(lambda: reveal.app._exit)
-        assert reveal.app._last_words == ""
+        assert reveal.app._final_message == ""
 
 
 @pytest.mark.parametrize("revoke", [True, False])
@@ -185,7 +185,7 @@ async def test_a_token_over_which_the_app_ended_is_told_at_the_next_start(revoke
         reveal = await revealed(tokens)
         new = box.plane.tokens[-1].id
         reveal.app.exit(143)
-        assert reveal.app._last_words == (
+        assert reveal.app._final_message == (
             "ci-new was created and not saved. To revoke it:\n"
             f"loopin chainloop organization api-token revoke --id {new}\n"
         )

@@ -12,9 +12,9 @@ from app.domain.errors import APITokenGone, SessionEnded
 from app.domain.gumloop import GumloopLogin
 from app.services.stored_logins import GumloopVault
 from app.tui.app import LoopinApp
-from app.tui.screens.base_screen import Trouble
 from app.tui.screens.login.screen import LoginScreen
 from app.tui.screens.tokens.screen import TokensScreen
+from app.tui.screens.workers import WorkerFailed
 from tests.support import app as fakes
 from tests.support.fake_gumloop import ACCESS
 from tests.support.pages.accounts import AccountsPage
@@ -133,7 +133,7 @@ async def test_of_two_sessions_that_ended_the_one_told_last_is_signed_in_first()
         app = page.app
         assert isinstance(app, LoopinApp)
         for provider, way in ((Provider.GUMLOOP, GUMLOOP_OAUTH), (Provider.CHAINLOOP, CHAINLOOP_BROWSER)):
-            app.post_message(Trouble(ended(provider), "test"))
+            app.post_message(WorkerFailed(ended(provider), "test"))
             await page.until(lambda: any(f"The {provider.title} session" in note for note in page.notes()))  # noqa: B023
             login = LoginPage(page.pilot)
             await login.open("ctrl+l")

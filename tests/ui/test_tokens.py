@@ -307,7 +307,7 @@ async def test_another_account_lists_again() -> None:
     box = story()
     async with at_tokens(box) as tokens:
         box.plane.tokens = box.plane.tokens[:3]
-        tokens.app.frame.account_changed.publish(None)
+        tokens.app.app_context.account_changed.publish(None)
         await tokens.until(lambda: 0 < len(tokens.names()) < 4)
 
 

@@ -14,8 +14,8 @@ from app.tui.screens.login.screen import LoginScreen
 from app.tui.screens.tokens.revoke_many import Countdown, RevokeMany
 from app.tui.screens.tokens.revoke_tokens import ConfirmRevoke
 from app.tui.screens.tokens.screen import TokensScreen
-from widgets.content_state import StateView
-from widgets.threshold_preview import PartitionView
+from widgets.content_state import ContentState
+from widgets.threshold_preview import ThresholdPreview
 from widgets.token_table import TokenTable
 
 Reached = Callable[[LoopinApp], bool]
@@ -43,11 +43,11 @@ def _screen(app: LoopinApp, kind: type[Screen[Any]]) -> bool:
 
 
 def _asked(app: LoopinApp) -> bool:
-    return _screen(app, AccountsScreen) and app.frame.presence.asked
+    return _screen(app, AccountsScreen) and app.account_state.asked
 
 
 def _signed_in(app: LoopinApp) -> bool:
-    return _asked(app) and app.frame.presence.signed_in_anywhere
+    return _asked(app) and app.account_state.signed_in_anywhere
 
 
 def _on_browser_login(app: LoopinApp) -> bool:
@@ -64,7 +64,7 @@ def _came_back(app: LoopinApp) -> bool:
 
 
 def _filled(app: LoopinApp) -> bool:
-    views = app.screen.query(StateView)
+    views = app.screen.query(ContentState)
     return bool(views) and views.first().state == "filled"
 
 
@@ -100,7 +100,7 @@ def _all_told(app: LoopinApp) -> bool:
 
 def _looking_at(days: int) -> Reached:
     def reached(app: LoopinApp) -> bool:
-        views = app.screen.query(PartitionView)
+        views = app.screen.query(ThresholdPreview)
         partition = views.first().partition if views else None
         return _filled(app) and partition is not None and partition.threshold == days
 

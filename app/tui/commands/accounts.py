@@ -1,11 +1,11 @@
 """Commands of the Accounts screen."""
 
-from app.tui.commands.command import Command, Room
+from app.tui.commands.command import Command, CommandGroup
 
 COMMANDS: tuple[Command, ...] = (
     Command(
         "accounts.login",
-        Room.ACCOUNTS,
+        CommandGroup.ACCOUNTS,
         "l",
         "login",
         "Sign in",
@@ -15,7 +15,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "accounts.logout",
-        Room.ACCOUNTS,
+        CommandGroup.ACCOUNTS,
         "L",
         "logout",
         "Sign out",
@@ -25,7 +25,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "accounts.profile",
-        Room.ACCOUNTS,
+        CommandGroup.ACCOUNTS,
         "p",
         "profile",
         "Profile",
@@ -35,7 +35,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "accounts.team",
-        Room.ACCOUNTS,
+        CommandGroup.ACCOUNTS,
         "T",
         "team",
         "Team",
@@ -45,7 +45,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "accounts.why",
-        Room.ACCOUNTS,
+        CommandGroup.ACCOUNTS,
         "w",
         "why",
         "Why this credential",
@@ -55,7 +55,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "accounts.refresh",
-        Room.ACCOUNTS,
+        CommandGroup.ACCOUNTS,
         "r",
         "refresh",
         "Refresh",

@@ -1,11 +1,11 @@
 """Commands of the Activity screen."""
 
-from app.tui.commands.command import Command, Room
+from app.tui.commands.command import Command, CommandGroup
 
 COMMANDS: tuple[Command, ...] = (
     Command(
         "activity.filter",
-        Room.ACTIVITY,
+        CommandGroup.ACTIVITY,
         "slash",
         "filter",
         "Filter",
@@ -15,7 +15,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "activity.export",
-        Room.ACTIVITY,
+        CommandGroup.ACTIVITY,
         "ctrl+s",
         "export",
         "Export",
@@ -23,5 +23,13 @@ COMMANDS: tuple[Command, ...] = (
         "export",
         "loopin activity --csv",
     ),
-    Command("activity.refresh", Room.ACTIVITY, "r", "refresh", "Refresh", "Read the trail again.", "refresh"),
+    Command(
+        "activity.refresh",
+        CommandGroup.ACTIVITY,
+        "r",
+        "refresh",
+        "Refresh",
+        "Read the trail again.",
+        "refresh",
+    ),
 )

@@ -1,13 +1,13 @@
 """Commands of the Auto-revoke screen."""
 
-from app.tui.commands.command import Command, Room
+from app.tui.commands.command import Command, CommandGroup
 
-_ROOM = Room.AUTO_REVOKE
+_GROUP = CommandGroup.AUTO_REVOKE
 _CLI = "loopin chainloop organization"
 COMMANDS: tuple[Command, ...] = (
     Command(
         "auto_revoke.toggle",
-        _ROOM,
+        _GROUP,
         "space",
         "switch",
         "On or off",
@@ -16,7 +16,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "auto_revoke.lower",
-        _ROOM,
+        _GROUP,
         "minus",
         "step(-1)",
         "Fewer days",
@@ -24,11 +24,11 @@ COMMANDS: tuple[Command, ...] = (
         "fewer",
     ),
     Command(
-        "auto_revoke.raise", _ROOM, "plus", "step(1)", "More days", "Raise the threshold by a day.", "more"
+        "auto_revoke.raise", _GROUP, "plus", "step(1)", "More days", "Raise the threshold by a day.", "more"
     ),
     Command(
         "auto_revoke.save",
-        _ROOM,
+        _GROUP,
         "ctrl+s",
         "save",
         "Save",
@@ -37,11 +37,11 @@ COMMANDS: tuple[Command, ...] = (
         f"{_CLI} update --api-token-max-days-inactive N",
     ),
     Command(
-        "auto_revoke.undo", _ROOM, "u", "undo", "Undo", "Go back to the threshold that is saved.", "undo"
+        "auto_revoke.undo", _GROUP, "u", "undo", "Undo", "Go back to the threshold that is saved.", "undo"
     ),
     Command(
         "auto_revoke.refresh",
-        _ROOM,
+        _GROUP,
         "r",
         "refresh",
         "Refresh",
@@ -51,7 +51,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "auto_revoke.sweep",
-        _ROOM,
+        _GROUP,
         "S",
         "sweep",
         "Run the sweep",

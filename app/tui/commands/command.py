@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Room(Enum):
+class CommandGroup(Enum):
     """Where a command works. EVERYWHERE ones work on every screen."""
 
     EVERYWHERE = "everywhere"
@@ -22,14 +22,14 @@ class Room(Enum):
 class Command:
     """One action of the app.
 
-    `id` is "room.verb" and names the key in the configuration file; `keys` are Textual key names,
+    `id` is "group.verb" and names the key in the configuration file; `keys` are Textual key names,
     comma-separated, the first is shown; `action` is the Textual action that runs; `label` is the
     footer's word, empty = not in the footer; `cli` is the command that does the same, empty where
     there is nothing to do outside the screen (moving, sorting, help).
     """
 
     id: str
-    room: Room
+    group: CommandGroup
     keys: str
     action: str
     title: str

@@ -1,20 +1,24 @@
 """Commands that work on every screen."""
 
-from app.tui.commands.command import Command, Room
+from app.tui.commands.command import Command, CommandGroup
 
-_ALL = Room.EVERYWHERE
+_ALL = CommandGroup.EVERYWHERE
 COMMANDS: tuple[Command, ...] = (
-    Command("app.accounts", _ALL, "1", "app.room('accounts')", "Accounts", "Who is signed in, and how."),
-    Command("app.tokens", _ALL, "2", "app.room('tokens')", "Tokens", "API tokens of the organization."),
+    Command(
+        "app.accounts", _ALL, "1", "app.switch_mode('accounts')", "Accounts", "Who is signed in, and how."
+    ),
+    Command(
+        "app.tokens", _ALL, "2", "app.switch_mode('tokens')", "Tokens", "API tokens of the organization."
+    ),
     Command(
         "app.auto_revoke",
         _ALL,
         "3",
-        "app.room('auto_revoke')",
+        "app.switch_mode('auto_revoke')",
         "Auto-revoke",
         "How long an unused token lives.",
     ),
-    Command("app.activity", _ALL, "4", "app.room('activity')", "Activity", "What this program did."),
+    Command("app.activity", _ALL, "4", "app.switch_mode('activity')", "Activity", "What this program did."),
     Command(
         "app.help", _ALL, "question_mark,f1", "app.help", "Help", "Keys and what they do, here first.", "help"
     ),
@@ -68,7 +72,7 @@ COMMANDS: tuple[Command, ...] = (
         "Go back to the shell for a while; fg comes back. What is on the screen stays.",
     ),
 )
-TABS = tuple(command for command in COMMANDS if command.action.startswith("app.room("))
-"""The rooms, from left to right."""
+TABS = tuple(command for command in COMMANDS if command.action.startswith("app.switch_mode("))
+"""The groups, from left to right."""
 MODES = tuple(tab.id.removeprefix("app.") for tab in TABS)
-"""Their names, as in `app.room('tokens')` and in the mode of the app."""
+"""Their names, as in `app.switch_mode('tokens')` and in the mode of the app."""

@@ -1,8 +1,8 @@
 """Moving in a list. The list widget binds these keys itself; here they are told."""
 
-from app.tui.commands.command import Command, Room
+from app.tui.commands.command import Command, CommandGroup
 
-_LIST = Room.LIST
+_LIST = CommandGroup.LIST
 COMMANDS: tuple[Command, ...] = (
     Command("list.up", _LIST, "up,k", "move(-1)", "Up", "One row up."),
     Command("list.down", _LIST, "down,j", "move(1)", "Down", "One row down."),

@@ -1,12 +1,12 @@
 """Commands of the sign-in screens."""
 
-from app.tui.commands.command import Command, Room
+from app.tui.commands.command import Command, CommandGroup
 
-_RUN = Room.SIGNING_IN
+_RUN = CommandGroup.SIGNING_IN
 COMMANDS: tuple[Command, ...] = (
     Command(
         "login.probe",
-        Room.LOGIN,
+        CommandGroup.LOGIN,
         "r",
         "probe",
         "Look again",
@@ -16,7 +16,7 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "login.profile",
-        Room.LOGIN,
+        CommandGroup.LOGIN,
         "p",
         "profile",
         "Profile",

@@ -6,7 +6,7 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
 
-from app.tui.commands.command import Command, Room
+from app.tui.commands.command import Command, CommandGroup
 from app.tui.commands.registry import commands
 
 _NOT_HERE = frozenset({"app.palette", "app.interrupt", "app.back"})
@@ -28,9 +28,9 @@ class LoopinCommands(Provider):
 
     def _offers(self) -> Iterator[tuple[Command, DOMNode]]:
         """What can be done now; a command that is greyed out is not offered."""
-        room = getattr(self.screen, "ROOM", Room.EVERYWHERE)
-        rooms = dict.fromkeys((room, Room.EVERYWHERE))
-        for where in rooms:
+        group = getattr(self.screen, "COMMAND_GROUP", CommandGroup.EVERYWHERE)
+        groups = dict.fromkeys((group, CommandGroup.EVERYWHERE))
+        for where in groups:
             for command in commands(where):
                 if command.id not in _NOT_HERE and self._possible(command):
                     yield command, self.screen

@@ -1,7 +1,7 @@
-"""Every command, collected from the rooms."""
+"""Every command, collected from the groups."""
 
 from app.tui.commands import accounts, activity, auto_revoke, global_commands, list_commands, login, tokens
-from app.tui.commands.command import Command, Room
+from app.tui.commands.command import Command, CommandGroup
 
 COMMANDS: tuple[Command, ...] = (
     *global_commands.COMMANDS,
@@ -15,9 +15,9 @@ COMMANDS: tuple[Command, ...] = (
 _BY_ID = {command.id: command for command in COMMANDS}
 
 
-def commands(room: Room) -> tuple[Command, ...]:
-    """The commands of one room, in the order in which they are shown."""
-    return tuple(command for command in COMMANDS if command.room is room)
+def commands(group: CommandGroup) -> tuple[Command, ...]:
+    """The commands of one group, in the order in which they are shown."""
+    return tuple(command for command in COMMANDS if command.group is group)
 
 
 def by_id(command_id: str) -> Command:

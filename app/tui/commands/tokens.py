@@ -1,8 +1,8 @@
 """Commands of the Tokens screen, and of the dialog that shows a new token once."""
 
-from app.tui.commands.command import Command, Room
+from app.tui.commands.command import Command, CommandGroup
 
-_TOKENS, _REVEAL = Room.TOKENS, Room.REVEAL
+_TOKENS, _REVEAL = CommandGroup.TOKENS, CommandGroup.REVEAL
 _CLI = "loopin chainloop organization api-token"
 COMMANDS: tuple[Command, ...] = (
     Command(

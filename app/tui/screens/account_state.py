@@ -1,4 +1,4 @@
-"""What every screen needs of the app around it. The app makes one and hands it to each screen."""
+"""What the screens know of the account in use and of the app around them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from app.domain.credentials import Provider
 from app.domain.read_only import ReadOnlyMode
 
 if TYPE_CHECKING:
-    # The first frame waits for none of these values.
+    # Not imported before the first frame.
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from textual.signal import Signal
 
     from app.domain.credentials import Method
+    from app.domain.login import SignedIn
     from app.domain.organizations import Identity
     from app.domain.ports import Clock
     from app.domain.status import ProviderStatus
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DemoLogin:
-    """The sample sign-in of the demo, shown on the sign-in screens.
-
-    `samples` is what a form may be filled with, by method and field.
-    """
+    """The sample sign-in of the demo. `samples` fills the sign-in forms, by method and field."""
 
     email: str
     password: str
@@ -34,11 +32,11 @@ class DemoLogin:
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
-    """Who is signed in, as far as is known.
+class AccountState:
+    """Who is signed in; a reactive attribute of the app and of each `BaseScreen`.
 
-    `statuses` is empty until the sources were looked at; `asked` says that the servers were asked
-    too, and `as_of` when.
+    `statuses` is empty until the credential sources have been read; `asked` says that the servers have
+    answered too, and `as_of` when.
     """
 
     statuses: tuple[ProviderStatus, ...] = ()
@@ -51,36 +49,34 @@ class Presence:
 
     @property
     def identity(self) -> Identity | None:
-        """Who acts at Chainloop, once the server was asked."""
+        """The identity at Chainloop, once the server has answered."""
         status = self.of(Provider.CHAINLOOP)
         return status.identity if status else None
 
     @property
     def signed_in_anywhere(self) -> bool:
-        """True when a credential is in effect at any provider."""
+        """Whether a credential is in effect at any provider."""
         return any(status.signed_in for status in self.statuses)
 
 
 @dataclass(slots=True)
-class Frame:
-    """The app as its screens see it.
+class AppContext:
+    """What each screen gets from the app.
 
-    `account_changed` is published after a sign-in, a sign-out and a switch of the organization: what
-    a screen shows is then of somebody else. `presence_changed` carries what is known of the accounts;
-    `look` asks for them again. `read_only` says which profiles may change nothing. `keys` holds remapped
-    keys by command id.
+    `account_changed` is published after a sign-in, a sign-out and a switch of the organization: the data on a
+    screen then belongs to another account. `refresh_account_state` reads the accounts again; `on_signed_in`
+    is called with the result of each sign-in. `keys` holds remapped keys by command id.
     """
 
     clock: Clock
     account_changed: Signal[None]
-    presence_changed: Signal[Presence]
-    look: Callable[[], object]
-    presence: Presence = field(default_factory=Presence)
+    refresh_account_state: Callable[[], object]
+    on_signed_in: Callable[[SignedIn], None]
     keys: Mapping[str, str] = field(default_factory=dict)
     demo: DemoLogin | None = None
     read_only: ReadOnlyMode = field(default_factory=ReadOnlyMode)
 
-    def why_read_only(self) -> str:
-        """Say why nothing may be changed at Chainloop; empty when it may."""
-        status = self.presence.of(Provider.CHAINLOOP)
+    def why_read_only(self, state: AccountState) -> str:
+        """Why nothing may be changed at Chainloop; empty when it may."""
+        status = state.of(Provider.CHAINLOOP)
         return self.read_only.why(status.profile if status else "")

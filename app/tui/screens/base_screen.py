@@ -1,4 +1,4 @@
-"""The screens that have the frame around them: top bar, body, key bar."""
+"""Base of the screens with a top bar, a body and a footer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,75 +10,73 @@ from textual.actions import parse
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
-from textual.message import Message
+from textual.reactive import reactive
 from textual.screen import Screen
 from textual.strip import Strip
-from textual.worker import Worker, WorkerState
 
 from app.domain.credentials import Provider
-from app.domain.errors import SessionEnded
 from app.domain.times import local
 from app.tui.commands.bindings import shown_key
-from app.tui.commands.command import Room
+from app.tui.commands.command import CommandGroup
 from app.tui.commands.global_commands import TABS
-from app.tui.screens.account_state import Frame, Presence
+from app.tui.screens.account_state import AccountState, AppContext
+from app.tui.screens.workers import WARNING_SECONDS, ErrorView
 from widgets.containers import Container, background
-from widgets.footer import KeyBar, KeyHint
+from widgets.footer import Footer, KeyHint
 from widgets.key_names import readable
 from widgets.links import ActionLine
 from widgets.top_bar import Tab, TopBar, Whoami
 
-_LAST = "app.help"
-Opened = TypeVar("Opened")
-TAB_AT_ONCE = (
+_HELP = "app.help"
+_CLOCK_SECONDS = 20
+Result = TypeVar("Result")
+TAB_BINDINGS = (
     Binding("tab", "app.focus_next", "Focus next", show=False, priority=True),
     Binding("shift+tab", "app.focus_previous", "Focus previous", show=False, priority=True),
 )
-"""Before the next key is looked at: as a usual binding, tab would wait behind the letters that the field in
-front still has to take, and what was typed ahead after it would land there too."""
+"""With priority, so that the focus moves before the next key is handled: without it, tab is queued behind the
+letters that the focused input has still to take, and what is typed ahead after it would land there too."""
 
 
-class Trouble(Message):
-    """A worker failed, and the screen shows nothing of it itself: the app tells the person."""
+class BaseScreen(ErrorView, Screen[bool]):
+    """Base of the tabs and of the sign-in, whose result is True when somebody signed in.
 
-    def __init__(self, error: BaseException, doing: str) -> None:
-        super().__init__()
-        self.error = error
-        self.doing = doing
-
-
-class SessionOver(Message):
-    """A server answered that it does not accept the credential any more."""
-
-    def __init__(self, error: SessionEnded) -> None:
-        super().__init__()
-        self.error = error
-
-
-class RoomScreen(Screen[bool]):
-    """Base of the rooms, and of the sign-in, whose result is True when somebody signed in.
-
-    A subclass sets ROOM and BINDINGS and composes its body. `frame` is the app around it; `as_of`
-    says when the data was read, `busy` what goes on. Hooks: `compose_body`, `account_changed`,
-    `presence_changed`, `why_disabled`, `show_failure`, `go_back`, `cancel_running`.
+    A subclass sets COMMAND_GROUP and BINDINGS and composes its body. Hooks: `compose_body`,
+    `account_changed`, `watch_account_state`, `why_disabled`, `show_failure`, `go_back`, `cancel_running`,
+    `own_hints`.
     """
 
-    ROOM: ClassVar[Room] = Room.EVERYWHERE
+    COMMAND_GROUP: ClassVar[CommandGroup] = CommandGroup.EVERYWHERE
     TAB: ClassVar[str] = ""
-    BINDINGS: ClassVar[list[BindingType]] = [*TAB_AT_ONCE]
+    BINDINGS: ClassVar[list[BindingType]] = [*TAB_BINDINGS]
     AUTO_FOCUS: ClassVar[str | None] = ""
 
-    def __init__(self, frame: Frame) -> None:
+    account_state: reactive[AccountState] = reactive(AccountState(), repaint=False)
+    """Follows the attribute of the app."""
+    as_of: reactive[datetime | None] = reactive[datetime | None](None, repaint=False)
+    """When the data on the screen was read, in local time."""
+    reading: reactive[str] = reactive("", repaint=False)
+    """What is being read, in one word ("refreshing"); empty when nothing is."""
+    running_changes: reactive[tuple[str, ...]] = reactive((), repaint=False)
+    """The changes under way, in words ("signing out of Gumloop")."""
+    busy: reactive[str] = reactive("", repaint=False)
+    """What the footer shows of these two."""
+
+    def __init__(self, app_context: AppContext) -> None:
         super().__init__()
-        self.frame = frame
-        self._reading = ""
-        self._changing: list[str] = []
+        self.app_context = app_context
+        self._top_bar = TopBar()
+        self.body = Container(id="body")
+        self._footer = Footer()
 
     def compose(self) -> ComposeResult:
-        yield TopBar()
-        with Container(id="body"):
+        keys = self.app_context.keys
+        tabs = (Tab(shown_key(row, keys), row.title, row.action, row.id == self.TAB) for row in TABS)
+        self._top_bar.tabs, self._top_bar.demo = tuple(tabs), self.app_context.demo is not None
+        yield self._top_bar
+        with self.body:
             yield from self.compose_body()
-        yield KeyBar()
+        yield self._footer.data_bind(BaseScreen.as_of, BaseScreen.busy)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         # Through a ground that is not its own, the screen below would be seen.
@@ -86,32 +84,25 @@ class RoomScreen(Screen[bool]):
             return super().render_lines(crop)
         return background(self, crop, super().render_lines)
 
+    # ── hooks ──
+
     def compose_body(self) -> ComposeResult:
-        """What stands between the two bars."""
+        """Compose what stands between the two bars."""
         yield from ()
 
-    # ── what a room may override ──
-
     def account_changed(self) -> None:
-        """Somebody else is signed in now, or elsewhere: read everything again."""
-
-    def presence_changed(self, presence: Presence) -> None:
-        """What is known of the accounts changed."""
+        """Read everything again: another account is in use."""
 
     def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
-        """Say why `action` cannot be done now; empty when it can. It stays in the footer, greyed."""
+        """Why `action` cannot run now; empty when it can. Its key stays in the footer, greyed out."""
         return ""
 
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """Show a worker's error on the screen itself; False leaves it to the app."""
-        return False
-
     def go_back(self) -> bool:
-        """One step back inside the screen (clear a filter, close a pane); False when there is none."""
+        """Go one step back inside the screen (clear a filter, close a pane); False when there is none."""
         return False
 
     def own_hints(self) -> tuple[KeyHint, ...]:
-        """Keys that a widget binds and the footer should name, first of all."""
+        """Keys that a widget binds and the footer names first."""
         return ()
 
     def cancel_running(self) -> bool:
@@ -119,92 +110,73 @@ class RoomScreen(Screen[bool]):
         return False
 
     def open_above(
-        self, screen: Screen[Opened], callback: Callable[[Opened | None], None] | None = None
+        self, screen: Screen[Result], callback: Callable[[Result | None], None] | None = None
     ) -> None:
         """Push a screen, unless one is above this one already: of two keys in one burst, the first counts."""
         # `is_current` is true below a dialog, too.
         if self.app.screen is self:
             self.app.push_screen(screen, callback)
 
-    # ── the frame ──
+    # ── account and footer ──
 
-    @property
-    def as_of(self) -> datetime | None:
-        """When the data on the screen was read."""
-        return self.query_one(KeyBar).as_of
+    def validate_as_of(self, moment: datetime | None) -> datetime | None:
+        return local(moment) if moment else None
 
-    @as_of.setter
-    def as_of(self, moment: datetime | None) -> None:
-        self.query_one(KeyBar).as_of = local(moment) if moment else None
-
-    @property
-    def busy(self) -> str:
-        """What is being read, in one word ("refreshing"); empty when nothing is."""
-        return self._reading
-
-    @busy.setter
-    def busy(self, what: str) -> None:
-        self._reading = what
-        self._show_busy()
+    def compute_busy(self) -> str:
+        return self.running_changes[-1] if self.running_changes else self.reading
 
     @contextmanager
-    def doing(self, what: str) -> Iterator[None]:
-        """Show a change while inside ("signing out of Gumloop"), whatever is read meanwhile."""
-        self._changing.append(what)
-        self._show_busy()
+    def busy_with(self, what: str) -> Iterator[None]:
+        """Show a change in the footer while it runs, whatever is read meanwhile."""
+        self.running_changes = (*self.running_changes, what)
         try:
             yield
         finally:
-            self._changing.remove(what)
-            if self.is_running:
-                self._show_busy()
-
-    def _show_busy(self) -> None:
-        self.query_one(KeyBar).busy = self._changing[-1] if self._changing else self._reading
+            remaining = list(self.running_changes)
+            remaining.remove(what)
+            self.running_changes = tuple(remaining)
 
     def on_mount(self) -> None:
-        self.frame.account_changed.subscribe(self, lambda _: self.account_changed())
-        self.frame.presence_changed.subscribe(self, self._frame_presence)
-        self.bindings_updated_signal.subscribe(self, lambda _: self._frame_keys())
-        self.set_interval(20, self._frame_tick)
-        self._frame_presence(self.frame.presence)
-        self._frame_keys()
+        # Not `data_bind`, which wants the app to be what pushes the screen.
+        self.watch(self.app, "account_state", self._follow_account_state)
+        self.app_context.account_changed.subscribe(self, lambda _: self.account_changed())
+        self.bindings_updated_signal.subscribe(self, lambda _: self._show_keys())
+        self.set_interval(_CLOCK_SECONDS, self._show_time)
+        self._show_keys()
 
     def on_screen_resume(self) -> None:
-        self._frame_presence(self.frame.presence)
-        self._frame_keys()
+        self._show_time()
+        self._show_keys()
 
-    def _frame_presence(self, presence: Presence) -> None:
-        bar = self.query_one(TopBar)
-        bar.tabs, bar.who, bar.demo = self._frame_tabs(), _whoami(presence), self.frame.demo is not None
-        bar.locked = bool(self.frame.why_read_only())
-        self._frame_tick()
-        self.presence_changed(presence)
+    def _follow_account_state(self, state: AccountState) -> None:
+        self.account_state = state
+
+    def _watch_account_state(self, state: AccountState) -> None:
+        self._top_bar.who = _whoami(state)
+        self._top_bar.locked = bool(self.app_context.why_read_only(state))
+        self._show_time()
         self.refresh_bindings()
 
-    def _frame_tick(self) -> None:
-        self.query_one(TopBar).now = self.frame.clock.now()
+    def _show_time(self) -> None:
+        self._top_bar.now = self.app_context.clock.now()
 
-    def _frame_tabs(self) -> tuple[Tab, ...]:
-        return tuple(
-            Tab(shown_key(row, self.frame.keys), row.title, row.action, row.id == self.TAB) for row in TABS
-        )
+    # ── keys ──
 
-    def _frame_keys(self) -> None:
-        self.query_one(KeyBar).hints = tuple(self._frame_hints())
+    def _show_keys(self) -> None:
+        self._footer.hints = tuple(self._hints())
 
-    def _frame_hints(self) -> Iterator[KeyHint]:
-        """The footer's keys: what is bound on this screen now, each command once, help last."""
+    def _hints(self) -> Iterator[KeyHint]:
+        """The bindings that are active now, each command once, help last."""
         yield from self.own_hints()
         seen: set[str] = set()
         last: list[KeyHint] = []
         for active in self.active_bindings.values():
             binding = active.binding
-            if not binding.show or not binding.id or binding.id in seen or self._frame_letter(binding.key):
+            if not binding.show or not binding.id or binding.id in seen or self._is_text(binding.key):
                 continue
             seen.add(binding.id)
             hint = KeyHint(readable(binding.key), binding.description, binding.action, active.enabled)
-            if binding.id == _LAST:
+            if binding.id == _HELP:
                 last.append(hint)
             else:
                 yield hint
@@ -212,59 +184,51 @@ class RoomScreen(Screen[bool]):
             yield KeyHint("esc", "back", "app.back")
         yield from last
 
-    def _frame_letter(self, key: str) -> bool:
-        """While an input has the focus, a printable key is a letter and does nothing else."""
+    def _is_text(self, key: str) -> bool:
+        """Whether the focused input takes `key` as a character."""
         letter = readable(key)
         return len(letter) == 1 and self.focused is not None and self.focused.check_consume_key(key, letter)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """None greys a key out: see `why_disabled`. While a person types, the filter's key is a letter."""
-        if action == "filter" and self._frame_letter("slash"):
+        """None greys a key out: see `why_disabled`. In a focused input, the key of the filter is text."""
+        if action == "filter" and self._is_text("slash"):
             return False
         if self.why_disabled(action, parameters):
             return None
         return super().check_action(action, parameters)
 
     @on(ActionLine.Chosen)
-    async def _frame_clicked(self, event: ActionLine.Chosen) -> None:
+    async def _run_clicked(self, event: ActionLine.Chosen) -> None:
         event.stop()
-        if not self._frame_says_why(event.action):
+        if not self._explain_disabled(event.action):
             await self.run_action(event.action)
 
     def on_key(self, event: events.Key) -> None:
-        """A key whose command cannot be done now says why, instead of doing nothing."""
-        for binding in self._bindings.key_to_bindings.get(event.key, ()):
-            if self._frame_says_why(binding.action):
-                event.stop()
+        """Say why the command of a key is disabled, instead of doing nothing."""
+        active = self.active_bindings.get(event.key)
+        if active is not None and active.node is self and self._explain_disabled(active.binding.action):
+            event.stop()
 
-    def _frame_says_why(self, action: str) -> bool:
+    def _explain_disabled(self, action: str) -> bool:
         destination, name, parameters = parse(action)
         why = "" if destination else self.why_disabled(name, parameters)
         if why:
-            self.notify(f"{why[:1].upper()}{why[1:]}.", severity="warning", timeout=4, markup=False)
+            self.notify(
+                f"{why[:1].upper()}{why[1:]}.", severity="warning", timeout=WARNING_SECONDS, markup=False
+            )
         return bool(why)
 
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        error = event.worker.error
-        if event.state is WorkerState.ERROR and error is not None:
-            event.stop()
-            if isinstance(error, SessionEnded):
-                self.post_message(SessionOver(error))
-            if not self.show_failure(error, event.worker):
-                self.post_message(Trouble(error, event.worker.description))
 
-
-def _whoami(presence: Presence) -> Whoami:
-    """The person at Chainloop, whose session ends; else at Gumloop, whose login renews itself."""
-    if (identity := presence.identity) is None:
-        gumloop = presence.of(Provider.GUMLOOP)
-        other = gumloop.identity if gumloop else None
-        return Whoami(other.name, "Gumloop", other.organization) if other and other.name else Whoami()
-    read_only = f"{identity.name} — settings are read-only" if identity.is_token else ""
+def _whoami(state: AccountState) -> Whoami:
+    """The identity at Chainloop, whose session ends; else at Gumloop, whose login renews itself."""
+    if (identity := state.identity) is None:
+        status = state.of(Provider.GUMLOOP)
+        gumloop = status.identity if status else None
+        return Whoami(gumloop.name, "Gumloop", gumloop.organization) if gumloop and gumloop.name else Whoami()
     return Whoami(
         identity.name,
         identity.role.value if identity.role else "",
         identity.organization,
         identity.expires_at,
-        read_only,
+        f"{identity.name} — settings are read-only" if identity.is_token else "",
     )

@@ -38,7 +38,7 @@ async def look():
             for widget in (screen, *screen.walk_children())
             if isinstance(widget, grounds) and widget.size.height > 10
         }
-        finished = app.screen.query_one(TokenBrowser).book.finished
+        finished = app.screen.query_one(TokenBrowser).index.has_all_rows
         print(json.dumps({"modules": modules, "kept": kept, "finished": finished}))
 
 asyncio.run(look())
@@ -53,11 +53,10 @@ DIALOGS = {
     "login.screen",
     "tokens.ci_job_dialog",
     "tokens.create_token",
-    "tokens.export_tokens",
+    "dialogs.export_file",
     "tokens.reveal",
     "tokens.revoke_many",
     "tokens.revoke_tokens",
-    "tokens.rotate_messages",
     "tokens.saved_filters",
 }
 USES = {

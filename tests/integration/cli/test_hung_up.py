@@ -19,7 +19,7 @@ from typing import IO, cast
 import pytest
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
-from app.tui.driver import Window
+from app.tui.terminal import TerminalFile
 from tests.support.between import Between, between
 from tests.support.cli import Loopin, signed_in
 from tests.support.server import AccountServer
@@ -150,7 +150,7 @@ def test_whoever_writes_to_a_window_that_is_gone_waits_for_nobody() -> None:
     """More than fits in the queue of the thread that writes: without it, the end would wait for ever."""
     ours, theirs = os.openpty()
     with open(theirs, "w", encoding="utf-8") as file:
-        writer = WriterThread(cast("IO[str]", Window(file, lambda: None)))
+        writer = WriterThread(cast("IO[str]", TerminalFile(file, lambda: None)))
         writer.start()
         os.close(ours)
 

@@ -7,13 +7,13 @@ from textual.widgets import Button, Input
 
 from app.domain.credentials import Provider
 from app.tui.screens.accounts.screen import AccountsScreen
-from app.tui.screens.dialogs.credential_dialog import WhyDialog
+from app.tui.screens.dialogs.credential_dialog import CredentialDialog
 from app.tui.screens.dialogs.organizations import OrganizationDialog
 from app.tui.screens.dialogs.profiles import ProfileDialog
 from app.tui.screens.dialogs.teams import TeamDialog
 from tests.support.pages.page import DialogPage, Page, Question
 from widgets.account_card import AccountCard, CardFacts
-from widgets.content_state import StateView
+from widgets.content_state import ContentState
 from widgets.credential_panel import CredentialPanel
 from widgets.wrapped_text import Paragraphs
 
@@ -21,7 +21,7 @@ from widgets.wrapped_text import Paragraphs
 class WhyPage(DialogPage):
     """Every credential, and why one of them counts."""
 
-    KIND = WhyDialog
+    KIND = CredentialDialog
 
 
 class AccountsPage(Page):
@@ -118,7 +118,7 @@ class AccountsPage(Page):
 
     def state(self) -> str:
         """What the dialog's list is: loading, filled or error."""
-        return self.screen.query_one(StateView).state
+        return self.screen.query_one(ContentState).state
 
     def state_title(self) -> str:
         """What stands where the dialog's list would be."""

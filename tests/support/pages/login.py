@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from textual.widgets import Button, Input, OptionList, Static
 
 from app.domain.login import SignedIn, Step, StepState
-from app.tui.screens.dialogs.ci_identity import KeylessDialog
+from app.tui.screens.dialogs.ci_identity import CIIdentityDialog
 from app.tui.screens.login.form import LoginFormScreen
 from app.tui.screens.login.progress import LoginProgressScreen
 from app.tui.screens.login.screen import LoginScreen
@@ -13,8 +13,8 @@ from tests.support import app as fakes
 from tests.support import scenes
 from tests.support.pages.page import DialogPage, Page, opened
 from tests.support.pilot import settle
-from widgets.checkbox import Tick
-from widgets.content_state import StateView
+from widgets.checkbox import BracketCheckbox
+from widgets.content_state import ContentState
 from widgets.signed_in_panel import SignedInPanel
 from widgets.step_list import StepList
 from widgets.wrapped_text import Paragraphs
@@ -43,7 +43,7 @@ class LoginPage(Page):
 
     def opens_browser(self) -> bool:
         """What the tick says."""
-        return self.find("#login-browser", Tick).value
+        return self.find("#login-browser", BracketCheckbox).value
 
     def obstacle(self) -> Static:
         """Why no browser can open."""
@@ -190,11 +190,11 @@ class LoginPage(Page):
 class IdentityPage(DialogPage):
     """Who a CI job says that it is."""
 
-    KIND = KeylessDialog
+    KIND = CIIdentityDialog
 
     def state(self) -> str:
         """loading, filled or error."""
-        return self.screen.query_one(StateView).state
+        return self.screen.query_one(ContentState).state
 
     def words(self) -> str:
         """All its lines."""

@@ -13,7 +13,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from app.tui.app import LoopinApp
 from app.tui.screens.dialogs.dialog import Confirm
 from tests.support import pilot
-from widgets.footer import KeyBar
+from widgets.footer import Footer
 from widgets.top_bar import TopBar
 
 W = TypeVar("W", bound=Widget)
@@ -33,7 +33,7 @@ class Page:
 
     async def ready(self) -> None:
         """Wait until there is something to see; pages of slow screens wait for more."""
-        await self.until(lambda: bool(self.app.frame.presence.asked))
+        await self.until(lambda: bool(self.app.account_state.asked))
 
     @property
     def screen(self) -> Screen[Any]:
@@ -136,7 +136,7 @@ class Page:
 
     def footer(self) -> dict[str, bool]:
         """Words of the footer, and whether each works."""
-        return {hint.label: hint.enabled for hint in self.room.query_one(KeyBar).hints}
+        return {hint.label: hint.enabled for hint in self.room.query_one(Footer).hints}
 
     def bar(self) -> str:
         """What stands on the top line."""
@@ -144,7 +144,7 @@ class Page:
 
     def foot(self) -> str:
         """What stands on the bottom line."""
-        return self.room.query_one(KeyBar).render().plain
+        return self.room.query_one(Footer).render().plain
 
     def notes(self) -> list[str]:
         """What is shown in toasts now."""

@@ -5,7 +5,7 @@ from textual.widgets import Input
 from app.tui.screens.tokens.revoke_many import Countdown, RevokeMany
 from app.tui.screens.tokens.revoke_tokens import ConfirmRevoke
 from tests.support.pages.page import DialogPage
-from widgets.checkbox import Tick
+from widgets.checkbox import BracketCheckbox
 from widgets.virtual_table import VirtualTable
 
 
@@ -76,7 +76,7 @@ class RevokePage(DialogPage):
 
     async def with_children(self) -> None:
         """Choose to revoke what they created, too, or not to."""
-        self.find("#revoke-children", Tick).focus()
+        self.find("#revoke-children", BracketCheckbox).focus()
         await self.press("space")
 
     def offers_children(self) -> bool:

@@ -12,7 +12,7 @@ from tests.support.pages.page import DialogPage, Page
 from tests.support.pages.token_dialogs import ExportActivityPage
 from tests.support.pilot import settle
 from widgets.choice_bar import ChoiceBar
-from widgets.content_state import StateView
+from widgets.content_state import ContentState
 from widgets.histogram import Histogram
 from widgets.threshold_picker import ThresholdPicker
 from widgets.virtual_table import VirtualTable
@@ -35,11 +35,11 @@ class RoomPage(Page):
 
     async def listed(self) -> None:
         """Wait until the room has read what it shows."""
-        await self.until(lambda: self.room.query(StateView) and self.state() != "loading")
+        await self.until(lambda: self.room.query(ContentState) and self.state() != "loading")
 
     def state(self) -> str:
         """loading, filled, empty or error."""
-        return self.room.query_one(StateView).state
+        return self.room.query_one(ContentState).state
 
     async def note_button(self) -> None:
         """Click the button under the sentence that stands where the list would be."""
@@ -109,7 +109,7 @@ class AutoRevokePage(RoomPage):
 
     async def toggle(self) -> None:
         """Turn it off, or on again, from the line of presets."""
-        self.find(ThresholdPicker.__name__, ThresholdPicker).enter()
+        self.find(ThresholdPicker.__name__, ThresholdPicker).focus_presets()
         await self.press("space")
 
     async def undo(self) -> None:

@@ -5,10 +5,9 @@ from typing import Any, ClassVar
 from textual.screen import Screen
 from textual.widgets import Input
 
-from app.tui.screens.activity.export_activity import ExportActivityDialog
-from app.tui.screens.tokens.ci_job_dialog import KeylessWayDialog
+from app.tui.screens.dialogs.export_file import ExportDialog
+from app.tui.screens.tokens.ci_job_dialog import CIJobDialog
 from app.tui.screens.tokens.dialogs import SortDialog, TokenDialog
-from app.tui.screens.tokens.export_tokens import ExportTokensDialog
 from app.tui.screens.tokens.saved_filters import SavedFiltersDialog
 from tests.support.pages.page import DialogPage
 
@@ -47,13 +46,13 @@ class SavedFiltersPage(DialogPage):
 class KeylessWayPage(DialogPage):
     """A job that needs no token."""
 
-    KIND = KeylessWayDialog
+    KIND = CIJobDialog
 
 
 class ExportPage(DialogPage):
     """A format and a path."""
 
-    KIND: ClassVar[type[Screen[Any]]] = ExportTokensDialog
+    KIND: ClassVar[type[Screen[Any]]] = ExportDialog
 
     def path(self) -> str:
         """What stands in the field."""
@@ -83,4 +82,4 @@ class ExportPage(DialogPage):
 class ExportActivityPage(ExportPage):
     """The same for the trail."""
 
-    KIND = ExportActivityDialog
+    KIND = ExportDialog

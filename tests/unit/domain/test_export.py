@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.export import COLUMNS, Format, neutral, render
-from app.domain.token_index import Book
+from app.domain.token_index import TokenIndex
 from app.domain.token_row import Sort, Tab
 from tests.support.sample_tokens import NOW, tokens
 
-BOOK = Book(tokens(), NOW, 90, timedelta(days=14))
+BOOK = TokenIndex(tokens(), NOW, 90, timedelta(days=14))
 ROWS = BOOK.rows(Tab.ACTIVE, Sort())
 
 

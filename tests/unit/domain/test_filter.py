@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from app.domain import durations
 from app.domain import filter as filters
 from app.domain.filter import COMPARED, FIELDS, SCOPES, STATUSES, Filter, FilterProblem, Term, Text
-from app.domain.token_index import Book
+from app.domain.token_index import TokenIndex
 from app.domain.token_row import Sort, Tab, row
 from tests.support.sample_tokens import NOW, token_id, tokens
 
-BOOK = Book(tokens(), NOW, 90, timedelta(days=14))
+BOOK = TokenIndex(tokens(), NOW, 90, timedelta(days=14))
 
 
 def found(text: str) -> set[str]:

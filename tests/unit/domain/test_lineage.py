@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.lineage import Descendants, descendants
 from app.domain.rotation import next_name, resembles_rotation
-from app.domain.token_index import Book
+from app.domain.token_index import TokenIndex
 from app.domain.tokens import APIToken, Project
 from tests.support.sample import NOW
 
@@ -111,5 +111,5 @@ def test_the_same_name_in_the_same_scope_is_a_successor() -> None:
 
 
 def test_a_book_counts_the_active_tokens_that_a_token_created() -> None:
-    book = Book(FAMILY, NOW, 90, timedelta(days=14))
+    book = TokenIndex(FAMILY, NOW, 90, timedelta(days=14))
     assert [book.created_by(name) for name in ("root", "child", "other", "grandchild")] == [1, 1, 1, 0]

@@ -8,7 +8,7 @@ from app.bootstrap import Container
 from app.domain.ci import MARKS
 from app.domain.credentials import Method
 from app.settings import load
-from app.tui.screens.login.methods import chainloop_offers
+from app.tui.screens.login.methods import chainloop_methods
 
 GITLAB = {
     "GITLAB_CI": "true",
@@ -30,7 +30,7 @@ def test_the_row_says_whether_this_is_a_job_that_can_prove_itself(environ: dict[
     """It is never a step that somebody has to take."""
     box = Container(load({}))
     ci = CIEnvironment(environ, SystemClock()).availability()
-    rows = chainloop_offers(
+    rows = chainloop_methods(
         box.chainloop_browser_sign_in, box.chainloop_login_store, box.claims, ci=ci, inspect=box.keyless
     )
     assert [row.why_not or row.note for row in rows if row.method is Method.KEYLESS] == [said]

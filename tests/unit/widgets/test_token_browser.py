@@ -10,7 +10,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from app.domain.organizations import Identity, Role
-from app.domain.token_index import SOON, Book, done
+from app.domain.token_index import AT_ONCE, TokenIndex
 from app.domain.token_row import Sort, SortKey, Tab
 from app.domain.tokens import APIToken
 from tests.support.sample_tokens import NOW, tokens
@@ -47,7 +47,7 @@ class Browsing:
 
     async def show(self, listed: Sequence[APIToken]) -> None:
         """Another list."""
-        self.browser.browse(Book(listed, NOW, 90, NEAR), ADA, permissions=False)
+        self.browser.browse(TokenIndex(listed, NOW, 90, NEAR), ADA, permissions=False)
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
@@ -116,7 +116,7 @@ async def test_a_token_is_reached_past_the_filter_and_the_tab_that_hide_it() -> 
     async with browsing() as here:
         here.browser.tab = Tab.EXPIRED
         await here.type("ml")
-        here.browser.reach(named("web-smoke").id)
+        here.browser.show_token(named("web-smoke").id)
         assert here.under_cursor() == "web-smoke"
         await here.pilot.pause()
         assert (here.browser.tab, here.browser.typed, here.under_cursor()) == (Tab.ACTIVE, "", "web-smoke")
@@ -148,17 +148,17 @@ async def test_a_token_is_opened_where_no_pane_shows_it() -> None:
 
 
 async def test_a_filter_waits_for_a_long_list() -> None:
-    """Its rows are worked out elsewhere, in steps."""
+    """Its rows are built in another thread."""
     one = named("web-smoke")
-    listed = [replace(one, id=str(number), name=f"bulk-{number}") for number in range(SOON + 1)]
+    listed = [replace(one, id=str(number), name=f"bulk-{number}") for number in range(AT_ONCE + 1)]
     async with browsing() as here:
-        book = done(Book.in_slices(listed, NOW, 90, NEAR, (Tab.ACTIVE, Sort())))
-        here.browser.browse(book, ADA, permissions=False)
+        index = TokenIndex(listed, NOW, 90, NEAR)
+        here.browser.browse(index, ADA, permissions=False)
         await here.type("bulk-77")
         assert len(here.names()) == len(listed)
         assert "filtering" in str(here.browser.query_one(FilterBar).query_one("#filter-note").render())
-        done(book.finish())
-        here.browser.catch_up()
+        index.build_rows()
+        here.browser.apply_pending_filter()
         assert here.names() == ["bulk-77", *(f"bulk-77{last}" for last in range(10))]
 
 
@@ -166,5 +166,5 @@ async def test_what_is_forgotten_is_nowhere_any_more() -> None:
     async with browsing() as here:
         here.browser.mark_all()
         here.browser.forget()
-        assert (here.browser.book, here.browser.identity, here.browser.row) == (None, None, None)
+        assert (here.browser.index, here.browser.identity, here.browser.row) == (None, None, None)
         assert (here.browser.marks, here.browser.chosen(), here.names()) == (frozenset(), [], [])

@@ -9,7 +9,7 @@ from textual.app import App, ComposeResult
 
 from tests.support.pilot import resize
 from widgets.virtual_table import VirtualTable
-from widgets.virtual_table_columns import Cell, Column, fit, place
+from widgets.virtual_table_columns import Cell, Column, fit, place_columns
 
 COLUMNS: tuple[Column[str], ...] = (
     Column("name", "name", 10, lambda row: Cell(row), grow=1),
@@ -148,7 +148,7 @@ async def test_an_empty_table_says_so() -> None:
 @pytest.mark.parametrize("width", range(20, 120))
 def test_columns_never_overlap(width: int) -> None:
     """Whatever the width."""
-    placed = place(COLUMNS, width, 3)
+    placed = place_columns(COLUMNS, width, 3)
     for left, right in pairwise(placed):
         assert left.start + left.width + 2 == right.start
     assert placed[-1].start + placed[-1].width <= max(width, 14)

@@ -8,12 +8,11 @@ from app.domain.gumloop import BASE_URL
 from app.domain.status import ProviderStatus
 from app.domain.times import local
 from app.settings import CHAINLOOP_ADDRESS
-from app.tui.screens.messages import sentence
+from app.tui.screens.messages import error_sentence
 from widgets.account_card import CardButton, CardFacts
 from widgets.presenter import clean
 from widgets.top_bar import WARNING_AT, life
 
-SIGN_IN = CardButton("Sign in", "login")
 _USUAL = frozenset({BASE_URL, CHAINLOOP_ADDRESS})
 
 
@@ -22,7 +21,7 @@ def facts_of(status: ProviderStatus, *, asked: bool, now: datetime, key: str) ->
     glyph, state, tone = _state(status, asked)
     note = ""
     if status.error is not None:
-        note = sentence(status.error, key)
+        note = error_sentence(status.error, key)
     rows = tuple((label, value) for label, value in _rows(status, now) if value)
     return CardFacts(glyph, state, tone, rows, note, _buttons(status))
 
@@ -116,8 +115,9 @@ def _endless(method: Method) -> str:
 
 
 def _buttons(status: ProviderStatus) -> tuple[CardButton, ...]:
-    stored = bool(status.stored_in)
+    stored, login = bool(status.stored_in), f"screen.login('{status.provider.value}')"
     if not status.signed_in and not stored:
-        return (SIGN_IN,)
+        return (CardButton("Sign in", login),)
     why = "" if stored else "nothing is stored here to sign out of"
-    return (CardButton("Sign in again", "login"), CardButton("Sign out", "logout", why))
+    logout = f"screen.logout('{status.provider.value}')"
+    return (CardButton("Sign in again", login), CardButton("Sign out", logout, why))

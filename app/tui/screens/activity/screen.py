@@ -1,65 +1,63 @@
-"""What this program did."""
+"""Activity: what Loopin did on this machine."""
 
 from collections.abc import Sequence
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
-from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
-from textual.worker import Worker
 
 from app.domain.activity import ActivityEntry
 from app.domain.activity_export import has_words
 from app.domain.errors import LoopinError
+from app.domain.export import Format
 from app.services.activity import ActivityLog
 from app.services.export import ExportService
 from app.tui.commands.bindings import bindings_for
-from app.tui.commands.command import Room
-from app.tui.screens.account_state import Frame
-from app.tui.screens.base_screen import RoomScreen
-from app.tui.screens.messages import at_hand, sign_in_key
+from app.tui.commands.command import CommandGroup
+from app.tui.screens.account_state import AppContext
+from app.tui.screens.base_screen import BaseScreen
+from app.tui.screens.messages import sign_in_key, with_key
+from app.tui.screens.workers import read
 from widgets.activity_lines import heading, line
-from widgets.content_state import StateView
+from widgets.content_state import ContentState
 from widgets.footer import KeyHint
 from widgets.presenter import clean
 
 
-class ActivityScreen(RoomScreen):
-    """The local trail, newest first, with a plain-text filter. It holds no secrets."""
+class ActivityScreen(BaseScreen):
+    """The activity log, newest first, with a plain-text filter. It holds no secrets."""
 
-    ROOM = Room.ACTIVITY
+    COMMAND_GROUP = CommandGroup.ACTIVITY
     TAB = "app.activity"
-    BINDINGS = bindings_for(Room.ACTIVITY)
+    BINDINGS = bindings_for(CommandGroup.ACTIVITY)
     CSS_PATH = "screen.tcss"
 
-    class Loaded(Message):
-        """The trail was read."""
-
-        def __init__(self, entries: Sequence[ActivityEntry]) -> None:
-            super().__init__()
-            self.entries = tuple(entries)
-
-    def __init__(self, frame: Frame, trail: ActivityLog, export: ExportService) -> None:
-        super().__init__(frame)
-        self._trail = trail
+    def __init__(self, app_context: AppContext, log: ActivityLog, export: ExportService) -> None:
+        super().__init__(app_context)
+        self._log = log
         self._export = export
         self._shown: tuple[ActivityEntry, ...] = ()
         self._entries: tuple[ActivityEntry, ...] = ()
+        self._filter = Input(placeholder="filter: any words", id="activity-filter", compact=True)
+        self._filter.display = False
+        self._count = Static("", id="activity-count", classes="muted", markup=False)
+        self._content = ContentState()
+        self._heading = Static("", id="activity-head")
+        self._list = OptionList(id="activity-list", markup=False)
 
     def compose_body(self) -> ComposeResult:
-        yield Input(placeholder="filter: any words", id="activity-filter", compact=True)
-        yield Static("", id="activity-count", classes="muted", markup=False)
-        with StateView():
-            yield Static("", id="activity-head")
-            yield OptionList(id="activity-list", markup=False)
+        yield self._filter
+        yield self._count
+        with self._content:
+            yield self._heading
+            yield self._list
 
     def on_mount(self) -> None:
-        self.query_one(Input).display = False
         self.action_refresh()
 
     def on_screen_resume(self) -> None:
-        """Something may have been done meanwhile in another room."""
+        """Read again: something may have been done on another screen."""
         self.action_refresh()
 
     def account_changed(self) -> None:
@@ -68,103 +66,87 @@ class ActivityScreen(RoomScreen):
 
     # ── reading ──
 
-    @work(exclusive=True, group="trail", description="read the activity", exit_on_error=False)
-    async def _read(self) -> None:
-        self.post_message(self.Loaded(await self._trail.entries()))
-
     def action_refresh(self) -> None:
-        """Read the trail again."""
+        """Read the activity log again."""
         self._read()
 
-    @on(Loaded)
-    def _loaded(self, event: Loaded) -> None:
-        self._entries = event.entries
-        self.as_of = self.frame.clock.now()
-        self._paint()
+    @read("read the activity", group="trail")
+    async def _read(self) -> None:
+        self._entries = tuple(await self._log.entries())
+        self.as_of = self.app_context.clock.now()
+        self._show()
 
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """A trail that cannot be read is told in the list's place."""
+    def show_failure(self, error: BaseException, group: str) -> bool:
+        """Show in the list's place that the log cannot be read."""
         if isinstance(error, LoopinError):
-            self.query_one(StateView).show_error(at_hand(error, sign_in_key(self)))
+            self._content.show_error(with_key(error, sign_in_key(self)))
             return True
         return False
-
-    @on(StateView.Chosen)
-    def _offered(self, event: StateView.Chosen) -> None:
-        if event.action == "clear":
-            self.go_back()
-        else:
-            self.action_refresh()
 
     # ── filter ──
 
     def action_filter(self) -> None:
-        """Show the filter and type."""
-        box = self.query_one(Input)
-        box.display = True
-        self.set_focus(box)
+        """Show the filter and focus it."""
+        self._filter.display = True
+        self.set_focus(self._filter)
 
     def own_hints(self) -> tuple[KeyHint, ...]:
-        """While a filter is typed, the footer names what works there."""
-        if not self.query_one(Input).has_focus:
+        """The keys of the filter while it has the focus."""
+        if not self._filter.has_focus:
             return ()
         return (KeyHint("enter", "to the list", "to_list"), KeyHint("esc", "clear", "app.back"))
 
+    @on(Input.Submitted)
     def action_to_list(self) -> None:
-        """Leave the filter as it is."""
-        self.query_one(OptionList).focus()
+        """Focus the list and keep the filter."""
+        self._list.focus()
+
+    def action_clear_filter(self) -> None:
+        """Clear the filter and hide it."""
+        self._filter.value, self._filter.display = "", False
+        self._list.focus()
 
     def go_back(self) -> bool:
         """Clear the filter."""
-        box = self.query_one(Input)
-        if not box.display:
+        if not self._filter.display:
             return False
-        box.value, box.display = "", False
-        self.query_one(OptionList).focus()
+        self.action_clear_filter()
         return True
 
     @on(Input.Changed)
-    def _typed(self) -> None:
-        self._paint()
-
-    @on(Input.Submitted)
-    def _entered(self) -> None:
-        self.action_to_list()
-
-    def _paint(self) -> None:
-        words = self.query_one(Input).value.lower().split()
+    def _show(self) -> None:
+        words = self._filter.value.lower().split()
         shown = tuple(entry for entry in self._entries if has_words(entry, words))
         before, self._shown = self._shown, shown
-        view, options = self.query_one(StateView), self.query_one(OptionList)
         if not self._entries:
-            view.show_empty("nothing was done yet", "sign-ins, new and revoked tokens will be listed here")
+            hint = "sign-ins, new and revoked tokens will be listed here"
+            self._content.show_empty("nothing was done yet", hint)
         elif not shown:
-            view.show_empty("nothing fits the filter", button="Clear the filter", action="clear")
+            button = ("Clear the filter", "screen.clear_filter")
+            self._content.show_empty("nothing fits the filter", "", button)
         else:
-            self._list(options, before, shown)
-            view.show_filled()
-        self.query_one("#activity-count", Static).update(_count(len(shown), len(self._entries)))
+            self._fill_list(before, shown)
+            self._content.show_filled()
+        self._count.update(_count(len(shown), len(self._entries)))
         self.refresh_bindings()
 
-    def _list(
-        self, options: OptionList, before: Sequence[ActivityEntry], shown: Sequence[ActivityEntry]
-    ) -> None:
+    def _fill_list(self, before: Sequence[ActivityEntry], shown: Sequence[ActivityEntry]) -> None:
         """Show other entries; the cursor stays on its entry, or near its place when that is gone."""
-        # What is left of the screen for a line; the list itself has no width before it is shown.
-        width, now = self.query_one("#body").content_size.width - 1, self.frame.clock.now()
-        at = options.highlighted
-        options.clear_options()
-        options.add_options([Option(line(entry, width, now)) for entry in shown])
-        if at is not None:
-            held = before[at] if at < len(before) else None
-            at = shown.index(held) if held in shown else min(at, len(shown) - 1)
-        options.highlighted = at
-        self.query_one("#activity-head", Static).update(heading(width))
+        # The width of the body: the list itself has none before it is shown.
+        width, now = self.body.content_size.width - 1, self.app_context.clock.now()
+        cursor = self._list.highlighted
+        self._list.clear_options()
+        self._list.add_options([Option(line(entry, width, now)) for entry in shown])
+        if cursor is not None:
+            entry = before[cursor] if cursor < len(before) else None
+            cursor = shown.index(entry) if entry in shown else min(cursor, len(shown) - 1)
+        self._list.highlighted = cursor
+        self._heading.update(heading(width))
 
     def on_resize(self) -> None:
-        """Other columns fit now."""
-        if self.query_one(StateView).state == "filled":
-            self.call_after_refresh(self._paint)
+        """Lay the columns out again."""
+        if self._content.is_filled:
+            self.call_after_refresh(self._show)
 
     # ── export ──
 
@@ -173,13 +155,19 @@ class ActivityScreen(RoomScreen):
         return "there is nothing to export" if action == "export" and not self._shown else ""
 
     def action_export(self) -> None:
-        """Write what the filter lets through to a new file."""
-        from app.tui.screens.activity.export_activity import ExportActivityDialog
+        """Write the filtered entries to a new file."""
+        from app.tui.screens.dialogs.export_file import ExportDialog
 
-        dialog = ExportActivityDialog(self._export, self._shown, self.as_of or self.frame.clock.now())
-        self.open_above(dialog, self._exported)
+        entries, as_of = self._shown, self.as_of or self.app_context.clock.now()
 
-    def _exported(self, path: str | None) -> None:
+        async def write(form: Format, path: str) -> str:
+            return await self._export.export_activity(entries, form, path, as_of)
+
+        title = f"Export {len(entries):,} entr{'y' if len(entries) == 1 else 'ies'}"
+        note, stem = "What the filter shows now, newest first.", f"activity-{as_of:%Y-%m-%d}"
+        self.open_above(ExportDialog(title, "the activity", note, stem, write), self._after_export)
+
+    def _after_export(self, path: str | None) -> None:
         if path:
             self.notify(f"written to {clean(path)}, readable by you alone", markup=False)
 

@@ -10,7 +10,7 @@ from app.domain.inactivity import Fate
 from app.services.threshold import ThresholdReview
 from app.tui.screens.dialogs.dialog import Dialog
 from widgets.presenter import clean
-from widgets.threshold_text import change_words, days, partition_words
+from widgets.threshold_preview import change_text, days, partition_text
 
 
 class ConfirmThreshold(Dialog[bool]):
@@ -26,6 +26,9 @@ class ConfirmThreshold(Dialog[bool]):
         super().__init__()
         self._review, self._partition, self._why = review, review.partition, why
         self._falling = self._partition.next_sweep
+        self._save = Button(
+            "Save", id="yes", variant="error" if self._falling else "primary", disabled=bool(self._falling)
+        )
 
     def heading(self) -> str:
         """What is asked."""
@@ -38,19 +41,14 @@ class ConfirmThreshold(Dialog[bool]):
     def compose_dialog(self) -> ComposeResult:
         if self._why:
             yield Static(f"Nothing was sent: {self._why}.", id="threshold-anew", markup=False)
-        yield Static(change_words(self._review.before, self._partition.threshold), markup=False)
-        yield Static(partition_words(self._partition, narrow=True), id="threshold-fates", markup=False)
+        yield Static(change_text(self._review.before, self._partition.threshold), markup=False)
+        yield Static(partition_text(self._partition, narrow=True), id="threshold-fates", markup=False)
         if self._falling:
             yield Static(self._warning(), id="threshold-warning", markup=False)
             yield Input(id="threshold-input", type="integer", compact=True)
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel", id="cancel")
-            yield Button(
-                "Save",
-                id="yes",
-                variant="error" if self._falling else "primary",
-                disabled=bool(self._falling),
-            )
+            yield self._save
 
     def _warning(self) -> Content:
         those = "1 token is" if self._falling == 1 else f"{self._falling:,} tokens are"
@@ -65,12 +63,12 @@ class ConfirmThreshold(Dialog[bool]):
 
     @on(Input.Changed)
     def _compare(self, event: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = event.value.strip() != str(self._falling)
+        self._save.disabled = event.value.strip() != str(self._falling)
 
     @on(Input.Submitted)
     def _submitted(self) -> None:
-        if not (button := self.query_one("#yes", Button)).disabled:
-            button.focus()
+        if not self._save.disabled:
+            self._save.focus()
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

@@ -1,20 +1,20 @@
-"""The CI identity of the job around us: who it says we are, and what it may do."""
+"""The CI identity of the job that Loopin runs in, and what it may do."""
 
 from collections.abc import Awaitable
 from datetime import datetime
 from typing import Protocol
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.message import Message
 from textual.widgets import Button
 
 from app.domain.errors import LoopinError
 from app.domain.keyless import MAY, MAY_NOT, NOT_STORED, CIIdentity
 from app.services.login.chainloop_keyless import Inspection
 from app.tui.screens.dialogs.dialog import Dialog
-from widgets.content_state import StateView
+from app.tui.screens.workers import read
+from widgets.content_state import ContentState
 from widgets.presenter import clean
 from widgets.top_bar import life
 from widgets.wrapped_text import Paragraph, Paragraphs
@@ -23,56 +23,47 @@ _WIDE = 11
 
 
 class Inspect(Protocol):
-    """Verifies the job's token and tells what it says; what fails is told inside."""
+    """Verifies the job's token and returns what it says; errors are returned, not raised."""
 
     def inspect_identity(self) -> Awaitable[Inspection]: ...
 
 
-class KeylessDialog(Dialog[None]):
-    """Nothing has to be done with it: where it can be had, it is used when nothing else is set."""
+class CIIdentityDialog(Dialog[None]):
+    """Shows the identity, which is used when no other credential is set."""
 
     TITLE = "Keyless CI identity"
     CSS_PATH = "ci_identity.tcss"
     AUTO_FOCUS = "#close"
 
-    class Inspected(Message):
-        """The token was verified, or was not."""
-
-        def __init__(self, found: Inspection) -> None:
-            super().__init__()
-            self.found = found
-
     def __init__(self, inspect: Inspect, now: datetime) -> None:
         super().__init__()
         self._inspect = inspect
         self._now = now
+        self._content = ContentState()
+        self._facts = Paragraphs()
 
     def compose_dialog(self) -> ComposeResult:
-        with StateView(), VerticalScroll(can_focus=False):
-            yield Paragraphs()
+        with self._content, VerticalScroll(can_focus=False):
+            yield self._facts
         with Horizontal(classes="dialog-buttons"):
             yield Button("Close", id="close")
 
     def on_mount(self) -> None:
-        self.query_one(StateView).show_loading("verifying the job's token with its issuer …")
-        self._look()
+        self.action_refresh()
 
-    @work(exclusive=True, group="inspect", description="verify the job's token", exit_on_error=False)
-    async def _look(self) -> None:
-        self.post_message(self.Inspected(await self._inspect.inspect_identity()))
+    def action_refresh(self) -> None:
+        """Verify the token, once more after an error."""
+        self._content.show_loading("verifying the job's token with its issuer …")
+        self._verify()
 
-    @on(Inspected)
-    def _show(self, event: Inspected) -> None:
-        view, identity = self.query_one(StateView), event.found.identity
-        if identity is None:
-            view.show_error(event.found.error or LoopinError("there is no CI identity here"))
+    @read("verify the job's token", group="inspect")
+    async def _verify(self) -> None:
+        inspection = await self._inspect.inspect_identity()
+        if inspection.identity is None:
+            self._content.show_error(inspection.error or LoopinError("there is no CI identity here"))
             return
-        self.query_one(Paragraphs).paragraphs = _paragraphs(identity, self._now)
-        view.show_filled()
-
-    @on(StateView.Chosen)
-    def _again(self) -> None:
-        self.on_mount()
+        self._facts.paragraphs = _paragraphs(inspection.identity, self._now)
+        self._content.show_filled()
 
     @on(Button.Pressed, "#close")
     def _close(self) -> None:

@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Button, Static
 
-from app.tui.screens.account_state import Presence
+from app.tui.screens.account_state import AccountState
 from app.tui.screens.dialogs.dialog import Dialog
 from widgets.credential_panel import CredentialPanel
 
@@ -14,27 +14,26 @@ RULE = (
 )
 
 
-class WhyDialog(Dialog[None]):
+class CredentialDialog(Dialog[None]):
     """The panel of the Accounts screen, with the rule behind it."""
 
     TITLE = "Which credential is in effect, and why"
     CSS_PATH = "credential_dialog.tcss"
     AUTO_FOCUS = "Button"
 
-    def __init__(self, presence: Presence) -> None:
+    def __init__(self, account_state: AccountState) -> None:
         super().__init__()
-        self._presence = presence
+        self._statuses = account_state.statuses
 
     def compose_dialog(self) -> ComposeResult:
         with VerticalScroll(classes="dialog-body", can_focus=False):
-            yield CredentialPanel()
+            panel = CredentialPanel()
+            panel.statuses = self._statuses
+            yield panel
             yield Static(RULE, classes="muted why-rule", markup=False)
             yield Static("the same in a shell:  loopin status", classes="muted", markup=False)
         with Horizontal(classes="dialog-buttons"):
             yield Button("Close", id="close")
-
-    def on_mount(self) -> None:
-        self.query_one(CredentialPanel).statuses = self._presence.statuses
 
     def on_button_pressed(self) -> None:
         self.dismiss(None)

@@ -11,24 +11,25 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Button, Static
-from textual.worker import Worker, WorkerState
 
-from app.domain.errors import SessionEnded
-from app.tui.screens.base_screen import TAB_AT_ONCE, SessionOver, Trouble
+from app.domain.errors import LoopinError
+from app.tui.screens.base_screen import TAB_BINDINGS
+from app.tui.screens.messages import error_lines, sign_in_key
+from app.tui.screens.workers import ErrorView
 from widgets.backdrop import behind
 from widgets.presenter import clean
 
 Result = TypeVar("Result")
 CRAMPED = (80, 24)
-"""Columns and rows from which on every dialog shows all of itself."""
+"""Columns and rows from which on every dialog fits."""
 LEAST = (40, 10)
-"""Columns and rows under which a dialog cannot be read."""
+"""Columns and rows below which no dialog is shown."""
 ENLARGE = f"Enlarge the terminal to {LEAST[0]}×{LEAST[1]} or more"
 _EDGES = 8
 """Cells around a button's label: its padding, and the distance to the next one."""
 
 
-class Dialog(ModalScreen[Result | None], Generic[Result]):
+class Dialog(ErrorView, ModalScreen[Result | None], Generic[Result]):
     """A box in the middle: title, body, buttons. `escape` and `q` leave it with None.
 
     `TITLE` is the heading; compose the inside in `compose_dialog`. While an input has the focus, `q`
@@ -37,27 +38,32 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
 
     TITLE: ClassVar[str] = ""
     HINT: ClassVar[str] = ""
-    """How to leave, on the edge, where no button says it."""
+    """How to leave, on the bottom edge, where no button says it."""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Cancel", show=False),
         Binding("q", "leave", "Cancel", show=False),
         Binding("ctrl+l", "app.sign_in", "Sign in again", show=False, id="app.sign_in"),
-        *TAB_AT_ONCE,
+        *TAB_BINDINGS,
         Binding("up", "scroll_dialog(0, -1)", "Scroll up", show=False),
         Binding("down", "scroll_dialog(0, 1)", "Scroll down", show=False),
         Binding("pageup", "scroll_dialog(-1, 0)", "Page up", show=False),
         Binding("pagedown", "scroll_dialog(1, 0)", "Page down", show=False),
     ]
     _concluded: tuple[Result | None] | None = None
-    session_over = False
-    """True once a server told it that the session has ended: then one can sign in above it."""
-
     _focused_before: Widget | None = None
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._box = Vertical(classes="dialog")
+        self.title_line = Static("", classes="dialog-title", markup=False)
+        self.error_line = Static("", markup=False)
+        """Shows errors of workers, in a dialog that composes it."""
+
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog") as box:
-            box.border_subtitle = self.HINT
-            yield Static(self.heading(), classes="dialog-title", markup=False)
+        with self._box:
+            self._box.border_subtitle = self.HINT
+            self.title_line.update(self.heading())
+            yield self.title_line
             yield from self.compose_dialog()
         yield Static(ENLARGE, classes="dialog-enlarge", markup=False)
 
@@ -109,8 +115,8 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
 
     def action_scroll_dialog(self, pages: int, lines: int) -> None:
         """Scroll what stands above the buttons."""
-        box = self.query_one(".dialog")
-        box.scroll_relative(y=pages * max(1, box.size.height // 2) + lines, animate=False)
+        half_page = max(1, self._box.size.height // 2)
+        self._box.scroll_relative(y=pages * half_page + lines, animate=False)
 
     def render(self) -> RenderableType:
         """What stands behind: darkened by the style sheet where colours can be mixed, else dim."""
@@ -147,8 +153,20 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
         if self._concluded is not None:
             self.dismiss(self._concluded[0])
 
-    def holds_on(self) -> bool:
-        """The app is to quit: ask first and return True, where something would be lost."""
+    def show_failure(self, error: BaseException, group: str) -> bool:
+        """Show an error of a worker in the dialog, which keeps what was typed."""
+        if not self.error_line.is_attached or not isinstance(error, LoopinError):
+            return False
+        self.show_error(error)
+        return True
+
+    def show_error(self, error: LoopinError) -> None:
+        """Show an error in the error line."""
+        self.error_line.update(error_lines(error, sign_in_key(self)))
+        self.error_line.display = True
+
+    def confirm_quit(self) -> bool:
+        """Ask before the app quits, and return True, where something would be lost."""
         return False
 
     def cancel_running(self) -> bool:
@@ -156,30 +174,12 @@ class Dialog(ModalScreen[Result | None], Generic[Result]):
         return False
 
     def call_off(self, why: str) -> bool:
-        """Cancel what would happen by itself, such as a countdown, and say why; False when nothing would."""
+        """Cancel what would happen without a key press, such as a countdown; False when nothing would."""
         return False
 
-    def last_words(self) -> str:
-        """What the terminal is to say when the app ends above this dialog, whatever ends it."""
+    def final_message(self) -> str:
+        """What to print on the terminal when the app ends while this dialog is open."""
         return ""
-
-    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        error = event.worker.error
-        if event.state is WorkerState.ERROR and error is not None:
-            event.stop()
-            if isinstance(error, SessionEnded):
-                self.hear_session_over(error)
-            if not self.show_failure(error, event.worker):
-                self.app.post_message(Trouble(error, event.worker.description))
-
-    def hear_session_over(self, error: SessionEnded) -> None:
-        """The session has ended: let one sign in above this dialog."""
-        self.session_over = error.stored
-        self.post_message(SessionOver(error))
-
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """Show a worker's error in the dialog itself; False leaves it to the app."""
-        return False
 
 
 class Confirm(Dialog[bool]):

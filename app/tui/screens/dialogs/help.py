@@ -10,7 +10,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input
 
 from app.tui.commands.bindings import shown_keys
-from app.tui.commands.command import Command, Room
+from app.tui.commands.command import Command, CommandGroup
 from app.tui.commands.registry import commands
 from app.tui.screens.dialogs.dialog import Dialog
 from widgets.wrapped_text import Paragraph, Paragraphs
@@ -37,45 +37,47 @@ class HelpScreen(Dialog[None]):
     CSS_PATH = "help.tcss"
     AUTO_FOCUS = "Input"
 
-    def __init__(self, room: Room, chosen: Mapping[str, str]) -> None:
+    def __init__(self, group: CommandGroup, chosen: Mapping[str, str]) -> None:
         super().__init__()
-        self._room = room
+        self._group = group
         self._chosen = chosen
+        self._text = Paragraphs()
+        self._scroll = VerticalScroll(can_focus=False)
 
     def compose_dialog(self) -> ComposeResult:
         yield Input(placeholder="search", compact=True)
-        with VerticalScroll(can_focus=False):
-            yield Paragraphs()
+        with self._scroll:
+            yield self._text
 
     def on_mount(self) -> None:
-        self._paint("")
+        self._show("")
 
     @on(Input.Changed)
-    def _typed(self, event: Input.Changed) -> None:
-        self._paint(event.value)
+    def _search(self, event: Input.Changed) -> None:
+        self._show(event.value)
 
     def action_scroll(self, lines: int) -> None:
         """Move the text while the search keeps the focus."""
-        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+        self._scroll.scroll_relative(y=lines, animate=False)
 
-    def _paint(self, wanted: str) -> None:
-        words = wanted.lower().split()
-        found = [line for room in self._rooms() for line in self._section(room, words)]
+    def _show(self, query: str) -> None:
+        words = query.lower().split()
+        lines = [line for group in self._groups() for line in self._section(group, words)]
         if not words:
-            found += [*_heading("Moving"), *(_line(keys, text, "") for keys, text in ALWAYS)]
-        self.query_one(Paragraphs).paragraphs = tuple(found[1:]) or (Paragraph(("nothing is called that",)),)
+            lines += [*_heading("Moving"), *(_line(keys, text, "") for keys, text in ALWAYS)]
+        self._text.paragraphs = tuple(lines[1:]) or (Paragraph(("nothing is called that",)),)
 
-    def _rooms(self) -> Iterator[Room]:
+    def _groups(self) -> Iterator[CommandGroup]:
         """This screen, everywhere, then the others."""
-        yield from dict.fromkeys((self._room, Room.EVERYWHERE, *Room))
+        yield from dict.fromkeys((self._group, CommandGroup.EVERYWHERE, *CommandGroup))
 
-    def _section(self, room: Room, words: list[str]) -> list[Paragraph]:
-        found = [row for row in commands(room) if row.keys and _matches(row, self._chosen, words)]
-        if not found:
+    def _section(self, group: CommandGroup, words: list[str]) -> list[Paragraph]:
+        rows = [row for row in commands(group) if row.keys and _matches(row, self._chosen, words)]
+        if not rows:
             return []
-        here = " (here)" if room is self._room and room is not Room.EVERYWHERE else ""
-        lines = [_line(shown_keys(row, self._chosen), row.title, row.help) for row in found]
-        return [*_heading(f"{room.value.capitalize()}{here}"), *lines]
+        here = " (here)" if group is self._group and group is not CommandGroup.EVERYWHERE else ""
+        lines = [_line(shown_keys(row, self._chosen), row.title, row.help) for row in rows]
+        return [*_heading(f"{group.value.capitalize()}{here}"), *lines]
 
 
 def _heading(title: str) -> list[Paragraph]:

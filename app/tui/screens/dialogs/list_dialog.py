@@ -1,113 +1,102 @@
-"""A dialog that asks the server for a list, and lets one row of it take effect."""
+"""A dialog that lists rows from a server and applies the chosen one."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import Button, OptionList
 from textual.widgets.option_list import Option
-from textual.worker import Worker
 
 from app.domain.errors import LoopinError
 from app.tui.screens.dialogs.dialog import Dialog, Result
-from app.tui.screens.messages import at_hand, reason, sign_in_key
-from app.tui.screens.workers import change, why_not
-from widgets.content_state import StateView
+from app.tui.screens.messages import sign_in_key, with_key
+from app.tui.screens.workers import can_start, change, read
+from widgets.content_state import ContentState
 
 Item = TypeVar("Item")
-"""What a row stands for."""
-_TAKE = "take"
+"""The type of a row."""
+_APPLY = "apply"
 MOST_ROWS = 8
-"""That are seen at a time."""
+"""Rows visible at a time."""
 
 
-class ChoiceDialog(Dialog[Result], Generic[Result, Item]):
-    """Lists rows; the result is what the choice became, None when nothing was chosen or nothing changes."""
+class ListDialog(Dialog[Result], Generic[Result, Item]):
+    """The result is what `apply_row` returns; None when nothing was chosen or nothing changes."""
 
     CSS_PATH = "list_dialog.tcss"
     AUTO_FOCUS = "OptionList"
     LOADING: ClassVar[str] = ""
     EMPTY: ClassVar[tuple[str, str]] = ("", "")
-    """What is said when there is no row: the fact, and what to do about it."""
-
-    class Listed(Message):
-        """The rows arrived."""
-
-        def __init__(self, rows: Sequence[Any]) -> None:
-            super().__init__()
-            self.rows = rows
+    """Title and hint when there is no row."""
 
     def __init__(self) -> None:
         super().__init__()
         self._rows: Sequence[Item] = ()
+        self._content = ContentState()
+        self._options = OptionList(markup=False)
+        self.error_line.add_class("dialog-error")
 
     @abstractmethod
     async def list_rows(self) -> Sequence[Item]:
-        """Ask for them."""
+        """Ask the server for the rows."""
 
     @abstractmethod
-    async def take(self, row: Item) -> Result:
-        """Let the row take effect."""
+    async def apply_row(self, row: Item) -> Result:
+        """Put the chosen row into effect."""
 
     @abstractmethod
     def in_effect(self, row: Item) -> bool:
-        """True for the row that is in effect now."""
+        """Whether the row is in effect now."""
 
     @abstractmethod
     def line(self, row: Item) -> str | Content:
-        """How the row is written."""
+        """The text of the row."""
 
     def compose_dialog(self) -> ComposeResult:
-        with StateView():
-            yield OptionList(markup=False)
-        yield Static("", classes="dialog-error", markup=False)
+        with self._content:
+            yield self._options
+        yield self.error_line
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel", id="cancel")
 
     def on_mount(self) -> None:
-        self.query_one(StateView).show_loading(self.LOADING)
+        self.action_refresh()
+
+    def action_refresh(self) -> None:
+        """Ask for the rows, once more after an error."""
+        self._content.show_loading(self.LOADING)
         self._list()
 
-    @work(exclusive=True, group="list", description="ask for the list", exit_on_error=False)
+    @read("ask for the list", group="list")
     async def _list(self) -> None:
-        self.post_message(self.Listed(await self.list_rows()))
-
-    @change("let the choice take effect", group=_TAKE)
-    async def _take(self, row: Item) -> None:
-        result = await self.take(row)
-        self.conclude(result)
-
-    @on(Listed)
-    def _show(self, event: Listed) -> None:
-        view, options = self.query_one(StateView), self.query_one(OptionList)
-        self._rows = event.rows
+        self._rows = await self.list_rows()
         if not self._rows:
-            view.show_empty(*self.EMPTY)
+            self._content.show_empty(*self.EMPTY)
             return
+        options = self._options
         options.clear_options()
         options.add_options([Option(self.line(row)) for row in self._rows])
         options.highlighted = next((i for i, row in enumerate(self._rows) if self.in_effect(row)), 0)
-        view.styles.height = min(len(self._rows), MOST_ROWS)
-        view.show_filled()
+        self._content.styles.height = min(len(self._rows), MOST_ROWS)
+        self._content.show_filled()
         options.focus()
 
     @on(OptionList.OptionSelected)
-    def _picked(self, event: OptionList.OptionSelected) -> None:
+    def _choose(self, event: OptionList.OptionSelected) -> None:
         row = self._rows[event.option_index]
         if self.in_effect(row):
             self.dismiss(None)
             return
-        self.query_one(".dialog-error", Static).update("")
-        self._take(row)
+        self.error_line.update("")
+        self._apply(row)
 
-    @on(StateView.Chosen)
-    def _again(self) -> None:
-        self.on_mount()
+    @change("let the choice take effect", group=_APPLY)
+    async def _apply(self, row: Item) -> None:
+        self.conclude(await self.apply_row(row))
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:
@@ -115,17 +104,12 @@ class ChoiceDialog(Dialog[Result], Generic[Result, Item]):
 
     def action_leave(self) -> None:
         """Cancel; a choice that is taking effect comes to its end first."""
-        if why := why_not(self, _TAKE):
-            self.notify(why, severity="warning", timeout=4, markup=False)
-        else:
+        if can_start(self, _APPLY):
             self.dismiss(None)
 
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """In the list's place, or under it when a choice failed."""
-        if not isinstance(error, LoopinError):
-            return False
-        if worker.group == "list":
-            self.query_one(StateView).show_error(at_hand(error, sign_in_key(self)))
-        else:
-            self.query_one(".dialog-error", Static).update(reason(error, sign_in_key(self)))
-        return True
+    def show_failure(self, error: BaseException, group: str) -> bool:
+        """Show it in the list's place, or under the list when a choice failed."""
+        if group == "list" and isinstance(error, LoopinError):
+            self._content.show_error(with_key(error, sign_in_key(self)))
+            return True
+        return super().show_failure(error, group)

@@ -6,11 +6,11 @@ from textual.content import Content
 
 from app.services.changes import Changes
 from app.services.organizations import ListedMembership, OrganizationService, Switched
-from app.tui.screens.dialogs.list_dialog import ChoiceDialog
+from app.tui.screens.dialogs.list_dialog import ListDialog
 from widgets.presenter import clean
 
 
-class OrganizationDialog(ChoiceDialog[Switched, ListedMembership]):
+class OrganizationDialog(ListDialog[Switched, ListedMembership]):
     """Lists the person's organizations; the result is what the switch came to, None = none."""
 
     TITLE = "Switch organization"
@@ -26,7 +26,7 @@ class OrganizationDialog(ChoiceDialog[Switched, ListedMembership]):
         """The person's memberships."""
         return await self._organizations.list_organizations()
 
-    async def take(self, row: ListedMembership) -> Switched:
+    async def apply_row(self, row: ListedMembership) -> Switched:
         """Switch there."""
         name = row.membership.organization.name
         return await self._changes.run(f"switching to {name}", self._organizations.switch_organization(name))

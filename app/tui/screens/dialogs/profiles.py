@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -15,7 +14,7 @@ from app.domain.credentials import Provider
 from app.domain.errors import LoopinError
 from app.services.profiles import Profile
 from app.tui.screens.dialogs.dialog import Dialog
-from app.tui.screens.messages import reason, sign_in_key
+from app.tui.screens.workers import read
 from widgets.presenter import clean
 
 _HOW = "For this run. Sign in under a new name to store a login there; in a shell it is --profile NAME."
@@ -35,58 +34,50 @@ class ProfileDialog(Dialog[Profile]):
     CSS_PATH = "profiles.tcss"
     AUTO_FOCUS = "OptionList"
 
-    class Listed(Message):
-        """The profiles are known."""
-
-        def __init__(self, profiles: Sequence[Profile]) -> None:
-            super().__init__()
-            self.profiles = tuple(profiles)
-
     def __init__(self, work: ProfileWork, first: Provider | None = None) -> None:
         super().__init__()
         self._profiles = work
         self._first = first
         self._rows: list[Profile | None] = []
         self._naming: Provider | None = None
+        self._options = OptionList(markup=False, id="profile-list")
+        self._name_input = Input(id="profile-name", max_length=63)
+        self._name_input.display = False
+        self.error_line.id = "profile-error"
 
     def compose_dialog(self) -> ComposeResult:
-        yield OptionList(markup=False, id="profile-list")
-        yield Input(id="profile-name", max_length=63)
-        yield Static("", id="profile-error", markup=False)
+        yield self._options
+        yield self._name_input
+        yield self.error_line
         yield Static(_HOW, classes="muted", markup=False)
         with Horizontal(classes="dialog-buttons"):
             yield Button("Cancel", id="cancel")
 
     def on_mount(self) -> None:
-        self.query_one(Input).display = False
         self._list()
 
-    @work(exclusive=True, group="list", description="list the profiles", exit_on_error=False)
+    @read("list the profiles", group="list")
     async def _list(self) -> None:
-        self.post_message(self.Listed(await self._profiles.list_profiles()))
-
-    @on(Listed)
-    def _show(self, event: Listed) -> None:
-        options = self.query_one(OptionList)
-        options.clear_options()
+        profiles = await self._profiles.list_profiles()
+        self._options.clear_options()
         self._rows = []
-        for provider in dict.fromkeys(profile.provider for profile in event.profiles):
-            self._add(options, None, Content.styled(provider.title, "bold $primary"))
-            for profile in event.profiles:
+        for provider in dict.fromkeys(profile.provider for profile in profiles):
+            self._add_row(None, Content.styled(provider.title, "bold $primary"))
+            for profile in profiles:
                 if profile.provider is provider:
-                    self._add(options, profile, _line(profile))
-            self._add(options, Profile(provider, "", False), Content("    another name …"))
-        wanted = [i for i, row in enumerate(self._rows) if row and row.in_use]
-        first = [i for i in wanted if (row := self._rows[i]) and row.provider is self._first]
-        options.highlighted = next(iter(first or wanted), None)
-        options.focus()
+                    self._add_row(profile, _line(profile))
+            self._add_row(Profile(provider, "", False), Content("    another name …"))
+        in_use = [i for i, row in enumerate(self._rows) if row and row.in_use]
+        first = [i for i in in_use if (row := self._rows[i]) and row.provider is self._first]
+        self._options.highlighted = next(iter(first or in_use), None)
+        self._options.focus()
 
-    def _add(self, options: OptionList, row: Profile | None, text: Content) -> None:
+    def _add_row(self, row: Profile | None, text: Content) -> None:
         self._rows.append(row)
-        options.add_option(Option(text, disabled=row is None))
+        self._options.add_option(Option(text, disabled=row is None))
 
     @on(OptionList.OptionSelected)
-    def _picked(self, event: OptionList.OptionSelected) -> None:
+    def _choose(self, event: OptionList.OptionSelected) -> None:
         row = self._rows[event.option_index]
         if row is None:
             return
@@ -94,13 +85,12 @@ class ProfileDialog(Dialog[Profile]):
             self._use(row.provider, row.name)
             return
         self._naming = row.provider
-        box = self.query_one(Input)
-        box.placeholder = f"name of the {row.provider.title} profile, then enter"
-        box.display = True
-        box.focus()
+        self._name_input.placeholder = f"name of the {row.provider.title} profile, then enter"
+        self._name_input.display = True
+        self._name_input.focus()
 
     @on(Input.Submitted)
-    def _named(self, event: Input.Submitted) -> None:
+    def _submit_name(self, event: Input.Submitted) -> None:
         if self._naming is not None:
             self._use(self._naming, event.value.strip())
 
@@ -108,7 +98,7 @@ class ProfileDialog(Dialog[Profile]):
         try:
             self.dismiss(Profile(provider, self._profiles.use_profile(provider, name), in_use=True))
         except LoopinError as error:
-            self.query_one("#profile-error", Static).update(reason(error, sign_in_key(self)))
+            self.show_error(error)
 
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:

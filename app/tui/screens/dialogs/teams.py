@@ -6,13 +6,13 @@ from textual.content import Content
 
 from app.domain.gumloop import Team
 from app.services.teams import TeamService
-from app.tui.screens.dialogs.list_dialog import ChoiceDialog
+from app.tui.screens.dialogs.list_dialog import ListDialog
 from widgets.presenter import clean
 
 NO_TEAM = Team("", "no team: your personal workspace")
 
 
-class TeamDialog(ChoiceDialog[Team, Team]):
+class TeamDialog(ListDialog[Team, Team]):
     """Lists the teams of the login; the result is the one that was chosen (NO_TEAM for none)."""
 
     TITLE = "Work in a Gumloop team"
@@ -26,11 +26,11 @@ class TeamDialog(ChoiceDialog[Team, Team]):
 
     async def list_rows(self) -> Sequence[Team]:
         """The teams and, where there are any, none of them."""
-        found = await self._teams.list_teams()
-        self._in_use = found.in_use
-        return (NO_TEAM, *found.teams) if found.teams else ()
+        teams = await self._teams.list_teams()
+        self._in_use = teams.in_use
+        return (NO_TEAM, *teams.teams) if teams.teams else ()
 
-    async def take(self, row: Team) -> Team:
+    async def apply_row(self, row: Team) -> Team:
         """Remember it."""
         return await self._teams.choose_team(row.id) or NO_TEAM
 

@@ -4,22 +4,22 @@ from collections.abc import Mapping
 from functools import partial
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Input, Static
-from textual.worker import Worker
 
 from app.domain import inputs
 from app.domain.errors import LoopinError, UsageError
 from app.domain.login import LoginStep
-from app.tui.screens.account_state import Frame
-from app.tui.screens.login.methods import Field, Offer
-from app.tui.screens.login.watch import LoginWatchScreen
-from app.tui.screens.messages import reason, sign_in_key
-from widgets.checkbox import Tick
+from app.tui.screens.account_state import AppContext
+from app.tui.screens.login.methods import Field, LoginMethod
+from app.tui.screens.login.watch import LoginFlowScreen
+from app.tui.screens.messages import error_lines, sign_in_key
+from app.tui.screens.workers import read
+from widgets.checkbox import BracketCheckbox
 from widgets.footer import KeyHint
 from widgets.paste_input import PasteInput
 from widgets.presenter import clean
@@ -29,7 +29,7 @@ from widgets.step_list import StepList
 _TYPEABLE = 60
 
 
-class LoginFormScreen(LoginWatchScreen):
+class LoginFormScreen(LoginFlowScreen):
     """Masked fields with checks while typing. Nothing is saved before the server accepted it, and a
     refusal leaves the keychain as it was and the form filled."""
 
@@ -37,49 +37,65 @@ class LoginFormScreen(LoginWatchScreen):
     CSS_PATH = "form.tcss"
     AUTO_FOCUS = "Input"
 
-    def __init__(self, frame: Frame, offer: Offer) -> None:
-        super().__init__(frame, offer)
+    def __init__(self, app_context: AppContext, method: LoginMethod) -> None:
+        super().__init__(app_context, method)
         self._verifying = False
+        self._inputs = {
+            field.name: PasteInput(
+                placeholder=field.placeholder, password=field.masked, id=f"field-{field.name}"
+            )
+            for field in self._fields
+        }
+        self._notes = {
+            field.name: Static("", id=f"note-{field.name}", classes="form-note", markup=False)
+            for field in self._fields
+        }
+        self._demo_box = Vertical(id="form-demo")
+        self._show_typed = BracketCheckbox("Show what is typed", id="form-show")
+        self._step_list = StepList()
+        self._signed_in_panel = SignedInPanel()
+        self._error_line = Static("", id="form-error", markup=False)
+        self._submit_button = Button("Verify and sign in", id="submit", variant="primary")
+        self._continue_button = Button("Continue", id="continue", variant="primary")
+        self._back_button = Button("Back", id="back")
 
     @property
     def _fields(self) -> tuple[Field, ...]:
-        return self._offer.form.fields if self._offer.form else ()
+        return self._method.form.fields if self._method.form else ()
 
     def compose_body(self) -> ComposeResult:
-        title = f"Sign in to {self._offer.provider.title}: {self._offer.title}"
+        title = f"Sign in to {self._method.provider.title}: {self._method.title}"
         yield Static(title, id="form-title", markup=False)
         with VerticalScroll(can_focus=False):
-            for words in self._offer.form.about if self._offer.form else ():
+            for words in self._method.form.about if self._method.form else ():
                 yield Static(clean(words, 400), classes="form-about", markup=False)
             for field in self._fields:
                 yield Static(field.label, classes="form-label", markup=False)
-                yield PasteInput(
-                    placeholder=field.placeholder, password=field.masked, id=f"field-{field.name}"
-                )
-                yield Static("", id=f"note-{field.name}", classes="form-note", markup=False)
-            with Vertical(id="form-demo"):
+                yield self._inputs[field.name]
+                yield self._notes[field.name]
+            with self._demo_box:
                 yield Static(self._demo_hint(), markup=False)
                 yield Button("Fill in the sample", id="sample", compact=True)
-            yield Tick("Show what is typed", id="form-show")
-            yield StepList()
-            yield SignedInPanel()
-            yield Static("", id="form-error", markup=False)
+            yield self._show_typed
+            yield self._step_list
+            yield self._signed_in_panel
+            yield self._error_line
             with Horizontal(id="form-buttons"):
-                yield Button("Verify and sign in", id="submit", variant="primary")
-                yield Button("Continue", id="continue", variant="primary")
-                yield Button("Back", id="back")
+                yield self._submit_button
+                yield self._continue_button
+                yield self._back_button
 
     def on_mount(self) -> None:
         for field in self._fields:
-            self._note(field, "")
-        self._paint()
+            self._describe(field, "")
+        self._show()
 
     # ── the demo ──
 
     @property
     def _samples(self) -> Mapping[str, str]:
-        demo = self.frame.demo
-        return demo.samples.get(self._offer.method, {}) if demo else {}
+        demo = self.app_context.demo
+        return demo.samples.get(self._method.method, {}) if demo else {}
 
     def _demo_hint(self) -> Content:
         # A token is far too long to be typed: the button has it.
@@ -91,28 +107,27 @@ class LoginFormScreen(LoginWatchScreen):
     @on(Button.Pressed, "#sample")
     def _fill_in(self) -> None:
         for name, value in self._samples.items():
-            self.query_one(f"#field-{name}", Input).value = value
-        self.query_one("#submit").focus()
+            self._inputs[name].value = value
+        self._submit_button.focus()
 
     # ── typing ──
 
-    @on(Tick.Changed, "#form-show")
-    def _show(self, event: Tick.Changed) -> None:
+    @on(BracketCheckbox.Changed, "#form-show")
+    def _change_masking(self, event: BracketCheckbox.Changed) -> None:
         for field in self._fields:
-            self.query_one(f"#field-{field.name}", Input).password = field.masked and not event.value
+            self._inputs[field.name].password = field.masked and not event.value
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        self._note(next(f for f in self._fields if f"field-{f.name}" == event.input.id), event.value)
+        self._describe(next(f for f in self._fields if f"field-{f.name}" == event.input.id), event.value)
         self.refresh_bindings()
 
-    def _note(self, field: Field, value: str) -> None:
+    def _describe(self, field: Field, value: str) -> None:
         value = _read(field, value)
         wrong = field.check(value) if value else ""
-        says = field.about(value) if value else field.where
-        words, style = (wrong, "$text-warning") if wrong else (says, "$text-muted")
-        note = Content.assemble((clean(words, 200), style))
-        self.query_one(f"#note-{field.name}", Static).update(note)
+        about = field.about(value) if value else field.where
+        words, style = (wrong, "$text-warning") if wrong else (about, "$text-muted")
+        self._notes[field.name].update(Content.assemble((clean(words, 200), style)))
 
     @on(Input.Submitted)
     def action_enter(self) -> None:
@@ -124,8 +139,8 @@ class LoginFormScreen(LoginWatchScreen):
 
     def _next_empty(self) -> Input | None:
         """The first field without a value, apart from the one that is typed in."""
-        boxes = (self.query_one(f"#field-{field.name}", Input) for field in self._fields)
-        return next((b for b in boxes if not b.value.strip() and b is not self.focused), None)
+        inputs = self._inputs.values()
+        return next((box for box in inputs if not box.value.strip() and box is not self.focused), None)
 
     def own_hints(self) -> tuple[KeyHint, ...]:
         """What enter does in a field, as far as it is filled in."""
@@ -140,59 +155,58 @@ class LoginFormScreen(LoginWatchScreen):
         if self._verifying:
             return
         for field in self._fields:
-            box = self.query_one(f"#field-{field.name}", Input)
+            box = self._inputs[field.name]
             if wrong := field.check(_read(field, box.value)):
                 note = Content.assemble((f"✗ {clean(wrong, 200)}", "$text-error"))
-                self.query_one(f"#note-{field.name}", Static).update(note)
+                self._notes[field.name].update(note)
                 box.focus()
                 return
         self._steps, self._error, self._last, self._verifying = {}, None, None, True
-        self._paint()
-        self._run({f.name: _read(f, self.query_one(f"#field-{f.name}", Input).value) for f in self._fields})
+        self._show()
+        self._run({field.name: _read(field, self._inputs[field.name].value) for field in self._fields})
 
-    # It follows the sign-in; what must not be cut is shielded there.
-    @work(exclusive=True, group="login", description="sign in", exit_on_error=False)
+    # The service shields what must not be cancelled.
+    @read("sign in", group="login")
     async def _run(self, values: dict[str, str]) -> None:
-        if self._offer.form is None:
+        if self._method.form is None:
             return
-        await self._follow(partial(self._offer.form.sign_in, values))
+        await self._follow(partial(self._method.form.sign_in, values))
 
-    def _keep(self, step: LoginStep) -> None:
-        super()._keep(step)
+    def _add_step(self, step: LoginStep) -> None:
+        super()._add_step(step)
         self._verifying = self._error is None and self._result is None
         if self._result is not None:
-            # It is in the keychain now, and needs to be nowhere else.
-            for box in self.query(Input):
+            # The secret is in the keychain now.
+            for box in self._inputs.values():
                 box.value = ""
 
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """Under the fields, which stay filled."""
-        if isinstance(error, LoopinError) and worker.group == "login":
+    def show_failure(self, error: BaseException, group: str) -> bool:
+        """Show it under the fields, which stay filled."""
+        if isinstance(error, LoopinError) and group == "login":
             self._verifying = False
-        return super().show_failure(error, worker)
+        return super().show_failure(error, group)
 
-    def _paint(self) -> None:
+    def _show(self) -> None:
         done = self._result is not None
-        steps = self.query_one(StepList)
-        steps.happened, steps.plan = self._steps, self._offer.steps if self._verifying else ()
-        steps.display = bool(self._steps) or self._verifying
-        self.query_one(SignedInPanel).result = self._result
-        self.query_one(SignedInPanel).display = done
+        self._step_list.happened = self._steps
+        self._step_list.plan = self._method.steps if self._verifying else ()
+        self._step_list.display = bool(self._steps) or self._verifying
+        self._signed_in_panel.result = self._result
+        self._signed_in_panel.display = done
         for widget in self.query(".form-about, .form-label, .form-note, Input"):
             widget.display = not done
-        self.query_one("#form-show").display = not done and any(field.masked for field in self._fields)
-        self.query_one("#form-demo").display = bool(self._samples) and not done
-        self.query_one("#form-error", Static).update(reason(self._error, sign_in_key(self)))
-        self.query_one("#form-error").display = self._error is not None
-        self.query_one("#submit", Button).disabled = self._verifying
-        self.query_one("#submit").display = not done
-        self.query_one("#back").display = not done
-        self.query_one("#continue").display = done
+        self._show_typed.display = not done and any(field.masked for field in self._fields)
+        self._demo_box.display = bool(self._samples) and not done
+        self._error_line.update(error_lines(self._error, sign_in_key(self)))
+        self._error_line.display = self._error is not None
+        self._submit_button.disabled = self._verifying
+        self._submit_button.display = self._back_button.display = not done
+        self._continue_button.display = done
         if done:
-            self.query_one("#continue").focus()
+            self._continue_button.focus()
         elif not self._fields and not self._verifying:
-            # A button that cannot be pressed loses the focus, and there is no field to have it.
-            self.query_one("#submit").focus()
+            # A button that is disabled loses the focus, and there is no field to get it.
+            self._submit_button.focus()
 
     def cancel_running(self) -> bool:
         """Ctrl+c stops the verification and keeps the form."""
@@ -200,7 +214,7 @@ class LoginFormScreen(LoginWatchScreen):
             return False
         self.workers.cancel_group(self, "login")
         self._verifying, self._steps = False, {}
-        self._paint()
+        self._show()
         return True
 
     def go_back(self) -> bool:

@@ -1,4 +1,4 @@
-"""The ways to sign in, as the sign-in screens show them. A provider adds its rows here."""
+"""The sign-in methods of both providers, as the sign-in screens show them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -52,11 +52,11 @@ class LoginImport(Protocol):
     async def import_login(self, path: str, report: Report) -> SignedIn: ...
 
 
-def _needed(value: str) -> str:
+def _check_required(value: str) -> str:
     return "" if value.strip() else "this is needed"
 
 
-def _nothing(value: str) -> str:
+def _describe_nothing(value: str) -> str:
     return ""
 
 
@@ -72,8 +72,8 @@ class Field:
     label: str
     placeholder: str = ""
     masked: bool = False
-    check: Callable[[str], str] = _needed
-    about: Callable[[str], str] = _nothing
+    check: Callable[[str], str] = _check_required
+    about: Callable[[str], str] = _describe_nothing
     where: str = ""
 
 
@@ -90,7 +90,7 @@ class Form:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class LoginMethod:
     """One row of the choice: `browser` or `form` says what follows; `why_not` greys the row out.
 
     `steps` are those that the flow goes through, in order. `port` is what the callback port starts
@@ -111,23 +111,23 @@ class Offer:
     server: str = ""
 
 
-def chainloop_offers(
+def chainloop_methods(
     browser: Callable[[], BrowserFlow],
     forms: ChainloopForms,
     claims: Claims,
     *,
     ci: Availability,
     inspect: Inspect,
-) -> tuple[Offer, ...]:
+) -> tuple[LoginMethod, ...]:
     """Chainloop's rows. `ci` says whether this is a job with an identity of its own."""
     field = Field(
-        "token", "API token", "paste it here", masked=True, about=lambda text: told_by(claims, text)
+        "token", "API token", "paste it here", masked=True, about=lambda text: describe_token(claims, text)
     )
     form = Form((field,), lambda values, report: forms.sign_in_with_token(values["token"], report))
     begin = (Step.KEYCHAIN, Step.SERVER, Step.LISTENING, Step.BROWSER, Step.WAITING, Step.STATE)
     # Nobody has to sign in with it: where it can be had, it is used when nothing else is.
     missing = ci.why_not if ci.system else "GITLAB_OIDC is not set"
-    keyless = Offer(
+    keyless = LoginMethod(
         Provider.CHAINLOOP,
         Method.KEYLESS,
         "Keyless CI identity",
@@ -136,7 +136,7 @@ def chainloop_offers(
         inspect=inspect,
     )
     return (
-        Offer(
+        LoginMethod(
             Provider.CHAINLOOP,
             Method.BROWSER,
             "Browser login",
@@ -144,7 +144,7 @@ def chainloop_offers(
             (*begin, Step.VERIFIED, Step.SAVED),
             browser=browser,
         ),
-        Offer(
+        LoginMethod(
             Provider.CHAINLOOP,
             Method.API_TOKEN,
             "API token",
@@ -155,9 +155,9 @@ def chainloop_offers(
     )
 
 
-def import_offers(
+def import_methods(
     login: VendorLogin | None, importing: Callable[[], LoginImport], now: datetime
-) -> tuple[Offer, ...]:
+) -> tuple[LoginMethod, ...]:
     """The row of a login that Chainloop's own command line keeps; none where it keeps none."""
     if login is None:
         return ()
@@ -171,7 +171,7 @@ def import_offers(
         "The file is not changed: its copy stays valid as long as the login.",
     )
     return (
-        Offer(
+        LoginMethod(
             Provider.CHAINLOOP,
             login.method,
             TITLE,
@@ -188,17 +188,17 @@ def _at(moment: datetime | None) -> str:
     return f"{local(moment):%d %b %Y %H:%M}" if moment else ""
 
 
-def gumloop_offers(
+def gumloop_methods(
     browser: Callable[[], BrowserFlow],
     forms: GumloopForms,
     *,
     port: int,
-) -> tuple[Offer, ...]:
+) -> tuple[LoginMethod, ...]:
     """Gumloop's rows. `port` is the callback port that its public client is known by."""
-    made = f"made at {API_KEY_PAGE} (Pro plan or above)"
+    key_hint = f"made at {API_KEY_PAGE} (Pro plan or above)"
     key_form = Form(
         (
-            Field("key", "API key", "gum_…", masked=True, check=_key_shape, where=made),
+            Field("key", "API key", "gum_…", masked=True, check=_check_key, where=key_hint),
             Field("user", "User ID", "paste it here", where=f"shown at {USER_ID_PAGE}"),
         ),
         lambda values, report: forms.sign_in_with_key(values["key"], values["user"], report),
@@ -209,7 +209,7 @@ def gumloop_offers(
     )
     begin = (Step.KEYCHAIN, Step.LISTENING, Step.BROWSER, Step.WAITING, Step.STATE, Step.EXCHANGE)
     return (
-        Offer(
+        LoginMethod(
             Provider.GUMLOOP,
             Method.OAUTH,
             "OAuth in your browser",
@@ -218,14 +218,14 @@ def gumloop_offers(
             browser=browser,
             port=port,
         ),
-        Offer(
+        LoginMethod(
             Provider.GUMLOOP,
             Method.API_KEY,
             "API key",
             "needs the key and your user ID · Pro plan or above",
             form=key_form,
         ),
-        Offer(
+        LoginMethod(
             Provider.GUMLOOP,
             Method.ACCESS_TOKEN,
             "Access token",
@@ -235,14 +235,14 @@ def gumloop_offers(
     )
 
 
-def _key_shape(value: str) -> str:
+def _check_key(value: str) -> str:
     key = value.strip()
     if not key:
         return "this is needed"
     return "" if key.startswith("gum_") else "Gumloop's keys begin with gum_: check that it was copied whole"
 
 
-def told_by(claims: Claims, text: str) -> str:
+def describe_token(claims: Claims, text: str) -> str:
     """What a pasted token says of itself, unverified; a hint when it is not readable."""
     if (token := read_secret(text, "the token")) is None:
         return ""

@@ -6,12 +6,11 @@ from functools import partial
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Button, Input, Static
 
 from app.domain.errors import PortBusy
@@ -21,14 +20,14 @@ from app.services.clipboard import ClipboardService
 from app.services.login.browser import BrowserOptions
 from app.services.login.callback import TIMEOUT
 from app.tui.commands.bindings import bindings_for, shown_key
-from app.tui.commands.command import Room
+from app.tui.commands.command import CommandGroup
 from app.tui.commands.registry import by_id
-from app.tui.screens.account_state import Frame
+from app.tui.screens.account_state import AppContext
 from app.tui.screens.dialogs.print_outside import print_outside
-from app.tui.screens.login.methods import BrowserFlow, Offer
-from app.tui.screens.login.watch import LoginWatchScreen
-from app.tui.screens.messages import reason, sign_in_key
-from app.tui.screens.workers import change
+from app.tui.screens.login.methods import BrowserFlow, LoginMethod
+from app.tui.screens.login.watch import LoginFlowScreen
+from app.tui.screens.messages import error_lines, sign_in_key
+from app.tui.screens.workers import change, read
 from widgets.button_label import relabel
 from widgets.paste_input import PasteInput
 from widgets.presenter import clean
@@ -37,7 +36,7 @@ from widgets.step_list import StepList
 
 _NEEDS_URL = frozenset({"copy", "print", "open"})
 _LABEL = 18
-_OFFERS = {
+_HELP_TEXTS = {
     "copy": "copy the URL",
     "print": "print it outside the app",
     "open": "open again",
@@ -46,27 +45,25 @@ _OFFERS = {
 _AFTER_FAILURE = frozenset({"retry", "other_port"})
 
 
-class LoginProgressScreen(LoginWatchScreen):
+class LoginProgressScreen(LoginFlowScreen):
     """Follows one sign-in in the browser. Leaving it cancels, and frees the port at once.
 
     After a failure it goes on from what the server gave, where that is still good, else it starts over.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings_for(Room.SIGNING_IN)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_for(CommandGroup.SIGNING_IN)
     CSS_PATH = "progress.tcss"
     LAST_STEPS = frozenset({Step.STATE, Step.EXCHANGE, Step.VERIFIED, Step.SAVED})
 
-    class Told(Message):
-        """Something to say in a line: the address was copied, the page opened."""
-
-        def __init__(self, words: str) -> None:
-            super().__init__()
-            self.words = words
-
     def __init__(
-        self, frame: Frame, offer: Offer, how: BrowserOptions, browser: Browser, copy: ClipboardService
+        self,
+        app_context: AppContext,
+        method: LoginMethod,
+        how: BrowserOptions,
+        browser: Browser,
+        copy: ClipboardService,
     ) -> None:
-        super().__init__(frame, offer)
+        super().__init__(app_context, method)
         self._how = replace(how, keep=True)
         self._browser, self._copy = browser, copy
         self._flow: BrowserFlow | None = None
@@ -75,90 +72,101 @@ class LoginProgressScreen(LoginWatchScreen):
         self._url = self._callback = ""
         self._begun = 0.0
         self._not_waiting = asyncio.Event()
+        self._heading = Static(self._title(), id="progress-title", markup=False)
+        self._elapsed = Static("", id="progress-elapsed")
+        self._replaces = Static("", id="progress-replaces", classes="muted", markup=False)
+        self._step_list = StepList()
+        self._signed_in_panel = SignedInPanel()
+        self._error_line = Static("", id="progress-error", markup=False)
+        self._help_text = Static("", id="progress-help", markup=False)
+        self._paste = PasteInput(
+            placeholder="paste here, then enter", password=True, id="progress-paste", compact=True
+        )
+        self._demo_line = Static("", id="progress-demo", markup=False)
+        self._continue_button = Button("Continue", id="continue", variant="primary")
+        self._retry_button = Button("Try again", id="retry", variant="primary")
+        self._other_port_button = Button("Use another port", id="other-port")
+        self._back_button = Button("Back", id="back")
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="progress-head"):
-            yield Static(self._title(), id="progress-title", markup=False)
-            yield Static("", id="progress-elapsed")
-        yield Static("", id="progress-replaces", classes="muted", markup=False)
+            yield self._heading
+            yield self._elapsed
+        yield self._replaces
         with VerticalScroll(can_focus=False):
-            yield StepList()
-            yield SignedInPanel()
-            yield Static("", id="progress-error", markup=False)
-            yield Static("", id="progress-help", markup=False)
-            yield PasteInput(
-                placeholder="paste here, then enter", password=True, id="progress-paste", compact=True
-            )
-            yield Static("", id="progress-demo", markup=False)
+            yield self._step_list
+            yield self._signed_in_panel
+            yield self._error_line
+            yield self._help_text
+            yield self._paste
+            yield self._demo_line
             with Horizontal(id="progress-buttons"):
-                yield Button("Continue", id="continue", variant="primary")
-                yield Button("Try again", id="retry", variant="primary")
-                yield Button("Use another port", id="other-port")
-                yield Button("Back", id="back")
+                yield self._continue_button
+                yield self._retry_button
+                yield self._other_port_button
+                yield self._back_button
 
     def _title(self) -> str:
         """Name the server as soon as the flow tells it."""
         ready = self._steps.get(Step.KEYCHAIN)
         where = f" at {clean(ready.server, 60)}" if ready is not None and ready.server else ""
-        return f"Signing in to {self._offer.provider.title}{where}"
+        return f"Signing in to {self._method.provider.title}{where}"
 
     def on_mount(self) -> None:
-        self.set_interval(0.5, self._tick_steps)
-        self._start()
+        self.set_interval(0.5, self._show_elapsed)
+        self._restart()
 
     # ── the flow ──
 
-    def _start(self) -> None:
+    def _restart(self) -> None:
         self._steps, self._url, self._callback = {}, "", ""
         self._error, self._result, self._last = None, None, None
-        self._begun = self.frame.clock.monotonic()
-        self._flow = self._offer.browser() if self._offer.browser else None
+        self._begun = self.app_context.clock.monotonic()
+        self._flow = self._method.browser() if self._method.browser else None
         self._answers = asyncio.Queue()
-        steps = self.query_one(StepList)
-        steps.plan, steps.patience = self._plan(), TIMEOUT
-        self._paint()
+        self._step_list.plan, self._step_list.patience = self._plan(), TIMEOUT
+        self._show()
         self._run()
 
     def _resume(self) -> None:
         """Once more from the verification: what came before it still holds."""
-        again = {Step.KEYCHAIN, Step.VERIFIED, Step.SAVED}
-        self._steps = {step: told for step, told in self._steps.items() if step not in again}
+        repeated = {Step.KEYCHAIN, Step.VERIFIED, Step.SAVED}
+        self._steps = {step: state for step, state in self._steps.items() if step not in repeated}
         self._error, self._last = None, None
-        self._paint()
+        self._show()
         self._run()
 
     def _plan(self) -> tuple[Step, ...]:
-        return tuple(s for s in self._offer.steps if not (self._how.headless and s is Step.LISTENING))
+        return tuple(s for s in self._method.steps if not (self._how.headless and s is Step.LISTENING))
 
-    # It follows the sign-in; what must not be cut is shielded there.
-    @work(exclusive=True, group="login", description="sign in", exit_on_error=False)
+    # The service shields what must not be cancelled.
+    @read("sign in", group="login")
     async def _run(self) -> None:
         if self._flow is not None:
             await self._follow(partial(self._flow.sign_in, self._how, self._answers))
 
-    def _keep(self, step: LoginStep) -> None:
-        super()._keep(step)
+    def _add_step(self, step: LoginStep) -> None:
+        super()._add_step(step)
         self._url, self._callback = step.url or self._url, step.callback or self._callback
 
-    # ── painting ──
+    # ── showing ──
 
-    def _paint(self) -> None:
-        self._tick_steps()
-        self.query_one(StepList).happened = self._steps
-        self.query_one("#progress-title", Static).update(self._title())
+    def _show(self) -> None:
+        self._show_elapsed()
+        self._step_list.happened = self._steps
+        self._step_list.plan = () if self._result or self._error else self._plan()
+        self._heading.update(self._title())
         ready = self._steps.get(Step.KEYCHAIN)
-        replaces = self.query_one("#progress-replaces", Static)
-        replaces.display = ready is not None and bool(ready.replaces)
-        replaces.update(f"Replaces {clean(ready.replaces)}" if ready is not None else "")
-        self.query_one(StepList).plan = () if self._result or self._error else self._plan()
-        self.query_one(SignedInPanel).result = self._result
-        self.query_one(SignedInPanel).display = self._result is not None
-        self.query_one("#progress-error", Static).update(self._why())
-        self.query_one("#progress-error").display = self._error is not None
-        self.query_one("#progress-help").display = self._waiting
-        self.query_one("#progress-help", Static).update(self._help())
-        self._paint_demo()
-        self._paint_buttons()
+        self._replaces.display = ready is not None and bool(ready.replaces)
+        self._replaces.update(f"Replaces {clean(ready.replaces)}" if ready is not None else "")
+        self._signed_in_panel.result = self._result
+        self._signed_in_panel.display = self._result is not None
+        self._error_line.update(self._why())
+        self._error_line.display = self._error is not None
+        self._help_text.update(self._help())
+        self._help_text.display = self._waiting
+        self._show_demo()
+        self._show_buttons()
         self.refresh_bindings()
         if not self._waiting:
             self._not_waiting.set()
@@ -173,46 +181,46 @@ class LoginProgressScreen(LoginWatchScreen):
         elif Step.WAITING in self._steps:
             words = "Starting over opens a new page in the browser."
         more = f"\n  {words}" if words else ""
-        return Content.assemble(reason(self._error, sign_in_key(self)), (more, "$text-muted"))
+        return Content.assemble(error_lines(self._error, sign_in_key(self)), (more, "$text-muted"))
 
     @property
     def _resumable(self) -> bool:
         return self._flow is not None and self._flow.resumable
 
-    def _tick_steps(self) -> None:
-        self.query_one(StepList).now = self.frame.clock.now()
+    def _show_elapsed(self) -> None:
+        self._step_list.now = self.app_context.clock.now()
         if self._result is None and self._error is None:
-            seconds = int(self.frame.clock.monotonic() - self._begun)
+            seconds = int(self.app_context.clock.monotonic() - self._begun)
             words = f"elapsed {seconds // 60}:{seconds % 60:02d}"
-            self.query_one("#progress-elapsed", Static).update(words)
+            self._elapsed.update(words)
 
     @property
     def _waiting(self) -> bool:
-        told = self._steps.get(Step.WAITING)
-        return told is not None and told.state is StepState.RUNNING and self._error is None
+        waiting = self._steps.get(Step.WAITING)
+        return waiting is not None and waiting.state is StepState.RUNNING and self._error is None
 
     def _help(self) -> Content:
         if not self._waiting:
             return Content("")
-        parts = [*self._offered("Not opening?", "copy", "print", "open"), "\n"]
-        parts += self._offered("Ended elsewhere?", "paste")
+        parts = [*self._help_line("Not opening?", "copy", "print", "open"), "\n"]
+        parts += self._help_line("Ended elsewhere?", "paste")
         if port := urlsplit(self._callback).port if self._callback else None:
             tunnel = f"ssh -L {port}:127.0.0.1:{port} user@host"
             parts += [("\n" + "On a remote box".ljust(_LABEL), "$text-muted"), tunnel]
         return Content.assemble(*parts)
 
-    def _offered(self, label: str, *names: str) -> list[tuple[str, str] | str]:
+    def _help_line(self, label: str, *names: str) -> list[tuple[str, str] | str]:
         parts: list[tuple[str, str] | str] = [(label.ljust(_LABEL), "$text-muted")]
         for name in names:
-            key = shown_key(by_id(f"login.{name}"), self.frame.keys)
-            parts += [(key, "bold $accent"), f" {_OFFERS[name]}   "]
+            key = shown_key(by_id(f"login.{name}"), self.app_context.keys)
+            parts += [(key, "bold $accent"), f" {_HELP_TEXTS[name]}   "]
         return parts
 
-    def _paint_demo(self) -> None:
-        line, demo = self.query_one("#progress-demo", Static), self.frame.demo
-        line.display = demo is not None and self._waiting
+    def _show_demo(self) -> None:
+        demo = self.app_context.demo
+        self._demo_line.display = demo is not None and self._waiting
         if demo is not None:
-            line.update(
+            self._demo_line.update(
                 Content.assemble(
                     ("DEMO  ", "bold $text-warning"),
                     ("e-mail ", "$text-muted"),
@@ -222,20 +230,19 @@ class LoginProgressScreen(LoginWatchScreen):
                 )
             )
 
-    def _paint_buttons(self) -> None:
+    def _show_buttons(self) -> None:
         failed, done = self._error is not None, self._result is not None
-        self.query_one("#continue").display = done
-        over = Step.WAITING in self._steps and not self._resumable
-        self.query_one("#retry").display = failed
-        relabel(self.query_one("#retry", Button), "Start over" if over else "Try again")
-        self.query_one("#other-port").display = isinstance(self._error, PortBusy)
-        self.query_one("#back", Button).display = not done
-        relabel(self.query_one("#back", Button), "Back" if failed else "Cancel")
-        paste = self.query_one("#progress-paste", Input)
-        paste.display = paste.display and self._waiting
-        wanted = "#continue" if done else "#retry" if failed else None
-        if wanted and self.focused is not self.query_one(wanted):
-            self.query_one(wanted).focus()
+        self._continue_button.display = done
+        self._retry_button.display = failed
+        starts_over = Step.WAITING in self._steps and not self._resumable
+        relabel(self._retry_button, "Start over" if starts_over else "Try again")
+        self._other_port_button.display = isinstance(self._error, PortBusy)
+        self._back_button.display = not done
+        relabel(self._back_button, "Back" if failed else "Cancel")
+        self._paste.display = self._paste.display and self._waiting
+        button = self._continue_button if done else self._retry_button if failed else None
+        if button is not None and self.focused is not button:
+            button.focus()
 
     # ── what can be done ──
 
@@ -260,18 +267,17 @@ class LoginProgressScreen(LoginWatchScreen):
     @change("copy the address")
     async def action_copy(self) -> None:
         """Copy the address of the sign-in page."""
-        self.post_message(self.Told(f"the address: {await self._copy.copy_text(self._url)}"))
+        self._notify(f"the address: {await self._copy.copy_text(self._url)}")
 
     @change("open the sign-in page")
     async def action_open(self) -> None:
         """Open the sign-in page once more."""
-        self.post_message(self.Told(f"opened in {clean(await self._browser.open(self._url), 40)}"))
+        self._notify(f"opened in {clean(await self._browser.open(self._url), 40)}")
 
-    @on(Told)
-    def _told(self, event: Told) -> None:
-        self.notify(event.words, timeout=4, markup=False)
+    def _notify(self, words: str) -> None:
+        self.notify(words, timeout=4, markup=False)
 
-    @work(exclusive=True, group="print", description="print the address", exit_on_error=False)
+    @read("print the address", group="print")
     async def action_print(self) -> None:
         """Leave the full screen, and print the address on one line that the terminal can copy whole.
 
@@ -286,9 +292,8 @@ class LoginProgressScreen(LoginWatchScreen):
 
     def action_paste(self) -> None:
         """Ask for the address; it is masked, for a token may be in it."""
-        box = self.query_one("#progress-paste", Input)
-        box.display = True
-        box.focus()
+        self._paste.display = True
+        self._paste.focus()
 
     @on(Input.Submitted, "#progress-paste")
     def _pasted(self, event: Input.Submitted) -> None:
@@ -304,7 +309,7 @@ class LoginProgressScreen(LoginWatchScreen):
         if self._resumable:
             self._resume()
         else:
-            self._start()
+            self._restart()
 
     @on(Button.Pressed, "#other-port")
     def action_other_port(self) -> None:
@@ -312,7 +317,7 @@ class LoginProgressScreen(LoginWatchScreen):
         if self._error is None:
             return
         self._how = replace(self._how, port=0)
-        self._start()
+        self._restart()
 
     def cancel_running(self) -> bool:
         """Ctrl+c cancels the sign-in, until the answer is there."""
@@ -327,9 +332,8 @@ class LoginProgressScreen(LoginWatchScreen):
         """
         if not self._may_leave():
             return True
-        box = self.query_one("#progress-paste", Input)
-        if box.display and self._waiting:
-            box.value, box.display = "", False
+        if self._paste.display and self._waiting:
+            self._paste.value, self._paste.display = "", False
             return True
         self.workers.cancel_group(self, "login")
         if self._flow is not None and self._flow.resumable:

@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -24,16 +23,17 @@ from app.services.login.browser import BrowserOptions
 from app.services.login.login_store import LoginTarget
 from app.services.profiles import Profile
 from app.tui.commands.bindings import bindings_for
-from app.tui.commands.command import Room
-from app.tui.screens.account_state import Frame
-from app.tui.screens.base_screen import RoomScreen
-from app.tui.screens.dialogs.ci_identity import KeylessDialog
+from app.tui.commands.command import CommandGroup
+from app.tui.screens.account_state import AppContext
+from app.tui.screens.base_screen import BaseScreen
+from app.tui.screens.dialogs.ci_identity import CIIdentityDialog
 from app.tui.screens.dialogs.dialog import Dialog
 from app.tui.screens.login.form import LoginFormScreen
-from app.tui.screens.login.methods import Offer
+from app.tui.screens.login.methods import LoginMethod
 from app.tui.screens.login.progress import LoginProgressScreen
-from app.tui.screens.messages import sentence, sign_in_key
-from widgets.checkbox import Tick
+from app.tui.screens.messages import error_sentence, sign_in_key
+from app.tui.screens.workers import read
+from widgets.checkbox import BracketCheckbox
 from widgets.footer import KeyHint
 from widgets.presenter import clean
 from widgets.wrapped_text import Paragraph, Paragraphs
@@ -56,14 +56,14 @@ class LoginServers(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class LoginTools:
+class LoginServices:
     """What the sign-in screens work with.
 
     `obstacle` says why no browser can be opened here; `servers` where a sign-in at each provider goes, and
     what it replaces; `profiles` makes the dialog that chooses another profile.
     """
 
-    offers: tuple[Offer, ...]
+    methods: tuple[LoginMethod, ...]
     vault: Vault
     browser: Browser
     copy: ClipboardService
@@ -72,57 +72,65 @@ class LoginTools:
     profiles: Callable[[Provider | None], Dialog[Profile]] | None = None
 
 
-class LoginScreen(RoomScreen):
-    """The ways to sign in, provider by provider. The keychain is probed before anything opens."""
+class LoginScreen(BaseScreen):
+    """The sign-in methods, provider by provider. The keychain is probed before anything opens."""
 
-    ROOM = Room.LOGIN
+    COMMAND_GROUP = CommandGroup.LOGIN
     TAB = "app.accounts"
-    BINDINGS: ClassVar[list[BindingType]] = bindings_for(Room.LOGIN)
+    BINDINGS: ClassVar[list[BindingType]] = bindings_for(CommandGroup.LOGIN)
     CSS_PATH = "screen.tcss"
     AUTO_FOCUS = "OptionList"
 
-    class Probed(Message):
-        """The keychain answered, or did not."""
-
-        def __init__(self, status: VaultStatus) -> None:
-            super().__init__()
-            self.status = status
-
-    def __init__(self, frame: Frame, tools: LoginTools, first: Provider | None = None) -> None:
-        super().__init__(frame)
-        self._tools = tools
+    def __init__(
+        self, app_context: AppContext, services: LoginServices, first: Provider | None = None
+    ) -> None:
+        super().__init__(app_context)
+        self._services = services
         self._first = first
         self._vault: VaultStatus | None = None
-        self._rows: list[Offer | None] = []
+        self._rows: list[LoginMethod | None] = []
         self._headings: dict[Provider, int] = {}
         self._usual: dict[Provider, str] = {}
         self._typed: dict[Provider, str] = {}
         self._known: dict[Provider, SuggestFromList] = {}
+        obstacle = services.obstacle
+        self._list = OptionList(id="login-ways", markup=False)
+        self._storage = Paragraphs(id="login-storage")
+        self._server = Input(id="login-server", compact=True, disabled=True, max_length=300)
+        self._browser_options = Horizontal(id="login-how")
+        self._port_input = Input(
+            str(self._port()), id="login-port", type="integer", compact=True, max_length=5
+        )
+        self._open_browser = BracketCheckbox("Open a browser", not obstacle, id="login-browser")
+        text = f"The browser is off: {obstacle}." if obstacle else ""
+        self._obstacle_line = Static(text, id="login-obstacle", classes="muted", markup=False)
+        self._obstacle_line.display = bool(obstacle)
+        self._demo_line = Static(self._demo_hint(), id="login-demo", markup=False)
+        self._demo_line.display = app_context.demo is not None
 
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(can_focus=False):
-            yield OptionList(id="login-ways", markup=False)
-            yield Paragraphs(id="login-storage")
+            yield self._list
+            yield self._storage
             with Horizontal(id="login-where"):
                 yield Static("Server", classes="muted")
-                yield Input(id="login-server", compact=True, disabled=True, max_length=300)
-            with Horizontal(id="login-how"):
+                yield self._server
+            with self._browser_options:
                 yield Static("Callback port, 0 = any", classes="muted")
-                yield Input(str(self._port()), id="login-port", type="integer", compact=True, max_length=5)
-                yield Tick("Open a browser", not self._tools.obstacle, id="login-browser")
+                yield self._port_input
+                yield self._open_browser
             # Under the row: beside it, 80 columns cut it off.
-            yield Static(self._obstacle(), id="login-obstacle", classes="muted", markup=False)
-            yield Static(self._demo_hint(), id="login-demo", markup=False)
+            yield self._obstacle_line
+            yield self._demo_line
 
     def _port(self) -> int:
-        wanted = [offer for offer in self._tools.offers if offer.provider is self._first and offer.port]
-        return wanted[0].port if wanted else 0
-
-    def _obstacle(self) -> str:
-        return f"The browser is off: {self._tools.obstacle}." if self._tools.obstacle else ""
+        methods = [
+            method for method in self._services.methods if method.provider is self._first and method.port
+        ]
+        return methods[0].port if methods else 0
 
     def _demo_hint(self) -> Content:
-        demo = self.frame.demo
+        demo = self.app_context.demo
         if demo is None:
             return Content("")
         return Content.assemble(
@@ -134,24 +142,21 @@ class LoginScreen(RoomScreen):
         )
 
     def on_mount(self) -> None:
-        self.query_one("#login-demo").display = self.frame.demo is not None
-        self.query_one("#login-obstacle").display = bool(self._tools.obstacle)
-        self._list_ways()
+        self._list_methods()
         self._name_servers()
         self.action_probe()
 
-    def _list_ways(self) -> None:
-        """Headings are rows that cannot be chosen."""
-        ways = self.query_one(OptionList)
-        for provider in dict.fromkeys(offer.provider for offer in self._tools.offers):
+    def _list_methods(self) -> None:
+        """Fill the list; headings are rows that cannot be chosen."""
+        for provider in dict.fromkeys(method.provider for method in self._services.methods):
             if self._rows:
-                self._add(ways, None, Content(""))
+                self._add_row(None, Content(""))
             self._headings[provider] = len(self._rows)
-            self._add(ways, None, self._heading(provider))
-            for offer in self._tools.offers:
-                if offer.provider is provider:
-                    self._add(ways, offer, self._way(offer))
-        ways.highlighted = self._start_row()
+            self._add_row(None, self._heading(provider))
+            for method in self._services.methods:
+                if method.provider is provider:
+                    self._add_row(method, self._row_text(method))
+        self._list.highlighted = self._start_row()
 
     def _heading(self, provider: Provider, target: LoginTarget | None = None) -> Content:
         where = f"  at {clean(target.endpoint.host, 60)}" if target else ""
@@ -160,31 +165,32 @@ class LoginScreen(RoomScreen):
             (f"Sign in to {provider.title}", "bold $primary"), (where, "$text-muted"), (what, "$text-warning")
         )
 
-    @work(exclusive=True, group="servers", description="look for the servers", exit_on_error=False)
+    @read("look for the servers", group="servers")
     async def _name_servers(self) -> None:
-        ways = self.query_one(OptionList)
-        for provider, servers in self._tools.servers.items():
+        for provider, servers in self._services.servers.items():
             servers.choose_server("")
             target, known = await servers.target(), await servers.known_servers()
-            ways.replace_option_prompt_at_index(self._headings[provider], self._heading(provider, target))
+            self._list.replace_option_prompt_at_index(
+                self._headings[provider], self._heading(provider, target)
+            )
             self._known[provider] = SuggestFromList(known, case_sensitive=False)
             self._usual[provider] = self._typed[provider] = target.endpoint.typed
         self._show_server()
 
-    def _offer(self) -> Offer | None:
-        """The way under the cursor."""
-        row = self.query_one(OptionList).highlighted
+    def _selected_method(self) -> LoginMethod | None:
+        """The method under the cursor."""
+        row = self._list.highlighted
         return self._rows[row] if row is not None else None
 
     def _show_server(self) -> None:
-        offer = self._offer()
-        provider = offer.provider if offer else None
-        field = self.query_one("#login-server", Input)
+        method = self._selected_method()
+        provider = method.provider if method else None
+        field = self._server
         field.disabled = provider not in self._typed
-        if offer is not None and offer.server:
+        if method is not None and method.server:
             field.disabled = True
             with field.prevent(Input.Changed):
-                field.value = clean(offer.server, 100)
+                field.value = clean(method.server, 100)
         elif provider is not None and provider in self._typed:
             field.suggester = self._known[provider]
             with field.prevent(Input.Changed):
@@ -192,132 +198,133 @@ class LoginScreen(RoomScreen):
 
     @on(Input.Changed, "#login-server")
     def _server_typed(self, event: Input.Changed) -> None:
-        if (offer := self._offer()) is not None:
-            self._typed[offer.provider] = event.value
+        if (method := self._selected_method()) is not None:
+            self._typed[method.provider] = event.value
 
     @on(Input.Submitted, "#login-server")
-    def _server_entered(self) -> None:
-        self.query_one(OptionList).focus()
+    def _leave_server(self) -> None:
+        self._list.focus()
 
-    def _takes_server(self, offer: Offer) -> bool:
+    def _choose_server(self, method: LoginMethod) -> bool:
         """Let the sign-in go to the server that is typed; say why it cannot."""
-        provider = offer.provider
-        servers, typed = self._tools.servers.get(provider), self._typed.get(provider, "")
-        if servers is None or offer.server:
+        provider = method.provider
+        servers, typed = self._services.servers.get(provider), self._typed.get(provider, "")
+        if servers is None or method.server:
             return True
         try:
             servers.choose_server("" if typed.strip() == self._usual.get(provider) else typed)
         except LoopinError as error:
-            self.notify(sentence(error, sign_in_key(self)), severity="error", markup=False)
-            self.query_one("#login-server").focus()
+            self.notify(error_sentence(error, sign_in_key(self)), severity="error", markup=False)
+            self._server.focus()
             return False
         return True
 
-    def _way(self, offer: Offer, mark: str = " ") -> Content:
-        wide = max(len(other.title) for other in self._tools.offers if len(other.title) <= _WIDEST)
-        style = "$text-disabled" if offer.why_not else ""
-        note = (clean(offer.why_not or offer.note, 200), style or "$text-muted")
+    def _row_text(self, method: LoginMethod, mark: str = " ") -> Content:
+        wide = max(len(other.title) for other in self._services.methods if len(other.title) <= _WIDEST)
+        style = "$text-disabled" if method.why_not else ""
+        note = (clean(method.why_not or method.note, 200), style or "$text-muted")
         # A longer title moves no other note: its own stands below it.
-        title = f"{offer.title}\n    " if len(offer.title) > _WIDEST else offer.title.ljust(wide + 3)
+        title = f"{method.title}\n    " if len(method.title) > _WIDEST else method.title.ljust(wide + 3)
         return Content.assemble((f"{mark} {title}", style), note)
 
-    def _add(self, ways: OptionList, offer: Offer | None, text: Content) -> None:
-        self._rows.append(offer)
-        ways.add_option(Option(text, disabled=offer is None or bool(offer.why_not)))
+    def _add_row(self, method: LoginMethod | None, text: Content) -> None:
+        self._rows.append(method)
+        self._list.add_option(Option(text, disabled=method is None or bool(method.why_not)))
 
     def _start_row(self) -> int | None:
         free = [(i, o) for i, o in enumerate(self._rows) if o is not None and not o.why_not]
-        wanted = [i for i, offer in free if self._first in {None, offer.provider}]
-        return next(iter(wanted or [i for i, _ in free]), None)
+        preferred = [i for i, method in free if self._first in {None, method.provider}]
+        return next(iter(preferred or [i for i, _ in free]), None)
 
     def own_hints(self) -> tuple[KeyHint, ...]:
         """Enter belongs to the list."""
-        return (KeyHint("enter", "sign in this way", "choose", self.focused is self.query_one(OptionList)),)
+        return (KeyHint("enter", "sign in this way", "choose", self.focused is self._list),)
 
     # ── the keychain ──
 
     def action_probe(self) -> None:
         """Look at the keychain, in the background."""
         self._vault = None
-        self._say_storage(Paragraph((_STORAGE,), "◌ looking at the keychain …"))
+        self._show_storage(Paragraph((_STORAGE,), "◌ looking at the keychain …"))
         self._probe()
 
-    @work(exclusive=True, group="probe", description="look at the keychain", exit_on_error=False)
+    @read("look at the keychain", group="probe")
     async def _probe(self) -> None:
-        self.post_message(self.Probed(await self._tools.vault.probe()))
-
-    @on(Probed)
-    def _probed(self, event: Probed) -> None:
-        self._vault = event.status
-        label, error = clean(event.status.label, 60), event.status.error
+        self._vault = status = await self._services.vault.probe()
+        label, error = clean(status.label, 60), status.error
         if error is None:
-            self._say_storage(Paragraph((_STORAGE,), f"✓ {label}, ready", "$text-success"))
+            self._show_storage(Paragraph((_STORAGE,), f"✓ {label}, ready", "$text-success"))
             return
         if isinstance(error, VaultLocked):
             words = f"! {clean(error.message)}: it will ask to be unlocked when you sign in"
-            self._say_storage(Paragraph((_STORAGE,), words, "$text-warning"))
+            self._show_storage(Paragraph((_STORAGE,), words, "$text-warning"))
             return
-        providers = dict.fromkeys(offer.provider for offer in self._tools.offers)
-        ways = "; ".join(f"{_WITHOUT[provider]} ({provider.title})" for provider in providers)
+        providers = dict.fromkeys(method.provider for method in self._services.methods)
+        variables = "; ".join(f"{_WITHOUT[provider]} ({provider.title})" for provider in providers)
         indent = " " * len(_STORAGE[0])
-        self._say_storage(
+        self._show_storage(
             Paragraph((_STORAGE,), f"✗ {clean(error.message)}", "bold $text-error"),
             Paragraph((indent,), clean(capital(error.hint))),
             Paragraph(
-                (indent,), f"Nothing is stored without a keychain. For one run set {ways}.", "$text-muted"
+                (indent,),
+                f"Nothing is stored without a keychain. For one run set {variables}.",
+                "$text-muted",
             ),
         )
 
-    def _say_storage(self, *paragraphs: Paragraph) -> None:
-        self.query_one("#login-storage", Paragraphs).paragraphs = paragraphs
+    def _show_storage(self, *paragraphs: Paragraph) -> None:
+        self._storage.paragraphs = paragraphs
 
     # ── choosing ──
 
     def action_profile(self) -> None:
         """Choose the profile to sign in to: another name keeps the login that this one has."""
-        if self._tools.profiles is not None:
-            offer = self._offer()
-            self.app.push_screen(self._tools.profiles(offer.provider if offer else None), self._profile_used)
+        if self._services.profiles is not None:
+            method = self._selected_method()
+            self.app.push_screen(
+                self._services.profiles(method.provider if method else None), self._profile_used
+            )
 
     def _profile_used(self, profile: Profile | None) -> None:
         if profile is not None:
-            self.frame.account_changed.publish(None)
+            self.app_context.account_changed.publish(None)
             self._name_servers()
 
     def action_choose(self) -> None:
-        """Start the way under the cursor."""
-        self.query_one(OptionList).action_select()
+        """Start the method under the cursor."""
+        self._list.action_select()
 
     @on(OptionList.OptionHighlighted)
     def _moved(self, event: OptionList.OptionHighlighted) -> None:
-        offer = self._rows[event.option_index]
+        method = self._rows[event.option_index]
         # Colour is not the only sign of where one is.
         for index, other in enumerate(self._rows):
             if other is not None:
                 mark = "❯" if index == event.option_index else " "
-                event.option_list.replace_option_prompt_at_index(index, self._way(other, mark))
-        how = self.query_one("#login-how")
-        how.disabled = offer is None or offer.browser is None
+                event.option_list.replace_option_prompt_at_index(index, self._row_text(other, mark))
+        self._browser_options.disabled = method is None or method.browser is None
         self._show_server()
-        if offer is not None and offer.browser is not None:
-            self.query_one("#login-port", Input).value = str(offer.port)
+        if method is not None and method.browser is not None:
+            self._port_input.value = str(method.port)
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
-        offer = self._rows[event.option_index]
-        if offer is not None and offer.inspect is not None:
+        method = self._rows[event.option_index]
+        if method is not None and method.inspect is not None:
             # Nothing is stored of it, so no keychain is needed.
-            self.open_above(KeylessDialog(offer.inspect, self.frame.clock.now()))
+            self.open_above(CIIdentityDialog(method.inspect, self.app_context.clock.now()))
             return
-        if offer is None or self._refused() or not self._takes_server(offer):
+        if method is None or self._refused() or not self._choose_server(method):
             return
-        if offer.browser is not None and (how := self._how()) is not None:
+        if method.browser is not None and (how := self._how()) is not None:
             self.open_above(
-                LoginProgressScreen(self.frame, offer, how, self._tools.browser, self._tools.copy),
+                LoginProgressScreen(
+                    self.app_context, method, how, self._services.browser, self._services.copy
+                ),
                 self._after,
             )
-        elif offer.form is not None:
-            self.open_above(LoginFormScreen(self.frame, offer), self._after)
+        elif method.form is not None:
+            self.open_above(LoginFormScreen(self.app_context, method), self._after)
 
     def _refused(self) -> bool:
         """Without a keychain there is no sign-in: what it gave could not be kept. One that is locked is asked
@@ -325,17 +332,17 @@ class LoginScreen(RoomScreen):
         if self._vault is None or self._vault.error is None or isinstance(self._vault.error, VaultLocked):
             return False
         error = self._vault.error
-        self.notify(sentence(error, sign_in_key(self)), severity="error", markup=False)
+        self.notify(error_sentence(error, sign_in_key(self)), severity="error", markup=False)
         return True
 
     def _how(self) -> BrowserOptions | None:
-        text = self.query_one("#login-port", Input).value or "0"
+        text = self._port_input.value or "0"
         port = int(text) if text.isdigit() else -1
         if not 0 <= port <= 65535:
             self.notify(f"{text} is not a port: use 1 to 65535, or 0 for any", severity="error", markup=False)
-            self.query_one("#login-port").focus()
+            self._port_input.focus()
             return None
-        return BrowserOptions(port, self.query_one("#login-browser", Tick).value)
+        return BrowserOptions(port, self._open_browser.value)
 
     def _after(self, signed_in: bool | None) -> None:
         if signed_in:

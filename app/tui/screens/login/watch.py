@@ -1,4 +1,4 @@
-"""What both sign-in screens do with a flow: follow it, and keep what it told."""
+"""Base of the screens that follow a sign-in step by step."""
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
@@ -6,38 +6,29 @@ from contextlib import suppress
 from typing import ClassVar
 
 from textual import on
-from textual.message import Message
 from textual.widgets import Button
-from textual.worker import Worker
 
 from app.domain.errors import LoopinError
 from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.services.login.progress import Report
-from app.tui.commands.command import Room
-from app.tui.screens.account_state import Frame
-from app.tui.screens.base_screen import RoomScreen
-from app.tui.screens.login.methods import Offer
+from app.tui.commands.command import CommandGroup
+from app.tui.screens.account_state import AppContext
+from app.tui.screens.base_screen import BaseScreen
+from app.tui.screens.login.methods import LoginMethod
 from widgets.footer import KeyHint
 
 
-class LoginWatchScreen(RoomScreen):
+class LoginFlowScreen(BaseScreen):
     """Shows the steps of one flow; its result is True when somebody signed in."""
 
-    ROOM = Room.SIGNING_IN
+    COMMAND_GROUP = CommandGroup.SIGNING_IN
     TAB = "app.accounts"
     LAST_STEPS: ClassVar[frozenset[Step]] = frozenset({Step.SAVED})
-    """Those that are not cancelled any more."""
+    """Steps during which the sign-in is not cancelled any more."""
 
-    class Happened(Message):
-        """The flow told of a step."""
-
-        def __init__(self, step: LoginStep) -> None:
-            super().__init__()
-            self.step = step
-
-    def __init__(self, frame: Frame, offer: Offer) -> None:
-        super().__init__(frame)
-        self._offer = offer
+    def __init__(self, app_context: AppContext, method: LoginMethod) -> None:
+        super().__init__(app_context)
+        self._method = method
         self._steps: dict[Step, LoginStep] = {}
         self._error: LoopinError | None = None
         self._result: SignedIn | None = None
@@ -45,53 +36,55 @@ class LoginWatchScreen(RoomScreen):
 
     @property
     def _finishing(self) -> bool:
-        """True from the moment on at which the sign-in uses what the server gives once, until it is over."""
+        """Whether the sign-in uses what the server gives once: it then runs to its end."""
         if self._last is None or self._error is not None or self._result is not None:
             return False
         return self._last.step in self.LAST_STEPS
 
     def _may_leave(self) -> bool:
-        """Say why not, where the sign-in can no more be cancelled."""
+        """Whether the screen may be left; notify the user when the sign-in can no longer be cancelled."""
         if self._finishing:
             words = "The answer is here: the sign-in is being finished, and its end is waited for."
             self.notify(words, severity="warning", timeout=4, markup=False)
         return not self._finishing
 
     @abstractmethod
-    def _paint(self) -> None:
-        """Show where the flow is."""
+    def _show(self) -> None:
+        """Show the state of the flow."""
 
     async def _follow(self, sign_in: Callable[[Report], Awaitable[object]]) -> None:
-        # The last step carries the error.
+        """Sign in and show each step."""
+        # Later: an error while a step is shown must not end the sign-in. The last step carries its own error.
         with suppress(LoopinError):
-            await sign_in(lambda step: self.post_message(self.Happened(step)))
+            await sign_in(lambda step: self.call_later(self._show_step, step))
 
-    @on(Happened)
-    def _happened(self, event: Happened) -> None:
-        self._keep(event.step)
-        self._paint()
+    def _show_step(self, step: LoginStep) -> None:
+        self._add_step(step)
+        self._show()
 
-    def _keep(self, step: LoginStep) -> None:
+    def _add_step(self, step: LoginStep) -> None:
         self._steps = {**self._steps, step.step: step}
         self._last = step
         self._error = step.error if step.state is StepState.FAILED else self._error
-        self._result = step.result or self._result
+        if step.result is not None:
+            self._result = step.result
+            self.app_context.on_signed_in(step.result)
 
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """A flow tells of its errors in its last step; what comes past that is shown the same way."""
-        if worker.group != "login" or not isinstance(error, LoopinError):
+    def show_failure(self, error: BaseException, group: str) -> bool:
+        """Show an error past the last step in the same way as one in a step."""
+        if group != "login" or not isinstance(error, LoopinError):
             return False
         self._error = error
-        self._paint()
+        self._show()
         return True
 
     def own_hints(self) -> tuple[KeyHint, ...]:
-        """When it is done, enter goes on."""
+        """Enter continues after the sign-in."""
         return (KeyHint("enter", "continue", "finish"),) if self._result else ()
 
     @on(Button.Pressed, "#continue")
     def action_finish(self) -> None:
-        """Go back to where one came from, signed in."""
+        """Leave, signed in."""
         self.dismiss(True)
 
     @on(Button.Pressed, "#back")

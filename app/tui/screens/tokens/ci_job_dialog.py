@@ -19,7 +19,7 @@ _SYSTEMS = (CISystem.GITLAB, CISystem.GITHUB)
 _WORDS = ("GitLab", "GitHub Actions")
 
 
-class KeylessWayDialog(Dialog[bool]):
+class CIJobDialog(Dialog[bool]):
     """A snippet for the CI file, to be copied."""
 
     CSS_PATH = "ci_job_dialog.tcss"
@@ -29,6 +29,8 @@ class KeylessWayDialog(Dialog[bool]):
         super().__init__()
         self._token, self._copy = token, copy
         self._system = likely_system(token) or CISystem.GITLAB
+        self._snippet = Static("", id="keyless-snippet", markup=False)
+        self._copied = Static("", id="keyless-told", classes="muted", markup=False)
 
     def heading(self) -> str:
         """Which token could go."""
@@ -43,8 +45,8 @@ class KeylessWayDialog(Dialog[bool]):
         )
         yield ChoiceBar(_WORDS, _SYSTEMS.index(self._system), id="keyless-system")
         with VerticalScroll(classes="dialog-body", can_focus=False):
-            yield Static("", id="keyless-snippet", markup=False)
-        yield Static("", id="keyless-told", classes="muted", markup=False)
+            yield self._snippet
+        yield self._copied
         with Horizontal(classes="dialog-buttons"):
             yield Button("Close", id="cancel")
             yield Button("Copy", id="keyless-copy", variant="primary")
@@ -60,10 +62,10 @@ class KeylessWayDialog(Dialog[bool]):
 
     def _show(self) -> None:
         lines = (clean(line) for line in self.snippet.splitlines())
-        self.query_one("#keyless-snippet", Static).update(Content("\n".join(lines)))
+        self._snippet.update(Content("\n".join(lines)))
 
     @on(ChoiceBar.Changed)
-    def _other(self, event: ChoiceBar.Changed) -> None:
+    def _change_system(self, event: ChoiceBar.Changed) -> None:
         self._system = _SYSTEMS[event.index]
         self._show()
 
@@ -72,10 +74,9 @@ class KeylessWayDialog(Dialog[bool]):
         self.dismiss(None)
 
     @on(Button.Pressed, "#keyless-copy")
-    def _pressed(self) -> None:
-        self._hand_over()
+    def _copy_pressed(self) -> None:
+        self._copy_snippet()
 
     @change("copy the job")
-    async def _hand_over(self) -> None:
-        told = await self._copy.copy_text(self.snippet)
-        self.query_one("#keyless-told", Static).update(Content(clean(told)))
+    async def _copy_snippet(self) -> None:
+        self._copied.update(Content(clean(await self._copy.copy_text(self.snippet))))

@@ -62,12 +62,13 @@ class SortDialog(Dialog[Sort]):
     def __init__(self, current: Sort) -> None:
         super().__init__()
         self._current = current
+        self._list = OptionList(*(self._option(key) for key in SortKey), compact=True, markup=False)
 
     def compose_dialog(self) -> ComposeResult:
-        yield OptionList(*(self._option(key) for key in SortKey), compact=True, markup=False)
+        yield self._list
 
     def on_mount(self) -> None:
-        self.query_one(OptionList).highlighted = list(SortKey).index(self._current.key)
+        self._list.highlighted = list(SortKey).index(self._current.key)
 
     def _option(self, key: SortKey) -> Option:
         arrow = " "

@@ -1,28 +1,25 @@
-"""A new token, shown once."""
+"""The dialog that shows a new token once."""
 
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Input, Static
-from textual.worker import Worker
 
-from app.domain.errors import LoopinError
 from app.domain.names import MAX_LENGTH, problem
 from app.domain.ports import Clock
 from app.domain.secret import Secret
 from app.domain.tokens import CreatedToken
 from app.services.clipboard import ClipboardService
 from app.tui.commands.bindings import bindings_for
-from app.tui.commands.command import Room
+from app.tui.commands.command import CommandGroup
 from app.tui.screens.dialogs.dialog import Confirm, Dialog
-from app.tui.screens.messages import reason, sign_in_key
 from app.tui.screens.tokens.services import TokenServices
-from app.tui.screens.workers import change
+from app.tui.screens.workers import change, read
 from widgets.button_label import relabel
 from widgets.presenter import clean
 
@@ -32,12 +29,12 @@ SECONDS = 60
 
 
 class RevealDialog(Dialog[bool]):
-    """Says truthfully what was done with the token; leaving before it is safe asks."""
+    """Shows and stores a new token, and lists where it was stored; leaving before it is stored asks."""
 
     CSS_PATH = "reveal.tcss"
     AUTO_FOCUS = "#reveal-show"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings_for(Room.REVEAL),
+        *bindings_for(CommandGroup.REVEAL),
         Binding("left", "app.focus_previous", "Previous", show=False),
         Binding("right", "app.focus_next", "Next", show=False),
     ]
@@ -51,7 +48,7 @@ class RevealDialog(Dialog[bool]):
         *,
         lives_on: bool = True,
     ) -> None:
-        """`settle` hears that the token is safe (True), or that it is left unsaved (False).
+        """`settle` is called when the token is stored (True) or left unsaved (False).
 
         Not `lives_on`: the server ends with the app, and the token with it.
         """
@@ -60,9 +57,17 @@ class RevealDialog(Dialog[bool]):
         self._lives_on = lives_on
         self._shown = False
         self._asking = ""
-        self._done: list[str] = []
+        self._results: list[str] = []
         self._lasting = False
         self._storing: list[str] = []
+        self._secret_text = Static("", id="reveal-secret", markup=False)
+        self._state = Static("", id="reveal-state", markup=False)
+        self._question = Static("", id="reveal-question", markup=False)
+        self._question_box = Vertical(id="reveal-ask")
+        self._input = Input(id="reveal-input", compact=True)
+        self._show_button = Button("s Show", id="reveal-show")
+        self._done_button = Button("Done", id="reveal-done", variant="primary")
+        self.error_line.id = "reveal-error"
 
     def heading(self) -> str:
         """Which token."""
@@ -70,18 +75,18 @@ class RevealDialog(Dialog[bool]):
 
     def compose_dialog(self) -> ComposeResult:
         yield Static("This is the only time that the token can be seen.", markup=False)
-        yield Static("", id="reveal-secret", markup=False)
-        yield Static("", id="reveal-state", markup=False)
-        with Vertical(id="reveal-ask"):
-            yield Static("", id="reveal-question", markup=False)
-            yield Input(id="reveal-input", compact=True)
-        yield Static("", id="reveal-error", markup=False)
+        yield self._secret_text
+        yield self._state
+        with self._question_box:
+            yield self._question
+            yield self._input
+        yield self.error_line
         with Horizontal(classes="dialog-buttons", id="reveal-ways"):
-            yield Button("s Show", id="reveal-show")
+            yield self._show_button
             yield Button("y Copy", id="reveal-copy")
             yield Button("k To keychain", id="reveal-profile")
             yield Button("f To file", id="reveal-file")
-            yield Button("Done", id="reveal-done", variant="primary")
+            yield self._done_button
 
     def on_mount(self) -> None:
         self.watch(self.app, "app_focus", self._focus_moved, init=False)
@@ -90,16 +95,15 @@ class RevealDialog(Dialog[bool]):
     def _show(self) -> None:
         secret = self._created.secret
         text = secret.reveal() if self._shown else f"{_MASK} {secret.hint}"
-        self.query_one("#reveal-secret", Static).update(Content(text))
-        relabel(self.query_one("#reveal-show", Button), "s Hide" if self._shown else "s Show")
-        state = self.query_one("#reveal-state", Static)
-        state.set_class(self._lasting, "-safe")
-        lines = [f"✓ {words}" for words in self._done]
+        self._secret_text.update(Content(text))
+        relabel(self._show_button, "s Hide" if self._shown else "s Show")
+        self._state.set_class(self._lasting, "-safe")
+        lines = [f"✓ {words}" for words in self._results]
         lines += [f"◌ {storing} …" for storing in self._storing]
         lines = lines or ["! NOT SAVED YET"]
-        state.update(Content("\n".join(lines)))
+        self._state.update(Content("\n".join(lines)))
 
-    # ── keeping it ──
+    # ── storing ──
 
     @on(Button.Pressed)
     async def _pressed(self, event: Button.Pressed) -> None:
@@ -116,7 +120,7 @@ class RevealDialog(Dialog[bool]):
         else:
             self.workers.cancel_group(self, "hide")
 
-    @work(exclusive=True, group="hide", description="hide the token", exit_on_error=False)
+    @read("hide the token", group="hide")
     async def _hide_later(self) -> None:
         await self._clock.sleep(SECONDS)
         self._hide("hidden again after a minute")
@@ -150,21 +154,19 @@ class RevealDialog(Dialog[bool]):
         self._ask("file", "Write to a new file, readable by you alone", "")
         self._offer_file()
 
-    @work(exclusive=True, group="offer", description="find a name for the file", exit_on_error=False)
+    @read("find a name for the file", group="offer")
     async def _offer_file(self) -> None:
         offered = await self._services.token_storage.suggest_path(self._plain_name() or "new")
-        field = self.query_one(Input)
-        if self._asking == "file" and not field.value:
-            field.value = offered
-            field.action_select_all()
+        if self._asking == "file" and not self._input.value:
+            self._input.value = offered
+            self._input.action_select_all()
 
     def _ask(self, what: str, question: str, suggestion: str) -> None:
         self._asking = what
-        self.query_one("#reveal-ask").display = True
-        self.query_one("#reveal-question", Static).update(Content(question))
-        field = self.query_one(Input)
-        field.value = suggestion
-        field.focus()
+        self._question_box.display = True
+        self._question.update(Content(question))
+        self._input.value = suggestion
+        self._input.focus()
 
     @on(Input.Submitted)
     def _answered(self, event: Input.Submitted) -> None:
@@ -188,20 +190,20 @@ class RevealDialog(Dialog[bool]):
                 exclusive=True,
                 exit_on_error=False,
             )
-        self._keep(words, lasting=False)
+        self._add_result(words, lasting=False)
 
     @change("save the token to the keychain")
     async def _save_profile(self, profile: str) -> None:
         label = await self._store(
             "saving to the keychain", self._services.token_storage.save_to_keychain, profile
         )
-        self._keep(f"saved to {label} as profile {profile.strip()}", lasting=True)
+        self._add_result(f"saved to {label} as profile {profile.strip()}", lasting=True)
         self._close_question("profile")
 
     @change("write the token to a file")
     async def _write_file(self, path: str) -> None:
         written = await self._store("writing to a file", self._services.token_storage.write_file, path)
-        self._keep(f"written to {written} (0600)", lasting=True)
+        self._add_result(f"written to {written} (0600)", lasting=True)
         self._close_question("file")
 
     async def _store(self, doing: str, store: Callable[[Secret, str], Awaitable[str]], where: str) -> str:
@@ -222,10 +224,10 @@ class RevealDialog(Dialog[bool]):
             if self.is_running:
                 self._show()
 
-    def _keep(self, words: str, *, lasting: bool) -> None:
+    def _add_result(self, words: str, *, lasting: bool) -> None:
         """Say what was done with the token; a clipboard is not `lasting`."""
         self._lasting = self._lasting or lasting
-        self._done.append(clean(words))
+        self._results.append(clean(words))
         self._show()
 
     def _close_question(self, what: str) -> None:
@@ -233,18 +235,9 @@ class RevealDialog(Dialog[bool]):
         if self._asking != what:
             return
         self._asking = ""
-        self.query_one("#reveal-ask").display = False
-        self.query_one("#reveal-error").display = False
-        self.query_one("#reveal-done").focus()
-
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """Say it in the dialog: the token is still here."""
-        if not isinstance(error, LoopinError):
-            return False
-        line = self.query_one("#reveal-error", Static)
-        line.update(reason(error, sign_in_key(self)))
-        line.display = True
-        return True
+        self._question_box.display = False
+        self.error_line.display = False
+        self._done_button.focus()
 
     # ── leaving ──
 
@@ -260,13 +253,13 @@ class RevealDialog(Dialog[bool]):
         else:
             self._ask_to_leave()
 
-    def holds_on(self) -> bool:
+    def confirm_quit(self) -> bool:
         """Ask before the app ends, too."""
         if not self._lasting:
             self._ask_to_leave(quits=True)
         return not self._lasting
 
-    def last_words(self) -> str:
+    def final_message(self) -> str:
         """How to be rid of a token that nobody has."""
         token = self._created.token
         if self._lasting or not self._lives_on:
@@ -280,12 +273,12 @@ class RevealDialog(Dialog[bool]):
     async def _ask_to_leave(self, *, quits: bool = False) -> None:
         text = (
             "It was handed to the clipboard. Paste it where it belongs first: it cannot be shown again."
-            if self._done
+            if self._results
             else "Nobody will be able to see this token again. All that is left then is to revoke it."
         )
         verb = "Quit" if quits else "Leave"
         question = (
-            f"{verb} with the token only on the clipboard?" if self._done else f"{verb} without saving?"
+            f"{verb} with the token only on the clipboard?" if self._results else f"{verb} without saving?"
         )
         if not await self.app.push_screen_wait(Confirm(question, text, yes=verb, no="Stay")):
             return

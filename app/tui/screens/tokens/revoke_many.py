@@ -4,14 +4,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Button, Static
-from textual.worker import Worker
 
 from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.ports import Clock
@@ -19,8 +17,8 @@ from app.domain.times import local
 from app.domain.tokens import APIToken
 from app.services.revocation import Revocation
 from app.tui.screens.dialogs.dialog import Dialog
-from app.tui.screens.messages import sentence, sign_in_key
-from app.tui.screens.workers import change
+from app.tui.screens.messages import error_sentence, sign_in_key
+from app.tui.screens.workers import change, read, report_error
 from widgets.button_label import relabel
 from widgets.presenter import clean
 from widgets.virtual_table import VirtualTable
@@ -35,7 +33,7 @@ Revoke = Callable[..., Awaitable[Sequence[Revocation]]]
 
 
 class Countdown(Dialog[bool]):
-    """The last moment to change one's mind: there is no un-revoke. True = nobody stopped it.
+    """The last moment to cancel a revocation. True = nobody stopped it.
 
     It counts only while it can be seen: what suspends the app or hides the dialog calls it off.
     """
@@ -46,13 +44,14 @@ class Countdown(Dialog[bool]):
     def __init__(self, count: int, clock: Clock) -> None:
         super().__init__()
         self._count, self._clock = count, clock
+        self._text = Static("", id="countdown", markup=False)
 
     def heading(self) -> str:
         """What is about to happen."""
         return f"Revoking {self._count:,} tokens"
 
     def compose_dialog(self) -> ComposeResult:
-        yield Static("", id="countdown", markup=False)
+        yield self._text
         with Horizontal(classes="dialog-buttons"):
             yield Button("Stop", id="cancel")
             yield Button("Now", id="yes", variant="error")
@@ -60,11 +59,11 @@ class Countdown(Dialog[bool]):
     def on_mount(self) -> None:
         self._count_down()
 
-    @work(exclusive=True, group="countdown", description="count down", exit_on_error=False)
+    @read("count down", group="countdown")
     async def _count_down(self) -> None:
         for left in range(SECONDS, 0, -1):
             bar = "▓" * left + "░" * (SECONDS - left)
-            self.query_one("#countdown", Static).update(Content(f"in {left:>2} s  {bar}"))
+            self._text.update(Content(f"in {left:>2} s  {bar}"))
             begun = self._clock.now(), self._clock.monotonic()
             await self._clock.sleep(1)
             if self._stood_still(*begun):
@@ -91,22 +90,6 @@ class Countdown(Dialog[bool]):
         self.conclude(event.button.id == "yes" or None)
 
 
-class One(Message):
-    """One token's call was answered."""
-
-    def __init__(self, result: Revocation) -> None:
-        super().__init__()
-        self.result = result
-
-
-class Finished(Message):
-    """All are done, and the list was read again."""
-
-    def __init__(self, results: Sequence[Revocation]) -> None:
-        super().__init__()
-        self.results = results
-
-
 class RevokeMany(Dialog[bool]):
     """One line a token. While it works, escape begins no further call; afterwards failures can be tried
     again."""
@@ -122,65 +105,64 @@ class RevokeMany(Dialog[bool]):
         self._revoke = revoke
         self._results: dict[str, Revocation] = {}
         self._working, self._stopped = True, False
-
-    def compose_dialog(self) -> ComposeResult:
         columns = (
             Column("name", "name", 20, _name_of, grow=1, most=40, sortable=False),
             Column("result", "result", 24, self._result_cell, grow=2, sortable=False),
         )
-        table = VirtualTable[APIToken](columns, lambda token: token.id, id="many-list")
-        table.styles.height = len(self._tokens) + 1
-        yield table
-        yield Static("", id="many-note", classes="muted", markup=False)
+        self._table = VirtualTable[APIToken](columns, lambda token: token.id, id="many-list")
+        self._table.styles.height = len(tokens) + 1
+        self._note_line = Static("", id="many-note", classes="muted", markup=False)
+        self._retry_button = Button("Try again", id="retry")
+        self._close_button = Button("Stop", id="close")
+
+    def compose_dialog(self) -> ComposeResult:
+        yield self._table
+        yield self._note_line
         with Horizontal(classes="dialog-buttons"):
-            yield Button("Try again", id="retry")
-            yield Button("Stop", id="close")
+            yield self._retry_button
+            yield self._close_button
 
     def on_mount(self) -> None:
-        self.query_one(VirtualTable).show(self._tokens)
-        self._go(dict(self._names))
+        self._table.show(self._tokens)
+        self._revoke_tokens(dict(self._names))
 
     def _result_cell(self, token: APIToken) -> Cell:
         return _cell_of(self._results.get(token.id))
 
     @change("revoke tokens", quiet=True)
-    async def _go(self, names: dict[str, str]) -> None:
+    async def _revoke_tokens(self, names: dict[str, str]) -> None:
         self._working, self._stopped = True, False
         for token_id in names:
             self._results.pop(token_id, None)
         self._show()
         results = await self._revoke(
-            list(names.items()), self._reason, on_result=self._tell, stopped=lambda: self._stopped
+            list(names.items()), self._reason, on_result=self._add_later, stopped=lambda: self._stopped
         )
-        self.post_message(Finished(results))
-
-    def _tell(self, result: Revocation) -> None:
-        self.post_message(One(result))
-
-    @on(One)
-    def _answered(self, event: One) -> None:
-        self._results[event.result.token_id] = event.result
-        self._show()
-
-    @on(Finished)
-    def _finished(self, event: Finished) -> None:
         self._working = False
-        self._results |= {result.token_id: result for result in event.results}
-        ended = (result.error for result in event.results if isinstance(result.error, SessionEnded))
+        self._results |= {result.token_id: result for result in results}
+        ended = (result.error for result in results if isinstance(result.error, SessionEnded))
         if (error := next(ended, None)) is not None:
-            self.hear_session_over(error)
-        self._failures_first()
+            report_error(self, error, "revoke tokens", shown=True)
+        self._sort_failures_first()
         self._show()
-        self.query_one("#close", Button).focus()
+        self._close_button.focus()
 
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """What failed as a whole: the credential ended, the network is gone. Each line keeps its state."""
+    def _add_later(self, result: Revocation) -> None:
+        # An error while a result is shown must not end the revocation.
+        self.call_later(self._add_result, result)
+
+    def _add_result(self, result: Revocation) -> None:
+        self._results[result.token_id] = result
+        self._show()
+
+    def show_failure(self, error: BaseException, group: str) -> bool:
+        """Show what failed as a whole: the credential, the network. Each line keeps its state."""
         self._working = False
         if not isinstance(error, LoopinError):
             return False
         for token_id, name in self._names.items():
             self._results.setdefault(token_id, Revocation(token_id, name, error))
-        self._failures_first()
+        self._sort_failures_first()
         self._show()
         return True
 
@@ -192,15 +174,15 @@ class RevokeMany(Dialog[bool]):
     def _show(self) -> None:
         done = sum(result.error is None for result in self._results.values())
         title = f"{done:,} of {len(self._names):,} tokens are revoked"
-        self.query_one(".dialog-title", Static).update(Content(title))
-        self.query_one(VirtualTable).refresh()
-        self.query_one("#many-note", Static).update(self._note())
-        self.query_one("#retry", Button).display = not self._working and bool(self._failed())
-        relabel(self.query_one("#close", Button), "Stop" if self._working else "Close")
+        self.title_line.update(Content(title))
+        self._table.refresh()
+        self._note_line.update(self._note())
+        self._retry_button.display = not self._working and bool(self._failed())
+        relabel(self._close_button, "Stop" if self._working else "Close")
 
-    def _failures_first(self) -> None:
+    def _sort_failures_first(self) -> None:
         ranked = sorted(self._tokens, key=lambda token: _rank(self._results.get(token.id)))
-        self.query_one(VirtualTable).show(ranked)
+        self._table.show(ranked)
 
     def _note(self) -> str:
         """What goes on; afterwards each reason in full, for a cell may be too narrow for it."""
@@ -208,9 +190,9 @@ class RevokeMany(Dialog[bool]):
             return "no further call is made …" if self._stopped else "working …"
         results = self._results.values()
         errors = [r.error for r in results if r.error is not None and not isinstance(r.error, Cancelled)]
-        said = [f"✗ {sentence(error, sign_in_key(self))}" for error in errors]
+        reasons = [f"✗ {error_sentence(error, sign_in_key(self))}" for error in errors]
         read_back = any(result.revoked_at for result in results)
-        lines = [*dict.fromkeys(said), *(["Times are read back from the server."] if read_back else [])]
+        lines = [*dict.fromkeys(reasons), *(["Times are read back from the server."] if read_back else [])]
         # A reason for every token would push the buttons off the screen.
         return "\n".join([*lines[:MOST_REASONS], *(["…"] if len(lines) > MOST_REASONS else [])])
 
@@ -227,7 +209,7 @@ class RevokeMany(Dialog[bool]):
     def action_retry(self) -> None:
         """Try those again that failed."""
         if not self._working and (failed := self._failed()):
-            self._go(failed)
+            self._revoke_tokens(failed)
 
     def cancel_running(self) -> bool:
         """Ctrl+c begins no further call."""

@@ -1,4 +1,4 @@
-"""Before revoking: what will end, and why."""
+"""The confirmation before tokens are revoked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from app.domain.ports import Clock
 from app.domain.tokens import APIToken
 from app.tui.screens.dialogs.dialog import Dialog
 from widgets.button_label import relabel
-from widgets.checkbox import Tick
+from widgets.checkbox import BracketCheckbox
 from widgets.presenter import clean
 from widgets.virtual_table import VirtualTable
 from widgets.virtual_table_columns import Cell, Column
@@ -25,7 +25,7 @@ from widgets.virtual_table_columns import Cell, Column
 RECENT_DAYS = 7
 LONGEST_REASON = 200
 _NAMED = 4
-"""At most so many children are there by name before they are chosen."""
+"""Names of children shown before they are included."""
 NO_DESCENDANTS = Descendants()
 
 
@@ -38,7 +38,7 @@ class Confirmed:
 
 
 class ConfirmRevoke(Dialog[Confirmed]):
-    """There is no un-revoke. One token asks plainly; several ask for their count and organization.
+    """One token needs a button press; several need their count and organization to be typed.
 
     `created` are active tokens that were created with `tokens`: they can be revoked with them, and are not
     unless that is chosen. None = cancelled.
@@ -59,13 +59,30 @@ class ConfirmRevoke(Dialog[Confirmed]):
         self._child_ids = frozenset(token.id for token in created.tokens)
         self._identity, self._now = identity, clock.now()
         self._tokens = self._chosen
+        self._about_one = VerticalScroll(classes="dialog-body about-one", can_focus=False)
+        self._list = VirtualTable[APIToken](self._columns(), lambda token: token.id, id="revoke-list")
+        self._own_token_warning = Static(
+            "You are signed in with one of them: it goes last, and signs you out.",
+            id="revoke-mine",
+            markup=False,
+        )
+        self._children_names = Static(_names(self._children), id="revoke-children-names", markup=False)
+        self._reason = Input(
+            placeholder="reason, for the activity trail (optional)",
+            id="revoke-reason",
+            max_length=LONGEST_REASON,
+            compact=True,
+        )
+        self._type_line = Static("", id="revoke-type", markup=False)
+        self._type_input = Input(id="revoke-input", compact=True, disabled=not self._several)
+        self._submit = Button("", id="yes", variant="error", disabled=self._several)
 
     @property
     def _several(self) -> bool:
         return len(self._tokens) > 1
 
     @property
-    def _typed(self) -> str:
+    def _confirmation(self) -> str:
         return f"{len(self._tokens)} {self._identity.organization}"
 
     def heading(self) -> str:
@@ -76,86 +93,55 @@ class ConfirmRevoke(Dialog[Confirmed]):
         return f"Revoke {len(self._tokens):,} tokens of {clean(self._identity.organization, 80)}?"
 
     def compose_dialog(self) -> ComposeResult:
-        # One token and its children are asked about in both ways, of which one is shown.
-        if not self._several:
-            yield from self._one()
-        if self._several or self._children:
-            yield from self._list()
-        yield from self._choice()
-        yield Static("A revoked token cannot be brought back.", id="revoke-warning", markup=False)
-        yield Input(
-            placeholder="reason, for the activity trail (optional)",
-            id="revoke-reason",
-            max_length=LONGEST_REASON,
-            compact=True,
-        )
-        if self._several or self._children:
-            yield Static("", id="revoke-type", markup=False)
-            # What cannot be seen is not to get the focus.
-            yield Input(id="revoke-input", compact=True, disabled=not self._several)
-        with Horizontal(classes="dialog-buttons"):
-            yield Button("Cancel", id="cancel")
-            yield Button(self._label(), id="yes", variant="error", disabled=self._several)
-
-    def _label(self) -> str:
-        return f"Revoke {len(self._tokens):,} tokens" if self._several else "Revoke"
-
-    def _choice(self) -> ComposeResult:
+        # One token is described, several are listed; the checkbox switches between the two.
+        with self._about_one:
+            yield Static(self._about(self._chosen[0]), classes="about", markup=False)
+        yield self._list
+        yield self._own_token_warning
         if self._children:
-            yield from self._offer()
+            yield BracketCheckbox(self._children_question(), id="revoke-children")
+            yield self._children_names
         if self._successors:
             words = f"Created by a rotation, and not among them: {_names(self._successors)}"
             yield Static(words, id="revoke-successors", markup=False)
-
-    def _offer(self) -> ComposeResult:
-        count = len(self._children)
-        one = count == 1
-        words = f"Also revoke the {'' if one else f'{count:,} '}active token{'' if one else 's'}"
-        yield Tick(f"{words} created with {'it' if len(self._chosen) == 1 else 'them'}", id="revoke-children")
-        yield Static(_names(self._children), id="revoke-children-names", markup=False)
-
-    def _one(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog-body about-one", can_focus=False):
-            yield Static(self._about(self._tokens[0]), classes="about", markup=False)
-
-    def _list(self) -> ComposeResult:
-        yield VirtualTable[APIToken](self._columns(), lambda token: token.id, id="revoke-list")
-        if any(self._is_mine(token) for token in (*self._chosen, *self._children)):
-            yield Static(
-                "You are signed in with one of them: it goes last, and signs you out.",
-                id="revoke-mine",
-                markup=False,
-            )
+        yield Static("A revoked token cannot be brought back.", id="revoke-warning", markup=False)
+        yield self._reason
+        yield self._type_line
+        yield self._type_input
+        with Horizontal(classes="dialog-buttons"):
+            yield Button("Cancel", id="cancel")
+            yield self._submit
 
     def on_mount(self) -> None:
-        if self._several or self._children:
-            self._show()
+        self._show()
+
+    def _children_question(self) -> str:
+        count = len(self._children)
+        one = count == 1
+        question = f"Also revoke the {'' if one else f'{count:,} '}active token{'' if one else 's'}"
+        return f"{question} created with {'it' if len(self._chosen) == 1 else 'them'}"
 
     def _show(self) -> None:
         """Show what would be revoked, and what has to be typed for it."""
         several = self._several
-        table = self.query_one("#revoke-list", VirtualTable)
-        table.styles.height = len(self._tokens) + 1
-        table.show(self._tokens)
-        for part in self.query("#revoke-list, #revoke-type, #revoke-input"):
-            part.display = several
-        for part in self.query("#revoke-mine"):
-            part.display = several and any(self._is_mine(token) for token in self._tokens)
-        for part in self.query(".about-one"):
-            part.display = not several
-        for part in self.query("#revoke-children-names"):
-            part.display = self._tokens == self._chosen
-        field = self.query_one("#revoke-input", Input)
-        field.disabled = not several
-        self.query_one("#revoke-type", Static).update(self._how_to_go_on())
-        self.query_one(".dialog-title", Static).update(Content(self.heading()))
-        button = self.query_one("#yes", Button)
-        relabel(button, self._label())
-        button.disabled = several and not self._is_typed(field.value)
+        self._list.styles.height = len(self._tokens) + 1
+        self._list.show(self._tokens)
+        for widget in (self._list, self._type_line, self._type_input):
+            widget.display = several
+        # A hidden input must not get the focus.
+        self._type_input.disabled = not several
+        self._own_token_warning.display = several and any(map(self._is_mine, self._tokens))
+        self._about_one.display = not several
+        self._children_names.display = self._tokens == self._chosen
+        confirmation = (clean(self._confirmation), "bold $text")
+        self._type_line.update(Content.assemble("Type ", confirmation, " to go on"))
+        self.title_line.update(Content(self.heading()))
+        relabel(self._submit, f"Revoke {len(self._tokens):,} tokens" if several else "Revoke")
+        self._compare()
 
-    @on(Tick.Changed, "#revoke-children")
-    def _choose(self, event: Tick.Changed) -> None:
-        """Revoke the children, too, or leave them."""
+    @on(BracketCheckbox.Changed, "#revoke-children")
+    def _include_children(self, event: BracketCheckbox.Changed) -> None:
+        """Also revoke the tokens that were created with these, or do not."""
         event.stop()
         self._tokens = (*self._chosen, *self._children) if event.value else self._chosen
         self._show()
@@ -182,9 +168,6 @@ class ConfirmRevoke(Dialog[Confirmed]):
         short = words.removeprefix("last used ").replace(": something uses it", " · in use")
         return Cell(short, "warning" if recent else "")
 
-    def _how_to_go_on(self) -> Content:
-        return Content.assemble("Type ", (clean(self._typed), "bold $text"), " to go on")
-
     def _about(self, token: APIToken) -> Content:
         used, recent = last_use(token, self._now)
         description = ("\nlives in   ", "$text-muted") if token.description else ""
@@ -202,23 +185,21 @@ class ConfirmRevoke(Dialog[Confirmed]):
         )
 
     @on(Input.Changed, "#revoke-input")
-    def _compare(self, event: Input.Changed) -> None:
-        self.query_one("#yes", Button).disabled = self._several and not self._is_typed(event.value)
-
-    def _is_typed(self, value: str) -> bool:
-        return value.split() == clean(self._typed).split()
+    def _compare(self) -> None:
+        confirmed = self._type_input.value.split() == clean(self._confirmation).split()
+        self._submit.disabled = self._several and not confirmed
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
         if event.input.id == "revoke-reason" and self._several:
-            self.query_one("#revoke-input", Input).focus()
-        elif not (button := self.query_one("#yes", Button)).disabled:
-            button.focus()
+            self._type_input.focus()
+        elif not self._submit.disabled:
+            self._submit.focus()
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        reason = " ".join(self.query_one("#revoke-reason", Input).value.split())
+        reason = " ".join(self._reason.value.split())
         self.dismiss(Confirmed(self._tokens, reason) if event.button.id == "yes" else None)
 
 

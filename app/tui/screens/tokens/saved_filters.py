@@ -3,21 +3,17 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
-from textual.worker import Worker
 
-from app.domain.errors import LoopinError
 from app.services.saved_filters import SavedFilters
 from app.tui.screens.dialogs.dialog import Dialog
-from app.tui.screens.messages import reason, sign_in_key
-from app.tui.screens.workers import change
+from app.tui.screens.workers import change, read
 from widgets.presenter import clean
 from widgets.wrapped_text import pad
 
@@ -30,78 +26,71 @@ class SavedFiltersDialog(Dialog[str]):
     AUTO_FOCUS = "OptionList"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("delete,ctrl+d", "forget", "Delete", show=False)]
 
-    class Read(Message):
-        """What is saved now."""
-
-        def __init__(self, filters: Mapping[str, str]) -> None:
-            super().__init__()
-            self.filters = filters
-
     def __init__(self, saved: SavedFilters, current: str) -> None:
         super().__init__()
         self._saved = saved
         self._current = current.strip()
-        self._filters: Mapping[str, str] = {}
+        self._by_name: Mapping[str, str] = {}
+        self._list = OptionList(markup=False, compact=True, id="saved-list")
+        self._empty = Static("Nothing is saved yet.", id="saved-none", classes="muted", markup=False)
+        self._keys = Static(
+            "enter uses it · delete forgets it", id="saved-keys", classes="muted", markup=False
+        )
+        self._name_input = Input(placeholder="name, then enter", id="saved-name", max_length=63, compact=True)
+        self.error_line.id = "saved-error"
 
     def compose_dialog(self) -> ComposeResult:
-        yield OptionList(markup=False, compact=True, id="saved-list")
-        yield Static("Nothing is saved yet.", id="saved-none", classes="muted", markup=False)
-        yield Static("enter uses it · delete forgets it", id="saved-keys", classes="muted", markup=False)
+        yield self._list
+        yield self._empty
+        yield self._keys
         if self._current:
             yield Static(f"Save  {clean(self._current, 200)}  as", id="saved-as", markup=False)
-            yield Input(placeholder="name, then enter", id="saved-name", max_length=63, compact=True)
+            yield self._name_input
         else:
             hint = "To save one, type it above the list first."
             yield Static(hint, id="saved-as", classes="muted", markup=False)
-        yield Static("", id="saved-error", markup=False)
+        yield self.error_line
         with Horizontal(classes="dialog-buttons"):
             yield Button("Close", id="cancel")
 
     def on_mount(self) -> None:
         self._read()
 
-    @work(exclusive=True, group="read", description="read the saved filters", exit_on_error=False)
+    @read("read the saved filters", group="read")
     async def _read(self) -> None:
-        self.post_message(self.Read(await self._saved.list_filters()))
-
-    @on(Read)
-    def _show(self, event: Read) -> None:
-        self._filters = event.filters
-        options = self.query_one(OptionList)
-        options.clear_options()
-        options.add_options(
-            Option(_line(name, text), id=f"f-{n}") for n, (name, text) in enumerate(self._filters.items())
+        self._by_name = await self._saved.list_filters()
+        self._list.clear_options()
+        self._list.add_options(
+            Option(_line(name, text), id=f"f-{n}") for n, (name, text) in enumerate(self._by_name.items())
         )
-        some = bool(self._filters)
-        options.display = self.query_one("#saved-keys").display = some
-        self.query_one("#saved-none").display = not some
-        self.query_one("#saved-error").display = False
-        if some:
-            options.highlighted = 0
+        self._list.display = self._keys.display = bool(self._by_name)
+        self._empty.display = not self._by_name
+        self.error_line.display = False
+        if self._by_name:
+            self._list.highlighted = 0
         elif self._current:
-            self.query_one("#saved-name").focus()
+            self._name_input.focus()
 
     @on(OptionList.OptionSelected)
-    def _picked(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(list(self._filters.values())[event.option_index])
+    def _choose(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(list(self._by_name.values())[event.option_index])
 
     @on(Input.Submitted)
-    def _named(self, event: Input.Submitted) -> None:
+    def _submit_name(self, event: Input.Submitted) -> None:
         event.stop()
         self._save(event.value)
 
     @change("save the filter", group="save")
     async def _save(self, name: str) -> None:
         await self._saved.save_filter(name, self._current)
-        self.query_one("#saved-name", Input).value = ""
-        self.query_one(OptionList).focus()
+        self._name_input.value = ""
+        self._list.focus()
         self._read()
 
     def action_forget(self) -> None:
         """Forget the one under the cursor."""
-        options = self.query_one(OptionList)
-        if options.has_focus and options.highlighted is not None:
-            self._forget(list(self._filters)[options.highlighted])
+        if self._list.has_focus and self._list.highlighted is not None:
+            self._forget(list(self._by_name)[self._list.highlighted])
 
     @change("forget the filter", group="save")
     async def _forget(self, name: str) -> None:
@@ -111,15 +100,6 @@ class SavedFiltersDialog(Dialog[str]):
     @on(Button.Pressed)
     def _close(self) -> None:
         self.dismiss(None)
-
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """Say it in the dialog, which keeps what was typed."""
-        if not isinstance(error, LoopinError):
-            return False
-        line = self.query_one("#saved-error", Static)
-        line.update(reason(error, sign_in_key(self)))
-        line.display = True
-        return True
 
 
 def _line(name: str, text: str) -> Content:

@@ -1,70 +1,74 @@
-"""The Tokens room: every API token of the organization, and what can be done with them."""
+"""Tokens: the API tokens of the organization, and what can be done with them."""
 
+import asyncio
+from datetime import timedelta
 from typing import ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.worker import Worker
 
 from app.domain import text as plain
-from app.domain.errors import LoopinError, NoOrganization, NotSignedIn
-from app.domain.token_index import Book
+from app.domain.calm import calm
+from app.domain.errors import LoopinError
+from app.domain.server_info import TOKEN_PERMISSIONS, ServerInfo
+from app.domain.token_index import AT_ONCE, FEW, TokenIndex
 from app.domain.token_row import Tab
 from app.domain.tokens import TokenState
 from app.services.tokens import Listing
 from app.tui.commands.bindings import bindings_for
-from app.tui.commands.command import Room
-from app.tui.screens.account_state import Frame, Presence
-from app.tui.screens.base_screen import RoomScreen
-from app.tui.screens.messages import at_hand, show_no_organization, sign_in_key
+from app.tui.commands.command import CommandGroup
+from app.tui.screens.account_state import AppContext
+from app.tui.screens.base_screen import BaseScreen
+from app.tui.screens.messages import show_load_error
 from app.tui.screens.tokens.flows import TokenFlows
-from app.tui.screens.tokens.loading import TokenReader, in_steps, work_out
-from app.tui.screens.tokens.services import Listed, TokenServices
-from app.tui.screens.workers import change
-from widgets.content_state import StateView
+from app.tui.screens.tokens.services import TokenServices
+from app.tui.screens.workers import change, read
+from widgets.content_state import ContentState
 from widgets.footer import KeyHint
 from widgets.presenter import clean
 from widgets.token_browser import TokenBrowser
 
 _DIALOG = "a dialog, and what it decides"
-"""One at a time: no dialog opens over another one, and a change ends before the next one is asked about."""
+"""One group: no dialog opens over another one, and a change ends before the next one is asked about."""
 _CHANGES = {"new", "revoke", "rotate"}
 _ON_TOKENS = {"mark", "mark_range", "mark_all", "revoke", "rotate", "copy_id", "copy_name", "keyless"}
 
 
-class TokensScreen(RoomScreen):
+class TokensScreen(BaseScreen):
     """Reads the list, lets the browser show it, and starts the flows."""
 
-    ROOM = Room.TOKENS
+    COMMAND_GROUP = CommandGroup.TOKENS
     TAB = "app.tokens"
     CSS_PATH = "screen.tcss"
     AUTO_FOCUS = "TokenTable"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(Room.TOKENS)]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_for(CommandGroup.TOKENS)]
 
-    def __init__(self, frame: Frame, services: TokenServices) -> None:
-        super().__init__(frame)
+    def __init__(self, app_context: AppContext, services: TokenServices) -> None:
+        super().__init__(app_context)
         self._services = services
         self._browser = TokenBrowser(id="tokens-list")
-        self._reader = TokenReader(services)
+        self._content = ContentState(id="tokens-state")
+        self._server: ServerInfo | None = None
         self._flows = TokenFlows(self, self._browser, services, self._list_again)
-        self._go_to = ""
+        self._token_to_show = ""
         self._stale = True
-        self._looked = False
+        self._asked_about_interrupted = False
 
     def compose_body(self) -> ComposeResult:
-        with StateView(id="tokens-state"):
+        with self._content:
             yield self._browser
 
     # ── reading ──
 
     def on_mount(self) -> None:
-        self._state.show_loading("listing the tokens …")
+        self._content.show_loading("listing the tokens …")
         if minutes := self._services.settings.refresh_minutes:
             self.set_interval(minutes * 60, self.poll)
 
     def poll(self) -> None:
-        """List again by the clock. Never under an API token: asking would keep alive what nobody uses."""
+        """List again after an interval; not with an API token, which a request would keep from being
+        unused."""
         identity = self._browser.identity
         if self.is_current and identity is not None and not identity.is_token:
             self.load()
@@ -78,113 +82,114 @@ class TokensScreen(RoomScreen):
         """Forget what was somebody else's, and list again."""
         self.workers.cancel_group(self, "list")
         self._browser.forget()
-        self._reader.forget()
+        # Another account may be at another server.
+        self._server = None
         self._flows.listing = None
-        self._state.show_loading("listing the tokens …")
+        self._content.show_loading("listing the tokens …")
         self._stale = True
         if self.is_current:
             self.on_screen_resume()
 
-    def presence_changed(self, presence: Presence) -> None:
-        """Something was done elsewhere: what is listed here may be old."""
-        if self._browser.book is not None and not self.is_current:
+    def watch_account_state(self) -> None:
+        """List again at the next visit: something was done on another screen."""
+        if self._browser.index is not None and not self.is_current:
             self._stale = True
 
-    @work(exclusive=True, group="list", description="list the tokens", exit_on_error=False)
+    @read("list the tokens", group="list")
     async def load(self) -> None:
-        """List the tokens, and put them in order."""
-        self.busy = "refreshing"
+        """List the tokens, and sort them."""
+        self.reading = "refreshing"
         try:
-            first = (self._browser.tab, self._browser.sort)
-            listed = await self._reader.read(first, whole=bool(self._browser.filter))
+            listing = await self._services.tokens.list_tokens()
+            self._server = self._server or await self._ask_server()
+            index = await self._build_index(listing)
         finally:
-            self.busy = ""
-        # No message: one that still waits when the account changes would be shown under the new header.
-        self._show_listed(listed)
+            self.reading = ""
+        self._show_listing(listing, index)
+
+    async def _ask_server(self) -> ServerInfo | None:
+        """Ask once what the server can do; the list does not need it."""
+        try:
+            return await self._services.organizations.server_info()
+        except LoopinError:
+            return None
+
+    async def _build_index(self, listing: Listing) -> TokenIndex:
+        """Index the listing and sort it as the browser shows it; with a filter, build all rows."""
+        near = timedelta(days=self._services.settings.near_days)
+        tab, order, has_filter = self._browser.tab, self._browser.sort, bool(self._browser.filter)
+
+        def build() -> TokenIndex:
+            index = TokenIndex(listing.tokens, listing.as_of, listing.identity.threshold, near)
+            index.sort(tab, order)
+            if has_filter:
+                index.build_rows()
+            return index
+
+        if len(listing.tokens) <= FEW:
+            return build()
+        with calm(len(listing.tokens)):
+            return await asyncio.to_thread(build)
 
     def _list_again(self, token_id: str) -> None:
-        self._go_to = token_id or self._go_to
+        self._token_to_show = token_id or self._token_to_show
         self.load()
 
-    def _show_listed(self, listed: Listed) -> None:
-        before, book, listing = self._browser.book, listed.book, listed.listing
+    def _show_listing(self, listing: Listing, index: TokenIndex) -> None:
+        before = self._browser.index
         self._flows.listing = listing
         self.as_of = listing.as_of
-        if not book.tokens:
-            self._say_empty(listing.identity.organization)
-        elif self._state.state != "filled":
-            self._state.show_filled()
-            self._focus_soon("#tokens-table")
-        self._browser.browse(book, listing.identity, permissions=listed.permissions)
-        if self._go_to:
-            self._browser.reach(self._go_to)
-            self._go_to = ""
+        if not index.tokens:
+            self._show_empty(listing.identity.organization)
+        elif not self._content.is_filled:
+            self._content.show_filled()
+            self.call_after_refresh(self._browser.focus_table)
+        permissions = self._server is not None and TOKEN_PERMISSIONS in self._server.capabilities
+        self._browser.browse(index, listing.identity, permissions=permissions)
+        if self._token_to_show:
+            self._browser.show_token(self._token_to_show)
+            self._token_to_show = ""
         self.refresh_bindings()
-        self.call_after_refresh(self._after_listed, listing, book, before)
+        self.call_after_refresh(self._after_listing, listing, index, before)
 
-    def _after_listed(self, listing: Listing, book: Book, before: Book | None) -> None:
-        """What need not be done before the list is on the screen."""
-        self.finish(book, before)
+    def _after_listing(self, listing: Listing, index: TokenIndex, before: TokenIndex | None) -> None:
+        """Do what can wait until the list is painted."""
+        self.build_rows(index, before)
         self.notice_vanished(listing)
-        if not self._looked:
-            self._looked = True
+        if not self._asked_about_interrupted:
+            self._asked_about_interrupted = True
             self.look_for_interrupted(listing)
 
-    @work(exclusive=True, group="finish", description="work out the list", exit_on_error=False)
-    async def finish(self, book: Book, before: Book | None) -> None:
-        """Work out the rows that are not on the screen, and free what is no longer shown."""
-        await work_out(book)
-        if book is self._browser.book:
-            self._browser.catch_up()
+    @read("work out the list", group="finish")
+    async def build_rows(self, index: TokenIndex, before: TokenIndex | None) -> None:
+        """Build the rows of a long list that are not on the screen, and free the list before."""
+        if not index.has_all_rows and len(index.tokens) > AT_ONCE:
+            with calm(len(index.tokens)):
+                await asyncio.to_thread(index.build_rows)
+        if index is self._browser.index:
+            self._browser.apply_pending_filter()
         if before is not None:
-            await in_steps(before.let_go())
+            await asyncio.to_thread(before.clear)
 
-    # ── what stands in the list's place ──
-
-    @property
-    def _state(self) -> StateView:
-        return self.query_one(StateView)
-
-    def _say_empty(self, organization: str) -> None:
+    def _show_empty(self, organization: str) -> None:
         title = f"No API tokens in {clean(organization, 80)}"
         hint = "A token lets a pipeline work without a person."
-        self._state.show_empty(title, hint, button="New token", action="new")
-        self._focus_soon("#state-note Button")
+        self._content.show_empty(title, hint, ("New token", "screen.new"))
+        self.call_after_refresh(self._content.focus_button)
 
-    def show_failure(self, error: BaseException, worker: Worker[object]) -> bool:
-        """A list that could not be read: said on the screen, unless an older one is there to keep."""
-        if worker.group != "list" or self._browser.book is not None or not isinstance(error, LoopinError):
+    def show_failure(self, error: BaseException, group: str) -> bool:
+        """Show why the tokens could not be listed, unless an older list is there to keep."""
+        if group != "list" or self._browser.index is not None or not isinstance(error, LoopinError):
             return False
-        if isinstance(error, NoOrganization):
-            show_no_organization(self._state, error)
-        elif isinstance(error, NotSignedIn):
-            self._state.show_error(
-                at_hand(error, sign_in_key(self)), button="Go to Accounts", action="accounts"
-            )
-        else:
-            self._state.show_error(at_hand(error, sign_in_key(self)))
-        self._focus_soon("#state-note Button")
+        show_load_error(self._content, error)
         return True
 
-    def _focus_soon(self, selector: str) -> None:
-        """Give the focus to what has only now come to be shown."""
-        self.call_after_refresh(lambda: self.query_one(selector).focus())
-
-    @on(StateView.Chosen)
-    async def _offered(self, event: StateView.Chosen) -> None:
-        actions = {
-            "accounts": "app.room('accounts')",
-            "new": "new",
-            "create_organization": "app.create_organization",
-        }
-        await self.run_action(actions.get(event.action, "refresh"))
-
-    # ── what the keys do ──
+    # ── commands ──
 
     def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
-        """What cannot be done without a list, or without a row."""
-        book, row = self._browser.book, self._browser.row
-        identity = self._browser.identity or self.frame.presence.identity
+        """Most commands need a list, or a row."""
+        index, row = self._browser.index, self._browser.row
+        identity = self._browser.identity or self.account_state.identity
         if action == "new" and identity is None:
             return "who you are is not known yet"
         if action in _CHANGES and (why := identity and identity.why_no_changes()):
@@ -196,9 +201,9 @@ class TokensScreen(RoomScreen):
         revoked = action == "rotate" and row is not None and row.state is TokenState.REVOKED
         if revoked or (action == "revoke" and not self._browser.chosen()):
             return "it is revoked already"
-        if action in {"sort", "filter", "saved", "turn", "tab", "export"} and book is None:
+        if action in {"sort", "filter", "saved", "turn", "tab", "export"} and index is None:
             return "the tokens are not listed yet"
-        if action in {"sort", "filter", "export"} and book is not None and not book.tokens:
+        if action in {"sort", "filter", "export"} and index is not None and not index.tokens:
             return "there is no token here"
         return ""
 
@@ -264,9 +269,9 @@ class TokensScreen(RoomScreen):
     def action_keyless(self) -> None:
         """Show the job that needs no token."""
         if (row := self._browser.row) is not None:
-            from app.tui.screens.tokens.ci_job_dialog import KeylessWayDialog
+            from app.tui.screens.tokens.ci_job_dialog import CIJobDialog
 
-            self.open_above(KeylessWayDialog(row.token, self._services.clipboard_service))
+            self.open_above(CIJobDialog(row.token, self._services.clipboard_service))
 
     @change("open the web pages")
     async def action_open(self) -> None:
@@ -319,7 +324,7 @@ class TokensScreen(RoomScreen):
     async def look_for_interrupted(self, listing: Listing) -> None:
         """Tell what a crash left; while a dialog is open, that is left for the next list."""
         if await self._services.activity_log.interrupted():
-            self._looked = self.tell_interrupted(listing) is not None
+            self._asked_about_interrupted = self.tell_interrupted(listing) is not None
 
     @change("tell what was interrupted", group=_DIALOG, quiet=True)
     async def tell_interrupted(self, listing: Listing) -> None:

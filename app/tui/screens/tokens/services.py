@@ -1,13 +1,11 @@
-"""The services of the Tokens screen, and one listing."""
+"""The services of the Tokens screen."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from app.domain.ports import Browser
-    from app.domain.token_index import Book
     from app.services.activity import ActivityLog
     from app.services.changes import Changes
     from app.services.clipboard import ClipboardService
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
     from app.services.threshold import ThresholdService
     from app.services.token_creation import TokenCreationService
     from app.services.token_storage import TokenStorage
-    from app.services.tokens import Listing, TokenService
+    from app.services.tokens import TokenService
     from app.services.vanished import VanishedTokens
     from app.settings import Settings
 
@@ -60,12 +58,3 @@ class TokenServices(Protocol):
     def tokens(self) -> TokenService: ...
     @property
     def vanished_tokens(self) -> VanishedTokens: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A list that was read. `permissions` is true when the server tells what a token may do."""
-
-    listing: Listing
-    book: Book
-    permissions: bool

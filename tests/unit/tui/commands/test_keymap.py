@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.tui.commands.bindings import bindings_for, keymap
-from app.tui.commands.command import Room
+from app.tui.commands.command import CommandGroup
 from app.tui.commands.registry import COMMANDS, by_id, commands
 from widgets.key_names import key_name, readable
 
@@ -21,17 +21,18 @@ def test_ids_are_unique_and_named_after_their_place() -> None:
     assert [name for name, times in Counter(c.id for c in COMMANDS).items() if times > 1] == []
 
 
-@pytest.mark.parametrize("room", list(Room))
-def test_no_two_commands_of_a_place_share_a_key(room: Room) -> None:
+@pytest.mark.parametrize("room", list(CommandGroup))
+def test_no_two_commands_of_a_place_share_a_key(room: CommandGroup) -> None:
     keys = Counter(
-        key for c in (*commands(Room.EVERYWHERE), *commands(room)) for key in c.keys.split(",") if key
+        key for c in (*commands(CommandGroup.EVERYWHERE), *commands(room)) for key in c.keys.split(",") if key
     )
-    doubled = 2 if room is Room.EVERYWHERE else 1
+    doubled = 2 if room is CommandGroup.EVERYWHERE else 1
     assert [key for key, times in keys.items() if times > doubled] == []
 
 
 def test_every_command_with_a_key_becomes_a_binding_with_its_id() -> None:
-    assert [b.id for b in bindings_for(Room.ACCOUNTS)] == [c.id for c in commands(Room.ACCOUNTS)]  # type: ignore[union-attr]  # bindings_for makes Binding values
+    ids = [b.id for b in bindings_for(CommandGroup.ACCOUNTS)]  # type: ignore[union-attr]  # all are Binding
+    assert ids == [command.id for command in commands(CommandGroup.ACCOUNTS)]
 
 
 def test_a_chosen_key_is_taken_by_its_character() -> None:
@@ -62,8 +63,8 @@ def test_a_mistake_is_named_and_the_defaults_stay(chosen: dict[str, str], proble
 def test_a_keymap_without_problems_has_no_clash_anywhere(chosen: dict[str, str]) -> None:
     found, problems = keymap(chosen)
     assert bool(problems) == (bool(chosen) and not found)
-    for room in Room:
-        rows = dict.fromkeys((*commands(Room.EVERYWHERE), *commands(room)))
+    for room in CommandGroup:
+        rows = dict.fromkeys((*commands(CommandGroup.EVERYWHERE), *commands(room)))
         keys = Counter(key for c in rows for key in found.get(c.id, c.keys).split(",") if key)
         assert [key for key, times in keys.items() if times > 1] == []
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from widgets.footer import KeyBar, KeyHint
+from widgets.footer import Footer, KeyHint
 
 NOW = datetime(2026, 3, 14, 12, 4, 31, tzinfo=UTC)
 HINTS = (KeyHint("l", "log in", "login"), KeyHint("r", "refresh", "refresh"), KeyHint("?", "help", "help"))
@@ -11,11 +11,11 @@ ALL = "l log in  r refresh  ? help"
 
 def shown(width: int) -> tuple[str, str]:
     """What stands on the left and on the right."""
-    bar = KeyBar()
-    bar.set_reactive(KeyBar.hints, HINTS)
-    bar.set_reactive(KeyBar.as_of, NOW)
-    left, right = bar.pieces(width)
-    return "".join(piece.text for piece in left), "".join(piece.text for piece in right)
+    bar = Footer()
+    bar.set_reactive(Footer.hints, HINTS)
+    bar.set_reactive(Footer.as_of, NOW)
+    left, right = bar.parts(width)
+    return "".join(part.text for part in left), "".join(part.text for part in right)
 
 
 def test_with_room_for_everything_the_time_is_told_in_words() -> None:

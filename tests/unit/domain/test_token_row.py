@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.domain.token_index import Book
+from app.domain.token_index import TokenIndex
 from app.domain.token_row import Sort, SortKey, Tab
 from app.domain.tokens import TokenState
 from tests.support.sample_tokens import NOW, tokens
@@ -13,9 +13,9 @@ from tests.support.sample_tokens import NOW, tokens
 NEAR = timedelta(days=14)
 
 
-def book(threshold: int | None = 90) -> Book:
+def book(threshold: int | None = 90) -> TokenIndex:
     """The sample tokens."""
-    return Book(tokens(), NOW, threshold, NEAR)
+    return TokenIndex(tokens(), NOW, threshold, NEAR)
 
 
 def names(tab: Tab, sort: Sort | None = None) -> list[str]:
@@ -63,7 +63,7 @@ def test_the_soonest_deadline_comes_first_and_what_is_over_last() -> None:
 def test_without_deadlines_never_used_comes_first() -> None:
     """Auto-revoke off and no expiry: the least used is the most interesting."""
     plain = [replace(token, expires_at=None, revoked_at=None) for token in tokens()]
-    rows = Book(plain, NOW, 0, NEAR).rows(Tab.ALL, Sort())
+    rows = TokenIndex(plain, NOW, 0, NEAR).rows(Tab.ALL, Sort())
     assert [r.token.last_used_at for r in rows[:5]] == [None] * 5
 
 

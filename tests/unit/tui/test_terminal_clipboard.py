@@ -2,7 +2,7 @@
 
 import base64
 
-from app.tui.screens.terminal_clipboard import sequence
+from app.tui.terminal_clipboard import sequence
 
 
 def test_the_bare_sequence_carries_base64() -> None:

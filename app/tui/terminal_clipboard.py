@@ -1,10 +1,8 @@
-"""The clipboard of the terminal itself, by OSC 52: it works over SSH, and it never answers."""
+"""The clipboard of the terminal, through OSC 52: it works over SSH and gives no answer."""
 
 import base64
 import os
 from collections.abc import Callable
-
-from textual.app import App
 
 from app.domain.errors import Failed
 
@@ -15,18 +13,17 @@ LIMIT = 74_994
 class TerminalClipboard:
     """Writes OSC 52, wrapped for tmux (which passes it on only where `allow-passthrough` is on)."""
 
-    def __init__(self, app: App[int]) -> None:
-        self._app = app
+    def __init__(self, write: Callable[[str], bool]) -> None:
+        """`write` writes an escape sequence to the terminal, and returns False without one."""
+        self._write = write
 
     async def copy(self, text: str) -> str:
-        """Send it; raise Failed when the text is too long. Nobody can know whether it was taken."""
+        """Send `text`; raise Failed when it is too long. The terminal does not say whether it took it."""
         data = text.encode()
         if len(data) > LIMIT:
             raise Failed("the text is too long for the terminal's clipboard", hint="write it to a file")
-        write: Callable[[str], None] | None = getattr(self._app._driver, "write", None)
-        if write is None:
+        if not self._write(sequence(data, tmux=bool(os.environ.get("TMUX")))):
             raise Failed("there is no terminal to send it to")
-        write(sequence(data, tmux=bool(os.environ.get("TMUX"))))
         return "sent to the terminal's clipboard (cannot be confirmed)"
 
 

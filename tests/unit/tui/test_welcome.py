@@ -3,15 +3,13 @@
 from textual.app import App
 from textual.widgets import Button
 
-from widgets.welcome import Way, Welcome
-
-WAYS = (Way("Try the demo", "sample data", "demo"),)
+from app.tui.screens.accounts.welcome import Welcome
 
 
 async def test_the_first_way_has_the_focus() -> None:
     app: App[None] = App()
     async with app.run_test():
-        await app.mount(Welcome("Welcome", WAYS))
+        await app.mount(Welcome())
         assert isinstance(app.focused, Button)
 
 
@@ -19,7 +17,7 @@ async def test_it_may_go_while_it_comes() -> None:
     """As when somebody quits in that moment."""
     app: App[None] = App()
     async with app.run_test() as pilot:
-        welcome = Welcome("Welcome", WAYS)
+        welcome = Welcome()
         app.mount(welcome)
         await welcome.remove()
         await pilot.pause()

@@ -1,4 +1,4 @@
-"""The order and the counts of a book, against the rules written down the plain way."""
+"""The order and the counts of an index, against the rules written down the plain way."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain import token_index as module
 from app.domain.filter import parse
-from app.domain.token_index import Book, Rows
+from app.domain.token_index import Rows, TokenIndex
 from app.domain.token_row import Row, Sort, SortKey, Tab, row
 from app.domain.tokens import APIToken, Project, TokenState
 from tests.support.sample_tokens import NOW
@@ -85,7 +85,7 @@ def test_each_order_is_stable_in_both_directions(
     """Equal rows stay as the server lists them: Python's own stable sort of all rows says the same."""
     rows = [r for r in (row(t, NOW, threshold, NEAR) for t in tokens) if IN_TAB[tab](r)]
     wanted = sorted(rows, key=KEYS[order.key], reverse=order.descending)
-    shown = Book(tokens, NOW, threshold, NEAR).rows(tab, order)
+    shown = TokenIndex(tokens, NOW, threshold, NEAR).rows(tab, order)
     assert [r.token.id for r in shown] == [r.token.id for r in wanted]
     assert list(shown) == wanted
 
@@ -97,24 +97,31 @@ def test_the_counts_are_those_of_the_rows(tokens: list[APIToken], threshold: int
     wanted: dict[Tab, int | None] = {tab: sum(map(inside, rows)) for tab, inside in IN_TAB.items()}
     if threshold is None:
         wanted[Tab.AT_RISK] = None
-    assert Book(tokens, NOW, threshold, NEAR).counts == wanted
+    assert TokenIndex(tokens, NOW, threshold, NEAR).counts == wanted
 
 
 @given(lists, thresholds, orders, st.sampled_from(Tab))
-def test_in_slices_is_the_same_book(
+def test_rows_are_the_same_before_and_after_all_are_built(
     tokens: list[APIToken], threshold: int | None, order: Sort, tab: Tab
 ) -> None:
-    """What is looked at before the book is finished is what it is afterwards."""
-    steps = Book.in_slices(tokens, NOW, threshold, NEAR, (tab, order))
-    book = _last(steps)
-    assert book.finished is (not tokens)
-    early = list(book.rows(tab, order))
-    for _ in book.finish():
-        pass
-    assert book.finished
-    whole = Book(tokens, NOW, threshold, NEAR)
-    assert early == list(book.rows(tab, order)) == list(whole.rows(tab, order))
-    assert book.counts == whole.counts
+    index = TokenIndex(tokens, NOW, threshold, NEAR)
+    assert index.has_all_rows is (not tokens)
+    early = list(index.rows(tab, order))
+    index.build_rows()
+    assert index.has_all_rows
+    assert early == list(index.rows(tab, order))
+
+
+@given(lists, orders, st.sampled_from(Tab))
+def test_a_cleared_index_ends_what_still_builds_its_rows(
+    tokens: list[APIToken], order: Sort, tab: Tab
+) -> None:
+    """A newer list may clear it while another thread builds."""
+    index = TokenIndex(tokens, NOW, 90, NEAR)
+    index.build_rows()
+    index.clear()
+    index.build_rows()
+    assert list(index.tokens) == []
 
 
 @given(lists, orders, st.sampled_from(Tab), st.sampled_from(("ci", "web", "e", "job", "!ci", "zz")))
@@ -122,20 +129,20 @@ def test_a_filter_keeps_the_order_however_many_it_lets_through(
     tokens: list[APIToken], order: Sort, tab: Tab, text: str
 ) -> None:
     """Few that stay, few that go, and anything between are found in three ways; all of them say the same."""
-    book, wanted = Book(tokens, NOW, 90, NEAR), parse(text)
+    index, wanted = TokenIndex(tokens, NOW, 90, NEAR), parse(text)
     through = wanted.at(NOW)
-    plain = [r.token.id for r in book.rows(tab, order) if through(r)]
+    plain = [r.token.id for r in index.rows(tab, order) if through(r)]
     for share in (0.0, 0.5, 1.0):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(module, "_FEW_OF_ALL", share)
-            assert [r.token.id for r in book.rows(tab, order, wanted)] == plain
+            assert [r.token.id for r in index.rows(tab, order, wanted)] == plain
 
 
 @given(lists, orders, st.data())
 def test_a_token_is_found_where_it_stands(tokens: list[APIToken], order: Sort, data: st.DataObject) -> None:
     """By its id, in any order; one of another tab, or of no listing, is not there."""
-    book = Book(tokens, NOW, 90, NEAR)
-    rows = book.rows(Tab.ACTIVE, order)
+    index = TokenIndex(tokens, NOW, 90, NEAR)
+    rows = index.rows(Tab.ACTIVE, order)
     ids = [r.token.id for r in rows]
     assert [token.id for token in rows.tokens()] == ids
     for token in tokens:
@@ -151,15 +158,6 @@ def test_a_moment_at_the_end_of_time_has_its_place() -> None:
     """A server may say that a token was used on the last day there is: no deadline lies beyond it."""
     late = APIToken("1", "late", "", "o", "acme", FIRST, None, None, LAST)
     early = APIToken("2", "early", "", "o", "acme", FIRST)
-    book = Book([late, early], NOW, 90, NEAR)
-    assert [r.token.name for r in book.rows(Tab.ALL, Sort())] == ["early", "late"]
-    assert book.counts[Tab.AT_RISK] == 1
-
-
-def _last(steps: Any) -> Book:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            book: Book = end.value
-            return book
+    index = TokenIndex([late, early], NOW, 90, NEAR)
+    assert [r.token.name for r in index.rows(Tab.ALL, Sort())] == ["early", "late"]
+    assert index.counts[Tab.AT_RISK] == 1
