@@ -7,8 +7,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from app.tui.commands.command import Command, CommandGroup  # noqa: E402 - the path comes first
-from app.tui.commands.registry import commands  # noqa: E402
+from app.tui.commands.registry import (  # noqa: E402 - the path comes first
+    Command,
+    CommandGroup,
+    commands,
+)
 from widgets.key_names import readable_all  # noqa: E402
 
 HEAD = """# Keys

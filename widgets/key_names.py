@@ -1,17 +1,11 @@
 """How a key is written for a person."""
 
-_WORDS = {
-    "question_mark": "?",
-    "slash": "/",
-    "colon": ":",
-    "asterisk": "*",
+import unicodedata
+
+from textual.keys import key_to_character
+
+_SPECIAL = {
     "escape": "esc",
-    "plus": "+",
-    "minus": "-",
-    "comma": ",",
-    "full_stop": ".",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
     "pageup": "PgUp",
     "pagedown": "PgDn",
     "up": "↑",
@@ -19,31 +13,21 @@ _WORDS = {
     "left": "←",
     "right": "→",
     "f1": "F1",
-    "semicolon": ";",
-    "equals_sign": "=",
-    "exclamation_mark": "!",
-    "at": "@",
-    "number_sign": "#",
-    "dollar_sign": "$",
-    "percent_sign": "%",
-    "ampersand": "&",
-    "left_parenthesis": "(",
-    "right_parenthesis": ")",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "underscore": "_",
-    "tilde": "~",
-    "quotation_mark": '"',
-    "apostrophe": "'",
+    # Textual's own names, which are not those of Unicode.
+    "slash": "/",
     "backslash": "\\",
-    "vertical_line": "|",
+    "at": "@",
+    "minus": "-",
+    "plus": "+",
+    "underscore": "_",
 }
 
 
 def readable(key: str) -> str:
     """Return Textual's key name as a person writes it: "question_mark" becomes "?"."""
     modifiers, _, last = key.strip().rpartition("+")
-    word = _WORDS.get(last, last)
+    character = key_to_character(last) or ""
+    word = _SPECIAL.get(last) or (character if character.isprintable() and character.strip() else last)
     return f"{modifiers}+{word}" if modifiers else word
 
 
@@ -56,4 +40,6 @@ def key_name(written: str) -> str:
     """The opposite: "?" becomes "question_mark"; a name stays as it is."""
     if len(written) != 1 or written.isalnum():
         return written
-    return next((name for name, word in _WORDS.items() if word == written), written)
+    if special := next((name for name, word in _SPECIAL.items() if word == written), ""):
+        return special
+    return unicodedata.name(written, written).lower().replace("-", "_").replace(" ", "_")

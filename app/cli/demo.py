@@ -4,7 +4,7 @@ import click
 
 from app.cli.groups import Leaf
 from app.cli.options import app_options, debug_option, flags
-from app.tui.commands.global_commands import MODES
+from app.tui.commands.registry import MODES
 
 SCREENS = tuple(mode.replace("_", "-") for mode in MODES)
 

@@ -20,7 +20,7 @@ from typing import Any, overload
 from app.domain.filter import Filter
 from app.domain.inactivity import risky_since
 from app.domain.times import shift
-from app.domain.token_row import Row, Sort, SortKey, Tab, row
+from app.domain.token_row import Row, Sort, SortKey, Tab, build_row
 from app.domain.tokens import APIToken
 
 SLICE = 10_000
@@ -179,7 +179,7 @@ class TokenIndex:
         return self._rows[place] if place < len(self._rows) else self._row(self.tokens[place])
 
     def _row(self, token: APIToken) -> Row:
-        return row(token, self.now, self.threshold, self.near)
+        return build_row(token, self.now, self.threshold, self.near)
 
     def rows(self, tab: Tab, order: Sort, filter: Filter | None = None) -> Rows:
         """The rows of a tab that pass `filter`, in order; equal ones in the server's order, in both

@@ -60,8 +60,8 @@ class Row:
     text: str
 
 
-def row(token: APIToken, now: datetime, threshold: int | None, near: timedelta) -> Row:
-    """Work out one row; `threshold` None means that it cannot be read."""
+def build_row(token: APIToken, now: datetime, threshold: int | None, near: timedelta) -> Row:
+    """Build the row of a token; `threshold` None means that it cannot be read."""
     state = token.state(now)
     active = state is TokenState.ACTIVE
     swept = auto_revoked_at(token, threshold or 0) if active else None

@@ -139,9 +139,9 @@ class TokenService:
         """List and filter; raise FilterProblem, where possible before anything is sent."""
         # A plain list needs none of these modules.
         from app.domain import filter as filters
-        from app.domain.calm import calm
+        from app.domain.gc_pause import pause_gc
         from app.domain.inactivity import check_threshold
-        from app.domain.token_row import row
+        from app.domain.token_row import build_row
 
         parsed = filters.parse(query.text)
         if query.threshold is not None:
@@ -149,8 +149,8 @@ class TokenService:
         listing = await self.list_tokens(query.status or _status(parsed), query.scope, query.project)
         threshold = listing.identity.threshold if query.threshold is None else query.threshold
         filters.parse(query.text, threshold_known=threshold is not None)
-        with calm(len(listing.tokens)):
-            rows = [row(token, listing.as_of, threshold, self._near) for token in listing.tokens]
+        with pause_gc(len(listing.tokens)):
+            rows = [build_row(token, listing.as_of, threshold, self._near) for token in listing.tokens]
         if parsed:
             matches = parsed.at(listing.as_of)
             rows = [one for one in rows if matches(one)]

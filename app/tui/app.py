@@ -21,9 +21,8 @@ from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.text import capital
 from app.tui import themes
 from app.tui.commands.bindings import bindings_for, keymap
-from app.tui.commands.command import CommandGroup
-from app.tui.commands.global_commands import MODES
 from app.tui.commands.palette import LoopinCommands
+from app.tui.commands.registry import MODES, CommandGroup
 from app.tui.screen_factory import DemoServer, ScreenFactory
 from app.tui.screens.account_state import AccountState, AppContext, DemoLogin
 from app.tui.screens.accounts.screen import AccountsScreen

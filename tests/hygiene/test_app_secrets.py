@@ -73,8 +73,8 @@ def test_textuals_camera_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_command_takes_a_picture() -> None:
     """Textual's own palette offers one; ours is made from the registry."""
     from app.tui.app import LoopinApp
-    from app.tui.commands.command import CommandGroup as Rooms
     from app.tui.commands.palette import LoopinCommands
+    from app.tui.commands.registry import CommandGroup as Rooms
     from app.tui.commands.registry import commands
 
     assert set(LoopinApp.COMMANDS) == {LoopinCommands}

@@ -7,9 +7,7 @@ import click
 import pytest
 
 from app.cli.root import tree
-from app.tui.commands.command import Command
-from app.tui.commands.global_commands import TABS
-from app.tui.commands.registry import COMMANDS
+from app.tui.commands.registry import COMMANDS, TABS, Command
 
 ONLY_HERE: Mapping[str, tuple[str, ...]] = {
     "goes to a room": tuple(tab.id for tab in TABS),

@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from app.domain.calm import calm
 from app.domain.errors import BadReply
+from app.domain.gc_pause import pause_gc
 from app.domain.organizations import (
     CASBackend,
     Context,
@@ -201,7 +201,7 @@ async def read_token_list(answer: bytes) -> Sequence[APIToken]:
         first: T = known.setdefault(value, value)
         return first
 
-    with calm(len(answer) // LEAST):
+    with pause_gc(len(answer) // LEAST):
         for piece in split_message(answer, SLICE):
             items = api_token_pb2.APITokenServiceListResponse.FromString(piece).result
             mapped.extend(token(item, intern) for item in items)

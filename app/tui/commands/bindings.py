@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from textual.binding import Binding, BindingType
 
-from app.tui.commands.command import Command, CommandGroup
-from app.tui.commands.registry import COMMANDS, commands
+from app.tui.commands.registry import COMMANDS, Command, CommandGroup, commands
 from widgets.key_names import key_name, readable, readable_all
 
 # The app looks for these before the key goes to whatever has the focus. Interrupting and suspending work in

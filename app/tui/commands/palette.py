@@ -6,8 +6,7 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.dom import DOMNode
 
-from app.tui.commands.command import Command, CommandGroup
-from app.tui.commands.registry import commands
+from app.tui.commands.registry import Command, CommandGroup, commands
 
 _NOT_HERE = frozenset({"app.palette", "app.interrupt", "app.back"})
 

@@ -17,8 +17,7 @@ from textual.strip import Strip
 from app.domain.credentials import Provider
 from app.domain.times import local
 from app.tui.commands.bindings import shown_key
-from app.tui.commands.command import CommandGroup
-from app.tui.commands.global_commands import TABS
+from app.tui.commands.registry import TABS, CommandGroup
 from app.tui.screens.account_state import AccountState, AppContext
 from app.tui.screens.workers import WARNING_SECONDS, ErrorView
 from widgets.containers import Container, background

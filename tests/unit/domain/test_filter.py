@@ -13,7 +13,7 @@ from app.domain import durations
 from app.domain import filter as filters
 from app.domain.filter import COMPARED, FIELDS, SCOPES, STATUSES, Filter, FilterProblem, Term, Text
 from app.domain.token_index import TokenIndex
-from app.domain.token_row import Sort, Tab, row
+from app.domain.token_row import Sort, Tab, build_row
 from tests.support.sample_tokens import NOW, token_id, tokens
 
 BOOK = TokenIndex(tokens(), NOW, 90, timedelta(days=14))
@@ -226,7 +226,7 @@ def globbed(glob: str, name: str) -> bool:
 def test_a_glob_finds_what_it_means(glob: str, name: str) -> None:
     """Of the whole name, and of a part of a line of the row."""
     token = replace(BOOK.all[0].token, name=name, project=None, id="", description="")
-    one = row(token, NOW, 90, timedelta(days=14))
+    one = build_row(token, NOW, 90, timedelta(days=14))
     assert filters.parse(f"name:{glob}").at(NOW)(one) is globbed(glob, name)
     lines = (name, "global", "", "")
     assert filters.parse(glob).at(NOW)(one) is any(globbed(f"*{glob}*", line) for line in lines)
@@ -240,7 +240,7 @@ def test_a_glob_takes_linear_time(text: str) -> None:
         raise TimeoutError
 
     token = replace(BOOK.all[0].token, name="v1." * 400, description="a.b " * 1000)
-    one = row(token, NOW, 90, timedelta(days=14))
+    one = build_row(token, NOW, 90, timedelta(days=14))
     before = signal.signal(signal.SIGALRM, too_long)
     signal.alarm(60)
     try:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.domain import token_index as module
 from app.domain.filter import parse
 from app.domain.token_index import Rows, TokenIndex
-from app.domain.token_row import Row, Sort, SortKey, Tab, row
+from app.domain.token_row import Row, Sort, SortKey, Tab, build_row
 from app.domain.tokens import APIToken, Project, TokenState
 from tests.support.sample_tokens import NOW
 
@@ -83,7 +83,7 @@ def test_each_order_is_stable_in_both_directions(
     tokens: list[APIToken], threshold: int | None, order: Sort, tab: Tab
 ) -> None:
     """Equal rows stay as the server lists them: Python's own stable sort of all rows says the same."""
-    rows = [r for r in (row(t, NOW, threshold, NEAR) for t in tokens) if IN_TAB[tab](r)]
+    rows = [r for r in (build_row(t, NOW, threshold, NEAR) for t in tokens) if IN_TAB[tab](r)]
     wanted = sorted(rows, key=KEYS[order.key], reverse=order.descending)
     shown = TokenIndex(tokens, NOW, threshold, NEAR).rows(tab, order)
     assert [r.token.id for r in shown] == [r.token.id for r in wanted]
@@ -93,7 +93,7 @@ def test_each_order_is_stable_in_both_directions(
 @given(lists, thresholds)
 def test_the_counts_are_those_of_the_rows(tokens: list[APIToken], threshold: int | None) -> None:
     """Counted without a row being made; what nobody can say is not counted."""
-    rows = [row(t, NOW, threshold, NEAR) for t in tokens]
+    rows = [build_row(t, NOW, threshold, NEAR) for t in tokens]
     wanted: dict[Tab, int | None] = {tab: sum(map(inside, rows)) for tab, inside in IN_TAB.items()}
     if threshold is None:
         wanted[Tab.AT_RISK] = None

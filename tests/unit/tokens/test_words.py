@@ -14,7 +14,7 @@ from app.adapters.system.processes import is_running
 from app.domain import filter as filters
 from app.domain.export import Format, render
 from app.domain.filter import FilterProblem
-from app.domain.token_row import row
+from app.domain.token_row import build_row
 from tests.support.hostile import unsafe
 from tests.support.sample_tokens import NOW, tokens
 
@@ -30,7 +30,7 @@ def test_only_the_term_that_needs_the_threshold_asks_for_it() -> None:
 @given(st.text())
 def test_an_export_keeps_the_name_and_holds_no_control_character(name: str) -> None:
     """JSON gives the name back as it is; the other two show it clean."""
-    one = row(replace(tokens()[0], name=name), NOW, 90, timedelta(days=14))
+    one = build_row(replace(tokens()[0], name=name), NOW, 90, timedelta(days=14))
     whole = render([one], Format.JSON, NOW, 90)
     assert unsafe(whole) == []
     assert json.loads(whole)["tokens"][0]["name"] == name

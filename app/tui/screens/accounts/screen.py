@@ -14,7 +14,7 @@ from app.domain.credentials import Provider, Source
 from app.domain.errors import VaultError
 from app.domain.times import local
 from app.tui.commands.bindings import bindings_for
-from app.tui.commands.command import CommandGroup
+from app.tui.commands.registry import CommandGroup
 from app.tui.screens.base_screen import BaseScreen
 from app.tui.screens.dialogs.dialog import Confirm
 from app.tui.screens.workers import can_start, change

@@ -14,7 +14,7 @@ from app.domain.export import Format
 from app.services.activity import ActivityLog
 from app.services.export import ExportService
 from app.tui.commands.bindings import bindings_for
-from app.tui.commands.command import CommandGroup
+from app.tui.commands.registry import CommandGroup
 from app.tui.screens.account_state import AppContext
 from app.tui.screens.base_screen import BaseScreen
 from app.tui.screens.messages import sign_in_key, with_key

@@ -24,7 +24,7 @@ from app.services.organizations import OrganizationService
 from app.services.threshold import ReviewOutdated, ThresholdReview, ThresholdService
 from app.services.tokens import TokenService
 from app.tui.commands.bindings import bindings_for
-from app.tui.commands.command import CommandGroup
+from app.tui.commands.registry import CommandGroup
 from app.tui.screens.account_state import AppContext
 from app.tui.screens.auto_revoke.save_dialog import ConfirmThreshold
 from app.tui.screens.base_screen import BaseScreen

@@ -10,8 +10,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input
 
 from app.tui.commands.bindings import shown_keys
-from app.tui.commands.command import Command, CommandGroup
-from app.tui.commands.registry import commands
+from app.tui.commands.registry import Command, CommandGroup, commands
 from app.tui.screens.dialogs.dialog import Dialog
 from widgets.wrapped_text import Paragraph, Paragraphs
 

@@ -20,8 +20,7 @@ from app.services.clipboard import ClipboardService
 from app.services.login.browser import BrowserOptions
 from app.services.login.callback import TIMEOUT
 from app.tui.commands.bindings import bindings_for, shown_key
-from app.tui.commands.command import CommandGroup
-from app.tui.commands.registry import by_id
+from app.tui.commands.registry import CommandGroup, by_id
 from app.tui.screens.account_state import AppContext
 from app.tui.screens.dialogs.print_outside import print_outside
 from app.tui.screens.login.methods import BrowserFlow, LoginMethod

@@ -23,7 +23,7 @@ from app.services.login.browser import BrowserOptions
 from app.services.login.login_store import LoginTarget
 from app.services.profiles import Profile
 from app.tui.commands.bindings import bindings_for
-from app.tui.commands.command import CommandGroup
+from app.tui.commands.registry import CommandGroup
 from app.tui.screens.account_state import AppContext
 from app.tui.screens.base_screen import BaseScreen
 from app.tui.screens.dialogs.ci_identity import CIIdentityDialog

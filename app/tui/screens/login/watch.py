@@ -11,7 +11,7 @@ from textual.widgets import Button
 from app.domain.errors import LoopinError
 from app.domain.login import LoginStep, SignedIn, Step, StepState
 from app.services.login.progress import Report
-from app.tui.commands.command import CommandGroup
+from app.tui.commands.registry import CommandGroup
 from app.tui.screens.account_state import AppContext
 from app.tui.screens.base_screen import BaseScreen
 from app.tui.screens.login.methods import LoginMethod

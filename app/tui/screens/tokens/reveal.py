@@ -16,7 +16,7 @@ from app.domain.secret import Secret
 from app.domain.tokens import CreatedToken
 from app.services.clipboard import ClipboardService
 from app.tui.commands.bindings import bindings_for
-from app.tui.commands.command import CommandGroup
+from app.tui.commands.registry import CommandGroup
 from app.tui.screens.dialogs.dialog import Confirm, Dialog
 from app.tui.screens.tokens.services import TokenServices
 from app.tui.screens.workers import change, read

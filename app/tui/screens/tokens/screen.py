@@ -9,15 +9,15 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from app.domain import text as plain
-from app.domain.calm import calm
 from app.domain.errors import LoopinError
+from app.domain.gc_pause import pause_gc
 from app.domain.server_info import TOKEN_PERMISSIONS, ServerInfo
 from app.domain.token_index import AT_ONCE, FEW, TokenIndex
 from app.domain.token_row import Tab
 from app.domain.tokens import TokenState
 from app.services.tokens import Listing
 from app.tui.commands.bindings import bindings_for
-from app.tui.commands.command import CommandGroup
+from app.tui.commands.registry import CommandGroup
 from app.tui.screens.account_state import AppContext
 from app.tui.screens.base_screen import BaseScreen
 from app.tui.screens.messages import show_load_error
@@ -128,7 +128,7 @@ class TokensScreen(BaseScreen):
 
         if len(listing.tokens) <= FEW:
             return build()
-        with calm(len(listing.tokens)):
+        with pause_gc(len(listing.tokens)):
             return await asyncio.to_thread(build)
 
     def _list_again(self, token_id: str) -> None:
@@ -164,7 +164,7 @@ class TokensScreen(BaseScreen):
     async def build_rows(self, index: TokenIndex, before: TokenIndex | None) -> None:
         """Build the rows of a long list that are not on the screen, and free the list before."""
         if not index.has_all_rows and len(index.tokens) > AT_ONCE:
-            with calm(len(index.tokens)):
+            with pause_gc(len(index.tokens)):
                 await asyncio.to_thread(index.build_rows)
         if index is self._browser.index:
             self._browser.apply_pending_filter()

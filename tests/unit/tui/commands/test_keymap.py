@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import events
+from textual.keys import _character_to_key
 
 from app.tui.commands.bindings import bindings_for, keymap
-from app.tui.commands.command import CommandGroup
-from app.tui.commands.registry import COMMANDS, by_id, commands
+from app.tui.commands.registry import COMMANDS, CommandGroup, by_id, commands
 from widgets.key_names import key_name, readable
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -95,3 +96,11 @@ def test_a_command_is_found_by_its_id() -> None:
     assert by_id("app.quit").keys == "q"
     with pytest.raises(KeyError):
         by_id("app.nothing")
+
+
+@pytest.mark.parametrize("character", [chr(code) for code in range(33, 127)] + ["§", "°"])
+def test_every_character_of_a_keyboard_can_be_chosen_as_a_key(character: str) -> None:
+    """The name is the one that Textual gives to the key press."""
+    pressed = events.Key(_character_to_key(character), character)
+    assert key_name(character) == pressed.key
+    assert readable(pressed.key) == character
