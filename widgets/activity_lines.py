@@ -1,4 +1,4 @@
-"""One line an entry of the trail, in columns that fit the width."""
+"""One line for each activity entry, in columns that fit the width."""
 
 from datetime import datetime
 
@@ -48,7 +48,7 @@ def line(entry: ActivityEntry, width: int, now: datetime) -> Content:
 
 
 def about(entry: ActivityEntry) -> str:
-    """The details, after a word for an end that was not good: a colour alone says nothing."""
+    """The details, after a word for a failure: colour alone is not enough."""
     detail = clean(entry.detail, 160)
     match entry.outcome:
         case Outcome.STARTED:

@@ -1,4 +1,4 @@
-"""What stands behind a dialog where colours cannot be mixed."""
+"""The screen behind a dialog where colours cannot be mixed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A checkbox that says its state without colour: [x] and [ ]."""
+"""A checkbox that shows its state without colour: [x] and [ ]."""
 
 from textual.widgets import Checkbox
 

@@ -30,7 +30,7 @@ def width_of(parts: Sequence[TextPart]) -> int:
 
 
 class ActionLine(Widget):
-    """Lays `left()` and `right()` out on one line; a subclass says what they are at a given width."""
+    """One line with parts on the left and on the right; a subclass provides them in `parts`."""
 
     DEFAULT_CSS = """
     ActionLine { height: 1; }
@@ -46,7 +46,7 @@ class ActionLine(Widget):
     ALLOW_SELECT = False
 
     def parts(self, width: int) -> tuple[Sequence[TextPart], Sequence[TextPart]]:
-        """What stands on the left and on the right in `width` cells."""
+        """The parts on the left and on the right in `width` cells."""
         raise NotImplementedError
 
     def _laid_out(self) -> list[TextPart]:

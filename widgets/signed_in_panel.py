@@ -1,4 +1,4 @@
-"""The end of a sign-in that worked: who, where, until when."""
+"""The result of a sign-in: who, where, until when."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from widgets.presenter import clean
 
 
 class SignedInPanel(Widget):
-    """What is known now, and where it is stored."""
+    """Identity, session and where the login is stored."""
 
     DEFAULT_CSS = """
     SignedInPanel { height: auto; }

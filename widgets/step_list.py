@@ -23,16 +23,16 @@ _BAR = 20
 
 
 class StepList(Lines):
-    """One line a step that has begun; what is to come stands on the last line."""
+    """One line for each step that has begun; the steps to come are on the last line."""
 
     plan: reactive[tuple[Step, ...]] = reactive((), layout=True)
     """The steps that the sign-in goes through, in order."""
     happened: reactive[Mapping[Step, LoginStep]] = reactive({}, layout=True)
-    """The latest word on each step that has begun."""
+    """The latest report of each step that has begun."""
     now: reactive[datetime | None] = reactive[datetime | None](None)
     """For the countdown."""
     patience: reactive[timedelta] = reactive(timedelta(seconds=300))
-    """What the countdown began with."""
+    """The start of the countdown."""
 
     def lines(self, width: int) -> Sequence[Content]:
         lines = [line for step in self.happened.values() for line in self._line(step, width)]

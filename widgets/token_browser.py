@@ -39,16 +39,16 @@ class TokenBrowser(Vertical):
     """
 
     tab: reactive[Tab] = reactive(Tab.ACTIVE, repaint=False, init=False)
-    """The part of the list that is shown."""
+    """The tab that is shown."""
     sort: reactive[Sort] = reactive(Sort(), repaint=False, init=False)
     """Its order."""
     filter: reactive[filters.Filter] = reactive(filters.Filter(), repaint=False, init=False)
-    """What of it is let through: all that can be understood of what is typed."""
+    """The filter: all terms of the typed text that are valid."""
     marks: reactive[frozenset[str]] = reactive(frozenset(), repaint=False, init=False)
     """Ids of the tokens that are marked, whether they are shown or not."""
 
     class Opened(Message):
-        """A token is to be seen in full, and there is no pane for it."""
+        """A token was opened where there is no detail pane."""
 
         def __init__(self, detail: Detail) -> None:
             super().__init__()
@@ -88,7 +88,7 @@ class TokenBrowser(Vertical):
 
     @property
     def typed(self) -> str:
-        """What stands in the filter line."""
+        """The typed filter."""
         return self._filter_bar.text
 
     @property
@@ -186,11 +186,11 @@ class TokenBrowser(Vertical):
     # ── the filter ──
 
     def enter_filter(self) -> None:
-        """Let the person type a filter."""
+        """Focus the filter."""
         self._filter_bar.enter()
 
     def type(self, text: str) -> None:
-        """Put another text into the filter line."""
+        """Replace the typed filter."""
         self._filter_bar.type(text)
 
     @on(FilterBar.Changed)
@@ -209,7 +209,7 @@ class TokenBrowser(Vertical):
         self.screen.set_focus(self._table)
 
     def go_back(self) -> bool:
-        """Take off the marks, else clear the filter; False when there is neither."""
+        """Clear the marks, else the filter; False when there is neither."""
         if self.marks:
             self.marks = frozenset()
         elif self.typed:
@@ -221,7 +221,7 @@ class TokenBrowser(Vertical):
     # ── the table, and what stands beside it ──
 
     def turn(self, by: int) -> None:
-        """Turn to the next or the previous tab, round and round."""
+        """Show the next or the previous tab, cyclically."""
         tabs = list(Tab)
         self.tab = tabs[(tabs.index(self.tab) + by) % len(tabs)]
 
@@ -273,7 +273,7 @@ class TokenBrowser(Vertical):
     # ── marks ──
 
     def mark(self) -> None:
-        """Mark the row under the cursor, or take its mark off, and go on to the next."""
+        """Mark or unmark the row under the cursor, and move to the next."""
         if self.row is not None and _may_mark(self.row):
             self._last_mark = self.row.token.id
             self.marks ^= {self._last_mark}
@@ -288,7 +288,7 @@ class TokenBrowser(Vertical):
         self.marks |= _markable(self.rows[first : last + 1])
 
     def mark_all(self) -> None:
-        """Mark all rows shown; when they are marked already, take the marks off.
+        """Mark all rows shown; when they are marked already, unmark them.
 
         A filter with a term that is not understood shows more than was asked for: then nothing is marked.
         """

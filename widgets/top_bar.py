@@ -1,4 +1,4 @@
-"""The first line: where one is, who one is, and for how long."""
+"""The top bar: tabs, organization, identity and the time until the session ends."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,8 @@ class Whoami:
 
 
 class TopBar(ActionLine):
-    """The organization stays. What goes first is the identity, then the clock, loopin, and words of tabs."""
+    """In a narrow terminal the identity is dropped first, then the clock, the name, and the titles of other
+    tabs."""
 
     DEFAULT_CSS = """
     TopBar { dock: top; background: $panel; color: $text; padding: 0 1; }

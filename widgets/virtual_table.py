@@ -22,7 +22,7 @@ LEFT = 3  # the cursor bar, the mark and a space
 
 
 class _RowMessage(Message):
-    """Something about one row; `row` is what the table was given."""
+    """Base of the messages about one row."""
 
     def __init__(self, row: Any) -> None:
         super().__init__()

@@ -1,1 +1,1 @@
-"""The screens: one .py and one .tcss each."""
+"""The screens: one module and one .tcss each."""

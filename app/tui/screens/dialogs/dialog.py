@@ -67,10 +67,10 @@ class Dialog(ErrorView, ModalScreen[Result | None], Generic[Result]):
             yield from self.compose_dialog()
         yield Static(ENLARGE, classes="dialog-enlarge", markup=False)
 
-    # ── a terminal with little room ──
+    # ── small terminals ──
 
     def on_resize(self, event: events.Resize) -> None:
-        """Under CRAMPED all scrolls but the buttons; under LEAST nothing is shown, nor can be done."""
+        """Below CRAMPED all but the buttons scrolls; below LEAST nothing is shown and no key works."""
         width, height = event.size
         self.set_class(width < CRAMPED[0] or height < CRAMPED[1], "-cramped")
         tiny = width < LEAST[0] or height < LEAST[1]
@@ -85,7 +85,7 @@ class Dialog(ErrorView, ModalScreen[Result | None], Generic[Result]):
     def set_focus(
         self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False
     ) -> None:
-        """Focus `widget`; where nothing can be seen, once it can be."""
+        """Focus `widget`, or do so once the terminal is large enough."""
         if widget is not None and self.has_class("-tiny"):
             self._focused_before = widget
             return
@@ -96,7 +96,7 @@ class Dialog(ErrorView, ModalScreen[Result | None], Generic[Result]):
         self.set_focus(self._focused_before or next(iter(first), None))
 
     def _place_buttons(self) -> None:
-        """In columns, where they do not fit on one line."""
+        """Lay the buttons out in columns where they do not fit on one line."""
         cramped = self.has_class("-cramped")
         for row in self.query(".dialog-buttons"):
             widths = [cell_len(str(button.label)) + _EDGES for button in row.query(Button) if button.display]
@@ -106,7 +106,7 @@ class Dialog(ErrorView, ModalScreen[Result | None], Generic[Result]):
                 row.styles.grid_size_columns = max(1, min(len(widths), row.size.width // max(widths)))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Of what cannot be seen, nothing can be done but leave."""
+        """Disable everything but leaving in a terminal that is too small."""
         if self.has_class("-tiny") and action != "leave":
             return False
         if action == "scroll_dialog" and not self.has_class("-cramped"):
@@ -114,12 +114,12 @@ class Dialog(ErrorView, ModalScreen[Result | None], Generic[Result]):
         return super().check_action(action, parameters)
 
     def action_scroll_dialog(self, pages: int, lines: int) -> None:
-        """Scroll what stands above the buttons."""
+        """Scroll the dialog above its buttons."""
         half_page = max(1, self._box.size.height // 2)
         self._box.scroll_relative(y=pages * half_page + lines, animate=False)
 
     def render(self) -> RenderableType:
-        """What stands behind: darkened by the style sheet where colours can be mixed, else dim."""
+        """Render the screen below: darkened by the style sheet where colours can be mixed, else dim."""
         return behind(self.app, super().render())
 
     def heading(self) -> str:
@@ -127,7 +127,7 @@ class Dialog(ErrorView, ModalScreen[Result | None], Generic[Result]):
         return self.TITLE
 
     def compose_dialog(self) -> ComposeResult:
-        """What stands under the title."""
+        """Compose what stands under the title."""
         yield from ()
 
     def action_leave(self) -> None:
@@ -135,7 +135,8 @@ class Dialog(ErrorView, ModalScreen[Result | None], Generic[Result]):
         self.dismiss(None)
 
     def conclude(self, result: Result | None) -> None:
-        """Dismiss it with a result that must not get lost; below another screen, once that has gone."""
+        """Dismiss the dialog with a result that must not get lost; below another screen, once that is
+        closed."""
         if self._concluded is not None:
             return
         self._concluded = (result,)
@@ -145,11 +146,11 @@ class Dialog(ErrorView, ModalScreen[Result | None], Generic[Result]):
 
     @property
     def concluded(self) -> bool:
-        """True once it has its result."""
+        """Whether the dialog has its result."""
         return self._concluded is not None
 
     def on_screen_resume(self) -> None:
-        """Leave now when that could not be done before."""
+        """Dismiss a concluded dialog that was below another screen."""
         if self._concluded is not None:
             self.dismiss(self._concluded[0])
 

@@ -28,7 +28,7 @@ class ProfileWork(Protocol):
 
 
 class ProfileDialog(Dialog[Profile]):
-    """Both providers' profiles, and room for another name; the result is the one that is in use now."""
+    """Both providers' profiles, and an input for another name; the result is the one that is in use now."""
 
     TITLE = "Work with another profile"
     CSS_PATH = "profiles.tcss"

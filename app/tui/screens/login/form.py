@@ -1,4 +1,4 @@
-"""Sign in with something that one already has: a key or a token."""
+"""Sign-in with an API key or a token."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -30,8 +30,11 @@ _TYPEABLE = 60
 
 
 class LoginFormScreen(LoginFlowScreen):
-    """Masked fields with checks while typing. Nothing is saved before the server accepted it, and a
-    refusal leaves the keychain as it was and the form filled."""
+    """Masked inputs that are checked while they are filled in.
+
+    Nothing is stored before the server has accepted it; a refusal leaves the keychain and the form as they
+    are.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = []
     CSS_PATH = "form.tcss"
@@ -131,19 +134,19 @@ class LoginFormScreen(LoginFlowScreen):
 
     @on(Input.Submitted)
     def action_enter(self) -> None:
-        """Enter goes to the next empty field, else it submits."""
+        """Focus the next empty field, else submit."""
         if (empty := self._next_empty()) is not None:
             empty.focus()
         else:
             self._submit()
 
     def _next_empty(self) -> Input | None:
-        """The first field without a value, apart from the one that is typed in."""
+        """The first empty field, apart from the focused one."""
         inputs = self._inputs.values()
         return next((box for box in inputs if not box.value.strip() and box is not self.focused), None)
 
     def own_hints(self) -> tuple[KeyHint, ...]:
-        """What enter does in a field, as far as it is filled in."""
+        """Enter goes to the next field or submits."""
         if not isinstance(self.focused, Input):
             return super().own_hints()
         return (KeyHint("enter", "next field" if self._next_empty() else "verify and sign in", "enter"),)
@@ -209,7 +212,7 @@ class LoginFormScreen(LoginFlowScreen):
             self._submit_button.focus()
 
     def cancel_running(self) -> bool:
-        """Ctrl+c stops the verification and keeps the form."""
+        """Cancel the verification and keep the form."""
         if not self._verifying or self._finishing:
             return False
         self.workers.cancel_group(self, "login")
@@ -218,7 +221,7 @@ class LoginFormScreen(LoginFlowScreen):
         return True
 
     def go_back(self) -> bool:
-        """Leave; what was typed is forgotten."""
+        """Leave and forget what was typed."""
         if not self._may_leave():
             return True
         self.workers.cancel_group(self, "login")
@@ -227,12 +230,12 @@ class LoginFormScreen(LoginFlowScreen):
 
 
 def _read(field: Field, value: str) -> str:
-    """What the person means by what stands in a field."""
+    """The value of a field, read as the services read it."""
     try:
         if not field.masked:
             return inputs.read_text(value, field.label)
         secret = inputs.read_secret(value, field.label)
     except UsageError:
-        # It is read while somebody types: whoever sends it says what is wrong.
+        # Not complete yet; the service reports it when it is sent.
         return value
     return secret.reveal() if secret else ""

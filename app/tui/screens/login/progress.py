@@ -1,4 +1,4 @@
-"""Sign in, step 2: watch it happen."""
+"""Sign-in in the browser: its steps as they happen."""
 
 import asyncio
 from dataclasses import replace
@@ -67,7 +67,7 @@ class LoginProgressScreen(LoginFlowScreen):
         self._browser, self._copy = browser, copy
         self._flow: BrowserFlow | None = None
         self._answers: asyncio.Queue[str] = asyncio.Queue()
-        """What is pasted in place of the browser's answer."""
+        """Pasted text in place of the browser's callback."""
         self._url = self._callback = ""
         self._begun = 0.0
         self._not_waiting = asyncio.Event()
@@ -106,7 +106,7 @@ class LoginProgressScreen(LoginFlowScreen):
                 yield self._back_button
 
     def _title(self) -> str:
-        """Name the server as soon as the flow tells it."""
+        """The title, with the server once it is known."""
         ready = self._steps.get(Step.KEYCHAIN)
         where = f" at {clean(ready.server, 60)}" if ready is not None and ready.server else ""
         return f"Signing in to {self._method.provider.title}{where}"
@@ -128,7 +128,7 @@ class LoginProgressScreen(LoginFlowScreen):
         self._run()
 
     def _resume(self) -> None:
-        """Once more from the verification: what came before it still holds."""
+        """Continue from the verification: the steps before it are still valid."""
         repeated = {Step.KEYCHAIN, Step.VERIFIED, Step.SAVED}
         self._steps = {step: state for step, state in self._steps.items() if step not in repeated}
         self._error, self._last = None, None
@@ -171,7 +171,7 @@ class LoginProgressScreen(LoginFlowScreen):
             self._not_waiting.set()
 
     def _why(self) -> Content:
-        """What failed, the next step, and what another try begins with."""
+        """What failed, the next step, and what a retry starts from."""
         if self._error is None:
             return Content("")
         words = ""
@@ -246,7 +246,7 @@ class LoginProgressScreen(LoginFlowScreen):
     # ── what can be done ──
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys of a state that is not there are hidden; those that only lack the address are grey."""
+        """Hide the keys of other states; those that only need the address are greyed out."""
         if action in _AFTER_FAILURE and self._error is None:
             return False
         if action == "other_port" and not isinstance(self._error, PortBusy):
@@ -256,7 +256,7 @@ class LoginProgressScreen(LoginFlowScreen):
         return super().check_action(action, parameters)
 
     def why_disabled(self, action: str, parameters: tuple[object, ...]) -> str:
-        """There is no address yet, or nobody waits for one."""
+        """The address is not known yet, or no paste is expected."""
         if action in _NEEDS_URL and not self._url:
             return "the address is not known yet"
         if action == "paste" and not self._waiting:
@@ -290,7 +290,7 @@ class LoginProgressScreen(LoginFlowScreen):
             self.notify("this terminal cannot leave the app: copy the URL instead", severity="warning")
 
     def action_paste(self) -> None:
-        """Ask for the address; it is masked, for a token may be in it."""
+        """Ask for the address, masked: it may contain a token."""
         self._paste.display = True
         self._paste.focus()
 
@@ -302,7 +302,7 @@ class LoginProgressScreen(LoginFlowScreen):
 
     @on(Button.Pressed, "#retry")
     def action_retry(self) -> None:
-        """Go on from what failed where that can be, else start over."""
+        """Continue from the failed step where that is possible, else start over."""
         if self._error is None:
             return
         if self._resumable:
@@ -319,7 +319,7 @@ class LoginProgressScreen(LoginFlowScreen):
         self._restart()
 
     def cancel_running(self) -> bool:
-        """Ctrl+c cancels the sign-in, until the answer is there."""
+        """Cancel the sign-in until the callback has arrived."""
         if self._error is not None or self._result is not None or self._finishing:
             return False
         return self.go_back()

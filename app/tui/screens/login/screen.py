@@ -1,4 +1,4 @@
-"""Sign in, step 1: choose how."""
+"""Sign-in: choose the method, the server and the options."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,7 +48,7 @@ _WIDEST = 24
 
 
 class LoginServers(Protocol):
-    """Where a sign-in at one provider goes, and a choice of it."""
+    """The server of a sign-in at one provider."""
 
     async def target(self) -> LoginTarget: ...
     async def known_servers(self) -> Sequence[str]: ...
@@ -57,7 +57,7 @@ class LoginServers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoginServices:
-    """What the sign-in screens work with.
+    """What the sign-in screens need.
 
     `obstacle` says why no browser can be opened here; `servers` where a sign-in at each provider goes, and
     what it replaces; `profiles` makes the dialog that chooses another profile.
@@ -206,7 +206,7 @@ class LoginScreen(BaseScreen):
         self._list.focus()
 
     def _choose_server(self, method: LoginMethod) -> bool:
-        """Let the sign-in go to the server that is typed; say why it cannot."""
+        """Set the typed server as the target; notify the user and return False when it is not valid."""
         provider = method.provider
         servers, typed = self._services.servers.get(provider), self._typed.get(provider, "")
         if servers is None or method.server:
@@ -237,13 +237,13 @@ class LoginScreen(BaseScreen):
         return next(iter(preferred or [i for i, _ in free]), None)
 
     def own_hints(self) -> tuple[KeyHint, ...]:
-        """Enter belongs to the list."""
+        """Enter chooses a method in the list."""
         return (KeyHint("enter", "sign in this way", "choose", self.focused is self._list),)
 
     # ── the keychain ──
 
     def action_probe(self) -> None:
-        """Look at the keychain, in the background."""
+        """Check whether the keychain can be used."""
         self._vault = None
         self._show_storage(Paragraph((_STORAGE,), "◌ looking at the keychain …"))
         self._probe()
@@ -327,8 +327,7 @@ class LoginScreen(BaseScreen):
             self.open_above(LoginFormScreen(self.app_context, method), self._after)
 
     def _refused(self) -> bool:
-        """Without a keychain there is no sign-in: what it gave could not be kept. One that is locked is asked
-        to unlock first."""
+        """Whether the keychain cannot store a login; notify the user then. A locked one is unlocked first."""
         if self._vault is None or self._vault.error is None or isinstance(self._vault.error, VaultLocked):
             return False
         error = self._vault.error

@@ -1,4 +1,4 @@
-"""Two small dialogs of the Tokens room: one token in full, and the order of the list."""
+"""Two small dialogs of the Tokens screen: one token in full, and the order of the list."""
 
 from typing import ClassVar
 
@@ -27,7 +27,7 @@ _FIRST = {
 
 
 class TokenDialog(Dialog[bool]):
-    """Everything about one token, where there is no room for it beside the list."""
+    """Everything about one token, for a terminal that is too narrow for the pane beside the list."""
 
     CSS_PATH = "dialogs.tcss"
     AUTO_FOCUS = ".dialog-body"

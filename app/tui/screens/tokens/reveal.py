@@ -25,7 +25,7 @@ from widgets.presenter import clean
 
 _MASK = "•" * 32
 SECONDS = 60
-"""How long the token stays on the screen, and on a clipboard that can be emptied."""
+"""Time until the token is hidden again, and removed from a clipboard that can be cleared."""
 
 
 class RevealDialog(Dialog[bool]):
@@ -112,7 +112,7 @@ class RevealDialog(Dialog[bool]):
         await self.run_action({"show": "reveal", "done": "leave"}.get(verb, verb))
 
     def action_reveal(self) -> None:
-        """Show the token, or hide it. It hides itself after a while, and when the terminal is left."""
+        """Show or hide the token. It is hidden after SECONDS and when the terminal loses the focus."""
         self._shown = not self._shown
         self._show()
         if self._shown:
@@ -136,7 +136,7 @@ class RevealDialog(Dialog[bool]):
             self.notify(why, markup=False)
 
     def action_copy(self) -> None:
-        """Hand it to the clipboard."""
+        """Copy the token."""
         self._copy()
 
     def action_profile(self) -> None:
@@ -207,7 +207,7 @@ class RevealDialog(Dialog[bool]):
         self._close_question("file")
 
     async def _store(self, doing: str, store: Callable[[Secret, str], Awaitable[str]], where: str) -> str:
-        """Store the token and note that somebody has it, whatever becomes of this dialog."""
+        """Store the token and settle it, whatever becomes of this dialog."""
 
         async def both() -> str:
             stored = await store(self._created.secret, where)
@@ -225,13 +225,13 @@ class RevealDialog(Dialog[bool]):
                 self._show()
 
     def _add_result(self, words: str, *, lasting: bool) -> None:
-        """Say what was done with the token; a clipboard is not `lasting`."""
+        """Show what was done with the token; a clipboard is not `lasting`."""
         self._lasting = self._lasting or lasting
         self._results.append(clean(words))
         self._show()
 
     def _close_question(self, what: str) -> None:
-        """Take the question for `what` away, unless another one is asked by now."""
+        """Close the question for `what`, unless another one is open by now."""
         if self._asking != what:
             return
         self._asking = ""
@@ -242,7 +242,7 @@ class RevealDialog(Dialog[bool]):
     # ── leaving ──
 
     def action_leave(self) -> None:
-        """Leave; ask first while nothing keeps the token."""
+        """Leave; ask first while the token is not stored."""
         if self._asking and not self._storing:
             self._close_question(self._asking)
         elif self._storing:
@@ -254,13 +254,13 @@ class RevealDialog(Dialog[bool]):
             self._ask_to_leave()
 
     def confirm_quit(self) -> bool:
-        """Ask before the app ends, too."""
+        """Ask before the app quits while the token is not stored."""
         if not self._lasting:
             self._ask_to_leave(quits=True)
         return not self._lasting
 
     def final_message(self) -> str:
-        """How to be rid of a token that nobody has."""
+        """How to revoke a token that was not stored."""
         token = self._created.token
         if self._lasting or not self._lives_on:
             return ""
@@ -290,7 +290,7 @@ class RevealDialog(Dialog[bool]):
 
 
 async def empty_later(app: App[object], copying: ClipboardService, secret: Secret, clock: Clock) -> None:
-    """Take the token off the clipboard after a while, unless something else was copied since."""
+    """Clear the clipboard after SECONDS, unless something else was copied since."""
     await clock.sleep(SECONDS)
     if await copying.clear_text(secret.reveal()):
         app.notify("the token was taken off the clipboard", markup=False)

@@ -26,7 +26,8 @@ from widgets.virtual_table_columns import Cell, Column
 
 SECONDS = 10
 LONGEST_SECOND = 3.0
-"""Seconds that a second may take on a busy machine; a longer one was not counted by anybody."""
+"""Seconds that one second of the countdown may take on a busy machine; longer means that the process stood
+still."""
 MOST_REASONS = 4
 Revoke = Callable[..., Awaitable[Sequence[Revocation]]]
 """`RevocationService.revoke_tokens`, bound to the listing that the tokens are from."""
@@ -77,7 +78,7 @@ class Countdown(Dialog[bool]):
         return max(by_wall_clock, self._clock.monotonic() - monotonic) > LONGEST_SECOND
 
     def call_off(self, why: str) -> bool:
-        """Stop counting, and leave with nothing done."""
+        """Stop the countdown and revoke nothing."""
         if self.concluded:
             return False
         self.workers.cancel_group(self, "countdown")
@@ -185,7 +186,7 @@ class RevokeMany(Dialog[bool]):
         self._table.show(ranked)
 
     def _note(self) -> str:
-        """What goes on; afterwards each reason in full, for a cell may be too narrow for it."""
+        """The progress; afterwards each error in full, since a cell may be too narrow for it."""
         if self._working:
             return "no further call is made …" if self._stopped else "working …"
         results = self._results.values()
@@ -207,19 +208,19 @@ class RevokeMany(Dialog[bool]):
             self.action_leave()
 
     def action_retry(self) -> None:
-        """Try those again that failed."""
+        """Retry the failed tokens."""
         if not self._working and (failed := self._failed()):
             self._revoke_tokens(failed)
 
     def cancel_running(self) -> bool:
-        """Ctrl+c begins no further call."""
+        """Send no further call."""
         if not self._working or self._stopped:
             return False
         self.action_leave()
         return True
 
     def action_leave(self) -> None:
-        """Stop what is not begun; leave when nothing is under way."""
+        """Send no further call; leave when none is under way."""
         if self._working:
             self._stopped = True
             self._show()
@@ -228,7 +229,7 @@ class RevokeMany(Dialog[bool]):
 
 
 def _rank(result: Revocation | None) -> int:
-    """What needs somebody comes first: failed, then not begun, then revoked."""
+    """Sort key: failed, then not begun, then revoked."""
     if result is None or isinstance(result.error, Cancelled):
         return 1
     return 2 if result.error is None else 0
@@ -239,7 +240,7 @@ def _name_of(token: APIToken) -> Cell:
 
 
 def _cell_of(result: Revocation | None) -> Cell:
-    """A glyph and what became of one token."""
+    """The result of one token."""
     if result is None:
         return Cell("○ waiting", "muted")
     if isinstance(result.error, Cancelled):
