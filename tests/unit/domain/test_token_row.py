@@ -13,22 +13,22 @@ from tests.support.sample_tokens import NOW, tokens
 NEAR = timedelta(days=14)
 
 
-def book(threshold: int | None = 90) -> TokenIndex:
+def index(threshold: int | None = 90) -> TokenIndex:
     """The sample tokens."""
     return TokenIndex(tokens(), NOW, threshold, NEAR)
 
 
 def names(tab: Tab, sort: Sort | None = None) -> list[str]:
     """Names on a tab, in order."""
-    return [row.token.name for row in book().rows(tab, sort or Sort())]
+    return [row.token.name for row in index().rows(tab, sort or Sort())]
 
 
 def test_tabs_count_what_they_hold() -> None:
     """Active, expired and revoked make up all; the other two are parts of the active ones."""
-    counts = book().counts
+    counts = index().counts
     assert [counts[tab] for tab in Tab] == [20, 8, 3, 2, 2, 24]
     for tab in Tab:
-        assert len(book().rows(tab, Sort())) == counts[tab]
+        assert len(index().rows(tab, Sort())) == counts[tab]
 
 
 def test_at_risk_is_auto_revoked_within_the_near_days() -> None:
@@ -41,18 +41,18 @@ def test_at_risk_is_auto_revoked_within_the_near_days() -> None:
 
 def test_without_a_readable_threshold_nobody_counts_the_risk() -> None:
     """None is not zero: the expiry alone gives deadlines then."""
-    blind = book(None)
+    blind = index(None)
     assert blind.counts[Tab.AT_RISK] is None
     first = blind.rows(Tab.ACTIVE, Sort())[0]
     assert first.token.name == "ci-web-staging"
-    assert blind.find(first.token.id) is first
+    assert blind.find(first.token.id) == first
 
 
 def test_the_soonest_deadline_comes_first_and_what_is_over_last() -> None:
     """Never used counts as the oldest; expired and revoked ones follow those that still work."""
     order = names(Tab.ALL)
     assert order[0] == "ci-legacy"
-    assert [r.state for r in book().rows(Tab.ALL, Sort())][-4:] == [
+    assert [r.state for r in index().rows(Tab.ALL, Sort())][-4:] == [
         TokenState.EXPIRED,
         TokenState.EXPIRED,
         TokenState.REVOKED,
@@ -78,4 +78,4 @@ def test_a_click_sorts_and_a_second_one_turns_around(key: SortKey) -> None:
 
 def test_projects_are_known_from_the_listing() -> None:
     """The create dialog offers them."""
-    assert book().projects() == ("ml", "web")
+    assert index().projects() == ("ml", "web")

@@ -33,9 +33,9 @@ class ActivityScreen(BaseScreen):
     BINDINGS = bindings_for(CommandGroup.ACTIVITY)
     CSS_PATH = "screen.tcss"
 
-    def __init__(self, app_context: AppContext, log: ActivityLog, export: ExportService) -> None:
+    def __init__(self, app_context: AppContext, activity_log: ActivityLog, export: ExportService) -> None:
         super().__init__(app_context)
-        self._log = log
+        self._activity_log = activity_log
         self._export = export
         self._shown: tuple[ActivityEntry, ...] = ()
         self._entries: tuple[ActivityEntry, ...] = ()
@@ -72,7 +72,7 @@ class ActivityScreen(BaseScreen):
 
     @read("read the activity", group="trail")
     async def _read(self) -> None:
-        self._entries = tuple(await self._log.entries())
+        self._entries = tuple(await self._activity_log.entries())
         self.as_of = self.app_context.clock.now()
         self._show()
 
