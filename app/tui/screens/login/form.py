@@ -15,8 +15,8 @@ from app.domain import inputs
 from app.domain.errors import LoopinError, UsageError
 from app.domain.login import LoginStep
 from app.tui.screens.account_state import AppContext
+from app.tui.screens.login.flow_screen import LoginFlowScreen
 from app.tui.screens.login.methods import Field, LoginMethod
-from app.tui.screens.login.watch import LoginFlowScreen
 from app.tui.screens.messages import error_lines, sign_in_key
 from app.tui.screens.workers import read
 from widgets.checkbox import BracketCheckbox

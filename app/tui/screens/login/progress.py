@@ -23,8 +23,8 @@ from app.tui.commands.bindings import bindings_for, shown_key
 from app.tui.commands.registry import CommandGroup, by_id
 from app.tui.screens.account_state import AppContext
 from app.tui.screens.dialogs.print_outside import print_outside
+from app.tui.screens.login.flow_screen import LoginFlowScreen
 from app.tui.screens.login.methods import BrowserFlow, LoginMethod
-from app.tui.screens.login.watch import LoginFlowScreen
 from app.tui.screens.messages import error_lines, sign_in_key
 from app.tui.screens.workers import change, read
 from widgets.button_label import relabel
