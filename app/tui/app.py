@@ -21,7 +21,7 @@ from app.domain.errors import Cancelled, LoopinError, SessionEnded
 from app.domain.text import capital
 from app.tui import themes
 from app.tui.commands.bindings import bindings_for, keymap
-from app.tui.commands.palette import LoopinCommands
+from app.tui.commands.palette import LoopinCommands, Palette
 from app.tui.commands.registry import MODES, CommandGroup
 from app.tui.screen_factory import DemoServer, ScreenFactory
 from app.tui.screens.account_state import AccountState, AppContext, DemoLogin
@@ -290,8 +290,6 @@ class LoopinApp(TerminalApp, inherit_bindings=False):
 
     def action_command_palette(self) -> None:
         """Find any command by its name."""
-        from app.tui.screens.dialogs.palette import Palette
-
         if not isinstance(self.screen, Palette):
             self.push_screen(Palette(id="--command-palette"))
 

@@ -15,6 +15,7 @@ from unittest.mock import patch
 from textual.screen import Screen
 
 from app.tui import themes
+from app.tui.commands.palette import Palette
 from app.tui.screens.accounts.screen import AccountsScreen
 from app.tui.screens.activity.screen import ActivityScreen
 from app.tui.screens.auto_revoke.save_dialog import ConfirmThreshold
@@ -26,7 +27,6 @@ from app.tui.screens.dialogs.dialog import Confirm
 from app.tui.screens.dialogs.export_file import ExportDialog
 from app.tui.screens.dialogs.help import HelpScreen
 from app.tui.screens.dialogs.organizations import OrganizationDialog
-from app.tui.screens.dialogs.palette import Palette
 from app.tui.screens.dialogs.profiles import ProfileDialog
 from app.tui.screens.dialogs.teams import TeamDialog
 from app.tui.screens.login.form import LoginFormScreen
