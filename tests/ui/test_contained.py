@@ -11,10 +11,12 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from app.tui.screens.auto_revoke.screen import AutoRevokeScreen
+from app.tui.screens.login.flow_screen import LoginFlowScreen
 from app.tui.screens.tokens.create_token import CreateTokenDialog
 from app.tui.screens.tokens.reveal import RevealDialog
 from app.tui.screens.tokens.screen import TokensScreen
 from app.tui.terminal import MOST_ERRORS, TerminalApp, place_of
+from tests.support.pages.login import CHAINLOOP_BROWSER, at_the_choice, signed_out
 from tests.support.pages.page import Page
 from tests.support.rooms import at_threshold, at_tokens
 from widgets.token_browser import TokenBrowser
@@ -120,6 +122,21 @@ async def test_in_a_worker() -> None:
             await room.until(lambda: "Something unexpected happened" in room.toasts())
         assert SECRET not in room.toasts()
         assert room.app.is_running
+
+
+async def test_while_a_step_of_a_sign_in_is_shown_which_ends_all_the_same(
+    contained: list[BaseException],
+) -> None:
+    """What the server gives once is stored, whatever the screen does with the step."""
+    box = signed_out()
+    async with at_the_choice(box) as login:
+        await login.choose(CHAINLOOP_BROWSER)
+        await login.waits()
+        with breaks(LoginFlowScreen, "_add_step"):
+            await login.comes_back()
+            await told(login, contained)
+            await login.until(lambda: bool(box.fake_vault.entries))
+        contained.clear()
 
 
 async def test_in_a_timer(contained: list[BaseException]) -> None:

@@ -1,16 +1,20 @@
 """Texts of errors, and the states of a screen that could not load."""
 
+from typing import TYPE_CHECKING
+
 from textual.content import Content
 from textual.dom import DOMNode
 
 from app.domain.errors import LoopinError, NoOrganization, NotSignedIn, SessionEnded
 from app.domain.text import capital
 from app.domain.times import local
-from app.services.threshold import InterruptedThreshold
 from app.tui.commands.bindings import shown_key
 from app.tui.commands.registry import by_id
 from widgets.content_state import REFRESH, ContentState
 from widgets.presenter import clean
+
+if TYPE_CHECKING:
+    from app.services.threshold import InterruptedThreshold
 
 ACCOUNTS = "app.switch_mode('accounts')"
 
@@ -73,7 +77,7 @@ def _show_no_organization(content: ContentState, error: NoOrganization) -> None:
         content.show_empty(title, hint, check)
 
 
-def interrupted_threshold_sentence(found: InterruptedThreshold) -> str:
+def interrupted_threshold_sentence(found: "InterruptedThreshold") -> str:
     """How a change of the threshold ended that an earlier run began without seeing its end."""
     begun = f"{local(found.entry.at):%-d %B %Y at %H:%M}"
     return f"Saving auto-revoke {clean(found.words)}. It was begun on {begun}, and no answer came then."

@@ -67,8 +67,7 @@ class TokensScreen(BaseScreen):
             self.set_interval(minutes * 60, self.poll)
 
     def poll(self) -> None:
-        """List again after an interval; not with an API token, which a request would keep from being
-        unused."""
+        """List again after an interval; not with an API token, since each request counts as a use."""
         identity = self._browser.identity
         if self.is_current and identity is not None and not identity.is_token:
             self.load()
