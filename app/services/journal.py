@@ -9,6 +9,8 @@
 | no answer, and the server cannot be asked        | stays without an end                                |
 | this process ended before the answer             | stays without an end                                |
 
+A revocation whose answer was lost ends as failed where the list cannot be read: to revoke again is harmless.
+
 An entry without an end is reported by the next start, see `app.services.interrupted`. A request whose answer
 was lost is never repeated before the server has shown that it had no effect.
 """
